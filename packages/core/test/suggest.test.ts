@@ -1,0 +1,17 @@
+import { describe, expect, it } from 'vitest';
+import { didYouMean, nearest } from '../src';
+
+describe('nearest', () => {
+  const known = ['single', 'dense', 'multi-crop', 'both'];
+  it('names the closest known word, whatever its case', () => {
+    expect(nearest('dence', known)).toBe('dense');
+    expect(nearest('MULTICROP', known)).toBe('multi-crop');
+  });
+  it('names nothing when nothing is near', () => {
+    expect(nearest('xyzzy', known)).toBeUndefined();
+    expect(didYouMean('xyzzy', known)).toBe('');
+  });
+  it('forms the words that follow an unknown name', () => {
+    expect(didYouMean('dence', known)).toBe(' (did you mean "dense"?)');
+  });
+});

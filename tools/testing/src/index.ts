@@ -1,0 +1,2 @@
+export { type AllcloseOptions, allclose } from './allclose';
+export { expectNoLeak } from './leak';

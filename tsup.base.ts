@@ -1,0 +1,17 @@
+/** How every package of this repository is built: ESM and CommonJS side by side, types for both, source maps. */
+import { defineConfig, type Options } from 'tsup';
+
+export function library(entry: Record<string, string>, overrides: Options = {}) {
+  return defineConfig({
+    entry,
+    format: ['esm', 'cjs'],
+    target: 'es2022',
+    platform: 'neutral',
+    dts: true,
+    clean: true,
+    sourcemap: true,
+    treeshake: true,
+    splitting: true,
+    ...overrides,
+  });
+}

@@ -1,0 +1,19 @@
+/** How every package of this repository is tested: against the sources of its neighbours, silent, with a machine-readable total. */
+import { fileURLToPath } from 'node:url';
+import { defineConfig, type ViteUserConfig } from 'vitest/config';
+
+type TestOptions = NonNullable<ViteUserConfig['test']>;
+
+export function tests(options: TestOptions = {}) {
+  return defineConfig({
+    resolve: { conditions: ['@vgg/source', 'module', 'node', 'import', 'default'] },
+    ssr: { resolve: { conditions: ['@vgg/source', 'module', 'node', 'import', 'default'] } },
+    test: {
+      include: ['test/**/*.test.ts'],
+      setupFiles: [fileURLToPath(new URL('./tools/testing/src/setup.ts', import.meta.url))],
+      reporters: ['default', ['json', { outputFile: 'test-results.json' }]],
+      testTimeout: 60_000,
+      ...options,
+    },
+  });
+}

@@ -1,0 +1,146 @@
+/**
+ * Sets this checkout up on a machine that has nothing but Node and npm: the pinned pnpm, the dependencies, the build.
+ * Steps that are already done are skipped, so that a second run costs about a second.
+ */
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { delimiter, dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const CACHE = join(ROOT, '.cache');
+const STAMP = join(CACHE, 'installed.json');
+const OLDEST_NODE = [20, 19];
+
+/** Neither turbo nor anything it starts speaks to the network. */
+export const QUIET_ENVIRONMENT = {
+  TURBO_TELEMETRY_DISABLED: '1',
+  TURBO_NO_UPDATE_NOTIFIER: '1',
+  DO_NOT_TRACK: '1',
+  VITE_CONFIG_NATIVE_IGNORE_WARNING: 'true',
+};
+
+/** Said to people, on stderr: stdout belongs to results. */
+export function say(line) {
+  process.stderr.write(`${line}\n`);
+}
+
+function fail(line) {
+  say(`error: ${line}`);
+  process.exit(1);
+}
+
+function run(command, args, options = {}) {
+  return spawnSync(command, args, { cwd: ROOT, encoding: 'utf8', ...options });
+}
+
+function lastLine(text) {
+  return text.trim().split('\n').at(-1) ?? '';
+}
+
+function checkNode() {
+  const [major, minor] = process.versions.node.split('.').map(Number);
+  if (major < OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor < OLDEST_NODE[1])) {
+    fail(`Node ${OLDEST_NODE.join('.')} or newer is needed, this is ${process.versions.node}: install a newer Node`);
+  }
+}
+
+/** pnpm switches itself to the version that package.json pins from 9.7 on; an older one is not used. */
+function usablePnpm() {
+  const probe = run('pnpm', ['--version'], { cwd: dirname(ROOT) });
+  if (probe.status !== 0) return false;
+  const [major, minor] = probe.stdout.trim().split('.').map(Number);
+  return major > 9 || (major === 9 && minor >= 7);
+}
+
+/** Puts the pinned pnpm on the PATH: the machine's own, else a global install, else a copy inside the checkout. */
+function providePnpm() {
+  if (usablePnpm()) return;
+  const local = join(CACHE, 'pnpm');
+  const bin = join(local, 'node_modules', '.bin');
+  if (!existsSync(join(bin, 'pnpm'))) {
+    const { packageManager } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+    say(`installing ${packageManager}, the pinned package manager`);
+    const quiet = ['--no-audit', '--no-fund', '--loglevel=error'];
+    const globally = run('npm', ['install', '--global', ...quiet, packageManager], { cwd: dirname(ROOT) });
+    if (globally.status === 0 && usablePnpm()) return;
+    mkdirSync(local, { recursive: true });
+    const copied = run('npm', ['install', '--prefix', local, ...quiet, packageManager], { cwd: local });
+    if (copied.status !== 0) fail(`npm could not install ${packageManager}: ${lastLine(copied.stderr)}`);
+    say(`npm's global folder is not writable, so pnpm is in ${bin}: put that on the PATH to call pnpm yourself`);
+  }
+  process.env.PATH = bin + delimiter + process.env.PATH;
+}
+
+/** What an install depends on, hashed: while it stays the same, node_modules stays as it is. */
+function installKey() {
+  const hash = createHash('sha256').update(`${process.versions.modules} ${process.platform} ${process.arch}`);
+  for (const file of ['pnpm-lock.yaml', 'pnpm-workspace.yaml', 'package.json']) {
+    hash.update(readFileSync(join(ROOT, file)));
+  }
+  return hash.digest('hex');
+}
+
+function installedKey() {
+  if (!existsSync(join(ROOT, 'node_modules')) || !existsSync(STAMP)) return undefined;
+  return readFileSync(STAMP, 'utf8');
+}
+
+function install() {
+  const key = installKey();
+  if (installedKey() === key) return;
+  say('installing dependencies (once)');
+  const installed = run('pnpm', ['install', '--frozen-lockfile', '--reporter=append-only'], {
+    env: { ...process.env, CI: 'true' },
+  });
+  if (installed.status !== 0) {
+    say(installed.stdout + installed.stderr);
+    fail('pnpm could not install the dependencies; its own words are above');
+  }
+  fetchTensorflowForGpu();
+  mkdirSync(CACHE, { recursive: true });
+  writeFileSync(STAMP, key);
+}
+
+function hasNvidiaGpu() {
+  return existsSync('/proc/driver/nvidia/version') || run('nvidia-smi', ['-L']).status === 0;
+}
+
+/** libtensorflow is some 400 MB from outside the registry: fetched only where an NVIDIA GPU would use it. */
+function fetchTensorflowForGpu() {
+  if (!hasNvidiaGpu()) return;
+  const trainer = createRequire(join(ROOT, 'apps', 'trainer', 'package.json'));
+  let folder;
+  try {
+    folder = dirname(trainer.resolve('@tensorflow/tfjs-node-gpu/package.json'));
+  } catch {
+    return;
+  }
+  if (existsSync(join(folder, 'deps', 'lib'))) return;
+  say('an NVIDIA GPU is here: fetching libtensorflow for the tensorflow engine');
+  const fetched = run('npm', ['run', 'install', '--silent'], { cwd: folder });
+  if (fetched.status !== 0) say('libtensorflow could not be fetched; everything else works, on another engine');
+}
+
+function build() {
+  const started = Date.now();
+  const built = run('pnpm', ['exec', 'turbo', 'run', 'build', '--output-logs=errors-only', '--no-color'], {
+    env: { ...process.env, ...QUIET_ENVIRONMENT },
+  });
+  if (built.status !== 0) {
+    say(built.stdout + built.stderr);
+    fail('the build failed; its own words are above');
+  }
+  const seconds = (Date.now() - started) / 1000;
+  if (seconds > 5) say(`built in ${seconds.toFixed(0)} s`);
+}
+
+/** Everything that `npm start` and `npm test` need. */
+export function setUp() {
+  checkNode();
+  providePnpm();
+  install();
+  build();
+}

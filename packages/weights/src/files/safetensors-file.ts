@@ -1,0 +1,112 @@
+/** Safetensors files on disk: random access reads, atomic writes. */
+import { type FileHandle, open } from 'node:fs/promises';
+import type { Tensor } from '@tensorflow/tfjs-core';
+import { didYouMean, VggError } from '@vgg/core';
+import { type Dtype, fromFloat32, fromInt32, type TensorData } from '../safetensors/dtypes';
+import { headerLength, layOut, PREFIX_BYTES, parseHeader, type TensorEntry } from '../safetensors/header';
+import { checkBytes } from '../safetensors/memory';
+import { ioError, writeFileAtomically } from './atomic';
+
+/** The most that one system call reads. */
+const READ_BYTES = 2 ** 30;
+
+/** An open file. Only its header is in memory; each `read` brings one tensor. Close it when done. */
+export interface SafetensorsFile {
+  readonly path: string;
+  readonly tensors: ReadonlyMap<string, TensorEntry>;
+  readonly metadata: Readonly<Record<string, string>>;
+  /** @throws VggError `VGG_WEIGHTS` for a name that the file lacks or a file cut short since it was opened, `VGG_IO`. */
+  read(name: string): Promise<TensorData>;
+  close(): Promise<void>;
+}
+
+async function readExactly(handle: FileHandle, begin: number, length: number, path: string): Promise<Uint8Array> {
+  const bytes = new Uint8Array(length);
+  for (let done = 0; done < length; ) {
+    const { bytesRead } = await handle
+      .read(bytes, done, Math.min(length - done, READ_BYTES), begin + done)
+      .catch((cause: unknown) => {
+        throw ioError('read', path, cause);
+      });
+    if (bytesRead === 0)
+      throw new VggError('weights', `${path} ends at byte ${begin + done}: it was cut short while read`);
+    done += bytesRead;
+  }
+  return bytes;
+}
+
+/**
+ * Opens a safetensors file and reads its header.
+ * @throws VggError `VGG_IO` when the system refuses, `VGG_WEIGHTS` when it is not a sound safetensors file.
+ */
+export async function openSafetensors(path: string): Promise<SafetensorsFile> {
+  let handle: FileHandle;
+  try {
+    handle = await open(path, 'r');
+  } catch (cause) {
+    throw ioError('read', path, cause);
+  }
+  try {
+    const stats = await handle.stat();
+    if (!stats.isFile()) throw new VggError('weights', `${path} is not a file: expected a safetensors file`);
+    const prefix = await readExactly(handle, 0, Math.min(PREFIX_BYTES, stats.size), path);
+    const length = headerLength(prefix, stats.size, path);
+    const json = await readExactly(handle, PREFIX_BYTES, length, path);
+    const { tensors, metadata, dataStart } = parseHeader(json, stats.size, path);
+    return {
+      path,
+      tensors,
+      metadata,
+      async read(name) {
+        const entry = tensors.get(name);
+        if (!entry) throw new VggError('weights', `${path} has no tensor ${name}${didYouMean(name, tensors.keys())}`);
+        const { dtype, shape, begin, end } = entry;
+        return { dtype, shape, bytes: await readExactly(handle, dataStart + begin, end - begin, path) };
+      },
+      close: () => handle.close(),
+    };
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
+}
+
+const TENSOR_DTYPES: Readonly<Record<string, Dtype>> = { float32: 'F32', int32: 'I32' };
+
+function describe(name: string, tensor: TensorData | Tensor): { dtype: Dtype; shape: readonly number[] } {
+  if (!('dataId' in tensor)) return tensor;
+  const dtype = TENSOR_DTYPES[tensor.dtype];
+  if (!dtype) throw new VggError('weights', `tensor ${name} must be float32 or int32, got ${tensor.dtype}`);
+  return { dtype, shape: tensor.shape };
+}
+
+async function contents(tensor: TensorData | Tensor): Promise<TensorData> {
+  if (!('dataId' in tensor)) return tensor;
+  const values = await tensor.data();
+  return values instanceof Int32Array
+    ? fromInt32(tensor.shape, values)
+    : fromFloat32(tensor.shape, values as Float32Array);
+}
+
+/**
+ * Writes a safetensors file atomically: whoever reads `path` finds the old file or the whole new one. Tensors of TF.js
+ * (float32, int32) are brought from the backend one at a time.
+ * @throws VggError `VGG_WEIGHTS` when a tensor's bytes do not fit its shape and type, `VGG_IO` when the system refuses.
+ */
+export async function writeSafetensors(
+  path: string,
+  tensors: ReadonlyMap<string, TensorData | Tensor>,
+  metadata: Readonly<Record<string, string>> = {},
+): Promise<void> {
+  const described = new Map([...tensors].map(([name, tensor]) => [name, describe(name, tensor)]));
+  const { head, order } = layOut(described, metadata);
+  async function* parts(): AsyncIterable<Uint8Array> {
+    yield head;
+    for (const name of order) {
+      const tensor = await contents(tensors.get(name)!);
+      checkBytes(name, tensor);
+      yield tensor.bytes;
+    }
+  }
+  await writeFileAtomically(path, parts());
+}

@@ -1,0 +1,95 @@
+/** The element types of safetensors, and one tensor's bytes as float32 and back. */
+import { VggError } from '@vgg/core';
+import { bfloat16ToFloat32, float16ToFloat32, float32ToBfloat16, float32ToFloat16 } from './half';
+
+/** Bytes per element. The format's names: F float, BF bfloat, I signed, U unsigned integer, then bits. */
+export const DTYPE_BYTES = {
+  F64: 8,
+  I64: 8,
+  U64: 8,
+  F32: 4,
+  I32: 4,
+  U32: 4,
+  F16: 2,
+  BF16: 2,
+  I16: 2,
+  U16: 2,
+  F8_E4M3: 1,
+  F8_E5M2: 1,
+  I8: 1,
+  U8: 1,
+  BOOL: 1,
+} as const;
+
+export type Dtype = keyof typeof DTYPE_BYTES;
+
+/** Float types that convert to float32; what a network's weights may be stored in. */
+export type FloatDtype = 'F32' | 'F16' | 'BF16' | 'F64';
+
+/** A tensor as it lies in a file: little-endian elements in row-major order, `elements(shape) * DTYPE_BYTES[dtype]` bytes. */
+export interface TensorData {
+  readonly dtype: Dtype;
+  readonly shape: readonly number[];
+  readonly bytes: Uint8Array;
+}
+
+/** How many elements a shape holds; 1 for a scalar's `[]`. */
+export function elements(shape: readonly number[]): number {
+  return shape.reduce((product, side) => product * side, 1);
+}
+
+/** `bytes` if its start is a multiple of `alignment` in its buffer, as typed arrays need, else a copy. */
+function aligned(bytes: Uint8Array, alignment: number): Uint8Array {
+  return bytes.byteOffset % alignment === 0 ? bytes : bytes.slice();
+}
+
+/**
+ * A tensor's values as float32. An aligned F32 tensor is a view of the same memory, not a copy; F16 and BF16 convert
+ * exactly; F64 rounds to the nearest float32.
+ * @throws VggError `VGG_WEIGHTS` for a type that is not a float of 16, 32 or 64 bits.
+ */
+export function asFloat32({ dtype, shape, bytes }: TensorData): Float32Array {
+  const { buffer, byteOffset, byteLength } = aligned(bytes, DTYPE_BYTES[dtype]);
+  const count = byteLength / DTYPE_BYTES[dtype];
+  switch (dtype) {
+    case 'F32':
+      return new Float32Array(buffer, byteOffset, count);
+    case 'F16':
+      return float16ToFloat32(new Uint16Array(buffer, byteOffset, count));
+    case 'BF16':
+      return bfloat16ToFloat32(new Uint16Array(buffer, byteOffset, count));
+    case 'F64':
+      return Float32Array.from(new Float64Array(buffer, byteOffset, count));
+    default:
+      throw new VggError('weights', `expected a tensor of F32, F16, BF16 or F64, got ${dtype} of shape [${shape}]`);
+  }
+}
+
+function viewBytes({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
+}
+
+/**
+ * A tensor of a file from float32 values: F32 is a view of the same memory; F16, BF16 round to nearest, ties to even.
+ * @throws VggError `VGG_WEIGHTS` when the number of values is not that of the shape.
+ */
+export function fromFloat32(
+  shape: readonly number[],
+  values: Float32Array,
+  dtype: Exclude<FloatDtype, 'F64'> = 'F32',
+): TensorData {
+  if (elements(shape) !== values.length) {
+    throw new VggError('weights', `shape [${shape}] needs ${elements(shape)} values, got ${values.length}`);
+  }
+  if (dtype === 'F16') return { dtype, shape, bytes: viewBytes(float32ToFloat16(values)) };
+  if (dtype === 'BF16') return { dtype, shape, bytes: viewBytes(float32ToBfloat16(values)) };
+  return { dtype, shape, bytes: viewBytes(values) };
+}
+
+/** A tensor of a file from 32-bit integers: a view of the same memory. */
+export function fromInt32(shape: readonly number[], values: Int32Array): TensorData {
+  if (elements(shape) !== values.length) {
+    throw new VggError('weights', `shape [${shape}] needs ${elements(shape)} values, got ${values.length}`);
+  }
+  return { dtype: 'I32', shape, bytes: viewBytes(values) };
+}

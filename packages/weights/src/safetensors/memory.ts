@@ -1,0 +1,62 @@
+/** Safetensors in memory: a file's bytes to tensors and back. */
+import { VggError } from '@vgg/core';
+import { DTYPE_BYTES, elements, type TensorData } from './dtypes';
+import { headerLength, layOut, PREFIX_BYTES, parseHeader } from './header';
+
+/** The tensors of a file, by name in the header's order, and its free text. */
+export interface Safetensors {
+  readonly tensors: ReadonlyMap<string, TensorData>;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+/**
+ * Reads a safetensors file's bytes. The tensors are views of `bytes`, not copies.
+ * @param source what to call the file in errors.
+ * @throws VggError `VGG_WEIGHTS`, one line that names the file, when it is cut short, or its header is not sound:
+ *   lengths, offsets that overlap, leave gaps or point outside, repeated names, unknown types, not JSON.
+ */
+export function parseSafetensors(bytes: Uint8Array, source = 'the file'): Safetensors {
+  const length = headerLength(bytes, bytes.length, source);
+  const json = bytes.subarray(PREFIX_BYTES, PREFIX_BYTES + length);
+  const { tensors, metadata, dataStart } = parseHeader(json, bytes.length, source);
+  const views = new Map<string, TensorData>();
+  for (const [name, { dtype, shape, begin, end }] of tensors) {
+    views.set(name, { dtype, shape, bytes: bytes.subarray(dataStart + begin, dataStart + end) });
+  }
+  return { tensors: views, metadata };
+}
+
+/** @throws VggError `VGG_WEIGHTS` when a tensor's bytes are not as many as its shape and type need. */
+export function checkBytes(name: string, { dtype, shape, bytes }: TensorData): void {
+  const needed = elements(shape) * DTYPE_BYTES[dtype];
+  if (bytes.length !== needed) {
+    throw new VggError(
+      'weights',
+      `tensor ${name}, ${dtype} of shape [${shape}], needs ${needed} bytes, got ${bytes.length}`,
+    );
+  }
+}
+
+/**
+ * Writes tensors as the bytes of a safetensors file.
+ * @throws VggError `VGG_WEIGHTS` when a tensor's bytes do not fit its shape and type.
+ */
+export function serialiseSafetensors(
+  tensors: ReadonlyMap<string, TensorData>,
+  metadata: Readonly<Record<string, string>> = {},
+): Uint8Array {
+  const { head, order } = layOut(tensors, metadata);
+  const parts = [head];
+  for (const name of order) {
+    const tensor = tensors.get(name)!;
+    checkBytes(name, tensor);
+    parts.push(tensor.bytes);
+  }
+  const file = new Uint8Array(parts.reduce((total, part) => total + part.length, 0));
+  let position = 0;
+  for (const part of parts) {
+    file.set(part, position);
+    position += part.length;
+  }
+  return file;
+}

@@ -1,1 +1,20 @@
-export {};
+export { GradientAccumulator } from './accumulator';
+export { type CrossEntropyOptions, softmaxCrossEntropy } from './cross-entropy';
+export { ensureGradients, type LossAndGradients, lossAndGradients } from './gradients';
+export { DECAY_WEIGHTS_ONLY, MomentumSgd, type MomentumSgdOptions, type ParameterGroup } from './momentum-sgd';
+export { assertFinite, clipScale, type FiniteCheck, globalNorm, nonFiniteNames } from './norm';
+export {
+  type CosineOptions,
+  constant,
+  cosine,
+  type JsonValue,
+  type Observation,
+  type PlateauOptions,
+  type PlateauState,
+  plateau,
+  type Schedule,
+  type StepsOptions,
+  steps,
+  warmUp,
+} from './schedule';
+export { type StallDetector, type StallOptions, type StallState, stallDetector } from './stall';

@@ -1,0 +1,54 @@
+/** Gradients of a loss, and the registration that TF.js needs for them outside of a bundler. */
+import {
+  getGradient,
+  registerGradient,
+  type Scalar,
+  type Tensor,
+  tidy,
+  type Variable,
+  variableGrads,
+} from '@tensorflow/tfjs-core';
+import { VggError } from '@vgg/core';
+import { GRADIENTS } from './gradient-list';
+
+/**
+ * Registers tfjs-core's gradients, as far as none is registered for a kernel yet. In plain Node `@tensorflow/tfjs-core`
+ * registers none, so that `tf.grad` and its kin fail with "gradient function not found"; in a bundler it registers all.
+ * Safe to call any number of times.
+ */
+export function ensureGradients(): void {
+  for (const gradient of GRADIENTS) {
+    if (getGradient(gradient.kernelName) === undefined) registerGradient(gradient);
+  }
+}
+
+/** A loss and its gradient with respect to every variable it was asked for. The caller disposes all of them. */
+export interface LossAndGradients {
+  loss: Scalar;
+  gradients: Map<string, Tensor>;
+}
+
+/**
+ * The value of `loss` and its gradient for each of `variables`, under the same names and in the same order.
+ *
+ * @throws VggError `VGG_STATE` when the loss does not depend on one of the variables, `VGG_ARGUMENT` when there are none.
+ */
+export function lossAndGradients(loss: () => Scalar, variables: ReadonlyMap<string, Variable>): LossAndGradients {
+  if (variables.size === 0) {
+    throw new VggError('argument', 'expected at least one variable to train, got none: unfreeze a layer');
+  }
+  ensureGradients();
+  const gradients = new Map<string, Tensor>();
+  const value = tidy(() => {
+    const { value, grads } = variableGrads(loss, [...variables.values()]);
+    for (const [name, variable] of variables) {
+      const gradient = grads[variable.name];
+      if (gradient === undefined) {
+        throw new VggError('state', `the loss does not depend on ${name}: leave it out of the variables to train`);
+      }
+      gradients.set(name, gradient);
+    }
+    return { value, ...Object.fromEntries(gradients) } as { value: Scalar };
+  });
+  return { loss: value.value, gradients };
+}

@@ -1,0 +1,149 @@
+/** Mini-batch gradient descent with momentum and L2 weight decay (section 3.1). */
+import { add, keep, mul, type Tensor, tidy, type Variable } from '@tensorflow/tfjs-core';
+import { VggError } from '@vgg/core';
+
+/**
+ * A set of variables with its own multiples of rate and decay. `match` is a name, in which `*` stands for any run of
+ * characters (`*.bias`, `conv1_*`), or a predicate on names.
+ */
+export interface ParameterGroup {
+  match: string | ((name: string) => boolean);
+  /** Multiplies the learning rate; 0 leaves the variables as they are, without velocity or decay. 1 unless given. */
+  rateMultiple?: number;
+  /** Multiplies the weight decay; 0 for none. 1 unless given. */
+  decayMultiple?: number;
+}
+
+/** The default groups: L2 on the weights of convolutions and fully-connected layers only, as Caffe's published nets do. */
+export const DECAY_WEIGHTS_ONLY: readonly ParameterGroup[] = ['*.bias', '*.scale', '*.offset'].map((match) => ({
+  match,
+  decayMultiple: 0,
+}));
+
+export interface MomentumSgdOptions {
+  /**
+   * `caffe` (default), the paper's: v ← m·v - ε·(g + λ·w); w ← w + v.
+   * `pytorch`: v ← m·v + g + λ·w; w ← w - ε·v. The two part once the rate ε changes.
+   */
+  rule?: 'caffe' | 'pytorch';
+  /** m in [0, 1), 0.9 unless given. */
+  momentum?: number;
+  /** λ ≥ 0, 5e-4 unless given. */
+  weightDecay?: number;
+  /** The first group that matches a variable's name counts; {@link DECAY_WEIGHTS_ONLY} unless given, `[]` decays everything. */
+  groups?: readonly ParameterGroup[];
+}
+
+function matcher(match: ParameterGroup['match']): (name: string) => boolean {
+  if (typeof match === 'function') return match;
+  const literal = match.split('*').map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'));
+  const pattern = new RegExp(`^${literal.join('.*')}$`);
+  return (name) => pattern.test(name);
+}
+
+function check(what: string, value: number, below = Number.POSITIVE_INFINITY): number {
+  if (!(value >= 0 && value < below)) {
+    throw new VggError('argument', `expected ${what} in [0, ${below}), got ${value}`);
+  }
+  return value;
+}
+
+/** The optimiser. It owns one velocity tensor per variable it has updated; `dispose` frees them. */
+export class MomentumSgd {
+  readonly rule: 'caffe' | 'pytorch';
+  readonly momentum: number;
+  readonly weightDecay: number;
+  readonly #groups: readonly { matches: (name: string) => boolean; rate: number; decay: number }[];
+  readonly #velocities = new Map<string, Tensor>();
+
+  /** @throws VggError `VGG_ARGUMENT` for a number out of its range. */
+  constructor({
+    rule = 'caffe',
+    momentum = 0.9,
+    weightDecay = 5e-4,
+    groups = DECAY_WEIGHTS_ONLY,
+  }: MomentumSgdOptions = {}) {
+    if (rule !== 'caffe' && rule !== 'pytorch') {
+      throw new VggError('argument', `expected the rule "caffe" or "pytorch", got "${rule}"`);
+    }
+    this.rule = rule;
+    this.momentum = check('a momentum', momentum, 1);
+    this.weightDecay = check('a weight decay', weightDecay);
+    this.#groups = groups.map(({ match, rateMultiple = 1, decayMultiple = 1 }) => ({
+      matches: matcher(match),
+      rate: check('a rate multiple', rateMultiple),
+      decay: check('a decay multiple', decayMultiple),
+    }));
+  }
+
+  /** Velocities by variable name, for a checkpoint; the optimiser keeps owning them. Empty before the first step. */
+  get velocities(): ReadonlyMap<string, Tensor> {
+    return this.#velocities;
+  }
+
+  /**
+   * Takes copies of saved velocities in place of its own.
+   * @throws VggError `VGG_SHAPE` when `variables` are given and one is missing or shaped otherwise.
+   */
+  loadVelocities(velocities: ReadonlyMap<string, Tensor>, variables?: ReadonlyMap<string, Variable>): void {
+    for (const [name, velocity] of velocities) {
+      const shape = variables?.get(name)?.shape;
+      if (variables !== undefined && shape?.join() !== velocity.shape.join()) {
+        const expected = shape === undefined ? 'no such variable' : `shape [${shape}]`;
+        throw new VggError('shape', `velocity of ${name}: expected ${expected}, got shape [${velocity.shape}]`);
+      }
+    }
+    this.dispose();
+    for (const [name, velocity] of velocities) this.#velocities.set(name, keep(velocity.clone()));
+  }
+
+  /**
+   * One update of every variable that has a gradient. The caller keeps owning the gradients.
+   *
+   * @param rate the learning rate ε of this step, ≥ 0.
+   * @param gradientScale multiplies every gradient first: what {@link clipScale} gives.
+   * @throws VggError `VGG_ARGUMENT` for a bad rate or a gradient without variable, `VGG_SHAPE` for one of another shape.
+   */
+  step(
+    variables: ReadonlyMap<string, Variable>,
+    gradients: ReadonlyMap<string, Tensor>,
+    rate: number,
+    gradientScale = 1,
+  ): void {
+    check('a learning rate', rate);
+    check('a gradient scale', gradientScale);
+    for (const [name, gradient] of gradients) {
+      const variable = variables.get(name);
+      if (variable === undefined) throw new VggError('argument', `a gradient came for ${name}, which is no variable`);
+      if (variable.shape.join() !== gradient.shape.join()) {
+        throw new VggError('shape', `gradient of ${name}: expected shape [${variable.shape}], got [${gradient.shape}]`);
+      }
+    }
+    for (const [name, gradient] of gradients) this.#update(name, variables.get(name)!, gradient, rate, gradientScale);
+  }
+
+  #update(name: string, variable: Variable, gradient: Tensor, rate: number, gradientScale: number): void {
+    const group = this.#groups.find(({ matches }) => matches(name));
+    const groupRate = rate * (group?.rate ?? 1);
+    const decay = this.weightDecay * (group?.decay ?? 1);
+    if (group?.rate === 0) return;
+    // In Caffe's rule the rate is inside the velocity: fold its sign and size into the two scalars.
+    const inside = this.rule === 'caffe' ? -groupRate : 1;
+    const previous = this.#velocities.get(name);
+    const velocity = tidy(() => {
+      let sum = inside * gradientScale === 1 ? gradient : mul(gradient, inside * gradientScale);
+      if (decay !== 0) sum = add(sum, mul(variable, inside * decay));
+      if (previous !== undefined) sum = add(sum, mul(previous, this.momentum));
+      variable.assign(add(variable, this.rule === 'caffe' ? sum : mul(sum, -groupRate)));
+      return keep(sum === gradient ? gradient.clone() : sum);
+    });
+    previous?.dispose();
+    this.#velocities.set(name, velocity);
+  }
+
+  /** Frees the velocities; the next step starts from zero ones. */
+  dispose(): void {
+    for (const velocity of this.#velocities.values()) velocity.dispose();
+    this.#velocities.clear();
+  }
+}

@@ -1,0 +1,70 @@
+import './backend';
+import {
+  dispose,
+  matMul,
+  type Scalar,
+  type Tensor,
+  type Tensor2D,
+  tensor1d,
+  tensor2d,
+  tidy,
+  type Variable,
+  variable,
+} from '@tensorflow/tfjs-core';
+import { randomStream, VggError } from '@vgg/core';
+import { expectNoLeak } from '@vgg/testing';
+import { describe, expect, it } from 'vitest';
+import { GradientAccumulator, lossAndGradients, softmaxCrossEntropy } from '../src/index';
+
+describe('GradientAccumulator', () => {
+  it('gives the gradient of the whole batch, a short last micro-batch included', async () => {
+    const random = randomStream(1, 'test');
+    const [inputs, classes] = [6, 4];
+    const images = random.fillNormal(new Float32Array(10 * inputs));
+    const labels = Int32Array.from({ length: 10 }, () => random.integer(classes));
+    const w = variable(tensor2d(random.fillNormal(new Float32Array(inputs * classes)), [inputs, classes]));
+    const variables = new Map([['w', w as Variable]]);
+    const gradientsOf = (from: number, to: number, reduction: 'mean' | 'sum') => {
+      const { loss, gradients } = lossAndGradients(
+        () =>
+          tidy(() => {
+            const x = tensor2d(images.slice(from * inputs, to * inputs), [to - from, inputs]);
+            return softmaxCrossEntropy(matMul(x, w as Tensor2D), labels.slice(from, to), { reduction }) as Scalar;
+          }),
+        variables,
+      );
+      loss.dispose();
+      return gradients;
+    };
+    await expectNoLeak(() => {
+      const accumulator = new GradientAccumulator();
+      for (const [from, to] of [
+        [0, 4],
+        [4, 8],
+        [8, 10],
+      ] as const) {
+        accumulator.add(gradientsOf(from, to, 'sum'), to - from);
+      }
+      const whole = gradientsOf(0, 10, 'mean');
+      const average = accumulator.average();
+      expect(accumulator.samples).toBe(10);
+      expect(average.get('w')!).toBeAllclose(whole.get('w')!, { rtol: 1e-5, atol: 1e-7 });
+      dispose([...whole.values(), ...average.values()]);
+      accumulator.reset();
+      expect(accumulator.samples).toBe(0);
+    });
+  });
+
+  it('refuses an average of nothing, an empty micro-batch and gradients of other variables', () => {
+    const accumulator = new GradientAccumulator();
+    const gradients = (name: string, values: number[]) => new Map<string, Tensor>([[name, tensor1d(values)]]);
+    expect(() => accumulator.average()).toThrow(VggError);
+    expect(() => accumulator.add(gradients('w', [1]), 0)).toThrow(/at least one sample, got 0/);
+    accumulator.add(gradients('w', [1]), 1);
+    expect(() => accumulator.add(gradients('w', [1, 2]), 1)).toThrow(
+      /gradient of w: expected shape \[1\], got shape \[2\]/,
+    );
+    expect(() => accumulator.add(gradients('b', [1]), 1)).toThrow(/gradient of w: expected shape \[1\], got none/);
+    accumulator.reset();
+  });
+});

@@ -1,0 +1,65 @@
+import './backend';
+import { mul, type Scalar, type Tensor2D, tensor2d, tidy, valueAndGrad } from '@tensorflow/tfjs-core';
+import { VggError } from '@vgg/core';
+import { expectNoLeak } from '@vgg/testing';
+import { describe, expect, it } from 'vitest';
+import { ensureGradients, softmaxCrossEntropy } from '../src/index';
+import cases from './fixtures/cross-entropy.json';
+
+ensureGradients();
+
+describe('softmaxCrossEntropy', () => {
+  it.each(cases)('has the value and gradient of PyTorch: $reduction, smoothing $labelSmoothing', async (fixture) => {
+    const { shape, logits, labels, loss, gradient, labelSmoothing } = fixture;
+    const reduction = fixture.reduction as 'mean' | 'sum';
+    await expectNoLeak(() =>
+      tidy(() => {
+        const f = (x: Tensor2D): Scalar => softmaxCrossEntropy(x, labels, { reduction, labelSmoothing });
+        const result = valueAndGrad(f)(tensor2d(logits, shape as [number, number]));
+        expect(result.value.dataSync()).toBeAllclose([loss], { rtol: 1e-6 });
+        expect(result.grad.dataSync()).toBeAllclose(gradient, { rtol: 1e-4, atol: 1e-7 });
+      }),
+    );
+  });
+
+  it('weighs the gradient that flows into it', () => {
+    tidy(() => {
+      // Two equal logits: soft-max is 1/2 each, so the gradient of 3 times the loss is 3·(1/2 - 1, 1/2).
+      const { grad } = valueAndGrad((x: Tensor2D) => mul(softmaxCrossEntropy(x, [0]), 3) as Scalar)(tensor2d([[4, 4]]));
+      expect(grad.dataSync()).toBeAllclose([-1.5, 1.5], { rtol: 1e-6 });
+    });
+  });
+
+  it('is ln(classes) for a net that answers every image alike', () => {
+    const loss = tidy(() => softmaxCrossEntropy(tensor2d(new Float32Array(30), [3, 10]), [0, 5, 9]).dataSync());
+    expect(loss).toBeAllclose([Math.log(10)], { rtol: 1e-6 });
+  });
+
+  it.each([
+    ['a label past the classes', [[1, 2]], [2], {}, /labels from 0 to 1, got 2 at index 0/],
+    ['a negative label', [[1, 2]], [-1], {}, /got -1/],
+    ['a fractional label', [[1, 2]], [0.5], {}, /got 0.5/],
+    ['a NaN label', [[1, 2]], [Number.NaN], {}, /got NaN/],
+    [
+      'too few labels',
+      [
+        [1, 2],
+        [3, 4],
+      ],
+      [0],
+      {},
+      /got \[2,2\] and 1 labels/,
+    ],
+    ['a smoothing of 1', [[1, 2]], [0], { labelSmoothing: 1 }, /smoothing in \[0, 1\), got 1/],
+  ])('refuses %s', (_, logits, labels, options, message) => {
+    tidy(() => {
+      const attempt = () => softmaxCrossEntropy(tensor2d(logits), labels, options);
+      expect(attempt).toThrow(VggError);
+      expect(attempt).toThrow(message);
+    });
+  });
+
+  it('refuses an empty batch', () => {
+    expect(() => tidy(() => softmaxCrossEntropy(tensor2d([], [0, 3]), []))).toThrow(/n ≥ 1 labels, got \[0,3\]/);
+  });
+});

@@ -1,0 +1,68 @@
+import './backend';
+import {
+  add,
+  conv2d,
+  dispose,
+  getGradient,
+  registerGradient,
+  type Scalar,
+  sum,
+  type Tensor4D,
+  tensor1d,
+  tensor4d,
+  unregisterGradient,
+  type Variable,
+  variable,
+} from '@tensorflow/tfjs-core';
+import { expectNoLeak } from '@vgg/testing';
+import { describe, expect, it, vi } from 'vitest';
+import { ensureGradients, lossAndGradients } from '../src/index';
+
+describe('ensureGradients', () => {
+  it('registers what is missing, keeps what is there and says nothing', () => {
+    const warn = vi.spyOn(console, 'warn');
+    ensureGradients();
+    unregisterGradient('Conv2D');
+    const own = { kernelName: 'Relu', gradFunc: () => ({}) };
+    const original = getGradient('Relu');
+    registerGradient(own);
+    ensureGradients();
+    expect(getGradient('Conv2D')).toBeDefined();
+    expect(getGradient('Relu')).toBe(own);
+    registerGradient(original);
+    expect(warn).not.toHaveBeenCalled();
+  });
+});
+
+describe('lossAndGradients', () => {
+  it('gives the gradient of each variable under its name, and leaks nothing', async () => {
+    // y = x ⊛ w with one pixel and a 1×1 filter: y = 3·w0 + 5·w1, so dy/dw = (3, 5) and, with the sum as loss, db = 1.
+    const w = variable(tensor4d([1, 2], [1, 1, 2, 1])) as Variable;
+    const b = variable(tensor1d([10])) as Variable;
+    const x = tensor4d([3, 5], [1, 1, 1, 2]);
+    await expectNoLeak(() => {
+      const { loss, gradients } = lossAndGradients(
+        () => sum(add(conv2d(x, w as unknown as Tensor4D, 1, 'same'), b)) as Scalar,
+        new Map([
+          ['b', b],
+          ['w', w],
+        ]),
+      );
+      expect([...gradients.keys()]).toEqual(['b', 'w']);
+      expect(loss.dataSync()).toBeAllclose([23], { rtol: 1e-6 });
+      expect(gradients.get('w')!.dataSync()).toBeAllclose([3, 5], { rtol: 1e-6 });
+      expect(gradients.get('b')!.dataSync()).toBeAllclose([1], { rtol: 1e-6 });
+      dispose([loss, ...gradients.values()]);
+    });
+  });
+
+  it('names a variable that the loss does not depend on', () => {
+    const [used, unused] = [variable(tensor1d([1])), variable(tensor1d([2]))];
+    const variables = new Map<string, Variable>([
+      ['fc7.weight', used],
+      ['fc8.weight', unused],
+    ]);
+    expect(() => lossAndGradients(() => sum(used) as Scalar, variables)).toThrow(/does not depend on fc8\.weight/);
+    expect(() => lossAndGradients(() => sum(used) as Scalar, new Map())).toThrow(/unfreeze a layer/);
+  });
+});

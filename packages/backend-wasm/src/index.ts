@@ -1,1 +1,5 @@
-export {};
+/** Importing this package makes `tf.setBackend('wasm')` a backend that trains. */
+import '@tensorflow/tfjs-core/dist/register_all_gradients';
+import './register';
+
+export { setThreadsCount, setWasmPaths } from '@tensorflow/tfjs-backend-wasm';

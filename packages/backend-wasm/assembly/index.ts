@@ -1,0 +1,6 @@
+/** What the WebAssembly module exports. It owns no memory: every address is one in the stock backend's heap. */
+export { convolve, packTurned } from './convolution';
+export { filterGradient } from './filter_gradient';
+export { packPanels } from './pack';
+export { maxPoolGradient } from './pooling';
+export { product, productScratch } from './product';

@@ -1,0 +1,140 @@
+/** Copies into the orders that the inner loops read: panels of columns, blocks of rows, zero-padded images. */
+
+/** Writes rows k0…k0+depth of B[K, columns] (element strides given) as panels [ceil(columns / 8)][depth][8], zero-filled. */
+export function packPanels(
+  b: usize,
+  kStride: usize,
+  columnStride: usize,
+  depth: usize,
+  columns: usize,
+  to: usize,
+): void {
+  const kBytes = kStride << 2;
+  const columnBytes = columnStride << 2;
+  for (let column: usize = 0; column < columns; column += 8) {
+    const width = min<usize>(8, columns - column);
+    const source = b + column * columnBytes;
+    if (width < 8) {
+      for (let k: usize = 0; k < depth; k++, to += 32) {
+        v128.store(to, f32x4.splat(0));
+        v128.store(to, f32x4.splat(0), 16);
+        for (let j: usize = 0; j < width; j++) {
+          store<f32>(to + (j << 2), load<f32>(source + k * kBytes + j * columnBytes));
+        }
+      }
+    } else if (columnStride === 1) {
+      for (let k: usize = 0; k < depth; k++, to += 32) {
+        const row = source + k * kBytes;
+        v128.store(to, v128.load(row));
+        v128.store(to, v128.load(row, 16), 16);
+      }
+    } else if (kStride === 1) {
+      transpose(source, columnBytes, 8, depth, to, 32);
+      to += depth << 5;
+    } else {
+      for (let k: usize = 0; k < depth; k++, to += 32) {
+        for (let j: usize = 0; j < 8; j++) {
+          store<f32>(to + (j << 2), load<f32>(source + k * kBytes + j * columnBytes));
+        }
+      }
+    }
+  }
+}
+
+/** to[column][row] = from[row][column] for a rows × columns block; strides in bytes. */
+export function transpose(
+  from: usize,
+  fromStride: usize,
+  rows: usize,
+  columns: usize,
+  to: usize,
+  toStride: usize,
+): void {
+  const wholeRows = rows & ~3;
+  const wholeColumns = columns & ~3;
+  for (let row: usize = 0; row < wholeRows; row += 4) {
+    const s0 = from + row * fromStride;
+    const s1 = s0 + fromStride;
+    const s2 = s1 + fromStride;
+    const s3 = s2 + fromStride;
+    let t = to + (row << 2);
+    for (let column: usize = 0; column < wholeColumns; column += 4) {
+      const r0 = v128.load(s0 + (column << 2));
+      const r1 = v128.load(s1 + (column << 2));
+      const r2 = v128.load(s2 + (column << 2));
+      const r3 = v128.load(s3 + (column << 2));
+      const low01 = v128.shuffle<f32>(r0, r1, 0, 4, 1, 5);
+      const high01 = v128.shuffle<f32>(r0, r1, 2, 6, 3, 7);
+      const low23 = v128.shuffle<f32>(r2, r3, 0, 4, 1, 5);
+      const high23 = v128.shuffle<f32>(r2, r3, 2, 6, 3, 7);
+      v128.store(t, v128.shuffle<f32>(low01, low23, 0, 1, 4, 5));
+      v128.store(t + toStride, v128.shuffle<f32>(low01, low23, 2, 3, 6, 7));
+      v128.store(t + 2 * toStride, v128.shuffle<f32>(high01, high23, 0, 1, 4, 5));
+      v128.store(t + 3 * toStride, v128.shuffle<f32>(high01, high23, 2, 3, 6, 7));
+      t += toStride << 2;
+    }
+  }
+  transposeScalar(from, fromStride, 0, wholeRows, wholeColumns, columns, to, toStride);
+  transposeScalar(from, fromStride, wholeRows, rows, 0, columns, to, toStride);
+}
+
+function transposeScalar(
+  from: usize,
+  fromStride: usize,
+  firstRow: usize,
+  endRow: usize,
+  firstColumn: usize,
+  endColumn: usize,
+  to: usize,
+  toStride: usize,
+): void {
+  for (let row = firstRow; row < endRow; row++) {
+    for (let column = firstColumn; column < endColumn; column++) {
+      store<f32>(to + column * toStride + (row << 2), load<f32>(from + row * fromStride + (column << 2)));
+    }
+  }
+}
+
+/**
+ * Copies images [count, height, width, channels] to [count, paddedHeight, paddedWidth, channels]: pixel (y, x) goes to
+ * (y · spacing + top, x · spacing + left), what falls outside is dropped, what nothing falls on is zero.
+ */
+export function padImages(
+  from: usize,
+  count: usize,
+  height: isize,
+  width: isize,
+  channels: usize,
+  spacing: isize,
+  top: isize,
+  left: isize,
+  paddedHeight: isize,
+  paddedWidth: isize,
+  to: usize,
+): void {
+  const pixel = channels << 2;
+  const row = <usize>paddedWidth * pixel;
+  memory.fill(to, 0, count * <usize>paddedHeight * row);
+  const first: isize = left < 0 ? (spacing - 1 - left) / spacing : 0;
+  const end: isize = min<isize>(width, (paddedWidth - left + spacing - 1) / spacing);
+  if (end <= first) return;
+  for (let image: usize = 0; image < count; image++) {
+    for (let y: isize = 0; y < height; y++) {
+      const paddedY = y * spacing + top;
+      if (paddedY < 0 || paddedY >= paddedHeight) continue;
+      let source = from + <usize>(y * width + first) * pixel;
+      let target = to + <usize>paddedY * row + <usize>(first * spacing + left) * pixel;
+      if (spacing === 1) {
+        memory.copy(target, source, <usize>(end - first) * pixel);
+        continue;
+      }
+      for (let x = first; x < end; x++) {
+        memory.copy(target, source, pixel);
+        source += pixel;
+        target += pixel * spacing;
+      }
+    }
+    from += <usize>(height * width) * pixel;
+    to += <usize>paddedHeight * row;
+  }
+}

@@ -1,0 +1,105 @@
+/** Matrix product in all four transpositions: K and M in blocks that stay in the caches, B packed once per block of K. */
+import { multiply4x8 } from './microkernel';
+import { packPanels, transpose } from './pack';
+
+/** Depth of a block: a panel of B then takes 16 KiB, a third of a first-level cache. */
+export const DEPTH: usize = 512;
+/** Rows of A that are visited again for every panel of B: 128 rows of 512 floats take 256 KiB. */
+export const ROWS: usize = 128;
+
+/** Bytes of scratch memory that `product` needs. */
+export function productScratch(rows: usize, columns: usize, depth: usize, transposeA: bool): usize {
+  const block = min(depth, DEPTH);
+  const packed = ((columns + 7) & ~7) * block;
+  return (packed + (transposeA ? min(rows, ROWS) * ((block + 3) & ~3) : 0) + 32) << 2;
+}
+
+/** C[rows, columns] = A · B; A is [rows, depth], or [depth, rows] when transposed, B likewise. All row-major. */
+export function product(
+  a: usize,
+  b: usize,
+  c: usize,
+  rows: usize,
+  columns: usize,
+  depth: usize,
+  transposeA: bool,
+  transposeB: bool,
+  scratch: usize,
+): void {
+  const tile = scratch;
+  const packedB = scratch + 128;
+  for (let k: usize = 0; k < depth; k += DEPTH) {
+    const block = min(DEPTH, depth - k);
+    if (transposeB) packPanels(b + (k << 2), 1, depth, block, columns, packedB);
+    else packPanels(b + ((k * columns) << 2), columns, 1, block, columns, packedB);
+    const packedA = packedB + ((((columns + 7) & ~7) * block) << 2);
+    for (let row: usize = 0; row < rows; row += ROWS) {
+      const count = min(ROWS, rows - row);
+      let from = a + ((row * depth + k) << 2);
+      let stride = depth << 2;
+      if (transposeA) {
+        transpose(a + ((k * rows + row) << 2), rows << 2, block, count, packedA, block << 2);
+        from = packedA;
+        stride = block << 2;
+      }
+      rowsTimesPanels(from, stride, packedB, c + ((row * columns) << 2), count, columns, block, k > 0, tile);
+    }
+  }
+}
+
+function rowsTimesPanels(
+  a: usize,
+  stride: usize,
+  packedB: usize,
+  c: usize,
+  rows: usize,
+  columns: usize,
+  depth: usize,
+  accumulate: bool,
+  tile: usize,
+): void {
+  const cStride = columns << 2;
+  for (let column: usize = 0; column < columns; column += 8) {
+    const panel = packedB + ((column * depth) << 2);
+    const width = min<usize>(8, columns - column);
+    for (let row: usize = 0; row < rows; row += 4) {
+      const last = rows - 1;
+      const r1 = min(row + 1, last);
+      const r2 = min(row + 2, last);
+      const r3 = min(row + 3, last);
+      const a0 = a + row * stride;
+      const a1 = a + r1 * stride;
+      const a2 = a + r2 * stride;
+      const a3 = a + r3 * stride;
+      const corner = c + (column << 2);
+      if (width === 8) {
+        const c0 = corner + row * cStride;
+        multiply4x8(
+          a0,
+          a1,
+          a2,
+          a3,
+          1,
+          depth,
+          0,
+          panel,
+          c0,
+          corner + r1 * cStride,
+          corner + r2 * cStride,
+          corner + r3 * cStride,
+          accumulate,
+        );
+      } else {
+        multiply4x8(a0, a1, a2, a3, 1, depth, 0, panel, tile, tile + 32, tile + 64, tile + 96, false);
+        const height = min<usize>(4, rows - row);
+        for (let i: usize = 0; i < height; i++) {
+          for (let j: usize = 0; j < width; j++) {
+            const target = corner + (row + i) * cStride + (j << 2);
+            const value = load<f32>(tile + (i << 5) + (j << 2));
+            store<f32>(target, accumulate ? load<f32>(target) + value : value);
+          }
+        }
+      }
+    }
+  }
+}

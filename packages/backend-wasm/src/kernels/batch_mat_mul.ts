@@ -1,0 +1,67 @@
+/** BatchMatMul: every transposition through one blocked product. The stock kernel falls to three nested loops when one is set. */
+import {
+  BatchMatMul,
+  type BatchMatMulAttrs,
+  type BatchMatMulInputs,
+  broadcast_util,
+  type TensorInfo,
+  util,
+} from '@tensorflow/tfjs-core';
+import { addressOf, withScratch } from '../heap';
+import { kernelsOf } from '../module';
+import { kernel } from './kernel';
+
+/** Indices of the matrix that each of the `batch` products reads, for outer dimensions broadcast to `shape`. */
+function batchIndices(outer: readonly number[], shape: readonly number[]): number[] {
+  const strides = util.computeStrides([...outer, 1]);
+  const lead = shape.length - outer.length;
+  return Array.from({ length: util.sizeFromShape([...shape]) }, (_, batch) => {
+    let index = 0;
+    for (let d = shape.length - 1, rest = batch; d >= lead; d--) {
+      const position = rest % shape[d]!;
+      rest = (rest - position) / shape[d]!;
+      if (outer[d - lead] !== 1) index += position * strides[d - lead]!;
+    }
+    return index;
+  });
+}
+
+export const batchMatMul = kernel<BatchMatMulInputs, BatchMatMulAttrs>(BatchMatMul, ({ inputs, attrs, backend }) => {
+  const { a, b } = inputs;
+  const { transposeA, transposeB } = attrs;
+  util.assert(
+    a.dtype === 'float32' && b.dtype === 'float32',
+    () => `matMul on the wasm backend takes float32, got ${a.dtype} and ${b.dtype}`,
+  );
+  const [aLast, aBefore] = [a.shape.at(-1)!, a.shape.at(-2)!];
+  const [bLast, bBefore] = [b.shape.at(-1)!, b.shape.at(-2)!];
+  const [rows, depth] = transposeA ? [aLast, aBefore] : [aBefore, aLast];
+  const [bDepth, columns] = transposeB ? [bLast, bBefore] : [bBefore, bLast];
+  util.assert(
+    depth === bDepth,
+    () =>
+      `Error in matMul: inner shapes (${depth}) and (${bDepth}) of Tensors with shapes ${a.shape} and ${b.shape} ` +
+      `and transposeA=${transposeA} and transposeB=${transposeB} must match.`,
+  );
+  const outer = broadcast_util.assertAndGetBroadcastShape(a.shape.slice(0, -2), b.shape.slice(0, -2));
+  const out: TensorInfo = backend.makeOutput([...outer, rows, columns], 'float32');
+  const { product, productScratch } = kernelsOf(backend);
+  const [aIndices, bIndices] = [batchIndices(a.shape.slice(0, -2), outer), batchIndices(b.shape.slice(0, -2), outer)];
+  withScratch(backend, [productScratch(rows, columns, depth, transposeA)], (scratch) => {
+    const [from, by, to] = [addressOf(backend, a), addressOf(backend, b), addressOf(backend, out)];
+    for (let i = 0; i < aIndices.length; i++) {
+      product(
+        from + aIndices[i]! * rows * depth * 4,
+        by + bIndices[i]! * depth * columns * 4,
+        to + i * rows * columns * 4,
+        rows,
+        columns,
+        depth,
+        transposeA,
+        transposeB,
+        scratch,
+      );
+    }
+  });
+  return out;
+});

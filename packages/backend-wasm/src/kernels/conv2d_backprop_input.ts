@@ -1,0 +1,57 @@
+/**
+ * Conv2DBackpropInput: the convolution of dy, spread by the stride and padded, with the filter turned by 180° and its channels
+ * exchanged. The stock kernel is a loop per input element.
+ */
+import {
+  backend_util,
+  Conv2DBackpropInput,
+  type Conv2DBackpropInputAttrs,
+  type Conv2DBackpropInputInputs,
+} from '@tensorflow/tfjs-core';
+import { addressOf } from '../heap';
+import { kernelsOf } from '../module';
+import { kernel } from './kernel';
+import { convolveWindows } from './windows';
+
+export const conv2dBackpropInput = kernel<Conv2DBackpropInputInputs, Conv2DBackpropInputAttrs>(
+  Conv2DBackpropInput,
+  ({ inputs, attrs, backend, stock }) => {
+    const { dy, filter } = inputs;
+    const { strides, pad, dataFormat, dimRoundingMode, inputShape } = attrs;
+    if (dataFormat !== 'NHWC') return stock();
+    const info = backend_util.computeConv2DInfo(
+      inputShape,
+      filter.shape as [number, number, number, number],
+      strides,
+      1,
+      pad,
+      dimRoundingMode,
+      false,
+      'channelsLast',
+    );
+    const { filterHeight, filterWidth, inChannels, outChannels, strideHeight, strideWidth, padInfo } = info;
+    if (strideHeight !== strideWidth) return stock();
+    const dx = backend.makeOutput(info.inShape, 'float32');
+    convolveWindows(backend, {
+      x: dy,
+      y: dx,
+      filterHeight,
+      filterWidth,
+      stride: 1,
+      spacing: strideHeight,
+      top: filterHeight - 1 - padInfo.top,
+      left: filterWidth - 1 - padInfo.left,
+      paddedHeight: info.inHeight + filterHeight - 1,
+      paddedWidth: info.inWidth + filterWidth - 1,
+      pack: (to) =>
+        kernelsOf(backend).packTurned(
+          addressOf(backend, filter),
+          filterHeight * filterWidth,
+          inChannels,
+          outChannels,
+          to,
+        ),
+    });
+    return dx;
+  },
+);

@@ -1,0 +1,51 @@
+/** What a kernel of this package is: a function on the stock backend, put in place of the stock kernel where there is one. */
+import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
+import {
+  getKernel,
+  type KernelFunc,
+  type NamedAttrMap,
+  type NamedTensorInfoMap,
+  registerKernel,
+  type TensorInfo,
+  unregisterKernel,
+} from '@tensorflow/tfjs-core';
+
+export interface KernelCall<Inputs, Attributes> {
+  backend: BackendWasm;
+  inputs: Inputs;
+  attrs: Attributes;
+  /** Runs the kernel that this one replaced, for the cases it leaves. Throws if it replaced none. */
+  stock: () => TensorInfo;
+}
+
+export interface Kernel {
+  name: string;
+  run: (call: KernelCall<NamedTensorInfoMap, NamedAttrMap>) => TensorInfo;
+}
+
+/** Declares a kernel with the inputs and attributes that tfjs-core gives it. */
+export function kernel<Inputs, Attributes>(
+  name: string,
+  run: (call: KernelCall<Record<keyof Inputs, TensorInfo>, Attributes>) => TensorInfo,
+): Kernel {
+  return { name, run: run as unknown as Kernel['run'] };
+}
+
+/** Registers a kernel for the backend 'wasm'. The stock kernel's set-up still runs, so that it can be called. */
+export function install({ name, run }: Kernel): void {
+  const stock = getKernel(name, 'wasm');
+  if (stock !== undefined) unregisterKernel(name, 'wasm');
+  const kernelFunc: KernelFunc = ({ inputs, attrs, backend }) =>
+    run({
+      backend: backend as BackendWasm,
+      inputs: inputs as NamedTensorInfoMap,
+      attrs: attrs as NamedAttrMap,
+      stock: () =>
+        stock!.kernelFunc({
+          inputs: inputs as NamedTensorInfoMap,
+          attrs: attrs as NamedAttrMap,
+          backend,
+        }) as TensorInfo,
+    });
+  registerKernel({ ...stock, kernelName: name, backendName: 'wasm', kernelFunc });
+}

@@ -1,0 +1,72 @@
+/** How a convolution is laid out for `assembly/convolution.ts`: the padded image, and how many images are padded at a time. */
+import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
+import type { TensorInfo } from '@tensorflow/tfjs-core';
+import { addressOf, withScratch } from '../heap';
+import { kernelsOf } from '../module';
+
+/** Padded images of one group take about this much, half of a second-level cache. */
+export const GROUP_BYTES = 512 * 1024;
+
+/** Images per group: as many as fit, at least one. */
+export function groupSize(count: number, imageBytes: number): number {
+  return Math.max(1, Math.min(count, Math.floor(GROUP_BYTES / Math.max(1, imageBytes))));
+}
+
+export interface Windows {
+  /** [count, height, width, inputs] */
+  x: TensorInfo;
+  /** [count, outHeight, outWidth, outputs] */
+  y: TensorInfo;
+  filterHeight: number;
+  filterWidth: number;
+  /** Step of the window, in both directions. */
+  stride: number;
+  /** Distance of neighbouring input pixels in the padded image; more than 1 spreads them with zeros between. */
+  spacing: number;
+  top: number;
+  left: number;
+  paddedHeight: number;
+  paddedWidth: number;
+  /** Writes the filter's panels to the address given. */
+  pack: (to: number) => void;
+}
+
+/** Fills `y` with the products of every window of the padded `x` by the packed filter. */
+export function convolveWindows(backend: BackendWasm, w: Windows): void {
+  const [count, height, width, inputs] = w.x.shape as [number, number, number, number];
+  const [, outHeight, outWidth, outputs] = w.y.shape as [number, number, number, number];
+  const imageBytes = w.paddedHeight * w.paddedWidth * inputs * 4;
+  const group = groupSize(count, imageBytes);
+  const inPlace =
+    w.spacing === 1 && w.top === 0 && w.left === 0 && w.paddedHeight === height && w.paddedWidth === width;
+  const panelBytes = w.filterHeight * w.filterWidth * inputs * Math.ceil(outputs / 8) * 32;
+  const sizes = [panelBytes, inPlace ? 0 : group * imageBytes, group * outHeight * outWidth * 4, 128];
+  withScratch(backend, sizes, (panels, padded, offsets, tile) => {
+    w.pack(panels!);
+    kernelsOf(backend).convolve(
+      addressOf(backend, w.x),
+      panels!,
+      addressOf(backend, w.y),
+      count,
+      height,
+      width,
+      inputs,
+      outHeight,
+      outWidth,
+      outputs,
+      w.filterHeight,
+      w.filterWidth,
+      w.stride,
+      w.spacing,
+      w.top,
+      w.left,
+      w.paddedHeight,
+      w.paddedWidth,
+      group,
+      inPlace,
+      padded!,
+      offsets!,
+      tile!,
+    );
+  });
+}

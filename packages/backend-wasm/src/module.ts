@@ -1,0 +1,43 @@
+/** Our WebAssembly module beside the stock one: one instance per backend, on the same memory. */
+import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
+import { VggError } from '@vgg/core';
+import bytes from './kernels.wasm';
+import { stockModule } from './stock';
+
+/** The functions of `assembly/`. Addresses are bytes in the backend's heap, sizes and strides elements unless it says otherwise. */
+export type Kernels = Readonly<
+  Record<
+    'convolve' | 'filterGradient' | 'maxPoolGradient' | 'packPanels' | 'packTurned' | 'product' | 'productScratch',
+    (...args: (number | boolean)[]) => number
+  >
+>;
+
+const instances = new WeakMap<BackendWasm, Kernels>();
+
+/** Compiles and links the module, off the main thread where the engine can. Called when the backend is created. */
+export async function prepareKernels(backend: BackendWasm): Promise<void> {
+  if (instances.has(backend)) return;
+  instances.set(backend, link(backend, await WebAssembly.compile(bytes)));
+}
+
+/** The kernels of a backend; compiles on the spot for a backend that was created before this package was imported. */
+export function kernelsOf(backend: BackendWasm): Kernels {
+  let kernels = instances.get(backend);
+  if (kernels === undefined) {
+    kernels = link(backend, new WebAssembly.Module(bytes));
+    instances.set(backend, kernels);
+  }
+  return kernels;
+}
+
+function link(backend: BackendWasm, module: WebAssembly.Module): Kernels {
+  const { memory } = stockModule(backend).asm;
+  if (memory === undefined) {
+    throw new VggError(
+      'backend',
+      'the stock WASM backend does not give its memory, as its threaded build does not: import @vgg/backend-wasm before tf.setBackend',
+    );
+  }
+  const { exports } = new WebAssembly.Instance(module, { env: { memory } });
+  return exports as unknown as Kernels;
+}

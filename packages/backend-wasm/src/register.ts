@@ -1,0 +1,36 @@
+/** Puts our kernels and the guarded heap under the backend name 'wasm'. */
+import '@tensorflow/tfjs-backend-wasm';
+import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
+import { engine, env, findBackendFactory, registerBackend, removeBackend } from '@tensorflow/tfjs-core';
+import { guardHeap } from './heap';
+import { batchMatMul } from './kernels/batch_mat_mul';
+import { conv2d } from './kernels/conv2d';
+import { conv2dBackpropFilter } from './kernels/conv2d_backprop_filter';
+import { conv2dBackpropInput } from './kernels/conv2d_backprop_input';
+import { install } from './kernels/kernel';
+import { maxPoolGrad } from './kernels/max_pool_grad';
+import { prepareKernels } from './module';
+
+const PRIORITY = 2; // the stock backend's
+
+for (const kernel of [batchMatMul, conv2d, conv2dBackpropFilter, conv2dBackpropInput, maxPoolGrad]) install(kernel);
+
+const created = engine().registry.wasm as BackendWasm | undefined;
+if (created !== undefined) {
+  guardHeap(created);
+} else {
+  // The threaded build keeps its memory to itself; one thread with our kernels trains, several without them cannot.
+  env().set('WASM_HAS_MULTITHREAD_SUPPORT', false);
+  const createStock = findBackendFactory('wasm');
+  removeBackend('wasm');
+  registerBackend(
+    'wasm',
+    async () => {
+      const backend = (await createStock()) as BackendWasm;
+      guardHeap(backend);
+      await prepareKernels(backend);
+      return backend;
+    },
+    PRIORITY,
+  );
+}

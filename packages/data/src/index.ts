@@ -1,1 +1,18 @@
-export {};
+export type { Batch, BatchLoader, SkippedImage } from './batch';
+export { addColour, type ColourShift, colourOffset, drawAlphas, subtractMean } from './colour';
+export { centreCrop, centreWindow, crop, cropGrid, flip, gridWindows } from './crop';
+export type { FloatImage, RawImage, Rgb, Size, Window } from './image';
+export { epochOrder } from './order';
+export { resample, sourceWindow } from './resample';
+export { rescale, rescaledSize } from './rescale';
+export { type ImageLocation, type ImageSource, type RawArrays, rawSource, subset } from './source';
+export {
+  type Augmentation,
+  checkTransform,
+  drawAugmentation,
+  type EvaluationTransform,
+  evaluationGeometry,
+  type Geometry,
+  type TrainTransform,
+  trainingGeometry,
+} from './transform';

@@ -1,0 +1,177 @@
+/**
+ * Decoding, by sharp: of an encoded image only the pixels that a crop needs (docs/decisions/0010).
+ *
+ * Everything becomes 8-bit RGB as stored: embedded colour profiles are ignored, as in Caffe and torchvision. Grey is
+ * repeated, CMYK converted, 16 bits cut to the upper 8, transparency laid over white, EXIF orientation applied; of an
+ * animation the first frame is taken.
+ */
+import { VggError } from '@vgg/core';
+import sharp, { type Sharp } from 'sharp';
+import type { RawImage, Size, Window } from '../image';
+import { resampleInto, span, triangleAxis } from '../resample';
+import { rescaledSize } from '../rescale';
+import type { ImageLocation } from '../source';
+import type { Geometry } from '../transform';
+import { readJpegHeader } from './jpeg';
+import { readEncoded, readPixels } from './read';
+
+sharp.cache(false);
+sharp.concurrency(1);
+
+/** Images outside these limits are refused: `VGG_IMAGE`. */
+export const IMAGE_LIMITS = {
+  /** Smallest side, in pixels. */
+  minimumSide: 4,
+  /** Longest side, in pixels. */
+  maximumSide: 16_384,
+  /** Pixels in all. */
+  maximumPixels: 120_000_000,
+  /** Longest side over smallest. */
+  maximumAspect: 32,
+} as const;
+
+/**
+ * An image whose smallest side is at least `FACTOR` times the one asked for is first reduced to `GAP` times it by libvips,
+ * which decodes JPEG at 1/2 to 1/8 for that: the antialiased triangle filter still has the last factor of two to itself.
+ */
+const REDUCTION = { factor: 6, gap: 2 } as const;
+
+const FORMATS: readonly string[] = ['jpeg', 'png', 'webp', 'gif', 'tiff', 'heif', 'avif'];
+
+interface Header extends Size {
+  readonly orientation: number;
+  readonly jpeg: boolean;
+}
+
+/** What went wrong, on one line, without the library's prefixes. */
+function reasonOf(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return text.split('\n')[0]!.replace(/^Input (buffer|file) /, '');
+}
+
+function unusable(name: string, reason: string, cause?: unknown): VggError {
+  return new VggError('image', `${name}: ${reason}`, { cause, details: { image: name, reason } });
+}
+
+async function readHeader(bytes: Buffer, name: string): Promise<Header> {
+  if (bytes.length === 0) throw unusable(name, 'the file is empty');
+  const jpeg = readJpegHeader(bytes);
+  if (jpeg) {
+    if (!jpeg.complete) throw unusable(name, 'the JPEG file is truncated: it has no end-of-image marker');
+    return oriented(jpeg, jpeg.orientation, true);
+  }
+  const metadata = await sharp(bytes, { limitInputPixels: false }).metadata();
+  if (!FORMATS.includes(metadata.format)) throw unusable(name, `${metadata.format} is not a photograph's format`);
+  return oriented(metadata, metadata.orientation ?? 1, false);
+}
+
+function oriented({ width, height }: Size, orientation: number, jpeg: boolean): Header {
+  return orientation >= 5 ? { width: height, height: width, orientation, jpeg } : { width, height, orientation, jpeg };
+}
+
+function checkLimits({ width, height }: Size, name: string): void {
+  const shortest = Math.min(width, height);
+  const longest = Math.max(width, height);
+  const { minimumSide, maximumSide, maximumPixels, maximumAspect } = IMAGE_LIMITS;
+  if (shortest < minimumSide) throw unusable(name, `${width}x${height} is too small: sides start at ${minimumSide}`);
+  if (longest > maximumSide) throw unusable(name, `${width}x${height} is too large: sides end at ${maximumSide}`);
+  if (width * height > maximumPixels) throw unusable(name, `${width}x${height} is more than ${maximumPixels} pixels`);
+  if (longest > shortest * maximumAspect) throw unusable(name, `${width}x${height} is longer than ${maximumAspect}:1`);
+}
+
+/** The size to which libvips reduces an image of `size` when `smallestSide` is what is wanted in the end. */
+function reducedSize(size: Size, smallestSide: number): Size {
+  const reduce = Math.min(size.width, size.height) >= REDUCTION.factor * smallestSide;
+  return reduce ? rescaledSize(size, REDUCTION.gap * smallestSide) : size;
+}
+
+/** Decodes `window` of the image once it is reduced to `size`. */
+async function decodeWindow(bytes: Buffer, header: Header, size: Size, window: Window): Promise<Uint8Array> {
+  let pipeline: Sharp = sharp(bytes, { ignoreIcc: true, failOn: 'truncated', limitInputPixels: false });
+  if (header.orientation > 1) pipeline = pipeline.autoOrient();
+  if (size.width !== header.width) {
+    pipeline = pipeline.resize(size.width, size.height, { fit: 'fill', kernel: 'linear' });
+  }
+  if (window.width !== size.width || window.height !== size.height) pipeline = pipeline.extract(window);
+  if (!header.jpeg) pipeline = pipeline.flatten({ background: '#ffffff' });
+  const { data, info } = await pipeline.toColourspace('srgb').raw().toBuffer({ resolveWithObject: true });
+  if (info.width !== window.width || info.height !== window.height) {
+    throw new Error(`expected ${window.width}x${window.height} pixels, got ${info.width}x${info.height}`);
+  }
+  if (info.channels === 3) return data;
+  if (info.channels === 1) return repeatGrey(data);
+  throw new Error(`expected 3 channels, got ${info.channels}`);
+}
+
+function repeatGrey(grey: Uint8Array): Uint8Array {
+  const rgb = new Uint8Array(grey.length * 3);
+  for (let i = 0; i < grey.length; i++) rgb.fill(grey[i]!, i * 3, i * 3 + 3);
+  return rgb;
+}
+
+/** Passes VggErrors on and turns all else into one that names the image. */
+async function naming<T>(name: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw error instanceof VggError ? error : unusable(name, reasonOf(error), error);
+  }
+}
+
+/**
+ * Decodes a whole image. Where `minSide` is given and the image is at least six times that, it comes reduced to twice
+ * `minSide`: enough to rescale it from.
+ * @param name what an error calls it.
+ * @throws VggError `VGG_IMAGE`, naming the image and the reason.
+ */
+export function decodeImage(location: ImageLocation, name: string, minSide?: number): Promise<RawImage> {
+  return naming(name, async () => {
+    if (location.kind === 'planes' || location.kind === 'pixels') return readPixels(location);
+    const bytes = readEncoded(location);
+    const header = await readHeader(bytes, name);
+    checkLimits(header, name);
+    const { width, height } = minSide === undefined ? header : reducedSize(header, minSide);
+    const data = await decodeWindow(bytes, header, { width, height }, { left: 0, top: 0, width, height });
+    return { data, width, height };
+  });
+}
+
+/**
+ * Decodes what `geometryOf` the image's size asks for, and writes that crop to `out` at `offset`.
+ * @throws VggError `VGG_IMAGE`, naming the image and the reason.
+ */
+export function decodeInto(
+  out: Float32Array,
+  offset: number,
+  location: ImageLocation,
+  name: string,
+  geometryOf: (size: Size) => Geometry,
+): Promise<void> {
+  return naming(name, async () => {
+    if (location.kind === 'planes' || location.kind === 'pixels') {
+      const image = readPixels(location);
+      const geometry = geometryOf(image);
+      const { horizontal, vertical } = axes(image, geometry);
+      const part = { data: image.data, width: image.width, left: 0, top: 0 };
+      resampleInto(out, offset, part, horizontal, vertical, geometry.flip, geometry.shift);
+      return;
+    }
+    const bytes = readEncoded(location);
+    const header = await readHeader(bytes, name);
+    checkLimits(header, name);
+    const geometry = geometryOf(header);
+    const size = reducedSize(header, Math.min(geometry.rescaled.width, geometry.rescaled.height));
+    const { horizontal, vertical, window } = axes(size, geometry);
+    const data = await decodeWindow(bytes, header, size, window);
+    const part = { data, width: window.width, left: window.left, top: window.top };
+    resampleInto(out, offset, part, horizontal, vertical, geometry.flip, geometry.shift);
+  });
+}
+
+function axes(size: Size, { rescaled, window }: Geometry) {
+  const horizontal = triangleAxis(size.width, rescaled.width, window.left, window.width);
+  const vertical = triangleAxis(size.height, rescaled.height, window.top, window.height);
+  const [left, right] = span(horizontal);
+  const [top, bottom] = span(vertical);
+  return { horizontal, vertical, window: { left, top, width: right - left, height: bottom - top } };
+}

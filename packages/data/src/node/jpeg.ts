@@ -1,0 +1,71 @@
+/**
+ * The head of a JPEG file (ITU-T T.81 annex B, EXIF 2.3 4.6): its size and orientation, so that the pixels a crop needs are
+ * known before any is decoded. Anything unusual is left to the decoder.
+ */
+
+export interface JpegHeader {
+  /** As stored, before the orientation is applied. */
+  readonly width: number;
+  readonly height: number;
+  /** EXIF orientation, 1 to 8. */
+  readonly orientation: number;
+  /** Whether the end-of-image marker follows the picture's data: a file cut short lacks it. */
+  readonly complete: boolean;
+}
+
+/** Markers that begin a frame: SOF0 to SOF15 without DHT, JPG and DAC, which lie between them. */
+function beginsFrame(marker: number): boolean {
+  return marker >= 0xc0 && marker <= 0xcf && marker !== 0xc4 && marker !== 0xc8 && marker !== 0xcc;
+}
+
+/** The header of a JPEG file, or `undefined` when `bytes` do not begin one that this reader understands. */
+export function readJpegHeader(bytes: Buffer): JpegHeader | undefined {
+  if (bytes.length < 4 || bytes.readUInt16BE(0) !== 0xffd8) return undefined;
+  let size: { width: number; height: number } | undefined;
+  let orientation = 1;
+  let at = 2;
+  while (at + 4 <= bytes.length) {
+    if (bytes[at] !== 0xff) return undefined;
+    const marker = bytes[at + 1]!;
+    if (marker === 0xff) {
+      at += 1;
+      continue;
+    }
+    const length = bytes.readUInt16BE(at + 2);
+    const end = at + 2 + length;
+    if (marker === 0xda) {
+      return size && { ...size, orientation, complete: bytes.lastIndexOf(END_OF_IMAGE) >= end };
+    }
+    if (beginsFrame(marker)) {
+      if (length < 8 || end > bytes.length) return undefined;
+      size = { height: bytes.readUInt16BE(at + 5), width: bytes.readUInt16BE(at + 7) };
+      if (size.height === 0) return undefined;
+    }
+    if (marker === 0xe1) orientation = exifOrientation(bytes.subarray(at + 4, end)) ?? orientation;
+    at = end;
+  }
+  return undefined;
+}
+
+const END_OF_IMAGE = Buffer.from([0xff, 0xd9]);
+
+/** The orientation tag of an APP1 segment, if that is EXIF and has one. */
+function exifOrientation(segment: Buffer): number | undefined {
+  if (segment.length < 14 || segment.toString('latin1', 0, 6) !== 'Exif\0\0') return undefined;
+  const tiff = segment.subarray(6);
+  const little = tiff.toString('latin1', 0, 2) === 'II';
+  const u16 = (at: number) => (little ? tiff.readUInt16LE(at) : tiff.readUInt16BE(at));
+  const u32 = (at: number) => (little ? tiff.readUInt32LE(at) : tiff.readUInt32BE(at));
+  const directory = u32(4);
+  if (directory + 2 > tiff.length) return undefined;
+  const entries = u16(directory);
+  for (let i = 0; i < entries; i++) {
+    const entry = directory + 2 + i * 12;
+    if (entry + 12 > tiff.length) return undefined;
+    if (u16(entry) === 0x0112) {
+      const value = u16(entry + 8);
+      return value >= 1 && value <= 8 ? value : undefined;
+    }
+  }
+  return undefined;
+}

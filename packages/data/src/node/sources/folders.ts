@@ -1,0 +1,60 @@
+/** Class folders: one folder for each class, named as the class is, its images at any depth below. */
+import { join } from 'node:path';
+import { VggError } from '@vgg/core';
+import type { ImageSource } from '../../source';
+import { isImageName, listFolder } from './files';
+
+/** The paths of all images below a folder, relative to it, sorted within each folder. */
+async function imagesBelow(root: string, below = ''): Promise<string[]> {
+  const { folders, files } = await listFolder(join(root, below));
+  const images = files.filter(isImageName).map((name) => join(below, name));
+  for (const folder of folders) images.push(...(await imagesBelow(root, join(below, folder))));
+  return images;
+}
+
+/**
+ * The images of class folders, sorted by class and path.
+ * @param classes the classes there must be, where another part of the data set has named them already.
+ * @throws VggError `VGG_DATASET` when the folder is missing, holds no class folders, a class without images, or a class
+ *   that is not among `classes`.
+ */
+export async function openClassFolders(path: string, classes?: readonly string[]): Promise<ImageSource> {
+  const { folders } = await listFolder(path);
+  if (folders.length === 0) {
+    throw new VggError('dataset', `${path} holds no class folders: expected one folder of images for each class`);
+  }
+  const names = classes ?? folders;
+  const paths: string[] = [];
+  const labels: number[] = [];
+  for (const folder of folders) {
+    const label = names.indexOf(folder);
+    if (label < 0)
+      throw new VggError('dataset', `${join(path, folder)} is a class that the training set does not have`);
+    const images = await imagesBelow(join(path, folder));
+    if (images.length === 0) {
+      throw new VggError('dataset', `the class folder ${join(path, folder)} holds no images: fill it or remove it`);
+    }
+    for (const image of images) {
+      paths.push(join(folder, image));
+      labels.push(label);
+    }
+  }
+  return fileSource(path, names, paths, labels);
+}
+
+/** Image files under one root, with their labels, as a source. */
+export function fileSource(
+  root: string,
+  classes: readonly string[],
+  paths: readonly string[],
+  labels: ArrayLike<number>,
+): ImageSource {
+  return {
+    name: root,
+    classes,
+    length: paths.length,
+    label: (index) => labels[index]!,
+    key: (index) => paths[index]!,
+    location: (index) => ({ kind: 'file', path: join(root, paths[index]!) }),
+  };
+}

@@ -1,0 +1,189 @@
+/**
+ * Isotropic rescaling (section 3.1) by Pillow's antialiased bilinear rule, which is torchvision's `antialias=True`: a
+ * triangle filter as wide as the reduction, clipped at the borders and normalised. Float32 out, no rounding in between.
+ *
+ * Only the window asked for is computed, from only the source pixels that it reads.
+ */
+import { VggError } from '@vgg/core';
+import { checkImage, type FloatImage, type RawImage, type Rgb, type Size, type Window } from './image';
+
+/** How one axis is resampled: output `i` is the sum of `count[i]` source values from `first[i]` on, times its weights. */
+export interface Axis {
+  readonly first: Int32Array;
+  readonly count: Int32Array;
+  /** Row `i` begins at `i * taps`. */
+  readonly weights: Float32Array;
+  readonly taps: number;
+}
+
+/**
+ * The triangle filter's taps for outputs `start` to `start + length - 1` of an axis rescaled from `from` to `to` samples.
+ * The centre of output `i` lies at `(i + 0.5) * from / to` in the source, as in Pillow and in PyTorch without
+ * `align_corners`.
+ */
+export function triangleAxis(from: number, to: number, start: number, length: number): Axis {
+  const scale = from / to;
+  const support = Math.max(scale, 1);
+  const taps = Math.ceil(support) * 2 + 1;
+  const first = new Int32Array(length);
+  const count = new Int32Array(length);
+  const weights = new Float32Array(length * taps);
+  const row = new Float64Array(taps);
+  for (let i = 0; i < length; i++) {
+    const centre = (start + i + 0.5) * scale;
+    const low = Math.max(0, Math.trunc(centre - support + 0.5));
+    const high = Math.min(from, Math.trunc(centre + support + 0.5));
+    let sum = 0;
+    for (let j = low; j < high; j++) {
+      const weight = Math.max(0, 1 - Math.abs((j - centre + 0.5) / support));
+      row[j - low] = weight;
+      sum += weight;
+    }
+    for (let j = 0; j < high - low; j++) weights[i * taps + j] = row[j]! / sum;
+    first[i] = low;
+    count[i] = high - low;
+  }
+  return { first, count, weights, taps };
+}
+
+/** The source pixels that a window of the rescaled image reads. */
+export function sourceWindow(source: Size, rescaled: Size, window: Window): Window {
+  const [left, right] = span(triangleAxis(source.width, rescaled.width, window.left, window.width));
+  const [top, bottom] = span(triangleAxis(source.height, rescaled.height, window.top, window.height));
+  return { left, top, width: right - left, height: bottom - top };
+}
+
+/** The source samples that an axis reads: from the first up to, not including, the second. */
+export function span({ first, count }: Axis): [number, number] {
+  const last = first.length - 1;
+  return [first[0]!, first[last]! + count[last]!];
+}
+
+/** What {@link resampleInto} reads: an image, or the part of a larger one that the axes read. */
+export interface Part {
+  readonly data: Uint8Array | Float32Array;
+  readonly width: number;
+  /** Where the part begins in the image that the axes count in. */
+  readonly left: number;
+  readonly top: number;
+}
+
+/**
+ * Writes the window given by two axes into `out` at `offset`, interleaved RGB.
+ * @param flip mirror the output left to right.
+ * @param shift added to each channel.
+ */
+export function resampleInto(
+  out: Float32Array,
+  offset: number,
+  part: Part,
+  horizontal: Axis,
+  vertical: Axis,
+  flip = false,
+  shift: Rgb = [0, 0, 0],
+): void {
+  const [left, right] = span(horizontal);
+  const width = horizontal.first.length;
+  const row = new Float32Array((right - left) * 3);
+  for (let y = 0; y < vertical.first.length; y++) {
+    blendRows(row, part, left, y, vertical);
+    blendColumns(out, offset + y * width * 3, row, left, horizontal, flip, shift);
+  }
+}
+
+/** One output row's vertical sum, still at the source's horizontal resolution. */
+function blendRows(row: Float32Array, part: Part, left: number, y: number, axis: Axis): void {
+  const { data } = part;
+  const stride = part.width * 3;
+  const count = axis.count[y]!;
+  const weights = y * axis.taps;
+  const n = row.length;
+  let a = (axis.first[y]! - part.top) * stride + (left - part.left) * 3;
+  const even = count & 1;
+  if (even === 1) {
+    const wa = axis.weights[weights]!;
+    for (let i = 0; i < n; i++) row[i] = wa * data[a + i]!;
+    a += stride;
+  } else {
+    const wa = axis.weights[weights]!;
+    const wb = axis.weights[weights + 1]!;
+    const b = a + stride;
+    for (let i = 0; i < n; i++) row[i] = wa * data[a + i]! + wb * data[b + i]!;
+    a = b + stride;
+  }
+  for (let k = 2 - even; k < count; k += 2, a += 2 * stride) {
+    const wa = axis.weights[weights + k]!;
+    const wb = axis.weights[weights + k + 1]!;
+    const b = a + stride;
+    for (let i = 0; i < n; i++) row[i]! += wa * data[a + i]! + wb * data[b + i]!;
+  }
+}
+
+/** One output row's horizontal sum. */
+function blendColumns(
+  out: Float32Array,
+  offset: number,
+  row: Float32Array,
+  left: number,
+  axis: Axis,
+  flip: boolean,
+  shift: Rgb,
+): void {
+  const { first, count, weights, taps } = axis;
+  const width = first.length;
+  const [shiftRed, shiftGreen, shiftBlue] = shift;
+  const step = flip ? -3 : 3;
+  let to = flip ? offset + (width - 1) * 3 : offset;
+  for (let x = 0; x < width; x++, to += step) {
+    let from = (first[x]! - left) * 3;
+    let red = shiftRed;
+    let green = shiftGreen;
+    let blue = shiftBlue;
+    const end = x * taps + count[x]!;
+    for (let k = x * taps; k < end; k++, from += 3) {
+      const weight = weights[k]!;
+      red += weight * row[from]!;
+      green += weight * row[from + 1]!;
+      blue += weight * row[from + 2]!;
+    }
+    out[to] = red;
+    out[to + 1] = green;
+    out[to + 2] = blue;
+  }
+}
+
+/** @throws VggError `VGG_ARGUMENT` unless `window` lies inside an image of `size`. */
+export function checkWindow(window: Window, size: Size): void {
+  const { left, top, width, height } = window;
+  const integers = [left, top, width, height].every(Number.isInteger);
+  if (!integers || left < 0 || top < 0 || width < 1 || height < 1) {
+    throw new VggError('argument', `a window needs integer sides and corner, got ${width}x${height} at ${left},${top}`);
+  }
+  if (left + width > size.width || top + height > size.height) {
+    throw new VggError(
+      'argument',
+      `a window of ${width}x${height} at ${left},${top} does not fit in ${size.width}x${size.height}: rescale larger first`,
+    );
+  }
+}
+
+/**
+ * Rescales an image to `rescaled` and returns the `window` of the result (all of it unless given), computing no more.
+ * @throws VggError `VGG_SHAPE` for an image whose data does not fit its sides, `VGG_ARGUMENT` for a window that does not
+ *   fit or a size that is not made of positive integers.
+ */
+export function resample(
+  image: RawImage | FloatImage,
+  rescaled: Size,
+  window: Window = { left: 0, top: 0, ...rescaled },
+): FloatImage {
+  checkImage(image);
+  checkWindow({ left: 0, top: 0, ...rescaled }, rescaled);
+  checkWindow(window, rescaled);
+  const { width, height } = window;
+  const data = new Float32Array(width * height * 3);
+  const horizontal = triangleAxis(image.width, rescaled.width, window.left, width);
+  const vertical = triangleAxis(image.height, rescaled.height, window.top, height);
+  resampleInto(data, 0, { data: image.data, width: image.width, left: 0, top: 0 }, horizontal, vertical);
+  return { data, width, height };
+}

@@ -1,0 +1,8 @@
+/** Builds the worker from the sources as they are, before any test. */
+import { fileURLToPath } from 'node:url';
+import { build } from 'tsup';
+
+export default async function setup(): Promise<void> {
+  process.chdir(fileURLToPath(new URL('..', import.meta.url)));
+  await build({ config: 'tsup.worker.config.ts', silent: true });
+}

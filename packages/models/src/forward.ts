@@ -1,0 +1,146 @@
+/**
+ * The one walk over a net's layers behind training, classification, the dense view (section 3.2) and feature taps.
+ * Activations are released as soon as the next layer has used them, unless tapped or kept by a gradient.
+ */
+import {
+  maxPool,
+  mul,
+  relu,
+  reshape,
+  softmax,
+  type Tensor,
+  type Tensor1D,
+  type Tensor2D,
+  type Tensor4D,
+  tidy,
+  type Variable,
+} from '@tensorflow/tfjs-core';
+import type { RandomStream } from '@vgg/core';
+import { channelMoments, connect, convolve, dropOut, localResponseNorm, normalise } from './operations';
+import type { Layer } from './plan';
+
+export interface Walk {
+  layers: readonly Layer[];
+  variables: ReadonlyMap<string, Variable>;
+  /** Layers that take no part in differentiation and, if batch norm, keep their running statistics. */
+  frozen: ReadonlySet<string>;
+  /** Names of the layers whose outputs are wanted, at least one. The walk stops after the last of them. */
+  taps: ReadonlySet<string>;
+  /** Whether fully-connected layers run as convolutions over the whole map. */
+  dense: boolean;
+  /** Given in training: the images are constants, batch norm uses the batch's statistics, dropout drops. */
+  training?: { rate: number; stream: ((layer: string) => RandomStream) | undefined } | undefined;
+}
+
+export type WalkResult = {
+  taps: Record<string, Tensor>;
+  batchStatistics: Record<string, Tensor1D>;
+};
+
+type Statistics = { mean: Tensor1D; variance: Tensor1D };
+type Step = { y: Tensor; statistics?: Statistics };
+
+/** Runs the layers on images [n, h, w, 3], from the first to the last tap. Everything returned is the caller's. */
+export function walkLayers(images: Tensor4D, walk: Walk): WalkResult {
+  return tidy(() => {
+    const taps: Record<string, Tensor> = {};
+    const batchStatistics: Record<string, Tensor1D> = {};
+    let x: Tensor = images;
+    let constantInput = walk.training !== undefined;
+    const last = walk.layers.map(({ name }) => walk.taps.has(name)).lastIndexOf(true);
+    for (let i = 0; i <= last; i++) {
+      const layer = walk.layers[i]!;
+      const rectified = fusesRelu(walk, i);
+      const { y, statistics }: Step = tidy(() => runLayer(x, layer, walk, { relu: rectified, constantInput }));
+      if (statistics !== undefined) {
+        batchStatistics[`${layer.name}.mean`] = statistics.mean;
+        batchStatistics[`${layer.name}.variance`] = statistics.variance;
+      }
+      if (x !== images && !Object.values(taps).includes(x)) x.dispose();
+      x = y;
+      if (!walk.frozen.has(layer.name) && hasVariables(layer)) constantInput = false;
+      if (rectified) i += 1;
+      const { name } = walk.layers[i]!;
+      if (walk.taps.has(name)) taps[name] = x;
+    }
+    return { taps, batchStatistics };
+  });
+}
+
+function hasVariables({ kind }: Layer): boolean {
+  return kind === 'convolution' || kind === 'fullyConnected' || kind === 'batchNorm';
+}
+
+/** Whether the layer at `i` runs as one operation with the ReLU behind it: if there is one, and nobody looks in between. */
+function fusesRelu({ layers, taps }: Walk, i: number): boolean {
+  const layer = layers[i]!;
+  return hasVariables(layer) && layers[i + 1]?.kind === 'relu' && !taps.has(layer.name);
+}
+
+function runLayer(x: Tensor, layer: Layer, walk: Walk, mode: { relu: boolean; constantInput: boolean }): Step {
+  const variable = (role: string) => walk.variables.get(`${layer.name}.${role}`)!;
+  const common = {
+    relu: mode.relu,
+    constant: { input: mode.constantInput, variables: walk.frozen.has(layer.name) },
+  };
+  switch (layer.kind) {
+    case 'convolution':
+      return { y: convolve(x as Tensor4D, { ...common, weight: variable('weight'), bias: variable('bias') }) };
+    case 'batchNorm': {
+      const affine = { ...common, scale: variable('scale'), offset: variable('offset') };
+      if (walk.training === undefined || walk.frozen.has(layer.name)) {
+        const running = { mean: variable('mean'), variance: variable('variance'), ofBatch: false };
+        return { y: normalise(x as Tensor4D, { ...affine, ...running }) };
+      }
+      const statistics = channelMoments(x as Tensor4D);
+      const y = normalise(x as Tensor4D, { ...affine, ...statistics, ofBatch: true });
+      return { y, statistics: unbiased(statistics, x.size) };
+    }
+    case 'relu':
+      return { y: relu(x) };
+    case 'localResponseNorm':
+      return { y: localResponseNorm(x as Tensor4D) };
+    case 'maxPool':
+      return { y: maxPool(x as Tensor4D, 2, 2, 'valid') };
+    case 'fullyConnected': {
+      const weighted = { ...common, weight: variable('weight'), bias: variable('bias') };
+      return { y: walk.dense ? connectEverywhere(x as Tensor4D, layer, weighted) : connect(flattened(x), weighted) };
+    }
+    case 'dropout': {
+      const { rate, stream } = walk.training ?? {};
+      return { y: rate && stream ? dropOut(x as Tensor2D, rate, stream(layer.name)) : x.clone() };
+    }
+    case 'softmax':
+      return { y: softmax(x) };
+  }
+}
+
+/** [n, ...] as [n, units]: rows, then columns, then channels. */
+function flattened(x: Tensor): Tensor2D {
+  const count = x.shape[0]!;
+  return reshape(x, [count, x.size / count]);
+}
+
+/**
+ * A fully-connected layer as a convolution (section 3.2): its weight [side · side · channels, out] is, read as
+ * [side, side, channels, out], the filter, without a copy. A 1x1 convolution is the matrix product over all positions.
+ */
+function connectEverywhere(
+  x: Tensor4D,
+  { side }: Layer & { kind: 'fullyConnected' },
+  weighted: Parameters<typeof connect>[1],
+): Tensor4D {
+  const [count, height, width, channels] = x.shape;
+  const { weight } = weighted;
+  const outputs = weight.shape[1]!;
+  if (side > 1) {
+    return convolve(x, { ...weighted, weight: reshape(weight, [side, side, channels, outputs]) }, 'valid');
+  }
+  return reshape(connect(reshape(x, [-1, channels]), weighted), [count, height, width, outputs]);
+}
+
+/** The variance of the population that a batch is a sample of: what running statistics collect, as in PyTorch. */
+function unbiased({ mean, variance }: Statistics, size: number): Statistics {
+  const count = size / mean.size;
+  return { mean, variance: mul(variance, count / (count - 1)) };
+}

@@ -1,0 +1,220 @@
+/**
+ * The layers' operations, each one kernel forward where backends have it fused (convolution + bias + ReLU), with its
+ * gradient written out. TF.js undoes such fusion while it records gradients and keeps three activations per layer; these
+ * keep one, which the next layer keeps as well (decision 0031).
+ */
+import {
+  _FusedMatMul,
+  add,
+  Conv2DBackpropFilter,
+  Conv2DBackpropInput,
+  customGrad,
+  engine,
+  FusedBatchNorm,
+  FusedConv2D,
+  type GradSaveFunc,
+  localResponseNormalization,
+  matMul,
+  mean,
+  mul,
+  type NamedAttrMap,
+  type NamedTensorMap,
+  relu as rectify,
+  reshape,
+  rsqrt,
+  squaredDifference,
+  step,
+  sub,
+  sum,
+  type Tensor,
+  type Tensor1D,
+  type Tensor2D,
+  type Tensor4D,
+  tensor2d,
+  tidy,
+} from '@tensorflow/tfjs-core';
+import type { RandomStream } from '@vgg/core';
+
+/** Added to the variance, as in Ioffe & Szegedy 2015 and PyTorch. */
+const VARIANCE_EPSILON = 1e-5;
+
+const SPATIAL = [0, 1, 2];
+
+function runKernel<T extends Tensor>(name: string, inputs: NamedTensorMap, attributes: object): T {
+  return engine().runKernel(name, inputs, attributes as NamedAttrMap) as T;
+}
+
+/**
+ * Runs `forward` as one operation, differentiable in `inputs`. `gradients` gives those of the inputs, in their order, from
+ * that of the output and the `saved` tensors. With `relu`, `forward` ends in a ReLU, whose mask is taken from the output.
+ */
+function operation<T extends Tensor>(
+  { inputs, saved, relu }: { inputs: readonly Tensor[]; saved: readonly Tensor[]; relu: boolean },
+  forward: () => T,
+  gradients: (dy: Tensor, saved: readonly Tensor[]) => Tensor[],
+): T {
+  if (inputs.length === 0) return forward();
+  const differentiable = customGrad<T>((...args) => {
+    const save = args.at(-1) as GradSaveFunc;
+    const y = forward();
+    save(relu ? [...saved, y] : [...saved]);
+    return {
+      value: y,
+      gradFunc: (dy, kept) => tidy(() => gradients(relu ? mul(dy, step(kept.at(-1)!)) : dy, kept)),
+    };
+  });
+  return differentiable(...inputs);
+}
+
+/** What of a layer takes no part in differentiation, so that nothing is computed for it. */
+export interface Constants {
+  /** The layer's variables. */
+  variables?: boolean;
+  /** The layer's input. */
+  input?: boolean;
+}
+
+function differentiated(x: Tensor, first: Tensor, second: Tensor, constant: Constants): Tensor[] {
+  return [...(constant.input ? [] : [x]), ...(constant.variables ? [] : [first, second])];
+}
+
+export interface Weighted {
+  weight: Tensor;
+  bias: Tensor;
+  /** Whether a ReLU follows. */
+  relu: boolean;
+  constant?: Constants;
+}
+
+/**
+ * Convolution at stride 1, bias and, if wanted, ReLU. `x` is [n, h, w, in], the weight [kh, kw, in, out].
+ * 'same' padding is the paper's: 1 for 3x3, 0 for 1x1; 'valid' is for the dense view.
+ */
+export function convolve(
+  x: Tensor4D,
+  { weight, bias, relu, constant = {} }: Weighted,
+  pad: 'same' | 'valid' = 'same',
+): Tensor4D {
+  const geometry = { strides: [1, 1], dilations: [1, 1], pad, dataFormat: 'NHWC', dimRoundingMode: undefined };
+  const fused = { ...geometry, activation: relu ? 'relu' : 'linear', leakyreluAlpha: undefined };
+  const [inputShape, filterShape] = [x.shape, weight.shape];
+  return operation<Tensor4D>(
+    { inputs: differentiated(x, weight, bias, constant), saved: [x, weight], relu },
+    () => runKernel(FusedConv2D, { x, filter: weight, bias }, fused),
+    (dy, [keptX, filter]) => [
+      ...(constant.input ? [] : [runKernel(Conv2DBackpropInput, { dy, filter: filter! }, { ...geometry, inputShape })]),
+      ...(constant.variables
+        ? []
+        : [runKernel(Conv2DBackpropFilter, { x: keptX!, dy }, { ...geometry, filterShape }), sum(dy, SPATIAL)]),
+    ],
+  );
+}
+
+/** x · weight + bias and, if wanted, ReLU. `x` is [n, in], the weight [in, out]. */
+export function connect(x: Tensor2D, { weight, bias, relu, constant = {} }: Weighted): Tensor2D {
+  const fused = {
+    transposeA: false,
+    transposeB: false,
+    activation: relu ? 'relu' : 'linear',
+    leakyreluAlpha: undefined,
+  };
+  return operation(
+    { inputs: differentiated(x, weight, bias, constant), saved: [x, weight], relu },
+    () => {
+      const a = reshape(x, [1, ...x.shape]);
+      const b = reshape(weight, [1, ...weight.shape]);
+      const product = runKernel(_FusedMatMul, { a, b, bias }, fused);
+      return reshape(product, [product.shape[1]!, product.shape[2]!]) as Tensor2D;
+    },
+    (dy, [keptX, keptWeight]) => [
+      ...(constant.input ? [] : [matMul(dy, keptWeight!, false, true)]),
+      ...(constant.variables ? [] : [matMul(keptX!, dy, true, false), sum(dy, 0)]),
+    ],
+  );
+}
+
+export interface Normalised {
+  scale: Tensor;
+  offset: Tensor;
+  /** Per channel: of this batch, or the running ones. */
+  mean: Tensor;
+  variance: Tensor;
+  /** Whether mean and variance are those of `x` itself, so that the gradient passes through them. */
+  ofBatch: boolean;
+  /** Whether a ReLU follows. */
+  relu: boolean;
+  constant?: Constants;
+}
+
+/**
+ * Batch normalisation, scale · (x - mean) / √(variance + 1e-5) + offset, and, if wanted, ReLU. `x` is [n, h, w, channels].
+ * The gradient with batch statistics is Ioffe & Szegedy's (2015, section 3) with its sums collected.
+ */
+export function normalise(
+  x: Tensor4D,
+  { scale, offset, mean, variance, ofBatch, relu, constant = {} }: Normalised,
+): Tensor4D {
+  const count = x.size / mean.size;
+  const epsilon = { varianceEpsilon: VARIANCE_EPSILON };
+  return operation<Tensor4D>(
+    { inputs: differentiated(x, scale, offset, constant), saved: [x, scale, mean, variance], relu },
+    () => {
+      const y = runKernel<Tensor4D>(FusedBatchNorm, { x, scale, offset, mean, variance }, epsilon);
+      return relu ? rectify(y) : y;
+    },
+    (dy, saved) => {
+      const [keptX, keptScale, keptMean, keptVariance] = saved as Tensor[];
+      const inverseDeviation = rsqrt(add(keptVariance!, VARIANCE_EPSILON));
+      const slope = mul(keptScale!, inverseDeviation);
+      const direct = () => mul(dy, slope);
+      if (constant.variables && !ofBatch) return constant.input ? [] : [direct()];
+
+      const dOffset = sum(dy, SPATIAL);
+      const dScale = mul(sum(mul(dy, sub(keptX!, keptMean!)), SPATIAL), inverseDeviation);
+      const dVariables = constant.variables ? [] : [dScale, dOffset];
+      if (constant.input) return dVariables;
+      if (!ofBatch) return [direct(), ...dVariables];
+      const share = mul(slope, -1 / count);
+      const throughStatistics = runKernel(
+        FusedBatchNorm,
+        {
+          x: keptX!,
+          mean: keptMean!,
+          variance: keptVariance!,
+          scale: mul(share, dScale),
+          offset: mul(share, dOffset),
+        },
+        epsilon,
+      );
+      return [add(direct(), throughStatistics), ...dVariables];
+    },
+  );
+}
+
+/** Mean and biased variance of every channel of `x` [n, h, w, channels] over images and positions. */
+export function channelMoments(x: Tensor4D): { mean: Tensor1D; variance: Tensor1D } {
+  return tidy(() => {
+    const centre = mean(x, SPATIAL) as Tensor1D;
+    return { mean: centre, variance: mean(squaredDifference(x, centre), SPATIAL) as Tensor1D };
+  });
+}
+
+/**
+ * Dropout (section 3.1): each number of `x` [n, units] is dropped with probability `rate`, the others grow by 1 / (1 - rate),
+ * so that nothing needs scaling at test time (PyTorch does the same).
+ */
+export function dropOut(x: Tensor2D, rate: number, stream: RandomStream): Tensor2D {
+  const mask = stream.fillUniform(new Float32Array(x.size));
+  const kept = 1 / (1 - rate);
+  for (let i = 0; i < mask.length; i++) mask[i] = mask[i]! < rate ? 0 : kept;
+  return tidy(() => mul(x, tensor2d(mask, x.shape)));
+}
+
+/**
+ * Local response normalisation of A-LRN with AlexNet's parameters (Krizhevsky et al. 2012, section 3.3):
+ * x / (2 + 1e-4 · Σ x²)^0.75, the sum over 5 neighbouring channels. Their formula does not divide alpha by n = 5, nor does
+ * TF.js; Caffe and PyTorch do and write 5e-4 for the same function (decision 0030).
+ */
+export function localResponseNorm(x: Tensor4D): Tensor4D {
+  return localResponseNormalization(x, 2, 2, 1e-4, 0.75);
+}

@@ -1,1 +1,17 @@
-export {};
+export { type ImageBatch, type MicroBatch, splitBatch } from './batch';
+export {
+  type Best,
+  type Checkpoint,
+  type CheckpointStore,
+  captureCheckpoint,
+  restoreCheckpoint,
+  type TrainingState,
+} from './checkpoint';
+export type { EndReason, TrainEvent } from './events';
+export { type FineTuneOptions, fineTune, type TunableNet } from './fine-tune';
+export { type FitOptions, type FitResult, fit } from './fit';
+export { type BatchSums, batchSums, type GradientOptions } from './gradient';
+export { addTotals, countErrors, type Metrics, meanOf, NO_SAMPLES, type Totals } from './metrics';
+export type { ForwardOptions, TrainableNet } from './net';
+export { type StepOptions, type StepResult, trainStep } from './step';
+export { type ValidateOptions, type Validation, validate } from './validate';

@@ -1,0 +1,32 @@
+/** What is in a checkpoint, as one short number: a file that was damaged after it was written no longer agrees with it. */
+import { createHash } from 'node:crypto';
+import type { Tensor } from '@tensorflow/tfjs-core';
+import { fromFloat32, type TensorData } from '@vgg/weights';
+
+/** A tensor of a backend or of a file, as bytes. */
+export async function bytesOf(value: Tensor | TensorData): Promise<TensorData> {
+  return 'dataId' in value ? fromFloat32(value.shape, (await value.data()) as Float32Array) : value;
+}
+
+/**
+ * SHA-256, in hexadecimal, over the metadata and every tensor in order of their names. Tensors are asked for one at a time.
+ */
+export async function contentHash(
+  names: Iterable<string>,
+  read: (name: string) => Promise<TensorData>,
+  metadata: Readonly<Record<string, string>>,
+): Promise<string> {
+  const hash = createHash('sha256');
+  hash.update(
+    JSON.stringify(
+      Object.keys(metadata)
+        .sort()
+        .map((key) => [key, metadata[key]]),
+    ),
+  );
+  for (const name of [...names].sort()) {
+    const { dtype, shape, bytes } = await read(name);
+    hash.update(`\n${JSON.stringify([name, dtype, shape])}\n`).update(bytes);
+  }
+  return hash.digest('hex');
+}

@@ -1,0 +1,51 @@
+/** Measuring a net on batches in a fixed order, one crop each: what training watches. The paper's protocols are `@vgg/eval`. */
+import { dispose, tensor4d } from '@tensorflow/tfjs-core';
+import { VggError } from '@vgg/core';
+import { softmaxCrossEntropy } from '@vgg/optim';
+import { checkBatch, type ImageBatch } from './batch';
+import { breathe } from './breathe';
+import { addTotals, countErrors, type Metrics, meanOf, NO_SAMPLES } from './metrics';
+import type { TrainableNet } from './net';
+
+export interface ValidateOptions {
+  model: Pick<TrainableNet, 'apply'>;
+  batches: AsyncIterable<ImageBatch> | Iterable<ImageBatch>;
+  signal?: AbortSignal;
+  /** Called after each batch with the images done so far. */
+  onProgress?: (images: number) => void;
+}
+
+export interface Validation extends Metrics {
+  /** How many images were measured. */
+  samples: number;
+}
+
+/**
+ * Mean loss, top-1 and top-5 error over all batches, without dropout and with batch norm's moving averages.
+ *
+ * @returns `undefined` when the signal was raised before the last batch.
+ * @throws VggError `VGG_DATASET` when there is no batch, `VGG_SHAPE` or `VGG_ARGUMENT` when one does not suit the net.
+ */
+export async function validate({
+  model,
+  batches,
+  signal,
+  onProgress,
+}: ValidateOptions): Promise<Validation | undefined> {
+  let totals = { ...NO_SAMPLES };
+  for await (const batch of batches) {
+    if (signal?.aborted) return undefined;
+    checkBatch(batch);
+    const { images, labels, size, height, width } = batch;
+    const pixels = tensor4d(images, [size, height, width, 3]);
+    const { logits } = model.apply(pixels);
+    const loss = softmaxCrossEntropy(logits, labels, { reduction: 'sum' });
+    const [[value], scores] = await Promise.all([loss.data(), logits.data()]);
+    dispose([pixels, logits, loss]);
+    totals = addTotals(totals, { samples: size, loss: value!, ...countErrors(scores, labels) });
+    onProgress?.(totals.samples);
+    await breathe();
+  }
+  if (totals.samples === 0) throw new VggError('dataset', 'expected at least one batch to validate on, got none');
+  return { samples: totals.samples, ...meanOf(totals) };
+}

@@ -1,0 +1,249 @@
+import './backend';
+import { constant, MomentumSgd, plateau, type Schedule } from '@vgg/optim';
+import { expectNoLeak } from '@vgg/testing';
+import { describe, expect, it } from 'vitest';
+import { type Checkpoint, type FitOptions, fit, type TrainEvent, validate } from '../src/index';
+import { MemoryStore, ToyNet, toyBatch, toyBatches, weightsOf } from './toy';
+
+/** Trains a toy net as told; returns its weights and velocities to the bit, and all that was told on the way. */
+async function run(options: Partial<FitOptions> = {}, net = new ToyNet()) {
+  const optimiser = options.optimiser ?? new MomentumSgd();
+  const store = new MemoryStore();
+  const events: TrainEvent[] = [];
+  const result = await fit({
+    model: net,
+    optimiser,
+    batches: toyBatches(),
+    microBatch: 3,
+    schedule: constant(0.05),
+    epochs: 2,
+    seed: 11,
+    checkpoints: { store, everySteps: 1 },
+    onEvent: (event) => {
+      events.push(event);
+      options.onEvent?.(event);
+    },
+    ...Object.fromEntries(Object.entries(options).filter(([key]) => key !== 'onEvent')),
+  });
+  const velocities = Object.fromEntries([...optimiser.velocities].map(([name, v]) => [name, [...v.dataSync()]]));
+  const weights = weightsOf(net);
+  net.dispose();
+  optimiser.dispose();
+  return { result, store, events, weights, velocities };
+}
+
+const validation = (net: ToyNet) => (signal?: AbortSignal) =>
+  validate({ model: net, batches: [toyBatch(20, 99)], ...(signal ? { signal } : {}) });
+
+describe('fit', () => {
+  it('learns, tells what it does in order, and leaks nothing', async () => {
+    const { result, events } = await expectNoLeak(() => {
+      const net = new ToyNet();
+      return run({ validate: validation(net), epochs: 12 }, net);
+    });
+    expect(result).toMatchObject({ reason: 'complete', epoch: 12, step: 36 });
+    const epochs = events.flatMap((event) => (event.type === 'epoch' ? [event] : []));
+    expect(epochs.at(-1)!.training.loss).toBeLessThan(0.7 * epochs[0]!.training.loss);
+    expect(epochs.at(-1)!.validation!.samples).toBe(20);
+    const first = events.slice(0, events.findIndex(({ type }) => type === 'epoch') + 2).map(({ type }) => type);
+    const [three, two] = [Array<string>(3).fill('micro-batch'), Array<string>(2).fill('micro-batch')];
+    expect(first).toEqual([
+      ...['start', ...three, 'step', 'checkpoint', ...three, 'step', 'checkpoint'],
+      ...[...two, 'step', 'checkpoint', 'epoch', 'checkpoint'],
+    ]);
+    expect(events.at(-1)).toEqual({ type: 'end', reason: 'complete', epoch: 12, step: 36 });
+  });
+
+  it('tells measures that add up', async () => {
+    const { events } = await run({ epochs: 1 });
+    const steps = events.flatMap((event) => (event.type === 'step' ? [event] : []));
+    const epoch = events.find((event) => event.type === 'epoch')!;
+    expect(steps.map(({ samples }) => samples)).toEqual([8, 8, 5]);
+    const total = steps.reduce((sum, { samples, metrics }) => sum + samples * metrics.top1, 0);
+    expect(epoch.training.top1).toBeCloseTo(total / 21, 10);
+    expect(steps[2]!.running).toEqual(epoch.training);
+    expect(steps.every(({ imagesPerSecond, gradientNorm }) => imagesPerSecond > 0 && gradientNorm > 0)).toBe(true);
+  });
+
+  it('gives the same weights for the same seed and other ones for another', async () => {
+    const [one, same, other] = [await run(), await run(), await run({ seed: 12 })];
+    expect(same.weights).toEqual(one.weights);
+    expect(other.weights['fc8.weight']).not.toEqual(one.weights['fc8.weight']);
+  });
+
+  it('gives nearly the same weights for any micro-batch when nothing is dropped', async () => {
+    const weights = async (microBatch: number) =>
+      (await run({ microBatch }, new ToyNet({ dropout: 0, batchNorm: false }))).weights['fc8.weight']!;
+    const whole = await weights(8);
+    for (const microBatch of [1, 3, 5, 100]) {
+      expect(await weights(microBatch)).toBeAllclose(whole, { rtol: 1e-5, atol: 1e-6 });
+    }
+  });
+});
+
+describe('resuming', () => {
+  // Six steps in two epochs, the metric is worse each time so that patience is under way; every place to stop is tried.
+  const schedule = plateau({ rate: 0.05, patience: 1, divisor: 2 }) as Schedule;
+  const options = (net: ToyNet) => ({ schedule, validate: validation(net) });
+  const whole = async () => {
+    const net = new ToyNet();
+    return await run({ ...options(net), epochs: 4 }, net);
+  };
+
+  it('ends with exactly the weights of the undisturbed run, from the end or the middle of any epoch', async () => {
+    const undisturbed = await whole();
+    expect(undisturbed.store.saved.length).toBe(16);
+    for (const saved of undisturbed.store.saved) {
+      const net = new ToyNet({ seed: 5 });
+      const resumed = await run({ ...options(net), epochs: 4, resume: throughJson(saved) }, net);
+      expect(resumed.weights).toEqual(undisturbed.weights);
+      expect(resumed.velocities).toEqual(undisturbed.velocities);
+      expect(resumed.store.saved.at(-1)?.state ?? saved.state).toEqual(undisturbed.store.saved.at(-1)!.state);
+    }
+  });
+
+  it('goes on after an interruption inside a step as if there had been none', async () => {
+    const undisturbed = await whole();
+    const controller = new AbortController();
+    const net = new ToyNet();
+    // The second micro-batch of the fifth step is the last to be computed; its step is given up and computed again later.
+    const interrupted = await run(
+      {
+        ...options(net),
+        epochs: 4,
+        signal: controller.signal,
+        onEvent: (event) => {
+          if (event.type === 'micro-batch' && event.step === 4 && event.done === 2) controller.abort();
+        },
+      },
+      net,
+    );
+    expect(interrupted.result).toMatchObject({ reason: 'interrupted', epoch: 1, step: 4 });
+    expect(interrupted.events.at(-2)).toEqual({ type: 'checkpoint', step: 4, name: 'step-4' });
+    const fresh = new ToyNet({ seed: 5 });
+    const resumed = await run({ ...options(fresh), epochs: 4, resume: interrupted.store.saved.at(-1)! }, fresh);
+    expect(resumed.events[0]).toEqual({ type: 'start', epoch: 1, batch: 1, step: 4, resumed: true });
+    expect(resumed.weights).toEqual(undisturbed.weights);
+    expect(resumed.velocities).toEqual(undisturbed.velocities);
+  });
+
+  it('validates again what an interruption kept from being validated', async () => {
+    const undisturbed = await whole();
+    const controller = new AbortController();
+    const net = new ToyNet();
+    const { result, store } = await run(
+      {
+        ...options(net),
+        validate: async () => {
+          controller.abort();
+          return undefined;
+        },
+        signal: controller.signal,
+      },
+      net,
+    );
+    expect(result).toMatchObject({ reason: 'interrupted', epoch: 0, step: 3 });
+    const fresh = new ToyNet();
+    const resumed = await run({ ...options(fresh), epochs: 4, resume: store.saved.at(-1)! }, fresh);
+    expect(resumed.weights).toEqual(undisturbed.weights);
+  });
+
+  it('does nothing when the run is complete', async () => {
+    const { store, weights } = await run({ epochs: 1 });
+    const again = await run({ epochs: 1, resume: store.saved.at(-1)! }, new ToyNet({ seed: 5 }));
+    expect(again.events.map(({ type }) => type)).toEqual(['start', 'end']);
+    expect(again.weights).toEqual(weights);
+  });
+
+  it.each([
+    ['another seed', { seed: 12 }, new ToyNet(), /seed 11, got 12/],
+    ['another net', {}, new ToyNet({ classes: 5 }), /fc8\.weight should have shape \[12,5\], got shape \[12,4\]/],
+    ['a smaller net', {}, new ToyNet({ batchNorm: false }), /bn1_1\.scale of shape \[12\] fits no variable/],
+  ])('refuses a checkpoint of %s and leaves the net alone', async (_, options, net, message) => {
+    const { store } = await run({ epochs: 1 });
+    const before = weightsOf(net);
+    const attempt = run({ ...options, resume: store.saved[0]! }, net);
+    await expect(attempt).rejects.toThrow(message);
+    expect(weightsOf(net)).toEqual(before);
+  });
+});
+
+describe('ending', () => {
+  it('comes with the schedule', async () => {
+    const schedule = plateau({ rate: 1e-30, patience: 1, drops: 1 }) as Schedule;
+    // The rate is too small to change a weight: the first epoch sets the best, the second drops the rate, the third ends.
+    const net = new ToyNet();
+    const { result } = await run({ schedule, epochs: 99, validate: validation(net) }, net);
+    expect(result).toMatchObject({ reason: 'schedule', epoch: 3, step: 9, best: { epoch: 0, step: 3 } });
+  });
+
+  it('comes after the most steps, in the middle of an epoch', async () => {
+    const { result, store } = await run({ maxSteps: 4, checkpoints: undefined as never });
+    expect(result).toMatchObject({ reason: 'complete', epoch: 1, step: 4 });
+    expect(store.saved).toEqual([]);
+  });
+
+  it('comes at once when the signal is up before the first step, with a checkpoint', async () => {
+    const { result, store } = await run({ signal: AbortSignal.abort() });
+    expect(result).toMatchObject({ reason: 'interrupted', step: 0 });
+    expect(store.saved.map(({ state }) => state.step)).toEqual([0]);
+  });
+
+  it('lets timers run between micro-batches', async () => {
+    let ticks = 0;
+    const timer = setInterval(() => {
+      ticks += 1;
+    }, 0);
+    await run({ epochs: 3 });
+    clearInterval(timer);
+    expect(ticks).toBeGreaterThan(10);
+  });
+});
+
+describe('what goes wrong', () => {
+  it('stops at a loss that is not finite, naming the step', async () => {
+    const batches = async function* (epoch: number, start: number) {
+      for await (const batch of toyBatches()(epoch, start)) {
+        if (epoch === 1) batch.images[3] = Number.POSITIVE_INFINITY;
+        yield batch;
+      }
+    };
+    await expect(run({ batches })).rejects.toMatchObject({ code: 'VGG_NON_FINITE', details: { step: 3 } });
+  });
+
+  it('tells a net that learns nothing', async () => {
+    const batches = async function* (_: number, start: number) {
+      for (let i = start; i < 6; i++) yield { ...toyBatch(8, i), images: new Float32Array(8 * 12) };
+    };
+    const { events } = await run({ batches, epochs: 1, stallWindow: 3, schedule: constant(1e-6) });
+    const stalls = events.filter(({ type }) => type === 'stall');
+    expect(stalls).toHaveLength(1);
+    expect(stalls[0]).toMatchObject({ step: 3, message: expect.stringMatching(/ln\(4\) for 3 steps/) });
+  });
+
+  it.each<[string, Partial<FitOptions>, RegExp]>([
+    ['no batches', { batches: () => [] }, /at least one batch in epoch 0/],
+    ['a micro-batch of none', { microBatch: 0 }, /micro-batch of at least 1 image, got 0/],
+    ['no epochs', { epochs: 0 }, /epochs to be an integer of at least 1, got 0/],
+    ['half a step', { maxSteps: 0.5 }, /maxSteps .* got 0.5/],
+    [
+      'a label outside the classes',
+      { batches: () => [{ ...toyBatch(2), labels: Int32Array.of(0, 4) }] },
+      /from 0 to 3, got 4/,
+    ],
+    [
+      'a batch with pixels missing',
+      { batches: () => [{ ...toyBatch(2), images: new Float32Array(5) }] },
+      /got 5 numbers/,
+    ],
+    ['a batch of none', { batches: () => [toyBatch(0)] }, /at least one image/],
+    ['a checkpoint of the future', { resume: { state: { version: 2 } } as unknown as Checkpoint }, /version 1, got 2/],
+  ])('refuses %s', async (_, options, message) => {
+    await expect(run(options)).rejects.toThrow(message);
+  });
+});
+
+/** A checkpoint as it comes back from a file: the state through JSON. */
+function throughJson(checkpoint: Checkpoint): Checkpoint {
+  return { ...checkpoint, state: JSON.parse(JSON.stringify(checkpoint.state)) };
+}

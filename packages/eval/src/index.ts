@@ -1,1 +1,13 @@
-export {};
+export {
+  type EvaluateOptions,
+  type Evaluation,
+  type EvaluationEvent,
+  type EvaluationRow,
+  evaluate,
+} from './evaluate';
+export type { EvaluationImage, SkippedImage } from './load';
+export { type Errors, Tally, topClasses, topK } from './metrics';
+export { type ImagePrediction, type PredictOptions, predict } from './predict';
+export { type Prediction, predictionLine } from './predictions';
+export { type Classifier, type EvaluatedNet, PROTOCOLS, type Protocol } from './protocol';
+export { scalesFor, type TrainingScale } from './scales';

@@ -7,7 +7,20 @@ import { stockModule } from './stock';
 /** The functions of `assembly/`. Addresses are bytes in the backend's heap, sizes and strides elements unless it says otherwise. */
 export type Kernels = Readonly<
   Record<
-    'convolve' | 'filterGradient' | 'maxPoolGradient' | 'packPanels' | 'packTurned' | 'product' | 'productScratch',
+    | 'columnSums'
+    | 'convolve'
+    | 'filterGradient'
+    | 'localResponse'
+    | 'localResponseGradient'
+    | 'localResponseScratch'
+    | 'maxPoolGradient'
+    | 'normalisationFactors'
+    | 'normalisationGradient'
+    | 'normalise'
+    | 'packPanels'
+    | 'packTurned'
+    | 'product'
+    | 'productScratch',
     (...args: (number | boolean)[]) => number
   >
 >;
@@ -38,6 +51,9 @@ function link(backend: BackendWasm, module: WebAssembly.Module): Kernels {
       'the stock WASM backend does not give its memory, as its threaded build does not: import @vgg/backend-wasm before tf.setBackend',
     );
   }
-  const { exports } = new WebAssembly.Instance(module, { env: { memory } });
+  const { exports } = new WebAssembly.Instance(module, {
+    env: { memory },
+    local_response: { pow: Math.pow },
+  });
   return exports as unknown as Kernels;
 }

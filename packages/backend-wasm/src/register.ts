@@ -4,16 +4,35 @@ import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
 import { engine, env, findBackendFactory, registerBackend, removeBackend } from '@tensorflow/tfjs-core';
 import { guardHeap } from './heap';
 import { batchMatMul } from './kernels/batch_mat_mul';
+import { batchNorm, batchNormGrad, fuseBatchNormGradient } from './kernels/batch_norm';
+import { mean, sum } from './kernels/column_sums';
 import { conv2d } from './kernels/conv2d';
 import { conv2dBackpropFilter } from './kernels/conv2d_backprop_filter';
 import { conv2dBackpropInput } from './kernels/conv2d_backprop_input';
+import { identity } from './kernels/identity';
 import { install } from './kernels/kernel';
+import { lrn, lrnGrad } from './kernels/local_response';
 import { maxPoolGrad } from './kernels/max_pool_grad';
 import { prepareKernels } from './module';
 
 const PRIORITY = 2; // the stock backend's
 
-for (const kernel of [batchMatMul, conv2d, conv2dBackpropFilter, conv2dBackpropInput, maxPoolGrad]) install(kernel);
+for (const kernel of [
+  batchMatMul,
+  batchNorm,
+  batchNormGrad,
+  conv2d,
+  conv2dBackpropFilter,
+  conv2dBackpropInput,
+  identity,
+  lrn,
+  lrnGrad,
+  maxPoolGrad,
+  mean,
+  sum,
+])
+  install(kernel);
+fuseBatchNormGradient();
 
 const created = engine().registry.wasm as BackendWasm | undefined;
 if (created !== undefined) {

@@ -30,7 +30,8 @@ export const conv2dBackpropInput = kernel<Conv2DBackpropInputInputs, Conv2DBackp
       'channelsLast',
     );
     const { filterHeight, filterWidth, inChannels, outChannels, strideHeight, strideWidth, padInfo } = info;
-    if (strideHeight !== strideWidth) return stock();
+    const [, dyHeight, dyWidth] = dy.shape;
+    if (strideHeight !== strideWidth || dyHeight !== info.outHeight || dyWidth !== info.outWidth) return stock();
     const dx = backend.makeOutput(info.inShape, 'float32');
     convolveWindows(backend, {
       x: dy,

@@ -18,15 +18,17 @@ export interface KernelCall<Inputs, Attributes> {
   stock: () => TensorInfo;
 }
 
+type Result = TensorInfo | TensorInfo[];
+
 export interface Kernel {
   name: string;
-  run: (call: KernelCall<NamedTensorInfoMap, NamedAttrMap>) => TensorInfo;
+  run: (call: KernelCall<NamedTensorInfoMap, NamedAttrMap>) => Result;
 }
 
 /** Declares a kernel with the inputs and attributes that tfjs-core gives it. */
 export function kernel<Inputs, Attributes>(
   name: string,
-  run: (call: KernelCall<Record<keyof Inputs, TensorInfo>, Attributes>) => TensorInfo,
+  run: (call: KernelCall<{ [Name in keyof Inputs]: Exclude<Inputs[Name], undefined> }, Attributes>) => Result,
 ): Kernel {
   return { name, run: run as unknown as Kernel['run'] };
 }

@@ -1,0 +1,109 @@
+/**
+ * FusedBatchNorm with one mean, variance, scale and offset per channel, and its gradient in one pass: tfjs-core's own
+ * gradient is some twenty kernels, one of which tiles a vector to the size of the image.
+ */
+import {
+  engine,
+  FusedBatchNorm,
+  type FusedBatchNormAttrs,
+  type GradConfig,
+  getGradient,
+  getKernel,
+  registerGradient,
+  type Tensor,
+  type TensorInfo,
+  util,
+} from '@tensorflow/tfjs-core';
+import { addressOf, withScratch } from '../heap';
+import { kernelsOf } from '../module';
+import { kernel } from './kernel';
+
+/** Our own kernel, for the gradient below. Its outputs: gradients of x, mean, variance, scale, offset. */
+const FUSED_BATCH_NORM_GRAD = 'FusedBatchNormGrad';
+
+interface Normalised {
+  x: TensorInfo;
+  mean: TensorInfo;
+  variance: TensorInfo;
+  scale: TensorInfo | undefined;
+}
+
+/** Whether every parameter is one value per channel. */
+function perChannel(x: TensorInfo, ...parameters: (TensorInfo | null | undefined)[]): boolean {
+  return [x, ...parameters.filter((p) => p != null)].every(
+    (p) => p.dtype === 'float32' && (p === x || (p.shape.length === 1 && p.shape[0] === x.shape.at(-1))),
+  );
+}
+
+export const batchNorm = kernel<Normalised & { offset: TensorInfo | undefined }, FusedBatchNormAttrs>(
+  FusedBatchNorm,
+  ({ inputs, attrs, backend, stock }) => {
+    const { x, mean, variance, scale, offset } = inputs;
+    if (!perChannel(x, mean, variance, scale, offset)) return stock();
+    const channels = x.shape.at(-1)!;
+    const y = backend.makeOutput(x.shape, 'float32');
+    const { normalisationFactors, normalise } = kernelsOf(backend);
+    const at = (tensor: TensorInfo | null | undefined) => (tensor == null ? 0 : addressOf(backend, tensor));
+    withScratch(backend, [channels * 4, channels * 4, channels * 4], (factor, inverse, shift) => {
+      const epsilon = attrs.varianceEpsilon;
+      normalisationFactors(at(variance), at(scale), at(offset), channels, epsilon, factor!, inverse!, shift!);
+      normalise(at(x), util.sizeFromShape(x.shape) / channels, channels, at(mean), factor!, shift!, at(y));
+    });
+    return y;
+  },
+);
+
+export const batchNormGrad = kernel<Normalised & { dy: TensorInfo }, FusedBatchNormAttrs>(
+  FUSED_BATCH_NORM_GRAD,
+  ({ inputs, attrs, backend }) => {
+    const { x, mean, variance, scale, dy } = inputs;
+    const channels = x.shape.at(-1)!;
+    const dx = backend.makeOutput(x.shape, 'float32');
+    const [dMean, dVariance, dScale, dOffset] = [0, 1, 2, 3].map(() => backend.makeOutput([channels], 'float32'));
+    const { normalisationFactors, normalisationGradient } = kernelsOf(backend);
+    const at = (tensor: TensorInfo | null | undefined) => (tensor == null ? 0 : addressOf(backend, tensor));
+    withScratch(backend, [channels * 4, channels * 4, channels * 4], (factor, inverse, shift) => {
+      normalisationFactors(at(variance), at(scale), 0, channels, attrs.varianceEpsilon, factor!, inverse!, shift!);
+      normalisationGradient(
+        at(x),
+        at(dy),
+        util.sizeFromShape(x.shape) / channels,
+        channels,
+        at(mean),
+        factor!,
+        inverse!,
+        at(dx),
+        at(dMean),
+        at(dVariance),
+        at(dScale),
+        at(dOffset),
+      );
+    });
+    return [dx, dMean!, dVariance!, dScale!, dOffset!];
+  },
+);
+
+/** Lets FusedBatchNorm's gradient run as our kernel where that is registered, and as tfjs-core's ops on any other backend. */
+export function fuseBatchNormGradient(): void {
+  const general = getGradient(FusedBatchNorm) as GradConfig;
+  registerGradient({
+    ...general,
+    gradFunc: (dy, saved, attrs) => {
+      const [x, mean, variance, scale] = saved as [Tensor, Tensor, Tensor, Tensor | null];
+      const fused = getKernel(FUSED_BATCH_NORM_GRAD, engine().backendName) !== undefined;
+      if (!fused || Array.isArray(dy) || !perChannel(x, mean, variance, scale)) {
+        return general.gradFunc(dy, saved, attrs);
+      }
+      const inputs = { x, dy, mean, variance, ...(scale ? { scale } : {}) };
+      const gradients = engine().runKernel(FUSED_BATCH_NORM_GRAD, inputs, attrs) as unknown as Tensor[];
+      const [dx, dMean, dVariance, dScale, dOffset] = gradients as [Tensor, Tensor, Tensor, Tensor, Tensor];
+      return {
+        x: () => dx,
+        mean: () => dMean,
+        variance: () => dVariance,
+        scale: () => dScale,
+        offset: () => dOffset,
+      };
+    },
+  });
+}

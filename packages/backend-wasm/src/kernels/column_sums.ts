@@ -1,0 +1,28 @@
+/**
+ * Sum and Mean over leading axes: the bias gradient and the moments of batch normalisation. The stock kernels transpose the
+ * tensor first; other reductions stay with them.
+ */
+import { Mean, type MeanAttrs, type MeanInputs, Sum, type SumAttrs, type SumInputs, util } from '@tensorflow/tfjs-core';
+import { addressOf } from '../heap';
+import { kernelsOf } from '../module';
+import { type KernelCall, kernel } from './kernel';
+
+function reduceLeading(
+  { backend, inputs, attrs, stock }: KernelCall<Record<'x', SumInputs['x'] & object>, SumAttrs>,
+  factor: (rows: number) => number,
+) {
+  const { x } = inputs;
+  const axes = [...util.parseAxisParam(attrs.axis, x.shape)].sort((a, b) => a - b);
+  const leading = axes.length > 0 && axes.length < x.shape.length && axes.every((axis, i) => axis === i);
+  const rows = util.sizeFromShape(x.shape.slice(0, axes.length));
+  const columns = util.sizeFromShape(x.shape.slice(axes.length));
+  if (!leading || x.dtype !== 'float32' || rows * columns === 0) return stock();
+  const rest = x.shape.slice(axes.length);
+  const out = backend.makeOutput(attrs.keepDims ? [...axes.map(() => 1), ...rest] : rest, 'float32');
+  kernelsOf(backend).columnSums(addressOf(backend, x), rows, columns, factor(rows), addressOf(backend, out));
+  return out;
+}
+
+export const sum = kernel<SumInputs, SumAttrs>(Sum, (call) => reduceLeading(call, () => 1));
+
+export const mean = kernel<MeanInputs, MeanAttrs>(Mean, (call) => reduceLeading(call, (rows) => 1 / rows));

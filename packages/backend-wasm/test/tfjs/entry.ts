@@ -1,0 +1,31 @@
+/**
+ * Runs tfjs-core's own specs against the backend 'wasm' of this package, in a process of its own: bundled with tfjs-core's
+ * modules so that both see one engine. Writes [{ name, status, message }] as JSON to the file named by SPEC_RESULTS.
+ */
+import { writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import '@tensorflow/tfjs-core/dist/public/chained_ops/register_all_chained_ops';
+import { setTestEnvs } from '@tensorflow/tfjs-core/dist/jasmine_util';
+import { setWasmPaths } from '@vgg/backend-wasm';
+import jasmineRequire from 'jasmine-core/lib/jasmine-core/jasmine.js';
+import boot from 'jasmine-core/lib/jasmine-core/node_boot.js';
+
+const { SPEC_RESULTS, STOCK_WASM } = process.env;
+const jasmine = boot(jasmineRequire);
+setWasmPaths(`${dirname(STOCK_WASM!)}/`);
+setTestEnvs([{ name: 'wasm', backendName: 'wasm', isDataSync: true }]);
+
+const results: { name: string; status: string; message: string }[] = [];
+const env = jasmine.getEnv();
+env.configure({ random: false });
+env.addReporter({
+  specDone: ({ fullName, status, failedExpectations }) => {
+    if (status !== 'excluded') {
+      results.push({ name: fullName, status, message: failedExpectations.map((f) => f.message).join('\n') });
+    }
+  },
+});
+await import('tfjs-specs');
+await env.execute();
+writeFileSync(SPEC_RESULTS!, JSON.stringify(results));
+process.exit(0);

@@ -9,18 +9,24 @@ export interface CrossEntropyOptions {
   labelSmoothing?: number;
 }
 
-/** Target probabilities, row-major [labels.length, classes]. */
-function targets(labels: ArrayLike<number>, classes: number, smoothing: number): Float32Array {
-  const target = new Float32Array(labels.length * classes).fill(smoothing / classes);
+/** @throws VggError `VGG_ARGUMENT`, naming the first one, for a label that is not an integer from 0 to `classes` - 1. */
+export function checkLabels(labels: ArrayLike<number>, classes: number): void {
   for (let i = 0; i < labels.length; i++) {
     const label = labels[i]!;
-    if (!Number.isInteger(label) || label < 0 || label >= classes) {
-      throw new VggError(
-        'argument',
-        `expected labels from 0 to ${classes - 1}, got ${label} at index ${i}: the net has ${classes} classes`,
-      );
-    }
-    target[i * classes + label] = 1 - smoothing + smoothing / classes;
+    if (Number.isInteger(label) && label >= 0 && label < classes) continue;
+    throw new VggError(
+      'argument',
+      `expected labels from 0 to ${classes - 1}, got ${label} at index ${i}: the net has ${classes} classes`,
+    );
+  }
+}
+
+/** Target probabilities, row-major [labels.length, classes]. */
+function targets(labels: ArrayLike<number>, classes: number, smoothing: number): Float32Array {
+  checkLabels(labels, classes);
+  const target = new Float32Array(labels.length * classes).fill(smoothing / classes);
+  for (let i = 0; i < labels.length; i++) {
+    target[i * classes + labels[i]!] = 1 - smoothing + smoothing / classes;
   }
   return target;
 }

@@ -5,7 +5,7 @@
  */
 import { dispose, keep, mul, type Tensor, type Tensor2D, tensor4d } from '@tensorflow/tfjs-core';
 import { type Communicator, randomStream, singleProcess } from '@vgg/core';
-import { GradientAccumulator, lossAndGradients, softmaxCrossEntropy } from '@vgg/optim';
+import { checkLabels, GradientAccumulator, lossAndGradients, softmaxCrossEntropy } from '@vgg/optim';
 import type { MicroBatch } from './batch';
 import { breathe } from './breathe';
 import { addTotals, countErrors, NO_SAMPLES, type Totals } from './metrics';
@@ -49,6 +49,8 @@ interface MicroBatchResult {
 async function microBatchSums(options: GradientOptions, microBatch: MicroBatch): Promise<MicroBatchResult> {
   const { model, seed, step, labelSmoothing = 0 } = options;
   const { images, labels, size, height, width, index } = microBatch;
+  // Before the forward pass: TF.js frees what it saved for a gradient only once that is computed.
+  checkLabels(labels, model.options.classes);
   const pixels = tensor4d(images, [size, height, width, 3]);
   let logits: Tensor2D | undefined;
   const statistics = new Map<string, Tensor>();
@@ -66,6 +68,9 @@ async function microBatchSums(options: GradientOptions, microBatch: MicroBatch):
     const [[value], scores] = await Promise.all([loss.data(), logits!.data()]);
     loss.dispose();
     return { gradients, statistics, totals: { samples: size, loss: value!, ...countErrors(scores, labels) } };
+  } catch (error) {
+    dispose([...statistics.values()]);
+    throw error;
   } finally {
     dispose([pixels, ...(logits === undefined ? [] : [logits])]);
   }

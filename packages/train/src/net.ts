@@ -1,5 +1,5 @@
 /** What training needs of a network. Every net of `@vgg/models` fits; so may one's own. */
-import type { Tensor1D, Tensor2D, Tensor4D, Variable } from '@tensorflow/tfjs-core';
+import type { Tensor, Tensor1D, Tensor2D, Tensor4D, Variable } from '@tensorflow/tfjs-core';
 import type { RandomStream } from '@vgg/core';
 
 export interface ForwardOptions {
@@ -7,6 +7,8 @@ export interface ForwardOptions {
   training?: boolean;
   /** The random numbers for a layer's dropout; each layer asks for its own stream. */
   dropout?: (layer: string) => RandomStream;
+  /** Layers whose outputs are wanted too: asked for when a loss is not finite, to name the layer. */
+  taps?: readonly string[];
 }
 
 export interface TrainableNet {
@@ -22,6 +24,8 @@ export interface TrainableNet {
   ): {
     /** [n, classes] */
     readonly logits: Tensor2D;
+    /** The outputs asked for, where the net can give them. */
+    readonly taps?: Readonly<Record<string, Tensor>>;
     /** The batch's statistics under the names of the variables that hold their moving averages; empty without batch norm. */
     readonly batchStatistics: Readonly<Record<string, Tensor1D>>;
   };

@@ -1,6 +1,7 @@
 /** One step of training: the gradient of a batch, checked, and the update it makes (sections 3.1, 3.3). */
 import { dispose, mul, type Tensor1D, tidy } from '@tensorflow/tfjs-core';
 import { assertFinite, clipScale, type MomentumSgd } from '@vgg/optim';
+import { explainLoss } from './diagnose';
 import { type BatchSums, batchSums, type GradientOptions } from './gradient';
 import { type Metrics, meanOf, type Totals } from './metrics';
 
@@ -47,6 +48,7 @@ export async function trainStep(options: StepOptions): Promise<StepResult | unde
     const expected = microBatches.reduce((total, { size }) => total + size, 0);
     if (aborted && totals.samples < expected && (communicator?.size ?? 1) === 1) return undefined;
     const metrics = meanOf(totals);
+    if (!Number.isFinite(metrics.loss)) throw await explainLoss(options, metrics.loss);
     const sumNorm = await assertFinite({ step, loss: metrics.loss, gradients, variables: model.variables });
     const gradientNorm = sumNorm / totals.samples;
     const clip = clipNorm === undefined ? 1 : clipScale(gradientNorm, clipNorm);

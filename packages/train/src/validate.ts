@@ -1,5 +1,5 @@
 /** Measuring a net on batches in a fixed order, one crop each: what training watches. The paper's protocols are `@vgg/eval`. */
-import { dispose, tensor4d } from '@tensorflow/tfjs-core';
+import { dispose, tensor4d, tidy } from '@tensorflow/tfjs-core';
 import { VggError } from '@vgg/core';
 import { softmaxCrossEntropy } from '@vgg/optim';
 import { checkBatch, type ImageBatch } from './batch';
@@ -37,11 +37,12 @@ export async function validate({
     if (signal?.aborted) return undefined;
     checkBatch(batch);
     const { images, labels, size, height, width } = batch;
-    const pixels = tensor4d(images, [size, height, width, 3]);
-    const { logits } = model.apply(pixels);
-    const loss = softmaxCrossEntropy(logits, labels, { reduction: 'sum' });
+    const [loss, logits] = tidy(() => {
+      const scores = model.apply(tensor4d(images, [size, height, width, 3])).logits;
+      return [softmaxCrossEntropy(scores, labels, { reduction: 'sum' }), scores];
+    });
     const [[value], scores] = await Promise.all([loss.data(), logits.data()]);
-    dispose([pixels, logits, loss]);
+    dispose([loss, logits]);
     totals = addTotals(totals, { samples: size, loss: value!, ...countErrors(scores, labels) });
     onProgress?.(totals.samples);
     await breathe();

@@ -239,7 +239,21 @@ describe('what goes wrong', () => {
     ['a batch of none', { batches: () => [toyBatch(0)] }, /at least one image/],
     ['a checkpoint of the future', { resume: { state: { version: 2 } } as unknown as Checkpoint }, /version 1, got 2/],
   ])('refuses %s', async (_, options, message) => {
-    await expect(run(options)).rejects.toThrow(message);
+    const [model, optimiser] = [new ToyNet(), new MomentumSgd()];
+    await expectNoLeak(() =>
+      expect(
+        fit({
+          model,
+          optimiser,
+          batches: toyBatches(),
+          microBatch: 3,
+          schedule: constant(1),
+          epochs: 1,
+          seed: 11,
+          ...options,
+        }),
+      ).rejects.toThrow(message),
+    );
   });
 });
 

@@ -6,6 +6,16 @@ export { epochOrder } from './order';
 export { resample, sourceWindow } from './resample';
 export { rescale, rescaledSize } from './rescale';
 export { type ImageLocation, type ImageSource, type RawArrays, rawSource, subset } from './source';
+export { splitByClass } from './split';
+export {
+  imageMoments,
+  MOMENTS,
+  mergeMoments,
+  type RgbMoments,
+  statisticsOf,
+  symmetricEigen,
+  type TrainingStatistics,
+} from './statistics';
 export {
   type Augmentation,
   checkTransform,

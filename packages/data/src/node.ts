@@ -1,4 +1,5 @@
 export { decodeImage, IMAGE_LIMITS } from './node/decode';
+export { type ImageItem, imageItems } from './node/items';
 export {
   createBatches,
   createEvaluationBatches,
@@ -6,5 +7,7 @@ export {
   type LoaderOptions,
   type TrainingLoaderOptions,
 } from './node/loader';
-export { type DataSet, openSource } from './node/open';
+export { type DataSet, type OpenOptions, openSource } from './node/open';
 export { openClassFolders } from './node/sources/folders';
+export { expandBraces, openShards } from './node/sources/shards';
+export { type SourceStatistics, type StatisticsOptions, trainingStatistics } from './node/statistics';

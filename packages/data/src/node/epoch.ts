@@ -2,7 +2,7 @@
 import { VggError } from '@vgg/core';
 import type { Batch, SkippedImage } from '../batch';
 import type { ImageSource } from '../source';
-import type { Job, Preparation, Report, Sample } from './job';
+import { type Job, type Preparation, type Report, type Sample, sampleOf, untaken } from './job';
 
 export interface EpochOptions {
   readonly source: ImageSource;
@@ -18,6 +18,8 @@ export interface EpochOptions {
   readonly prefetch: number;
   readonly strict: boolean;
   post(job: Job): void;
+  /** Told when the consumer begins and ends to wait. */
+  awaited(yes: boolean): void;
   nextJob(): number;
 }
 
@@ -59,9 +61,11 @@ export class Epoch implements AsyncIterableIterator<Batch> {
       const first = this.#pending[0];
       if (this.#ended || !first) return this.return();
       if (first.open > 0) {
+        this.#options.awaited(true);
         await new Promise<void>((resolve) => {
           this.#wake = resolve;
         });
+        this.#options.awaited(false);
         continue;
       }
       this.#pending.shift();
@@ -137,8 +141,8 @@ export class Epoch implements AsyncIterableIterator<Batch> {
     for (const { slot, index } of samples) pending.indices[slot] = index;
     if (samples.length === 0) return;
     pending.open += samples.length;
-    const next = new Int32Array(new SharedArrayBuffer(4));
-    const job: Job = { id: nextJob(), samples, preparation, images: pending.images, next };
+    const task = { kind: 'batch', preparation, images: pending.images } as const;
+    const job: Job = { id: nextJob(), samples, task, next: untaken() };
     pending.jobs.push(job);
     this.#owners.set(job.id, { pending, job });
     post(job);
@@ -190,12 +194,6 @@ export class Epoch implements AsyncIterableIterator<Batch> {
       index,
     };
   }
-}
-
-function sampleOf(source: ImageSource, slot: number, index: number): Sample {
-  const location = source.location(index);
-  const own = location.kind === 'pixels' ? { ...location, data: location.data.slice() } : location;
-  return { slot, index, name: source.key(index), location: own };
 }
 
 function sharedFloats(length: number): Float32Array {

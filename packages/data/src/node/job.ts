@@ -4,7 +4,8 @@
  */
 import { isVggError } from '@vgg/core';
 import type { Size } from '../image';
-import type { ImageLocation } from '../source';
+import type { ImageLocation, ImageSource } from '../source';
+import { imageMoments, MOMENTS } from '../statistics';
 import {
   drawAugmentation,
   type EvaluationTransform,
@@ -13,9 +14,9 @@ import {
   type TrainTransform,
   trainingGeometry,
 } from '../transform';
-import { decodeInto } from './decode';
+import { decodeImage, decodeInto } from './decode';
 
-/** How each sample is prepared: drawn anew for (seed, epoch, sample), or the same always. */
+/** How each sample of a batch is prepared: drawn anew for (seed, epoch, sample), or the same always. */
 export type Preparation =
   | { readonly kind: 'training'; readonly transform: TrainTransform; readonly seed: number; readonly epoch: number }
   | { readonly kind: 'evaluation'; readonly transform: EvaluationTransform };
@@ -30,12 +31,17 @@ export interface Sample {
   readonly location: ImageLocation;
 }
 
+/** What is to be done with the samples, and where the result goes: memory that is shared between threads. */
+export type Task =
+  /** Network inputs, `[size, crop, crop, 3]`. */
+  | { readonly kind: 'batch'; readonly preparation: Preparation; readonly images: Float32Array }
+  /** The moments of each image's RGB values, `[size, MOMENTS]`. */
+  | { readonly kind: 'moments'; readonly moments: Float64Array };
+
 export interface Job {
   readonly id: number;
   readonly samples: readonly Sample[];
-  readonly preparation: Preparation;
-  /** The batch's images, `[size, crop, crop, 3]`; shared between threads. */
-  readonly images: Float32Array;
+  readonly task: Task;
   /** One number: the next sample that nobody has taken yet; shared between threads. */
   readonly next: Int32Array;
 }
@@ -74,11 +80,15 @@ export async function work(job: Job): Promise<Report> {
   return { id: job.id, completed, failures };
 }
 
-async function prepare({ samples, preparation, images }: Job, at: number): Promise<Failure | undefined> {
+async function prepare({ samples, task }: Job, at: number): Promise<Failure | undefined> {
   const { slot, name, location, index } = samples[at]!;
-  const { crop } = preparation.transform;
   try {
-    await decodeInto(images, slot * crop * crop * 3, location, name, geometryOf(preparation, index));
+    if (task.kind === 'moments') {
+      task.moments.set(imageMoments(await decodeImage(location, name)), slot * MOMENTS);
+    } else {
+      const { crop } = task.preparation.transform;
+      await decodeInto(task.images, slot * crop * crop * 3, location, name, geometryOf(task.preparation, index));
+    }
     return undefined;
   } catch (error) {
     const image = isVggError(error) && error.code === 'VGG_IMAGE';
@@ -90,4 +100,16 @@ function geometryOf(preparation: Preparation, index: number): (size: Size) => Ge
   if (preparation.kind === 'evaluation') return (size) => evaluationGeometry(size, preparation.transform);
   const { transform, seed, epoch } = preparation;
   return (size) => trainingGeometry(size, transform, drawAugmentation(transform, seed, epoch, index));
+}
+
+/** Image `index` of a source as a sample of a job. Pixels in memory are cut out, lest a message carry all of them. */
+export function sampleOf(source: ImageSource, slot: number, index: number): Sample {
+  const location = source.location(index);
+  const own = location.kind === 'pixels' ? { ...location, data: location.data.slice() } : location;
+  return { slot, index, name: source.key(index), location: own };
+}
+
+/** The counter of a job from which nobody has taken anything. */
+export function untaken(): Int32Array {
+  return new Int32Array(new SharedArrayBuffer(4));
 }

@@ -93,7 +93,8 @@ function checkCount(value: number, least: number, what: string): void {
   }
 }
 
-function defaultWorkers(): number {
+/** One less than the machine has processors, from 1 to 4. */
+export function defaultWorkers(): number {
   return Math.max(1, Math.min(4, availableParallelism() - 1));
 }
 
@@ -148,6 +149,7 @@ class Loader implements BatchLoader {
       prefetch,
       strict,
       post: (job) => this.#pool.post(job),
+      awaited: (yes) => this.#pool.awaited(yes),
       nextJob: () => this.#jobs++,
     });
     return this.#current;

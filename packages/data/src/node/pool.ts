@@ -8,6 +8,8 @@ import { type Job, type Report, work } from './job';
 export interface Pool {
   /** Offers a job to every thread. */
   post(job: Job): void;
+  /** Whether somebody waits for a report: only then do the threads keep the process alive. */
+  awaited(yes: boolean): void;
   close(): Promise<void>;
 }
 
@@ -40,6 +42,7 @@ function ownThread(events: PoolEvents): Pool {
         events.report(await work(job));
       });
     },
+    awaited() {},
     async close() {
       closed = true;
       await last;
@@ -69,6 +72,10 @@ class WorkerPool implements Pool {
 
   post(job: Job): void {
     for (const worker of this.#workers) worker.postMessage(job);
+  }
+
+  awaited(yes: boolean): void {
+    for (const worker of this.#workers) yes ? worker.ref() : worker.unref();
   }
 
   async close(): Promise<void> {

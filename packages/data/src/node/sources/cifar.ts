@@ -1,0 +1,132 @@
+/**
+ * CIFAR-10 and CIFAR-100, binary version: records of one label byte (two in CIFAR-100: coarse, fine) and 3072 bytes, the
+ * planes of a 32x32 RGB image (Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 2009).
+ */
+
+import { open } from 'node:fs/promises';
+import { join } from 'node:path';
+import { VggError } from '@vgg/core';
+import type { ImageSource } from '../../source';
+import { byName } from './files';
+import { firstExisting, readLines } from './text';
+
+const SIDE = 32;
+const PIXELS = SIDE * SIDE * 3;
+
+interface Variant {
+  readonly name: string;
+  readonly train: RegExp;
+  readonly validation: string;
+  readonly names: string;
+  readonly classes: number;
+  readonly labelBytes: number;
+}
+
+const VARIANTS: readonly Variant[] = [
+  {
+    name: 'CIFAR-10',
+    train: /^data_batch_\d+\.bin$/,
+    validation: 'test_batch.bin',
+    names: 'batches.meta.txt',
+    classes: 10,
+    labelBytes: 1,
+  },
+  {
+    name: 'CIFAR-100',
+    train: /^train\.bin$/,
+    validation: 'test.bin',
+    names: 'fine_label_names.txt',
+    classes: 100,
+    labelBytes: 2,
+  },
+];
+
+/** Whether these files of a folder are CIFAR's. */
+export function isCifar(files: readonly string[]): boolean {
+  return VARIANTS.some(({ train, validation }) => files.some((file) => train.test(file) || file === validation));
+}
+
+/**
+ * The training and validation (test) part of a CIFAR folder, whichever it has. CIFAR-100 gives its fine labels.
+ * @throws VggError `VGG_DATASET` when a file is not made of whole records, or a label is out of range.
+ */
+export async function openCifar(
+  path: string,
+  files: readonly string[],
+): Promise<{ layout: string; classes: readonly string[]; train?: ImageSource; validation?: ImageSource }> {
+  const variant = VARIANTS.find(({ train, validation }) =>
+    files.some((file) => train.test(file) || file === validation),
+  )!;
+  const classes = await classNames(path, variant);
+  const trainFiles = files.filter((file) => variant.train.test(file)).sort(byName);
+  const validationFiles = files.filter((file) => file === variant.validation);
+  const part = async (names: string[]) => (names.length === 0 ? undefined : openRecords(path, names, variant, classes));
+  const [train, validation] = [await part(trainFiles), await part(validationFiles)];
+  return { layout: variant.name, classes, ...(train && { train }), ...(validation && { validation }) };
+}
+
+async function classNames(path: string, { names, classes }: Variant): Promise<string[]> {
+  const file = firstExisting(path, [names]);
+  if (!file) return Array.from({ length: classes }, (_, i) => String(i));
+  const lines = await readLines(file);
+  if (lines.length !== classes)
+    throw new VggError('dataset', `${file} must name ${classes} classes, got ${lines.length}`);
+  return lines;
+}
+
+async function openRecords(
+  root: string,
+  files: readonly string[],
+  { name, classes, labelBytes }: Variant,
+  names: readonly string[],
+): Promise<ImageSource> {
+  const record = labelBytes + PIXELS;
+  const labels: number[] = [];
+  const counts: number[] = [];
+  for (const file of files) {
+    const found = await readLabels(join(root, file), record, labelBytes);
+    const wrong = found.findIndex((label) => label >= classes);
+    if (wrong >= 0)
+      throw new VggError('dataset', `${join(root, file)}: record ${wrong} has class ${found[wrong]} of ${classes}`);
+    for (const label of found) labels.push(label);
+    counts.push(found.length);
+  }
+  const place = (index: number) => {
+    let [file, within] = [0, index];
+    while (within >= counts[file]!) within -= counts[file++]!;
+    return { file: files[file]!, within };
+  };
+  return {
+    name: `${name} in ${root}`,
+    classes: names,
+    length: labels.length,
+    label: (index) => labels[index]!,
+    key: (index) => {
+      const { file, within } = place(index);
+      return `${file}#${within}`;
+    },
+    location: (index) => {
+      const { file, within } = place(index);
+      const offset = within * record + labelBytes;
+      return { kind: 'planes', path: join(root, file), offset, width: SIDE, height: SIDE };
+    },
+  };
+}
+
+/** The last label byte of each record. */
+async function readLabels(path: string, record: number, labelBytes: number): Promise<Uint8Array> {
+  const file = await open(path);
+  try {
+    const { size } = await file.stat();
+    if (size === 0 || size % record !== 0) {
+      throw new VggError(
+        'dataset',
+        `${path} must be made of records of ${record} bytes, got ${size} bytes: is it complete?`,
+      );
+    }
+    const bytes = await file.readFile();
+    return Uint8Array.from({ length: size / record }, (_, i) => bytes[i * record + labelBytes - 1]!);
+  } finally {
+    await file.close();
+  }
+}

@@ -1,3 +1,7 @@
+export { describeModel, type ModelDescription, type Preprocessing } from './description';
+export type { Misshapen, WeightReport } from './fit';
+export { type LoadWeightsOptions, loadWeights } from './load-weights';
+export { type LoadOptions, parseModel, type SavedModel, type SaveOptions, serialiseModel } from './model';
 export {
   asFloat32,
   DTYPE_BYTES,

@@ -1,2 +1,3 @@
 export { writeFileAtomically } from './files/atomic';
+export { loadModel, saveModel } from './files/model-file';
 export { openSafetensors, type SafetensorsFile, writeSafetensors } from './files/safetensors-file';

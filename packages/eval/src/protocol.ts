@@ -85,9 +85,10 @@ export function checkPlan({ nets, protocols, scales }: Plan): void {
     }
     const small = scales.find((scale) => !Number.isInteger(scale) || scale < model.options.inputSize);
     if (small === undefined) continue;
+    const least = model.options.inputSize;
     throw new VggError(
       'argument',
-      `${protocols[0]} evaluation needs integer scales Q >= ${model.options.inputSize}, the input of net ${name}, got ${small}: rescale with Q >= ${model.options.inputSize}`,
+      `${protocols[0]} evaluation of net ${name} needs integer scales Q ≥ ${least}, got ${small}: rescale with Q ≥ ${least}`,
     );
   }
 }

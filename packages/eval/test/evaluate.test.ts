@@ -222,7 +222,7 @@ describe('images that cannot be used', () => {
 describe('a request that cannot be met', () => {
   const images = [entry('a', 0, plain(0))];
   const net = brightnessNet(3);
-  const needs = 'dense evaluation needs integer scales Q >= 5, the input of net bright, got';
+  const needs = 'dense evaluation of net bright needs integer scales Q ≥ 5, got';
 
   it.each<[string, Partial<EvaluateOptions>, string, string]>([
     ['no nets', { nets: [] }, 'VGG_ARGUMENT', 'evaluation needs at least one net, got none'],
@@ -235,8 +235,8 @@ describe('a request that cannot be met', () => {
       'VGG_ARGUMENT',
       'unknown protocol densse (did you mean "dense"?); known are single, dense, multi-crop, both',
     ],
-    ['a scale below the crop', { scales: [6, 4] }, 'VGG_ARGUMENT', `${needs} 4: rescale with Q >= 5`],
-    ['a fractional scale', { scales: [6.5] }, 'VGG_ARGUMENT', `${needs} 6.5: rescale with Q >= 5`],
+    ['a scale below the crop', { scales: [6, 4] }, 'VGG_ARGUMENT', `${needs} 4: rescale with Q ≥ 5`],
+    ['a fractional scale', { scales: [6.5] }, 'VGG_ARGUMENT', `${needs} 6.5: rescale with Q ≥ 5`],
     [
       'nets of different classes',
       { nets: [net, fakeNet('other', () => [0, 0])] },

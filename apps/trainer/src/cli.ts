@@ -1,1 +1,56 @@
-export {};
+/** The program: runs the command line and turns whatever goes wrong into one line and an exit code. */
+import { didYouMean, isInputError, VggError } from '@vgg/core';
+import { CommanderError } from 'commander';
+import { evaluateCommand } from './commands/evaluate';
+import { inspectCommand } from './commands/inspect';
+import { predictCommand } from './commands/predict';
+import { trainCommand } from './commands/train';
+import { createProgram } from './program';
+
+/** Exit codes: 0 done, 1 failure, 2 bad input, 130 interrupted (128 + SIGINT). */
+function exitCode(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+  return error instanceof VggError && isInputError(error) ? 2 : 1;
+}
+
+function oneLine(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  const line = message
+    .replace(/^error: /, '')
+    .replace(/\s*\n\s*/g, ' ')
+    .trim();
+  return error instanceof VggError || error instanceof CommanderError ? line : `unexpected: ${line}`;
+}
+
+/** A word that is neither a command nor an option would be taken for an argument of `train`. */
+function checkCommand(word: string | undefined, known: readonly string[]): void {
+  if (word === undefined || word.startsWith('-') || known.includes(word)) return;
+  throw new VggError('argument', `unknown command "${word}"${didYouMean(word, known)}: expected ${known.join(', ')}`);
+}
+
+async function main(words: readonly string[]): Promise<number> {
+  const program = createProgram({
+    train: trainCommand,
+    evaluate: evaluateCommand,
+    predict: predictCommand,
+    inspect: inspectCommand,
+  });
+  try {
+    checkCommand(
+      words[0],
+      program.commands.map((command) => command.name()),
+    );
+    await program.parseAsync(words, { from: 'user' });
+    return Number(process.exitCode ?? 0);
+  } catch (error) {
+    const code = exitCode(error);
+    if (code !== 0) process.stderr.write(`error: ${oneLine(error)}\n`);
+    if (process.env.VGG_DEBUG && error instanceof Error) process.stderr.write(`${error.stack}\n`);
+    return code;
+  }
+}
+
+/** Package managers run scripts in the package's folder; paths mean the folder that the user is in. */
+if (process.env.npm_lifecycle_event === 'start' && process.env.INIT_CWD !== undefined)
+  process.chdir(process.env.INIT_CWD);
+process.exitCode = await main(process.argv.slice(2));

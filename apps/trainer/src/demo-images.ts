@@ -3,9 +3,10 @@
  * angle, colours, background and the picture's own size vary, so that no single pixel tells the class and a linear
  * classifier fails; everything is addressed by (seed, class, number), so every machine draws the same pictures.
  */
+import { existsSync } from 'node:fs';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { type RandomStream, randomStream } from '@vgg/core';
+import { type RandomStream, randomStream, VggError } from '@vgg/core';
 import sharp from 'sharp';
 
 /** Changes whenever the same seed would draw other pictures: an older folder is then drawn anew. */
@@ -162,12 +163,16 @@ async function drawClass(folder: string, name: string, first: number, count: num
 /**
  * Makes `folder/train/<class>/*.jpg` and `folder/val/<class>/*.jpg`, unless the folder already holds exactly these.
  * Drawn beside and renamed, so that an interrupted run leaves nothing half done. Returns whether anything was drawn.
+ * @throws VggError `VGG_IO` when `folder` exists and was not made by this function: it is never touched.
  */
 export async function makeDemoImages(folder: string, options: DemoImagesOptions): Promise<boolean> {
   const wanted = JSON.stringify({ version: VERSION, ...options });
   const label = join(folder, 'demo.json');
   const present = await readFile(label, 'utf8').catch(() => undefined);
   if (present === wanted) return false;
+  if (present === undefined && existsSync(folder)) {
+    throw new VggError('io', `the demo's images go to ${folder}, but something else is there: move it away`);
+  }
 
   const drawn = `${folder}.${process.pid}.part`;
   await rm(drawn, { recursive: true, force: true });

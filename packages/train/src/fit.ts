@@ -148,13 +148,14 @@ class Run {
     const { epoch, batch: startBatch } = this.#state;
     let asked = performance.now();
     for await (const batch of this.#options.batches(epoch, startBatch)) {
-      const result = await this.#runStep(batch, asked);
-      if (result === undefined || result.aborted) return await this.#interrupt();
+      // Asked before a batch, not after one: a run that ends with an epoch's last batch still validates that epoch.
       const reason = this.#reasonToEnd();
       if (reason !== undefined) {
         await this.#save();
         return reason;
       }
+      const result = await this.#runStep(batch, asked);
+      if (result === undefined || result.aborted) return await this.#interrupt();
       const { everySteps } = this.#options.checkpoints ?? {};
       if (everySteps !== undefined && this.#state.step % everySteps === 0) await this.#save();
       asked = performance.now();

@@ -1,5 +1,5 @@
 import './backend';
-import { constant, MomentumSgd, plateau, type Schedule } from '@vgg/optim';
+import { constant, cosine, MomentumSgd, plateau, type Schedule } from '@vgg/optim';
 import { expectNoLeak } from '@vgg/testing';
 import { describe, expect, it } from 'vitest';
 import { type Checkpoint, type FitOptions, fit, type TrainEvent, validate } from '../src/index';
@@ -52,6 +52,16 @@ describe('fit', () => {
       ...[...two, 'step', 'checkpoint', 'epoch', 'checkpoint'],
     ]);
     expect(events.at(-1)).toEqual({ type: 'end', reason: 'complete', epoch: 12, step: 36 });
+  });
+
+  it('validates the last epoch of a schedule or a number of steps that ends with it', async () => {
+    const net = new ToyNet();
+    const endings = [{ schedule: cosine({ rate: 0.05, steps: 6 }) }, { maxSteps: 6, epochs: 9 }];
+    for (const ending of endings) {
+      const { events } = await run({ validate: validation(net), ...ending }, new ToyNet());
+      expect(events.filter(({ type }) => type === 'epoch')).toHaveLength(2);
+    }
+    net.dispose();
   });
 
   it('tells measures that add up', async () => {

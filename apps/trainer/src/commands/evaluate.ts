@@ -1,0 +1,224 @@
+/** `evaluate`: the error of runs, alone and fused, under the protocols of section 3.2. */
+import { createWriteStream } from 'node:fs';
+import { resolve } from 'node:path';
+import { didYouMean, VggError } from '@vgg/core';
+import { type ImageSource, subset } from '@vgg/data';
+import { type DataSet, imageItems, openSource } from '@vgg/data/node';
+import {
+  type EvaluatedNet,
+  type Evaluation,
+  type EvaluationRow,
+  evaluate,
+  PROTOCOLS,
+  type Protocol,
+  predictionLine,
+  scalesFor,
+} from '@vgg/eval';
+import { reportSkipped, splitOptions } from '../data-set';
+import { describeEngine, type EngineName, startEngine } from '../engine';
+import { print, table } from '../output';
+import { type LoadedRun, loadRun } from '../run-folder';
+import { createTerminal, type Terminal } from '../terminal';
+
+export type Split = 'val' | 'train' | 'all';
+
+export interface EvaluateArguments {
+  run: readonly string[];
+  data?: string;
+  split: Split;
+  protocol: Protocol | 'all';
+  scales?: readonly number[];
+  limit?: number;
+  predictions?: string;
+  engine: EngineName | 'auto';
+  strict: boolean;
+  json: boolean;
+  quiet: boolean;
+}
+
+export interface EvaluationRequest {
+  runs: readonly string[];
+  data?: string;
+  split: Split;
+  protocols: readonly Protocol[];
+  scales?: readonly number[];
+  limit?: number;
+  predictions?: string;
+  engine: EngineName | 'auto';
+  strict: boolean;
+}
+
+/** The images asked for: of a data set with parts, one part. */
+function part({ train, validation }: DataSet, split: Split, path: string): ImageSource {
+  const chosen = split === 'val' ? (validation ?? train) : split === 'train' ? train : undefined;
+  if (split === 'all' && train !== undefined && validation !== undefined) return concatenated(train, validation);
+  const found = chosen ?? train ?? validation;
+  if (found === undefined) throw new VggError('dataset', `${path} has no images`);
+  return found;
+}
+
+function concatenated(first: ImageSource, second: ImageSource): ImageSource {
+  const at =
+    <T>(read: (source: ImageSource, index: number) => T) =>
+    (index: number) =>
+      index < first.length ? read(first, index) : read(second, index - first.length);
+  return {
+    name: first.name,
+    classes: first.classes,
+    length: first.length + second.length,
+    label: at((source, index) => source.label(index)),
+    key: at((source, index) => source.key(index)),
+    location: at((source, index) => source.location(index)),
+  };
+}
+
+/** `count` indices spread evenly over the source, so that every class keeps its share. */
+function spread(source: ImageSource, count: number): ImageSource {
+  if (count >= source.length) return source;
+  return subset(
+    source,
+    Array.from({ length: count }, (_, i) => Math.floor((i * source.length) / count)),
+  );
+}
+
+/** Nets can be fused, and evaluated on images, only if all mean the same by a class. */
+function checkClasses(runs: readonly LoadedRun[], classes: readonly string[] | undefined): void {
+  const [first, ...others] = runs;
+  const expected = first!.record.classes;
+  const rivals = [
+    ...others.map(({ path, record }) => ({ name: path, classes: record.classes })),
+    ...(classes === undefined ? [] : [{ name: 'the data set', classes }]),
+  ];
+  for (const rival of rivals) {
+    if (rival.classes.length !== expected.length) {
+      throw new VggError(
+        'dataset',
+        `${first!.path} has ${expected.length} classes, ${rival.name} has ${rival.classes.length}: they must be the same`,
+      );
+    }
+    const differing = expected.findIndex((name, i) => rival.classes[i] !== name);
+    if (differing >= 0) {
+      const theirs = rival.classes[differing]!;
+      throw new VggError(
+        'dataset',
+        `class ${differing} of ${first!.path} is ${expected[differing]}, of ${rival.name} it is ${theirs}` +
+          `${didYouMean(theirs, expected)}: they must be the same, in the same order`,
+      );
+    }
+  }
+}
+
+/** What results call each net: its run folder. */
+export function evaluatedNets(runs: readonly LoadedRun[]): EvaluatedNet[] {
+  return runs.map(({ path, record, model }) => ({ name: path, model, mean: record.transform.mean }));
+}
+
+/** Loads runs, one after the other. The caller disposes their models. */
+export async function loadRuns(paths: readonly string[]): Promise<LoadedRun[]> {
+  const runs: LoadedRun[] = [];
+  try {
+    for (const path of new Set(paths)) runs.push(await loadRun(path));
+    return runs;
+  } catch (error) {
+    for (const { model } of runs) model.dispose();
+    throw error;
+  }
+}
+
+/** The paper's multi-scale set for the first run's training scale. */
+export function defaultScales([run]: readonly LoadedRun[]): readonly number[] {
+  const { scale, crop } = run!.record.transform;
+  return scalesFor(scale, 'multi', crop);
+}
+
+/** Forward passes that one image takes, in crops and whole images: what progress counts. */
+function viewsPerImage(protocols: readonly Protocol[], scales: number, nets: number): number {
+  const has = (...names: Protocol[]) => names.some((name) => protocols.includes(name));
+  const views = Number(has('single')) + 2 * Number(has('dense', 'both')) + 50 * Number(has('multi-crop', 'both'));
+  return views * scales * nets;
+}
+
+/** Evaluates runs on a data set; the engine is started here. */
+export async function evaluateRuns(request: EvaluationRequest, terminal: Terminal): Promise<Evaluation> {
+  terminal.say(describeEngine(await startEngine(request.engine)));
+  const runs = await loadRuns(request.runs);
+  try {
+    const { recipe } = runs[0]!.record;
+    const path = request.data === undefined ? recipe.data : resolve(request.data);
+    const data = await openSource(path, splitOptions(recipe.valFraction, recipe.seed));
+    checkClasses(runs, data.classes);
+    const whole = part(data, request.split, path);
+    const source = request.limit === undefined ? whole : spread(whole, request.limit);
+    const scales = request.scales ?? defaultScales(runs);
+    terminal.say(
+      `evaluating ${runs.length === 1 ? 'one net' : `${runs.length} nets`} on ${source.length} images, ` +
+        `Q = ${scales.join(', ')}, ${request.protocols.join(', ')}`,
+    );
+    const predictions = request.predictions === undefined ? undefined : createWriteStream(request.predictions);
+    const views = viewsPerImage(request.protocols, scales.length, runs.length);
+    const progress = terminal.progress('evaluation', source.length * views, 'views');
+    try {
+      const evaluation = await evaluate({
+        nets: evaluatedNets(runs),
+        images: imageItems(source),
+        protocols: request.protocols,
+        scales,
+        strict: request.strict,
+        onEvent: (event) => {
+          if (event.type === 'progress') progress.update(event.views + event.skipped * views);
+          if (event.type !== 'prediction' || predictions === undefined) return;
+          if (!predictions.write(predictionLine(event.prediction, data.classes))) return drained(predictions);
+        },
+      });
+      progress.end();
+      reportSkipped(evaluation.skipped, terminal);
+      return evaluation;
+    } finally {
+      progress.end();
+      if (predictions !== undefined) await new Promise<void>((done) => predictions.end(done));
+    }
+  } finally {
+    for (const { model } of runs) model.dispose();
+  }
+}
+
+function drained(stream: NodeJS.WritableStream): Promise<void> {
+  return new Promise((resume) => stream.once('drain', resume));
+}
+
+function figure(error: number | null): string {
+  return error === null ? '' : error.toFixed(2);
+}
+
+function tableRow({ nets, protocol, scales, top1Error, top5Error }: EvaluationRow, fused: boolean): string[] {
+  const name = nets.length > 1 ? `fusion of ${nets.length}` : nets[0]!.split('/').at(-1)!;
+  return [...(fused ? [name] : []), protocol, scales.join(', '), figure(top1Error), figure(top5Error)];
+}
+
+/** The paper's kind of table (section 4): a row for each net, protocol and scale set. */
+export async function printEvaluation(evaluation: Evaluation): Promise<void> {
+  const fused = evaluation.rows.some(({ nets }) => nets.length > 1);
+  const header = [...(fused ? ['net'] : []), 'protocol', 'Q', 'top-1 error %', `top-${evaluation.k} error %`];
+  await print(
+    table(
+      header,
+      evaluation.rows.map((row) => tableRow(row, fused)),
+    ),
+  );
+  const { images, skipped } = evaluation;
+  await print(`\n${images} images${skipped.length > 0 ? `, ${skipped.length} skipped` : ''}`);
+}
+
+export async function evaluateCommand(options: EvaluateArguments): Promise<void> {
+  const terminal = createTerminal({ stream: process.stderr, quiet: options.quiet });
+  const { run, protocol, json, quiet: _quiet, ...rest } = options;
+  const request = {
+    ...rest,
+    runs: run.map((path) => resolve(path)),
+    protocols: protocol === 'all' ? PROTOCOLS : [protocol],
+  };
+  const evaluation = await evaluateRuns(request, terminal);
+  if (!json) return printEvaluation(evaluation);
+  const rows = evaluation.rows.map((row) => ({ ...row, confusion: row.confusion && [...row.confusion] }));
+  await print(JSON.stringify({ ...evaluation, rows }, null, 2));
+}

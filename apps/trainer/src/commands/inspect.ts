@@ -1,0 +1,26 @@
+/** `inspect`: what a network is and costs. */
+import { formatSummary, summarise } from '@vgg/models';
+import { print } from '../output';
+import { headFor, netOptions, type RecipeArguments } from '../recipe';
+import { readRecord } from '../run-folder';
+
+export interface InspectArguments
+  extends Pick<RecipeArguments, 'config' | 'batchNorm' | 'width' | 'input' | 'head' | 'dropout'> {
+  run?: string;
+  classes: number;
+  microBatch: number;
+  json: boolean;
+}
+
+export async function inspectCommand(options: InspectArguments): Promise<void> {
+  const record = options.run === undefined ? undefined : await readRecord(options.run);
+  const net = record?.net ?? netOptions({ ...options, head: headFor(options) }, options.classes);
+  const summary = summarise(net, { batch: options.microBatch });
+  if (options.json)
+    return print(JSON.stringify({ net, ...(record && { classes: record.classes }), ...summary }, null, 2));
+  const { configuration, batchNorm, inputSize, width, classes } = net;
+  const name = `${configuration}${batchNorm ? ' with batch norm' : ''}`;
+  await print(
+    `${name}, input ${inputSize}×${inputSize}, width ${width}, ${classes} classes\n\n${formatSummary(summary).trimEnd()}`,
+  );
+}

@@ -1,0 +1,64 @@
+/** Opening the images of a command, and the training set's statistics. */
+import { resolve } from 'node:path';
+import { VggError } from '@vgg/core';
+import type { ImageSource, SkippedImage, TrainTransform } from '@vgg/data';
+import { type DataSet, type OpenOptions, openSource, trainingStatistics } from '@vgg/data/node';
+import type { Recipe } from './recipe';
+import type { Terminal } from './terminal';
+
+export interface OpenedData extends DataSet {
+  train: ImageSource;
+}
+
+/** How a data set without a validation part of its own is split; a fraction of 0 keeps every image for training. */
+export function splitOptions(validationFraction: number, seed: number): OpenOptions {
+  return validationFraction > 0 ? { validationFraction, seed } : {};
+}
+
+/** @throws VggError `VGG_DATASET` when there is nothing to train on. */
+export async function openTrainingData(
+  path: string,
+  { valFraction, seed }: Pick<Recipe, 'valFraction' | 'seed'>,
+): Promise<OpenedData> {
+  const data = await openSource(resolve(path), splitOptions(valFraction, seed));
+  const { train } = data;
+  if (train === undefined) throw new VggError('dataset', `${path} has no training images: expected train/ in it`);
+  if (data.classes.length < 2) {
+    throw new VggError('dataset', `${path} has one class, ${data.classes[0]}: a classifier needs two or more`);
+  }
+  return { ...data, train };
+}
+
+/** The transform of training images: the recipe's geometry, the training set's own mean and principal components. */
+export async function trainingTransform(
+  recipe: Recipe,
+  train: ImageSource,
+  { workers, strict, terminal }: { workers: number; strict: boolean; terminal: Terminal },
+): Promise<{ transform: TrainTransform; skipped: readonly SkippedImage[] }> {
+  const progress = terminal.progress('mean and principal components', train.length, 'images');
+  try {
+    const statistics = await trainingStatistics(train, {
+      workers,
+      strict,
+      onProgress: (images: number) => progress.update(images),
+    });
+    const { mean, eigenvalues: values, eigenvectors: vectors, skipped } = statistics;
+    const transform: TrainTransform = {
+      crop: recipe.input,
+      scale: recipe.scale,
+      flip: recipe.flip,
+      colour: recipe.colourShift ? { values, vectors, sigma: 0.1 } : null,
+      mean,
+    };
+    return { transform, skipped };
+  } finally {
+    progress.end();
+  }
+}
+
+/** Warns once of every image that could not be used: the first few by name, all by number. */
+export function reportSkipped(skipped: readonly { key: string; reason: string }[], terminal: Terminal): void {
+  const shown = skipped.slice(0, 5);
+  for (const { reason } of shown) terminal.warn(`skipped ${reason}`);
+  if (skipped.length > shown.length) terminal.warn(`skipped ${skipped.length - shown.length} more images`);
+}

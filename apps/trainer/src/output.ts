@@ -1,0 +1,23 @@
+/** Results on stdout: Markdown tables for people, or one JSON document. */
+import { markdownTable } from 'markdown-table';
+
+/** `12.34`: errors and shares in percent. */
+export function percent(share: number): string {
+  return (100 * share).toFixed(2);
+}
+
+/** A table whose first column is text and whose other columns are figures. */
+export function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
+  const align = header.map((_, i) => (i === 0 ? 'l' : 'r'));
+  return markdownTable([[...header], ...rows.map((row) => [...row])], { align });
+}
+
+/** Writes to stdout, whole: a pipe that closes early (`| head`) is no error. */
+export async function print(text: string): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    process.stdout.write(`${text}\n`, (error) => {
+      if (error && (error as NodeJS.ErrnoException).code !== 'EPIPE') reject(error);
+      else resolve();
+    });
+  });
+}

@@ -1,0 +1,194 @@
+/**
+ * The command line: commands, options, defaults and their help. It reads and checks words; what the commands do is in
+ * `commands/`.
+ */
+import { Command, Option } from 'commander';
+import { integer, oneOf, real, scaleList, trainingScale } from './arguments';
+import type { EvaluateArguments } from './commands/evaluate';
+import type { InspectArguments } from './commands/inspect';
+import type { PredictArguments } from './commands/predict';
+import type { TrainArguments } from './commands/train';
+import { DEMO_DEFAULTS } from './demo';
+import { ENGINE_NAMES } from './engine';
+
+const CONFIGURATIONS = ['A', 'A-LRN', 'B', 'C', 'D', 'E'] as const;
+const PROTOCOLS = ['single', 'dense', 'multi-crop', 'both', 'all'] as const;
+
+/** What the commands do, injected so that the words can be tested without them. */
+export interface Commands {
+  train(options: TrainArguments): Promise<void>;
+  evaluate(options: EvaluateArguments): Promise<void>;
+  predict(images: readonly string[], options: PredictArguments): Promise<void>;
+  inspect(options: InspectArguments): Promise<void>;
+}
+
+/** `--name value` pairs of the demo's defaults, for its help. */
+function demoDefaults(): string {
+  const flag = (name: string) => `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+  return Object.entries(DEMO_DEFAULTS)
+    .map(([name, value]) =>
+      value === true ? flag(name) : `${flag(name)} ${Array.isArray(value) ? value.join(':') : value}`,
+    )
+    .join(' ');
+}
+
+function withOutput(command: Command): Command {
+  return command
+    .option('--json', 'results as one JSON document on stdout', false)
+    .option('--quiet', 'no progress and no log: warnings, errors and results only', false);
+}
+
+function withEngine(command: Command): Command {
+  const engine = new Option('--engine <name>', `what computes: auto (the fastest here), ${ENGINE_NAMES.join(', ')}`);
+  return command.addOption(engine.argParser(oneOf(['auto', ...ENGINE_NAMES])).default('auto'));
+}
+
+function withImages(command: Command): Command {
+  return command
+    .option('--workers <n>', 'threads that decode images; 0: the main thread decodes', integer(0, 64), 2)
+    .option(
+      '--strict',
+      'stop at the first image that cannot be read, instead of skipping, counting and naming it',
+      false,
+    );
+}
+
+function withNetwork(command: Command): Command {
+  const head = new Option(
+    '--head <kind>',
+    'hidden fully-connected layers: paper (4096, 4096), small (512), auto (by --input)',
+  );
+  return command
+    .option('--config <name>', `configuration of Table 1: ${CONFIGURATIONS.join(', ')}`, oneOf(CONFIGURATIONS), 'D')
+    .option('--batch-norm', 'batch normalisation after every convolution; not in the paper', false)
+    .option('--width <factor>', 'multiplies the numbers of filters and hidden units', real(0, 16, { open: true }), 1)
+    .option('--input <side>', 'side of the square training crop, in pixels', integer(32, 4096), 224)
+    .addOption(head.argParser(oneOf(['auto', 'paper', 'small'])).default('auto'))
+    .option('--dropout <p>', 'dropout of the hidden fully-connected layers', real(0, 0.99), 0.5);
+}
+
+function trainCommand(run: Commands['train']): Command {
+  const command = new Command('train')
+    .summary('train a network; without --data, the demo')
+    .description(
+      'Trains a network on a folder of images and saves the run. Without --data it is the demo: it draws its own images,\n' +
+        'trains a narrow net on them and evaluates it under every protocol.\n\n' +
+        'DIR holds one folder per class (in train/ and val/, or alone: see --val-fraction), the ILSVRC-2012 layout,\n' +
+        'WebDataset tar shards, or the binary files of CIFAR-10 or CIFAR-100.',
+    )
+    .option('--data <dir>', 'the images')
+    .option('--val-fraction <f>', 'part of each class kept for validation where DIR has none', real(0, 0.9), 0.1);
+  const schedule = new Option(
+    '--schedule <kind>',
+    'plateau (÷10 when validation stalls, three times), cosine, constant',
+  );
+  withNetwork(command)
+    .option(
+      '--scale <S>',
+      'training scale: 256, or 256:512 for scale jittering (default: input × 256/224)',
+      trainingScale,
+    )
+    .option('--no-flip', 'leave out the random horizontal flips')
+    .option('--no-colour-shift', 'leave out the random colour shifts')
+    .option('--batch <n>', 'images per step', integer(1), 256)
+    .option('--micro-batch <n>', 'images computed at once; divides --batch', integer(1), 32)
+    .option('--epochs <n>', 'passes over the training images', integer(1, 100_000), 74)
+    .option('--rate <r>', 'initial learning rate', real(0, 100, { open: true }), 0.01)
+    .addOption(schedule.argParser(oneOf(['plateau', 'cosine', 'constant'])).default('plateau'))
+    .option('--patience <n>', 'epochs without improvement after which plateau divides the rate', integer(1), 5)
+    .option('--momentum <m>', 'momentum', real(0, 0.9999), 0.9)
+    .option('--weight-decay <d>', 'L2 penalty', real(0, 1), 5e-4)
+    .option(
+      '--init <how>',
+      'first weights: he, glorot, normal:SIGMA, a:RUN (pre-initialisation from net A, section 3.1), run:RUN (all)',
+      'he',
+    )
+    .option('--seed <n>', 'names every random choice of the run', integer(0), 1)
+    .option('--out <dir>', 'the run folder (default: runs/CONFIG-TIME)')
+    .option('--resume <run>', 'go on with an interrupted run exactly where it stopped; its own options hold');
+  withImages(command);
+  withEngine(command);
+  return withOutput(command)
+    .addHelpText(
+      'after',
+      `
+The demo's defaults: ${demoDefaults()}
+
+Examples:
+  pnpm --filter trainer start
+  pnpm --filter trainer start train --data photos --config B --width 0.5 --epochs 20
+  pnpm --filter trainer start train --data photos --scale 256:512 --init run:runs/D-384 --rate 1e-3
+  pnpm --filter trainer start train --resume runs/B-20260101-120000`,
+    )
+    .action(() => run(trainArguments(command)));
+}
+
+/** The options, with the demo's defaults where there is no --data and the option was not written. */
+function trainArguments(command: Command): TrainArguments {
+  const options = command.opts<TrainArguments>();
+  if (options.data !== undefined || options.resume !== undefined) return options;
+  const written = (name: string) => command.getOptionValueSource(name) === 'cli';
+  const defaults = Object.entries(DEMO_DEFAULTS).filter(([name]) => !written(name));
+  return { ...options, ...Object.fromEntries(defaults) };
+}
+
+function evaluateCommand(run: Commands['evaluate']): Command {
+  const command = new Command('evaluate')
+    .summary('error of one or several trained networks on a folder of images')
+    .description(
+      'Evaluates a run, or the fusion of several (the mean of their posteriors), as section 3.2 does.\n' +
+        'DIR is as for train; of a data set with a validation part, that part is used.',
+    )
+    .requiredOption('--run <dir...>', 'the run, or several to fuse')
+    .option('--data <dir>', "the images (default: the first run's own validation images)")
+    .option('--split <part>', 'val, train or all', oneOf(['val', 'train', 'all']), 'val')
+    .option(
+      '--protocol <name>',
+      'single (one centre crop), dense, multi-crop (5×5 grid, flips), both (dense + multi-crop), all',
+      oneOf(PROTOCOLS),
+      'dense',
+    )
+    .option('--scales <Q,...>', "test scales (default: the paper's three for the run's training scale)", scaleList)
+    .option('--limit <n>', 'evaluate only the first n images, taken evenly over the set', integer(1))
+    .option('--predictions <file>', "write every image's posterior and top five as JSON lines");
+  withImages(command);
+  withEngine(command);
+  return withOutput(command).action(() => run(command.opts<EvaluateArguments>()));
+}
+
+function predictCommand(run: Commands['predict']): Command {
+  const command = new Command('predict')
+    .summary('the five likeliest classes of images')
+    .argument('<image...>', 'image files')
+    .requiredOption('--run <dir...>', 'the run, or several to fuse')
+    .option('--scales <Q,...>', "test scales, evaluated densely (default: the run's own)", scaleList);
+  withEngine(command);
+  return withOutput(command).action((images: readonly string[]) => run(images, command.opts<PredictArguments>()));
+}
+
+function inspectCommand(run: Commands['inspect']): Command {
+  const command = new Command('inspect')
+    .summary('layers, shapes, parameters, multiply-adds and memory of a network')
+    .option('--run <dir>', 'inspect a trained run instead of a configuration');
+  return withOutput(
+    withNetwork(command)
+      .option('--classes <n>', 'number of classes', integer(2, 1_000_000), 1000)
+      .option('--micro-batch <n>', 'images computed at once, for the memory', integer(1), 32),
+  ).action(() => run(command.opts<InspectArguments>()));
+}
+
+/** The whole command line. Errors of use are thrown as CommanderError; nothing exits. */
+export function createProgram(commands: Commands): Command {
+  const program = new Command('trainer')
+    .description('VGG for TypeScript: the networks of arXiv:1409.1556, trained, evaluated and used on TF.js.')
+    .addCommand(trainCommand(commands.train), { isDefault: true })
+    .addCommand(evaluateCommand(commands.evaluate))
+    .addCommand(predictCommand(commands.predict))
+    .addCommand(inspectCommand(commands.inspect))
+    .helpCommand(false);
+  for (const command of [program, ...program.commands]) {
+    command.exitOverride().showSuggestionAfterError(true).configureHelp({ helpWidth: 110 });
+    command.configureOutput({ outputError: () => {} });
+  }
+  return program;
+}

@@ -1,0 +1,141 @@
+/** A recipe: everything that determines what a training run computes, as plain JSON, saved with the run. */
+import { VggError } from '@vgg/core';
+import {
+  type ConfigurationName,
+  glorotInitialiser,
+  heInitialiser,
+  type Initialiser,
+  normalInitialiser,
+  type ResolvedVggOptions,
+  resolveOptions,
+} from '@vgg/models';
+import { constant, cosine, plateau, type Schedule } from '@vgg/optim';
+
+/** What the command line gives; what it leaves out follows from the data or from other options. */
+export interface RecipeArguments {
+  data?: string;
+  valFraction: number;
+  config: ConfigurationName;
+  batchNorm: boolean;
+  width: number;
+  input: number;
+  head: 'auto' | 'paper' | 'small';
+  dropout: number;
+  scale?: number | readonly [number, number];
+  flip: boolean;
+  colourShift: boolean;
+  batch?: number;
+  microBatch?: number;
+  epochs: number;
+  rate: number;
+  schedule: 'plateau' | 'cosine' | 'constant';
+  patience: number;
+  momentum: number;
+  weightDecay: number;
+  init: string;
+  seed: number;
+}
+
+export interface Recipe extends Required<Omit<RecipeArguments, 'head'>> {
+  head: 'paper' | 'small';
+}
+
+/** Below this input side the last pool is smaller than 4×4, and 4096 units would only repeat it. */
+const SMALLEST_PAPER_INPUT = 128;
+
+/** The paper's batch. */
+const BATCH = 256;
+const MICRO_BATCH = 32;
+
+/** The paper's S = 256 for a crop of 224, in proportion. */
+function proportionalScale(input: number): number {
+  return Math.round((input * 256) / 224);
+}
+
+function smallestScale(scale: Recipe['scale']): number {
+  return typeof scale === 'number' ? scale : scale[0];
+}
+
+/** The largest batch of whole micro-batches, up to the paper's, that the training images fill. */
+function batchFor(images: number, { batch, microBatch }: RecipeArguments): { batch: number; microBatch: number } {
+  if (batch !== undefined) return { batch, microBatch: microBatch ?? Math.min(MICRO_BATCH, batch) };
+  const micro = Math.min(microBatch ?? MICRO_BATCH, images);
+  return {
+    batch: Math.min(Math.max(1, Math.floor(BATCH / micro)) * micro, Math.floor(images / micro) * micro),
+    microBatch: micro,
+  };
+}
+
+/** @throws VggError `VGG_ARGUMENT` for options that contradict each other, before any image is read. */
+export function checkArguments({ batch, microBatch = MICRO_BATCH, input, scale }: RecipeArguments): void {
+  if (batch !== undefined && batch >= microBatch && batch % microBatch !== 0) {
+    throw new VggError(
+      'argument',
+      `--batch ${batch} is not a multiple of --micro-batch ${microBatch}: choose a micro-batch that divides it`,
+    );
+  }
+  if (scale !== undefined && smallestScale(scale) < input) {
+    throw new VggError(
+      'argument',
+      `--scale ${smallestScale(scale)} is below the crop, --input ${input}: raise the scale or lower the input`,
+    );
+  }
+}
+
+/**
+ * The recipe for `images` training images.
+ * @param data the data folder, absolute.
+ */
+export function resolveRecipe(given: RecipeArguments, data: string, images: number): Recipe {
+  checkArguments(given);
+  return {
+    ...pick(given),
+    data,
+    head: headFor(given),
+    scale: given.scale ?? proportionalScale(given.input),
+    ...batchFor(images, given),
+  };
+}
+
+/** The arguments that belong to a recipe, without those of the session. */
+function pick(given: RecipeArguments): Omit<Recipe, 'data' | 'head' | 'scale' | 'batch' | 'microBatch'> {
+  const { valFraction, config, batchNorm, width, input, dropout, flip, colourShift } = given;
+  const { epochs, rate, schedule, patience, momentum, weightDecay, init, seed } = given;
+  return {
+    ...{ valFraction, config, batchNorm, width, input, dropout, flip, colourShift },
+    ...{ epochs, rate, schedule, patience, momentum, weightDecay, init, seed },
+  };
+}
+
+export function headFor({ head, input }: Pick<RecipeArguments, 'head' | 'input'>): 'paper' | 'small' {
+  if (head !== 'auto') return head;
+  return input < SMALLEST_PAPER_INPUT ? 'small' : 'paper';
+}
+
+type NetRecipe = Pick<Recipe, 'config' | 'batchNorm' | 'width' | 'input' | 'head' | 'dropout'>;
+
+export function netOptions(recipe: NetRecipe, classes: number): ResolvedVggOptions {
+  const { config, batchNorm, width, input, head, dropout } = recipe;
+  return resolveOptions({ configuration: config, batchNorm, width, inputSize: input, head, dropout, classes });
+}
+
+/** @param steps steps of the whole run. */
+export function scheduleOf({ schedule, rate, patience }: Recipe, steps: number): Schedule {
+  if (schedule === 'plateau') return plateau({ rate, patience }) as Schedule;
+  return schedule === 'cosine' ? cosine({ rate, steps }) : constant(rate);
+}
+
+/** Where the first weights come from: drawn, or a trained run (`a:RUN` for pre-initialisation, `run:RUN` for all weights). */
+export type FirstWeights = { kind: 'drawn'; initialiser: Initialiser } | { kind: 'a' | 'run'; path: string };
+
+/** @throws VggError `VGG_ARGUMENT` for anything but he, glorot, normal:SIGMA, a:RUN and run:RUN. */
+export function firstWeights({ init, seed }: Pick<Recipe, 'init' | 'seed'>): FirstWeights {
+  if (init === 'he') return { kind: 'drawn', initialiser: heInitialiser({ seed }) };
+  if (init === 'glorot') return { kind: 'drawn', initialiser: glorotInitialiser({ seed }) };
+  const [, kind, rest] = /^(normal|a|run):(.+)$/.exec(init) ?? [];
+  if (kind === 'normal' && Number(rest) > 0) {
+    return { kind: 'drawn', initialiser: normalInitialiser({ seed, sigma: Number(rest) }) };
+  }
+  if ((kind === 'a' || kind === 'run') && rest !== undefined) return { kind, path: rest };
+  throw new VggError('argument', `--init ${init}: expected he, glorot, normal:SIGMA (0.1, 0.01), a:RUN or run:RUN`);
+}

@@ -1,0 +1,175 @@
+/**
+ * A run as a folder: `run.json` (recipe, classes, transform, environment), `metrics.jsonl`, `checkpoints/` and, once
+ * training has ended, `model.safetensors` with the best weights.
+ */
+import { appendFileSync, constants, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { access, mkdir, readFile } from 'node:fs/promises';
+import { cpus, platform, release } from 'node:os';
+import { join } from 'node:path';
+import { VggError } from '@vgg/core';
+import type { TrainTransform } from '@vgg/data';
+import { createVgg, type ResolvedVggOptions, type Vgg, zeroInitialiser } from '@vgg/models';
+import { restoreCheckpoint } from '@vgg/train';
+import { CheckpointFolder } from '@vgg/train/node';
+import { loadModel, saveModel, writeFileAtomically } from '@vgg/weights/node';
+import type { Recipe } from './recipe';
+
+const FORMAT = 'vgg-run';
+const RECORD = 'run.json';
+const MODEL = 'model.safetensors';
+
+/** `run.json`. */
+export interface RunRecord {
+  format: typeof FORMAT;
+  version: 1;
+  created: string;
+  recipe: Recipe;
+  net: ResolvedVggOptions;
+  /** Class names in the order of the net's outputs. */
+  classes: readonly string[];
+  transform: TrainTransform;
+  /** How many images it was trained and validated on. */
+  images: { train: number; validation: number };
+  environment: Environment;
+}
+
+export interface Environment {
+  node: string;
+  system: string;
+  processor: string;
+  cores: number;
+  engine: string;
+}
+
+export function environment(engine: string): Environment {
+  const processors = cpus();
+  return {
+    node: process.versions.node,
+    system: `${platform()} ${release()} ${process.arch}`,
+    processor: processors[0]?.model.trim() ?? 'unknown',
+    cores: processors.length,
+    engine,
+  };
+}
+
+export interface RunFolder {
+  readonly path: string;
+  readonly checkpoints: CheckpointFolder;
+}
+
+export function runFolder(path: string): RunFolder {
+  return { path, checkpoints: new CheckpointFolder(join(path, 'checkpoints')) };
+}
+
+function reason(error: unknown): string {
+  const code = (error as NodeJS.ErrnoException).code;
+  const known: Record<string, string> = {
+    EACCES: 'permission denied',
+    EPERM: 'permission denied',
+    EROFS: 'the file system is read-only',
+    ENOSPC: 'the disk is full',
+    ENOTDIR: 'part of the path is a file',
+    EEXIST: 'there is a file of that name',
+    ENOENT: 'no such folder',
+  };
+  return (code === undefined ? undefined : known[code]) ?? (error instanceof Error ? error.message : String(error));
+}
+
+/**
+ * Makes a new run folder, before anything costly is computed.
+ * @throws VggError `VGG_RUN` when it cannot be written, or already holds a run.
+ */
+export async function createRunFolder(path: string): Promise<RunFolder> {
+  if (existsSync(join(path, RECORD))) {
+    throw new VggError('run', `${path} already holds a run: choose another --out, or go on with --resume ${path}`);
+  }
+  try {
+    await mkdir(path, { recursive: true });
+    await access(path, constants.W_OK);
+  } catch (error) {
+    throw new VggError('run', `cannot write the run folder ${path}: ${reason(error)}; choose another --out`, {
+      cause: error,
+    });
+  }
+  return runFolder(path);
+}
+
+export async function saveRecord({ path }: RunFolder, record: RunRecord): Promise<void> {
+  await writeFileAtomically(join(path, RECORD), [Buffer.from(`${JSON.stringify(record, null, 2)}\n`)]);
+}
+
+/** @throws VggError `VGG_RUN` when the folder is not a run. */
+export async function readRecord(path: string): Promise<RunRecord> {
+  const what = `${path} is not a run folder`;
+  let text: string;
+  try {
+    text = await readFile(join(path, RECORD), 'utf8');
+  } catch (error) {
+    throw new VggError('run', `${what}: expected ${RECORD} in it (${reason(error)})`, { cause: error });
+  }
+  let record: Partial<RunRecord>;
+  try {
+    record = JSON.parse(text) as Partial<RunRecord>;
+  } catch (error) {
+    throw new VggError('run', `${what}: its ${RECORD} is not JSON`, { cause: error });
+  }
+  const complete = record?.net && record.transform && record.recipe && Array.isArray(record.classes);
+  if (record?.format !== FORMAT || record.version !== 1 || !complete) {
+    throw new VggError('run', `${what} of this version: its ${RECORD} lacks format "${FORMAT}", version 1`);
+  }
+  return record as RunRecord;
+}
+
+/** A trained net and what it needs to be used. */
+export interface LoadedRun {
+  path: string;
+  record: RunRecord;
+  model: Vgg;
+}
+
+/**
+ * Loads a run's best weights: those of `model.safetensors`, or of its checkpoints while training has not ended.
+ * @throws VggError `VGG_RUN` when the folder is not a run or has no weights yet, `VGG_WEIGHTS` when they are damaged.
+ */
+export async function loadRun(path: string): Promise<LoadedRun> {
+  const record = await readRecord(path);
+  const file = join(path, MODEL);
+  if (existsSync(file)) return { path, record, model: (await loadModel(file)).model };
+  const checkpoint = await runFolder(path).checkpoints.best();
+  if (checkpoint === undefined) throw new VggError('run', `${path} has no weights yet: train it first, or --resume it`);
+  const model = createVgg(record.net, zeroInitialiser());
+  restoreCheckpoint(checkpoint, model);
+  return { path, record, model };
+}
+
+/** Writes `model.safetensors`: the weights with everything that is needed to use them. */
+export async function saveWeights({ path }: RunFolder, model: Vgg, { classes, transform }: RunRecord): Promise<void> {
+  const { mean, scale } = transform;
+  await saveModel(join(path, MODEL), model, { classes, preprocessing: { mean, scale } });
+}
+
+/** Appends events to `metrics.jsonl`; a resumed run first drops the lines that its checkpoint does not know. */
+export class MetricsFile {
+  readonly #path: string;
+  constructor({ path }: RunFolder, resumeStep?: number) {
+    this.#path = join(path, 'metrics.jsonl');
+    if (resumeStep === undefined || !existsSync(this.#path)) return;
+    const known = readFileSync(this.#path, 'utf8')
+      .split('\n')
+      .filter((line) => line !== '' && stepOf(line) <= resumeStep);
+    writeFileSync(this.#path, known.map((line) => `${line}\n`).join(''));
+  }
+
+  append(entry: Readonly<Record<string, unknown>>): void {
+    appendFileSync(this.#path, `${JSON.stringify(entry)}\n`);
+  }
+}
+
+/** The step of a line; a line that a kill cut short counts as never written. */
+function stepOf(line: string): number {
+  try {
+    return (JSON.parse(line) as { step: number }).step;
+  } catch {
+    return Number.POSITIVE_INFINITY;
+  }
+}

@@ -1,0 +1,60 @@
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { DEMO_CLASSES, makeDemoImages } from '../src/demo-images';
+
+let home: string;
+beforeEach(async () => {
+  home = await mkdtemp(join(tmpdir(), 'demo-'));
+});
+afterEach(() => rm(home, { recursive: true, force: true }));
+
+const few = { train: 2, validation: 1, seed: 5 };
+
+describe('the demo images', () => {
+  it('are JPEG files of ten classes in train and val, of varied sizes', async () => {
+    const folder = join(home, 'images');
+    expect(await makeDemoImages(folder, few)).toBe(true);
+    expect(DEMO_CLASSES).toHaveLength(10);
+    expect((await readdir(join(folder, 'train'))).sort()).toEqual([...DEMO_CLASSES]);
+    expect(await readdir(join(folder, 'val', 'star'))).toEqual(['0000.jpg']);
+    const sizes = new Set<string>();
+    for (const name of DEMO_CLASSES) {
+      const { format, width, height } = await sharp(join(folder, 'train', name, '0001.jpg')).metadata();
+      expect(format).toBe('jpeg');
+      expect(Math.min(width, height)).toBeGreaterThanOrEqual(72);
+      sizes.add(`${width}x${height}`);
+    }
+    expect(sizes.size).toBeGreaterThan(5);
+  });
+
+  it('are the same for a seed, other for another, and differ between train and val', async () => {
+    const [one, two, other] = ['one', 'two', 'other'].map((name) => join(home, name)) as [string, string, string];
+    await makeDemoImages(one, few);
+    await makeDemoImages(two, few);
+    await makeDemoImages(other, { ...few, seed: 6 });
+    const picture = (folder: string, part = 'train') => readFile(join(folder, part, 'ring', '0000.jpg'));
+    expect(await picture(one)).toEqual(await picture(two));
+    expect(await picture(one)).not.toEqual(await picture(other));
+    expect(await picture(one)).not.toEqual(await picture(one, 'val'));
+  });
+
+  it('are drawn once, and anew when others are wanted', async () => {
+    const folder = join(home, 'images');
+    await makeDemoImages(folder, few);
+    const before = (await stat(join(folder, 'demo.json'))).mtimeMs;
+    expect(await makeDemoImages(folder, few)).toBe(false);
+    expect((await stat(join(folder, 'demo.json'))).mtimeMs).toBe(before);
+    await writeFile(join(folder, 'train', 'ring', 'stale.jpg'), '');
+    expect(await makeDemoImages(folder, { ...few, train: 1 })).toBe(true);
+    expect(await readdir(join(folder, 'train', 'ring'))).toEqual(['0000.jpg']);
+  });
+
+  it('never touch a folder that is not theirs', async () => {
+    await writeFile(join(home, 'mine.txt'), 'mine');
+    await expect(makeDemoImages(home, few)).rejects.toThrow(/something else is there/);
+    expect(await readdir(home)).toEqual(['mine.txt']);
+  });
+});

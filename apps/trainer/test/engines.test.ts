@@ -1,0 +1,88 @@
+/**
+ * The engine suite: one training step of every configuration on an engine against the same step in plain JavaScript.
+ * `VGG_ENGINE=tensorflow` names another engine than WASM; it must then be there.
+ */
+import * as tf from '@tensorflow/tfjs-core';
+import { randomStream } from '@vgg/core';
+import { CONFIGURATION_NAMES, createVgg, heInitialiser, type VggOptions } from '@vgg/models';
+import { lossAndGradients, softmaxCrossEntropy } from '@vgg/optim';
+import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { describeEngine, ENGINE_NAMES, type Engine, type EngineName, startEngine } from '../src/engine';
+
+const name = (process.env.VGG_ENGINE ?? 'wasm') as EngineName;
+
+const LABELS = Int32Array.of(0, 3, 1, 2);
+
+/** Loss and gradients of one step of a narrow net on the backend at hand, by variable name. */
+function step(options: VggOptions): Map<string, Float32Array> {
+  const values = new Map<string, Float32Array>();
+  tf.tidy(() => {
+    const net = createVgg(
+      { ...options, classes: 4, inputSize: 32, width: 1 / 16, head: 'small' },
+      heInitialiser({ seed: 3 }),
+    );
+    const pixels = randomStream(1, 'engine test').fillNormal(new Float32Array(4 * 32 * 32 * 3));
+    const images = tf.tensor4d(pixels, [4, 32, 32, 3]);
+    const { loss, gradients } = lossAndGradients(() => {
+      const { logits } = net.apply(images, { training: true, dropout: (layer) => randomStream(2, layer) });
+      return softmaxCrossEntropy(logits, LABELS);
+    }, net.trainable);
+    values.set('loss', loss.dataSync() as Float32Array);
+    for (const [variable, gradient] of gradients) values.set(variable, gradient.dataSync() as Float32Array);
+    net.dispose();
+  });
+  return values;
+}
+
+function norm(values: Float32Array): number {
+  return Math.sqrt(values.reduce((sum, x) => sum + x * x, 0));
+}
+
+describe(`engine ${name}`, () => {
+  let engine: Engine;
+  beforeAll(async () => {
+    engine = await startEngine(name);
+  });
+  afterEach(() => tf.disposeVariables());
+
+  it('starts, becomes the backend and describes itself', async () => {
+    await startEngine(name);
+    expect(engine.name).toBe(name);
+    expect(describeEngine(engine)).toMatch(new RegExp(`^engine ${name} \\(`));
+    expect(tf.getBackend()).toBe(name);
+  });
+
+  it.each(
+    CONFIGURATION_NAMES.flatMap((configuration) => [false, true].map((batchNorm) => ({ configuration, batchNorm }))),
+  )('computes a training step of $configuration (batch norm: $batchNorm) as plain JavaScript does', async (options) => {
+    await startEngine('cpu');
+    const expected = step(options);
+    await startEngine(name);
+    const actual = step(options);
+    expect([...actual.keys()]).toEqual([...expected.keys()]);
+    for (const [variable, values] of expected) {
+      const got = actual.get(variable)!;
+      expect(got.every(Number.isFinite), variable).toBe(true);
+      // Under batch norm a convolution's bias has the gradient 0, of which float32 leaves noise of its layer's scale.
+      const scale = norm(expected.get(variable.replace(/bias$/, 'weight'))!);
+      expect(got, variable).toBeAllclose(values, { rtol: 1e-3, atol: 1e-4 * scale });
+    }
+  });
+});
+
+describe('choosing an engine', () => {
+  it('takes the best that works with auto and says what it passed over', async () => {
+    const engine = await startEngine('auto');
+    expect(ENGINE_NAMES).toContain(engine.name);
+    for (const clause of engine.passedOver) expect(clause).toMatch(/^(onednn|tensorflow|wasm): \S/);
+  });
+
+  it('says in one line why an engine that was asked for cannot run', async () => {
+    const missing = ENGINE_NAMES.find((candidate) => candidate === 'onednn')!;
+    const outcome = await startEngine(missing).then(
+      (engine) => engine.name,
+      (error: unknown) => String(error),
+    );
+    expect(outcome).toMatch(/^onednn$|^VggError: engine onednn cannot run here: [^\n]+; try --engine auto$/);
+  });
+});

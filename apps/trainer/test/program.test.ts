@@ -1,0 +1,99 @@
+import { CommanderError } from 'commander';
+import { describe, expect, it } from 'vitest';
+import { createProgram } from '../src/program';
+
+type Call = { command: string; options: Record<string, unknown>; images?: readonly string[] };
+
+/** What a command line calls, without doing it. */
+async function called(...words: string[]): Promise<Call> {
+  const calls: Call[] = [];
+  const record = (command: string) => async (options: object) => {
+    calls.push({ command, options: { ...options } });
+  };
+  const program = createProgram({
+    train: record('train'),
+    evaluate: record('evaluate'),
+    inspect: record('inspect'),
+    predict: async (images, options) => {
+      calls.push({ command: 'predict', options: { ...options }, images });
+    },
+  });
+  await program.parseAsync(words, { from: 'user' });
+  return calls[0]!;
+}
+
+async function refused(...words: string[]): Promise<string> {
+  const error = await called(...words).then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  expect(error).toBeInstanceOf(CommanderError);
+  return (error as CommanderError).message;
+}
+
+describe('the command line', () => {
+  it('trains by default, and with the paper’s settings on a data set', async () => {
+    const { command, options } = await called('--data', 'photos');
+    expect(command).toBe('train');
+    expect(options).toMatchObject({
+      ...{ data: 'photos', config: 'D', batchNorm: false, width: 1, input: 224, dropout: 0.5, epochs: 74, rate: 0.01 },
+      ...{
+        momentum: 0.9,
+        weightDecay: 5e-4,
+        schedule: 'plateau',
+        flip: true,
+        colourShift: true,
+        engine: 'auto',
+        seed: 1,
+      },
+    });
+    expect(options.scale).toBeUndefined();
+  });
+
+  it('is the demo without a data set, whose defaults any option overrides', async () => {
+    expect((await called()).options).toMatchObject({ config: 'A', input: 64, scale: [64, 96] });
+    expect((await called('--epochs', '1', '--config', 'B')).options).toMatchObject({
+      config: 'B',
+      epochs: 1,
+      input: 64,
+    });
+  });
+
+  it('takes nothing of the demo when a run is resumed', async () => {
+    expect((await called('train', '--resume', 'runs/x')).options).toMatchObject({ config: 'D', resume: 'runs/x' });
+  });
+
+  it('reads scales, ranges, several runs and images', async () => {
+    expect((await called('--data', 'd', '--scale', '256:512')).options.scale).toEqual([256, 512]);
+    const evaluation = await called(
+      'evaluate',
+      '--run',
+      'a',
+      'b',
+      '--data',
+      'd',
+      '--scales',
+      '512,256',
+      '--protocol',
+      'both',
+    );
+    expect(evaluation.options).toMatchObject({ run: ['a', 'b'], scales: [256, 512], protocol: 'both', split: 'val' });
+    expect((await called('predict', '--run', 'a', '--', 'x.jpg', 'y.jpg')).images).toEqual(['x.jpg', 'y.jpg']);
+    expect((await called('inspect', '--config', 'e')).options).toMatchObject({ config: 'E', classes: 1000 });
+  });
+
+  it.each([
+    [['--epocs', '3'], /--epochs/],
+    [['--config', 'F'], /one of A, A-LRN, B, C, D, E/],
+    [['--config', 'A-LNR', '--data', 'd'], /did you mean "A-LRN"/],
+    [['--width', '0'], /above 0 to 16/],
+    [['--batch', '12.5'], /integer, 1 or more/],
+    [['--scale', '512:256'], /256:512/],
+    [['--engine', 'wasn'], /did you mean "wasm"/],
+    [['evaluate'], /--run/],
+    [['evaluate', '--run', 'r', '--protocol', 'dence'], /did you mean "dense"/],
+    [['predict', '--run', 'r'], /image/],
+  ])('refuses %j in words that help', async (words, expected) => {
+    expect(await refused(...words)).toMatch(expected);
+  });
+});

@@ -1,0 +1,52 @@
+import { describe, expect, it } from 'vitest';
+import { createTerminal, duration } from '../src/terminal';
+
+function recorder(isTTY: boolean, quiet = false) {
+  const written: string[] = [];
+  let time = 0;
+  const stream = { isTTY, write: (text: string) => written.push(text) > 0 } as unknown as NodeJS.WriteStream;
+  const terminal = createTerminal({ stream, quiet, now: () => time });
+  return { written, terminal, wait: (ms: number) => (time += ms) };
+}
+
+describe('duration', () => {
+  it('reads as minutes and seconds, with hours when there are any', () => {
+    expect([0, 59.6, 65, 7389].map(duration)).toEqual(['0:00', '1:00', '1:05', '2:03:09']);
+  });
+});
+
+describe('a log that is not a terminal', () => {
+  it('writes timestamped lines, with a rate and an estimate every ten seconds', () => {
+    const { written, terminal, wait } = recorder(false);
+    const progress = terminal.progress('epoch 1/2', 1000, 'images');
+    for (let done = 100; done <= 300; done += 100) {
+      wait(5000);
+      progress.update(done, 'loss 2.3');
+    }
+    progress.end();
+    expect(written).toEqual(['00:00:10 epoch 1/2 200/1000 images, 20 images/s, ETA 0:40, loss 2.3\n']);
+  });
+
+  it('follows the pace of the last half minute, not of a slow start', () => {
+    const { written, terminal, wait } = recorder(false);
+    const progress = terminal.progress('epoch', 10_000, 'images');
+    wait(60_000);
+    progress.update(60);
+    for (let done = 160; done <= 4060; done += 100) {
+      wait(1000);
+      progress.update(done);
+    }
+    expect(written.at(-1)).toMatch(/100 images\/s, ETA (0:59|1:00)/);
+  });
+
+  it('says nothing but warnings when quiet', () => {
+    const { written, terminal, wait } = recorder(false, true);
+    terminal.say('hello');
+    const progress = terminal.progress('epoch', 10, 'images');
+    wait(60_000);
+    progress.update(5);
+    progress.end();
+    terminal.warn('one image was skipped');
+    expect(written).toEqual(['00:01:00 warning: one image was skipped\n']);
+  });
+});

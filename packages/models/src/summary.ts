@@ -66,12 +66,9 @@ function multiplyAdds(layer: Layer, shape: readonly number[]): number {
   return 0;
 }
 
-/** Whether a training step keeps a layer's output: not if the next overwrites what it is kept for (conv, then ReLU). */
+/** Whether a training step keeps a layer's output: not where a ReLU is fused with it, which keeps its own (decision 0031). */
 function keepsOutput(layer: Layer, next: Layer | undefined): boolean {
-  const fused = next?.kind === 'relu';
-  if (layer.kind === 'convolution') return !fused;
-  if (layer.kind === 'batchNorm' || layer.kind === 'fullyConnected') return !fused;
-  return true;
+  return layerVariables(layer).length === 0 || next?.kind !== 'relu';
 }
 
 /**

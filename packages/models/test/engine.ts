@@ -1,6 +1,12 @@
 /** The tests' engine: the CPU backend, quiet, with the gradients that tfjs-core leaves out in Node. */
 import '@tensorflow/tfjs-backend-cpu';
 import '@tensorflow/tfjs-core/dist/register_all_gradients';
-import { env } from '@tensorflow/tfjs-core';
+import { env, logSoftmax, mul, neg, oneHot, type Scalar, sum, type Tensor2D, tensor1d } from '@tensorflow/tfjs-core';
 
 env().set('IS_TEST', true);
+
+/** Soft-max cross-entropy, the mean over the images. */
+export function crossEntropy(logits: Tensor2D, labels: readonly number[]): Scalar {
+  const truth = oneHot(tensor1d([...labels], 'int32'), logits.shape[1]);
+  return neg(mul(sum(mul(truth, logSoftmax(logits))), 1 / labels.length)) as Scalar;
+}

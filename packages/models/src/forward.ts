@@ -16,7 +16,7 @@ import {
   type Variable,
 } from '@tensorflow/tfjs-core';
 import type { RandomStream } from '@vgg/core';
-import { channelMoments, connect, convolve, dropOut, localResponseNorm, normalise } from './operations';
+import { channelMoments, connect, convolve, dropOut, localResponseNorm, normalise, untracked } from './operations';
 import type { Layer } from './plan';
 
 export interface Walk {
@@ -142,5 +142,5 @@ function connectEverywhere(
 /** The variance of the population that a batch is a sample of: what running statistics collect, as in PyTorch. */
 function unbiased({ mean, variance }: Statistics, size: number): Statistics {
   const count = size / mean.size;
-  return { mean, variance: mul(variance, count / (count - 1)) };
+  return { mean, variance: untracked(() => mul(variance, count / (count - 1))) };
 }

@@ -60,10 +60,15 @@ function operation<T extends Tensor>(
     save(relu ? [...saved, y] : [...saved]);
     return {
       value: y,
-      gradFunc: (dy, kept) => tidy(() => gradients(relu ? mul(dy, step(kept.at(-1)!)) : dy, kept)),
+      gradFunc: (dy, kept) => tidy(() => gradients(relu ? masked(dy, kept.at(-1)!) : dy, kept)),
     };
   });
   return differentiable(...inputs);
+}
+
+/** The gradient before a ReLU: that after it, where the output is above 0. */
+function masked(dy: Tensor, y: Tensor): Tensor {
+  return tidy(() => mul(dy, step(y)));
 }
 
 /** What of a layer takes no part in differentiation, so that nothing is computed for it. */
@@ -170,7 +175,7 @@ export function normalise(
       if (constant.variables && !ofBatch) return constant.input ? [] : [direct()];
 
       const dOffset = sum(dy, SPATIAL);
-      const dScale = mul(sum(mul(dy, sub(keptX!, keptMean!)), SPATIAL), inverseDeviation);
+      const dScale = tidy(() => mul(sum(mul(dy, sub(keptX!, keptMean!)), SPATIAL), inverseDeviation));
       const dVariables = constant.variables ? [] : [dScale, dOffset];
       if (constant.input) return dVariables;
       if (!ofBatch) return [direct(), ...dVariables];
@@ -191,12 +196,15 @@ export function normalise(
   );
 }
 
-/** Mean and biased variance of every channel of `x` [n, h, w, channels] over images and positions. */
+/** A value that gradients pass by: nothing is recorded, and so nothing kept, of how it came about. */
+export function untracked<T extends Tensor>(compute: () => T): T {
+  return customGrad<T>(() => ({ value: compute(), gradFunc: () => [] }))();
+}
+
+/** Mean and biased variance of every channel of `x` [n, h, w, channels] over images and positions, as constants. */
 export function channelMoments(x: Tensor4D): { mean: Tensor1D; variance: Tensor1D } {
-  return tidy(() => {
-    const centre = mean(x, SPATIAL) as Tensor1D;
-    return { mean: centre, variance: mean(squaredDifference(x, centre), SPATIAL) as Tensor1D };
-  });
+  const centre = untracked(() => mean(x, SPATIAL) as Tensor1D);
+  return { mean: centre, variance: untracked(() => mean(squaredDifference(x, centre), SPATIAL) as Tensor1D) };
 }
 
 /**

@@ -25,7 +25,7 @@ export interface MemorySummary {
   velocities: number;
   /** Activations in inference: the images and the largest input and output of a layer. */
   inferenceActivations: number;
-  /** Activations that training keeps from the forward pass for the gradient, and the largest pair of gradients of them. */
+  /** Activations that training keeps for the gradient, and twice the largest input and output of a layer to work on them. */
   trainingActivations: number;
   /** weights + inferenceActivations. */
   inference: number;
@@ -110,7 +110,7 @@ export function summarise(options: VggOptions, { batch = 1 }: { batch?: number }
     gradients: parameters * BYTES,
     velocities: parameters * BYTES,
     inferenceActivations: (input + widest) * batch * BYTES,
-    trainingActivations: (kept + widest) * batch * BYTES,
+    trainingActivations: (kept + 2 * widest) * batch * BYTES,
   };
   return {
     layers,

@@ -1,0 +1,61 @@
+/** The public API as TypeScript sees it: `pnpm typecheck` fails where a name or type changes. */
+import type { Tensor, Tensor2D, Variable } from '@tensorflow/tfjs-core';
+import { describe, expectTypeOf, it } from 'vitest';
+import type { ApplyResult, ConfigurationName, FreezableName, LayerName, TapName, Vgg, VggOptions } from '../src/index';
+import * as api from '../src/index';
+
+describe('the API', () => {
+  it('exports these values and no others', () => {
+    expectTypeOf<keyof typeof api>().toEqualTypeOf<
+      | 'CONFIGURATION_NAMES'
+      | 'createVgg'
+      | 'formatSummary'
+      | 'fromTrainedA'
+      | 'glorotInitialiser'
+      | 'heInitialiser'
+      | 'normalInitialiser'
+      | 'resolveOptions'
+      | 'summarise'
+      | 'zeroInitialiser'
+    >();
+  });
+
+  it('knows the layers of each configuration', () => {
+    type Fc = 'fc6' | 'fc7' | 'fc8';
+    type A = '1_1' | '2_1' | '3_1' | '3_2' | '4_1' | '4_2' | '5_1' | '5_2';
+    expectTypeOf<LayerName<'A'>>().toEqualTypeOf<`conv${A}` | `bn${A}` | Fc>();
+    expectTypeOf<LayerName<'A-LRN'>>().toEqualTypeOf<LayerName<'A'>>();
+    expectTypeOf<'conv3_3'>().toExtend<LayerName<'C'>>();
+    expectTypeOf<'conv3_4'>().not.toExtend<LayerName<'D'>>();
+    expectTypeOf<'conv5_4'>().toExtend<LayerName<'E'>>();
+    expectTypeOf<'conv1_3'>().not.toExtend<LayerName>();
+    expectTypeOf<'norm1'>().toExtend<TapName<'A-LRN'>>();
+    expectTypeOf<'norm1'>().not.toExtend<TapName<'A'>>();
+    expectTypeOf<'pool6'>().not.toExtend<TapName>();
+    expectTypeOf<'relu8'>().not.toExtend<TapName>();
+    expectTypeOf<'stage5' | 'features' | 'classifier' | 'conv1_1'>().toExtend<FreezableName<'B'>>();
+  });
+
+  it('infers the configuration and the taps', () => {
+    const make = () => api.createVgg({ configuration: 'D' });
+    expectTypeOf(make).returns.toEqualTypeOf<Vgg<'D'>>();
+    type Images = Parameters<Vgg['apply']>[0];
+    const tap = (net: Vgg<'D'>, images: Images) => net.apply(images, { taps: ['relu3_3', 'prob'] });
+    expectTypeOf(tap).returns.toEqualTypeOf<ApplyResult<'relu3_3' | 'prob'>>();
+    expectTypeOf<ReturnType<typeof tap>['taps']>().toEqualTypeOf<Record<'relu3_3' | 'prob', Tensor>>();
+    expectTypeOf<ReturnType<typeof tap>['logits']>().toEqualTypeOf<Tensor2D>();
+    const plain = (net: Vgg<'D'>, images: Images) => net.apply(images);
+    expectTypeOf<keyof ReturnType<typeof plain>['taps']>().toEqualTypeOf<never>();
+    // @ts-expect-error D has no fourth convolution in stage 3.
+    const wrong = (net: Vgg<'D'>, images: Images) => net.apply(images, { taps: ['conv3_4'] });
+    expectTypeOf(wrong).toBeFunction();
+  });
+
+  it('lets any net pass as a net, and options from JSON make one', () => {
+    expectTypeOf<Vgg<'A'>>().toExtend<Vgg>();
+    expectTypeOf(api.createVgg<ConfigurationName>)
+      .parameter(0)
+      .toEqualTypeOf<VggOptions>();
+    expectTypeOf<Vgg['variables']>().toEqualTypeOf<ReadonlyMap<string, Variable>>();
+  });
+});

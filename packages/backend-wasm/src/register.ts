@@ -2,7 +2,7 @@
 import '@tensorflow/tfjs-backend-wasm';
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
 import { engine, env, findBackendFactory, registerBackend, removeBackend } from '@tensorflow/tfjs-core';
-import { guardHeap } from './heap';
+import { guardHeap } from './allocator';
 import { batchMatMul } from './kernels/batch_mat_mul';
 import { batchNorm, batchNormGrad, fuseBatchNormGradient } from './kernels/batch_norm';
 import { mean, sum } from './kernels/column_sums';

@@ -4,7 +4,6 @@ import {
   type BatchMatMulAttrs,
   type BatchMatMulInputs,
   broadcast_util,
-  type TensorInfo,
   util,
 } from '@tensorflow/tfjs-core';
 import { addressOf, withScratch } from '../heap';
@@ -44,10 +43,10 @@ export const batchMatMul = kernel<BatchMatMulInputs, BatchMatMulAttrs>(BatchMatM
       `and transposeA=${transposeA} and transposeB=${transposeB} must match.`,
   );
   const outer = broadcast_util.assertAndGetBroadcastShape(a.shape.slice(0, -2), b.shape.slice(0, -2));
-  const out: TensorInfo = backend.makeOutput([...outer, rows, columns], 'float32');
   const { product, productScratch } = kernelsOf(backend);
   const [aIndices, bIndices] = [batchIndices(a.shape.slice(0, -2), outer), batchIndices(b.shape.slice(0, -2), outer)];
-  withScratch(backend, [productScratch(rows, columns, depth, transposeA)], (scratch) => {
+  return withScratch(backend, [productScratch(rows, columns, depth, transposeA)], (scratch) => {
+    const out = backend.makeOutput([...outer, rows, columns], 'float32');
     const [from, by, to] = [addressOf(backend, a), addressOf(backend, b), addressOf(backend, out)];
     for (let i = 0; i < aIndices.length; i++) {
       product(
@@ -62,6 +61,6 @@ export const batchMatMul = kernel<BatchMatMulInputs, BatchMatMulAttrs>(BatchMatM
         scratch,
       );
     }
+    return out;
   });
-  return out;
 });

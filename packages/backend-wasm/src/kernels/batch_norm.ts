@@ -41,15 +41,15 @@ export const batchNorm = kernel<Normalised & { offset: TensorInfo | undefined },
     const { x, mean, variance, scale, offset } = inputs;
     if (!perChannel(x, mean, variance, scale, offset)) return stock();
     const channels = x.shape.at(-1)!;
-    const y = backend.makeOutput(x.shape, 'float32');
     const { normalisationFactors, normalise } = kernelsOf(backend);
     const at = (tensor: TensorInfo | null | undefined) => (tensor == null ? 0 : addressOf(backend, tensor));
-    withScratch(backend, [channels * 4, channels * 4, channels * 4], (factor, inverse, shift) => {
+    return withScratch(backend, [channels * 4, channels * 4, channels * 4], (factor, inverse, shift) => {
+      const y = backend.makeOutput(x.shape, 'float32');
       const epsilon = attrs.varianceEpsilon;
       normalisationFactors(at(variance), at(scale), at(offset), channels, epsilon, factor!, inverse!, shift!);
       normalise(at(x), util.sizeFromShape(x.shape) / channels, channels, at(mean), factor!, shift!, at(y));
+      return y;
     });
-    return y;
   },
 );
 
@@ -58,11 +58,11 @@ export const batchNormGrad = kernel<Normalised & { dy: TensorInfo }, FusedBatchN
   ({ inputs, attrs, backend }) => {
     const { x, mean, variance, scale, dy } = inputs;
     const channels = x.shape.at(-1)!;
-    const dx = backend.makeOutput(x.shape, 'float32');
-    const [dMean, dVariance, dScale, dOffset] = [0, 1, 2, 3].map(() => backend.makeOutput([channels], 'float32'));
     const { normalisationFactors, normalisationGradient } = kernelsOf(backend);
     const at = (tensor: TensorInfo | null | undefined) => (tensor == null ? 0 : addressOf(backend, tensor));
-    withScratch(backend, [channels * 4, channels * 4, channels * 4], (factor, inverse, shift) => {
+    return withScratch(backend, [channels * 4, channels * 4, channels * 4], (factor, inverse, shift) => {
+      const dx = backend.makeOutput(x.shape, 'float32');
+      const [dMean, dVariance, dScale, dOffset] = [0, 1, 2, 3].map(() => backend.makeOutput([channels], 'float32'));
       normalisationFactors(at(variance), at(scale), 0, channels, attrs.varianceEpsilon, factor!, inverse!, shift!);
       normalisationGradient(
         at(x),
@@ -78,8 +78,8 @@ export const batchNormGrad = kernel<Normalised & { dy: TensorInfo }, FusedBatchN
         at(dScale),
         at(dOffset),
       );
+      return [dx, dMean!, dVariance!, dScale!, dOffset!];
     });
-    return [dx, dMean!, dVariance!, dScale!, dOffset!];
   },
 );
 

@@ -22,10 +22,9 @@ export const conv2d = kernel<Conv2DInputs, Conv2DAttrs>(Conv2D, ({ inputs, attrs
   const { strideHeight, strideWidth, dilationHeight, dilationWidth, inHeight, inWidth, inChannels, outChannels } = info;
   const { filterHeight, filterWidth, outHeight, outWidth, padInfo } = info;
   if (strideHeight !== strideWidth || dilationHeight !== 1 || dilationWidth !== 1) return stock();
-  const y = backend.makeOutput(info.outShape, 'float32');
-  convolveWindows(backend, {
+  return convolveWindows(backend, {
     x,
-    y,
+    outShape: info.outShape,
     filterHeight,
     filterWidth,
     stride: strideHeight,
@@ -44,5 +43,4 @@ export const conv2d = kernel<Conv2DInputs, Conv2DAttrs>(Conv2D, ({ inputs, attrs
         to,
       ),
   });
-  return y;
 });

@@ -39,9 +39,9 @@ export const conv2dBackpropFilter = kernel<Conv2DBackpropFilterInputs, Conv2DBac
     const dyBlockBytes = outHeight * outWidth * Math.ceil(outChannels / 8) * 32;
     const group = groupSize(batchSize, xBlockBytes + dyBlockBytes);
     const tileBytes = filterHeight * filterWidth * Math.ceil(inChannels / 4) * Math.ceil(outChannels / 8) * 128;
-    const gradient = backend.makeOutput(info.filterShape, 'float32');
     const sizes = [group * paddedBytes, group * xBlockBytes, group * dyBlockBytes, tileBytes];
-    withScratch(backend, sizes, (padded, xBlocks, dyBlocks, tiles) => {
+    return withScratch(backend, sizes, (padded, xBlocks, dyBlocks, tiles) => {
+      const gradient = backend.makeOutput(info.filterShape, 'float32');
       kernelsOf(backend).filterGradient(
         addressOf(backend, x),
         addressOf(backend, dy),
@@ -67,7 +67,7 @@ export const conv2dBackpropFilter = kernel<Conv2DBackpropFilterInputs, Conv2DBac
         dyBlocks!,
         tiles!,
       );
+      return gradient;
     });
-    return gradient;
   },
 );

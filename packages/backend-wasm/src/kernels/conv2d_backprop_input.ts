@@ -32,10 +32,9 @@ export const conv2dBackpropInput = kernel<Conv2DBackpropInputInputs, Conv2DBackp
     const { filterHeight, filterWidth, inChannels, outChannels, strideHeight, strideWidth, padInfo } = info;
     const [, dyHeight, dyWidth] = dy.shape;
     if (strideHeight !== strideWidth || dyHeight !== info.outHeight || dyWidth !== info.outWidth) return stock();
-    const dx = backend.makeOutput(info.inShape, 'float32');
-    convolveWindows(backend, {
+    return convolveWindows(backend, {
       x: dy,
-      y: dx,
+      outShape: info.inShape,
       filterHeight,
       filterWidth,
       stride: 1,
@@ -53,6 +52,5 @@ export const conv2dBackpropInput = kernel<Conv2DBackpropInputInputs, Conv2DBackp
           to,
         ),
     });
-    return dx;
   },
 );

@@ -17,13 +17,13 @@ export const lrn = kernel<LRNInputs, LRNAttrs>(LRN, ({ inputs: { x }, attrs, bac
   const { depthRadius, bias, alpha, beta } = attrs;
   const channels = x.shape[3]!;
   const pixels = util.sizeFromShape(x.shape.slice(0, 3));
-  const y = backend.makeOutput(x.shape, 'float32');
   const { localResponse, localResponseScratch } = kernelsOf(backend);
-  withScratch(backend, [localResponseScratch(channels, depthRadius)], (scratch) => {
+  return withScratch(backend, [localResponseScratch(channels, depthRadius)], (scratch) => {
+    const y = backend.makeOutput(x.shape, 'float32');
     const to = addressOf(backend, y);
     localResponse(addressOf(backend, x), pixels, channels, depthRadius, bias, alpha, beta, to, scratch!);
+    return y;
   });
-  return y;
 });
 
 export const lrnGrad = kernel<LRNGradInputs, LRNGradAttrs>(LRNGrad, ({ inputs, attrs, backend, stock }) => {
@@ -32,12 +32,12 @@ export const lrnGrad = kernel<LRNGradInputs, LRNGradAttrs>(LRNGrad, ({ inputs, a
   const { depthRadius, bias, alpha, beta } = attrs;
   const channels = x.shape[3]!;
   const pixels = util.sizeFromShape(x.shape.slice(0, 3));
-  const dx = backend.makeOutput(x.shape, 'float32');
   const { localResponseGradient, localResponseScratch } = kernelsOf(backend);
-  withScratch(backend, [localResponseScratch(channels, depthRadius)], (scratch) => {
+  return withScratch(backend, [localResponseScratch(channels, depthRadius)], (scratch) => {
     const [xAt, yAt, dyAt] = [addressOf(backend, x), addressOf(backend, y), addressOf(backend, dy)];
+    const dx = backend.makeOutput(x.shape, 'float32');
     const to = addressOf(backend, dx);
     localResponseGradient(xAt, yAt, dyAt, pixels, channels, depthRadius, bias, alpha, beta, to, scratch!);
+    return dx;
   });
-  return dx;
 });

@@ -15,8 +15,8 @@ export function groupSize(count: number, imageBytes: number): number {
 export interface Windows {
   /** [count, height, width, inputs] */
   x: TensorInfo;
-  /** [count, outHeight, outWidth, outputs] */
-  y: TensorInfo;
+  /** Of the result: [count, outHeight, outWidth, outputs]. */
+  outShape: readonly [number, number, number, number];
   filterHeight: number;
   filterWidth: number;
   /** Step of the window, in both directions. */
@@ -31,22 +31,23 @@ export interface Windows {
   pack: (to: number) => void;
 }
 
-/** Fills `y` with the products of every window of the padded `x` by the packed filter. */
-export function convolveWindows(backend: BackendWasm, w: Windows): void {
+/** The products of every window of the padded `x` by the packed filter. */
+export function convolveWindows(backend: BackendWasm, w: Windows): TensorInfo {
   const [count, height, width, inputs] = w.x.shape as [number, number, number, number];
-  const [, outHeight, outWidth, outputs] = w.y.shape as [number, number, number, number];
+  const [, outHeight, outWidth, outputs] = w.outShape;
   const imageBytes = w.paddedHeight * w.paddedWidth * inputs * 4;
   const group = groupSize(count, imageBytes);
   const inPlace =
     w.spacing === 1 && w.top === 0 && w.left === 0 && w.paddedHeight === height && w.paddedWidth === width;
   const panelBytes = w.filterHeight * w.filterWidth * inputs * Math.ceil(outputs / 8) * 32;
   const sizes = [panelBytes, inPlace ? 0 : group * imageBytes, group * outHeight * outWidth * 4, 128];
-  withScratch(backend, sizes, (panels, padded, offsets, tile) => {
+  return withScratch(backend, sizes, (panels, padded, offsets, tile) => {
+    const y = backend.makeOutput([...w.outShape], 'float32');
     w.pack(panels!);
     kernelsOf(backend).convolve(
       addressOf(backend, w.x),
       panels!,
-      addressOf(backend, w.y),
+      addressOf(backend, y),
       count,
       height,
       width,
@@ -68,5 +69,6 @@ export function convolveWindows(backend: BackendWasm, w: Windows): void {
       offsets!,
       tile!,
     );
+    return y;
   });
 }

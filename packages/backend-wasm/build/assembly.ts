@@ -1,6 +1,6 @@
 /**
  * Compiles `assembly/` when a bundle imports `kernels.wasm`, and embeds the module in the bundle: nothing has to be fetched
- * beside the stock backend's own file. Also lets the bundled gradients respect what is registered already.
+ * beside the stock backend's own file.
  */
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
@@ -67,15 +67,5 @@ export const embedKernels: Plugin = {
       contents: await compileKernels(),
       loader: 'binary',
     }));
-  },
-};
-
-/** Gives tfjs-core's `register_all_gradients` our `registerGradient`, which leaves registered gradients alone. */
-export const keepGradients: Plugin = {
-  name: 'keep-gradients',
-  setup(build) {
-    build.onResolve({ filter: /^\.\/kernel_registry$/ }, ({ importer }) =>
-      importer.endsWith('register_all_gradients.js') ? { path: `${ROOT}src/missing_gradient.ts` } : undefined,
-    );
   },
 };

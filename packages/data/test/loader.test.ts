@@ -1,6 +1,23 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
-import type { Batch, BatchLoader, TrainTransform } from '../src';
-import { createBatches, openClassFolders } from '../src/node';
+import {
+  type Batch,
+  type BatchLoader,
+  crop,
+  drawAugmentation,
+  type ImageSource,
+  flip as mirror,
+  rawSource,
+  rescale,
+  type TrainTransform,
+  trainingGeometry,
+} from '../src';
+import {
+  createBatches,
+  createEvaluationBatches,
+  decodeImage,
+  openClassFolders,
+  type TrainingLoaderOptions,
+} from '../src/node';
 import { folder, jpeg, picture } from './images';
 
 const TRANSFORM: TrainTransform = {
@@ -18,33 +35,188 @@ const TRANSFORM: TrainTransform = {
   },
   mean: [120, 115, 100],
 };
+const IMAGES = 18;
 
-async function photographs(): Promise<Record<string, Buffer>> {
-  const files: Record<string, Buffer> = {};
-  for (let i = 0; i < 18; i++) {
+async function photographs(): Promise<Record<string, Uint8Array | string>> {
+  const files: Record<string, Uint8Array> = {};
+  for (let i = 0; i < IMAGES; i++) {
     files[`${['cat', 'dog', 'fox'][i % 3]}/${i}.jpg`] = await jpeg(picture(60 + 5 * i, 90 - 2 * i, i));
   }
   return files;
 }
 
-async function batchesOf(loader: BatchLoader, epoch: number, start = 0): Promise<Batch[]> {
+/** The same with one bad file among them. */
+async function damaged(): Promise<ImageSource> {
+  const files = await photographs();
+  return openClassFolders(folder({ ...files, 'dog/10.jpg': files['dog/10.jpg']!.slice(0, 700) }));
+}
+
+function load(source: ImageSource, options: Partial<TrainingLoaderOptions> = {}): BatchLoader {
+  const loader = createBatches(source, { transform: TRANSFORM, batchSize: 4, seed: 7, workers: 0, ...options });
+  onTestFinished(() => loader.close());
+  return loader;
+}
+
+async function batchesOf(loader: BatchLoader, epoch = 3, start = 0): Promise<Batch[]> {
   const batches: Batch[] = [];
   for await (const batch of loader.epoch(epoch, start)) batches.push(batch);
   return batches;
 }
 
+const indicesOf = (batches: readonly Batch[]) => batches.flatMap(({ indices }) => [...indices]);
+
 describe('createBatches', () => {
-  it('makes the same batches, bit for bit, with any number of workers and from any batch on', async () => {
+  it('makes the same batches, bit for bit, for 0, 1 and 4 workers and from any batch on', async () => {
     const source = await openClassFolders(folder(await photographs()));
-    const load = async (workers: number, start: number) => {
-      const loader = createBatches(source, { transform: TRANSFORM, batchSize: 4, seed: 7, workers });
-      onTestFinished(() => loader.close());
-      return batchesOf(loader, 3, start);
-    };
-    const reference = await load(0, 0);
+    const reference = await batchesOf(load(source));
     expect(reference.map(({ index, size, epoch }) => [index, size, epoch])).toEqual([0, 1, 2, 3].map((i) => [i, 4, 3]));
-    expect(await load(1, 0)).toEqual(reference);
-    expect(await load(4, 0)).toEqual(reference);
-    expect(await load(2, 2)).toEqual(reference.slice(2));
+    expect(await batchesOf(load(source, { workers: 1, prefetch: 1 }))).toEqual(reference);
+    expect(await batchesOf(load(source, { workers: 4, prefetch: 3 }))).toEqual(reference);
+    expect(await batchesOf(load(source, { workers: 2 }), 3, 2)).toEqual(reference.slice(2));
+  });
+
+  it('visits every image once an epoch, in another order in the next', async () => {
+    const source = await openClassFolders(folder(await photographs()));
+    const loader = load(source, { batchSize: 6 });
+    const [first, second] = [indicesOf(await batchesOf(loader, 0)), indicesOf(await batchesOf(loader, 1))];
+    expect([...first].sort((a, b) => a - b)).toEqual(Array.from({ length: IMAGES }, (_, i) => i));
+    expect(second).not.toEqual(first);
+  });
+
+  it('cuts from an image what rescaling, cropping and flipping the whole of it gives', async () => {
+    const source = await openClassFolders(folder(await photographs()));
+    for (const { images, labels, indices } of await batchesOf(load(source))) {
+      for (const [slot, index] of indices.entries()) {
+        const whole = await decodeImage(source.location(index), source.key(index));
+        const drawn = drawAugmentation(TRANSFORM, 7, 3, index);
+        const { window, shift } = trainingGeometry(whole, TRANSFORM, drawn);
+        const cut = crop(rescale(whole, drawn.smallestSide), window);
+        const expected = (drawn.flip ? mirror(cut) : cut).data.map((value, i) => value + shift[i % 3]!);
+        const size = 32 * 32 * 3;
+        expect(images.subarray(slot * size, (slot + 1) * size)).toBeAllclose(expected, { rtol: 1e-5, atol: 1e-4 });
+        expect(labels[slot]).toBe(source.label(index));
+      }
+    }
+  });
+
+  it('replaces a bad image by the next of the source, counts and names it, whoever meets it and when', async () => {
+    const source = await damaged();
+    const bad = Array.from({ length: IMAGES }, (_, i) => i).find((i) => source.key(i) === 'dog/10.jpg')!;
+    const loader = load(source, { batchSize: 6 });
+    const reference = await batchesOf(loader);
+    expect(loader.skipped).toEqual([
+      { index: bad, key: 'dog/10.jpg', reason: expect.stringMatching(/^dog\/10\.jpg: /) },
+    ]);
+    const indices = indicesOf(reference);
+    expect(indices).not.toContain(bad);
+    expect(indices.filter((index) => index === bad + 1)).toHaveLength(2);
+    expect(await batchesOf(loader)).toEqual(reference);
+    expect(await batchesOf(load(source, { batchSize: 6, workers: 3 }))).toEqual(reference);
+    expect(await batchesOf(load(source, { batchSize: 6, workers: 1 }), 3, 1)).toEqual(reference.slice(1));
+  });
+
+  it('fails at a bad image when strict', async () => {
+    const source = await damaged();
+    for (const workers of [0, 2]) {
+      await expect(batchesOf(load(source, { strict: true, workers }))).rejects.toMatchObject({
+        code: 'VGG_IMAGE',
+        message: expect.stringMatching(/^dog\/10\.jpg: /),
+      });
+    }
+  });
+
+  it('says when no image of the source can be used', async () => {
+    const source = await openClassFolders(folder({ 'a/1.jpg': '', 'a/2.jpg': 'text', 'b/3.jpg': '' }));
+    await expect(batchesOf(load(source, { batchSize: 2 }))).rejects.toMatchObject({
+      code: 'VGG_DATASET',
+      message: expect.stringMatching(/none of the 3 images/),
+    });
+  });
+
+  it('stops when the consumer leaves, and serves it again', async () => {
+    const source = await openClassFolders(folder(await photographs()));
+    const loader = load(source, { workers: 2 });
+    const reference = await batchesOf(loader);
+    for await (const batch of loader.epoch(0)) {
+      expect(batch.index).toBe(0);
+      break;
+    }
+    expect(await batchesOf(loader)).toEqual(reference);
+  });
+
+  it('ends an iteration when another begins, and fails it when the loader closes', async () => {
+    const source = await openClassFolders(folder(await photographs()));
+    const loader = load(source, { workers: 1 });
+    const [first, second] = [loader.epoch(0), loader.epoch(1)];
+    expect(await first.next()).toEqual({ value: undefined, done: true });
+    const waiting = second.next();
+    const closed = loader.close();
+    await expect(waiting).rejects.toMatchObject({ code: 'VGG_STATE' });
+    await closed;
+    expect(() => loader.epoch(0)).toThrow(/closed/);
+  });
+
+  it('runs ahead while the consumer blocks its thread', async () => {
+    const source = await openClassFolders(folder(await photographs()));
+    const loader = load(source, { workers: 1, prefetch: 3 });
+    const batches = loader.epoch(0);
+    await batches.next();
+    const until = performance.now() + 400;
+    while (performance.now() < until);
+    const start = performance.now();
+    await batches.next();
+    await batches.next();
+    expect(performance.now() - start).toBeLessThan(100);
+  });
+
+  it('takes raw arrays', async () => {
+    const images = Uint8Array.from({ length: 6 * 8 * 8 * 3 }, (_, i) => i % 251);
+    const source = rawSource({ images, labels: [0, 1, 0, 1, 0, 1], width: 8, height: 8, classes: ['even', 'odd'] });
+    const transform = { crop: 8, scale: 8, flip: false, colour: null, mean: [0, 0, 0] } as const;
+    const reference = await batchesOf(load(source, { transform, batchSize: 3 }));
+    for (const { images: got, indices, labels } of reference) {
+      expect([...labels]).toEqual([...indices].map((i) => i % 2));
+      expect([...got]).toEqual([...indices].flatMap((i) => [...images.subarray(i * 192, (i + 1) * 192)]));
+    }
+    expect(await batchesOf(load(source, { transform, batchSize: 3, workers: 2 }))).toEqual(reference);
+  });
+
+  it.each([
+    [{ batchSize: 19 }, /a batch of 19 needs as many images.* has 18/],
+    [{ batchSize: 0 }, /batch size must be an integer of at least 1, got 0/],
+    [{ workers: -1 }, /number of workers must be an integer of at least 0, got -1/],
+    [{ prefetch: 0 }, /prefetched batches must be an integer of at least 1/],
+    [{ transform: { ...TRANSFORM, scale: 31 } }, /scale S must be at least the crop, got S = 31 with a crop of 32/],
+    [{ transform: { ...TRANSFORM, scale: [64, 40] as const } }, /ascending range/],
+    [{ transform: { ...TRANSFORM, crop: 1.5 } }, /crop must be a positive integer/],
+    [{ transform: { ...TRANSFORM, mean: [1, Number.NaN, 2] as const } }, /three finite numbers/],
+  ])('refuses %o', async (options, message) => {
+    const source = await openClassFolders(folder(await photographs()));
+    expect(() => load(source, options)).toThrow(expect.objectContaining({ code: 'VGG_ARGUMENT' }));
+    expect(() => load(source, options)).toThrow(message);
+  });
+});
+
+describe('createEvaluationBatches', () => {
+  const transform = { crop: 32, scale: 40, mean: [120, 115, 100] } as const;
+
+  it('visits every image once, in order, its centre cropped', async () => {
+    const source = await openClassFolders(folder(await photographs()));
+    const loader = createEvaluationBatches(source, { transform, batchSize: 8, workers: 1 });
+    onTestFinished(() => loader.close());
+    const batches = await batchesOf(loader, 0);
+    expect(loader.batchesPerEpoch).toBe(3);
+    expect(batches.map(({ size }) => size)).toEqual([8, 8, 2]);
+    expect(indicesOf(batches)).toEqual(Array.from({ length: IMAGES }, (_, i) => i));
+    expect(await batchesOf(loader, 5)).toEqual(batches.map((batch) => ({ ...batch, epoch: 5 })));
+  });
+
+  it('leaves a bad image out, so that its batch is one smaller', async () => {
+    const loader = createEvaluationBatches(await damaged(), { transform, batchSize: 9, workers: 2 });
+    onTestFinished(() => loader.close());
+    const first = await batchesOf(loader, 0);
+    expect(first.map(({ size }) => size).sort()).toEqual([8, 9]);
+    expect(loader.skipped.map(({ key }) => key)).toEqual(['dog/10.jpg']);
+    expect(await batchesOf(loader, 0)).toEqual(first);
   });
 });

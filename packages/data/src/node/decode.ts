@@ -90,7 +90,7 @@ async function decodeWindow(bytes: Buffer, header: Header, size: Size, window: W
   let pipeline: Sharp = sharp(bytes, { ignoreIcc: true, failOn: 'truncated', limitInputPixels: false });
   if (header.orientation > 1) pipeline = pipeline.autoOrient();
   if (size.width !== header.width) {
-    pipeline = pipeline.resize(size.width, size.height, { fit: 'fill', kernel: 'linear' });
+    pipeline = pipeline.resize(size.width, size.height, { fit: 'fill', kernel: 'lanczos3' });
   }
   if (window.width !== size.width || window.height !== size.height) pipeline = pipeline.extract(window);
   if (!header.jpeg) pipeline = pipeline.flatten({ background: '#ffffff' });

@@ -32,7 +32,8 @@ export async function tarEntries(path: string): Promise<TarEntry[]> {
     let local: Pax | undefined;
     let global: Pax | undefined;
     let longPath: string | undefined;
-    for (let at = 0; at + BLOCK <= size; ) {
+    for (let at = 0; at < size; ) {
+      if (at + BLOCK > size) throw fail(`it ends ${at + BLOCK - size} bytes too early: is it complete?`);
       await file.read(block, 0, BLOCK, at);
       const header = new Header(block, 0, local, global);
       if (header.nullBlock) break;
@@ -51,12 +52,13 @@ export async function tarEntries(path: string): Promise<TarEntry[]> {
       else if (header.type === 'NextFileHasLongPath') longPath = (await text()).replace(/\0.*$/s, '');
       else {
         if (header.type === 'File' || header.type === 'OldFile' || header.type === 'ContiguousFile') {
-          entries.push({ path: longPath ?? header.path ?? '', offset: start, length });
+          entries.push({ path: (longPath ?? header.path ?? '').replace(/^\.\//, ''), offset: start, length });
         }
         local = undefined;
         longPath = undefined;
       }
       at = start + Math.ceil(length / BLOCK) * BLOCK;
+      if (at > size) throw fail(`it ends ${at - size} bytes too early: is it complete?`);
     }
     return entries;
   } finally {

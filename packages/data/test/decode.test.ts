@@ -1,0 +1,157 @@
+/** What sharp makes of every kind of image that turns up in a data set, and what each bad file is answered with. */
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { describe, expect, it } from 'vitest';
+import { type RawImage, rescale } from '../src';
+import { decodeImage } from '../src/node';
+import { folder, jpeg, picture, png } from './images';
+
+function decode(content: Uint8Array | string, minSide?: number): Promise<RawImage> {
+  return decodeImage({ kind: 'file', path: join(folder({ image: content }), 'image') }, 'it.jpg', minSide);
+}
+
+function pixel({ data, width }: RawImage, x: number, y: number): number[] {
+  return [...data.subarray((y * width + x) * 3, (y * width + x) * 3 + 3)];
+}
+
+const flat = (channels: 3 | 4, background: { r: number; g: number; b: number; alpha?: number }) =>
+  sharp({ create: { width: 20, height: 10, channels, background } });
+
+describe('decodeImage', () => {
+  it('gives the pixels of a lossless image', async () => {
+    const image = picture(40, 30);
+    expect(await decode(await png(image))).toEqual({ ...image, data: Buffer.from(image.data) });
+  });
+
+  it('gives a JPEG close to what was encoded', async () => {
+    const image = picture(64, 48);
+    const decoded = await decode(await jpeg(image));
+    expect(decoded).toMatchObject({ width: 64, height: 48 });
+    const error = decoded.data.reduce((sum, v, i) => sum + Math.abs(v - image.data[i]!), 0) / image.data.length;
+    expect(error).toBeLessThan(5);
+  });
+
+  it('repeats grey in all channels, of JPEG, PNG and 16-bit PNG', async () => {
+    const grey = sharp(Buffer.alloc(200, 100), { raw: { width: 20, height: 10, channels: 1 } }).toColourspace('b-w');
+    for (const content of [await grey.clone().jpeg({ quality: 100 }).toBuffer(), await grey.clone().png().toBuffer()]) {
+      expect(pixel(await decode(content), 7, 4)).toEqual([100, 100, 100]);
+    }
+    const deep = sharp(
+      Uint16Array.from({ length: 200 }, () => 100 * 256 + 200),
+      {
+        raw: { width: 20, height: 10, channels: 1 },
+      },
+    ).toColourspace('grey16');
+    const content = await deep.png().toBuffer();
+    expect((await sharp(content).metadata()).depth).toBe('ushort');
+    expect(pixel(await decode(content), 7, 4)).toEqual([100, 100, 100]);
+  });
+
+  it('cuts 16 bits to the upper eight', async () => {
+    const data = Uint16Array.from({ length: 600 }, (_, i) => [10, 120, 250][i % 3]! * 256 + 255);
+    const content = await sharp(data, { raw: { width: 20, height: 10, channels: 3 } })
+      .toColourspace('rgb16')
+      .png()
+      .toBuffer();
+    expect((await sharp(content).metadata()).depth).toBe('ushort');
+    expect(pixel(await decode(content), 3, 3)).toEqual([10, 120, 250]);
+  });
+
+  it('lays transparency over white', async () => {
+    const content = await flat(4, { r: 200, g: 0, b: 100, alpha: 0.5 }).png().toBuffer();
+    expect(pixel(await decode(content), 0, 0)).toBeAllclose([227.5, 127.5, 177.5], { rtol: 0, atol: 1.5 });
+  });
+
+  it('reads palettes', async () => {
+    const content = await flat(3, { r: 10, g: 200, b: 30 }).png({ palette: true, colours: 4 }).toBuffer();
+    expect((await sharp(content).metadata()).isPalette).toBe(true);
+    expect(pixel(await decode(content), 5, 5)).toEqual([10, 200, 30]);
+  });
+
+  it('converts CMYK', async () => {
+    const content = await flat(3, { r: 230, g: 230, b: 20 }).toColourspace('cmyk').jpeg({ quality: 100 }).toBuffer();
+    expect((await sharp(content).metadata()).space).toBe('cmyk');
+    expect(pixel(await decode(content), 5, 5)).toBeAllclose([230, 230, 20], { rtol: 0, atol: 25 });
+  });
+
+  it('ignores colour profiles: values are as stored', async () => {
+    const content = await flat(3, { r: 200, g: 100, b: 50 }).withIccProfile('p3').png().toBuffer();
+    const stored = await sharp(content, { ignoreIcc: true }).raw().toBuffer();
+    expect(pixel(await decode(content), 5, 5)).toEqual([...stored.subarray(0, 3)]);
+    expect([...stored.subarray(0, 3)]).not.toEqual([200, 100, 50]);
+  });
+
+  it.each([1, 2, 3, 4, 5, 6, 7, 8])('applies EXIF orientation %i', async (orientation) => {
+    // Stored 48x32, its top-left quarter white; the standard says where the stored top-left corner is to be seen.
+    const stored = Buffer.alloc(48 * 32 * 3);
+    for (let y = 0; y < 16; y++) stored.fill(255, y * 48 * 3, (y * 48 + 24) * 3);
+    const content = await sharp(stored, { raw: { width: 48, height: 32, channels: 3 } })
+      .jpeg({ quality: 100 })
+      .withMetadata({ orientation })
+      .toBuffer();
+    const seen = await decode(content);
+    expect([seen.width, seen.height]).toEqual(orientation >= 5 ? [32, 48] : [48, 32]);
+    const right = [2, 3, 6, 7].includes(orientation);
+    const bottom = [3, 4, 7, 8].includes(orientation);
+    const at = (x: boolean, y: boolean) => pixel(seen, x ? seen.width - 4 : 3, y ? seen.height - 4 : 3)[0]!;
+    expect(at(right, bottom)).toBeGreaterThan(240);
+    expect(at(!right, bottom)).toBeLessThan(15);
+    expect(at(right, !bottom)).toBeLessThan(15);
+  });
+
+  it('reduces only what is at least six times the side asked for, to twice that', async () => {
+    const content = await jpeg(picture(600, 450));
+    expect(await decode(content, 75)).toMatchObject({ width: 200, height: 150 });
+    expect(await decode(content, 76)).toMatchObject({ width: 600, height: 450 });
+  });
+
+  it('reduces to nearly what the whole image would be rescaled to', async () => {
+    const content = await jpeg(picture(1600, 1200));
+    const [whole, reduced] = [await decode(content), await decode(content, 100)];
+    const [exact, quick] = [rescale(whole, 100).data, rescale(reduced, 100).data];
+    const error = exact.reduce((sum, v, i) => sum + Math.abs(v - quick[i]!), 0) / exact.length;
+    expect(error).toBeLessThan(1);
+  });
+});
+
+describe('a file that cannot be used', () => {
+  const cases: [string, () => Promise<Uint8Array | string>, RegExp][] = [
+    ['of zero bytes', async () => '', /^it\.jpg: the file is empty$/],
+    ['of text', async () => 'not a picture at all\n'.repeat(20), /^it\.jpg: .*unsupported image format/],
+    ['that is a truncated JPEG', async () => (await jpeg(picture(80, 60))).subarray(0, -300), /^it\.jpg: .*truncated/],
+    ['that ends in its JPEG header', async () => (await jpeg(picture(80, 60))).subarray(0, 120), /^it\.jpg: /],
+    ['that is a truncated PNG', async () => (await png(picture(80, 60))).subarray(0, 900), /^it\.jpg: /],
+    ['of 1x1 pixels', () => png(picture(1, 1)), /^it\.jpg: 1x1 is too small/],
+    [
+      '30,000 pixels wide',
+      () => jpeg({ data: new Uint8Array(30_000 * 8 * 3), width: 30_000, height: 8 }),
+      /30000x8 is too large/,
+    ],
+    ['longer than 32:1', () => png(picture(400, 10)), /400x10 is longer than 32:1/],
+    [
+      'of vector graphics',
+      async () => '<svg xmlns="http://www.w3.org/2000/svg" width="50" height="50"/>',
+      /svg is not a photograph/,
+    ],
+  ];
+
+  it.each(cases)('%s is named with the reason', async (_, content, message) => {
+    await expect(decode(await content())).rejects.toMatchObject({
+      code: 'VGG_IMAGE',
+      message: expect.stringMatching(message),
+    });
+  });
+
+  it('may claim more pixels than there is memory for', async () => {
+    const content = Buffer.from(await jpeg(picture(64, 48)));
+    const frame = content.indexOf(Buffer.from([0xff, 0xc0]));
+    content.writeUInt16BE(16_000, frame + 5);
+    content.writeUInt16BE(16_000, frame + 7);
+    await expect(decode(content)).rejects.toThrow(/16000x16000 is more than/);
+  });
+
+  it('or is missing is named all the same', async () => {
+    const location = { kind: 'file', path: join(folder({}), 'gone.jpg') } as const;
+    await expect(decodeImage(location, 'gone.jpg')).rejects.toThrow(/^gone\.jpg: ENOENT/);
+  });
+});

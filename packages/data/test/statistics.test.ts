@@ -1,0 +1,105 @@
+import { utimesSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { imageMoments, MOMENTS, mergeMoments, type RgbMoments, rawSource, statisticsOf, symmetricEigen } from '../src';
+import { openSource, trainingStatistics } from '../src/node';
+import expected from './fixtures/statistics.json';
+import { folder, jpeg, picture, png } from './images';
+import { noisePicture } from './numbers';
+
+const pictures = expected.sizes.map(([width, height], i) => noisePicture(width!, height!, 10 + i));
+
+function ofPictures(): RgbMoments {
+  return pictures.map(imageMoments).reduce(mergeMoments, new Float64Array(MOMENTS));
+}
+
+describe('statistics', () => {
+  it("are numpy's mean, eigenvalues and eigenvectors", () => {
+    const { mean, eigenvalues, eigenvectors, count } = statisticsOf(ofPictures());
+    expect(count).toBe(31 * 20 + 16 * 40 + 64 * 9);
+    expect(mean).toBeAllclose(expected.mean, { rtol: 1e-12 });
+    expect(eigenvalues).toBeAllclose(expected.eigenvalues, { rtol: 1e-9, atol: 1e-12 });
+    expect(eigenvectors.flat()).toBeAllclose(expected.eigenvectors.flat(), { rtol: 1e-7, atol: 1e-9 });
+  });
+
+  it('of all images at once are those of the parts merged', () => {
+    const data = Uint8Array.from(pictures.flatMap((image) => [...image.data]));
+    const whole = imageMoments({ data, width: data.length / 3, height: 1 });
+    expect(ofPictures()).toBeAllclose(whole, { rtol: 1e-12 });
+  });
+
+  it('of nothing are refused', () => {
+    expect(() => statisticsOf(new Float64Array(MOMENTS))).toThrow(/at least one pixel/);
+  });
+});
+
+describe('symmetricEigen', () => {
+  it('solves a matrix worked by hand', () => {
+    // [[2, 1], [1, 2]] has eigenvalues 3 with (1, 1)/√2 and 1 with (1, -1)/√2; 5 stands alone.
+    const { values, vectors } = symmetricEigen([
+      [2, 1, 0],
+      [1, 2, 0],
+      [0, 0, 5],
+    ]);
+    expect(values).toBeAllclose([5, 3, 1], { rtol: 1e-14 });
+    expect(vectors[0]).toEqual([0, 0, 1]);
+    expect(vectors[1]).toBeAllclose([Math.SQRT1_2, Math.SQRT1_2, 0], { rtol: 1e-14 });
+    expect(vectors[2].map(Math.abs)).toBeAllclose([Math.SQRT1_2, Math.SQRT1_2, 0], { rtol: 1e-14 });
+  });
+});
+
+describe('trainingStatistics', () => {
+  async function files(): Promise<Record<string, Buffer>> {
+    const [first, second, third] = await Promise.all(pictures.map(png));
+    return { 'a/1.png': first!, 'a/2.png': second!, 'b/3.png': third! };
+  }
+
+  it("gives numpy's numbers on image files, with any number of workers", async () => {
+    const { train } = await openSource(folder(await files()));
+    const alone = await trainingStatistics(train!, { workers: 0, cache: null });
+    expect(alone.mean).toBeAllclose(expected.mean, { rtol: 1e-12 });
+    expect(alone.eigenvectors.flat()).toBeAllclose(expected.eigenvectors.flat(), { rtol: 1e-7, atol: 1e-9 });
+    expect(await trainingStatistics(train!, { workers: 2, cache: null })).toEqual(alone);
+  });
+
+  it('keeps results by content: an unchanged source is not read again, a changed one is', async () => {
+    const [root, cache] = [folder(await files()), folder({})];
+    const calls: number[] = [];
+    const run = async () =>
+      trainingStatistics((await openSource(root)).train!, {
+        workers: 0,
+        cache,
+        onProgress: (done) => calls.push(done),
+      });
+    const first = await run();
+    expect(await run()).toEqual(first);
+    expect(calls).toEqual([3]);
+    const changed = join(root, 'a/1.png');
+    writeFileSync(changed, await png(picture(31, 20)));
+    utimesSync(changed, 1, 1);
+    expect((await run()).mean).not.toEqual(first.mean);
+    expect(calls).toEqual([3, 3]);
+  });
+
+  it('leaves unusable images out by name, or fails when strict', async () => {
+    const bad = (await jpeg(picture(50, 40))).subarray(0, 300);
+    const { train } = await openSource(folder({ ...(await files()), 'b/cut.jpg': bad }));
+    const result = await trainingStatistics(train!, { workers: 0, cache: null });
+    expect(result.skipped).toEqual([
+      { index: 3, key: 'b/cut.jpg', reason: expect.stringMatching(/^b\/cut\.jpg: .*truncated/) },
+    ]);
+    expect(result.mean).toBeAllclose(expected.mean, { rtol: 1e-12 });
+    await expect(trainingStatistics(train!, { workers: 0, cache: null, strict: true })).rejects.toMatchObject({
+      code: 'VGG_IMAGE',
+    });
+  });
+
+  it('reads raw arrays and says when nothing can be used', async () => {
+    const source = rawSource({ ...pictures[0]!, images: pictures[0]!.data, labels: [0], classes: ['only'] });
+    expect(await trainingStatistics(source, { workers: 1, cache: null })).toMatchObject({ count: 31 * 20 });
+    const { train } = await openSource(folder({ 'a/empty.jpg': '' }));
+    await expect(trainingStatistics(train!, { workers: 0, cache: null })).rejects.toThrow(
+      /none of the 1 images .* empty/,
+    );
+  });
+});

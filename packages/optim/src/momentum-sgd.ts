@@ -118,6 +118,14 @@ export class MomentumSgd {
       if (variable.shape.join() !== gradient.shape.join()) {
         throw new VggError('shape', `gradient of ${name}: expected shape [${variable.shape}], got [${gradient.shape}]`);
       }
+      const velocity = this.#velocities.get(name);
+      if (velocity !== undefined && velocity.shape.join() !== variable.shape.join()) {
+        const shapes = `[${variable.shape}], got [${velocity.shape}]`;
+        throw new VggError(
+          'shape',
+          `velocity of ${name}: expected shape ${shapes}: dispose it after replacing a layer`,
+        );
+      }
     }
     for (const [name, gradient] of gradients) this.#update(name, variables.get(name)!, gradient, rate, gradientScale);
   }

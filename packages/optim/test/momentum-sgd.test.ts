@@ -142,6 +142,20 @@ describe('velocities', () => {
   });
 });
 
+describe('a layer replaced by one of another shape', () => {
+  it('is refused until its velocity is forgotten', () => {
+    const optimiser = new MomentumSgd();
+    optimiser.step(one(1), gradientOf(1), 0.1);
+    const wide = new Map([['fc.weight', variable(tensor1d([1, 2])) as Variable]]);
+    const gradient = new Map([['fc.weight', tensor1d([1, 2])]]);
+    expect(() => optimiser.step(wide, gradient, 0.1)).toThrow(
+      /velocity of fc\.weight: expected shape \[2\], got \[1\]/,
+    );
+    optimiser.dispose();
+    expect(() => optimiser.step(wide, gradient, 0.1)).not.toThrow();
+  });
+});
+
 describe('bad input', () => {
   it.each([
     ['a momentum of 1', { momentum: 1 }],

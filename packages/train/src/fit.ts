@@ -28,13 +28,14 @@ export interface FitOptions {
   optimiser: MomentumSgd;
   schedule: Schedule;
   epochs: number;
-  /** Most steps of the whole run; no limit unless given. */
+  /** Most steps of the whole run, which may end inside an epoch, without a validation; no limit unless given. */
   maxSteps?: number;
   /** Seeds dropout. */
   seed: number;
   /**
    * Measures the net after each epoch, `validate` of this package as a rule; the schedule watches the top-1 error, or
-   * that of training where there is no validation. `undefined` says that the signal interrupted it.
+   * that of training where there is no validation. `undefined` says that the signal interrupted it. Every process of a
+   * job validates, and must find the same; none is given a signal then.
    */
   validate?: (signal?: AbortSignal) => Promise<Validation | undefined>;
   clipNorm?: number;
@@ -208,7 +209,8 @@ class Run {
 
   /** Validates, shows the result to the schedule, and moves on to the next epoch. */
   async #endEpoch(seconds: number): Promise<EndReason | undefined> {
-    const { schedule, signal } = this.#options;
+    const { schedule } = this.#options;
+    const signal = this.#communicator.size === 1 ? this.#options.signal : undefined;
     const { epoch, step } = this.#state;
     const training = meanOf(this.#state.totals);
     const validation = await this.#options.validate?.(signal);
@@ -226,9 +228,7 @@ class Run {
     this.#last = { training, ...(validation === undefined ? {} : { validation }) };
     this.#emit({ type: 'epoch', epoch, step, ...this.#last, training, best, rate: this.#rate(), seconds });
     await this.#save();
-    return signal?.aborted && this.#communicator.size === 1 && this.#reasonToEnd() === undefined
-      ? 'interrupted'
-      : undefined;
+    return signal?.aborted && this.#reasonToEnd() === undefined ? 'interrupted' : undefined;
   }
 
   async #interrupt(): Promise<EndReason> {

@@ -1,5 +1,5 @@
 import './backend';
-import { constant, cosine, MomentumSgd, plateau, type Schedule } from '@vgg/optim';
+import { constant, cosine, MomentumSgd, plateau } from '@vgg/optim';
 import { expectNoLeak } from '@vgg/testing';
 import { describe, expect, it } from 'vitest';
 import { type Checkpoint, type FitOptions, fit, type TrainEvent, validate } from '../src/index';
@@ -93,7 +93,7 @@ describe('fit', () => {
 
 describe('resuming', () => {
   // Six steps in two epochs, the metric is worse each time so that patience is under way; every place to stop is tried.
-  const schedule = plateau({ rate: 0.05, patience: 1, divisor: 2 }) as Schedule;
+  const schedule = plateau({ rate: 0.05, patience: 1, divisor: 2 });
   const options = (net: ToyNet) => ({ schedule, validate: validation(net) });
   const whole = async () => {
     const net = new ToyNet();
@@ -180,7 +180,7 @@ describe('resuming', () => {
 
 describe('ending', () => {
   it('comes with the schedule', async () => {
-    const schedule = plateau({ rate: 1e-30, patience: 1, drops: 1 }) as Schedule;
+    const schedule = plateau({ rate: 1e-30, patience: 1, drops: 1 });
     // The rate is too small to change a weight: the first epoch sets the best, the second drops the rate, the third ends.
     const net = new ToyNet();
     const { result } = await run({ schedule, epochs: 99, validate: validation(net) }, net);

@@ -4,6 +4,7 @@
  */
 import { VggError } from '@vgg/core';
 import { rescaledSize } from '@vgg/data';
+import { BATCH_PIXELS, checkPositive, MAX_IMAGE_PIXELS } from './limits';
 import { type EvaluationImage, type Loaded, loadInOrder, type SkippedImage } from './load';
 import { type Errors, Tally, topK } from './metrics';
 import { guesses, type Prediction } from './predictions';
@@ -14,7 +15,10 @@ export type EvaluationEvent =
   /** One for each image and protocol, over all nets and scales. */
   | { readonly type: 'prediction'; readonly prediction: Prediction }
   | ({ readonly type: 'skipped' } & SkippedImage)
-  /** After each forward pass. `views` counts crops and whole images, times flips; `images` those finished. */
+  /**
+   * After each forward pass of one net. `views` counts the crops and whole images, mirrored ones too, that passed, once
+   * for each net; `images` counts the images finished.
+   */
   | { readonly type: 'progress'; readonly images: number; readonly skipped: number; readonly views: number };
 
 export interface EvaluateOptions {
@@ -30,8 +34,8 @@ export interface EvaluateOptions {
   /** Make an image that cannot be used an error instead of skipping it. Default false. */
   readonly strict?: boolean;
   /**
-   * The most pixels in one forward pass, which bounds memory: a full-width net needs about 1 KB a pixel. A single view
-   * always fits. Default 2^20: 20 crops of 224x224, or a 4:3 photograph and its flip at Q = 512.
+   * The most pixels in one forward pass, which bounds memory: two activations of 64 channels take 512 bytes a pixel at
+   * full width. A single view always fits. Default 2^20: 20 crops of 224x224, or a 4:3 photograph and its flip at Q = 512.
    */
   readonly batchPixels?: number;
   /** An image with more pixels than this after rescaling to the largest Q cannot be used. Default 2^21: 8:1 at Q = 512. */
@@ -123,11 +127,6 @@ async function* inWindows(loaded: AsyncIterable<Loaded>, plan: Plan): AsyncGener
   if (window.length > 0) yield window;
 }
 
-function checkPositive(value: number, what: string): void {
-  if (Number.isInteger(value) && value >= 1) return;
-  throw new VggError('argument', `${what} must be a positive integer, got ${value}`);
-}
-
 /**
  * Evaluates nets on images.
  *
@@ -145,8 +144,8 @@ export async function evaluate({
   scales,
   flips = true,
   strict = false,
-  batchPixels = 2 ** 20,
-  maxImagePixels = 2 ** 21,
+  batchPixels = BATCH_PIXELS,
+  maxImagePixels = MAX_IMAGE_PIXELS,
   ahead = 4,
   signal,
   onEvent = () => {},
@@ -162,7 +161,7 @@ export async function evaluate({
   let [finished, views] = [0, 0];
   const progress = () => onEvent({ type: 'progress', images: finished, skipped: skipped.length, views });
 
-  const loaded = loadInOrder(images, { scales, classes, maxImagePixels, strict, ahead });
+  const loaded = loadInOrder(images, { scales, classes, maxImagePixels, strict, ahead, signal });
   for await (const window of inWindows(loaded, plan)) {
     signal?.throwIfAborted();
     for (const entry of window) {

@@ -1,6 +1,7 @@
 /** Images in order, loaded a few ahead of their use; those that cannot be used are told apart from failures. */
 import { ERROR_CODES, isVggError, VggError } from '@vgg/core';
-import { type RawImage, rescaledSize } from '@vgg/data';
+import type { RawImage } from '@vgg/data';
+import { checkArea } from './limits';
 import type { LoadedImage } from './score';
 
 /** An image to evaluate, of which nothing is in memory before `load`. */
@@ -32,6 +33,7 @@ export interface LoadOptions {
   readonly strict: boolean;
   /** How many images are decoded at the same time or waiting, at least 1. */
   readonly ahead: number;
+  readonly signal: AbortSignal | undefined;
 }
 
 function checkLabel({ key, label }: EvaluationImage, classes: number): void {
@@ -42,23 +44,12 @@ function checkLabel({ key, label }: EvaluationImage, classes: number): void {
   );
 }
 
-/** Memory grows with the rescaled area: one absurdly long image must not end the run. */
-function checkArea(key: string, image: RawImage, { scales, maxImagePixels }: LoadOptions): void {
-  const largest = rescaledSize(image, Math.max(...scales));
-  const area = largest.width * largest.height;
-  if (area <= maxImagePixels) return;
-  throw new VggError(
-    'image',
-    `${key} of ${image.width}x${image.height} is ${largest.width}x${largest.height} at Q = ${Math.max(...scales)}, above the limit of ${maxImagePixels} pixels: crop it or raise maxImagePixels`,
-  );
-}
-
 async function load(entry: EvaluationImage, options: LoadOptions): Promise<Loaded> {
   const { key, label } = entry;
   checkLabel(entry, options.classes);
   try {
     const image = await entry.load(Math.max(...options.scales));
-    checkArea(key, image, options);
+    checkArea(key, image, options.scales, options.maxImagePixels);
     return { key, image, label: label ?? null };
   } catch (error) {
     if (options.strict || !isVggError(error) || error.code !== ERROR_CODES.image) throw error;
@@ -73,6 +64,7 @@ export async function* loadInOrder(
 ): AsyncGenerator<Loaded> {
   const waiting: Promise<Loaded>[] = [];
   for await (const entry of images) {
+    options.signal?.throwIfAborted();
     const loading = load(entry, options);
     loading.catch(() => {}); // Reported when its turn comes; until then it is no unhandled rejection.
     waiting.push(loading);

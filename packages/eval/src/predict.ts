@@ -1,5 +1,6 @@
 /** The classes of one image in memory. */
 import type { RawImage } from '@vgg/data';
+import { BATCH_PIXELS, checkArea, checkPositive, MAX_IMAGE_PIXELS } from './limits';
 import { guesses } from './predictions';
 import { checkPlan, type EvaluatedNet, type Protocol } from './protocol';
 import { scoreImages } from './score';
@@ -14,8 +15,12 @@ export interface PredictOptions {
   readonly scales: readonly number[];
   /** Default true. */
   readonly flips?: boolean;
+  /** What errors call the image. Default `the image`. */
+  readonly key?: string;
   /** As in {@link evaluate}. */
   readonly batchPixels?: number;
+  /** As in {@link evaluate}. */
+  readonly maxImagePixels?: number;
   readonly signal?: AbortSignal;
 }
 
@@ -28,8 +33,9 @@ export interface ImagePrediction {
 }
 
 /**
- * Predicts the class of an image. Unlike {@link evaluate} it sets no limit to the image's size.
- * @throws VggError `VGG_ARGUMENT` for a plan that cannot be carried out, `VGG_NON_FINITE` when a net gives NaN.
+ * Predicts the class of an image.
+ * @throws VggError `VGG_ARGUMENT` for a plan that cannot be carried out, `VGG_IMAGE` when the image is above
+ *   `maxImagePixels`, `VGG_NON_FINITE` when a net gives NaN.
  */
 export async function predict({
   nets,
@@ -37,12 +43,17 @@ export async function predict({
   protocol = 'dense',
   scales,
   flips = true,
-  batchPixels = 2 ** 20,
+  key = 'the image',
+  batchPixels = BATCH_PIXELS,
+  maxImagePixels = MAX_IMAGE_PIXELS,
   signal,
 }: PredictOptions): Promise<ImagePrediction> {
   const plan = { nets, protocols: [protocol], scales, flips };
   checkPlan(plan);
-  const [result] = await scoreImages([{ key: 'the image', image }], plan, { batchPixels, signal, onBatch: () => {} });
+  checkPositive(batchPixels, 'batchPixels');
+  checkPositive(maxImagePixels, 'maxImagePixels');
+  checkArea(key, image, scales, maxImagePixels);
+  const [result] = await scoreImages([{ key, image }], plan, { batchPixels, signal, onBatch: () => {} });
   const names = nets.map(({ name }) => name);
   const posterior = result!.combine(names, protocol, scales);
   return { ...guesses(posterior), posterior };

@@ -145,11 +145,11 @@ export async function scoreImages(
               results[index]!.add(net.name, scale, view.look, softmax(own));
             });
             await yieldToEventLoop();
+            await onBatch(part.length);
           }
         } finally {
           input.dispose();
         }
-        await onBatch(part.length);
       }
     }
   }

@@ -5,7 +5,7 @@ import { VggError } from '@vgg/core';
 import type { RawImage } from '@vgg/data';
 import { expectNoLeak } from '@vgg/testing';
 import { describe, expect, it } from 'vitest';
-import { type EvaluateOptions, type EvaluationEvent, type EvaluationImage, evaluate } from '../src/index';
+import { type EvaluateOptions, type EvaluationEvent, type EvaluationImage, evaluate, predict } from '../src/index';
 import { coordinates, fakeNet } from './fake-net';
 
 enableProdMode(); // Silences TF.js's advice to install tfjs-node.
@@ -136,6 +136,18 @@ describe('evaluation', () => {
     ]);
   });
 
+  it('counts a view once for each net that it passes', async () => {
+    const second = fakeNet('second', () => [0, 0], undefined, { inputSize: 6 });
+    const { result, events } = collect({
+      nets: [brightnessNet(2), second],
+      images: [entry('a', 0, plain(1))],
+      protocols: ['multi-crop', 'single'],
+      scales: [6],
+    });
+    await result;
+    expect(events.at(-1)).toEqual({ type: 'progress', images: 1, skipped: 0, views: 2 * 51 });
+  });
+
   it('asks decoders for the largest scale and holds few images at once', async () => {
     let [loading, most] = [0, 0];
     const sides = new Set<number>();
@@ -219,6 +231,21 @@ describe('images that cannot be used', () => {
   });
 });
 
+describe('prediction', () => {
+  it('refuses an image too large after rescaling, by its name', async () => {
+    const options = { nets: [constantNet()], image: plain(0, 30000, 20), scales: [512] };
+    await expect(predict({ ...options, key: 'strip.jpg' })).rejects.toMatchObject({
+      code: 'VGG_IMAGE',
+      message: expect.stringMatching(
+        /^strip\.jpg of 30000x20 is 768000x512 at Q = 512, above the limit of 2097152 pixels/,
+      ),
+    });
+    await expect(predict({ ...options, maxImagePixels: 0 })).rejects.toThrow(
+      'maxImagePixels must be a positive integer',
+    );
+  });
+});
+
 describe('a request that cannot be met', () => {
   const images = [entry('a', 0, plain(0))];
   const net = brightnessNet(3);
@@ -270,6 +297,24 @@ describe('a request that cannot be met', () => {
 });
 
 describe('aborting', () => {
+  it('ends evaluation between images that are loaded', async () => {
+    const controller = new AbortController();
+    let loads = 0;
+    function* images() {
+      for (;;) {
+        const load = async () => {
+          loads += 1;
+          if (loads === 10) controller.abort(new Error('enough'));
+          return plain(0);
+        };
+        yield { key: 'a', load };
+      }
+    }
+    const options = { nets: [constantNet()], scales: [6], ahead: 2, signal: controller.signal };
+    await expect(evaluate({ ...options, images: images() })).rejects.toThrow('enough');
+    expect(loads).toBe(10);
+  });
+
   it('ends evaluation between passes, and leaves no tensor and no iterator open', async () => {
     const controller = new AbortController();
     let [opened, closed] = [0, 0];

@@ -1,0 +1,28 @@
+/** What bounds the memory of evaluation. */
+import { VggError } from '@vgg/core';
+import { type RawImage, rescaledSize } from '@vgg/data';
+
+/** The most pixels in one forward pass, unless asked otherwise. */
+export const BATCH_PIXELS = 2 ** 20;
+/** The most pixels that an image may have once rescaled, unless asked otherwise. */
+export const MAX_IMAGE_PIXELS = 2 ** 21;
+
+/** @throws VggError `VGG_ARGUMENT` unless `value` is a positive integer. */
+export function checkPositive(value: number, what: string): void {
+  if (Number.isInteger(value) && value >= 1) return;
+  throw new VggError('argument', `${what} must be a positive integer, got ${value}`);
+}
+
+/**
+ * Memory grows with the rescaled area: one absurdly long image must not end the program.
+ * @throws VggError `VGG_IMAGE` when the image has more than `limit` pixels at the largest scale.
+ */
+export function checkArea(key: string, image: RawImage, scales: readonly number[], limit: number): void {
+  const largest = Math.max(...scales);
+  const { width, height } = rescaledSize(image, largest);
+  if (width * height <= limit) return;
+  throw new VggError(
+    'image',
+    `${key} of ${image.width}x${image.height} is ${width}x${height} at Q = ${largest}, above the limit of ${limit} pixels: crop it or raise maxImagePixels`,
+  );
+}

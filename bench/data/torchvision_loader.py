@@ -6,6 +6,7 @@ Usage: torchvision_loader.py FOLDER WORKERS EPOCHS
 """
 
 import json
+import os
 import random
 import sys
 import time
@@ -48,14 +49,19 @@ def main():
     loader = torch.utils.data.DataLoader(
         dataset, batch_size=32, shuffle=True, num_workers=workers, drop_last=True, persistent_workers=workers > 0
     )
-    timings = []
+    timings, total, before = [], 0, os.times()
     for epoch in range(epochs + 1):
         start, images = time.perf_counter(), 0
         for batch, _ in loader:
             images += batch.shape[0]
+        total += images
         if epoch > 0:
             timings.append({"images": images, "seconds": time.perf_counter() - start})
-    print(json.dumps({"torch": torch.__version__, "torchvision": torchvision.__version__, "epochs": timings}))
+    del loader
+    after = os.times()
+    cpu = sum(after[:4]) - sum(before[:4])
+    versions = {"torch": torch.__version__, "torchvision": torchvision.__version__}
+    print(json.dumps({**versions, "cpuMilliseconds": 1000 * cpu / total, "epochs": timings}))
 
 
 main()

@@ -83,11 +83,14 @@ export function resampleInto(
   shift: Rgb = [0, 0, 0],
 ): void {
   const [left, right] = span(horizontal);
+  const columns = columnsOf(horizontal, left);
+  // Columns with fewer taps than the most read beyond the end, with weight 0.
+  const row = new Float32Array((right - left + columns.taps) * 3);
+  const used = row.subarray(0, (right - left) * 3);
   const width = horizontal.first.length;
-  const row = new Float32Array((right - left) * 3);
   for (let y = 0; y < vertical.first.length; y++) {
-    blendRows(row, part, left, y, vertical);
-    blendColumns(out, offset + y * width * 3, row, left, horizontal, flip, shift);
+    blendRows(used, part, left, y, vertical);
+    blendColumns(out, offset + y * width * 3, row, columns, flip, shift);
   }
 }
 
@@ -99,24 +102,41 @@ function blendRows(row: Float32Array, part: Part, left: number, y: number, axis:
   const weights = y * axis.taps;
   const n = row.length;
   let a = (axis.first[y]! - part.top) * stride + (left - part.left) * 3;
-  const even = count & 1;
-  if (even === 1) {
-    const wa = axis.weights[weights]!;
+  const odd = count & 1;
+  const wa = axis.weights[weights]!;
+  if (odd === 1) {
     for (let i = 0; i < n; i++) row[i] = wa * data[a + i]!;
     a += stride;
   } else {
-    const wa = axis.weights[weights]!;
     const wb = axis.weights[weights + 1]!;
     const b = a + stride;
     for (let i = 0; i < n; i++) row[i] = wa * data[a + i]! + wb * data[b + i]!;
     a = b + stride;
   }
-  for (let k = 2 - even; k < count; k += 2, a += 2 * stride) {
-    const wa = axis.weights[weights + k]!;
-    const wb = axis.weights[weights + k + 1]!;
+  for (let k = 2 - odd; k < count; k += 2, a += 2 * stride) {
+    const wc = axis.weights[weights + k]!;
+    const wd = axis.weights[weights + k + 1]!;
     const b = a + stride;
-    for (let i = 0; i < n; i++) row[i]! += wa * data[a + i]! + wb * data[b + i]!;
+    for (let i = 0; i < n; i++) row[i]! += wc * data[a + i]! + wd * data[b + i]!;
   }
+}
+
+/** A horizontal axis made ready for the inner loop: the same number of taps for every output, in pairs. */
+interface Columns {
+  /** Where each output's taps begin in the row, in values. */
+  readonly from: Int32Array;
+  readonly weights: Float32Array;
+  readonly taps: number;
+}
+
+function columnsOf({ first, count, weights, taps }: Axis, left: number): Columns {
+  const most = count.reduce((a, b) => Math.max(a, b), 0);
+  const even = most + (most & 1);
+  const padded = new Float32Array(first.length * even);
+  for (let x = 0; x < first.length; x++) {
+    padded.set(weights.subarray(x * taps, x * taps + count[x]!), x * even);
+  }
+  return { from: first.map((at) => (at - left) * 3), weights: padded, taps: even };
 }
 
 /** One output row's horizontal sum. */
@@ -124,27 +144,29 @@ function blendColumns(
   out: Float32Array,
   offset: number,
   row: Float32Array,
-  left: number,
-  axis: Axis,
+  { from, weights, taps }: Columns,
   flip: boolean,
-  shift: Rgb,
+  [shiftRed, shiftGreen, shiftBlue]: Rgb,
 ): void {
-  const { first, count, weights, taps } = axis;
-  const width = first.length;
-  const [shiftRed, shiftGreen, shiftBlue] = shift;
+  const width = from.length;
   const step = flip ? -3 : 3;
   let to = flip ? offset + (width - 1) * 3 : offset;
+  let k = 0;
   for (let x = 0; x < width; x++, to += step) {
-    let from = (first[x]! - left) * 3;
-    let red = shiftRed;
-    let green = shiftGreen;
-    let blue = shiftBlue;
-    const end = x * taps + count[x]!;
-    for (let k = x * taps; k < end; k++, from += 3) {
-      const weight = weights[k]!;
-      red += weight * row[from]!;
-      green += weight * row[from + 1]!;
-      blue += weight * row[from + 2]!;
+    let at = from[x]!;
+    const wa = weights[k]!;
+    const wb = weights[k + 1]!;
+    let red = shiftRed + wa * row[at]! + wb * row[at + 3]!;
+    let green = shiftGreen + wa * row[at + 1]! + wb * row[at + 4]!;
+    let blue = shiftBlue + wa * row[at + 2]! + wb * row[at + 5]!;
+    k += 2;
+    for (let tap = 2; tap < taps; tap += 2, k += 2) {
+      at += 6;
+      const wc = weights[k]!;
+      const wd = weights[k + 1]!;
+      red += wc * row[at]! + wd * row[at + 3]!;
+      green += wc * row[at + 1]! + wd * row[at + 4]!;
+      blue += wc * row[at + 2]! + wd * row[at + 5]!;
     }
     out[to] = red;
     out[to + 1] = green;

@@ -1,7 +1,7 @@
 /**
- * The layers' operations, each one kernel forward where backends have it fused (convolution + bias + ReLU), with its
- * gradient written out. TF.js undoes such fusion while it records gradients and keeps three activations per layer; these
- * keep one, which the next layer keeps as well (decision 0031).
+ * The layers' operations: convolution, bias and ReLU are one kernel, in training too, with the gradient written out. TF.js
+ * undoes that fusion while it records gradients and keeps three activations per layer; these keep one, which the next
+ * layer keeps as well (decision 0031).
  */
 import {
   _FusedMatMul,
@@ -53,7 +53,7 @@ function operation<T extends Tensor>(
   forward: () => T,
   gradients: (dy: Tensor, saved: readonly Tensor[]) => Tensor[],
 ): T {
-  if (inputs.length === 0) return forward();
+  if (inputs.length === 0) return untracked(forward);
   const differentiable = customGrad<T>((...args) => {
     const save = args.at(-1) as GradSaveFunc;
     const y = forward();
@@ -64,6 +64,11 @@ function operation<T extends Tensor>(
     };
   });
   return differentiable(...inputs);
+}
+
+/** A value that gradients pass by: nothing is recorded, and so nothing kept, of how it came about. */
+export function untracked<T extends Tensor>(compute: () => T): T {
+  return customGrad<T>(() => ({ value: compute(), gradFunc: () => [] }))();
 }
 
 /** The gradient before a ReLU: that after it, where the output is above 0. */
@@ -163,10 +168,11 @@ export function normalise(
   const epsilon = { varianceEpsilon: VARIANCE_EPSILON };
   return operation<Tensor4D>(
     { inputs: differentiated(x, scale, offset, constant), saved: [x, scale, mean, variance], relu },
-    () => {
-      const y = runKernel<Tensor4D>(FusedBatchNorm, { x, scale, offset, mean, variance }, epsilon);
-      return relu ? rectify(y) : y;
-    },
+    () =>
+      tidy(() => {
+        const y = runKernel<Tensor4D>(FusedBatchNorm, { x, scale, offset, mean, variance }, epsilon);
+        return relu ? rectify(y) : y;
+      }),
     (dy, saved) => {
       const [keptX, keptScale, keptMean, keptVariance] = saved as Tensor[];
       const inverseDeviation = rsqrt(add(keptVariance!, VARIANCE_EPSILON));
@@ -194,11 +200,6 @@ export function normalise(
       return [add(direct(), throughStatistics), ...dVariables];
     },
   );
-}
-
-/** A value that gradients pass by: nothing is recorded, and so nothing kept, of how it came about. */
-export function untracked<T extends Tensor>(compute: () => T): T {
-  return customGrad<T>(() => ({ value: compute(), gradFunc: () => [] }))();
 }
 
 /** Mean and biased variance of every channel of `x` [n, h, w, channels] over images and positions, as constants. */

@@ -51,7 +51,9 @@ export function walkLayers(images: Tensor4D, walk: Walk): WalkResult {
     for (let i = 0; i <= last; i++) {
       const layer = walk.layers[i]!;
       const rectified = fusesRelu(walk, i);
-      const { y, statistics }: Step = tidy(() => runLayer(x, layer, walk, { relu: rectified, constantInput }));
+      const run = () => runLayer(x, layer, walk, { relu: rectified, constantInput });
+      const untrained = constantInput && !hasVariables(layer);
+      const { y, statistics }: Step = tidy(() => (untrained ? { y: untracked(() => run().y) } : run()));
       if (statistics !== undefined) {
         batchStatistics[`${layer.name}.mean`] = statistics.mean;
         batchStatistics[`${layer.name}.variance`] = statistics.variance;

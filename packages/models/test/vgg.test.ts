@@ -315,11 +315,14 @@ describe('replaceHead', () => {
 describe('memory', () => {
   it.each([
     // Convolutions 8, pools 5, fc6 1, dropout's mask and product 2, logits 1.
-    ['without batch norm', false, 17],
+    ['one activation per convolution', false, [], 17],
     // And of each of 8 batch norms: the convolution's output, mean, biased and unbiased variance.
-    ['with batch norm', true, 49],
-  ])('in training holds one activation per convolution, two %s', (_, batchNorm, buffers) => {
+    ['two with batch norm', true, [], 49],
+    // pool5, fc6, dropout 2, logits.
+    ['none of frozen features', true, ['features'], 5],
+  ] as const)('in training holds %s', (_, batchNorm, frozen, buffers) => {
     const net = createVgg({ ...SMALL, batchNorm });
+    net.freeze(...frozen);
     const batch = images();
     let held = 0;
     const { value, grads } = variableGrads(() => {

@@ -26,6 +26,7 @@ export function product(
   transposeB: bool,
   scratch: usize,
 ): void {
+  if (depth === 0) memory.fill(c, 0, (rows * columns) << 2);
   const tile = scratch;
   const packedB = scratch + 128;
   for (let k: usize = 0; k < depth; k += DEPTH) {

@@ -2,4 +2,4 @@
 import '@tensorflow/tfjs-core/dist/register_all_gradients';
 import './register';
 
-export { setThreadsCount, setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
+export { setWasmPaths } from '@tensorflow/tfjs-backend-wasm';

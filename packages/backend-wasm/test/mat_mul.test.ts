@@ -16,6 +16,8 @@ describe.each([
     [33, 17, 600],
     [130, 9, 1030],
     [129, 64, 64],
+    [3, 4, 0],
+    [0, 4, 3],
   ])('of %i × %i over %i gives the CPU backend’s', (rows, columns, depth) =>
     expectSame(
       (a, b) => tf.matMul(a, b, transposeA, transposeB),

@@ -1,0 +1,63 @@
+/**
+ * Before and after: kernels and training steps on the stock WASM backend and on @vgg/backend-wasm.
+ *
+ *   pnpm --filter @vgg/backend-wasm... build && node bench/wasm/bench.mjs [repeats]
+ */
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { cpus, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { bundle, STOCK_FILES } from './bundle.mjs';
+
+const SETUP = `import { setWasmPaths } from '@tensorflow/tfjs-backend-wasm'; setWasmPaths(${JSON.stringify(STOCK_FILES)});`;
+
+const VARIANTS = {
+  stock: `${SETUP}
+    import '@tensorflow/tfjs-core/dist/register_all_gradients';
+    import * as tf from '@tensorflow/tfjs-core';
+    /** Gives the stock backend the one kernel without which nothing trains: the CPU backend's. */
+    export async function setup() {
+      await tf.setBackend('cpu');
+      const cpu = tf.backend();
+      const { kernelFunc } = tf.getKernel('Conv2DBackpropFilter', 'cpu');
+      tf.registerKernel({
+        kernelName: 'Conv2DBackpropFilter',
+        backendName: 'wasm',
+        kernelFunc: ({ inputs: { x, dy }, attrs, backend }) => {
+          const copy = ({ dataId, shape, dtype }) => cpu.makeTensorInfo(shape, dtype, backend.readSync(dataId));
+          const out = kernelFunc({ inputs: { x: copy(x), dy: copy(dy) }, attrs, backend: cpu });
+          return backend.makeOutput(out.shape, out.dtype, undefined, cpu.readSync(out.dataId));
+        },
+      });
+    }`,
+  ours: `${SETUP} import '@vgg/backend-wasm'; export async function setup() {}`,
+};
+
+const folder = mkdtempSync(join(tmpdir(), 'bench-wasm-'));
+const results = {};
+for (const [name, variant] of Object.entries(VARIANTS)) {
+  const file = join(folder, `${name}.mjs`);
+  await bundle('measure.mjs', file, 'node', variant);
+  const repeats = name === 'stock' ? '1' : (process.argv[2] ?? '5');
+  const output = execFileSync(process.execPath, [file, repeats], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  results[name] = JSON.parse(output.trim().split('\n').at(-1));
+}
+rmSync(folder, { recursive: true });
+
+console.log(`${cpus()[0].model}, ${cpus().length} cores, Node ${process.version}; one thread\n`);
+for (const [group, rows] of Object.entries(results.ours)) {
+  console.log(`| ${group} | stock, ms | ours, ms | ours | gain |\n|---|---|---|---|---|`);
+  rows.forEach(({ name, ms, flops, images }, i) => {
+    const before = results.stock[group][i].ms;
+    const rate = images
+      ? `${((images / ms) * 1e3).toFixed(0)} images/s, ${(flops / ms / 1e6).toFixed(1)} GFLOP/s`
+      : flops
+        ? `${(flops / ms / 1e6).toFixed(1)} GFLOP/s`
+        : '';
+    console.log(`| ${name} | ${before.toFixed(2)} | ${ms.toFixed(2)} | ${rate} | ${(before / ms).toFixed(1)}× |`);
+  });
+  console.log('');
+}

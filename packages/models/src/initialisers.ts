@@ -27,7 +27,7 @@ function elements({ shape }: VariableSpec): number {
 
 /** An initialiser that draws weights with `draw` and sets everything else to its constant. */
 function drawing(seed: number, draw: (stream: RandomStream, out: Float32Array, variable: VariableSpec) => void) {
-  randomStream(seed, 'initialise');
+  randomStream(seed, 'initialise'); // refuses a bad seed now, not at the first draw
   return (variable: VariableSpec): Float32Array => {
     const out = new Float32Array(elements(variable));
     if (variable.role === 'weight') draw(randomStream(seed, `initialise/${variable.name}`), out, variable);

@@ -1,6 +1,7 @@
 /** The nets of the paper (section 2) as objects: variables, and what is computed from them. */
 import {
   add,
+  dispose,
   mul,
   type Tensor,
   type Tensor1D,
@@ -128,7 +129,7 @@ export function createVgg<const C extends ConfigurationName>(
 }
 
 class Network<C extends ConfigurationName> implements Vgg<C> {
-  readonly variables = new Map<string, Variable>();
+  readonly variables: Map<string, Variable>;
   #options: ResolvedVggOptions<C>;
   #layers: readonly Layer[];
   readonly #frozen = new Set<string>();
@@ -137,12 +138,7 @@ class Network<C extends ConfigurationName> implements Vgg<C> {
   constructor(options: ResolvedVggOptions<C>, initialiser: Initialiser) {
     this.#options = options;
     this.#layers = planLayers(options);
-    try {
-      for (const spec of this.#specs()) this.variables.set(spec.name, makeVariable(spec, initialiser));
-    } catch (error) {
-      this.dispose();
-      throw error;
-    }
+    this.variables = makeVariables(this.#specs(), initialiser);
   }
 
   get options(): ResolvedVggOptions<C> {
@@ -227,10 +223,8 @@ class Network<C extends ConfigurationName> implements Vgg<C> {
     this.#checkUsable();
     const options = resolveOptions<C>({ ...this.#options, classes });
     const layers = planLayers(options);
-    const made = layers
-      .flatMap(layerVariables)
-      .filter(({ layer }) => layer === 'fc8')
-      .map((spec) => [spec.name, makeVariable(spec, initialiser)] as const);
+    const specs = layers.flatMap(layerVariables).filter(({ layer }) => layer === 'fc8');
+    const made = makeVariables(specs, initialiser);
     for (const [name, replacement] of made) {
       this.variables.get(name)!.dispose();
       this.variables.set(name, replacement);
@@ -314,6 +308,18 @@ function tooSmall(what: string, least: number, height: number, width: number): V
 
 function pick<T extends string>(taps: Record<string, Tensor>, names: readonly T[]): Record<T, Tensor> {
   return Object.fromEntries(names.map((name) => [name, taps[name]!])) as Record<T, Tensor>;
+}
+
+/** New variables by name; none is left when the initialiser fails on one. */
+function makeVariables(specs: readonly VariableSpec[], initialiser: Initialiser): Map<string, Variable> {
+  const made = new Map<string, Variable>();
+  try {
+    for (const spec of specs) made.set(spec.name, makeVariable(spec, initialiser));
+  } catch (error) {
+    dispose([...made.values()]);
+    throw error;
+  }
+  return made;
 }
 
 /** A new variable, with the values checked. The initialiser's tensor, if it gave one, stays its own. */

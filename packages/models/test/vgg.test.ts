@@ -23,7 +23,7 @@ import {
 import { randomStream } from '@vgg/core';
 import { expectNoLeak } from '@vgg/testing';
 import { describe, expect, it } from 'vitest';
-import { createVgg, type TapName, type Vgg, zeroInitialiser } from '../src/index';
+import { createVgg, type Initialiser, type TapName, type Vgg, zeroInitialiser } from '../src/index';
 import { dropOut } from '../src/operations';
 import { crossEntropy } from './engine';
 import { dropout, images, numbers, refusal, SMALL } from './small-net';
@@ -300,13 +300,17 @@ describe('replaceHead', () => {
       net.dispose();
     }));
 
-  it('keeps frozen what was frozen, and draws from He unless told otherwise', () => {
+  it('keeps frozen what was frozen, and draws from He unless told otherwise', async () => {
     const net = createVgg(SMALL, zeroInitialiser());
     net.freeze('features');
     net.replaceHead(2);
     expect([...net.trainable.keys()]).toEqual(['fc6.weight', 'fc6.bias', 'fc8.weight', 'fc8.bias']);
     expect(numbers(net.variables.get('fc8.weight')).some((x) => x !== 0)).toBe(true);
     expect(refusal('argument', () => net.replaceHead(0))).toMatch(/classes must be an integer of at least 1, got 0/);
+    const half: Initialiser = ({ role }) => new Float32Array(role === 'weight' ? 16 * 3 : 1);
+    await expectNoLeak(() =>
+      expect(() => net.replaceHead(3, half)).toThrow(/expected 3 numbers for fc8.bias \[3\], got 1/),
+    );
     expect(net.options.classes).toBe(2);
     net.dispose();
   });

@@ -100,8 +100,8 @@ function trainCommand(run: Commands['train']): Command {
     .option('--weight-decay <d>', 'L2 penalty', real(0, 1), 5e-4)
     .option(
       '--init <how>',
-      'first weights: he, glorot, normal:SIGMA, a:RUN (pre-initialisation from net A, section 3.1), run:RUN (all)',
-      'he',
+      'first weights: glorot, he, normal:SIGMA, a:RUN (pre-initialisation from net A, section 3.1), run:RUN (all)',
+      'glorot',
     )
     .option('--seed <n>', 'names every random choice of the run', integer(0), 1)
     .option('--out <dir>', 'the run folder (default: runs/CONFIG-TIME)')
@@ -132,6 +132,11 @@ function trainArguments(command: Command): TrainArguments {
   return { ...options, ...Object.fromEntries(defaults) };
 }
 
+/** Every value of an option that may be repeated. */
+function collect(value: string, before: readonly string[] = []): readonly string[] {
+  return [...before, value];
+}
+
 function evaluateCommand(run: Commands['evaluate']): Command {
   const command = new Command('evaluate')
     .summary('error of one or several trained networks on a folder of images')
@@ -139,7 +144,7 @@ function evaluateCommand(run: Commands['evaluate']): Command {
       'Evaluates a run, or the fusion of several (the mean of their posteriors), as section 3.2 does.\n' +
         'DIR is as for train; of a data set with a validation part, that part is used.',
     )
-    .requiredOption('--run <dir...>', 'the run, or several to fuse')
+    .requiredOption('--run <dir>', 'the run; repeated, the runs to fuse', collect)
     .option('--data <dir>', "the images (default: the first run's own validation images)")
     .option('--split <part>', 'val, train or all', oneOf(['val', 'train', 'all']), 'val')
     .option(
@@ -160,7 +165,7 @@ function predictCommand(run: Commands['predict']): Command {
   const command = new Command('predict')
     .summary('the five likeliest classes of images')
     .argument('<image...>', 'image files')
-    .requiredOption('--run <dir...>', 'the run, or several to fuse')
+    .requiredOption('--run <dir>', 'the run; repeated, the runs to fuse', collect)
     .option('--scales <Q,...>', "test scales, evaluated densely (default: the run's own)", scaleList);
   withEngine(command);
   return withOutput(command).action((images: readonly string[]) => run(images, command.opts<PredictArguments>()));

@@ -128,7 +128,7 @@ export function scheduleOf({ schedule, rate, patience }: Recipe, steps: number):
 /** Where the first weights come from: drawn, or a trained run (`a:RUN` for pre-initialisation, `run:RUN` for all weights). */
 export type FirstWeights = { kind: 'drawn'; initialiser: Initialiser } | { kind: 'a' | 'run'; path: string };
 
-/** @throws VggError `VGG_ARGUMENT` for anything but he, glorot, normal:SIGMA, a:RUN and run:RUN. */
+/** @throws VggError `VGG_ARGUMENT` for anything but glorot, he, normal:SIGMA, a:RUN and run:RUN. */
 export function firstWeights({ init, seed }: Pick<Recipe, 'init' | 'seed'>): FirstWeights {
   if (init === 'he') return { kind: 'drawn', initialiser: heInitialiser({ seed }) };
   if (init === 'glorot') return { kind: 'drawn', initialiser: glorotInitialiser({ seed }) };
@@ -137,5 +137,5 @@ export function firstWeights({ init, seed }: Pick<Recipe, 'init' | 'seed'>): Fir
     return { kind: 'drawn', initialiser: normalInitialiser({ seed, sigma: Number(rest) }) };
   }
   if ((kind === 'a' || kind === 'run') && rest !== undefined) return { kind, path: rest };
-  throw new VggError('argument', `--init ${init}: expected he, glorot, normal:SIGMA (0.1, 0.01), a:RUN or run:RUN`);
+  throw new VggError('argument', `--init ${init}: expected glorot, he, normal:SIGMA (0.1, 0.01), a:RUN or run:RUN`);
 }

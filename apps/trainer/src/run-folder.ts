@@ -3,9 +3,9 @@
  * training has ended, `model.safetensors` with the best weights.
  */
 import { appendFileSync, constants, existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { access, mkdir, readFile } from 'node:fs/promises';
+import { access, mkdir, readFile, stat } from 'node:fs/promises';
 import { cpus, platform, release } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { VggError } from '@vgg/core';
 import type { TrainTransform } from '@vgg/data';
 import { createVgg, type ResolvedVggOptions, type Vgg, zeroInitialiser } from '@vgg/models';
@@ -70,9 +70,19 @@ function reason(error: unknown): string {
     ENOSPC: 'the disk is full',
     ENOTDIR: 'part of the path is a file',
     EEXIST: 'there is a file of that name',
-    ENOENT: 'no such folder',
+    ENOENT: 'there is no such file or folder',
   };
   return (code === undefined ? undefined : known[code]) ?? (error instanceof Error ? error.message : String(error));
+}
+
+/** Makes a folder and those above it. Node's own recursive mkdir never returns where a file system refuses, as in /proc. */
+async function makeFolder(path: string): Promise<void> {
+  if (existsSync(path)) {
+    if (!(await stat(path)).isDirectory()) throw Object.assign(new Error('a file'), { code: 'EEXIST' });
+    return;
+  }
+  await makeFolder(dirname(path));
+  await mkdir(path);
 }
 
 /**
@@ -84,7 +94,7 @@ export async function createRunFolder(path: string): Promise<RunFolder> {
     throw new VggError('run', `${path} already holds a run: choose another --out, or go on with --resume ${path}`);
   }
   try {
-    await mkdir(path, { recursive: true });
+    await makeFolder(path);
     await access(path, constants.W_OK);
   } catch (error) {
     throw new VggError('run', `cannot write the run folder ${path}: ${reason(error)}; choose another --out`, {

@@ -69,6 +69,7 @@ describe('the command line', () => {
       'evaluate',
       '--run',
       'a',
+      '--run',
       'b',
       '--data',
       'd',
@@ -78,7 +79,7 @@ describe('the command line', () => {
       'both',
     );
     expect(evaluation.options).toMatchObject({ run: ['a', 'b'], scales: [256, 512], protocol: 'both', split: 'val' });
-    expect((await called('predict', '--run', 'a', '--', 'x.jpg', 'y.jpg')).images).toEqual(['x.jpg', 'y.jpg']);
+    expect((await called('predict', '--run', 'a', 'x.jpg', 'y.jpg')).images).toEqual(['x.jpg', 'y.jpg']);
     expect((await called('inspect', '--config', 'e')).options).toMatchObject({ config: 'E', classes: 1000 });
   });
 

@@ -62,7 +62,8 @@ function sourceFiles(folder: string): string[] {
     .map((file) => join(folder, file));
 }
 
-const SPECIFIER = /(?:\bfrom\s*|\bimport\s*\(?\s*|\brequire\s*\(\s*)['"]([^'"]+)['"]/g;
+/** After `from`, `import` or `require` at the places where code has them, a quoted name that could be a package's. */
+const SPECIFIER = /(?:^|[\s;}*])(?:from|import|import\s*\(|require\s*\()\s*['"]([\w@./:-]+)['"]/gm;
 
 /** The bare package names that a source text imports: statically, dynamically, for types or for side effects. */
 function importedPackages(source: string): string[] {

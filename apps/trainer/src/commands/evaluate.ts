@@ -209,6 +209,14 @@ export async function printEvaluation(evaluation: Evaluation): Promise<void> {
   await print(`\n${images} images${skipped.length > 0 ? `, ${skipped.length} skipped` : ''}`);
 }
 
+/** The confusion matrix as `[label, predicted, images]` where there are any: most of a million pairs have none. */
+function sparse(confusion: Uint32Array, { perClass }: EvaluationRow): number[][] {
+  const classes = perClass.length;
+  return [...confusion.entries()]
+    .filter(([, images]) => images > 0)
+    .map(([pair, images]) => [Math.floor(pair / classes), pair % classes, images]);
+}
+
 export async function evaluateCommand(options: EvaluateArguments): Promise<void> {
   const terminal = createTerminal({ stream: process.stderr, quiet: options.quiet });
   const { run, protocol, json, quiet: _quiet, ...rest } = options;
@@ -219,6 +227,6 @@ export async function evaluateCommand(options: EvaluateArguments): Promise<void>
   };
   const evaluation = await evaluateRuns(request, terminal);
   if (!json) return printEvaluation(evaluation);
-  const rows = evaluation.rows.map((row) => ({ ...row, confusion: row.confusion && [...row.confusion] }));
+  const rows = evaluation.rows.map((row) => ({ ...row, confusion: row.confusion && sparse(row.confusion, row) }));
   await print(JSON.stringify({ ...evaluation, rows }, null, 2));
 }

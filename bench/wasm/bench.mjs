@@ -38,8 +38,7 @@ const results = {};
 for (const [name, variant] of Object.entries(VARIANTS)) {
   const file = join(folder, `${name}.mjs`);
   await bundle('measure.mjs', file, 'node', variant);
-  const repeats = name === 'stock' ? '1' : (process.argv[2] ?? '5');
-  const output = execFileSync(process.execPath, [file, repeats], {
+  const output = execFileSync(process.execPath, [file, process.argv[2] ?? '10'], {
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'inherit'],
   });

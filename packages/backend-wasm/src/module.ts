@@ -1,4 +1,5 @@
 /** Our WebAssembly module beside the stock one: one instance per backend, on the same memory. */
+/// <reference path="./wasm.d.ts" />
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
 import { VggError } from '@vgg/core';
 import bytes from './kernels.wasm';

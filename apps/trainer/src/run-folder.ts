@@ -76,12 +76,12 @@ function reason(error: unknown): string {
 }
 
 /** Makes a folder and those above it. Node's own recursive mkdir never returns where a file system refuses, as in /proc. */
-async function makeFolder(path: string): Promise<void> {
+async function makeFolder(path: string, ifFile: 'EEXIST' | 'ENOTDIR' = 'EEXIST'): Promise<void> {
   if (existsSync(path)) {
-    if (!(await stat(path)).isDirectory()) throw Object.assign(new Error('a file'), { code: 'EEXIST' });
+    if (!(await stat(path)).isDirectory()) throw Object.assign(new Error('not a folder'), { code: ifFile });
     return;
   }
-  await makeFolder(dirname(path));
+  await makeFolder(dirname(path), 'ENOTDIR');
   await mkdir(path);
 }
 

@@ -55,10 +55,17 @@ export interface TrainArguments extends RecipeArguments, SessionArguments {
 /** Steps between checkpoints inside an epoch; each epoch ends with one too. */
 const CHECKPOINT_STEPS = 200;
 
+interface Skipped {
+  key: string;
+  reason: string;
+}
+
 interface Prepared {
   folder: RunFolder;
   record: RunRecord;
   data: OpenedData;
+  /** Images that the statistics pass found unusable. */
+  skipped: readonly Skipped[];
   /** Where to go on, for a run resumed. */
   checkpoint?: FoundCheckpoint;
 }
@@ -102,7 +109,7 @@ async function prepareNew(options: TrainArguments, terminal: Terminal): Promise<
     environment: environment(engine.name),
   };
   await saveRecord(folder, record);
-  return { folder, record, data };
+  return { folder, record, data, skipped };
 }
 
 async function prepareResumed(path: string, options: TrainArguments, terminal: Terminal): Promise<Prepared> {
@@ -123,7 +130,7 @@ async function prepareResumed(path: string, options: TrainArguments, terminal: T
   }
   const checkpoint = await folder.checkpoints.newest();
   for (const { path: file, error } of checkpoint?.refused ?? []) terminal.warn(`passed over ${file}: ${error.message}`);
-  return { folder, record, data, ...(checkpoint && { checkpoint }) };
+  return { folder, record, data, skipped: [], ...(checkpoint && { checkpoint }) };
 }
 
 /** A net with its first weights, as the recipe says. */
@@ -160,7 +167,7 @@ async function firstNet({ recipe, net }: RunRecord): Promise<Vgg> {
 
 interface Trained {
   result: FitResult;
-  skipped: readonly { key: string; reason: string }[];
+  skipped: readonly Skipped[];
   exitCode: number | undefined;
 }
 
@@ -270,8 +277,10 @@ export async function trainCommand(options: TrainArguments): Promise<void> {
       `${record.classes.length} classes, ${validation} for validation; the run is ${folder.path}`,
   );
   const model = prepared.checkpoint === undefined ? await firstNet(record) : createVgg(record.net, zeroInitialiser());
-  const { result, skipped, exitCode } = await run(prepared, model, options, terminal);
-  reportSkipped(skipped, terminal);
+  const { result, skipped: later, exitCode } = await run(prepared, model, options, terminal);
+  const fresh = later.filter(({ key }) => !prepared.skipped.some((known) => known.key === key));
+  reportSkipped(fresh, terminal);
+  const skipped = [...prepared.skipped, ...fresh];
 
   if (exitCode !== undefined && result.reason === 'interrupted') {
     terminal.say(

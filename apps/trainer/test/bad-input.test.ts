@@ -1,0 +1,114 @@
+/** What a person gets for bad input: one line that helps, exit code 2. */
+import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { home, type Outcome, pictures, TINY, trainer } from './command-line';
+
+let good: string;
+
+/** A copy of the pictures' training part, changed. */
+function changed(name: string, change: (folder: string) => void): string {
+  const folder = join(home, name);
+  cpSync(join(good, 'train'), folder, { recursive: true });
+  change(folder);
+  return folder;
+}
+
+const training = ['--epochs', '1', '--batch', '8', '--micro-batch', '4'];
+const train = (data: string, ...words: string[]) => trainer(['train', '--data', data, ...TINY, ...training, ...words]);
+
+function refusal({ code, stdout, stderr }: Outcome): string {
+  const lines = stderr.trimEnd().split('\n');
+  const errors = lines.filter((line) => line.startsWith('error: '));
+  expect({ code, stdout, errors: errors.length, last: lines.at(-1) }).toEqual({
+    ...{ code: 2, stdout: '', errors: 1 },
+    last: errors[0],
+  });
+  return errors[0]!;
+}
+
+beforeAll(async () => {
+  good = await pictures();
+  mkdirSync(join(home, 'folder'));
+  await sharp({ create: { width: 30_000, height: 40, channels: 3, background: 'red' } })
+    .jpeg()
+    .toFile(join(home, 'wide.jpg'));
+  await sharp({ create: { width: 1, height: 1, channels: 3, background: 'red' } })
+    .png()
+    .toFile(join(home, 'tiny.png'));
+});
+
+describe('a data set that cannot be used is refused', () => {
+  it.each([
+    ['a missing folder', () => join(home, 'nowhere'), /nowhere: there is no such folder/],
+    ['a folder without classes', () => join(home, 'folder'), /holds no data set: expected class folders/],
+    ['an empty class', () => changed('empty', (folder) => mkdirSync(join(folder, 'zebra'))), /zebra holds no images/],
+  ])('%s', async (_, folder, expected) => {
+    expect(refusal(await train(folder()))).toMatch(expected);
+  });
+});
+
+describe('one bad file among many is skipped and named, or fatal with --strict', () => {
+  it.each([
+    [
+      'a truncated JPEG',
+      'bad.jpg',
+      () => readFileSync(join(good, 'train', 'star', '0000.jpg')).subarray(0, 900),
+      /truncated/,
+    ],
+    ['a text file', 'bad.jpg', () => Buffer.from('hello'), /unsupported image format/],
+    ['a file of zero bytes', 'bad.jpg', () => Buffer.alloc(0), /the file is empty/],
+    ['an image of 1×1', 'bad.png', () => readFileSync(join(home, 'tiny.png')), /1x1 is too small/],
+    ['an image of 30,000 pixels width', 'bad.jpg', () => readFileSync(join(home, 'wide.jpg')), /30000x40 is too large/],
+  ])('%s', async (_, name, bytes, expected) => {
+    const folder = changed('bad', (copy) => writeFileSync(join(copy, 'star', name), bytes()));
+    const skipped = await train(folder, '--json', '--out', 'skipped');
+    expect(skipped.code).toBe(0);
+    expect(skipped.stderr).toMatch(new RegExp(`warning: skipped star/${name}: .*${expected.source}`));
+    expect(JSON.parse(skipped.stdout).skipped).toHaveLength(1);
+    expect(refusal(await train(folder, '--strict', '--out', 'strict'))).toMatch(expected);
+    for (const made of [folder, join(home, 'skipped'), join(home, 'strict')]) rmSync(made, { recursive: true });
+  });
+});
+
+describe('options and runs that cannot be used are refused', () => {
+  it.each([
+    ['a scale below the crop', ['--scale', '16'], /--scale 16 is below the crop, --input 32/],
+    [
+      'a batch that the micro-batch does not divide',
+      ['--batch', '9'],
+      /--batch 9 is not a multiple of --micro-batch 4/,
+    ],
+    ['an unknown configuration', ['--config', 'F'], /one of A, A-LRN, B, C, D, E/],
+    ['an unknown option', ['--epocs', '3'], /--epocs.*--epochs/],
+    ['unknown first weights', ['--init', 'hee'], /--init hee: expected glorot, he/],
+    ['a net that the engine cannot hold', ['--width', '2', '--input', '224'], /takes [\d.]+ GiB.*lower --width/],
+    ['an out folder under a file', ['--out', 'wide.jpg/x'], /cannot write the run folder .*part of the path is a file/],
+    [
+      'an out folder that the system refuses',
+      ['--out', '/proc/vgg/run'],
+      /cannot write the run folder \/proc\/vgg\/run/,
+    ],
+    ['a run to start from that is none', ['--init', 'run:folder'], /folder is not a run folder/],
+  ])('%s', async (_, words, expected) => {
+    expect(refusal(await train(good, ...words))).toMatch(expected);
+  });
+
+  it.each([
+    ['an unknown command', ['trian'], /unknown command "trian" \(did you mean "train"\?\)/],
+    ['a run folder that is not one', ['evaluate', '--run', 'folder'], /folder is not a run folder: expected run.json/],
+    ['a missing run folder', ['predict', '--run', 'nowhere', 'wide.jpg'], /nowhere is not a run folder/],
+    ['a run to resume that is none', ['train', '--resume', 'folder'], /folder is not a run folder/],
+  ])('%s', async (_, words, expected) => {
+    expect(refusal(await trainer(words))).toMatch(expected);
+  });
+
+  it('a data set whose classes are not the run’s', async () => {
+    expect(await train(good, '--out', 'run')).toMatchObject({ code: 0 });
+    const fewer = changed('fewer', (folder) => rmSync(join(folder, 'star'), { recursive: true }));
+    const outcome = await trainer(['evaluate', '--run', 'run', '--data', fewer]);
+    expect(refusal(outcome)).toMatch(/run has 10 classes, the data set has 9: they must be the same/);
+    expect(refusal(await train(good, '--out', 'run'))).toMatch(/already holds a run.*--resume/);
+  });
+});

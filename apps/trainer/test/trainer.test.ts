@@ -1,0 +1,145 @@
+/** The trainer from end to end: train, evaluate, predict, inspect, interrupt and resume. */
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { openSafetensors } from '@vgg/weights/node';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { home, pictures, TINY, trainer } from './command-line';
+
+let data: string;
+const train = (...words: string[]) =>
+  trainer(['train', '--data', data, ...TINY, '--batch', '8', '--micro-batch', '4', '--batch-norm', ...words]);
+
+beforeAll(async () => {
+  data = await pictures();
+});
+
+describe('train', () => {
+  it('saves a run: its record, its metrics, checkpoints and weights that describe themselves', async () => {
+    const { code, stdout, stderr } = await train('--epochs', '2', '--out', 'one');
+    expect({ code, stderr }).toMatchObject({ code: 0 });
+    expect(stdout).toMatch(/\| validation \|/);
+    expect(stderr).toMatch(/engine wasm/);
+    expect(stderr).toMatch(/epoch 2\/2 training loss \d+\.\d+, top-1 error [\d.]+ % \| validation/);
+    expect(readdirSync(join(home, 'one')).sort()).toEqual([
+      'checkpoints',
+      'metrics.jsonl',
+      'model.safetensors',
+      'run.json',
+    ]);
+    const record = JSON.parse(readFileSync(join(home, 'one', 'run.json'), 'utf8'));
+    expect(record).toMatchObject({
+      format: 'vgg-run',
+      images: { train: 40, validation: 20 },
+      recipe: { batch: 8, scale: 37 },
+    });
+    expect(record.classes).toHaveLength(10);
+    const lines = readFileSync(join(home, 'one', 'metrics.jsonl'), 'utf8')
+      .trim()
+      .split('\n');
+    const types = lines.map((line) => JSON.parse(line).type);
+    expect(types.filter((type) => type === 'step')).toHaveLength(10);
+    expect(types.filter((type) => type === 'epoch')).toHaveLength(2);
+    const file = await openSafetensors(join(home, 'one', 'model.safetensors'));
+    expect(JSON.parse(file.metadata['vgg.classes']!)).toEqual(record.classes);
+    await file.close();
+  });
+
+  it('gives one JSON document, and nothing else, with --json --quiet', async () => {
+    const { code, stdout, stderr } = await train('--epochs', '1', '--out', 'json', '--json', '--quiet');
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(JSON.parse(stdout)).toMatchObject({ reason: 'complete', epoch: 1, step: 5, skipped: [] });
+  });
+
+  it('goes on after SIGINT to exactly the weights of an undisturbed run', async () => {
+    const schedule = ['--epochs', '4', '--schedule', 'cosine'];
+    await train(...schedule, '--out', 'undisturbed');
+    const words = ['train', '--data', data, ...TINY, '--batch', '8', '--micro-batch', '4', '--batch-norm', ...schedule];
+    const interrupted = await trainer([...words, '--out', 'disturbed'], (text, kill) => {
+      if (/epoch 1\/4/.test(text) && !/stopping/.test(text)) kill('SIGINT');
+    });
+    expect(interrupted.code).toBe(130);
+    expect(interrupted.stderr).toMatch(/stopping: saving the run.*go on with: .*--resume .*disturbed/s);
+    expect(existsSync(join(home, 'disturbed', 'model.safetensors'))).toBe(false);
+    const resumed = await trainer(['train', '--resume', 'disturbed', '--engine', 'wasm', '--workers', '0']);
+    expect(resumed).toMatchObject({ code: 0 });
+    const bytes = (run: string) => readFileSync(join(home, run, 'model.safetensors'));
+    expect(bytes('disturbed').equals(bytes('undisturbed'))).toBe(true);
+    const steps = (run: string) =>
+      readFileSync(join(home, run, 'metrics.jsonl'), 'utf8')
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line))
+        .map(({ type, step, metrics }) => ({ type, step, metrics }));
+    expect(steps('disturbed')).toEqual(steps('undisturbed'));
+  });
+
+  it('starts from the weights of another run, and a deeper net from a run of A', async () => {
+    const from = await train(
+      '--epochs',
+      '1',
+      '--init',
+      'run:one',
+      '--rate',
+      '1e-3',
+      '--out',
+      'tuned',
+      '--json',
+      '--quiet',
+    );
+    expect(from).toMatchObject({ code: 0 });
+    const deeper = [...TINY, '--config', 'B', '--batch-norm', '--batch', '8', '--init', 'a:one', '--epochs', '1'];
+    const pre = await trainer(['train', '--data', data, ...deeper, '--out', 'deeper', '--json', '--quiet']);
+    expect(pre).toMatchObject({ code: 0, stderr: '' });
+    const not = await trainer(['train', '--data', data, ...TINY, '--config', 'B', '--init', 'run:one', '--out', 'not']);
+    expect(not).toMatchObject({ code: 2 });
+    expect(not.stderr).toMatch(/error: --init run:RUN needs a run of the same net: its configuration is A, expected B/);
+  });
+});
+
+describe('evaluate', () => {
+  it('gives every protocol, scale and their combinations, with posteriors as JSON lines', async () => {
+    const words = ['evaluate', '--run', 'one', '--protocol', 'all', '--scales', '32,40', '--engine', 'wasm', '--json'];
+    const { code, stdout } = await trainer([...words, '--limit', '5', '--predictions', 'predictions.jsonl']);
+    expect(code).toBe(0);
+    const { rows, images } = JSON.parse(stdout);
+    expect(images).toBe(5);
+    expect(rows.map((row: { protocol: string; scales: number[] }) => `${row.protocol} ${row.scales}`)).toEqual(
+      ['single', 'dense', 'multi-crop', 'both'].flatMap((name) =>
+        ['32', '40', '32,40'].map((scale) => `${name} ${scale}`),
+      ),
+    );
+    const lines = readFileSync(join(home, 'predictions.jsonl'), 'utf8').trim().split('\n');
+    expect(lines).toHaveLength(5 * 4);
+  });
+
+  it('fuses several runs', async () => {
+    const words = ['evaluate', '--run', 'one', '--run', 'tuned', '--protocol', 'single', '--scales', '32'];
+    const { code, stdout } = await trainer([...words, '--engine', 'wasm']);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/fusion of 2/);
+    expect(stdout).toMatch(/20 images/);
+  });
+});
+
+describe('predict', () => {
+  it('names the five likeliest classes of each image, and the images that it could not read', async () => {
+    const picture = join(data, 'val', 'star', '0000.jpg');
+    const good = await trainer(['predict', '--run', 'one', picture, '--engine', 'wasm', '--json']);
+    const [{ classes }] = JSON.parse(good.stdout);
+    expect(classes).toHaveLength(5);
+    writeFileSync(join(home, 'text.jpg'), 'not a picture');
+    const mixed = await trainer(['predict', '--run', 'one', 'text.jpg', picture, '--engine', 'wasm', '--quiet']);
+    expect(mixed.code).toBe(2);
+    expect(mixed.stdout).toMatch(/0000\.jpg\n +\d/);
+    expect(mixed.stderr).toMatch(/text\.jpg.*\n?.*error: 1 of 2 images could not be read/s);
+  });
+});
+
+describe('inspect', () => {
+  it('tells what a configuration costs, and what a run is', async () => {
+    const { stdout } = await trainer(['inspect', '--config', 'D']);
+    expect(stdout).toMatch(/total +138,357,544/);
+    const run = await trainer(['inspect', '--run', 'one', '--json']);
+    expect(JSON.parse(run.stdout)).toMatchObject({ net: { configuration: 'A', classes: 10 } });
+  });
+});

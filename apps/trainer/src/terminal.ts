@@ -53,26 +53,29 @@ class Pace {
   }
 }
 
-function figures(done: number, total: number, rate: number, unit: string): string {
+function figures(done: number, total: number, rate: number, unit: string, note = ''): string {
   const speed = rate >= 10 ? rate.toFixed(0) : rate.toFixed(1);
   const left = rate > 0 ? duration((total - done) / rate) : '…';
-  return `${done}/${total} ${unit}, ${speed} ${unit}/s, ETA ${left}`;
+  return `${done}/${total} ${unit}, ${speed} ${unit}/s, ETA ${left}${note === '' ? '' : `, ${note}`}`;
 }
 
 export function createTerminal({ stream, quiet, now = Date.now }: TerminalOptions): Terminal {
   const interactive = stream.isTTY === true && !quiet;
-  let bar: SingleBar | undefined;
+  /** The display that moves, while there is one: a line of the log takes it away, is written, and puts it back. */
+  let moving: { hide(): void; show(): void } | undefined;
 
   const write = (line: string) => {
-    if (bar !== undefined) stream.write('\r\u001b[K');
+    moving?.hide();
     stream.write(interactive ? `${line}\n` : `${new Date(now()).toISOString().slice(11, 19)} ${line}\n`);
+    moving?.show();
   };
 
   const interactiveProgress = (title: string, total: number, unit: string): Progress => {
     const pace = new Pace(now());
-    bar = new SingleBar({
+    let [at, payload] = [0, { text: '' }];
+    const bar = new SingleBar({
       stream,
-      format: `${title} [{bar}] {percentage}% {figures} {note}`,
+      format: `${title} [{bar}] {percentage}% {text}`,
       barsize: 24,
       barCompleteChar: '=',
       barIncompleteChar: ' ',
@@ -81,13 +84,17 @@ export function createTerminal({ stream, quiet, now = Date.now }: TerminalOption
       gracefulExit: false,
       fps: 8,
     });
-    bar.start(total, 0, { figures: '', note: '' });
+    moving = { hide: () => bar.stop(), show: () => bar.start(total, at, payload) };
+    moving.show();
     return {
-      update: (done, note = '') =>
-        bar?.update(done, { figures: figures(done, total, pace.rate(now(), done), unit), note }),
+      update: (done, note) => {
+        at = done;
+        payload = { text: figures(done, total, pace.rate(now(), done), unit, note) };
+        bar.update(at, payload);
+      },
       end: () => {
-        bar?.stop();
-        bar = undefined;
+        moving?.hide();
+        moving = undefined;
       },
     };
   };
@@ -96,11 +103,11 @@ export function createTerminal({ stream, quiet, now = Date.now }: TerminalOption
     const pace = new Pace(now());
     let last = now();
     return {
-      update: (done, note = '') => {
+      update: (done, note) => {
         const rate = pace.rate(now(), done);
         if (now() - last < PLAIN_INTERVAL) return;
         last = now();
-        write(`${title} ${figures(done, total, rate, unit)}${note === '' ? '' : `, ${note}`}`);
+        write(`${title} ${figures(done, total, rate, unit, note)}`);
       },
       end: () => {},
     };

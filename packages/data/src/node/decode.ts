@@ -12,6 +12,7 @@ import { resampleInto, span, triangleAxis } from '../resample';
 import { rescaledSize } from '../rescale';
 import type { ImageLocation } from '../source';
 import type { Geometry } from '../transform';
+import { decodeBaseline } from './baseline';
 import { readJpegHeader } from './jpeg';
 import { readEncoded, readPixels } from './read';
 
@@ -85,6 +86,15 @@ function reducedSize(size: Size, smallestSide: number): Size {
   return reduce ? rescaledSize(size, REDUCTION.gap * smallestSide) : size;
 }
 
+/** Beyond this many pixels the memory that the quick way would hold on to is not worth it. */
+const QUICK_PIXELS = 4_000_000;
+
+/** The same as {@link decodeWindow} for the JPEG files that need no sharp; valid until the next call. */
+function decodeQuickly(bytes: Buffer, header: Header, size: Size, window: Window): Uint8Array | undefined {
+  const suits = header.jpeg && header.orientation === 1 && size.width === header.width;
+  return suits && window.width * window.height <= QUICK_PIXELS ? decodeBaseline(bytes, window) : undefined;
+}
+
 /** Decodes `window` of the image once it is reduced to `size`. */
 async function decodeWindow(bytes: Buffer, header: Header, size: Size, window: Window): Promise<Uint8Array> {
   let pipeline: Sharp = sharp(bytes, { ignoreIcc: true, failOn: 'truncated', limitInputPixels: false });
@@ -131,8 +141,12 @@ export function decodeImage(location: ImageLocation, name: string, minSide?: num
     const header = await readHeader(bytes, name);
     checkLimits(header, name);
     const { width, height } = minSide === undefined ? header : reducedSize(header, minSide);
-    const data = await decodeWindow(bytes, header, { width, height }, { left: 0, top: 0, width, height });
-    return { data, width, height };
+    const [size, window] = [
+      { width, height },
+      { left: 0, top: 0, width, height },
+    ];
+    const quick = decodeQuickly(bytes, header, size, window);
+    return { data: quick?.slice() ?? (await decodeWindow(bytes, header, size, window)), width, height };
   });
 }
 
@@ -162,7 +176,7 @@ export function decodeInto(
     const geometry = geometryOf(header);
     const size = reducedSize(header, Math.min(geometry.rescaled.width, geometry.rescaled.height));
     const { horizontal, vertical, window } = axes(size, geometry);
-    const data = await decodeWindow(bytes, header, size, window);
+    const data = decodeQuickly(bytes, header, size, window) ?? (await decodeWindow(bytes, header, size, window));
     const part = { data, width: window.width, left: window.left, top: window.top };
     resampleInto(out, offset, part, horizontal, vertical, geometry.flip, geometry.shift);
   });

@@ -1,0 +1,113 @@
+/** The quick decoder against libjpeg, which sharp brings: the same pixels, bit for bit, or no answer. */
+import { readFile } from 'node:fs/promises';
+import sharp, { type JpegOptions } from 'sharp';
+import { describe, expect, it } from 'vitest';
+import { compile } from '../assembly/build.mjs';
+import type { RawImage, Window } from '../src';
+import { decodeBaseline } from '../src/node/baseline';
+import { BASELINE_WASM } from '../src/node/baseline.wasm';
+import { picture } from './images';
+import { noisePicture } from './numbers';
+
+const whole = ({ width, height }: { width: number; height: number }): Window => ({ left: 0, top: 0, width, height });
+
+async function libjpeg(file: Buffer, window: Window): Promise<Uint8Array> {
+  return new Uint8Array(await sharp(file, { ignoreIcc: true }).extract(window).toColourspace('srgb').raw().toBuffer());
+}
+
+function encode({ data, width, height }: RawImage, options: JpegOptions): Promise<Buffer> {
+  return sharp(data, { raw: { width, height, channels: 3 } })
+    .jpeg(options)
+    .toBuffer();
+}
+
+const pixels = (found: Uint8Array | undefined) => found && Uint8Array.from(found);
+
+describe('decodeBaseline', () => {
+  const sizes = [
+    [16, 16],
+    [17, 19],
+    [61, 43],
+    [130, 97],
+    [64, 33],
+  ] as const;
+
+  it.each(['4:4:4', '4:2:0'])(
+    "gives libjpeg's pixels of whole images with %s chroma, of any size and quality",
+    async (chromaSubsampling) => {
+      for (const [width, height] of sizes) {
+        for (const quality of [30, 90, 100]) {
+          for (const image of [picture(width, height, 1), noisePicture(width, height, 3)]) {
+            const file = await encode(image, { quality, chromaSubsampling });
+            expect(pixels(decodeBaseline(file, whole(image)))).toEqual(await libjpeg(file, whole(image)));
+          }
+        }
+      }
+    },
+  );
+
+  it('gives them in windows wherever these lie', async () => {
+    for (const chromaSubsampling of ['4:4:4', '4:2:0']) {
+      const file = await encode(noisePicture(130, 97, 5), { quality: 80, chromaSubsampling });
+      for (const [left, top, width, height] of [
+        [0, 0, 1, 1],
+        [129, 96, 1, 1],
+        [15, 15, 2, 2],
+        [16, 16, 17, 33],
+        [31, 1, 99, 96],
+        [1, 47, 64, 50],
+      ] as const) {
+        const window = { left, top, width, height };
+        expect(pixels(decodeBaseline(file, window))).toEqual(await libjpeg(file, window));
+      }
+    }
+  });
+
+  it('reads grey and 4:2:2', async () => {
+    const halved = await readFile(new URL('fixtures/chroma-422.jpg', import.meta.url));
+    for (const window of [whole({ width: 61, height: 43 }), { left: 7, top: 5, width: 33, height: 30 }]) {
+      expect(pixels(decodeBaseline(halved, window))).toEqual(await libjpeg(halved, window));
+    }
+    const grey = await sharp(Buffer.from(noisePicture(40, 30, 2).data.subarray(0, 1200)), {
+      raw: { width: 40, height: 30, channels: 1 },
+    })
+      .toColourspace('b-w')
+      .jpeg()
+      .toBuffer();
+    expect((await sharp(grey).metadata()).channels).toBe(1);
+    expect(pixels(decodeBaseline(grey, whole({ width: 40, height: 30 })))).toEqual(
+      await libjpeg(grey, whole({ width: 40, height: 30 })),
+    );
+  });
+
+  it('leaves other kinds to sharp', async () => {
+    const image = picture(40, 30);
+    const progressive = await encode(image, { progressive: true });
+    const cmyk = await sharp(image.data, { raw: { ...image, channels: 3 } })
+      .toColourspace('cmyk')
+      .jpeg()
+      .toBuffer();
+    const small = await encode(picture(12, 30), {});
+    for (const file of [progressive, cmyk, small, Buffer.from('text'), Buffer.alloc(0)]) {
+      expect(decodeBaseline(file, { left: 0, top: 0, width: 8, height: 8 })).toBeUndefined();
+    }
+  });
+
+  it('answers damaged files with pixels or with nothing, and is fit to go on', async () => {
+    const image = noisePicture(64, 48, 9);
+    const file = await encode(image, { quality: 85 });
+    const expected = await libjpeg(file, whole(image));
+    for (let i = 0; i < 400; i++) {
+      const damaged = Buffer.from(i % 2 ? file : file.subarray(0, (file.length * i) / 400));
+      if (i % 2) damaged[(i * 7919) % file.length] = (i * 31) % 256;
+      const found = decodeBaseline(damaged, whole(image));
+      expect([undefined, 64 * 48 * 3]).toContain(found?.length);
+    }
+    expect(decodeBaseline(file.subarray(0, file.length >> 1), whole(image))).toBeUndefined();
+    expect(pixels(decodeBaseline(file, whole(image)))).toEqual(expected);
+  });
+
+  it('is the module that its sources compile to', async () => {
+    expect((await compile()).toString('base64')).toBe(BASELINE_WASM);
+  });
+});

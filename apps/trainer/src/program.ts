@@ -3,6 +3,7 @@
  * `commands/`.
  */
 import { Command, Option } from 'commander';
+import { version } from '../package.json';
 import { integer, oneOf, real, scaleList, trainingScale } from './arguments';
 import type { EvaluateArguments } from './commands/evaluate';
 import type { InspectArguments } from './commands/inspect';
@@ -43,14 +44,12 @@ function withEngine(command: Command): Command {
   return command.addOption(engine.argParser(oneOf(['auto', ...ENGINE_NAMES])).default('auto'));
 }
 
-function withImages(command: Command): Command {
-  return command
-    .option('--workers <n>', 'threads that decode images; 0: the main thread decodes', integer(0, 64), 2)
-    .option(
-      '--strict',
-      'stop at the first image that cannot be read, instead of skipping, counting and naming it',
-      false,
-    );
+function withStrict(command: Command): Command {
+  return command.option(
+    '--strict',
+    'stop at the first image that cannot be read, instead of skipping, counting and naming it',
+    false,
+  );
 }
 
 function withNetwork(command: Command): Command {
@@ -71,10 +70,10 @@ function trainCommand(run: Commands['train']): Command {
   const command = new Command('train')
     .summary('train a network; without --data, the demo')
     .description(
-      'Trains a network on a folder of images and saves the run. Without --data it is the demo: it draws its own images,\n' +
-        'trains a narrow net on them and evaluates it under every protocol.\n\n' +
-        'DIR holds one folder per class (in train/ and val/, or alone: see --val-fraction), the ILSVRC-2012 layout,\n' +
-        'WebDataset tar shards, or the binary files of CIFAR-10 or CIFAR-100.',
+      'Trains a network on a folder of images and saves the run. Without --data it is the demo: it draws its own ' +
+        'images, trains a narrow net on them and evaluates it under every protocol.\n\n' +
+        'The images are one folder per class (in train/ and val/, or alone: see --val-fraction), the ILSVRC-2012 ' +
+        'layout, WebDataset tar shards, or the binary files of CIFAR-10 or CIFAR-100.',
     )
     .option('--data <dir>', 'the images')
     .option('--val-fraction <f>', 'part of each class kept for validation where DIR has none', real(0, 0.9), 0.1);
@@ -90,8 +89,8 @@ function trainCommand(run: Commands['train']): Command {
     )
     .option('--no-flip', 'leave out the random horizontal flips')
     .option('--no-colour-shift', 'leave out the random colour shifts')
-    .option('--batch <n>', 'images per step', integer(1), 256)
-    .option('--micro-batch <n>', 'images computed at once; divides --batch', integer(1), 32)
+    .option('--batch <n>', 'images per step (default: 256, or what a smaller set fills)', integer(1))
+    .option('--micro-batch <n>', 'images computed at once; divides --batch (default: at most 32)', integer(1))
     .option('--epochs <n>', 'passes over the training images', integer(1, 100_000), 74)
     .option('--rate <r>', 'initial learning rate', real(0, 100, { open: true }), 0.01)
     .addOption(schedule.argParser(oneOf(['plateau', 'cosine', 'constant'])).default('plateau'))
@@ -106,7 +105,8 @@ function trainCommand(run: Commands['train']): Command {
     .option('--seed <n>', 'names every random choice of the run', integer(0), 1)
     .option('--out <dir>', 'the run folder (default: runs/CONFIG-TIME)')
     .option('--resume <run>', 'go on with an interrupted run exactly where it stopped; its own options hold');
-  withImages(command);
+  command.option('--workers <n>', 'threads that decode images; 0: the main thread decodes', integer(0, 64), 2);
+  withStrict(command);
   withEngine(command);
   return withOutput(command)
     .addHelpText(
@@ -141,8 +141,8 @@ function evaluateCommand(run: Commands['evaluate']): Command {
   const command = new Command('evaluate')
     .summary('error of one or several trained networks on a folder of images')
     .description(
-      'Evaluates a run, or the fusion of several (the mean of their posteriors), as section 3.2 does.\n' +
-        'DIR is as for train; of a data set with a validation part, that part is used.',
+      'Evaluates a run, or the fusion of several (the mean of their posteriors), as section 3.2 does. ' +
+        'The images are as for train; of a data set with a validation part, that part is used.',
     )
     .requiredOption('--run <dir>', 'the run; repeated, the runs to fuse', collect)
     .option('--data <dir>', "the images (default: the first run's own validation images)")
@@ -154,9 +154,9 @@ function evaluateCommand(run: Commands['evaluate']): Command {
       'dense',
     )
     .option('--scales <Q,...>', "test scales (default: the paper's three for the run's training scale)", scaleList)
-    .option('--limit <n>', 'evaluate only the first n images, taken evenly over the set', integer(1))
-    .option('--predictions <file>', "write every image's posterior and top five as JSON lines");
-  withImages(command);
+    .option('--limit <n>', 'evaluate n images, taken evenly over the set (default: all)', integer(1))
+    .option('--predictions <file>', "write every image's five likeliest classes to a file of JSON lines");
+  withStrict(command);
   withEngine(command);
   return withOutput(command).action(() => run(command.opts<EvaluateArguments>()));
 }
@@ -164,6 +164,7 @@ function evaluateCommand(run: Commands['evaluate']): Command {
 function predictCommand(run: Commands['predict']): Command {
   const command = new Command('predict')
     .summary('the five likeliest classes of images')
+    .description('Prints the five likeliest classes of each image, by the dense view averaged over scales and flips.')
     .argument('<image...>', 'image files')
     .requiredOption('--run <dir>', 'the run; repeated, the runs to fuse', collect)
     .option('--scales <Q,...>', "test scales, evaluated densely (default: the run's own)", scaleList);
@@ -174,6 +175,7 @@ function predictCommand(run: Commands['predict']): Command {
 function inspectCommand(run: Commands['inspect']): Command {
   const command = new Command('inspect')
     .summary('layers, shapes, parameters, multiply-adds and memory of a network')
+    .description('Prints what a network is and costs, without making it.')
     .option('--run <dir>', 'inspect a trained run instead of a configuration');
   return withOutput(
     withNetwork(command)
@@ -186,6 +188,7 @@ function inspectCommand(run: Commands['inspect']): Command {
 export function createProgram(commands: Commands): Command {
   const program = new Command('trainer')
     .description('VGG for TypeScript: the networks of arXiv:1409.1556, trained, evaluated and used on TF.js.')
+    .version(version, '--version', 'print the version')
     .addCommand(trainCommand(commands.train), { isDefault: true })
     .addCommand(evaluateCommand(commands.evaluate))
     .addCommand(predictCommand(commands.predict))

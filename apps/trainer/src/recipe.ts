@@ -56,19 +56,24 @@ function smallestScale(scale: Recipe['scale']): number {
   return typeof scale === 'number' ? scale : scale[0];
 }
 
-/** The largest batch of whole micro-batches, up to the paper's, that the training images fill. */
-function batchFor(images: number, { batch, microBatch }: RecipeArguments): { batch: number; microBatch: number } {
-  if (batch !== undefined) return { batch, microBatch: microBatch ?? Math.min(MICRO_BATCH, batch) };
-  const micro = Math.min(microBatch ?? MICRO_BATCH, images);
-  return {
-    batch: Math.min(Math.max(1, Math.floor(BATCH / micro)) * micro, Math.floor(images / micro) * micro),
-    microBatch: micro,
-  };
+/** The divisor of the batch nearest to the usual micro-batch. */
+function microBatchFor(batch: number): number {
+  const divisors = Array.from({ length: batch }, (_, i) => i + 1).filter((size) => batch % size === 0);
+  const distance = (size: number) => Math.abs(size - MICRO_BATCH);
+  return divisors.reduce((best, size) => (distance(size) < distance(best) ? size : best));
+}
+
+/** Batch and micro-batch: as given, else the paper's batch or what a smaller set fills with whole micro-batches. */
+function batchesFor(images: number, { batch, microBatch }: RecipeArguments): Pick<Recipe, 'batch' | 'microBatch'> {
+  if (batch !== undefined) return { batch, microBatch: microBatch ?? microBatchFor(batch) };
+  const size = Math.min(microBatch ?? MICRO_BATCH, images);
+  const most = Math.max(1, Math.floor(Math.min(BATCH, images) / size));
+  return { batch: most * size, microBatch: size };
 }
 
 /** @throws VggError `VGG_ARGUMENT` for options that contradict each other, before any image is read. */
-export function checkArguments({ batch, microBatch = MICRO_BATCH, input, scale }: RecipeArguments): void {
-  if (batch !== undefined && batch >= microBatch && batch % microBatch !== 0) {
+export function checkArguments({ batch, microBatch, input, scale }: RecipeArguments): void {
+  if (batch !== undefined && microBatch !== undefined && batch % microBatch !== 0) {
     throw new VggError(
       'argument',
       `--batch ${batch} is not a multiple of --micro-batch ${microBatch}: choose a micro-batch that divides it`,
@@ -93,7 +98,7 @@ export function resolveRecipe(given: RecipeArguments, data: string, images: numb
     data,
     head: headFor(given),
     scale: given.scale ?? proportionalScale(given.input),
-    ...batchFor(images, given),
+    ...batchesFor(images, given),
   };
 }
 

@@ -145,7 +145,9 @@ export async function evaluateRuns(request: EvaluationRequest, terminal: Termina
   try {
     const { recipe } = runs[0]!.record;
     const path = request.data === undefined ? recipe.data : resolve(request.data);
-    const data = await openSource(path, splitOptions(recipe.valFraction, recipe.seed));
+    // The run's own data set is split as the run split it; any other is used whole.
+    const split = path === recipe.data ? splitOptions(recipe.valFraction, recipe.seed) : {};
+    const data = await openSource(path, split);
     checkClasses(runs, data.classes);
     const whole = part(data, request.split, path);
     const source = request.limit === undefined ? whole : spread(whole, request.limit);

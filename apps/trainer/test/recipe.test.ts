@@ -1,0 +1,56 @@
+import { describe, expect, it } from 'vitest';
+import { checkArguments, firstWeights, type RecipeArguments, resolveRecipe, scheduleOf } from '../src/recipe';
+
+const GIVEN: RecipeArguments = {
+  ...{ valFraction: 0.1, config: 'D', batchNorm: false, width: 1, input: 224, head: 'auto', dropout: 0.5 },
+  ...{ flip: true, colourShift: true, epochs: 74, rate: 0.01, schedule: 'plateau', patience: 5, momentum: 0.9 },
+  ...{ weightDecay: 5e-4, init: 'glorot', seed: 1 },
+};
+
+const sizes = (images: number, given: Partial<RecipeArguments> = {}) => {
+  const { batch, microBatch } = resolveRecipe({ ...GIVEN, ...given }, '/data', images);
+  return [batch, microBatch];
+};
+
+describe('a recipe', () => {
+  it('takes the paper’s batch of 256 as 8 × 32, and what a smaller set fills', () => {
+    expect(sizes(50_000)).toEqual([256, 32]);
+    expect(sizes(100)).toEqual([96, 32]);
+    expect(sizes(20)).toEqual([20, 20]);
+    expect(sizes(50_000, { microBatch: 48 })).toEqual([240, 48]);
+  });
+
+  it('cuts a batch that was given into micro-batches that divide it', () => {
+    expect(sizes(1000, { batch: 48 })).toEqual([48, 24]);
+    expect(sizes(1000, { batch: 8 })).toEqual([8, 8]);
+    expect(sizes(1000, { batch: 31 })).toEqual([31, 31]);
+    expect(sizes(1000, { batch: 37 })).toEqual([37, 37]);
+    expect(() => checkArguments({ ...GIVEN, batch: 8, microBatch: 32 })).toThrow(/not a multiple/);
+  });
+
+  it('rescales in the paper’s proportion and takes the small head for small inputs', () => {
+    expect(resolveRecipe(GIVEN, '/data', 1000)).toMatchObject({ scale: 256, head: 'paper' });
+    expect(resolveRecipe({ ...GIVEN, input: 32 }, '/data', 1000)).toMatchObject({ scale: 37, head: 'small' });
+    expect(resolveRecipe({ ...GIVEN, input: 32, head: 'paper' }, '/data', 1000).head).toBe('paper');
+  });
+
+  it('refuses a scale range that begins below the crop', () => {
+    expect(() => checkArguments({ ...GIVEN, scale: [200, 512] })).toThrow(/--scale 200 is below the crop, --input 224/);
+  });
+
+  it('reads where the first weights come from', () => {
+    expect(firstWeights({ init: 'a:runs/A', seed: 1 })).toEqual({ kind: 'a', path: 'runs/A' });
+    expect(firstWeights({ init: 'normal:0.1', seed: 1 }).kind).toBe('drawn');
+    for (const init of ['normal:0', 'normal:x', 'a:', 'b:run', '']) {
+      expect(() => firstWeights({ init, seed: 1 })).toThrow(/expected glorot, he, normal:SIGMA/);
+    }
+  });
+
+  it('schedules the rate as asked', () => {
+    const recipe = resolveRecipe({ ...GIVEN, schedule: 'cosine' }, '/data', 1000);
+    const schedule = scheduleOf(recipe, 100);
+    expect(schedule.rate(schedule.initial, 0)).toBe(0.01);
+    expect(schedule.rate(schedule.initial, 50)).toBeCloseTo(0.005, 12);
+    expect(scheduleOf({ ...recipe, schedule: 'constant' }, 100).rate(null, 99)).toBe(0.01);
+  });
+});

@@ -6,5 +6,5 @@
  * The caller parses the headers and fills the tables below; see src/node/baseline.ts.
  */
 export { convert } from './colour';
-export { HEAP } from './layout';
+export { resample } from './resample';
 export { decodeScan, makeHuffman } from './scan';

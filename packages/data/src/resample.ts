@@ -1,11 +1,14 @@
 /**
  * Isotropic rescaling (section 3.1) by Pillow's antialiased bilinear rule, which is torchvision's `antialias=True`: a
- * triangle filter as wide as the reduction, clipped at the borders and normalised. Float32 out, no rounding in between.
+ * triangle filter as wide as the reduction, clipped at the borders and normalised. In float32 throughout,
+ * every operation rounded: the quick form for Node (src/node/resample.ts) gives the same bits.
  *
  * Only the window asked for is computed, from only the source pixels that it reads.
  */
 import { VggError } from '@vgg/core';
 import { checkImage, type FloatImage, type RawImage, type Rgb, type Size, type Window } from './image';
+
+const { fround } = Math;
 
 /** How one axis is resampled: output `i` is the sum of `count[i]` source values from `first[i]` on, times its weights. */
 export interface Axis {
@@ -110,26 +113,26 @@ function blendRows(row: Float32Array, part: Part, left: number, y: number, axis:
   } else {
     const wb = axis.weights[weights + 1]!;
     const b = a + stride;
-    for (let i = 0; i < n; i++) row[i] = wa * data[a + i]! + wb * data[b + i]!;
+    for (let i = 0; i < n; i++) row[i] = fround(wa * data[a + i]!) + fround(wb * data[b + i]!);
     a = b + stride;
   }
   for (let k = 2 - odd; k < count; k += 2, a += 2 * stride) {
     const wc = axis.weights[weights + k]!;
     const wd = axis.weights[weights + k + 1]!;
     const b = a + stride;
-    for (let i = 0; i < n; i++) row[i]! += wc * data[a + i]! + wd * data[b + i]!;
+    for (let i = 0; i < n; i++) row[i]! += fround(fround(wc * data[a + i]!) + fround(wd * data[b + i]!));
   }
 }
 
 /** A horizontal axis made ready for the inner loop: the same number of taps for every output, in pairs. */
-interface Columns {
+export interface Columns {
   /** Where each output's taps begin in the row, in values. */
   readonly from: Int32Array;
   readonly weights: Float32Array;
   readonly taps: number;
 }
 
-function columnsOf({ first, count, weights, taps }: Axis, left: number): Columns {
+export function columnsOf({ first, count, weights, taps }: Axis, left: number): Columns {
   const most = count.reduce((a, b) => Math.max(a, b), 0);
   const even = most + (most & 1);
   const padded = new Float32Array(first.length * even);
@@ -146,9 +149,10 @@ function blendColumns(
   row: Float32Array,
   { from, weights, taps }: Columns,
   flip: boolean,
-  [shiftRed, shiftGreen, shiftBlue]: Rgb,
+  shift: Rgb,
 ): void {
   const width = from.length;
+  const [shiftRed, shiftGreen, shiftBlue] = [fround(shift[0]), fround(shift[1]), fround(shift[2])];
   const step = flip ? -3 : 3;
   let to = flip ? offset + (width - 1) * 3 : offset;
   let k = 0;
@@ -156,17 +160,17 @@ function blendColumns(
     let at = from[x]!;
     const wa = weights[k]!;
     const wb = weights[k + 1]!;
-    let red = shiftRed + wa * row[at]! + wb * row[at + 3]!;
-    let green = shiftGreen + wa * row[at + 1]! + wb * row[at + 4]!;
-    let blue = shiftBlue + wa * row[at + 2]! + wb * row[at + 5]!;
+    let red = fround(fround(shiftRed + fround(wa * row[at]!)) + fround(wb * row[at + 3]!));
+    let green = fround(fround(shiftGreen + fround(wa * row[at + 1]!)) + fround(wb * row[at + 4]!));
+    let blue = fround(fround(shiftBlue + fround(wa * row[at + 2]!)) + fround(wb * row[at + 5]!));
     k += 2;
     for (let tap = 2; tap < taps; tap += 2, k += 2) {
       at += 6;
       const wc = weights[k]!;
       const wd = weights[k + 1]!;
-      red += wc * row[at]! + wd * row[at + 3]!;
-      green += wc * row[at + 1]! + wd * row[at + 4]!;
-      blue += wc * row[at + 2]! + wd * row[at + 5]!;
+      red = fround(fround(red + fround(wc * row[at]!)) + fround(wd * row[at + 3]!));
+      green = fround(fround(green + fround(wc * row[at + 1]!)) + fround(wd * row[at + 4]!));
+      blue = fround(fround(blue + fround(wc * row[at + 2]!)) + fround(wd * row[at + 5]!));
     }
     out[to] = red;
     out[to + 1] = green;

@@ -3,69 +3,14 @@
  * with the same pixels as libjpeg's. Anything else, and anything suspicious, is left to sharp (docs/decisions/0015).
  */
 import type { Window } from '../image';
-import { BASELINE_WASM } from './baseline.wasm';
-
-interface Module {
-  readonly memory: WebAssembly.Memory;
-  readonly HEAP: WebAssembly.Global;
-  makeHuffman(index: number, counts: number): number;
-  decodeScan(
-    from: number,
-    to: number,
-    components: number,
-    columns: number,
-    left: number,
-    right: number,
-    top: number,
-    bottom: number,
-  ): number;
-  convert(
-    sampling: number,
-    luma: number,
-    lumaStride: number,
-    blue: number,
-    red: number,
-    chromaStride: number,
-    firstRow: number,
-    firstColumn: number,
-    chromaTop: number,
-    chromaLeft: number,
-    chromaWidth: number,
-    chromaHeight: number,
-    width: number,
-    height: number,
-    out: number,
-  ): void;
-}
+import { align, grow, HEAP, type Module, SLACK, wasm } from './module';
 
 /** Addresses in the module's memory, as in assembly/index.ts. */
 const QUANT = 1024;
-const ZIGZAG = 2048 + 8 * 2048;
-const COMPONENTS = ZIGZAG + 128 + 256;
+const COMPONENTS = 2048 + 8 * 2048 + 128 + 256;
 
 /** A larger file is not worth the memory that the module would hold on to. */
 const MAXIMUM_BYTES = 32 * 1024 * 1024;
-
-/** What vector loads and stores may touch beyond a buffer. */
-const SLACK = 64;
-
-/** Where the k-th coefficient in zigzag order lies in a block (T.81 figure 5). */
-const ZIGZAG_ORDER = [
-  0, 1, 8, 16, 9, 2, 3, 10, 17, 24, 32, 25, 18, 11, 4, 5, 12, 19, 26, 33, 40, 48, 41, 34, 27, 20, 13, 6, 7, 14, 21, 28,
-  35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23, 30, 37, 44, 51, 58, 59, 52, 45, 38, 31, 39, 46, 53, 60, 61, 54, 47,
-  55, 62, 63,
-];
-
-let loaded: Module | undefined;
-
-function wasm(): Module {
-  if (!loaded) {
-    const module = new WebAssembly.Module(Buffer.from(BASELINE_WASM, 'base64'));
-    loaded = new WebAssembly.Instance(module).exports as unknown as Module;
-    new Uint8Array(loaded.memory.buffer).set(ZIGZAG_ORDER, ZIGZAG);
-  }
-  return loaded;
-}
 
 interface Component {
   readonly id: number;
@@ -87,9 +32,9 @@ interface Scan {
 }
 
 /** Reads the headers and fills the module's tables; `undefined` for what the module does not do. */
-function readScan(bytes: Buffer, { memory, HEAP, makeHuffman }: Module): Scan | undefined {
+function readScan(bytes: Buffer, { memory, makeHuffman }: Module): Scan | undefined {
   const view = new DataView(memory.buffer);
-  const scratch = HEAP.value as number;
+  const scratch = HEAP;
   let frame: { width: number; height: number; components: Component[] } | undefined;
   let [jfif, adobe, tables, quantisations] = [false, -1, 0, 0];
   for (let at = 2; at + 4 <= bytes.length; ) {
@@ -175,7 +120,7 @@ export function decodeBaseline(bytes: Buffer, window: Window): Uint8Array | unde
   const top = Math.max(0, Math.floor((window.top - down) / (8 * down)));
   const bottom = Math.min(mcus.rows, Math.floor((window.top + window.height - 1 + down) / (8 * down)) + 1);
 
-  const file = (module.HEAP.value as number) + SLACK;
+  const file = HEAP + SLACK;
   const lumaStride = (right - left) * 8 * across;
   const chromaStride = (right - left) * 8;
   const luma = align(file + bytes.length + SLACK);
@@ -226,13 +171,4 @@ export function decodeBaseline(bytes: Buffer, window: Window): Uint8Array | unde
     out,
   );
   return new Uint8Array(module.memory.buffer, out, size);
-}
-
-function align(address: number): number {
-  return (address + 15) & ~15;
-}
-
-function grow(memory: WebAssembly.Memory, bytes: number): void {
-  const pages = Math.ceil((bytes - memory.buffer.byteLength) / 65536);
-  if (pages > 0) memory.grow(pages);
 }

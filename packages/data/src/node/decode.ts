@@ -8,13 +8,14 @@
 import { VggError } from '@vgg/core';
 import sharp, { type Sharp } from 'sharp';
 import type { RawImage, Size, Window } from '../image';
-import { resampleInto, span, triangleAxis } from '../resample';
+import { span, triangleAxis } from '../resample';
 import { rescaledSize } from '../rescale';
 import type { ImageLocation } from '../source';
 import type { Geometry } from '../transform';
 import { decodeBaseline } from './baseline';
 import { readJpegHeader } from './jpeg';
 import { readEncoded, readPixels } from './read';
+import { resampleBytes } from './resample';
 
 sharp.cache(false);
 sharp.concurrency(1);
@@ -167,7 +168,7 @@ export function decodeInto(
       const geometry = geometryOf(image);
       const { horizontal, vertical } = axes(image, geometry);
       const part = { data: image.data, width: image.width, left: 0, top: 0 };
-      resampleInto(out, offset, part, horizontal, vertical, geometry.flip, geometry.shift);
+      resampleBytes(out, offset, part, horizontal, vertical, geometry.flip, geometry.shift);
       return;
     }
     const bytes = readEncoded(location);
@@ -178,7 +179,7 @@ export function decodeInto(
     const { horizontal, vertical, window } = axes(size, geometry);
     const data = decodeQuickly(bytes, header, size, window) ?? (await decodeWindow(bytes, header, size, window));
     const part = { data, width: window.width, left: window.left, top: window.top };
-    resampleInto(out, offset, part, horizontal, vertical, geometry.flip, geometry.shift);
+    resampleBytes(out, offset, part, horizontal, vertical, geometry.flip, geometry.shift);
   });
 }
 

@@ -1,0 +1,33 @@
+import { describe, expect, it } from 'vitest';
+import { resampleBytes } from '../src/node/resample';
+import { resampleInto, triangleAxis } from '../src/resample';
+import { noisePicture } from './numbers';
+
+describe('resampleBytes', () => {
+  const source = noisePicture(47, 38, 4);
+  const part = { data: source.data, width: 47, left: 0, top: 0 };
+
+  it.each([
+    [47, 38],
+    [61, 50],
+    [200, 170],
+    [40, 31],
+    [20, 15],
+    [9, 8],
+    [3, 2],
+  ])('gives the bits of resampleInto at %i x %i, whole or in part, flipped or not', (width, height) => {
+    for (const [left, top, w, h] of [
+      [0, 0, width, height],
+      [width >> 1, height >> 1, (width + 1) >> 1, (height + 1) >> 1],
+      [1, 0, Math.max(1, width - 2), 1],
+    ] as const) {
+      const axes = [triangleAxis(47, width, left, w), triangleAxis(38, height, top, h)] as const;
+      for (const flip of [false, true]) {
+        const [quick, plain] = [new Float32Array(w * h * 3 + 5), new Float32Array(w * h * 3 + 5)];
+        resampleBytes(quick, 3, part, ...axes, flip, [-123.68, 0.1, 7]);
+        resampleInto(plain, 3, part, ...axes, flip, [-123.68, 0.1, 7]);
+        expect(quick).toEqual(plain);
+      }
+    }
+  });
+});

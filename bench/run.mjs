@@ -1,0 +1,37 @@
+/** `pnpm bench`: runs the benchmarks that need nothing but this repository, and says how to run the others. */
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+
+/** Script of this folder, its arguments, what it compares; `needs` what this repository cannot bring. */
+const BENCHMARKS = [
+  {
+    script: 'wasm/bench.mjs',
+    arguments: ['5'],
+    compares: '@vgg/backend-wasm with the stock WASM backend: kernels and training steps',
+  },
+  {
+    script: 'data/run.mjs',
+    arguments: ['FOLDER'],
+    compares: "@vgg/data with torchvision's DataLoader: training crops a second",
+    needs: 'a folder of photographs by class; a Python with torchvision',
+  },
+  {
+    script: 'wasm/browser.mjs',
+    arguments: [],
+    compares: 'nothing: shows that @vgg/backend-wasm trains in a browser',
+    needs: 'Chromium',
+  },
+];
+
+let failed = 0;
+for (const { script, arguments: args, compares, needs } of BENCHMARKS) {
+  const command = ['node', `bench/${script}`, ...args].join(' ');
+  console.log(`\n${command}\n  ${compares}`);
+  if (needs) {
+    console.log(`  not run: needs ${needs}; see bench/README.md`);
+    continue;
+  }
+  const file = fileURLToPath(new URL(script, import.meta.url));
+  failed += spawnSync(process.execPath, [file, ...args], { stdio: 'inherit' }).status === 0 ? 0 : 1;
+}
+process.exit(failed > 0 ? 1 : 0);

@@ -1,0 +1,36 @@
+/** The root entries, as built, bundle for browsers: what needs Node sits behind `/node` (docs/architecture.md). */
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+import { describe, expect, it } from 'vitest';
+
+const HERE = fileURLToPath(new URL('.', import.meta.url));
+
+/** Bundles an import of `specifier` with all that it depends on, TF.js included. A Node built-in makes this throw. */
+async function bundle(specifier: string) {
+  const { warnings, metafile } = await build({
+    stdin: { contents: `export * from '${specifier}';`, resolveDir: HERE },
+    platform: 'browser',
+    format: 'esm',
+    bundle: true,
+    write: false,
+    metafile: true,
+    logLevel: 'silent',
+  });
+  return { warnings, inputs: Object.keys(metafile.inputs) };
+}
+
+describe('in a browser bundle', () => {
+  it.each(['core', 'models', 'optim', 'data', 'weights', 'train', 'eval', 'backend-wasm'])(
+    '@vgg/%s needs no Node',
+    async (name) => {
+      const { warnings, inputs } = await bundle(`@vgg/${name}`);
+      expect(warnings).toEqual([]);
+      expect(inputs.some((file) => file.endsWith(`${name}/dist/index.js`))).toBe(true);
+      expect(inputs.filter((file) => file.endsWith('/dist/node.js'))).toEqual([]);
+    },
+  );
+
+  it.each(['data', 'weights', 'train'])('@vgg/%s/node is refused', async (name) => {
+    await expect(bundle(`@vgg/${name}/node`)).rejects.toThrow(/Could not resolve "(node:)?\w+"/);
+  });
+});

@@ -1,0 +1,123 @@
+/** What the published packages' manifests have in common: one licence, both module systems, types first, nothing missing. */
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+
+const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
+
+/** The same in every manifest. npm takes `README.md` and pnpm the root's `LICENSE` into each tarball by themselves. */
+const SHARED = {
+  license: 'Apache-2.0',
+  type: 'module',
+  engines: { node: '>=20.19' },
+  main: './dist/index.cjs',
+  module: './dist/index.js',
+  types: './dist/index.d.cts',
+  publishConfig: { access: 'public', provenance: true },
+};
+
+interface Manifest {
+  name: string;
+  description?: string;
+  keywords?: string[];
+  private?: boolean;
+  sideEffects?: boolean | string[];
+  files: string[];
+  exports: Record<string, unknown>;
+  typesVersions?: unknown;
+  dependencies?: Record<string, string>;
+  peerDependencies?: Record<string, string>;
+}
+
+/** What `exports` says of one entry: the sources for this repository, then each module system, types first. */
+function conditions(entry: string) {
+  return {
+    '@vgg/source': `./src/${entry}.ts`,
+    import: { types: `./dist/${entry}.d.ts`, default: `./dist/${entry}.js` },
+    require: { types: `./dist/${entry}.d.cts`, default: `./dist/${entry}.cjs` },
+  };
+}
+
+/** `@vgg/backend-wasm` resolves to its build (docs/decisions/0021). */
+function withoutSource({ import: esm, require: cjs }: ReturnType<typeof conditions>) {
+  return { import: esm, require: cjs };
+}
+
+/** Packages that have a changeset waiting. */
+function announced(): Set<string> {
+  const folder = join(ROOT, '.changeset');
+  const names = readdirSync(folder)
+    .filter((file) => file.endsWith('.md') && file !== 'README.md')
+    .flatMap((file) => [...readFileSync(join(folder, file), 'utf8').matchAll(/^['"](@vgg\/[\w-]+)['"]:/gm)]);
+  return new Set(names.map(([, name]) => name!));
+}
+
+function importsTfjs(folder: string): boolean {
+  return (readdirSync(join(folder, 'src'), { recursive: true }) as string[])
+    .filter((file) => file.endsWith('.ts'))
+    .some((file) => /from '@tensorflow\/tfjs-core['/]/.test(readFileSync(join(folder, 'src', file), 'utf8')));
+}
+
+const packages = readdirSync(join(ROOT, 'packages'))
+  .map((name) => join(ROOT, 'packages', name))
+  .filter((folder) => existsSync(join(folder, 'package.json')))
+  .map((folder) => {
+    const text = readFileSync(join(folder, 'package.json'), 'utf8');
+    return { folder, text, manifest: JSON.parse(text) as Manifest };
+  });
+
+describe.each(packages.map((entry) => [entry.manifest.name, entry] as const))('%s', (name, { folder, manifest }) => {
+  const entries = Object.keys(manifest.exports).filter((path) => path !== './package.json');
+
+  it('shares licence, engines, module type, entry and access with all others', () => {
+    expect(manifest).toMatchObject(SHARED);
+    expect(manifest.private).toBeUndefined();
+    expect(manifest.description).toMatch(/\w/);
+    expect(manifest.keywords).toContain('vgg');
+  });
+
+  it('says whether importing it has effects', () => {
+    expect(manifest.sideEffects).toBeDefined();
+  });
+
+  it('exports types first, for import and for require, and sources that exist', () => {
+    expect(entries).toContain('.');
+    for (const path of entries) {
+      const entry = path === '.' ? 'index' : path.slice(2);
+      const all = conditions(entry);
+      const expected = name === '@vgg/backend-wasm' ? withoutSource(all) : all;
+      // As text: the order of conditions is what decides.
+      expect(JSON.stringify(manifest.exports[path])).toBe(JSON.stringify(expected));
+      expect(existsSync(join(folder, 'src', `${entry}.ts`))).toBe(true);
+    }
+    expect(manifest.exports['./package.json']).toBe('./package.json');
+  });
+
+  it('gives the types of deeper entries to resolvers that read no exports', () => {
+    const deeper = entries.filter((path) => path !== '.').map((path) => path.slice(2));
+    const map = Object.fromEntries(deeper.map((entry) => [entry, [`./dist/${entry}.d.cts`]]));
+    expect(manifest.typesVersions).toEqual(deeper.length > 0 ? { '*': map } : undefined);
+  });
+
+  it('ships its build and its sources', () => {
+    expect(manifest.files).toEqual(expect.arrayContaining(['dist', 'src']));
+  });
+
+  it('has a README and a changeset or a changelog', () => {
+    expect(existsSync(join(folder, 'README.md'))).toBe(true);
+    expect(announced().has(name) || existsSync(join(folder, 'CHANGELOG.md'))).toBe(true);
+  });
+
+  it('takes its neighbours by workspace:^, so that a release depends on compatible ones', () => {
+    const neighbours = Object.entries({ ...manifest.dependencies, ...manifest.peerDependencies }).filter(
+      ([dependency]) => dependency.startsWith('@vgg/'),
+    );
+    expect(neighbours.filter(([, range]) => range !== 'workspace:^')).toEqual([]);
+  });
+
+  it('leaves TF.js to who installs it: a peer, where it is imported', () => {
+    expect(Object.keys(manifest.dependencies ?? {}).filter((key) => key.startsWith('@tensorflow/'))).toEqual([]);
+    expect(manifest.peerDependencies?.['@tensorflow/tfjs-core']).toBe(importsTfjs(folder) ? '^4.22.0' : undefined);
+  });
+});

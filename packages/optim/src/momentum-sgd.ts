@@ -48,6 +48,13 @@ function check(what: string, value: number, below = Number.POSITIVE_INFINITY): n
   return value;
 }
 
+/** sum + factor · x. Frees `sum` at once: of the largest variable, each intermediate value counts. */
+function addScaled(sum: Tensor, x: Tensor, factor: number): Tensor {
+  const result = tidy(() => add(sum, mul(x, factor)));
+  sum.dispose();
+  return result;
+}
+
 /** The optimiser. It owns one velocity tensor per variable it has updated; `dispose` frees them. */
 export class MomentumSgd {
   readonly rule: 'caffe' | 'pytorch';
@@ -139,11 +146,11 @@ export class MomentumSgd {
     const inside = this.rule === 'caffe' ? -groupRate : 1;
     const previous = this.#velocities.get(name);
     const velocity = tidy(() => {
-      let sum = inside * gradientScale === 1 ? gradient : mul(gradient, inside * gradientScale);
-      if (decay !== 0) sum = add(sum, mul(variable, inside * decay));
-      if (previous !== undefined) sum = add(sum, mul(previous, this.momentum));
-      variable.assign(add(variable, this.rule === 'caffe' ? sum : mul(sum, -groupRate)));
-      return keep(sum === gradient ? gradient.clone() : sum);
+      let sum = inside * gradientScale === 1 ? gradient.clone() : mul(gradient, inside * gradientScale);
+      if (decay !== 0) sum = addScaled(sum, variable, inside * decay);
+      if (previous !== undefined) sum = addScaled(sum, previous, this.momentum);
+      tidy(() => variable.assign(add(variable, this.rule === 'caffe' ? sum : mul(sum, -groupRate))));
+      return keep(sum);
     });
     previous?.dispose();
     this.#velocities.set(name, velocity);

@@ -1,5 +1,15 @@
 import './backend';
-import { dispose, type Tensor, tensor, tensor1d, tidy, type Variable, variable } from '@tensorflow/tfjs-core';
+import {
+  dispose,
+  engine,
+  type Tensor,
+  tensor,
+  tensor1d,
+  tidy,
+  type Variable,
+  variable,
+  zeros,
+} from '@tensorflow/tfjs-core';
 import { VggError } from '@vgg/core';
 import { expectNoLeak } from '@vgg/testing';
 import { describe, expect, it } from 'vitest';
@@ -153,6 +163,22 @@ describe('a layer replaced by one of another shape', () => {
     );
     optimiser.dispose();
     expect(() => optimiser.step(wide, gradient, 0.1)).not.toThrow();
+  });
+});
+
+describe('a step', () => {
+  it('needs the memory of three times the largest variable, not of every intermediate value', async () => {
+    const elements = 1000;
+    const variables = new Map([['fc.weight', variable(zeros([elements])) as Variable]]);
+    const gradients = new Map<string, Tensor>([['fc.weight', zeros([elements])]]);
+    for (const rule of ['caffe', 'pytorch'] as const) {
+      const optimiser = new MomentumSgd({ rule });
+      optimiser.step(variables, gradients, 0.1);
+      const before = engine().state.numBytes;
+      const { peakBytes } = await engine().profile(() => optimiser.step(variables, gradients, 0.1, 0.5));
+      expect(peakBytes - before).toBeLessThanOrEqual(3 * elements * 4);
+      optimiser.dispose();
+    }
   });
 });
 

@@ -69,8 +69,13 @@ export interface FitResult {
   validation?: Validation;
 }
 
+/** What a schedule's state names, which tells one kind of schedule from another. */
+function namesIn(state: JsonValue | undefined): string[] {
+  return Object.keys(Object(state));
+}
+
 function check(options: FitOptions): void {
-  const { epochs, maxSteps = 1, checkpoints, resume, seed } = options;
+  const { epochs, maxSteps = 1, checkpoints, resume, seed, schedule } = options;
   for (const [what, value] of Object.entries({ epochs, maxSteps, everySteps: checkpoints?.everySteps ?? 1 })) {
     if (!Number.isSafeInteger(value) || value < 1) {
       throw new VggError('argument', `expected ${what} to be an integer of at least 1, got ${value}`);
@@ -85,6 +90,9 @@ function check(options: FitOptions): void {
       'run',
       `the checkpoint's run has the seed ${resume.state.seed}, got ${seed}: resume with its own`,
     );
+  }
+  if (!namesIn(schedule.initial).every((name) => namesIn(resume.state.schedule).includes(name))) {
+    throw new VggError('run', "the checkpoint's run has another kind of schedule: resume with its own");
   }
 }
 

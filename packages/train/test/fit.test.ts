@@ -247,6 +247,11 @@ describe('what goes wrong', () => {
       /got 5 numbers/,
     ],
     ['a batch of none', { batches: () => [toyBatch(0)] }, /at least one image/],
+    [
+      'a checkpoint of another kind of schedule',
+      { resume: { state: { version: 1, seed: 11, schedule: null } } as unknown as Checkpoint, schedule: plateau() },
+      /run has another kind of schedule/,
+    ],
     ['a checkpoint of the future', { resume: { state: { version: 2 } } as unknown as Checkpoint }, /version 1, got 2/],
   ])('refuses %s', async (_, options, message) => {
     const [model, optimiser] = [new ToyNet(), new MomentumSgd()];

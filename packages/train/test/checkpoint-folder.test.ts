@@ -67,6 +67,16 @@ describe('CheckpointFolder', () => {
     expect((await store.best())!.state.step).toBe(2);
   });
 
+  it('spares what it saves when a run goes on from before damaged checkpoints', async () => {
+    const store = new CheckpointFolder(folder);
+    for (const step of [1, 2, 3]) await store.save(checkpoint(step));
+    for (const step of [2, 3]) await truncate(fileOf(step), 20);
+    await store.save(checkpoint(1));
+    expect((await store.newest())!.state.step).toBe(1);
+    for (const step of [4, 5]) await store.save(checkpoint(step));
+    expect(await store.steps()).toEqual([5, 4]);
+  });
+
   it('takes the newest for the best before the first validation, and where the best is gone', async () => {
     const store = new CheckpointFolder(folder);
     await store.save(checkpoint(1));

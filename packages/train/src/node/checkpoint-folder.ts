@@ -104,7 +104,7 @@ export class CheckpointFolder implements CheckpointStore {
       throw systemError('make the folder', this.path, cause);
     });
     await writeSafetensors(path, tensors, { ...described, sha256 });
-    await this.#prune(state.best?.step);
+    await this.#prune(state.step, state.best?.step);
     return path;
   }
 
@@ -157,8 +157,10 @@ export class CheckpointFolder implements CheckpointStore {
     }
   }
 
-  async #prune(best: number | undefined): Promise<void> {
-    const old = (await this.steps()).slice(this.#keep).filter((step) => step !== best);
+  /** Later checkpoints than the one just saved, which a run that went back for a whole one passed over, count for nothing. */
+  async #prune(saved: number, best: number | undefined): Promise<void> {
+    const upToNow = (await this.steps()).filter((step) => step <= saved);
+    const old = upToNow.slice(this.#keep).filter((step) => step !== best);
     const leftOver = (await this.#files()).filter((name) => LEFT_OVER.test(name));
     for (const name of [...old.map(fileName), ...leftOver]) await rm(join(this.path, name), { force: true });
   }

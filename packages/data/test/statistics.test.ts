@@ -102,4 +102,12 @@ describe('trainingStatistics', () => {
       /none of the 1 images .* empty/,
     );
   });
+
+  it('hears out workers that come too late to a job that others have finished', async () => {
+    const length = 32 * 60;
+    const images = Uint8Array.from({ length: length * 48 }, (_, i) => i * 31);
+    const source = rawSource({ images, labels: new Uint8Array(length), width: 4, height: 4, classes: ['one'] });
+    const alone = await trainingStatistics(source, { workers: 0, cache: null });
+    expect(await trainingStatistics(source, { workers: 4, cache: null })).toEqual(alone);
+  });
 });

@@ -113,7 +113,8 @@ async function* chunks(source: ImageSource, { workers = defaultWorkers() }: Stat
   let failure: VggError | undefined;
   let wake = () => {};
   const report = ({ id, completed, failures }: Report) => {
-    const chunk = pending.get(id)!;
+    const chunk = pending.get(id);
+    if (chunk === undefined) return; // A worker that came when nothing was left of a job that has been used.
     for (const { sample, reason, image } of failures) {
       if (!image) failure ??= new VggError('state', reason);
       chunk.bad.set(chunk.job.samples[sample]!.slot, reason);

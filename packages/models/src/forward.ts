@@ -3,7 +3,6 @@
  * Activations are released as soon as the next layer has used them, unless tapped or kept by a gradient.
  */
 import {
-  maxPool,
   mul,
   relu,
   reshape,
@@ -16,7 +15,16 @@ import {
   type Variable,
 } from '@tensorflow/tfjs-core';
 import type { RandomStream } from '@vgg/core';
-import { channelMoments, connect, convolve, dropOut, localResponseNorm, normalise, untracked } from './operations';
+import {
+  channelMoments,
+  connect,
+  convolve,
+  dropOut,
+  localResponseNorm,
+  maxPool,
+  normalise,
+  untracked,
+} from './operations';
 import type { Layer } from './plan';
 
 export interface Walk {
@@ -103,7 +111,7 @@ function runLayer(x: Tensor, layer: Layer, walk: Walk, mode: { relu: boolean; co
     case 'localResponseNorm':
       return { y: localResponseNorm(x as Tensor4D) };
     case 'maxPool':
-      return { y: maxPool(x as Tensor4D, 2, 2, 'valid') };
+      return { y: maxPool(x as Tensor4D) };
     case 'fullyConnected': {
       const weighted = { ...common, weight: variable('weight'), bias: variable('bias') };
       return { y: walk.dense ? connectEverywhere(x as Tensor4D, layer, weighted) : connect(flattened(x), weighted) };

@@ -9,11 +9,15 @@ import {
   Conv2DBackpropFilter,
   Conv2DBackpropInput,
   customGrad,
+  dispose,
   engine,
   FusedBatchNorm,
   FusedConv2D,
   type GradSaveFunc,
-  localResponseNormalization,
+  LRN,
+  LRNGrad,
+  MaxPool,
+  MaxPoolGrad,
   matMul,
   mean,
   mul,
@@ -44,12 +48,24 @@ function runKernel<T extends Tensor>(name: string, inputs: NamedTensorMap, attri
   return engine().runKernel(name, inputs, attributes as NamedAttrMap) as T;
 }
 
+interface Recorded {
+  /** What the operation is differentiable in. */
+  inputs: readonly Tensor[];
+  /** What the gradient needs. */
+  saved: readonly Tensor[];
+  /** Whether the gradient needs the output too: it is then the last of the saved. */
+  output?: boolean;
+  /** Whether the operation ends in a ReLU, whose mask is taken from the output. */
+  relu?: boolean;
+}
+
 /**
- * Runs `forward` as one operation, differentiable in `inputs`. `gradients` gives those of the inputs, in their order, from
- * that of the output and the `saved` tensors. With `relu`, `forward` ends in a ReLU, whose mask is taken from the output.
+ * Runs `forward` as one operation. `gradients` gives those of the inputs, in their order, from that of the output and the
+ * saved tensors, which are then freed: TF.js would keep those of every layer until the last gradient is done, beside the
+ * gradients of all activations, which are as many.
  */
 function operation<T extends Tensor>(
-  { inputs, saved, relu }: { inputs: readonly Tensor[]; saved: readonly Tensor[]; relu: boolean },
+  { inputs, saved, output = false, relu = false }: Recorded,
   forward: () => T,
   gradients: (dy: Tensor, saved: readonly Tensor[]) => Tensor[],
 ): T {
@@ -57,10 +73,14 @@ function operation<T extends Tensor>(
   const differentiable = customGrad<T>((...args) => {
     const save = args.at(-1) as GradSaveFunc;
     const y = forward();
-    save(relu ? [...saved, y] : [...saved]);
+    save(output || relu ? [...saved, y] : [...saved]);
     return {
       value: y,
-      gradFunc: (dy, kept) => tidy(() => gradients(relu ? masked(dy, kept.at(-1)!) : dy, kept)),
+      gradFunc: (dy, kept) => {
+        const computed = tidy(() => gradients(relu ? masked(dy, kept.at(-1)!) : dy, kept));
+        dispose(kept);
+        return computed;
+      },
     };
   });
   return differentiable(...inputs);
@@ -225,5 +245,20 @@ export function dropOut(x: Tensor2D, rate: number, stream: RandomStream): Tensor
  * TF.js; Caffe and PyTorch do and write 5e-4 for the same function (decision 0030).
  */
 export function localResponseNorm(x: Tensor4D): Tensor4D {
-  return localResponseNormalization(x, 2, 2, 1e-4, 0.75);
+  const parameters = { depthRadius: 2, bias: 2, alpha: 1e-4, beta: 0.75 };
+  return operation<Tensor4D>(
+    { inputs: [x], saved: [x], output: true },
+    () => runKernel(LRN, { x }, parameters),
+    (dy, [keptX, y]) => [runKernel(LRNGrad, { x: keptX!, y: y!, dy }, parameters)],
+  );
+}
+
+/** Max-pooling over 2x2 windows at stride 2 (section 2.1): odd sides are rounded down. */
+export function maxPool(x: Tensor4D): Tensor4D {
+  const window = { filterSize: 2, strides: 2, pad: 'valid', dimRoundingMode: undefined };
+  return operation<Tensor4D>(
+    { inputs: [x], saved: [x], output: true },
+    () => runKernel(MaxPool, { x }, window),
+    (dy, [input, output]) => [runKernel(MaxPoolGrad, { dy, input: input!, output: output! }, window)],
+  );
 }

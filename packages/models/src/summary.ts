@@ -19,7 +19,7 @@ export interface MemorySummary {
   batch: number;
   /** All variables, running statistics included. */
   weights: number;
-  /** Gradients of all parameters: as much again in training. */
+  /** Gradients of all parameters: as much again in training, twice while several micro-batches are added up. */
   gradients: number;
   /** Momentum of all parameters: as much again in training. */
   velocities: number;

@@ -1,14 +1,9 @@
 /** Results on stdout: Markdown tables for people, or one JSON document. */
 import { markdownTable } from 'markdown-table';
 
-/** `12.34`: errors and shares in percent. */
-export function percent(share: number): string {
-  return (100 * share).toFixed(2);
-}
-
-/** A table whose first column is text and whose other columns are figures. */
-export function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
-  const align = header.map((_, i) => (i === 0 ? 'l' : 'r'));
+/** A table whose first columns, one unless told, are text and whose other columns are figures. */
+export function table(header: readonly string[], rows: readonly (readonly string[])[], textColumns = 1): string {
+  const align = header.map((_, i) => (i < textColumns ? 'l' : 'r'));
   return markdownTable([[...header], ...rows.map((row) => [...row])], { align });
 }
 

@@ -123,11 +123,19 @@ Examples:
     .action(() => run(trainArguments(command)));
 }
 
+/** What may be said anew of a run that is resumed: nothing that would change its weights. */
+const MAY_RESUME: ReadonlySet<string> = new Set(['--resume', '--engine', '--workers', '--strict', '--json', '--quiet']);
+
 /** The options, with the demo's defaults where there is no --data and the option was not written. */
 function trainArguments(command: Command): TrainArguments {
   const options = command.opts<TrainArguments>();
-  if (options.data !== undefined || options.resume !== undefined) return options;
   const written = (name: string) => command.getOptionValueSource(name) === 'cli';
+  if (options.resume !== undefined) {
+    const other = command.options.find((option) => written(option.attributeName()) && !MAY_RESUME.has(option.long!));
+    if (other !== undefined)
+      command.error(`error: --resume goes on with the run's own recipe: leave out ${other.long}`);
+  }
+  if (options.data !== undefined || options.resume !== undefined) return options;
   const defaults = Object.entries(DEMO_DEFAULTS).filter(([name]) => !written(name));
   return { ...options, ...Object.fromEntries(defaults) };
 }

@@ -79,7 +79,6 @@ export function createTerminal({ stream, quiet, now = Date.now }: TerminalOption
       barsize: 24,
       barCompleteChar: '=',
       barIncompleteChar: ' ',
-      hideCursor: true,
       clearOnComplete: true,
       gracefulExit: false,
       fps: 8,

@@ -92,6 +92,7 @@ describe('the command line', () => {
     [['--scale', '512:256'], /256:512/],
     [['--engine', 'wasn'], /did you mean "wasm"/],
     [['evaluate'], /--run/],
+    [['train', '--resume', 'r', '--epochs', '9'], /own recipe: leave out --epochs/],
     [['evaluate', '--run', 'r', '--protocol', 'dence'], /did you mean "dense"/],
     [['predict', '--run', 'r'], /image/],
   ])('refuses %j in words that help', async (words, expected) => {

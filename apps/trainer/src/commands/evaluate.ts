@@ -44,7 +44,6 @@ export interface EvaluationRequest {
   scales?: readonly number[];
   limit?: number;
   predictions?: string;
-  engine: EngineName | 'auto';
   strict: boolean;
 }
 
@@ -138,9 +137,8 @@ function viewsPerImage(protocols: readonly Protocol[], scales: number, nets: num
   return views * scales * nets;
 }
 
-/** Evaluates runs on a data set; the engine is started here. */
+/** Evaluates runs on a data set. */
 export async function evaluateRuns(request: EvaluationRequest, terminal: Terminal): Promise<Evaluation> {
-  terminal.say(describeEngine(await startEngine(request.engine)));
   const runs = await loadRuns(request.runs);
   try {
     const { recipe } = runs[0]!.record;
@@ -201,12 +199,8 @@ function tableRow({ nets, protocol, scales, top1Error, top5Error }: EvaluationRo
 export async function printEvaluation(evaluation: Evaluation): Promise<void> {
   const fused = evaluation.rows.some(({ nets }) => nets.length > 1);
   const header = [...(fused ? ['net'] : []), 'protocol', 'Q', 'top-1 error %', `top-${evaluation.k} error %`];
-  await print(
-    table(
-      header,
-      evaluation.rows.map((row) => tableRow(row, fused)),
-    ),
-  );
+  const rows = evaluation.rows.map((row) => tableRow(row, fused));
+  await print(table(header, rows, fused ? 2 : 1));
   const { images, skipped } = evaluation;
   await print(`\n${images} images${skipped.length > 0 ? `, ${skipped.length} skipped` : ''}`);
 }
@@ -221,7 +215,8 @@ function sparse(confusion: Uint32Array, { perClass }: EvaluationRow): number[][]
 
 export async function evaluateCommand(options: EvaluateArguments): Promise<void> {
   const terminal = createTerminal({ stream: process.stderr, quiet: options.quiet });
-  const { run, protocol, json, quiet: _quiet, ...rest } = options;
+  const { run, protocol, json, engine, quiet: _quiet, ...rest } = options;
+  terminal.say(describeEngine(await startEngine(engine)));
   const request = {
     ...rest,
     runs: run.map((path) => resolve(path)),

@@ -1,35 +1,20 @@
 /** `train`: from a folder of images to a run. Without images, the demo. */
 import { resolve } from 'node:path';
 import { VggError } from '@vgg/core';
-import { createBatches, createEvaluationBatches } from '@vgg/data/node';
-import { PROTOCOLS, scalesFor } from '@vgg/eval';
-import { createVgg, fromTrainedA, heInitialiser, type Vgg, zeroInitialiser } from '@vgg/models';
-import { MomentumSgd } from '@vgg/optim';
-import { type FitResult, fit, restoreCheckpoint, type Validation, validate } from '@vgg/train';
-import type { FoundCheckpoint } from '@vgg/train/node';
-import { type OpenedData, openTrainingData, reportSkipped, trainingTransform } from '../data-set';
+import { PROTOCOLS } from '@vgg/eval';
+import { createVgg, zeroInitialiser } from '@vgg/models';
+import { type FitResult, restoreCheckpoint } from '@vgg/train';
+import { openTrainingData, reportSkipped, trainingTransform } from '../data-set';
 import { DEMO_IMAGES } from '../demo';
 import { makeDemoImages } from '../demo-images';
-import { trainingDisplay } from '../display';
 import { describeEngine, type EngineName, startEngine } from '../engine';
-import { listenForInterruption } from '../interruption';
+import { firstNet } from '../first-net';
 import { checkMemory } from '../memory';
 import { print, table } from '../output';
-import {
-  checkArguments,
-  firstWeights,
-  netOptions,
-  type Recipe,
-  type RecipeArguments,
-  resolveRecipe,
-  scheduleOf,
-} from '../recipe';
+import { checkArguments, firstWeights, netOptions, type Recipe, type RecipeArguments, resolveRecipe } from '../recipe';
 import {
   createRunFolder,
   environment,
-  loadRun,
-  MetricsFile,
-  type RunFolder,
   type RunRecord,
   readRecord,
   runFolder,
@@ -37,6 +22,7 @@ import {
   saveWeights,
 } from '../run-folder';
 import { createTerminal, type Terminal } from '../terminal';
+import { type Prepared, runTraining } from '../training';
 import { evaluateRuns, printEvaluation } from './evaluate';
 
 export interface SessionArguments {
@@ -50,24 +36,6 @@ export interface SessionArguments {
 export interface TrainArguments extends RecipeArguments, SessionArguments {
   out?: string;
   resume?: string;
-}
-
-/** Steps between checkpoints inside an epoch; each epoch ends with one too. */
-const CHECKPOINT_STEPS = 200;
-
-interface Skipped {
-  key: string;
-  reason: string;
-}
-
-interface Prepared {
-  folder: RunFolder;
-  record: RunRecord;
-  data: OpenedData;
-  /** Images that the statistics pass found unusable. */
-  skipped: readonly Skipped[];
-  /** Where to go on, for a run resumed. */
-  checkpoint?: FoundCheckpoint;
 }
 
 /** `runs/D-20260101-120000`. */
@@ -87,7 +55,6 @@ async function imagesFolder({ data }: TrainArguments, terminal: Terminal): Promi
 async function prepareNew(options: TrainArguments, terminal: Terminal): Promise<Prepared> {
   checkArguments(options);
   firstWeights(options);
-  const folder = await createRunFolder(resolve(options.out ?? defaultOut(options, options.data === undefined)));
   const path = await imagesFolder(options, terminal);
   const data = await openTrainingData(path, options);
   const recipe = resolveRecipe(options, path, data.train.length);
@@ -95,6 +62,7 @@ async function prepareNew(options: TrainArguments, terminal: Terminal): Promise<
   terminal.say(describeEngine(engine));
   const net = netOptions(recipe, data.classes.length);
   checkMemory(net, recipe.microBatch, engine.name);
+  const folder = await createRunFolder(resolve(options.out ?? defaultOut(options, options.data === undefined)));
   const { transform, skipped } = await trainingTransform(recipe, data.train, { ...options, terminal });
   reportSkipped(skipped, terminal);
   const record: RunRecord = {
@@ -133,106 +101,6 @@ async function prepareResumed(path: string, options: TrainArguments, terminal: T
   return { folder, record, data, skipped: [], ...(checkpoint && { checkpoint }) };
 }
 
-/** A net with its first weights, as the recipe says. */
-async function firstNet({ recipe, net }: RunRecord): Promise<Vgg> {
-  const first = firstWeights(recipe);
-  if (first.kind === 'drawn') return createVgg(net, first.initialiser);
-  const { record, model } = await loadRun(first.path);
-  if (first.kind === 'a') {
-    try {
-      if (record.net.configuration !== 'A') {
-        throw new VggError(
-          'run',
-          `--init a:RUN needs a run of configuration A, ${first.path} is ${record.net.configuration}`,
-        );
-      }
-      return createVgg(net, fromTrainedA({ weights: model.variables, rest: heInitialiser({ seed: recipe.seed }) }));
-    } finally {
-      model.dispose();
-    }
-  }
-  const differing = (['configuration', 'batchNorm', 'width', 'inputSize', 'head'] as const).find(
-    (option) => record.net[option] !== net[option],
-  );
-  if (differing !== undefined) {
-    model.dispose();
-    throw new VggError(
-      'run',
-      `--init run:RUN needs a run of the same net: its ${differing} is ${record.net[differing]}, expected ${net[differing]}`,
-    );
-  }
-  if (record.net.classes !== net.classes) model.replaceHead(net.classes, heInitialiser({ seed: recipe.seed }));
-  return model;
-}
-
-interface Trained {
-  result: FitResult;
-  skipped: readonly Skipped[];
-  exitCode: number | undefined;
-}
-
-async function run(
-  { folder, record, data, checkpoint }: Prepared,
-  model: Vgg,
-  { workers, strict }: SessionArguments,
-  terminal: Terminal,
-): Promise<Trained> {
-  const { recipe, transform } = record;
-  const { batch, microBatch, epochs, momentum, weightDecay, seed } = recipe;
-  const training = createBatches(data.train, { transform, batchSize: batch, seed, workers, strict });
-  const [scale] = scalesFor(transform.scale, 'single', transform.crop);
-  const validation =
-    data.validation &&
-    createEvaluationBatches(data.validation, {
-      transform: { crop: transform.crop, scale: scale!, mean: transform.mean },
-      batchSize: microBatch,
-      workers,
-      strict,
-    });
-  const optimiser = new MomentumSgd({ rule: 'caffe', momentum, weightDecay });
-  const interruption = listenForInterruption(() => terminal.say('stopping: saving the run (again to leave at once)'));
-  const metrics = new MetricsFile(folder, checkpoint?.state.step);
-  const display = trainingDisplay({
-    terminal,
-    record: (entry) => metrics.append(entry),
-    epochs,
-    batchesPerEpoch: training.batchesPerEpoch,
-    batch,
-  });
-  const check = async (signal?: AbortSignal): Promise<Validation | undefined> => {
-    display.end();
-    const progress = terminal.progress('validation', data.validation!.length, 'images');
-    try {
-      const batches = validation!.epoch(0);
-      return await validate({ model, batches, onProgress: progress.update, ...(signal && { signal }) });
-    } finally {
-      progress.end();
-    }
-  };
-  try {
-    const result = await fit({
-      model,
-      batches: (epoch, start) => training.epoch(epoch, start),
-      microBatch,
-      optimiser,
-      schedule: scheduleOf(recipe, epochs * training.batchesPerEpoch),
-      epochs,
-      seed,
-      checkpoints: { store: folder.checkpoints, everySteps: CHECKPOINT_STEPS },
-      signal: interruption.signal,
-      onEvent: display.onEvent,
-      ...(validation && { validate: check }),
-      ...(checkpoint && { resume: checkpoint }),
-    });
-    return { result, skipped: [...training.skipped, ...(validation?.skipped ?? [])], exitCode: interruption.exitCode };
-  } finally {
-    display.end();
-    interruption.end();
-    optimiser.dispose();
-    await Promise.all([training.close(), validation?.close()]);
-  }
-}
-
 function summaryTable({ training, validation, best }: FitResult): string {
   const row = (name: string, { loss, top1, top5 }: { loss: number; top1: number; top5: number }) => [
     name,
@@ -249,8 +117,8 @@ function summaryTable({ training, validation, best }: FitResult): string {
 }
 
 /** The demo's last part: the paper's kind of table for its validation images. */
-function evaluateDemo(path: string, { strict, engine }: TrainArguments, terminal: Terminal) {
-  return evaluateRuns({ runs: [path], split: 'val', protocols: PROTOCOLS, strict, engine }, terminal);
+function evaluateDemo(path: string, { strict }: TrainArguments, terminal: Terminal) {
+  return evaluateRuns({ runs: [path], split: 'val', protocols: PROTOCOLS, strict }, terminal);
 }
 
 function whatNext(path: string): string {
@@ -277,7 +145,7 @@ export async function trainCommand(options: TrainArguments): Promise<void> {
       `${record.classes.length} classes, ${validation} for validation; the run is ${folder.path}`,
   );
   const model = prepared.checkpoint === undefined ? await firstNet(record) : createVgg(record.net, zeroInitialiser());
-  const { result, skipped: later, exitCode } = await run(prepared, model, options, terminal);
+  const { result, skipped: later, exitCode } = await runTraining(prepared, model, options, terminal);
   const fresh = later.filter(({ key }) => !prepared.skipped.some((known) => known.key === key));
   reportSkipped(fresh, terminal);
   const skipped = [...prepared.skipped, ...fresh];
@@ -300,6 +168,8 @@ export async function trainCommand(options: TrainArguments): Promise<void> {
     return print(JSON.stringify({ run: folder.path, ...result, skipped, ...(evaluation && { evaluation }) }, null, 2));
   }
   if (result.training !== undefined) await print(summaryTable(result));
+  else if (result.reason !== 'interrupted')
+    terminal.say(`nothing was left to train: the run ended after step ${result.step}`);
   if (evaluation !== undefined) {
     await printEvaluation(evaluation);
     await print(whatNext(folder.path));

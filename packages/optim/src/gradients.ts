@@ -39,7 +39,7 @@ export function lossAndGradients(loss: () => Scalar, variables: ReadonlyMap<stri
   }
   ensureGradients();
   const gradients = new Map<string, Tensor>();
-  const value = tidy(() => {
+  const [value] = tidy((): [Scalar, ...Tensor[]] => {
     const { value, grads } = variableGrads(loss, [...variables.values()]);
     for (const [name, variable] of variables) {
       const gradient = grads[variable.name];
@@ -48,7 +48,7 @@ export function lossAndGradients(loss: () => Scalar, variables: ReadonlyMap<stri
       }
       gradients.set(name, gradient);
     }
-    return { value, ...Object.fromEntries(gradients) } as { value: Scalar };
+    return [value, ...gradients.values()];
   });
-  return { loss: value.value, gradients };
+  return { loss: value, gradients };
 }

@@ -100,8 +100,9 @@ export class MomentumSgd {
         throw new VggError('shape', `velocity of ${name}: expected ${expected}, got shape [${velocity.shape}]`);
       }
     }
+    const copies = [...velocities].map(([name, velocity]) => [name, keep(velocity.clone())] as const);
     this.dispose();
-    for (const [name, velocity] of velocities) this.#velocities.set(name, keep(velocity.clone()));
+    for (const [name, copy] of copies) this.#velocities.set(name, copy);
   }
 
   /**

@@ -5,7 +5,7 @@ import { VggError } from '@vgg/core';
 /** The Euclidean norm of all tensors taken as one vector. 0 when there are none. */
 export async function globalNorm(tensors: ReadonlyMap<string, Tensor>): Promise<number> {
   if (tensors.size === 0) return 0;
-  const total = tidy(() => addN([...tensors.values()].map((tensor) => sum(square(tensor)))) as Scalar);
+  const total = tidy(() => addN([...tensors.values()].map((tensor) => tidy(() => sum(square(tensor))))) as Scalar);
   const [value] = await total.data();
   total.dispose();
   return Math.sqrt(value!);

@@ -6,6 +6,7 @@ import {
   getGradient,
   registerGradient,
   type Scalar,
+  square,
   sum,
   type Tensor4D,
   tensor1d,
@@ -54,6 +55,13 @@ describe('lossAndGradients', () => {
       expect(gradients.get('b')!.dataSync()).toBeAllclose([1], { rtol: 1e-6 });
       dispose([loss, ...gradients.values()]);
     });
+  });
+
+  it('names variables as the caller does, whatever the names', () => {
+    const weight = variable(tensor1d([3]));
+    const { loss, gradients } = lossAndGradients(() => sum(square(weight)) as Scalar, new Map([['value', weight]]));
+    expect(loss.dataSync()[0]).toBe(9);
+    expect(gradients.get('value')!.dataSync()[0]).toBe(6);
   });
 
   it('names a variable that the loss does not depend on', () => {

@@ -142,6 +142,14 @@ describe('velocities', () => {
     expect(resumed.get('fc.weight')!.dataSync()).toEqual(through.get('fc.weight')!.dataSync());
   });
 
+  it('may be loaded from the optimiser itself', () => {
+    const optimiser = new MomentumSgd();
+    optimiser.step(one(1), gradientOf(1), 0.3);
+    const before = optimiser.velocities.get('fc.weight')!.dataSync();
+    optimiser.loadVelocities(optimiser.velocities);
+    expect(optimiser.velocities.get('fc.weight')!.dataSync()).toEqual(before);
+  });
+
   it('are refused when they fit no variable', () => {
     const optimiser = new MomentumSgd();
     const load = (name: string, values: number[]) => () =>

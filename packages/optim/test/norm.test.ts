@@ -1,5 +1,5 @@
 import './backend';
-import { type Tensor, tensor1d } from '@tensorflow/tfjs-core';
+import { engine, type Tensor, tensor1d } from '@tensorflow/tfjs-core';
 import type { VggError } from '@vgg/core';
 import { expectNoLeak } from '@vgg/testing';
 import { describe, expect, it } from 'vitest';
@@ -14,6 +14,13 @@ describe('globalNorm and clipScale', () => {
     const gradients = set({ a: [3, 4], b: [12] });
     expect(await expectNoLeak(() => globalNorm(gradients))).toBeCloseTo(13, 5);
     expect(await globalNorm(new Map())).toBe(0);
+  });
+
+  it('take the memory of one tensor more, not of all', async () => {
+    const gradients = set({ a: Array(1000).fill(1), b: Array(1000).fill(1), c: Array(1000).fill(1) });
+    const before = engine().state.numBytes;
+    const { peakBytes } = await engine().profile(() => void globalNorm(gradients));
+    expect(peakBytes - before).toBeLessThan(1100 * 4);
   });
 
   it('scale down what is too long and leave the rest', () => {

@@ -27,9 +27,11 @@ export interface MemorySummary {
   inferenceActivations: number;
   /** Activations that training keeps for the gradient, and twice the largest input and output of a layer to work on them. */
   trainingActivations: number;
+  /** What an update of `@vgg/optim` works on, once the activations are freed: three times the largest variable. */
+  update: number;
   /** weights + inferenceActivations. */
   inference: number;
-  /** weights + gradients + velocities + trainingActivations. */
+  /** weights + gradients + velocities + trainingActivations or update, whichever is more. */
   training: number;
 }
 
@@ -86,13 +88,14 @@ export function summarise(options: VggOptions, { batch = 1 }: { batch?: number }
   const plan = planLayers(resolved);
   let shape: readonly number[] = [resolved.inputSize, resolved.inputSize, 3];
   const input = product(shape);
-  let [variables, kept, widest] = [0, input, 0];
+  let [variables, largest, kept, widest] = [0, 0, input, 0];
   const layers = plan.map((layer, i): LayerSummary => {
     const before = product(shape);
     shape = outputShape(layer, shape);
     const specs = layerVariables(layer);
     const size = (counted: typeof specs) => counted.reduce((total, spec) => total + product(spec.shape), 0);
     variables += size(specs);
+    largest = Math.max(largest, ...specs.map((spec) => product(spec.shape)));
     if (keepsOutput(layer, plan[i + 1])) kept += product(shape);
     widest = Math.max(widest, before + product(shape));
     return {
@@ -111,6 +114,7 @@ export function summarise(options: VggOptions, { batch = 1 }: { batch?: number }
     velocities: parameters * BYTES,
     inferenceActivations: (input + widest) * batch * BYTES,
     trainingActivations: (kept + 2 * widest) * batch * BYTES,
+    update: 3 * largest * BYTES,
   };
   return {
     layers,
@@ -119,7 +123,8 @@ export function summarise(options: VggOptions, { batch = 1 }: { batch?: number }
     memory: {
       ...memory,
       inference: memory.weights + memory.inferenceActivations,
-      training: memory.weights + memory.gradients + memory.velocities + memory.trainingActivations,
+      training:
+        memory.weights + memory.gradients + memory.velocities + Math.max(memory.trainingActivations, memory.update),
     },
   };
 }

@@ -66,7 +66,14 @@ describe('summarise', () => {
     expect([eight.weights, eight.gradients, eight.velocities]).toEqual([one.weights, one.gradients, one.velocities]);
     expect(eight.inferenceActivations).toBe(8 * one.inferenceActivations);
     expect(eight.trainingActivations).toBe(8 * one.trainingActivations);
-    expect(eight.training).toBe(3 * one.weights + eight.trainingActivations);
+  });
+
+  it('counts for training the activations or the update, whichever takes more', () => {
+    // fc6 of D has 25088 * 4096 weights: a small batch's activations are less than three of those.
+    const [one, many] = [1, 32].map((batch) => summarise({ configuration: 'D' }, { batch }).memory) as [Memory, Memory];
+    expect(one.update).toBe(3 * 25088 * 4096 * 4);
+    expect(one.training).toBe(3 * one.weights + one.update);
+    expect(many.training).toBe(3 * one.weights + many.trainingActivations);
   });
 
   it.each([0, 1.5, -1, Number.NaN])('refuses a batch of %s', (batch) => {

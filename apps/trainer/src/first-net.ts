@@ -1,40 +1,45 @@
 /** The net that a run starts with: weights drawn, or taken from a run before it (section 3.1). */
 import { VggError } from '@vgg/core';
-import { createVgg, fromTrainedA, heInitialiser, type Vgg } from '@vgg/models';
-import { firstWeights } from './recipe';
+import { createVgg, fromTrainedA, type Vgg } from '@vgg/models';
+import { initialiserOf } from './recipe';
 import { loadRun, type RunRecord } from './run-folder';
+
+/** What two nets must share for one to start with the other's weights; the last layer may differ. */
+const SHARED = ['configuration', 'batchNorm', 'width', 'inputSize', 'head'] as const;
 
 /**
  * A net with its first weights, as the recipe says.
  * @throws VggError `VGG_RUN` when the run to take weights from is none, or of another net.
  */
 export async function firstNet({ recipe, net }: RunRecord): Promise<Vgg> {
-  const first = firstWeights(recipe);
-  if (first.kind === 'drawn') return createVgg(net, first.initialiser);
-  const { record, model } = await loadRun(first.path);
-  if (first.kind === 'a') {
+  const initialiser = initialiserOf(recipe);
+  if (recipe.preInit !== undefined) {
+    const { record, model } = await loadRun(recipe.preInit);
     try {
-      if (record.net.configuration !== 'A') {
+      const { configuration } = record.net;
+      if (configuration !== 'A') {
         throw new VggError(
           'run',
-          `--init a:RUN needs a run of configuration A, ${first.path} is ${record.net.configuration}`,
+          `--pre-init needs a run of configuration A, ${recipe.preInit} is of ${configuration}`,
         );
       }
-      return createVgg(net, fromTrainedA({ weights: model.variables, rest: heInitialiser({ seed: recipe.seed }) }));
+      return createVgg(net, fromTrainedA({ weights: model.variables, rest: initialiser }));
     } finally {
       model.dispose();
     }
   }
-  const differing = (['configuration', 'batchNorm', 'width', 'inputSize', 'head'] as const).find(
-    (option) => record.net[option] !== net[option],
-  );
-  if (differing !== undefined) {
-    model.dispose();
-    throw new VggError(
-      'run',
-      `--init run:RUN needs a run of the same net: its ${differing} is ${record.net[differing]}, expected ${net[differing]}`,
-    );
+  if (recipe.weights !== undefined) {
+    const { record, model } = await loadRun(recipe.weights);
+    const differing = SHARED.find((option) => record.net[option] !== net[option]);
+    if (differing !== undefined) {
+      model.dispose();
+      throw new VggError(
+        'run',
+        `--weights needs a run of the same net: its ${differing} is ${record.net[differing]}, expected ${net[differing]}`,
+      );
+    }
+    if (record.net.classes !== net.classes) model.replaceHead(net.classes, initialiser);
+    return model;
   }
-  if (record.net.classes !== net.classes) model.replaceHead(net.classes, heInitialiser({ seed: recipe.seed }));
-  return model;
+  return createVgg(net, initialiser);
 }

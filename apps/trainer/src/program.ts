@@ -97,11 +97,9 @@ function trainCommand(run: Commands['train']): Command {
     .option('--patience <n>', 'epochs without improvement after which plateau divides the rate', integer(1), 5)
     .option('--momentum <m>', 'momentum', real(0, 0.9999), 0.9)
     .option('--weight-decay <d>', 'L2 penalty', real(0, 1), 5e-4)
-    .option(
-      '--init <how>',
-      'first weights: glorot, he, normal:SIGMA, a:RUN (pre-initialisation from net A, section 3.1), run:RUN (all)',
-      'glorot',
-    )
+    .option('--init <how>', 'how weights are drawn: glorot, he, normal:SIGMA', 'glorot')
+    .option('--pre-init <run>', 'take the first four convolutions and the head from a run of A (section 3.1)')
+    .option('--weights <run>', 'start with all weights of a run of the same net; a head of other classes is drawn')
     .option('--seed <n>', 'names every random choice of the run', integer(0), 1)
     .option('--out <dir>', 'the run folder (default: runs/CONFIG-TIME)')
     .option('--resume <run>', 'go on with an interrupted run exactly where it stopped; its own options hold');
@@ -117,7 +115,7 @@ The demo's defaults: ${demoDefaults()}
 Examples:
   pnpm --filter trainer start
   pnpm --filter trainer start train --data photos --config B --width 0.5 --epochs 20
-  pnpm --filter trainer start train --data photos --scale 256:512 --init run:runs/D-384 --rate 1e-3
+  pnpm --filter trainer start train --data photos --scale 256:512 --weights runs/D-384 --rate 1e-3
   pnpm --filter trainer start train --resume runs/B-20260101-120000`,
     )
     .action(() => run(trainArguments(command)));

@@ -1,4 +1,5 @@
 /** A recipe: everything that determines what a training run computes, as plain JSON, saved with the run. */
+import { resolve } from 'node:path';
 import { VggError } from '@vgg/core';
 import {
   type ConfigurationName,
@@ -33,11 +34,17 @@ export interface RecipeArguments {
   momentum: number;
   weightDecay: number;
   init: string;
+  preInit?: string;
+  weights?: string;
   seed: number;
 }
 
-export interface Recipe extends Required<Omit<RecipeArguments, 'head'>> {
+export interface Recipe extends Required<Omit<RecipeArguments, 'head' | 'preInit' | 'weights'>> {
   head: 'paper' | 'small';
+  /** A run of net A, absolute: pre-initialisation (section 3.1). */
+  preInit?: string;
+  /** A run of the same net whose weights this one starts with, absolute. */
+  weights?: string;
 }
 
 /** Below this input side the last pool is smaller than 4×4, and 4096 units would only repeat it. */
@@ -72,7 +79,10 @@ function batchesFor(images: number, { batch, microBatch }: RecipeArguments): Pic
 }
 
 /** @throws VggError `VGG_ARGUMENT` for options that contradict each other, before any image is read. */
-export function checkArguments({ batch, microBatch, input, scale }: RecipeArguments): void {
+export function checkArguments({ batch, microBatch, input, scale, preInit, weights }: RecipeArguments): void {
+  if (preInit !== undefined && weights !== undefined) {
+    throw new VggError('argument', '--pre-init and --weights both say what the run starts from: choose one');
+  }
   if (batch !== undefined && microBatch !== undefined && batch % microBatch !== 0) {
     throw new VggError(
       'argument',
@@ -99,11 +109,15 @@ export function resolveRecipe(given: RecipeArguments, data: string, images: numb
     head: headFor(given),
     scale: given.scale ?? proportionalScale(given.input),
     ...batchesFor(images, given),
+    ...(given.preInit !== undefined && { preInit: resolve(given.preInit) }),
+    ...(given.weights !== undefined && { weights: resolve(given.weights) }),
   };
 }
 
 /** The arguments that belong to a recipe, without those of the session. */
-function pick(given: RecipeArguments): Omit<Recipe, 'data' | 'head' | 'scale' | 'batch' | 'microBatch'> {
+function pick(
+  given: RecipeArguments,
+): Omit<Recipe, 'data' | 'head' | 'scale' | 'batch' | 'microBatch' | 'preInit' | 'weights'> {
   const { valFraction, config, batchNorm, width, input, dropout, flip, colourShift } = given;
   const { epochs, rate, schedule, patience, momentum, weightDecay, init, seed } = given;
   return {
@@ -130,17 +144,17 @@ export function scheduleOf({ schedule, rate, patience }: Recipe, steps: number):
   return schedule === 'cosine' ? cosine({ rate, steps }) : constant(rate);
 }
 
-/** Where the first weights come from: drawn, or a trained run (`a:RUN` for pre-initialisation, `run:RUN` for all weights). */
-export type FirstWeights = { kind: 'drawn'; initialiser: Initialiser } | { kind: 'a' | 'run'; path: string };
-
-/** @throws VggError `VGG_ARGUMENT` for anything but glorot, he, normal:SIGMA, a:RUN and run:RUN. */
-export function firstWeights({ init, seed }: Pick<Recipe, 'init' | 'seed'>): FirstWeights {
-  if (init === 'he') return { kind: 'drawn', initialiser: heInitialiser({ seed }) };
-  if (init === 'glorot') return { kind: 'drawn', initialiser: glorotInitialiser({ seed }) };
-  const [, kind, rest] = /^(normal|a|run):(.+)$/.exec(init) ?? [];
-  if (kind === 'normal' && Number(rest) > 0) {
-    return { kind: 'drawn', initialiser: normalInitialiser({ seed, sigma: Number(rest) }) };
-  }
-  if ((kind === 'a' || kind === 'run') && rest !== undefined) return { kind, path: rest };
-  throw new VggError('argument', `--init ${init}: expected glorot, he, normal:SIGMA (0.1, 0.01), a:RUN or run:RUN`);
+/**
+ * How weights that no other run gives are drawn.
+ * @throws VggError `VGG_ARGUMENT` for anything but glorot, he and normal:SIGMA.
+ */
+export function initialiserOf({ init, seed }: Pick<Recipe, 'init' | 'seed'>): Initialiser {
+  if (init === 'glorot') return glorotInitialiser({ seed });
+  if (init === 'he') return heInitialiser({ seed });
+  const sigma = Number(/^normal:(.+)$/.exec(init)?.[1]);
+  if (sigma > 0 && Number.isFinite(sigma)) return normalInitialiser({ seed, sigma });
+  throw new VggError(
+    'argument',
+    `--init ${init}: expected glorot, he or normal:SIGMA (0.1 in the paper, 0.01 elsewhere)`,
+  );
 }

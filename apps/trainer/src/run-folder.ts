@@ -9,7 +9,7 @@ import { dirname, join } from 'node:path';
 import { VggError } from '@vgg/core';
 import type { TrainTransform } from '@vgg/data';
 import { createVgg, type ResolvedVggOptions, type Vgg, zeroInitialiser } from '@vgg/models';
-import { restoreCheckpoint } from '@vgg/train';
+import { restoreCheckpoint, type TrainingState } from '@vgg/train';
 import { CheckpointFolder } from '@vgg/train/node';
 import { loadModel, saveModel, writeFileAtomically } from '@vgg/weights/node';
 import type { Recipe } from './recipe';
@@ -161,12 +161,11 @@ export async function saveWeights({ path }: RunFolder, model: Vgg, { classes, tr
 /** Appends events to `metrics.jsonl`; a resumed run first drops the lines that its checkpoint does not know. */
 export class MetricsFile {
   readonly #path: string;
-  constructor({ path }: RunFolder, resumeStep?: number) {
+  constructor({ path }: RunFolder, resumed?: Pick<TrainingState, 'epoch' | 'step'>) {
     this.#path = join(path, 'metrics.jsonl');
-    if (resumeStep === undefined || !existsSync(this.#path)) return;
-    const known = readFileSync(this.#path, 'utf8')
-      .split('\n')
-      .filter((line) => line !== '' && stepOf(line) <= resumeStep);
+    if (resumed === undefined || !existsSync(this.#path)) return;
+    const lines = readFileSync(this.#path, 'utf8').split('\n');
+    const known = lines.filter((line) => isBefore(line, resumed));
     writeFileSync(this.#path, known.map((line) => `${line}\n`).join(''));
   }
 
@@ -175,11 +174,12 @@ export class MetricsFile {
   }
 }
 
-/** The step of a line; a line that a kill cut short counts as never written. */
-function stepOf(line: string): number {
+/** Whether a line tells of something that the state knows; one that a kill cut short counts as never written. */
+function isBefore(line: string, state: Pick<TrainingState, 'epoch' | 'step'>): boolean {
   try {
-    return (JSON.parse(line) as { step: number }).step;
+    const { type, epoch, step } = JSON.parse(line) as { type: string; epoch: number; step: number };
+    return step <= state.step && (type !== 'epoch' || epoch < state.epoch);
   } catch {
-    return Number.POSITIVE_INFINITY;
+    return false;
   }
 }

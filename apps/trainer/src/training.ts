@@ -59,7 +59,7 @@ export async function runTraining(
     });
   const optimiser = new MomentumSgd({ rule: 'caffe', momentum, weightDecay });
   const interruption = listenForInterruption(() => terminal.say('stopping: saving the run (again to leave at once)'));
-  const metrics = new MetricsFile(folder, checkpoint?.state.step);
+  const metrics = new MetricsFile(folder, checkpoint?.state);
   const display = trainingDisplay({
     terminal,
     record: (entry) => metrics.append(entry),

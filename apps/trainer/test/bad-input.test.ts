@@ -82,7 +82,7 @@ describe('options and runs that cannot be used are refused', () => {
     ],
     ['an unknown configuration', ['--config', 'F'], /one of A, A-LRN, B, C, D, E/],
     ['an unknown option', ['--epocs', '3'], /--epocs.*--epochs/],
-    ['unknown first weights', ['--init', 'hee'], /--init hee: expected glorot, he/],
+    ['unknown first weights', ['--init', 'hee'], /--init hee: expected glorot, he or normal/],
     ['a net that the engine cannot hold', ['--width', '2', '--input', '224'], /takes [\d.]+ GiB.*lower --width/],
     ['an out folder under a file', ['--out', 'wide.jpg/x'], /cannot write the run folder .*part of the path is a file/],
     [
@@ -90,7 +90,7 @@ describe('options and runs that cannot be used are refused', () => {
       ['--out', '/proc/vgg/run'],
       /cannot write the run folder \/proc\/vgg\/run/,
     ],
-    ['a run to start from that is none', ['--init', 'run:folder'], /folder is not a run folder/],
+    ['a run to start from that is none', ['--weights', 'folder'], /folder is not a run folder/],
   ])('%s', async (_, words, expected) => {
     expect(refusal(await train(good, ...words))).toMatch(expected);
   });

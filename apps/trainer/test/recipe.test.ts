@@ -1,5 +1,6 @@
+import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { checkArguments, firstWeights, type RecipeArguments, resolveRecipe, scheduleOf } from '../src/recipe';
+import { checkArguments, initialiserOf, type RecipeArguments, resolveRecipe, scheduleOf } from '../src/recipe';
 
 const GIVEN: RecipeArguments = {
   ...{ valFraction: 0.1, config: 'D', batchNorm: false, width: 1, input: 224, head: 'auto', dropout: 0.5 },
@@ -38,12 +39,13 @@ describe('a recipe', () => {
     expect(() => checkArguments({ ...GIVEN, scale: [200, 512] })).toThrow(/--scale 200 is below the crop, --input 224/);
   });
 
-  it('reads where the first weights come from', () => {
-    expect(firstWeights({ init: 'a:runs/A', seed: 1 })).toEqual({ kind: 'a', path: 'runs/A' });
-    expect(firstWeights({ init: 'normal:0.1', seed: 1 }).kind).toBe('drawn');
-    for (const init of ['normal:0', 'normal:x', 'a:', 'b:run', '']) {
-      expect(() => firstWeights({ init, seed: 1 })).toThrow(/expected glorot, he, normal:SIGMA/);
+  it('reads how weights are drawn, and takes them from one run at most', () => {
+    for (const init of ['glorot', 'he', 'normal:0.1']) expect(initialiserOf({ init, seed: 1 })).toBeTypeOf('function');
+    for (const init of ['normal:0', 'normal:x', 'normal', 'hee', '']) {
+      expect(() => initialiserOf({ init, seed: 1 })).toThrow(/expected glorot, he or normal:SIGMA/);
     }
+    expect(() => checkArguments({ ...GIVEN, preInit: 'a', weights: 'b' })).toThrow(/choose one/);
+    expect(resolveRecipe({ ...GIVEN, weights: 'runs/x' }, '/data', 1000).weights).toBe(resolve('runs/x'));
   });
 
   it('schedules the rate as asked', () => {

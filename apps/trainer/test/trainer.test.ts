@@ -77,8 +77,8 @@ describe('train', () => {
     const from = await train(
       '--epochs',
       '1',
-      '--init',
-      'run:one',
+      '--weights',
+      'one',
       '--rate',
       '1e-3',
       '--out',
@@ -87,12 +87,12 @@ describe('train', () => {
       '--quiet',
     );
     expect(from).toMatchObject({ code: 0 });
-    const deeper = [...TINY, '--config', 'B', '--batch-norm', '--batch', '8', '--init', 'a:one', '--epochs', '1'];
+    const deeper = [...TINY, '--config', 'B', '--batch-norm', '--batch', '8', '--pre-init', 'one', '--epochs', '1'];
     const pre = await trainer(['train', '--data', data, ...deeper, '--out', 'deeper', '--json', '--quiet']);
     expect(pre).toMatchObject({ code: 0, stderr: '' });
-    const not = await trainer(['train', '--data', data, ...TINY, '--config', 'B', '--init', 'run:one', '--out', 'not']);
+    const not = await trainer(['train', '--data', data, ...TINY, '--config', 'B', '--weights', 'one', '--out', 'not']);
     expect(not).toMatchObject({ code: 2 });
-    expect(not.stderr).toMatch(/error: --init run:RUN needs a run of the same net: its configuration is A, expected B/);
+    expect(not.stderr).toMatch(/error: --weights needs a run of the same net: its configuration is A, expected B/);
   });
 });
 

@@ -11,7 +11,7 @@ import { describeEngine, type EngineName, startEngine } from '../engine';
 import { firstNet } from '../first-net';
 import { checkMemory } from '../memory';
 import { print, table } from '../output';
-import { checkArguments, firstWeights, netOptions, type Recipe, type RecipeArguments, resolveRecipe } from '../recipe';
+import { checkArguments, initialiserOf, netOptions, type Recipe, type RecipeArguments, resolveRecipe } from '../recipe';
 import {
   createRunFolder,
   environment,
@@ -54,14 +54,15 @@ async function imagesFolder({ data }: TrainArguments, terminal: Terminal): Promi
 
 async function prepareNew(options: TrainArguments, terminal: Terminal): Promise<Prepared> {
   checkArguments(options);
-  firstWeights(options);
+  initialiserOf(options);
+  for (const path of [options.preInit, options.weights]) if (path !== undefined) await readRecord(resolve(path));
   const path = await imagesFolder(options, terminal);
   const data = await openTrainingData(path, options);
   const recipe = resolveRecipe(options, path, data.train.length);
   const engine = await startEngine(options.engine);
   terminal.say(describeEngine(engine));
   const net = netOptions(recipe, data.classes.length);
-  checkMemory(net, recipe.microBatch, engine.name);
+  checkMemory(net, recipe, engine.name);
   const folder = await createRunFolder(resolve(options.out ?? defaultOut(options, options.data === undefined)));
   const { transform, skipped } = await trainingTransform(recipe, data.train, { ...options, terminal });
   reportSkipped(skipped, terminal);

@@ -16,6 +16,12 @@ const BENCHMARKS = [
     needs: 'a folder of photographs by class; a Python with torchvision',
   },
   {
+    script: 'onednn/step.mjs',
+    arguments: ['onednn', 'train', '8'],
+    compares: 'nothing by itself: images a second of a training step of D',
+    needs: 'g++ and libdnnl-dev when @vgg/backend-onednn is built, and minutes',
+  },
+  {
     script: 'wasm/browser.mjs',
     arguments: [],
     compares: 'nothing: shows that @vgg/backend-wasm trains in a browser',

@@ -30,7 +30,9 @@ const RESOLUTIONS = [
 const folder = mkdtempSync(join(tmpdir(), 'vgg-packages-'));
 const tarballs = join(folder, 'tarballs');
 const consumer = join(folder, 'consumer');
-const names = readdirSync(join(ROOT, 'packages'));
+const names = readdirSync(join(ROOT, 'packages')).filter((name) => {
+  return !JSON.parse(readFileSync(join(ROOT, 'packages', name, 'package.json'), 'utf8')).private;
+});
 
 /** Runs a program in the consumer's folder; when it fails, says what it wrote and ends. */
 function run(title, program, args, cwd = consumer) {

@@ -88,9 +88,10 @@ function installedKey() {
   return readFileSync(STAMP, 'utf8');
 }
 
+/** Whether anything had to be installed. */
 function install() {
   const key = installKey();
-  if (installedKey() === key) return;
+  if (installedKey() === key) return false;
   say('installing dependencies (once)');
   const installed = run('pnpm', ['install', '--frozen-lockfile', '--reporter=append-only'], {
     env: { ...process.env, CI: 'true' },
@@ -102,6 +103,7 @@ function install() {
   fetchTensorflowForGpu();
   mkdirSync(CACHE, { recursive: true });
   writeFileSync(STAMP, key);
+  return true;
 }
 
 function hasNvidiaGpu() {
@@ -137,10 +139,19 @@ function build() {
   if (seconds > 5) say(`built in ${seconds.toFixed(0)} s`);
 }
 
+/** The fast engine, where a compiler and oneDNN are there; says what is missing once, after an install. */
+function buildOnednn(installed) {
+  const script = join(ROOT, 'packages', 'backend-onednn', 'scripts', 'build-native.mjs');
+  const built = run('node', [script, '--if-possible']);
+  const words = (built.stdout + built.stderr).trim();
+  if (words !== '' && (installed || built.status !== 0 || /\bbuilt\b/.test(words))) say(words);
+}
+
 /** Everything that `npm start` and `npm test` need. */
 export function setUp() {
   checkNode();
   providePnpm();
-  install();
+  const installed = install();
   build();
+  buildOnednn(installed);
 }

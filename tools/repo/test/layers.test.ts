@@ -9,6 +9,7 @@ const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 /** Each package and the workspace packages it may depend on. A package that is not here fails the test. */
 const MAY_DEPEND_ON: Record<string, readonly string[]> = {
   '@vgg/core': [],
+  '@vgg/backend-onednn': ['@vgg/core'],
   '@vgg/backend-wasm': ['@vgg/core'],
   '@vgg/models': ['@vgg/core'],
   '@vgg/optim': ['@vgg/core'],
@@ -18,6 +19,7 @@ const MAY_DEPEND_ON: Record<string, readonly string[]> = {
   '@vgg/eval': ['@vgg/core', '@vgg/models', '@vgg/data'],
   trainer: [
     '@vgg/core',
+    '@vgg/backend-onednn',
     '@vgg/backend-wasm',
     '@vgg/models',
     '@vgg/optim',

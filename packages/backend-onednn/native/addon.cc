@@ -1,0 +1,330 @@
+// The N-API surface: one `Environment` object per JavaScript environment. src/native.ts holds its types.
+#include <napi.h>
+
+#include <algorithm>
+#include <cstring>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "engine.h"
+
+namespace vgg {
+namespace {
+
+constexpr size_t kCommandCapacity = 1 << 14;
+
+// Reads the numbers that `Commands.submit` of src/native.ts writes.
+class CommandReader {
+ public:
+  CommandReader(const double *numbers, size_t length) : numbers_(numbers), length_(length) {}
+
+  double next() {
+    if (at_ >= length_) throw std::runtime_error("a command is shorter than it says");
+    return numbers_[at_++];
+  }
+  size_t next_size() {
+    const double value = next();
+    if (!(value >= 0 && value < 1e15)) throw std::runtime_error("a command holds no valid size");
+    return static_cast<size_t>(value);
+  }
+  Dims next_dims() {
+    Dims dims(next_size());
+    for (int64_t &dim : dims) dim = static_cast<int64_t>(next_size());
+    return dims;
+  }
+
+ private:
+  const double *numbers_;
+  size_t length_;
+  size_t at_ = 0;
+};
+
+// A promise that the compute thread will settle. Made and destroyed on the JavaScript thread.
+struct PendingRead {
+  PendingRead(Napi::Env env, Napi::ArrayBuffer buffer)
+      : deferred(Napi::Promise::Deferred::New(env)), result(Napi::Persistent(buffer)), target(buffer.Data()) {}
+
+  Napi::Promise::Deferred deferred;
+  Napi::Reference<Napi::ArrayBuffer> result;
+  void *target;
+  std::shared_ptr<const std::string> failure;
+};
+
+}  // namespace
+
+class Environment : public Napi::ObjectWrap<Environment> {
+ public:
+  static Napi::Function define(Napi::Env env) {
+    return DefineClass(env, "Environment",
+                       {
+                           InstanceMethod<&Environment::submit>("submit"),
+                           InstanceMethod<&Environment::upload>("upload"),
+                           InstanceMethod<&Environment::release>("release"),
+                           InstanceMethod<&Environment::read_sync>("readSync"),
+                           InstanceMethod<&Environment::read>("read"),
+                           InstanceMethod<&Environment::drain>("drain"),
+                           InstanceMethod<&Environment::trim>("trim"),
+                           InstanceMethod<&Environment::statistics>("statistics"),
+                           InstanceMethod<&Environment::close>("close"),
+                       });
+  }
+
+  // Argument: { threads, memoryLimit, cacheLimit, poison, synchronous, bf16 }.
+  explicit Environment(const Napi::CallbackInfo &info) : Napi::ObjectWrap<Environment>(info) {
+    const Napi::Env env = info.Env();
+    const Napi::Object options = info[0].As<Napi::Object>();
+    EngineOptions engine;
+    engine.threads = options.Get("threads").As<Napi::Number>().Int32Value();
+    engine.memory_limit = static_cast<size_t>(options.Get("memoryLimit").As<Napi::Number>().DoubleValue());
+    engine.cache_limit = options.Get("cacheLimit").As<Napi::Number>().Uint32Value();
+    engine.poison = options.Get("poison").As<Napi::Boolean>();
+    engine.bf16 = options.Get("bf16").As<Napi::Boolean>();
+    synchronous_ = options.Get("synchronous").As<Napi::Boolean>();
+    engine_ = std::make_unique<Engine>(engine);
+
+    auto commands = Napi::Float64Array::New(env, kCommandCapacity);
+    commands_ = Napi::Persistent(commands);
+    command_data_ = commands.Data();
+    info.This().As<Napi::Object>().Set("commands", commands);
+
+    settle_ = Napi::ThreadSafeFunction::New(env, Napi::Function::New(env, [](const Napi::CallbackInfo &) {}),
+                                            "vgg-onednn-read", 0, 1);
+    settle_.Unref(env);
+    // Runs before the hooks of what was made above: the thread has ended when they do.
+    napi_add_env_cleanup_hook(env, &Environment::clean_up, this);
+  }
+
+  ~Environment() override {
+    napi_remove_env_cleanup_hook(Env(), &Environment::clean_up, this);
+    end();
+  }
+
+ private:
+  class ReadTask : public Task {
+   public:
+    ReadTask(Environment &environment, std::shared_ptr<Storage> storage, std::unique_ptr<PendingRead> pending)
+        : environment_(environment), storage_(std::move(storage)), pending_(std::move(pending)) {}
+
+    void run(Context &) override {
+      pending_->failure = copy_out(*storage_, pending_->target);
+      storage_.reset();
+      PendingRead *pending = pending_.release();
+      Environment *environment = &environment_;
+      environment_.settle_.NonBlockingCall(pending, [environment](Napi::Env env, Napi::Function, PendingRead *data) {
+        const std::unique_ptr<PendingRead> owned(data);
+        if (env == nullptr) return;
+        environment->settle(env, *owned);
+      });
+    }
+
+   private:
+    Environment &environment_;
+    std::shared_ptr<Storage> storage_;
+    std::unique_ptr<PendingRead> pending_;
+  };
+
+  class SyncReadTask : public Task {
+   public:
+    SyncReadTask(std::shared_ptr<Storage> storage, void *target, std::shared_ptr<const std::string> *failure)
+        : storage_(std::move(storage)), target_(target), failure_(failure) {}
+    void run(Context &) override {
+      *failure_ = copy_out(*storage_, target_);
+      storage_.reset();
+    }
+
+   private:
+    std::shared_ptr<Storage> storage_;
+    void *target_;
+    std::shared_ptr<const std::string> *failure_;
+  };
+
+  void settle(Napi::Env env, PendingRead &pending) {
+    try {
+      const Napi::HandleScope scope(env);
+      if (--pending_reads_ == 0) settle_.Unref(env);
+      std::shared_ptr<const std::string> failure = engine_->take_failure();
+      if (pending.failure) failure = pending.failure;
+      if (failure) {
+        pending.deferred.Reject(Napi::Error::New(env, *failure).Value());
+      } else {
+        pending.deferred.Resolve(pending.result.Value());
+      }
+    } catch (const Napi::Error &) {
+      // The environment is being terminated and runs no more JavaScript: nobody waits for the promise.
+    }
+  }
+
+  std::shared_ptr<Storage> &slot(size_t id) {
+    if (id >= storages_.size()) storages_.resize(id + 1);
+    return storages_[id];
+  }
+
+  std::shared_ptr<Storage> storage_of(const Napi::Value &id) {
+    const std::shared_ptr<Storage> storage = slot(id.As<Napi::Number>().Uint32Value());
+    if (!storage) throw Napi::Error::New(Env(), "a storage was used after its release");
+    return storage;
+  }
+
+  void require_open() const {
+    if (closed_) throw Napi::Error::New(Env(), "the backend was closed");
+  }
+
+  // Argument: how many numbers of `commands` the operation takes. Their order is that of src/native.ts.
+  void submit(const Napi::CallbackInfo &info) {
+    require_open();
+    try {
+      CommandReader reader(command_data_, std::min<size_t>(info[0].As<Napi::Number>().Uint32Value(), kCommandCapacity));
+      Call call;
+      call.kernel = &kernels().at(reader.next_size());
+      for (size_t left = reader.next_size(); left > 0; left--) {
+        const std::shared_ptr<Storage> storage = slot(reader.next_size());
+        Tensor input{storage, reader.next_dims()};
+        if (!storage) throw std::runtime_error("an input was used after its release");
+        if (count_of(input.dims) != storage->count) throw std::runtime_error("an input's shape does not fit its size");
+        call.inputs.push_back(std::move(input));
+      }
+      for (size_t left = reader.next_size(); left > 0; left--) {
+        std::shared_ptr<Storage> &storage = slot(reader.next_size());
+        const auto type = static_cast<Type>(reader.next_size());
+        Dims dims = reader.next_dims();
+        if (!storage) storage = std::make_shared<Storage>(type, count_of(dims));
+        call.outputs.push_back(Tensor{storage, std::move(dims)});
+      }
+      const size_t attributes = reader.next_size();
+      for (size_t i = 0; i < attributes; i++) call.attributes.push_back(reader.next());
+      engine_->submit(std::move(call));
+    } catch (const std::exception &error) {
+      throw Napi::Error::New(info.Env(), error.what());
+    }
+    if (synchronous_) {
+      engine_->drain();
+      throw_failure(info.Env());
+    }
+  }
+
+  // Arguments: id, type, typed array of that many elements.
+  void upload(const Napi::CallbackInfo &info) {
+    require_open();
+    const size_t id = info[0].As<Napi::Number>().Uint32Value();
+    const auto type = static_cast<Type>(info[1].As<Napi::Number>().Uint32Value());
+    const auto values = info[2].As<Napi::TypedArray>();
+    auto storage = std::make_shared<Storage>(type, static_cast<int64_t>(values.ElementLength()));
+    if (storage->bytes() != values.ByteLength()) throw Napi::Error::New(info.Env(), "the type does not fit the array");
+    try {
+      storage->buffer = engine_->pool().take(storage->bytes());
+    } catch (const std::exception &error) {
+      throw Napi::Error::New(info.Env(), error.what());
+    }
+    const char *source = static_cast<const char *>(values.ArrayBuffer().Data()) + values.ByteOffset();
+    std::memcpy(storage->buffer.data(), source, values.ByteLength());
+    slot(id) = std::move(storage);
+  }
+
+  // Argument: id.
+  void release(const Napi::CallbackInfo &info) {
+    if (closed_) return;
+    std::shared_ptr<Storage> &storage = slot(info[0].As<Napi::Number>().Uint32Value());
+    if (storage) engine_->release(std::exchange(storage, nullptr));
+  }
+
+  // Argument: id. Waits for the numbers and returns them.
+  Napi::Value read_sync(const Napi::CallbackInfo &info) {
+    require_open();
+    const std::shared_ptr<Storage> storage = storage_of(info[0]);
+    auto buffer = Napi::ArrayBuffer::New(info.Env(), storage->bytes());
+    std::shared_ptr<const std::string> failure;
+    engine_->submit(std::make_unique<SyncReadTask>(storage, buffer.Data(), &failure));
+    engine_->drain();
+    throw_failure(info.Env());
+    if (failure) throw Napi::Error::New(info.Env(), *failure);
+    return buffer;
+  }
+
+  // Argument: id. A promise of the numbers.
+  Napi::Value read(const Napi::CallbackInfo &info) {
+    require_open();
+    const std::shared_ptr<Storage> storage = storage_of(info[0]);
+    auto buffer = Napi::ArrayBuffer::New(info.Env(), storage->bytes());
+    auto pending = std::make_unique<PendingRead>(info.Env(), buffer);
+    const Napi::Value promise = pending->deferred.Promise();
+    if (pending_reads_++ == 0) settle_.Ref(info.Env());
+    engine_->submit(std::make_unique<ReadTask>(*this, storage, std::move(pending)));
+    return promise;
+  }
+
+  void drain(const Napi::CallbackInfo &) {
+    require_open();
+    engine_->drain();
+  }
+
+  void trim(const Napi::CallbackInfo &) {
+    require_open();
+    engine_->drain();
+    engine_->pool().trim();
+  }
+
+  Napi::Value statistics(const Napi::CallbackInfo &info) {
+    require_open();
+    const PoolStatistics pool = engine_->pool().statistics();
+    Napi::Object result = Napi::Object::New(info.Env());
+    result.Set("bytesInUse", static_cast<double>(pool.bytes_in_use));
+    result.Set("buffersInUse", static_cast<double>(pool.buffers_in_use));
+    result.Set("bytesHeld", static_cast<double>(pool.bytes_held));
+    result.Set("cachedPrimitives", static_cast<double>(engine_->cached_primitives()));
+    result.Set("queued", static_cast<double>(engine_->queued()));
+    return result;
+  }
+
+  void close(const Napi::CallbackInfo &) { end(); }
+
+  void throw_failure(Napi::Env env) {
+    if (const auto failure = engine_->take_failure()) throw Napi::Error::New(env, *failure);
+  }
+
+  static void clean_up(void *data) { static_cast<Environment *>(data)->end(); }
+
+  void end() {
+    if (std::exchange(closed_, true)) return;
+    engine_->stop();
+    settle_.Release();
+    storages_.clear();
+  }
+
+  // Before the storages, whose buffers go back to its pool.
+  std::unique_ptr<Engine> engine_;
+  std::vector<std::shared_ptr<Storage>> storages_;
+  Napi::Reference<Napi::Float64Array> commands_;
+  double *command_data_ = nullptr;
+  Napi::ThreadSafeFunction settle_;
+  size_t pending_reads_ = 0;
+  bool synchronous_ = false;
+  bool closed_ = false;
+};
+
+namespace {
+
+Napi::Object initialise(Napi::Env env, Napi::Object exports) {
+  exports.Set("Environment", Environment::define(env));
+  const std::vector<Kernel> &table = kernels();
+  Napi::Array names = Napi::Array::New(env, table.size());
+  for (uint32_t i = 0; i < table.size(); i++) names.Set(i, table[i].name);
+  exports.Set("kernels", names);
+  const dnnl_version_t *version = dnnl_version();
+  exports.Set("version", std::to_string(version->major) + "." + std::to_string(version->minor) + "." +
+                             std::to_string(version->patch));
+  const auto isa = static_cast<unsigned>(dnnl_get_effective_cpu_isa());
+  const auto has = [isa](dnnl_cpu_isa_t wanted) { return (isa & wanted) == static_cast<unsigned>(wanted); };
+  exports.Set("bf16", has(dnnl_cpu_isa_avx512_core_bf16));
+  exports.Set("amx", has(dnnl_cpu_isa_avx512_core_amx));
+  return exports;
+}
+
+}  // namespace
+}  // namespace vgg
+
+static Napi::Object initialise_module(Napi::Env env, Napi::Object exports) { return vgg::initialise(env, exports); }
+
+NODE_API_MODULE(vgg_onednn, initialise_module)

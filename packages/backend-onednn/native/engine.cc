@@ -1,0 +1,155 @@
+#include "engine.h"
+
+#include <omp.h>
+
+#include <cstring>
+#include <exception>
+#include <future>
+#include <utility>
+
+namespace vgg {
+namespace {
+
+constexpr size_t kQueueLimit = 1 << 14;
+
+std::string shape_text(const Tensor &tensor) {
+  std::string text = "[";
+  for (const int64_t dim : tensor.dims) text += (text.size() > 1 ? "," : "") + std::to_string(dim);
+  return text + "]";
+}
+
+std::string describe_call(const Call &call) {
+  std::string text = call.kernel->name;
+  for (const Tensor &input : call.inputs) text += " " + shape_text(input);
+  text += " ->";
+  for (const Tensor &output : call.outputs) text += " " + shape_text(output);
+  return text;
+}
+
+class ReleaseTask : public Task {
+ public:
+  explicit ReleaseTask(std::shared_ptr<Storage> storage) : storage_(std::move(storage)) {}
+  void run(Context &) override { storage_.reset(); }
+
+ private:
+  std::shared_ptr<Storage> storage_;
+};
+
+class FenceTask : public Task {
+ public:
+  explicit FenceTask(std::promise<void> reached) : reached_(std::move(reached)) {}
+  void run(Context &) override { reached_.set_value(); }
+
+ private:
+  std::promise<void> reached_;
+};
+
+}  // namespace
+
+class CallTask : public Task {
+ public:
+  CallTask(Engine &engine, Call call) : engine_(engine), call_(std::move(call)) {}
+
+  void run(Context &context) override {
+    for (const Tensor &input : call_.inputs) {
+      if (input.storage->failure) {
+        for (const Tensor &output : call_.outputs) output.storage->failure = input.storage->failure;
+        return;
+      }
+    }
+    try {
+      call_.kernel->run(context, call_);
+      engine_.cached_primitives_.store(context.primitives.size(), std::memory_order_relaxed);
+    } catch (const dnnl::error &error) {
+      engine_.fail(std::string("oneDNN: ") + error.message + " (status " + std::to_string(error.status) + ")", call_);
+    } catch (const std::exception &error) {
+      engine_.fail(error.what(), call_);
+    }
+  }
+
+ private:
+  Engine &engine_;
+  Call call_;
+};
+
+Engine::Engine(const EngineOptions &options)
+    : pool_(options.memory_limit, options.poison),
+      thread_([this, options] { work(options.threads, options.cache_limit, options.bf16); }) {}
+
+Engine::~Engine() { stop(); }
+
+void Engine::submit(std::unique_ptr<Task> task) {
+  std::unique_lock<std::mutex> lock(mutex_);
+  taken_.wait(lock, [this] { return stopping_ || tasks_.size() < kQueueLimit; });
+  if (stopping_) return;
+  tasks_.push_back(std::move(task));
+  lock.unlock();
+  arrived_.notify_one();
+}
+
+void Engine::submit(Call call) { submit(std::make_unique<CallTask>(*this, std::move(call))); }
+
+void Engine::release(std::shared_ptr<Storage> storage) { submit(std::make_unique<ReleaseTask>(std::move(storage))); }
+
+void Engine::drain() {
+  std::promise<void> reached;
+  std::future<void> future = reached.get_future();
+  submit(std::make_unique<FenceTask>(std::move(reached)));
+  future.wait();
+}
+
+void Engine::stop() {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    stopping_ = true;
+  }
+  arrived_.notify_all();
+  taken_.notify_all();
+  if (thread_.joinable()) thread_.join();
+  std::deque<std::unique_ptr<Task>> dropped;
+  const std::lock_guard<std::mutex> lock(mutex_);
+  dropped.swap(tasks_);
+}
+
+std::shared_ptr<const std::string> Engine::take_failure() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return std::exchange(failure_, nullptr);
+}
+
+size_t Engine::queued() const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return tasks_.size();
+}
+
+void Engine::fail(std::string message, const Call &call) {
+  const auto failure = std::make_shared<const std::string>(describe_call(call) + ": " + message);
+  for (const Tensor &output : call.outputs) output.storage->failure = failure;
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (!failure_) failure_ = failure;
+}
+
+void Engine::work(int threads, size_t cache_limit, bool bf16) {
+  omp_set_num_threads(threads);
+  Context context(pool_, cache_limit, bf16);
+  for (;;) {
+    std::unique_ptr<Task> task;
+    {
+      std::unique_lock<std::mutex> lock(mutex_);
+      arrived_.wait(lock, [this] { return stopping_ || !tasks_.empty(); });
+      if (stopping_) return;
+      task = std::move(tasks_.front());
+      tasks_.pop_front();
+    }
+    taken_.notify_one();
+    task->run(context);
+  }
+}
+
+std::shared_ptr<const std::string> copy_out(const Storage &storage, void *target) {
+  if (storage.failure) return storage.failure;
+  if (!storage.buffer) return std::make_shared<const std::string>("the numbers were never computed");
+  std::memcpy(target, storage.buffer.data(), storage.bytes());
+  return nullptr;
+}
+
+}  // namespace vgg

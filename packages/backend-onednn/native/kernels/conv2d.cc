@@ -1,0 +1,57 @@
+// Conv2D and FusedConv2D: x [n,h,w,in], filter [kh,kw,in,out], optionally bias [out] and ReLU, in one primitive.
+#include "convolution.h"
+#include "kernels.h"
+
+namespace vgg {
+
+// Inputs: x, filter, bias if given. Attributes: those of Convolution, then 1 for ReLU.
+void conv2d(Context &context, const Call &call) {
+  const Tensor &x = call.input(0);
+  const Tensor &filter = call.input(1);
+  const Tensor &y = call.output();
+  const Convolution c(call, x.dims, filter.dims, y.dims);
+  const bool bias = call.has_input(2);
+  const bool relu = call.integer(8) == 1;
+  const auto f32 = memory::data_type::f32;
+  const memory::desc bias_layout({c.weights[0]}, f32, memory::format_tag::x);
+
+  const auto primitive = context.primitives.get(c.key("conv2d").add(bias).add(relu), [&] {
+    dnnl::primitive_attr attributes = user_scratchpad();
+    if (relu) {
+      dnnl::post_ops operations;
+      append_relu(operations);
+      attributes.set_post_ops(operations);
+    }
+    const auto kind = dnnl::prop_kind::forward_training;
+    const auto direct = dnnl::algorithm::convolution_direct;
+    const memory::desc source = nhwc(c.source, context.multiplied);
+    const memory::desc weights = any(c.weights, context.multiplied);
+    const memory::desc destination = nhwc(c.destination, f32);
+    const auto description = bias ? describe<dnnl::convolution_forward>(
+                                        context.engine, attributes, kind, direct, source, weights, bias_layout,
+                                        destination, c.strides, c.dilations, c.padding_before, c.padding_after)
+                                  : describe<dnnl::convolution_forward>(context.engine, attributes, kind, direct,
+                                                                        source, weights, destination, c.strides,
+                                                                        c.dilations, c.padding_before, c.padding_after);
+    return CachedPrimitive{"",
+                           dnnl::convolution_forward(description),
+                           description.src_desc(),
+                           description.weights_desc(),
+                           description.dst_desc(),
+                           description.scratchpad_desc()};
+  });
+
+  void *weights = weights_in_layout(context, *filter.storage, hwio(c.weights, f32), *primitive);
+  Buffer converted;
+  void *source = in_layout(context, nhwc(c.source, f32), x.data<void>(), primitive->source, converted);
+  void *result = context.allocate<float>(y);
+  std::unordered_map<int, dnnl::memory> arguments{
+      {DNNL_ARG_SRC, {primitive->source, context.engine, source}},
+      {DNNL_ARG_WEIGHTS, {primitive->weights, context.engine, weights}},
+      {DNNL_ARG_DST, {primitive->destination, context.engine, result}},
+  };
+  if (bias) arguments.emplace(DNNL_ARG_BIAS, memory(bias_layout, context.engine, call.input(2).data<void>()));
+  execute(context, *primitive, std::move(arguments));
+}
+
+}  // namespace vgg

@@ -1,0 +1,72 @@
+// What the three convolution kernels share: geometry, formats, and running a primitive.
+//
+// Activations are always row-major NHWC; a primitive that is faster in another layout gets a copy from the pool.
+#pragma once
+
+#include <unordered_map>
+
+#include "../kernel.h"
+
+namespace vgg {
+
+// Logical sizes in oneDNN's order and the call's attributes, which are those of `convolutionAttributes` in TypeScript:
+// strides, dilations, padding top, bottom, left, right.
+struct Convolution {
+  Convolution(const Call &call, const Dims &x, const Dims &filter, const Dims &y)
+      : source{x[0], x[3], x[1], x[2]},
+        weights{filter[3], filter[2], filter[0], filter[1]},
+        destination{y[0], y[3], y[1], y[2]},
+        strides{call.integer(0), call.integer(1)},
+        dilations{call.integer(2) - 1, call.integer(3) - 1},
+        padding_before{call.integer(4), call.integer(6)},
+        padding_after{call.integer(5), call.integer(7)} {}
+
+  Key key(const char *operation) const {
+    return Key(operation)
+        .add(source)
+        .add(weights)
+        .add(destination)
+        .add(strides)
+        .add(dilations)
+        .add(padding_before)
+        .add(padding_after);
+  }
+
+  memory::dims source, weights, destination, strides, dilations, padding_before, padding_after;
+};
+
+inline memory::desc nhwc(const memory::dims &dims, memory::data_type type) {
+  return {dims, type, memory::format_tag::nhwc};
+}
+
+inline memory::desc hwio(const memory::dims &dims, memory::data_type type) {
+  return {dims, type, memory::format_tag::hwio};
+}
+
+inline memory::desc any(const memory::dims &dims, memory::data_type type) {
+  return {dims, type, memory::format_tag::any};
+}
+
+inline dnnl::primitive_attr user_scratchpad() {
+  dnnl::primitive_attr attributes;
+  attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+  return attributes;
+}
+
+// Rewrites `from` in the layout or type of `to`.
+void reorder(Context &context, const memory::desc &from, void *source, const memory::desc &to, void *target);
+
+// `data` as it is if `given` is what is `wanted`, else a copy in that layout, which `holder` keeps.
+void *in_layout(Context &context, const memory::desc &given, void *data, const memory::desc &wanted, Buffer &holder);
+
+// As above for weights, whose copies stay with their storage under the primitive's key.
+void *weights_in_layout(Context &context, Storage &storage, const memory::desc &given,
+                        const CachedPrimitive &primitive);
+
+// Runs the primitive and waits for it.
+void execute(Context &context, const CachedPrimitive &primitive, std::unordered_map<int, dnnl::memory> arguments);
+
+// The forward description, which backward primitives need as a hint.
+dnnl::convolution_forward::primitive_desc forward_hint(Context &context, const Convolution &convolution);
+
+}  // namespace vgg

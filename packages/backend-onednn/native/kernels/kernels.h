@@ -1,0 +1,35 @@
+// The functions behind the kernel table.
+#pragma once
+
+#include "../kernel.h"
+
+namespace vgg {
+
+void conv2d(Context &context, const Call &call);
+void conv2d_backprop_input(Context &context, const Call &call);
+void conv2d_backprop_filter(Context &context, const Call &call);
+void mat_mul(Context &context, const Call &call);
+void relu_grad(Context &context, const Call &call);
+void softmax(Context &context, const Call &call);
+void max_pool(Context &context, const Call &call);
+void max_pool_grad(Context &context, const Call &call);
+void lrn(Context &context, const Call &call);
+void lrn_grad(Context &context, const Call &call);
+void batch_norm(Context &context, const Call &call);
+void strided_copy(Context &context, const Call &call);
+void concat(Context &context, const Call &call);
+void pad(Context &context, const Call &call);
+void fill(Context &context, const Call &call);
+void cast(Context &context, const Call &call);
+void select(Context &context, const Call &call);
+void gather(Context &context, const Call &call);
+void one_hot(Context &context, const Call &call);
+void top_k(Context &context, const Call &call);
+void resize_bilinear(Context &context, const Call &call);
+void momentum_sgd(Context &context, const Call &call);
+
+const std::vector<Kernel> &unary_kernels();
+const std::vector<Kernel> &binary_kernels();
+const std::vector<Kernel> &reduce_kernels();
+
+}  // namespace vgg

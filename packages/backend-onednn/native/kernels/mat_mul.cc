@@ -1,0 +1,70 @@
+// BatchMatMul and _FusedMatMul: a [batch,m,k] times b [batch,k,n], either transposed, optionally bias [n] and ReLU.
+#include "convolution.h"
+#include "kernels.h"
+
+namespace vgg {
+namespace {
+
+memory::desc matrix(const Dims &dims, bool transposed, memory::data_type type) {
+  const int64_t batch = dims[0], rows = dims[1], columns = dims[2];
+  if (batch == 1) {
+    return transposed ? memory::desc({columns, rows}, type, memory::format_tag::ba)
+                      : memory::desc({rows, columns}, type, memory::format_tag::ab);
+  }
+  return transposed ? memory::desc({batch, columns, rows}, type, memory::format_tag::acb)
+                    : memory::desc({batch, rows, columns}, type, memory::format_tag::abc);
+}
+
+}  // namespace
+
+// Inputs: a, b, bias if given; a and b have equal batches. Attributes: transpose a, transpose b, 1 for ReLU.
+void mat_mul(Context &context, const Call &call) {
+  const Tensor &a = call.input(0);
+  const Tensor &b = call.input(1);
+  const Tensor &y = call.output();
+  const bool transpose_a = call.integer(0) == 1;
+  const bool transpose_b = call.integer(1) == 1;
+  const bool relu = call.integer(2) == 1;
+  const bool bias = call.has_input(2);
+  const int64_t columns = y.dims[2];
+  const memory::desc bias_layout(y.dims[0] == 1 ? memory::dims{1, columns} : memory::dims{1, 1, columns},
+                                 memory::data_type::f32,
+                                 y.dims[0] == 1 ? memory::format_tag::ab : memory::format_tag::abc);
+
+  const auto f32 = memory::data_type::f32;
+  const Key key = Key("mat_mul").add(a.dims).add(b.dims).add(transpose_a).add(transpose_b).add(bias).add(relu);
+  const auto primitive = context.primitives.get(key, [&] {
+    dnnl::primitive_attr attributes = user_scratchpad();
+    if (relu) {
+      dnnl::post_ops operations;
+      append_relu(operations);
+      attributes.set_post_ops(operations);
+    }
+    const memory::desc left = matrix(a.dims, transpose_a, context.multiplied);
+    const memory::desc right = matrix(b.dims, transpose_b, context.multiplied);
+    const memory::desc product = matrix(y.dims, false, f32);
+    const auto description = bias
+                                 ? describe<dnnl::matmul>(context.engine, attributes, left, right, bias_layout, product)
+                                 : describe<dnnl::matmul>(context.engine, attributes, left, right, product);
+    return CachedPrimitive{"",
+                           dnnl::matmul(description),
+                           description.src_desc(),
+                           description.weights_desc(),
+                           description.dst_desc(),
+                           description.scratchpad_desc()};
+  });
+
+  Buffer converted;
+  void *left = in_layout(context, matrix(a.dims, transpose_a, f32), a.data<void>(), primitive->source, converted);
+  void *right = weights_in_layout(context, *b.storage, matrix(b.dims, transpose_b, f32), *primitive);
+  void *result = context.allocate<float>(y);
+  std::unordered_map<int, dnnl::memory> arguments{
+      {DNNL_ARG_SRC, {primitive->source, context.engine, left}},
+      {DNNL_ARG_WEIGHTS, {primitive->weights, context.engine, right}},
+      {DNNL_ARG_DST, {primitive->destination, context.engine, result}},
+  };
+  if (bias) arguments.emplace(DNNL_ARG_BIAS, memory(bias_layout, context.engine, call.input(2).data<void>()));
+  execute(context, *primitive, std::move(arguments));
+}
+
+}  // namespace vgg

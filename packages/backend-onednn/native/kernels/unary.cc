@@ -1,0 +1,116 @@
+// Element-wise operations of one input.
+#include <algorithm>
+#include <cmath>
+
+#include "kernels.h"
+
+namespace vgg {
+namespace {
+
+constexpr int64_t kParallel = 1 << 15;
+
+// Comparisons are written so that NaN stays NaN where TF.js keeps it.
+struct Relu {
+  static float apply(float x, const double *) { return x < 0 ? 0.0f : x; }
+};
+struct Relu6 {
+  static float apply(float x, const double *) { return x < 0 ? 0.0f : (x > 6 ? 6.0f : x); }
+};
+struct LeakyRelu {
+  static float apply(float x, const double *p) { return x < 0 ? static_cast<float>(p[0]) * x : x; }
+};
+struct Step {
+  static float apply(float x, const double *p) { return x > 0 ? 1.0f : (x == x ? static_cast<float>(p[0]) : x); }
+};
+struct ClipByValue {
+  static float apply(float x, const double *p) {
+    const float low = static_cast<float>(p[0]), high = static_cast<float>(p[1]);
+    return x < low ? low : (x > high ? high : x);
+  }
+};
+struct Neg {
+  static float apply(float x, const double *) { return -x; }
+};
+struct Abs {
+  static float apply(float x, const double *) { return std::fabs(x); }
+};
+struct Square {
+  static float apply(float x, const double *) { return x * x; }
+};
+struct Sqrt {
+  static float apply(float x, const double *) { return std::sqrt(x); }
+};
+struct Rsqrt {
+  static float apply(float x, const double *) { return static_cast<float>(1.0 / std::sqrt(static_cast<double>(x))); }
+};
+struct Reciprocal {
+  static float apply(float x, const double *) { return 1.0f / x; }
+};
+struct Exp {
+  static float apply(float x, const double *) { return std::exp(x); }
+};
+struct Log {
+  static float apply(float x, const double *) { return std::log(x); }
+};
+struct Sigmoid {
+  static float apply(float x, const double *) { return 1.0f / (1.0f + std::exp(-x)); }
+};
+struct Tanh {
+  static float apply(float x, const double *) { return std::tanh(x); }
+};
+struct Floor {
+  static float apply(float x, const double *) { return std::floor(x); }
+};
+struct Ceil {
+  static float apply(float x, const double *) { return std::ceil(x); }
+};
+
+}  // namespace
+
+// Input: x, float32. Attributes: the operation's own numbers.
+template <typename Operation>
+void unary(Context &context, const Call &call) {
+  const Tensor &x = call.input(0);
+  const float *source = x.data<float>();
+  const int64_t count = x.count();
+  const double parameters[2] = {call.attributes.empty() ? 0 : call.number(0),
+                                call.attributes.size() > 1 ? call.number(1) : 0};
+  float *target = context.allocate<float>(call.output());
+#pragma omp parallel for simd schedule(static) if (count > kParallel)
+  for (int64_t i = 0; i < count; i++) target[i] = Operation::apply(source[i], parameters);
+}
+
+// Inputs: dy and the ReLU's output y. dy where y is positive, else 0.
+void relu_grad(Context &context, const Call &call) {
+  const float *dy = call.input(0).data<float>();
+  const float *y = call.input(1).data<float>();
+  const int64_t count = call.input(0).count();
+  float *dx = context.allocate<float>(call.output());
+#pragma omp parallel for simd schedule(static) if (count > kParallel)
+  for (int64_t i = 0; i < count; i++) dx[i] = y[i] > 0 ? dy[i] : 0.0f;
+}
+
+const std::vector<Kernel> &unary_kernels() {
+  static const std::vector<Kernel> table{
+      {"Relu", unary<Relu>},
+      {"Relu6", unary<Relu6>},
+      {"LeakyRelu", unary<LeakyRelu>},
+      {"Step", unary<Step>},
+      {"ClipByValue", unary<ClipByValue>},
+      {"Neg", unary<Neg>},
+      {"Abs", unary<Abs>},
+      {"Square", unary<Square>},
+      {"Sqrt", unary<Sqrt>},
+      {"Rsqrt", unary<Rsqrt>},
+      {"Reciprocal", unary<Reciprocal>},
+      {"Exp", unary<Exp>},
+      {"Log", unary<Log>},
+      {"Sigmoid", unary<Sigmoid>},
+      {"Tanh", unary<Tanh>},
+      {"Floor", unary<Floor>},
+      {"Ceil", unary<Ceil>},
+  };
+  return table;
+}
+
+}  // namespace vgg

@@ -1,0 +1,57 @@
+// What kernels work on: storages, filled by the compute thread in queue order, and tensors, which are views of them.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "pool.h"
+
+namespace vgg {
+
+using Dims = std::vector<int64_t>;
+
+inline int64_t count_of(const Dims &dims) {
+  int64_t count = 1;
+  for (const int64_t dim : dims) count *= dim;
+  return count;
+}
+
+// The values match `TYPES` of src/native.ts.
+enum class Type : uint8_t { f32 = 0, i32 = 1, u8 = 2 };
+
+inline size_t size_of(Type type) { return type == Type::u8 ? 1 : 4; }
+
+// One block of numbers, row-major. Only the compute thread touches it once an operation that uses it is queued.
+struct Storage {
+  Storage(Type type, int64_t count) : type(type), count(count) {}
+
+  Type type;
+  int64_t count;
+  // Empty until the operation that computes it has run.
+  Buffer buffer;
+  // For a max-pool's output: which element of each window was the largest.
+  Buffer workspace;
+  // Copies of weights in the layouts and types that primitives want, by the primitive's key.
+  std::unordered_map<std::string, Buffer> layouts;
+  // Why there are no numbers: the message of the operation that failed, or of one it depends on.
+  std::shared_ptr<const std::string> failure;
+
+  size_t bytes() const { return size_of(type) * static_cast<size_t>(count); }
+};
+
+struct Tensor {
+  std::shared_ptr<Storage> storage;
+  Dims dims;
+
+  int64_t count() const { return storage->count; }
+  Type type() const { return storage->type; }
+  template <typename T>
+  T *data() const {
+    return static_cast<T *>(storage->buffer.data());
+  }
+};
+
+}  // namespace vgg

@@ -1,0 +1,133 @@
+/**
+ * Builds the addon from native/ with the system's C++ compiler and oneDNN, into build/<platform>-<arch>/.
+ *
+ *   node scripts/build-native.mjs [--if-possible] [--sanitize] [--output=FOLDER]
+ *
+ * --if-possible  says in one line what is missing instead of failing.
+ * --sanitize     builds with the address and undefined-behaviour sanitizers, into build/<platform>-<arch>-sanitized/.
+ * --output       another folder; VGG_ONEDNN_BUILD then makes the package load the addon from there.
+ *
+ * ONEDNN_ROOT names a folder with include/ and lib/ of another oneDNN than the system's; CXX another compiler than g++.
+ * Node's headers come from the package node-api-headers, so nothing is fetched (decision 0061).
+ */
+import { execFileSync, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join, relative, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const require = createRequire(import.meta.url);
+const sanitize = process.argv.includes('--sanitize');
+const compiler = process.env.CXX ?? 'g++';
+const oneDnnRoot = process.env.ONEDNN_ROOT;
+
+const WITHOUT = 'so its engine was not built, which trains several times faster than WASM';
+
+function give(message) {
+  console.log(`@vgg/backend-onednn: ${message}`);
+  process.exit(process.argv.includes('--if-possible') ? 0 : 1);
+}
+
+/** x86-64-v3 (AVX2, FMA) is what loops of ours are compiled for; oneDNN picks its own code at run time. */
+const machine = { x64: ['-march=x86-64-v3'], arm64: [] }[process.arch];
+if (process.platform !== 'linux' || machine === undefined) {
+  give(`no native build for ${process.platform}-${process.arch} yet, other engines will be used`);
+}
+
+const oneDnnInclude = oneDnnRoot === undefined ? [] : ['-isystem', join(oneDnnRoot, 'include')];
+const flags = [
+  '-std=c++17',
+  '-fPIC',
+  '-fopenmp',
+  '-Wall',
+  '-Wextra',
+  '-fvisibility=hidden',
+  '-fno-math-errno',
+  '-fno-trapping-math',
+  '-ffp-contract=off',
+  '-DNAPI_VERSION=8',
+  '-DNAPI_CPP_EXCEPTIONS',
+  // A worker that is being terminated takes no exceptions; what cannot be thrown there must not end the process.
+  '-DNODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS',
+  ...machine,
+  ...(sanitize ? ['-O1', '-g', '-fsanitize=address,undefined', '-fno-omit-frame-pointer'] : ['-O3', '-DNDEBUG']),
+  '-isystem',
+  require('node-addon-api').include_dir,
+  '-isystem',
+  require('node-api-headers').include_dir,
+  ...oneDnnInclude,
+];
+/** nodelete: OpenMP's threads outlive a worker that loaded the addon, so the code must stay mapped. */
+const linkFlags = [
+  '-shared',
+  '-fopenmp',
+  '-Wl,-z,nodelete',
+  ...(sanitize ? ['-fsanitize=address,undefined'] : ['-s']),
+  ...(oneDnnRoot === undefined ? [] : [`-L${join(oneDnnRoot, 'lib')}`, `-Wl,-rpath,${join(oneDnnRoot, 'lib')}`]),
+  '-ldnnl',
+];
+
+const probe = spawnSync(compiler, ['-std=c++17', '-E', '-P', '-x', 'c++', ...oneDnnInclude, '-'], {
+  input: '#include <dnnl.hpp>\nvgg_version DNNL_VERSION_MAJOR DNNL_VERSION_MINOR\n',
+  encoding: 'utf8',
+  maxBuffer: 1 << 26,
+});
+if (probe.error) {
+  give(`no C++ compiler (${compiler}), ${WITHOUT}: apt-get install g++ libdnnl-dev`);
+}
+if (probe.status !== 0) {
+  give(`oneDNN is not installed, ${WITHOUT}: apt-get install libdnnl-dev`);
+}
+const version = /vgg_version (\d+) (\d+)/.exec(probe.stdout).slice(1).join('.');
+
+function sourcesIn(folder) {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && /\.(cc|h)$/.test(entry.name))
+    .map((entry) => join(entry.parentPath, entry.name))
+    .sort();
+}
+
+const files = sourcesIn(join(root, 'native'));
+const headers = files.filter((file) => file.endsWith('.h'));
+const common = createHash('sha256').update(JSON.stringify([flags, linkFlags, compiler, version]));
+for (const file of headers) common.update(readFileSync(file));
+const commonHash = common.digest('hex');
+
+const outputOption = process.argv.find((argument) => argument.startsWith('--output='));
+const output =
+  outputOption === undefined
+    ? join(root, 'build', `${process.platform}-${process.arch}${sanitize ? '-sanitized' : ''}`)
+    : resolve(outputOption.slice('--output='.length));
+const objects = join(output, 'objects');
+mkdirSync(objects, { recursive: true });
+
+/** Compiles one file, unless its object was made of the same text by the same command. */
+function compile(file) {
+  const name = file.slice(join(root, 'native').length + 1).replaceAll('/', '-');
+  const object = join(objects, `${name}.o`);
+  const stamp = `${object}.hash`;
+  const hash = createHash('sha256').update(commonHash).update(readFileSync(file)).digest('hex');
+  if (existsSync(object) && existsSync(stamp) && readFileSync(stamp, 'utf8') === hash) return { object, fresh: false };
+  execFileSync(compiler, [...flags, '-c', file, '-o', object], { stdio: 'inherit' });
+  writeFileSync(stamp, hash);
+  return { object, fresh: true };
+}
+
+const target = join(output, 'onednn.node');
+try {
+  const compiled = files.filter((file) => file.endsWith('.cc')).map(compile);
+  if (compiled.some(({ fresh }) => fresh) || !existsSync(target)) {
+    const partial = `${target}.partial`;
+    execFileSync(compiler, [...compiled.map(({ object }) => object), ...linkFlags, '-o', partial], {
+      stdio: 'inherit',
+    });
+    const sha256 = createHash('sha256').update(readFileSync(partial)).digest('hex');
+    writeFileSync(join(output, 'onednn.json'), `${JSON.stringify({ sha256, oneDnn: version })}\n`);
+    renameSync(partial, target);
+    console.log(`@vgg/backend-onednn: built ${relative(process.cwd(), target)} with oneDNN ${version}`);
+  }
+} catch {
+  give('the native engine could not be compiled: see the errors above');
+}

@@ -1,0 +1,133 @@
+/** The TF.js backend: MathBackendCPU with records whose numbers may be in native memory. */
+import { MathBackendCPU } from '@tensorflow/tfjs-backend-cpu';
+import {
+  type backend_util,
+  type DataId,
+  type DataType,
+  engine,
+  kernel_impls,
+  type Tensor,
+  type Tensor2D,
+  type TensorInfo,
+  util,
+} from '@tensorflow/tfjs-core';
+import { Device, type NativeBuffer, type Operand } from './device';
+import { Fallbacks } from './fallbacks';
+import type { NativeModule, NativeOptions, NativeType } from './native';
+import { type Deferred, TensorRecord } from './record';
+
+export class OnednnBackend extends MathBackendCPU {
+  readonly device: Device;
+  readonly fallbacks = new Fallbacks();
+
+  constructor(module: NativeModule, options: NativeOptions) {
+    super();
+    this.device = new Device(module, options);
+  }
+
+  record(info: { dataId: DataId }): TensorRecord {
+    return this.data.get(info.dataId) as TensorRecord;
+  }
+
+  override write(values: backend_util.BackendValues, _shape: number[], dtype: DataType): DataId {
+    return this.#add(new TensorRecord(this.device, dtype, { host: values }));
+  }
+
+  override move(
+    dataId: DataId,
+    values: backend_util.BackendValues,
+    _shape: number[],
+    dtype: DataType,
+    refCount: number,
+  ): void {
+    const record = new TensorRecord(this.device, dtype, { host: values });
+    record.refCount = refCount;
+    this.data.set(dataId, record);
+  }
+
+  #add(record: TensorRecord): DataId {
+    const dataId = {};
+    this.data.set(dataId, record);
+    return dataId;
+  }
+
+  /** A tensor's numbers in native memory, seen in its own shape or another of the same size. */
+  operand(info: TensorInfo, shape: readonly number[] = info.shape): Operand {
+    return { buffer: this.record(info).buffer, shape };
+  }
+
+  /** Queues an operation with one output. */
+  run(
+    kernel: string,
+    inputs: readonly Operand[],
+    output: { shape: readonly number[]; dtype?: NativeType; seenAs?: readonly number[] },
+    attributes: readonly number[] = [],
+  ): TensorInfo {
+    const { shape, dtype = 'float32', seenAs = shape } = output;
+    const buffer = this.device.reserve();
+    this.device.submit(kernel, inputs, [{ buffer, dtype, shape: seenAs }], attributes);
+    return this.wrap(buffer, shape, dtype);
+  }
+
+  /** A tensor over a native buffer, whose reference it takes over. */
+  wrap(buffer: NativeBuffer, shape: readonly number[], dtype: NativeType): TensorInfo {
+    const dataId = this.#add(new TensorRecord(this.device, dtype, { buffer }));
+    return { dataId, shape: [...shape], dtype };
+  }
+
+  /** A float32 tensor whose operation is put off. */
+  defer(deferred: Deferred, shape: readonly number[]): TensorInfo {
+    const dataId = this.#add(new TensorRecord(this.device, 'float32', { deferred }));
+    return { dataId, shape: [...shape], dtype: 'float32' };
+  }
+
+  /** A tensor of TF.js's over what a kernel gave. */
+  makeOutputOf(info: TensorInfo): Tensor {
+    return engine().makeTensorFromTensorInfo(info, this);
+  }
+
+  /** The same numbers in another shape, without a copy. */
+  alias(info: TensorInfo, shape: readonly number[]): TensorInfo {
+    this.incRef(info.dataId);
+    return { dataId: info.dataId, shape: [...shape], dtype: info.dtype };
+  }
+
+  override async read(dataId: DataId): Promise<backend_util.BackendValues> {
+    const record = this.record({ dataId });
+    if (record.host !== undefined || !record.hasNative) return this.readSync(dataId);
+    return record.typed(await this.device.read(record.buffer));
+  }
+
+  override readSync(dataId: DataId): backend_util.BackendValues {
+    const record = this.record({ dataId });
+    if (record.host !== undefined || !record.hasNative) return super.readSync(dataId);
+    return record.typed(this.device.readSync(record.buffer));
+  }
+
+  override disposeData(dataId: DataId, force = false): boolean {
+    const record = this.data.has(dataId) ? this.record({ dataId }) : undefined;
+    const disposed = super.disposeData(dataId, force);
+    if (disposed) record?.release();
+    return disposed;
+  }
+
+  override where(condition: Tensor): Tensor2D {
+    const values = this.readSync(condition.dataId) as backend_util.TypedArray;
+    return kernel_impls.whereImpl(condition.shape, values) as Tensor2D;
+  }
+
+  override async time(f: () => void) {
+    const start = util.now();
+    f();
+    this.device.drain();
+    return { kernelMs: util.now() - start };
+  }
+
+  override memory() {
+    return { unreliable: false, reasons: [] as string[], ...this.device.statistics() };
+  }
+
+  override dispose(): void {
+    this.device.close();
+  }
+}

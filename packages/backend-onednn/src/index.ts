@@ -1,0 +1,38 @@
+/**
+ * The TF.js backend `onednn` for Node. Importing this registers it, its kernels and, in plain Node, TF.js's gradients; then
+ * `tf.setBackend('onednn')`. The import throws a `VggError` `VGG_BACKEND` where there is no binary that runs.
+ */
+import type { Fallback } from './fallbacks';
+import { loadNative } from './native';
+import { currentBackend, register } from './register';
+
+const native = loadNative();
+register(native);
+
+/** The version of the oneDNN library in use: '2.6.3'. */
+export const oneDnnVersion: string = native.version;
+
+export type { Fallback } from './fallbacks';
+export { type MomentumSgdUpdate, momentumSgd } from './momentum-sgd';
+export { configure, type OnednnOptions, type Precision } from './options';
+export { physicalCores } from './threads';
+
+/** What ran on TF.js's slow CPU kernels, by kernel; empty when another backend is in use. */
+export function fallbacks(): ReadonlyMap<string, Fallback> {
+  return new Map(currentBackend()?.fallbacks.kernels);
+}
+
+/** Starts counting {@link fallbacks} anew. */
+export function clearFallbacks(): void {
+  currentBackend()?.fallbacks.clear();
+}
+
+/** Waits until everything queued has run. */
+export function drain(): void {
+  currentBackend()?.device.drain();
+}
+
+/** Returns memory that is kept for reuse to the system. */
+export function trim(): void {
+  currentBackend()?.device.trim();
+}

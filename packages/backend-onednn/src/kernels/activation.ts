@@ -1,0 +1,38 @@
+/** The activations of fused kernels: ReLU is part of the native kernel, any other runs behind it. */
+import type { TensorInfo } from '@tensorflow/tfjs-core';
+import type { OnednnBackend } from '../backend';
+import { runKernel } from './kernel';
+
+export interface FusedAttributes {
+  activation: string;
+  leakyreluAlpha?: number;
+}
+
+const KERNELS: Readonly<Record<string, string>> = {
+  elu: 'Elu',
+  leakyrelu: 'LeakyRelu',
+  prelu: 'Prelu',
+  relu6: 'Relu6',
+  sigmoid: 'Sigmoid',
+};
+
+/** Whether ReLU is to be fused, and the kernel to run behind the native one, if any. */
+export function nativeActivation(activation: string): { relu: boolean; kernel?: string } {
+  const kernel = KERNELS[activation];
+  return { relu: activation === 'relu', ...(kernel === undefined ? {} : { kernel }) };
+}
+
+/** Runs the activation on `y`, which is disposed. */
+export function activated(
+  kernel: string,
+  backend: OnednnBackend,
+  y: TensorInfo,
+  { leakyreluAlpha }: FusedAttributes,
+  preluWeights: TensorInfo | undefined,
+): TensorInfo {
+  const inputs: Record<string, TensorInfo> =
+    kernel === 'Prelu' && preluWeights !== undefined ? { x: y, alpha: preluWeights } : { x: y };
+  const result = runKernel(kernel, backend, inputs, { alpha: leakyreluAlpha });
+  backend.disposeIntermediateTensorInfo(y);
+  return result;
+}

@@ -1,0 +1,95 @@
+/** Conv2D, FusedConv2D and their two gradients (native/kernels/conv2d*.cc). */
+import { backend_util, type TensorInfo } from '@tensorflow/tfjs-core';
+import { activated, type FusedAttributes, nativeActivation } from './activation';
+import { DeferredConvolution } from './deferred';
+import { isFloat, type KernelCall, type KernelTable } from './kernel';
+
+interface ConvolutionAttributes {
+  strides: [number, number] | number;
+  pad: 'valid' | 'same' | number | backend_util.ExplicitPadding;
+  dataFormat: 'NHWC' | 'NCHW';
+  dilations?: [number, number] | number;
+  dimRoundingMode?: 'floor' | 'round' | 'ceil';
+}
+
+type Shape4D = [number, number, number, number];
+
+/** The convolution's geometry, or undefined when it is not one of oneDNN's on NHWC. */
+function geometry(x: number[], filter: number[], attributes: ConvolutionAttributes) {
+  const { strides, pad, dataFormat, dilations = 1, dimRoundingMode } = attributes;
+  if (dataFormat !== 'NHWC' || x[3] !== filter[2]) return undefined;
+  const info = backend_util.computeConv2DInfo(
+    x as Shape4D,
+    filter as Shape4D,
+    strides,
+    dilations,
+    pad,
+    dimRoundingMode,
+    false,
+    'channelsLast',
+  );
+  return info.outHeight > 0 && info.outWidth > 0 ? info : undefined;
+}
+
+/** The attributes as native/kernels/convolution.h reads them. */
+function convolutionAttributes(info: backend_util.Conv2DInfo): number[] {
+  const { top, bottom, left, right } = info.padInfo;
+  return [info.strideHeight, info.strideWidth, info.dilationHeight, info.dilationWidth, top, bottom, left, right];
+}
+
+function conv2d({ inputs, attrs, backend }: KernelCall): TensorInfo | undefined {
+  const { x, filter } = inputs;
+  if (!isFloat(x) || !isFloat(filter)) return undefined;
+  const info = geometry(x.shape, filter.shape, attrs as unknown as ConvolutionAttributes);
+  if (info === undefined) return undefined;
+  const deferred = new DeferredConvolution(backend, {
+    operands: [backend.operand(x), backend.operand(filter)],
+    shape: info.outShape,
+    attributes: convolutionAttributes(info),
+  });
+  return backend.defer(deferred, info.outShape);
+}
+
+function fusedConv2d({ inputs, attrs, backend }: KernelCall): TensorInfo | undefined {
+  const { x, filter, bias, preluActivationWeights } = inputs;
+  if (!isFloat(x) || !isFloat(filter)) return undefined;
+  const info = geometry(x.shape, filter.shape, attrs as unknown as ConvolutionAttributes);
+  if (info === undefined) return undefined;
+  const hasBias = bias !== undefined && bias !== null;
+  const channels = info.outChannels;
+  if (hasBias && !(isFloat(bias) && bias.shape.length <= 1 && bias.shape[0] === channels)) return undefined;
+  const fused = attrs as unknown as FusedAttributes;
+  const { kernel, relu } = nativeActivation(fused.activation);
+  const operands = [backend.operand(x), backend.operand(filter)];
+  if (hasBias) operands.push(backend.operand(bias));
+  const attributes = [...convolutionAttributes(info), relu ? 1 : 0];
+  const y = backend.run('Conv2D', operands, { shape: info.outShape }, attributes);
+  return kernel === undefined ? y : activated(kernel, backend, y, fused, preluActivationWeights);
+}
+
+function conv2dBackpropInput({ inputs, attrs, backend }: KernelCall): TensorInfo | undefined {
+  const { dy, filter } = inputs;
+  if (!isFloat(dy) || !isFloat(filter)) return undefined;
+  const { inputShape } = attrs as { inputShape: number[] };
+  const info = geometry(inputShape, filter.shape, attrs as unknown as ConvolutionAttributes);
+  if (info === undefined || info.outShape.join() !== dy.shape.join()) return undefined;
+  const operands = [backend.operand(dy), backend.operand(filter)];
+  return backend.run('Conv2DBackpropInput', operands, { shape: inputShape }, convolutionAttributes(info));
+}
+
+function conv2dBackpropFilter({ inputs, attrs, backend }: KernelCall): TensorInfo | undefined {
+  const { x, dy } = inputs;
+  if (!isFloat(x) || !isFloat(dy)) return undefined;
+  const { filterShape } = attrs as { filterShape: number[] };
+  const info = geometry(x.shape, filterShape, attrs as unknown as ConvolutionAttributes);
+  if (info === undefined || info.outShape.join() !== dy.shape.join()) return undefined;
+  const operands = [backend.operand(x), backend.operand(dy)];
+  return backend.run('Conv2DBackpropFilter', operands, { shape: filterShape }, convolutionAttributes(info));
+}
+
+export const convolutionKernels: KernelTable = {
+  Conv2D: conv2d,
+  FusedConv2D: fusedConv2d,
+  Conv2DBackpropInput: conv2dBackpropInput,
+  Conv2DBackpropFilter: conv2dBackpropFilter,
+};

@@ -1,0 +1,138 @@
+/** Element-wise kernels of one and two inputs (native/kernels/unary.cc, binary.cc, cast.cc). */
+import { backend_util, type TensorInfo } from '@tensorflow/tfjs-core';
+import type { OnednnBackend } from '../backend';
+import type { NativeType } from '../native';
+import { DeferredConvolution, DeferredStep } from './deferred';
+import { isFloat, isNumeric, type KernelCall, type KernelTable, type NativeKernel } from './kernel';
+
+function sameShape(a: TensorInfo, b: TensorInfo): boolean {
+  return a.shape.length === b.shape.length && a.shape.every((size, i) => size === b.shape[i]);
+}
+
+function unary(kernel: string, attributes: (attrs: Record<string, unknown>) => number[] = () => []): NativeKernel {
+  return ({ inputs, attrs, backend }) => {
+    const { x } = inputs;
+    if (!isFloat(x)) return undefined;
+    return backend.run(kernel, [backend.operand(x)], { shape: x.shape }, attributes(attrs));
+  };
+}
+
+function relu({ inputs, backend }: KernelCall): TensorInfo | undefined {
+  const { x } = inputs;
+  if (!isFloat(x)) return undefined;
+  const { deferred } = backend.record(x);
+  if (deferred instanceof DeferredConvolution) return backend.wrap(deferred.rectify(), x.shape, 'float32');
+  return backend.run('Relu', [backend.operand(x)], { shape: x.shape });
+}
+
+function step({ inputs, attrs, backend }: KernelCall): TensorInfo | undefined {
+  const { x } = inputs;
+  if (!isFloat(x)) return undefined;
+  const { alpha = 0 } = attrs as { alpha?: number };
+  if (alpha !== 0) return backend.run('Step', [backend.operand(x)], { shape: x.shape }, [alpha]);
+  const { deferred } = backend.record(x);
+  const rectified = deferred instanceof DeferredConvolution ? deferred.rectified : undefined;
+  const operand = rectified === undefined ? backend.operand(x) : { buffer: rectified, shape: x.shape };
+  return backend.defer(new DeferredStep(backend, operand), x.shape);
+}
+
+/** The bias of `convolution + bias`, when `a + b` is one that can be put off. */
+function biasOf(a: TensorInfo, b: TensorInfo, backend: OnednnBackend): DeferredConvolution | undefined {
+  const { deferred } = backend.record(a);
+  if (!(deferred instanceof DeferredConvolution) || deferred.hasBias) return undefined;
+  const fits = b.shape.length === 1 && b.shape[0] === a.shape.at(-1);
+  return fits ? deferred.withBias(backend.operand(b)) : undefined;
+}
+
+function binary(kernel: string, dtype: NativeType = 'float32'): NativeKernel {
+  return ({ inputs, backend }) => {
+    const { a, b } = inputs;
+    const fits = dtype === 'bool' ? isNumeric(a) && isNumeric(b) && a.dtype === b.dtype : isFloat(a) && isFloat(b);
+    if (!fits) return undefined;
+    const shape = backend_util.assertAndGetBroadcastShape(a!.shape, b!.shape);
+    return backend.run(kernel, [backend.operand(a!), backend.operand(b!)], { shape, dtype });
+  };
+}
+
+const plainAdd = binary('Add');
+const plainMultiply = binary('Multiply');
+
+function add(call: KernelCall) {
+  const { a, b } = call.inputs;
+  if (isFloat(a) && isFloat(b)) {
+    const [convolution, shape] = [biasOf(a, b, call.backend), a.shape];
+    if (convolution !== undefined) return call.backend.defer(convolution, shape);
+    const other = biasOf(b, a, call.backend);
+    if (other !== undefined) return call.backend.defer(other, b.shape);
+  }
+  return plainAdd(call);
+}
+
+/** dy · step(y) in one pass. A finite product only: 0 · Infinity would be NaN, and is 0 here. */
+function maskedBy(mask: TensorInfo, dy: TensorInfo, backend: OnednnBackend): TensorInfo | undefined {
+  const { deferred } = backend.record(mask);
+  if (!(deferred instanceof DeferredStep) || !sameShape(mask, dy)) return undefined;
+  return backend.run('ReluGrad', [backend.operand(dy), deferred.operand], { shape: dy.shape });
+}
+
+function multiply(call: KernelCall) {
+  const { a, b } = call.inputs;
+  if (isFloat(a) && isFloat(b)) {
+    const masked = maskedBy(b, a, call.backend) ?? maskedBy(a, b, call.backend);
+    if (masked !== undefined) return masked;
+  }
+  return plainMultiply(call);
+}
+
+function addN({ inputs, backend }: KernelCall): TensorInfo | undefined {
+  const terms = Object.values(inputs);
+  const first = terms[0];
+  if (!isFloat(first) || !terms.every((term) => isFloat(term) && sameShape(term, first))) return undefined;
+  return (terms as TensorInfo[]).reduce((sum, term, i) => {
+    if (i === 0) return backend.alias(term, term.shape);
+    const next = backend.run('Add', [backend.operand(sum), backend.operand(term)], { shape: term.shape });
+    backend.disposeIntermediateTensorInfo(sum);
+    return next;
+  }, first as TensorInfo);
+}
+
+function cast({ inputs, attrs, backend }: KernelCall): TensorInfo | undefined {
+  const { x } = inputs;
+  const { dtype } = attrs as { dtype: string };
+  if (!isNumeric(x)) return undefined;
+  if (x.dtype === dtype) return backend.alias(x, x.shape);
+  if (dtype !== 'float32' && dtype !== 'int32' && dtype !== 'bool') return undefined;
+  return backend.run('Cast', [backend.operand(x)], { shape: x.shape, dtype });
+}
+
+function select({ inputs, backend }: KernelCall): TensorInfo | undefined {
+  const { condition, t, e } = inputs;
+  const fits = isNumeric(condition) && condition.dtype === 'bool' && isFloat(t) && isFloat(e);
+  if (!fits || !sameShape(condition, t) || !sameShape(t, e)) return undefined;
+  const operands = [backend.operand(condition), backend.operand(t), backend.operand(e)];
+  return backend.run('Select', operands, { shape: t.shape });
+}
+
+const numbers =
+  (...names: string[]) =>
+  (attrs: Record<string, unknown>) =>
+    names.map((name) => Number(attrs[name]));
+
+const UNARY = 'Relu6 Neg Abs Square Sqrt Rsqrt Reciprocal Exp Log Sigmoid Tanh Floor Ceil'.split(' ');
+const ARITHMETIC = 'Sub RealDiv SquaredDifference Maximum Minimum Pow'.split(' ');
+const COMPARISONS = 'Equal NotEqual Greater GreaterEqual Less LessEqual'.split(' ');
+
+export const elementwiseKernels: KernelTable = {
+  ...Object.fromEntries(UNARY.map((name) => [name, unary(name)])),
+  ...Object.fromEntries(ARITHMETIC.map((name) => [name, binary(name)])),
+  ...Object.fromEntries(COMPARISONS.map((name) => [name, binary(name, 'bool')])),
+  LeakyRelu: unary('LeakyRelu', numbers('alpha')),
+  ClipByValue: unary('ClipByValue', numbers('clipValueMin', 'clipValueMax')),
+  Relu: relu,
+  Step: step,
+  Add: add,
+  AddN: addN,
+  Multiply: multiply,
+  Cast: cast,
+  Select: select,
+};

@@ -1,0 +1,200 @@
+/** Kernels that move numbers: reshape, transpose, slice, flip, tile, pad, concatenate (native/kernels/strided.cc). */
+import { backend_util, slice_util, type TensorInfo, util } from '@tensorflow/tfjs-core';
+import type { OnednnBackend } from '../backend';
+import { isNumeric, type KernelCall, type KernelTable } from './kernel';
+
+/** One dimension of a strided read. */
+interface Walk {
+  size: number;
+  stride: number;
+}
+
+function stridesOf(shape: readonly number[]): number[] {
+  const strides = shape.map(() => 1);
+  for (let i = shape.length - 2; i >= 0; i--) strides[i] = strides[i + 1]! * shape[i + 1]!;
+  return strides;
+}
+
+/** Fewer, longer dimensions: those of size 1 go, neighbours that are walked as one become one. */
+function merged(walks: readonly Walk[]): Walk[] {
+  const result: Walk[] = [];
+  for (const walk of walks) {
+    const previous = result.at(-1);
+    if (walk.size === 1) continue;
+    if (previous !== undefined && previous.stride === walk.stride * walk.size) {
+      result[result.length - 1] = { size: previous.size * walk.size, stride: walk.stride };
+    } else {
+      result.push(walk);
+    }
+  }
+  return result.length > 0 ? result : [{ size: 1, stride: 1 }];
+}
+
+function stridedCopy(
+  backend: OnednnBackend,
+  x: TensorInfo & { dtype: 'float32' | 'int32' | 'bool' },
+  shape: readonly number[],
+  walks: readonly Walk[],
+  offset = 0,
+): TensorInfo {
+  const plan = merged(walks);
+  const attributes = [offset, ...plan.map(({ size }) => size), ...plan.map(({ stride }) => stride)];
+  return backend.run('StridedCopy', [backend.operand(x)], { shape, dtype: x.dtype }, attributes);
+}
+
+/** The transpose of a numeric tensor. */
+export function transposed(x: TensorInfo, permutation: readonly number[], backend: OnednnBackend): TensorInfo {
+  const strides = stridesOf(x.shape);
+  const walks = permutation.map((axis) => ({ size: x.shape[axis]!, stride: strides[axis]! }));
+  const shape = walks.map(({ size }) => size);
+  return stridedCopy(backend, x as TensorInfo & { dtype: 'float32' }, shape, walks);
+}
+
+function reshape({ inputs, attrs, backend }: KernelCall): TensorInfo {
+  const x = inputs.x!;
+  const size = util.sizeFromShape(x.shape);
+  const shape = util.inferFromImplicitShape((attrs as { shape: number[] }).shape, size);
+  util.assert(
+    size === util.sizeFromShape(shape),
+    () =>
+      `The new shape (${shape}) has ${util.sizeFromShape(shape)} elements and the old shape (${x.shape}) has ${size}`,
+  );
+  return backend.alias(x, shape);
+}
+
+function transpose({ inputs, attrs, backend }: KernelCall): TensorInfo | undefined {
+  const { x } = inputs;
+  return isNumeric(x) ? transposed(x, (attrs as { perm: number[] }).perm, backend) : undefined;
+}
+
+/** Part of a tensor, from `begin`, of shape `size`. */
+function sliced(x: TensorInfo, begin: readonly number[], size: readonly number[], backend: OnednnBackend): TensorInfo {
+  const strides = stridesOf(x.shape);
+  const walks = size.map((length, i) => ({ size: length, stride: strides[i]! }));
+  const offset = begin.reduce((sum, at, i) => sum + at * strides[i]!, 0);
+  return stridedCopy(backend, x as TensorInfo & { dtype: 'float32' }, size, walks, offset);
+}
+
+function slice({ inputs, attrs, backend }: KernelCall): TensorInfo | undefined {
+  const { x } = inputs;
+  if (!isNumeric(x)) return undefined;
+  const { begin, size } = attrs as { begin: number[]; size: number[] };
+  const [from, lengths] = slice_util.parseSliceParams(x, begin, size);
+  slice_util.assertParamsValid(x, from!, lengths!);
+  if (util.sizeFromShape(lengths!) === 0) return undefined;
+  return sliced(x, from!, lengths!, backend);
+}
+
+function splitV({ inputs, attrs, backend }: KernelCall): TensorInfo[] | undefined {
+  const { x } = inputs;
+  if (!isNumeric(x)) return undefined;
+  const { numOrSizeSplits, axis } = attrs as { numOrSizeSplits: number[] | number; axis: number };
+  const along = util.parseAxisParam(axis, x.shape)[0]!;
+  const sizes = backend_util.prepareSplitSize(
+    x as Parameters<typeof backend_util.prepareSplitSize>[0],
+    numOrSizeSplits,
+    along,
+  );
+  if (sizes.some((size) => size === 0)) return undefined;
+  const begin = x.shape.map(() => 0);
+  return sizes.map((size) => {
+    const part = sliced(x, begin, Object.assign([...x.shape], { [along]: size }), backend);
+    begin[along]! += size;
+    return part;
+  });
+}
+
+function reversed(
+  x: TensorInfo & { dtype: 'float32' | 'int32' | 'bool' },
+  axes: readonly number[],
+  backend: OnednnBackend,
+) {
+  const strides = stridesOf(x.shape);
+  let offset = 0;
+  const walks = x.shape.map((size, i) => {
+    if (!axes.includes(i)) return { size, stride: strides[i]! };
+    offset += (size - 1) * strides[i]!;
+    return { size, stride: -strides[i]! };
+  });
+  return stridedCopy(backend, x, x.shape, walks, offset);
+}
+
+function reverse({ inputs, attrs, backend }: KernelCall): TensorInfo | undefined {
+  const { x } = inputs;
+  if (!isNumeric(x)) return undefined;
+  return reversed(x, util.parseAxisParam((attrs as { dims: number[] }).dims, x.shape), backend);
+}
+
+function flipLeftRight({ inputs, backend }: KernelCall): TensorInfo | undefined {
+  const { image } = inputs;
+  return isNumeric(image) ? reversed(image, [2], backend) : undefined;
+}
+
+function tile({ inputs, attrs, backend }: KernelCall): TensorInfo | undefined {
+  const { x } = inputs;
+  const { reps } = attrs as { reps: number[] };
+  if (!isNumeric(x) || x.shape.length > 4 || reps.some((times) => times <= 0)) return undefined;
+  const strides = stridesOf(x.shape);
+  const walks = x.shape.flatMap((size, i) => [
+    { size: reps[i]!, stride: 0 },
+    { size, stride: strides[i]! },
+  ]);
+  return stridedCopy(
+    backend,
+    x,
+    x.shape.map((size, i) => size * reps[i]!),
+    walks,
+  );
+}
+
+function pad({ inputs, attrs, backend }: KernelCall): TensorInfo | undefined {
+  const { x } = inputs;
+  const { paddings, constantValue } = attrs as { paddings: [number, number][]; constantValue: number };
+  if (!isNumeric(x) || x.shape.length === 0) return undefined;
+  const shape = x.shape.map((size, i) => size + paddings[i]![0] + paddings[i]![1]);
+  const strides = stridesOf(shape);
+  const offset = paddings.reduce((sum, [before], i) => sum + before * strides[i]!, 0);
+  return backend.run('Pad', [backend.operand(x)], { shape, dtype: x.dtype }, [constantValue, offset]);
+}
+
+/** Joins tensors whose shapes agree but for `axis`. */
+function joined(parts: readonly TensorInfo[], axis: number, shape: readonly number[], backend: OnednnBackend) {
+  const first = parts[0];
+  const fits = parts.every((part) => isNumeric(part) && part.dtype === first?.dtype);
+  if (!isNumeric(first) || !fits || !backend.device.fits(parts.length, first.shape.length)) return undefined;
+  const operands = parts.map((part) => backend.operand(part));
+  return backend.run('Concat', operands, { shape, dtype: first.dtype }, [util.sizeFromShape(shape.slice(0, axis))]);
+}
+
+function concat({ inputs, attrs, backend }: KernelCall): TensorInfo | undefined {
+  const all = Object.values(inputs) as TensorInfo[];
+  const axis = util.parseAxisParam((attrs as { axis: number }).axis, all[0]!.shape)[0]!;
+  const shapes = all.map(({ shape }) => shape);
+  backend_util.assertParamsConsistent(shapes, axis);
+  const parts = all.filter(({ shape }) => util.sizeFromShape(shape) > 0);
+  return joined(parts, axis, backend_util.computeOutShape(shapes, axis), backend);
+}
+
+function pack({ inputs, attrs, backend }: KernelCall): TensorInfo | undefined {
+  const parts = Object.values(inputs) as TensorInfo[];
+  const { axis } = attrs as { axis: number };
+  const first = parts[0]!;
+  if (parts.some(({ shape, dtype }) => shape.join() !== first.shape.join() || dtype !== first.dtype)) return undefined;
+  const shape = [...first.shape];
+  shape.splice(axis < 0 ? axis + shape.length + 1 : axis, 0, parts.length);
+  return joined(parts, axis < 0 ? axis + shape.length : axis, shape, backend);
+}
+
+export const movementKernels: KernelTable = {
+  Identity: ({ inputs, backend }) => backend.alias(inputs.x!, inputs.x!.shape),
+  Reshape: reshape,
+  Transpose: transpose,
+  Slice: slice,
+  SplitV: splitV,
+  Reverse: reverse,
+  FlipLeftRight: flipLeftRight,
+  Tile: tile,
+  PadV2: pad,
+  Concat: concat,
+  Pack: pack,
+};

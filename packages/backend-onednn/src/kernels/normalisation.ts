@@ -1,0 +1,52 @@
+/** LRN, LRNGrad, FusedBatchNorm and Softmax (native/kernels/lrn.cc, batch_norm.cc, softmax.cc). */
+import type { TensorInfo } from '@tensorflow/tfjs-core';
+import { isFloat, type KernelCall, type KernelTable } from './kernel';
+
+function lrnAttributes(attrs: Record<string, unknown>): number[] {
+  const { depthRadius, bias, alpha, beta } = attrs as Record<string, number>;
+  return [depthRadius!, bias!, alpha!, beta!];
+}
+
+function lrn({ inputs, attrs, backend }: KernelCall): TensorInfo | undefined {
+  const { x } = inputs;
+  if (!isFloat(x)) return undefined;
+  return backend.run('LRN', [backend.operand(x)], { shape: x.shape }, lrnAttributes(attrs));
+}
+
+function lrnGrad({ inputs, attrs, backend }: KernelCall): TensorInfo | undefined {
+  const { x, y, dy } = inputs;
+  if (!isFloat(x) || !isFloat(y) || !isFloat(dy)) return undefined;
+  const operands = [backend.operand(x), backend.operand(y), backend.operand(dy)];
+  return backend.run('LRNGrad', operands, { shape: x.shape }, lrnAttributes(attrs));
+}
+
+function batchNorm({ inputs, attrs, backend }: KernelCall): TensorInfo | undefined {
+  const { x, mean, variance, offset, scale } = inputs;
+  if (!isFloat(x)) return undefined;
+  const channels = x.shape.at(-1);
+  const perChannel = (info: TensorInfo | undefined) => isFloat(info) && info.shape.join() === String(channels);
+  const [hasOffset, hasScale] = [offset !== undefined && offset !== null, scale !== undefined && scale !== null];
+  const fits =
+    perChannel(mean) && perChannel(variance) && (!hasOffset || perChannel(offset)) && (!hasScale || perChannel(scale));
+  if (!fits) return undefined;
+  const given = [x, mean, variance, ...(hasOffset ? [offset] : []), ...(hasScale ? [scale] : [])];
+  const operands = (given as TensorInfo[]).map((info) => backend.operand(info));
+  const { varianceEpsilon = 0.001 } = attrs as { varianceEpsilon?: number };
+  const attributes = [varianceEpsilon ?? 0.001, hasOffset ? 1 : 0, hasScale ? 1 : 0];
+  return backend.run('FusedBatchNorm', operands, { shape: x.shape }, attributes);
+}
+
+function softmax({ inputs, attrs, backend }: KernelCall): TensorInfo | undefined {
+  const { logits } = inputs;
+  const { dim } = attrs as { dim: number };
+  if (!isFloat(logits) || logits.shape.length === 0) return undefined;
+  if (dim !== -1 && dim !== logits.shape.length - 1) return undefined;
+  return backend.run('Softmax', [backend.operand(logits)], { shape: logits.shape }, [0]);
+}
+
+export const normalisationKernels: KernelTable = {
+  LRN: lrn,
+  LRNGrad: lrnGrad,
+  FusedBatchNorm: batchNorm,
+  Softmax: softmax,
+};

@@ -1,0 +1,58 @@
+/** MaxPool and its gradient (native/kernels/max_pool.cc). */
+import { backend_util, engine, type TensorInfo } from '@tensorflow/tfjs-core';
+import { isFloat, type KernelCall, type KernelTable } from './kernel';
+
+interface PoolAttributes {
+  filterSize: [number, number] | number;
+  strides: [number, number] | number;
+  pad: 'valid' | 'same' | number;
+  dimRoundingMode?: 'floor' | 'round' | 'ceil';
+}
+
+/** The workspace numbers the elements of a window with one byte, 255 for none. */
+const MAX_WINDOW = 255;
+
+function geometry(x: number[], attrs: Record<string, unknown>) {
+  const { filterSize, strides, pad, dimRoundingMode } = attrs as unknown as PoolAttributes;
+  const shape = x as [number, number, number, number];
+  const info = backend_util.computePool2DInfo(shape, filterSize, strides, 1, pad, dimRoundingMode);
+  const usable = info.filterHeight * info.filterWidth <= MAX_WINDOW && info.outHeight > 0 && info.outWidth > 0;
+  return usable ? info : undefined;
+}
+
+function poolAttributes(info: backend_util.Conv2DInfo): number[] {
+  return [
+    info.filterHeight,
+    info.filterWidth,
+    info.strideHeight,
+    info.strideWidth,
+    info.dilationHeight,
+    info.dilationWidth,
+    info.padInfo.top,
+    info.padInfo.left,
+  ];
+}
+
+function maxPool({ inputs, attrs, backend }: KernelCall): TensorInfo | undefined {
+  const { x } = inputs;
+  if (!isFloat(x)) return undefined;
+  const info = geometry(x.shape, attrs);
+  if (info === undefined) return undefined;
+  // TF.js's rule, whatever the padding and stride: a 1 × 1 window that keeps the shape changes nothing.
+  const trivial = info.filterHeight === 1 && info.filterWidth === 1 && info.outShape.join() === x.shape.join();
+  if (trivial) return backend.alias(x, x.shape);
+  const recordsGradients = engine().state.gradientDepth > 0;
+  const attributes = [...poolAttributes(info), recordsGradients ? 1 : 0];
+  return backend.run('MaxPool', [backend.operand(x)], { shape: info.outShape }, attributes);
+}
+
+function maxPoolGrad({ inputs, attrs, backend }: KernelCall): TensorInfo | undefined {
+  const { dy, input, output } = inputs;
+  if (!isFloat(dy) || !isFloat(input) || !isFloat(output)) return undefined;
+  const info = geometry(input.shape, attrs);
+  if (info === undefined || info.outShape.join() !== dy.shape.join()) return undefined;
+  const operands = [backend.operand(dy), backend.operand(input), backend.operand(output)];
+  return backend.run('MaxPoolGrad', operands, { shape: input.shape }, poolAttributes(info));
+}
+
+export const poolingKernels: KernelTable = { MaxPool: maxPool, MaxPoolGrad: maxPoolGrad };

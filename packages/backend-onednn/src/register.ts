@@ -1,0 +1,86 @@
+/** Registration: the backend's factory, its kernels (native ones first, then TF.js's CPU kernels) and gradients. */
+import '@tensorflow/tfjs-backend-cpu';
+import {
+  engine,
+  findBackendFactory,
+  getGradient,
+  getKernel,
+  getKernelsForBackend,
+  type KernelConfig,
+  type NamedAttrMap,
+  registerBackend,
+  registerGradient,
+  registerKernel,
+  type TensorInfo,
+  util,
+} from '@tensorflow/tfjs-core';
+import { OnednnBackend } from './backend';
+import { GRADIENTS } from './gradient-list';
+import { convolutionKernels } from './kernels/convolution';
+import { elementwiseKernels } from './kernels/elementwise';
+import type { KernelTable, NativeKernel } from './kernels/kernel';
+import { matMulKernels } from './kernels/mat-mul';
+import { movementKernels } from './kernels/movement';
+import { normalisationKernels } from './kernels/normalisation';
+import { poolingKernels } from './kernels/pooling';
+import { reductionKernels } from './kernels/reduction';
+import { selectionKernels } from './kernels/selection';
+import type { NativeModule } from './native';
+import { resolveOptions } from './options';
+
+const NATIVE: KernelTable = {
+  ...convolutionKernels,
+  ...elementwiseKernels,
+  ...matMulKernels,
+  ...movementKernels,
+  ...normalisationKernels,
+  ...poolingKernels,
+  ...reductionKernels,
+  ...selectionKernels,
+};
+
+/** CPU kernels that read no numbers. */
+const WITHOUT_NUMBERS: ReadonlySet<string> = new Set(['Complex', 'ExpandDims', 'Imag', 'Real']);
+
+/** Above TF.js's own CPU and WASM backends. */
+const PRIORITY = 3;
+
+function elements(inputs: Record<string, TensorInfo | undefined>): number {
+  const sizes = Object.values(inputs).map((info) => (info?.shape === undefined ? 0 : util.sizeFromShape(info.shape)));
+  return Math.max(0, ...sizes);
+}
+
+function withFallback(config: KernelConfig, native: NativeKernel | undefined): KernelConfig {
+  const { kernelName } = config;
+  return {
+    ...config,
+    backendName: 'onednn',
+    kernelFunc: ({ inputs, attrs = {}, backend }) => {
+      const onednn = backend as OnednnBackend;
+      const result = native?.({ inputs, attrs, backend: onednn });
+      if (result !== undefined) return result;
+      if (!WITHOUT_NUMBERS.has(kernelName)) onednn.fallbacks.note(kernelName, elements(inputs));
+      return config.kernelFunc({ inputs, attrs: attrs as NamedAttrMap, backend });
+    },
+  };
+}
+
+/** Registers everything once, however many copies of this package a program loads. */
+export function register(module: NativeModule): void {
+  for (const gradient of GRADIENTS) {
+    if (getGradient(gradient.kernelName) === undefined) registerGradient(gradient);
+  }
+  if (findBackendFactory('onednn') !== null) return;
+  for (const config of getKernelsForBackend('cpu')) {
+    if (getKernel(config.kernelName, 'onednn') === undefined) {
+      registerKernel(withFallback(config, NATIVE[config.kernelName]));
+    }
+  }
+  registerBackend('onednn', () => new OnednnBackend(module, resolveOptions(module)), PRIORITY);
+}
+
+/** The backend when it is TF.js's current one, else undefined. */
+export function currentBackend(): OnednnBackend | undefined {
+  // By name: it may have been made by another copy of this package (ESM beside CommonJS).
+  return engine().backendName === 'onednn' ? (engine().backend as unknown as OnednnBackend) : undefined;
+}

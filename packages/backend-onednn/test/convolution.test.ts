@@ -1,0 +1,152 @@
+/** Convolutions at the net's sizes and at the edges of what oneDNN blocks, against float64, with poisoned buffers. */
+import * as tf from '@tensorflow/tfjs-core';
+import { randomStream } from '@vgg/core';
+import { expectNoLeak } from '@vgg/testing';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { isBuilt, reason } from './native-build';
+import {
+  type ConvolutionCase,
+  convolutionAt,
+  filterGradientAt,
+  geometryOf,
+  inputGradientAt,
+  normals,
+  places,
+} from './reference';
+
+const CASES: readonly ConvolutionCase[] = [
+  { n: 1, h: 224, w: 224, cin: 3, cout: 64, k: 3, stride: 1, pad: 'same' },
+  { n: 1, h: 112, w: 112, cin: 64, cout: 128, k: 3, stride: 1, pad: 'same' },
+  { n: 2, h: 28, w: 28, cin: 256, cout: 512, k: 3, stride: 1, pad: 'same' },
+  { n: 2, h: 14, w: 14, cin: 512, cout: 512, k: 1, stride: 1, pad: 'same' },
+  { n: 33, h: 9, w: 7, cin: 17, cout: 15, k: 3, stride: 1, pad: 'same' },
+  { n: 3, h: 13, w: 21, cin: 16, cout: 31, k: 3, stride: 2, pad: 'same' },
+  { n: 1, h: 30, w: 11, cin: 5, cout: 1, k: 5, stride: 3, pad: 'valid' },
+  { n: 2, h: 7, w: 7, cin: 32, cout: 33, k: 7, stride: 1, pad: 'valid' },
+  { n: 1, h: 1, w: 1, cin: 1, cout: 1, k: 1, stride: 1, pad: 'valid' },
+];
+
+/**
+ * Float32 sums of `terms` products of normals, in any order: each addition rounds by up to 2^-24 of a partial sum, whose
+ * size grows as √k, so the error's deviation is about 2^-24 · terms / √6. The bound is five of them.
+ */
+function tolerance(terms: number) {
+  return { rtol: 1e-5, atol: 2 ** -23 * terms };
+}
+
+describe.skipIf(!isBuilt)(`convolution${reason}`, () => {
+  beforeAll(async () => {
+    const { configure } = await import('../src/index');
+    configure({ poison: true });
+    // Else the CPU backend advertises another one on its first use.
+    tf.env().set('IS_NODE', false);
+    await tf.setBackend('onednn');
+  });
+
+  describe.each(CASES)('x=[$n,$h,$w,$cin] filter=[$k,$k,$cin,$cout] stride $stride $pad', (c) => {
+    const g = geometryOf(c);
+    const x = normals(g.n * g.h * g.w * g.cin, 1);
+    const filter = normals(g.k * g.k * g.cin * g.cout, 2);
+    const bias = normals(g.cout, 3);
+    const dy = normals(g.n * g.oh * g.ow * g.cout, 4);
+    const shapes = {
+      x: [g.n, g.h, g.w, g.cin] as [number, number, number, number],
+      filter: [g.k, g.k, g.cin, g.cout] as [number, number, number, number],
+      dy: [g.n, g.oh, g.ow, g.cout] as [number, number, number, number],
+    };
+
+    it('runs forward with bias and ReLU, fused by the caller and by the backend', async () => {
+      const at = places(dy.length, 60);
+      const expected = at.map((i) => Math.max(0, convolutionAt(g, x, filter, i) + bias[i % g.cout]!));
+      await expectNoLeak(() => {
+        tf.tidy(() => {
+          const [xs, ws, bs] = [tf.tensor4d(x, shapes.x), tf.tensor4d(filter, shapes.filter), tf.tensor1d(bias)];
+          const fused = tf.fused.conv2d({
+            x: xs,
+            filter: ws,
+            strides: c.stride,
+            pad: c.pad,
+            bias: bs,
+            activation: 'relu',
+          });
+          const plain = tf.relu(tf.add(tf.conv2d(xs, ws, c.stride, c.pad), bs));
+          for (const y of [fused, plain]) {
+            const values = y.dataSync();
+            expect(at.map((i) => values[i]!)).toBeAllclose(expected, tolerance(g.k * g.k * g.cin));
+          }
+        });
+      });
+    });
+
+    it('gives the gradients of input and filter', async () => {
+      const [inputs, filters] = [places(x.length, 60), places(filter.length, g.n * g.oh * g.ow > 10_000 ? 12 : 40)];
+      await expectNoLeak(() => {
+        tf.tidy(() => {
+          const gradient = tf.grads((xs, ws) => tf.conv2d(xs as tf.Tensor4D, ws as tf.Tensor4D, c.stride, c.pad));
+          const operands = [tf.tensor4d(x, shapes.x), tf.tensor4d(filter, shapes.filter)];
+          const [dx, dw] = gradient(operands, tf.tensor4d(dy, shapes.dy)).map((t) => t.dataSync());
+          expect(inputs.map((i) => dx![i]!)).toBeAllclose(
+            inputs.map((i) => inputGradientAt(g, dy, filter, i)),
+            tolerance(g.k * g.k * g.cout),
+          );
+          expect(filters.map((i) => dw![i]!)).toBeAllclose(
+            filters.map((i) => filterGradientAt(g, x, dy, i)),
+            tolerance(g.n * g.oh * g.ow),
+          );
+        });
+      });
+    });
+  });
+});
+
+describe.skipIf(!isBuilt)(`conv2d, add and relu in user code${reason}`, () => {
+  const stream = randomStream(3, 'peephole');
+  const tensor = (...shape: number[]) =>
+    tf.tensor(stream.fillNormal(new Float32Array(shape.reduce((a, b) => a * b))), shape);
+
+  /** Every intermediate of the chain and its gradients must be what the CPU backend computes, whoever looks when. */
+  function everything(x: tf.Tensor, w: tf.Tensor, b: tf.Tensor): tf.Tensor[] {
+    const convolved = tf.conv2d(x as tf.Tensor4D, w as tf.Tensor4D, 1, 'same');
+    const shifted = tf.add(convolved, b);
+    const rectified = tf.relu(shifted);
+    const mask = tf.step(shifted);
+    const twice = tf.mul(rectified, mask);
+    const gradient = tf.grads((...[u, v, c]) =>
+      tf.relu(tf.add(c!, tf.conv2d(u as tf.Tensor4D, v as tf.Tensor4D, 1, 'same'))),
+    );
+    return [
+      rectified,
+      mask,
+      twice,
+      shifted,
+      convolved,
+      tf.relu(convolved),
+      ...gradient([x, w, b], tf.onesLike(shifted)),
+    ];
+  }
+
+  it('gives what the CPU backend gives, in every place', async () => {
+    await tf.setBackend('onednn');
+    const [x, w, b] = [tensor(2, 6, 5, 4), tensor(3, 3, 4, 8), tensor(8)];
+    const actual = tf.tidy(() => everything(x, w, b).map((t) => t.dataSync()));
+    await tf.setBackend('cpu');
+    const expected = tf.tidy(() => everything(x, w, b).map((t) => t.dataSync()));
+    await tf.setBackend('onednn');
+    expected.forEach((values, i) => {
+      expect(actual[i]).toBeAllclose(values, { rtol: 1e-5, atol: 1e-5 });
+    });
+    tf.dispose([x, w, b]);
+  });
+
+  it('survives its inputs and intermediates being disposed', () => {
+    const [x, w, b] = [tensor(1, 4, 4, 3), tensor(3, 3, 3, 5), tensor(5)];
+    const expected = tf.tidy(() =>
+      tf.fused.conv2d({ x: x as tf.Tensor4D, filter: w as tf.Tensor4D, strides: 1, pad: 'same', bias: b }).dataSync(),
+    );
+    const convolved = tf.conv2d(x as tf.Tensor4D, w as tf.Tensor4D, 1, 'same');
+    const shifted = tf.add(convolved, b);
+    tf.dispose([x, w, b, convolved]);
+    expect(shifted).toBeAllclose(Array.from(expected), { rtol: 1e-6, atol: 1e-6 });
+    shifted.dispose();
+  });
+});

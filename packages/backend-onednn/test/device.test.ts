@@ -1,0 +1,127 @@
+/** The native environment itself: order, failures, memory. */
+import { describe, expect, it } from 'vitest';
+import { Device, type NativeBuffer } from '../src/device';
+import { loadNative, type NativeOptions } from '../src/native';
+import { isBuilt, reason } from './native-build';
+
+const MEBIBYTE = 2 ** 20;
+
+function makeDevice(options: Partial<NativeOptions> = {}): Device {
+  return new Device(loadNative(), {
+    threads: 2,
+    memoryLimit: 256 * MEBIBYTE,
+    cacheLimit: 4,
+    poison: true,
+    synchronous: false,
+    bf16: false,
+    ...options,
+  });
+}
+
+function fill(device: Device, shape: number[], value: number): NativeBuffer {
+  const buffer = device.reserve();
+  device.submit('Fill', [], [{ buffer, shape, dtype: 'float32' }], [value]);
+  return buffer;
+}
+
+function square(device: Device, x: NativeBuffer, shape: number[]): NativeBuffer {
+  const buffer = device.reserve();
+  device.submit('Square', [{ buffer: x, shape }], [{ buffer, shape, dtype: 'float32' }], []);
+  return buffer;
+}
+
+function convolve(device: Device, side: number): number {
+  const x = fill(device, [1, side, side, 1], 1);
+  const filter = fill(device, [3, 3, 1, 1], 1);
+  const buffer = device.reserve();
+  device.submit(
+    'Conv2D',
+    [
+      { buffer: x, shape: [1, side, side, 1] },
+      { buffer: filter, shape: [3, 3, 1, 1] },
+    ],
+    [{ buffer, shape: [1, side, side, 1], dtype: 'float32' }],
+    [1, 1, 1, 1, 1, 1, 1, 1, 0],
+  );
+  const [corner] = new Float32Array(device.readSync(buffer));
+  for (const each of [x, filter, buffer]) each.release();
+  return corner!;
+}
+
+describe.skipIf(!isBuilt)(`the device${reason}`, () => {
+  it('gives a failure to the next read, with the operation and its shapes', async () => {
+    const device = makeDevice({ memoryLimit: 8 * MEBIBYTE });
+    const shape = [4, MEBIBYTE];
+    const [large, small] = [fill(device, shape, 1), fill(device, [1], 3)];
+    await expect(device.read(small)).rejects.toMatchObject({
+      code: 'VGG_BACKEND',
+      message: expect.stringMatching(/^onednn: Fill -> \[4,1048576\]: out of memory: .* raise memoryLimit$/),
+    });
+    expect(new Float32Array(await device.read(small))[0]).toBe(3);
+    expect(() => device.readSync(large)).toThrow('out of memory');
+    device.close();
+  });
+
+  it('gives a failure to everything computed from it, and to nothing else', async () => {
+    const device = makeDevice({ memoryLimit: 8 * MEBIBYTE });
+    const [large, small] = [fill(device, [4 * MEBIBYTE], 1), fill(device, [3], 3)];
+    const after = square(device, large, [4 * MEBIBYTE]);
+    const healthy = square(device, small, [3]);
+    await expect(device.read(after)).rejects.toThrow(/^onednn: Fill/);
+    expect([...new Float32Array(await device.read(healthy))]).toEqual([9, 9, 9]);
+    device.close();
+  });
+
+  it('throws from the operation itself in synchronous mode', () => {
+    const device = makeDevice({ memoryLimit: 8 * MEBIBYTE, synchronous: true });
+    expect(() => fill(device, [4 * MEBIBYTE], 1)).toThrow(/^onednn: Fill -> \[4194304\]: out of memory/);
+    device.close();
+  });
+
+  it('reuses memory in queue order: a chain of any length needs two buffers', () => {
+    const device = makeDevice({ memoryLimit: 16 * MEBIBYTE });
+    let x = fill(device, [MEBIBYTE], 1);
+    for (let i = 0; i < 50; i++) {
+      const next = square(device, x, [MEBIBYTE]);
+      x.release();
+      x = next;
+    }
+    expect(new Float32Array(device.readSync(x)).every((v) => v === 1)).toBe(true);
+    x.release();
+    device.drain();
+    const { bytesInUse, buffersInUse, bytesHeld } = device.statistics();
+    expect({ bytesInUse, buffersInUse, held: bytesHeld / MEBIBYTE }).toEqual({
+      bytesInUse: 0,
+      buffersInUse: 0,
+      held: 8,
+    });
+    device.trim();
+    expect(device.statistics().bytesHeld).toBe(0);
+    device.close();
+  });
+
+  it('keeps a bounded number of primitives, and rebuilds one that was dropped', () => {
+    const device = makeDevice();
+    const corners = [5, 6, 7, 8, 9, 10, 5].map((side) => convolve(device, side));
+    expect(corners).toEqual([4, 4, 4, 4, 4, 4, 4]);
+    expect(device.statistics().cachedPrimitives).toBe(4);
+    device.close();
+  });
+
+  it('reads many tensors at once, each its own', async () => {
+    const device = makeDevice();
+    const buffers = Array.from({ length: 100 }, (_, i) => fill(device, [i + 1], i));
+    const arrays = await Promise.all(buffers.map((buffer) => device.read(buffer)));
+    expect(arrays.map((bytes) => new Float32Array(bytes)).every((a, i) => a.length === i + 1 && a[i] === i)).toBe(true);
+    device.close();
+  });
+
+  it('says so when it is used after it was closed or a buffer after its release', () => {
+    const device = makeDevice();
+    const x = fill(device, [2], 1);
+    x.release();
+    expect(() => device.readSync(x)).toThrow('onednn: a storage was used after its release');
+    device.close();
+    expect(() => fill(device, [2], 1)).toThrow('onednn: the backend was closed');
+  });
+});

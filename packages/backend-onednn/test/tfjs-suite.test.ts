@@ -1,0 +1,27 @@
+/** tfjs-core's own suite on this backend: every spec that runs passes, in both ways of execution. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { isBuilt, reason } from './native-build';
+import { bundleSuite, type Suite } from './tfjs/run';
+
+/** Specs that run, and those that tfjs-core itself marks as pending in Node. A change in either must be looked at. */
+const EXPECTED = { passed: 4225, pending: 5, failed: [] as string[] };
+
+describe.skipIf(!isBuilt)(`tfjs-core's suite${reason}`, () => {
+  let suite: Suite;
+  beforeAll(async () => {
+    suite = await bundleSuite();
+  });
+  afterAll(() => suite.dispose());
+
+  it.each([
+    ['queued', {}],
+    ['synchronous', { VGG_ONEDNN_SYNCHRONOUS: '1', VGG_ONEDNN_POISON: '1' }],
+  ] as const)('passes when operations are %s', { timeout: 240_000 }, (_, environment) => {
+    const results = suite.run(environment);
+    const count = (status: string) => results.filter((result) => result.status === status).length;
+    const failed = results
+      .filter(({ status }) => status === 'failed')
+      .map(({ name, message }) => `${name}: ${message}`);
+    expect({ passed: count('passed'), pending: count('pending'), failed }).toEqual(EXPECTED);
+  });
+});

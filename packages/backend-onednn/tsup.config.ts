@@ -1,0 +1,6 @@
+import { library } from '../../tsup.base.ts';
+
+export default library(
+  { index: 'src/index.ts' },
+  { platform: 'node', shims: true, noExternal: [/^@tensorflow\/tfjs-core\/dist\/gradients\//] },
+);

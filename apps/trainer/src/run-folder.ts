@@ -12,6 +12,7 @@ import { createVgg, type ResolvedVggOptions, type Vgg, zeroInitialiser } from '@
 import { restoreCheckpoint, type TrainingState } from '@vgg/train';
 import { CheckpointFolder } from '@vgg/train/node';
 import { loadModel, saveModel, writeFileAtomically } from '@vgg/weights/node';
+import type { EngineName } from './engine';
 import type { Recipe } from './recipe';
 
 const FORMAT = 'vgg-run';
@@ -38,10 +39,10 @@ export interface Environment {
   system: string;
   processor: string;
   cores: number;
-  engine: string;
+  engine: EngineName;
 }
 
-export function environment(engine: string): Environment {
+export function environment(engine: EngineName): Environment {
   const processors = cpus();
   return {
     node: process.versions.node,

@@ -7,7 +7,7 @@ import { type FitResult, restoreCheckpoint } from '@vgg/train';
 import { openTrainingData, reportSkipped, trainingTransform } from '../data-set';
 import { DEMO_IMAGES } from '../demo';
 import { makeDemoImages } from '../demo-images';
-import { describeEngine, type EngineName, startEngine } from '../engine';
+import { describeEngine, type Engine, type EngineName, startEngine } from '../engine';
 import { firstNet } from '../first-net';
 import { checkMemory } from '../memory';
 import { print, table } from '../output';
@@ -81,6 +81,12 @@ async function prepareNew(options: TrainArguments, terminal: Terminal): Promise<
   return { folder, record, data, skipped };
 }
 
+/** The engine that the run began on, on which it reaches the very bits it would have; another if that cannot run here. */
+async function resumedEngine(requested: EngineName | 'auto', begun: EngineName): Promise<Engine> {
+  if (requested !== 'auto') return startEngine(requested);
+  return startEngine(begun).catch(() => startEngine('auto'));
+}
+
 async function prepareResumed(path: string, options: TrainArguments, terminal: Terminal): Promise<Prepared> {
   const record = await readRecord(path);
   const folder = runFolder(path);
@@ -92,7 +98,7 @@ async function prepareResumed(path: string, options: TrainArguments, terminal: T
         `has ${data.train.length} of ${data.classes.length}: bring the old images back, or start a new run`,
     );
   }
-  const engine = await startEngine(options.engine);
+  const engine = await resumedEngine(options.engine, record.environment.engine);
   terminal.say(describeEngine(engine));
   if (engine.name !== record.environment.engine) {
     terminal.warn(`the run began on engine ${record.environment.engine}: on ${engine.name} its last bits will differ`);

@@ -1,6 +1,4 @@
+import { bundledGradients } from '../../tools/tfjs-gradients/build/plugin.ts';
 import { library } from '../../tsup.base.ts';
 
-export default library(
-  { index: 'src/index.ts' },
-  { platform: 'node', shims: true, noExternal: [/^@tensorflow\/tfjs-core\/dist\/gradients\//] },
-);
+export default library({ index: 'src/index.ts' }, { platform: 'node', shims: true, ...bundledGradients });

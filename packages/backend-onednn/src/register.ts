@@ -3,19 +3,17 @@ import '@tensorflow/tfjs-backend-cpu';
 import {
   engine,
   findBackendFactory,
-  getGradient,
   getKernel,
   getKernelsForBackend,
   type KernelConfig,
   type NamedAttrMap,
   registerBackend,
-  registerGradient,
   registerKernel,
   type TensorInfo,
   util,
 } from '@tensorflow/tfjs-core';
+import { registerMissingGradients } from '@vgg/tfjs-gradients';
 import { OnednnBackend } from './backend';
-import { GRADIENTS } from './gradient-list';
 import { convolutionKernels } from './kernels/convolution';
 import { elementwiseKernels } from './kernels/elementwise';
 import type { KernelTable, NativeKernel } from './kernels/kernel';
@@ -67,9 +65,7 @@ function withFallback(config: KernelConfig, native: NativeKernel | undefined): K
 
 /** Registers everything once, however many copies of this package a program loads. */
 export function register(module: NativeModule): void {
-  for (const gradient of GRADIENTS) {
-    if (getGradient(gradient.kernelName) === undefined) registerGradient(gradient);
-  }
+  registerMissingGradients();
   if (findBackendFactory('onednn') !== null) return;
   for (const config of getKernelsForBackend('cpu')) {
     if (getKernel(config.kernelName, 'onednn') === undefined) {

@@ -1,7 +1,8 @@
-/** Puts our kernels and the guarded heap under the backend name 'wasm'. */
+/** Puts our kernels and the guarded heap under the backend name 'wasm', and registers gradients. */
 import '@tensorflow/tfjs-backend-wasm';
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
 import { engine, env, findBackendFactory, registerBackend, removeBackend } from '@tensorflow/tfjs-core';
+import { registerMissingGradients } from '@vgg/tfjs-gradients';
 import { guardHeap } from './allocator';
 import { batchMatMul } from './kernels/batch_mat_mul';
 import { batchNorm, batchNormGrad, fuseBatchNormGradient } from './kernels/batch_norm';
@@ -32,6 +33,7 @@ for (const kernel of [
   sum,
 ])
   install(kernel);
+registerMissingGradients();
 fuseBatchNormGradient();
 
 const created = engine().registry.wasm as BackendWasm | undefined;

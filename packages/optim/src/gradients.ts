@@ -1,15 +1,7 @@
 /** Gradients of a loss, and the registration that TF.js needs for them outside of a bundler. */
-import {
-  getGradient,
-  registerGradient,
-  type Scalar,
-  type Tensor,
-  tidy,
-  type Variable,
-  variableGrads,
-} from '@tensorflow/tfjs-core';
+import { type Scalar, type Tensor, tidy, type Variable, variableGrads } from '@tensorflow/tfjs-core';
 import { VggError } from '@vgg/core';
-import { GRADIENTS } from './gradient-list';
+import { registerMissingGradients } from '@vgg/tfjs-gradients';
 
 /**
  * Registers tfjs-core's gradients, as far as none is registered for a kernel yet. In plain Node `@tensorflow/tfjs-core`
@@ -17,9 +9,7 @@ import { GRADIENTS } from './gradient-list';
  * Safe to call any number of times.
  */
 export function ensureGradients(): void {
-  for (const gradient of GRADIENTS) {
-    if (getGradient(gradient.kernelName) === undefined) registerGradient(gradient);
-  }
+  registerMissingGradients();
 }
 
 /** A loss and its gradient with respect to every variable it was asked for. The caller disposes all of them. */

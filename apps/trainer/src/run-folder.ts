@@ -62,7 +62,8 @@ export function runFolder(path: string): RunFolder {
   return { path, checkpoints: new CheckpointFolder(join(path, 'checkpoints')) };
 }
 
-function reason(error: unknown): string {
+/** Why the system refused something, in words. */
+export function systemReason(error: unknown): string {
   const code = (error as NodeJS.ErrnoException).code;
   const known: Record<string, string> = {
     EACCES: 'permission denied',
@@ -71,6 +72,7 @@ function reason(error: unknown): string {
     ENOSPC: 'the disk is full',
     ENOTDIR: 'part of the path is a file',
     EEXIST: 'there is a file of that name',
+    EISDIR: 'it is a folder',
     ENOENT: 'there is no such file or folder',
   };
   return (code === undefined ? undefined : known[code]) ?? (error instanceof Error ? error.message : String(error));
@@ -98,7 +100,7 @@ export async function createRunFolder(path: string): Promise<RunFolder> {
     await makeFolder(path);
     await access(path, constants.W_OK);
   } catch (error) {
-    throw new VggError('run', `cannot write the run folder ${path}: ${reason(error)}; choose another --out`, {
+    throw new VggError('run', `cannot write the run folder ${path}: ${systemReason(error)}; choose another --out`, {
       cause: error,
     });
   }
@@ -116,7 +118,7 @@ export async function readRecord(path: string): Promise<RunRecord> {
   try {
     text = await readFile(join(path, RECORD), 'utf8');
   } catch (error) {
-    throw new VggError('run', `${what}: expected ${RECORD} in it (${reason(error)})`, { cause: error });
+    throw new VggError('run', `${what}: expected ${RECORD} in it (${systemReason(error)})`, { cause: error });
   }
   let record: Partial<RunRecord>;
   try {

@@ -110,5 +110,7 @@ describe('options and runs that cannot be used are refused', () => {
     const outcome = await trainer(['evaluate', '--run', 'run', '--data', fewer]);
     expect(refusal(outcome)).toMatch(/run has 10 classes, the data set has 9: they must be the same/);
     expect(refusal(await train(good, '--out', 'run'))).toMatch(/already holds a run.*--resume/);
+    const unwritable = await trainer(['evaluate', '--run', 'run', '--predictions', 'nowhere/p', '--engine', 'wasm']);
+    expect(refusal(unwritable)).toMatch(/cannot write --predictions nowhere\/p: there is no such file or folder/);
   });
 });

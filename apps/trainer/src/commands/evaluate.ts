@@ -1,5 +1,5 @@
 /** `evaluate`: the error of runs, alone and fused, under the protocols of section 3.2. */
-import { createWriteStream } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { didYouMean, VggError } from '@vgg/core';
 import { type ImageSource, subset } from '@vgg/data';
@@ -17,7 +17,7 @@ import {
 import { reportSkipped, splitOptions } from '../data-set';
 import { describeEngine, type EngineName, startEngine } from '../engine';
 import { print, table } from '../output';
-import { type LoadedRun, loadRun } from '../run-folder';
+import { type LoadedRun, loadRun, systemReason } from '../run-folder';
 import { createTerminal, type Terminal } from '../terminal';
 
 export type Split = 'val' | 'train' | 'all';
@@ -137,9 +137,23 @@ function viewsPerImage(protocols: readonly Protocol[], scales: number, nets: num
   return views * scales * nets;
 }
 
+/**
+ * Opens the file of predictions, before anything costly is computed.
+ * @throws VggError `VGG_ARGUMENT` when it cannot be written.
+ */
+async function openPredictions(path: string | undefined): Promise<FileHandle | undefined> {
+  if (path === undefined) return undefined;
+  try {
+    return await open(path, 'w');
+  } catch (error) {
+    throw new VggError('argument', `cannot write --predictions ${path}: ${systemReason(error)}`, { cause: error });
+  }
+}
+
 /** Evaluates runs on a data set. */
 export async function evaluateRuns(request: EvaluationRequest, terminal: Terminal): Promise<Evaluation> {
   const runs = await loadRuns(request.runs);
+  let predictions: FileHandle | undefined;
   try {
     const { recipe } = runs[0]!.record;
     const path = request.data === undefined ? recipe.data : resolve(request.data);
@@ -154,7 +168,7 @@ export async function evaluateRuns(request: EvaluationRequest, terminal: Termina
       `evaluating ${runs.length === 1 ? 'one net' : `${runs.length} nets`} on ${source.length} images, ` +
         `Q = ${scales.join(', ')}, ${request.protocols.join(', ')}`,
     );
-    const predictions = request.predictions === undefined ? undefined : createWriteStream(request.predictions);
+    predictions = await openPredictions(request.predictions);
     const views = viewsPerImage(request.protocols, scales.length, runs.length);
     const progress = terminal.progress('evaluation', source.length * views, 'views');
     try {
@@ -164,10 +178,13 @@ export async function evaluateRuns(request: EvaluationRequest, terminal: Termina
         protocols: request.protocols,
         scales,
         strict: request.strict,
-        onEvent: (event) => {
+        onEvent: async (event) => {
           if (event.type === 'progress') progress.update(event.views + event.skipped * views);
           if (event.type !== 'prediction' || predictions === undefined) return;
-          if (!predictions.write(predictionLine(event.prediction, data.classes))) return drained(predictions);
+          await predictions.appendFile(predictionLine(event.prediction, data.classes)).catch((error: unknown) => {
+            const why = systemReason(error);
+            throw new VggError('io', `cannot write --predictions ${request.predictions}: ${why}`, { cause: error });
+          });
         },
       });
       progress.end();
@@ -175,15 +192,11 @@ export async function evaluateRuns(request: EvaluationRequest, terminal: Termina
       return evaluation;
     } finally {
       progress.end();
-      if (predictions !== undefined) await new Promise<void>((done) => predictions.end(done));
     }
   } finally {
+    await predictions?.close();
     for (const { model } of runs) model.dispose();
   }
-}
-
-function drained(stream: NodeJS.WritableStream): Promise<void> {
-  return new Promise((resume) => stream.once('drain', resume));
 }
 
 function figure(error: number | null): string {

@@ -63,9 +63,11 @@ function smallestScale(scale: Recipe['scale']): number {
   return typeof scale === 'number' ? scale : scale[0];
 }
 
-/** The divisor of the batch nearest to the usual micro-batch. */
+/** The divisor of the batch nearest to the usual micro-batch: from twice that on, 1 is nearer. */
 function microBatchFor(batch: number): number {
-  const divisors = Array.from({ length: batch }, (_, i) => i + 1).filter((size) => batch % size === 0);
+  const divisors = Array.from({ length: Math.min(batch, 2 * MICRO_BATCH) }, (_, i) => i + 1).filter(
+    (size) => batch % size === 0,
+  );
   const distance = (size: number) => Math.abs(size - MICRO_BATCH);
   return divisors.reduce((best, size) => (distance(size) < distance(best) ? size : best));
 }

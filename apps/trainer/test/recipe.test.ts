@@ -26,6 +26,8 @@ describe('a recipe', () => {
     expect(sizes(1000, { batch: 8 })).toEqual([8, 8]);
     expect(sizes(1000, { batch: 31 })).toEqual([31, 31]);
     expect(sizes(1000, { batch: 37 })).toEqual([37, 37]);
+    expect(sizes(1000, { batch: 67 })).toEqual([67, 1]);
+    expect(sizes(1000, { batch: 1e10 })).toEqual([1e10, 32]);
     expect(() => checkArguments({ ...GIVEN, batch: 8, microBatch: 32 })).toThrow(/not a multiple/);
   });
 

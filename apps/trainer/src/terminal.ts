@@ -81,6 +81,8 @@ export function createTerminal({ stream, quiet, now = Date.now }: TerminalOption
       barIncompleteChar: ' ',
       clearOnComplete: true,
       gracefulExit: false,
+      // A bar cut to the terminal's width: one that turns line wrapping off would leave it off when a signal ends the program.
+      linewrap: true,
       fps: 8,
     });
     moving = { hide: () => bar.stop(), show: () => bar.start(total, at, payload) };

@@ -1,3 +1,4 @@
+import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { createTerminal, duration } from '../src/terminal';
 
@@ -48,5 +49,24 @@ describe('a log that is not a terminal', () => {
     progress.end();
     terminal.warn('one image was skipped');
     expect(written).toEqual(['00:01:00 warning: one image was skipped\n']);
+  });
+});
+
+describe('a terminal', () => {
+  it('keeps its line wrapping, which a signal would leave off', () => {
+    const written: string[] = [];
+    const terminal = createTerminal({
+      stream: Object.assign(new PassThrough(), {
+        ...{ isTTY: true, columns: 60 },
+        write: (text: string) => written.push(text) > 0,
+      }) as unknown as NodeJS.WriteStream,
+      quiet: false,
+    });
+    const progress = terminal.progress('epoch 1/2', 1000, 'images');
+    progress.update(100, 'loss 2.3');
+    terminal.say('a line');
+    progress.end();
+    expect(written.join('')).toContain('epoch 1/2 [');
+    expect(written.join('')).not.toContain('\x1B[?7l');
   });
 });

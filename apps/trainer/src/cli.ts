@@ -50,6 +50,9 @@ async function main(words: readonly string[]): Promise<number> {
   }
 }
 
+/** Whoever reads the log or the results may leave before the work is done (`| head`): that ends no training. */
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
+
 /** Package managers run scripts in the package's folder; paths mean the folder that the user is in. */
 if (process.env.npm_lifecycle_event === 'start' && process.env.INIT_CWD !== undefined)
   process.chdir(process.env.INIT_CWD);

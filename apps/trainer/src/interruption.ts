@@ -1,4 +1,4 @@
-/** Ctrl-C and SIGTERM: the first asks the work to stop where nothing is lost, a second one leaves at once. */
+/** Ctrl-C, SIGTERM and a terminal that closes: the first asks the work to stop where nothing is lost, a second one leaves at once. */
 
 export interface Interruption {
   readonly signal: AbortSignal;
@@ -8,7 +8,7 @@ export interface Interruption {
   end(): void;
 }
 
-const EXIT_CODES = { SIGINT: 130, SIGTERM: 143 } as const;
+const EXIT_CODES = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
 
 /** @param onFirst tells the person what happens now. */
 export function listenForInterruption(onFirst: () => void): Interruption {

@@ -2,7 +2,7 @@
  * A run as a folder: `run.json` (recipe, classes, transform, environment), `metrics.jsonl`, `checkpoints/` and, once
  * training has ended, `model.safetensors` with the best weights.
  */
-import { appendFileSync, constants, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, constants, existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { access, mkdir, readFile, stat } from 'node:fs/promises';
 import { cpus, platform, release } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -169,7 +169,8 @@ export class MetricsFile {
     if (resumed === undefined || !existsSync(this.#path)) return;
     const lines = readFileSync(this.#path, 'utf8').split('\n');
     const known = lines.filter((line) => isBefore(line, resumed));
-    writeFileSync(this.#path, known.map((line) => `${line}\n`).join(''));
+    writeFileSync(`${this.#path}.part`, known.map((line) => `${line}\n`).join(''));
+    renameSync(`${this.#path}.part`, this.#path);
   }
 
   append(entry: Readonly<Record<string, unknown>>): void {

@@ -76,7 +76,7 @@ export function createTerminal({ stream, quiet, now = Date.now }: TerminalOption
     const bar = new SingleBar({
       stream,
       format: `${title} [{bar}] {percentage}% {text}`,
-      barsize: 24,
+      barsize: (stream.columns ?? 100) < 100 ? 8 : 24,
       barCompleteChar: '=',
       barIncompleteChar: ' ',
       clearOnComplete: true,

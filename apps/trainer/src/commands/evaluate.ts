@@ -47,13 +47,13 @@ export interface EvaluationRequest {
   strict: boolean;
 }
 
-/** The images asked for: of a data set with parts, one part. */
+/** The images asked for: of a data set with parts, one part; one without a validation part is taken whole for it. */
 function part({ train, validation }: DataSet, split: Split, path: string): ImageSource {
-  const chosen = split === 'val' ? (validation ?? train) : split === 'train' ? train : undefined;
   if (split === 'all' && train !== undefined && validation !== undefined) return concatenated(train, validation);
-  const found = chosen ?? train ?? validation;
-  if (found === undefined) throw new VggError('dataset', `${path} has no images`);
-  return found;
+  const chosen = split === 'train' ? train : (validation ?? train);
+  if (chosen === undefined)
+    throw new VggError('dataset', `${path} has no training images: evaluate it with --split val`);
+  return chosen;
 }
 
 function concatenated(first: ImageSource, second: ImageSource): ImageSource {

@@ -144,7 +144,7 @@ function buildOnednn(installed) {
   const script = join(ROOT, 'packages', 'backend-onednn', 'scripts', 'build-native.mjs');
   const built = run('node', [script, '--if-possible']);
   const words = (built.stdout + built.stderr).trim();
-  if (words !== '' && (installed || built.status !== 0 || /\bbuilt\b/.test(words))) say(words);
+  if (words !== '' && (installed || built.status !== 0 || words.includes(': built '))) say(words);
 }
 
 /** Everything that `npm start` and `npm test` need. */

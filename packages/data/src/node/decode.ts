@@ -1,5 +1,6 @@
 /**
- * Decoding, by sharp: of an encoded image only the pixels that a crop needs (docs/decisions/0010).
+ * Decoding, of an encoded image only the pixels that a crop needs: by sharp (docs/decisions/0010), plain baseline JPEG to the
+ * same pixels by our own module (0015).
  *
  * Everything becomes 8-bit RGB as stored: embedded colour profiles are ignored, as in Caffe and torchvision. Grey is
  * repeated, CMYK converted, 16 bits cut to the upper 8, transparency laid over white, EXIF orientation applied; of an

@@ -8,6 +8,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { provideToolchain, thisMachine } from './toolchain.mjs';
 
 export const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const CACHE = join(ROOT, '.cache');
@@ -139,8 +140,9 @@ function build() {
   if (seconds > 5) say(`built in ${seconds.toFixed(0)} s`);
 }
 
-/** The fast engine, where a compiler and oneDNN are there; says what is missing once, after an install. */
+/** The fast engine, where a compiler and oneDNN are there or may be installed. */
 function buildOnednn(installed) {
+  if (!provideToolchain(thisMachine(CACHE), say, installed)) return;
   const script = join(ROOT, 'packages', 'backend-onednn', 'scripts', 'build-native.mjs');
   const built = run('node', [script, '--if-possible']);
   const words = (built.stdout + built.stderr).trim();

@@ -10,18 +10,20 @@
  * ONEDNN_ROOT names a folder with include/ and lib/ of another oneDNN than the system's; CXX another compiler than g++.
  * Node's headers come from the package node-api-headers, so nothing is fetched (decision 0061).
  */
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { availableParallelism } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { COMPILER, DEBIAN_PACKAGES, ONEDNN_INCLUDE, ONEDNN_ROOT, probeToolchain } from './probe.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const require = createRequire(import.meta.url);
+const run = promisify(execFile);
 const sanitize = process.argv.includes('--sanitize');
-const compiler = process.env.CXX ?? 'g++';
-const oneDnnRoot = process.env.ONEDNN_ROOT;
 
 const WITHOUT = 'so its engine was not built, which trains several times faster than WASM';
 
@@ -36,7 +38,6 @@ if (process.platform !== 'linux' || machine === undefined) {
   give(`no native build for ${process.platform}-${process.arch} yet, other engines will be used`);
 }
 
-const oneDnnInclude = oneDnnRoot === undefined ? [] : ['-isystem', join(oneDnnRoot, 'include')];
 const flags = [
   '-std=c++17',
   '-fPIC',
@@ -57,7 +58,7 @@ const flags = [
   require('node-addon-api').include_dir,
   '-isystem',
   require('node-api-headers').include_dir,
-  ...oneDnnInclude,
+  ...ONEDNN_INCLUDE,
 ];
 /** nodelete: OpenMP's threads outlive a worker that loaded the addon, so the code must stay mapped. */
 const linkFlags = [
@@ -65,22 +66,14 @@ const linkFlags = [
   '-fopenmp',
   '-Wl,-z,nodelete',
   ...(sanitize ? ['-fsanitize=address,undefined'] : ['-s']),
-  ...(oneDnnRoot === undefined ? [] : [`-L${join(oneDnnRoot, 'lib')}`, `-Wl,-rpath,${join(oneDnnRoot, 'lib')}`]),
+  ...(ONEDNN_ROOT === undefined ? [] : [`-L${join(ONEDNN_ROOT, 'lib')}`, `-Wl,-rpath,${join(ONEDNN_ROOT, 'lib')}`]),
   '-ldnnl',
 ];
 
-const probe = spawnSync(compiler, ['-std=c++17', '-E', '-P', '-x', 'c++', ...oneDnnInclude, '-'], {
-  input: '#include <dnnl.hpp>\nvgg_version DNNL_VERSION_MAJOR DNNL_VERSION_MINOR\n',
-  encoding: 'utf8',
-  maxBuffer: 1 << 26,
-});
-if (probe.error) {
-  give(`no C++ compiler (${compiler}), ${WITHOUT}: apt-get install g++ libdnnl-dev`);
+const { missing, version } = probeToolchain();
+if (missing !== undefined) {
+  give(`${missing}, ${WITHOUT}: apt-get install ${DEBIAN_PACKAGES.join(' ')}`);
 }
-if (probe.status !== 0) {
-  give(`oneDNN is not installed, ${WITHOUT}: apt-get install libdnnl-dev`);
-}
-const version = /vgg_version (\d+) (\d+)/.exec(probe.stdout).slice(1).join('.');
 
 function sourcesIn(folder) {
   return readdirSync(folder, { recursive: true, withFileTypes: true })
@@ -91,7 +84,7 @@ function sourcesIn(folder) {
 
 const files = sourcesIn(join(root, 'native'));
 const headers = files.filter((file) => file.endsWith('.h'));
-const common = createHash('sha256').update(JSON.stringify([flags, linkFlags, compiler, version]));
+const common = createHash('sha256').update(JSON.stringify([flags, linkFlags, COMPILER, version]));
 for (const file of headers) common.update(readFileSync(file));
 const commonHash = common.digest('hex');
 
@@ -104,30 +97,40 @@ const objects = join(output, 'objects');
 mkdirSync(objects, { recursive: true });
 
 /** Compiles one file, unless its object was made of the same text by the same command. */
-function compile(file) {
+async function compile(file) {
   const name = file.slice(join(root, 'native').length + 1).replaceAll('/', '-');
   const object = join(objects, `${name}.o`);
   const stamp = `${object}.hash`;
   const hash = createHash('sha256').update(commonHash).update(readFileSync(file)).digest('hex');
   if (existsSync(object) && existsSync(stamp) && readFileSync(stamp, 'utf8') === hash) return { object, fresh: false };
-  execFileSync(compiler, [...flags, '-c', file, '-o', object], { stdio: 'inherit' });
+  await run(COMPILER, [...flags, '-c', file, '-o', object]);
   writeFileSync(stamp, hash);
   return { object, fresh: true };
 }
 
+/** As many at once as there are processors. */
+async function compileAll(sources) {
+  const compiled = [];
+  const waiting = sources.entries();
+  const worker = async () => {
+    for (const [i, file] of waiting) compiled[i] = await compile(file);
+  };
+  await Promise.all(Array.from({ length: availableParallelism() }, worker));
+  return compiled;
+}
+
 const target = join(output, 'onednn.node');
 try {
-  const compiled = files.filter((file) => file.endsWith('.cc')).map(compile);
+  const compiled = await compileAll(files.filter((file) => file.endsWith('.cc')));
   if (compiled.some(({ fresh }) => fresh) || !existsSync(target)) {
     const partial = `${target}.partial`;
-    execFileSync(compiler, [...compiled.map(({ object }) => object), ...linkFlags, '-o', partial], {
-      stdio: 'inherit',
-    });
+    await run(COMPILER, [...compiled.map(({ object }) => object), ...linkFlags, '-o', partial]);
     const sha256 = createHash('sha256').update(readFileSync(partial)).digest('hex');
     writeFileSync(join(output, 'onednn.json'), `${JSON.stringify({ sha256, oneDnn: version })}\n`);
     renameSync(partial, target);
     console.log(`@vgg/backend-onednn: built ${relative(process.cwd(), target)} with oneDNN ${version}`);
   }
-} catch {
+} catch (error) {
+  console.error(error.stderr ?? error);
   give('the native engine could not be compiled: see the errors above');
 }

@@ -30,7 +30,7 @@ describe('in a browser bundle', () => {
     },
   );
 
-  it.each(['data', 'weights', 'train'])('@vgg/%s/node is refused', async (name) => {
+  it.each(['core', 'data', 'weights', 'train'])('@vgg/%s/node is refused', async (name) => {
     await expect(bundle(`@vgg/${name}/node`)).rejects.toThrow(/Could not resolve "(node:)?\w+"/);
   });
 });

@@ -1,0 +1,2 @@
+export { cacheFolder } from './node/cache';
+export { type DownloadOptions, type DownloadProgress, download, type ExpectedHash } from './node/download';

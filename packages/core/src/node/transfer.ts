@@ -1,0 +1,179 @@
+/** One request: the bytes that a partial file still lacks, written where they belong. */
+import { type FileHandle, open, readFile, rm, stat, statfs, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { downloadError, fileError, statusReason, systemCode, Transient, unreachable } from './failure';
+import { STALL_MS } from './patience';
+
+/** Statuses that may pass. */
+const PASSING: ReadonlySet<number> = new Set([408, 425, 429, 500, 502, 503, 504]);
+
+export interface Transfer {
+  readonly url: URL;
+  /** Where the file will be; for messages. */
+  readonly path: string;
+  /** The partial file. Beside it, `part.json` says which version of which address it is of. */
+  readonly part: string;
+  /** Bytes of the whole file, where known beforehand. */
+  readonly size: number | undefined;
+  readonly signal: AbortSignal | undefined;
+  onProgress(progress: { received: number; total: number | undefined }): void;
+}
+
+/** The version of a file at a server: what `If-Range` takes. */
+interface Origin {
+  readonly url: string;
+  readonly validator: string;
+}
+
+async function partial({ url, part }: Transfer): Promise<{ length: number; validator: string }> {
+  try {
+    const origin = JSON.parse(await readFile(`${part}.json`, 'utf8')) as Partial<Origin>;
+    if (origin.url === url.href && typeof origin.validator === 'string') {
+      return { length: (await stat(part)).size, validator: origin.validator };
+    }
+  } catch {}
+  return { length: 0, validator: '' };
+}
+
+/** Forgets what was received so far. */
+export async function discard(part: string): Promise<void> {
+  await Promise.all([part, `${part}.json`].map((path) => rm(path, { force: true })));
+}
+
+/** A validator by which a later request may go on where this one stopped: a strong ETag, else the date of last change. */
+function validatorOf({ headers }: Response): string {
+  const tag = headers.get('etag') ?? '';
+  return tag.startsWith('"') ? tag : (headers.get('last-modified') ?? '');
+}
+
+function retryAfter(response: Response): number {
+  const seconds = Number(response.headers.get('retry-after') ?? 0);
+  return Number.isFinite(seconds) ? Math.min(Math.max(seconds, 0), 30) : 0;
+}
+
+/** The whole file's size by what the server says, if it does. A compressed answer's length is not the file's. */
+function totalOf(response: Response, start: number): number | undefined {
+  const { headers, status } = response;
+  if (status === 206) {
+    const total = /\/(\d+)$/.exec(headers.get('content-range') ?? '')?.[1];
+    return total === undefined ? undefined : Number(total);
+  }
+  const length = headers.get('content-length');
+  return length === null || headers.has('content-encoding') ? undefined : start + Number(length);
+}
+
+async function request(transfer: Transfer, length: number, validator: string, signal: AbortSignal): Promise<Response> {
+  const headers: Record<string, string> = { 'accept-encoding': 'identity' };
+  if (length > 0) Object.assign(headers, { range: `bytes=${length}-`, 'if-range': validator });
+  try {
+    return await fetch(transfer.url, { headers, signal });
+  } catch (cause) {
+    transfer.signal?.throwIfAborted();
+    const why = unreachable(cause);
+    if (why === undefined) throw new Transient('the connection failed', 0, { cause });
+    throw downloadError(transfer.url, transfer.path, `${why} (the file goes to ${transfer.path})`, cause);
+  }
+}
+
+/** Where the answer's bytes begin in the file. */
+async function startOf(transfer: Transfer, response: Response, length: number): Promise<number> {
+  const { status } = response;
+  if (status === 200) return 0;
+  if (status === 206 && response.headers.get('content-range')?.startsWith(`bytes ${length}-`)) return length;
+  await response.body?.cancel();
+  if (status === 206 || status === 416) {
+    await discard(transfer.part);
+    throw new Transient('the server gave another part of the file than was asked for');
+  }
+  if (PASSING.has(status)) throw new Transient(`the server answers with status ${status}`, retryAfter(response));
+  throw downloadError(transfer.url, transfer.path, `${statusReason(status)}`);
+}
+
+async function checkRoom(path: string, needed: number): Promise<void> {
+  const { bavail, bsize } = await statfs(dirname(path)).catch(() => ({ bavail: Number.POSITIVE_INFINITY, bsize: 1 }));
+  if (needed <= bavail * bsize) return;
+  const megabytes = (bytes: number) => `${Math.ceil(bytes / 1e6)} MB`;
+  const why = `the disk is full: ${megabytes(needed)} more needed, ${megabytes(bavail * bsize)} free`;
+  throw fileError('write', path, new Error(why));
+}
+
+/** A step on the disk. What fails there will not pass; a full disk is not kept full. */
+async function onDisk<T>({ path, part }: Transfer, step: Promise<T>): Promise<T> {
+  try {
+    return await step;
+  } catch (cause) {
+    if (systemCode(cause) === 'ENOSPC') await discard(part);
+    throw fileError('write', path, cause);
+  }
+}
+
+async function writeAll(handle: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
+  for (let done = 0; done < bytes.length; ) {
+    done += (await handle.write(bytes, done, bytes.length - done, position + done)).bytesWritten;
+  }
+}
+
+async function* chunks({ body }: Response): AsyncGenerator<Uint8Array, void> {
+  const reader = body?.getReader();
+  for (let next = await reader?.read(); next?.value !== undefined; next = await reader?.read()) yield next.value;
+}
+
+async function receive(transfer: Transfer, response: Response, start: number, alive: () => void): Promise<void> {
+  const { url, path, part, size } = transfer;
+  const total = totalOf(response, start);
+  if (size !== undefined && total !== undefined && total !== size) {
+    throw downloadError(url, path, `expected ${size} bytes, the server has ${total}`);
+  }
+  const handle = await onDisk(transfer, open(part, start === 0 ? 'w' : 'r+'));
+  let received = start;
+  try {
+    const origin: Origin = { url: url.href, validator: validatorOf(response) };
+    if (start === 0) await onDisk(transfer, writeFile(`${part}.json`, JSON.stringify(origin)));
+    if (total !== undefined) await checkRoom(path, total - start);
+    transfer.onProgress({ received, total: size ?? total });
+    for await (const chunk of chunks(response)) {
+      alive();
+      if (size !== undefined && received + chunk.length > size) {
+        throw downloadError(url, path, `expected ${size} bytes, the server sends more`);
+      }
+      await onDisk(transfer, writeAll(handle, chunk, received));
+      received += chunk.length;
+      transfer.onProgress({ received, total: size ?? total });
+    }
+    await onDisk(transfer, handle.sync());
+  } finally {
+    await handle.close();
+  }
+  if (total !== undefined && received < total) throw new Transient(`the connection ended at byte ${received}`);
+}
+
+/**
+ * Makes the partial file whole by one request, from the byte where it ends if the server still has that version.
+ * @returns how many bytes of an earlier request it kept.
+ * @throws Transient for what may pass, VggError for what will not, the signal's reason when aborted.
+ */
+export async function transferOnce(transfer: Transfer): Promise<number> {
+  const { length, validator } = await partial(transfer);
+  const resumable = validator === '' ? 0 : length;
+  const stall = new AbortController();
+  const timer = setTimeout(() => stall.abort(), STALL_MS);
+  const signal = AbortSignal.any([stall.signal, ...(transfer.signal ? [transfer.signal] : [])]);
+  try {
+    const response = await request(transfer, resumable, validator, signal);
+    if (response.status === 416 && response.headers.get('content-range') === `bytes */${resumable}`) {
+      await response.body?.cancel();
+      return resumable; // Whole already: killed before its rename.
+    }
+    const start = await startOf(transfer, response, resumable);
+    await receive(transfer, response, start, () => timer.refresh()).catch(async (cause: unknown) => {
+      await response.body?.cancel().catch(() => {});
+      throw cause;
+    });
+    return start;
+  } catch (error) {
+    if (stall.signal.aborted) throw new Transient(`nothing came for ${STALL_MS / 1000} s`, 0, { cause: error });
+    throw error;
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,59 @@
+/** Whether a file is the one expected. */
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { VggError } from '../errors';
+import { fileError, systemCode } from './failure';
+
+/** An algorithm and at least the first 8 hexadecimal digits: `sha256:397923af`. */
+export type ExpectedHash = `${'sha256' | 'md5'}:${string}`;
+
+export interface Expected {
+  /** In bytes. */
+  readonly size?: number | undefined;
+  readonly hash?: ExpectedHash | undefined;
+}
+
+/** @throws VggError `VGG_ARGUMENT` unless both are what they must be. */
+export function checkExpected({ size, hash }: Expected): void {
+  if (size !== undefined && !(Number.isSafeInteger(size) && size >= 0)) {
+    throw new VggError('argument', `expected a size in bytes, got ${size}`);
+  }
+  const digits = hash?.startsWith('md5:') ? 32 : 64;
+  const match = hash === undefined || /^(?:sha256|md5):[0-9a-f]{8,}$/.test(hash);
+  if (!match || (hash !== undefined && hash.split(':')[1]!.length > digits)) {
+    throw new VggError('argument', `expected a hash like sha256:397923af, 8 to ${digits} digits, got ${hash}`);
+  }
+}
+
+async function digest(path: string, algorithm: string, signal?: AbortSignal): Promise<string> {
+  const hash = createHash(algorithm);
+  for await (const chunk of createReadStream(path, { highWaterMark: 2 ** 20, ...(signal && { signal }) })) {
+    hash.update(chunk as Buffer);
+  }
+  return hash.digest('hex');
+}
+
+/**
+ * What differs between the file at `path` and the one expected, `missing` when there is none, or undefined when it is
+ * that file.
+ */
+export async function difference(
+  path: string,
+  { size, hash }: Expected,
+  signal?: AbortSignal,
+): Promise<string | undefined> {
+  try {
+    const stats = await stat(path);
+    if (!stats.isFile()) throw new VggError('io', `${path} is not a file: a download cannot replace it`);
+    if (size !== undefined && stats.size !== size) return `expected ${size} bytes, got ${stats.size}`;
+    if (hash === undefined) return undefined;
+    const [algorithm, digits] = hash.split(':') as [string, string];
+    const got = await digest(path, algorithm, signal);
+    return got.startsWith(digits) ? undefined : `expected ${algorithm} ${digits}, got ${got.slice(0, digits.length)}`;
+  } catch (cause) {
+    if (systemCode(cause) === 'ENOENT') return 'missing';
+    signal?.throwIfAborted();
+    throw cause instanceof VggError ? cause : fileError('read', path, cause);
+  }
+}

@@ -55,14 +55,14 @@ function withStrict(command: Command): Command {
 function withNetwork(command: Command): Command {
   const head = new Option(
     '--head <kind>',
-    'hidden fully-connected layers: paper (4096, 4096), small (512), auto (by --input)',
+    'hidden fully-connected layers: paper (4096, 4096), small (512), linear (none), auto (by --input)',
   );
   return command
     .option('--config <name>', `configuration of Table 1: ${CONFIGURATIONS.join(', ')}`, oneOf(CONFIGURATIONS), 'D')
     .option('--batch-norm', 'batch normalisation after every convolution; not in the paper', false)
     .option('--width <factor>', 'multiplies the numbers of filters and hidden units', real(0, 16, { open: true }), 1)
     .option('--input <side>', 'side of the square training crop, in pixels', integer(32, 4096), 224)
-    .addOption(head.argParser(oneOf(['auto', 'paper', 'small'])).default('auto'))
+    .addOption(head.argParser(oneOf(['auto', 'paper', 'small', 'linear'])).default('auto'))
     .option('--dropout <p>', 'dropout of the hidden fully-connected layers', real(0, 0.99), 0.5);
 }
 

@@ -20,7 +20,7 @@ export interface RecipeArguments {
   batchNorm: boolean;
   width: number;
   input: number;
-  head: 'auto' | 'paper' | 'small';
+  head: 'auto' | 'paper' | 'small' | 'linear';
   dropout: number;
   scale?: number | readonly [number, number];
   flip: boolean;
@@ -40,7 +40,7 @@ export interface RecipeArguments {
 }
 
 export interface Recipe extends Required<Omit<RecipeArguments, 'head' | 'preInit' | 'weights'>> {
-  head: 'paper' | 'small';
+  head: 'paper' | 'small' | 'linear';
   /** A run of net A, absolute: pre-initialisation (section 3.1). */
   preInit?: string;
   /** A run of the same net whose weights this one starts with, absolute. */
@@ -128,7 +128,7 @@ function pick(
   };
 }
 
-export function headFor({ head, input }: Pick<RecipeArguments, 'head' | 'input'>): 'paper' | 'small' {
+export function headFor({ head, input }: Pick<RecipeArguments, 'head' | 'input'>): Recipe['head'] {
   if (head !== 'auto') return head;
   return input < SMALLEST_PAPER_INPUT ? 'small' : 'paper';
 }

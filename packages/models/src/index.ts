@@ -1,3 +1,5 @@
+export { type KerasTap, resolveTap, type Tap, type TorchvisionTap } from './aliases';
+export { type DescriptorOptions, descriptor } from './descriptor';
 export {
   fromTrainedA,
   glorotInitialiser,
@@ -6,6 +8,7 @@ export {
   normalInitialiser,
   zeroInitialiser,
 } from './initialisers';
+export { flatten, globalAverage } from './maps';
 export type { FreezableName, LayerName, TapName } from './names';
 export { type ResolvedVggOptions, resolveOptions, type VggOptions } from './options';
 export type { VariableRole, VariableSpec } from './plan';

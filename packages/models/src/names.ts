@@ -18,7 +18,7 @@ type StagesOf<Net> = {
 }[keyof Net & Place];
 
 /** '1_1' | '1_2' | '2_1' ... for each convolution of a net. */
-type ConvolutionIndex<C extends ConfigurationName> = C extends ConfigurationName
+export type ConvolutionIndex<C extends ConfigurationName> = C extends ConfigurationName
   ? StagesOf<(typeof TABLE_1)[C]>
   : never;
 

@@ -7,13 +7,16 @@ export interface VggOptions<C extends ConfigurationName = ConfigurationName> {
   configuration: C;
   /** Batch normalisation between each convolution and its ReLU. Not in the paper, which precedes it. Default false. */
   batchNorm?: boolean;
-  /** Number of classes, at least 1. Default 1000. */
+  /** Number of classes, at least 1. Default 1000; always 0 under head `none`, whatever is given. */
   classes?: number;
   /** Side of the square training crop in pixels, an integer of at least 32; pool5 has side floor(side / 32). Default 224. */
   inputSize?: number;
   /** Multiplies the width of every hidden layer; each keeps at least 1 unit. Above 0. Default 1. */
   width?: number;
-  /** `paper`: fc6 and fc7 of 4096 · width. `small`: fc6 of 512 · width alone. fc8 follows both. Default `paper`. */
+  /**
+   * `paper`: fc6 and fc7 of 4096 · width. `small`: fc6 of 512 · width. `linear`: neither. fc8 follows these. `none`: no
+   * fully-connected layer at all, for features: no class scores. Default `paper`.
+   */
   head?: HeadName;
   /** Probability of dropping a unit of the hidden fully-connected layers in training, in [0, 1). Default 0.5 (section 3.1). */
   dropout?: number;
@@ -98,8 +101,10 @@ export function resolveOptions<const C extends ConfigurationName>(options: VggOp
   }
   const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
   const resolved: Record<string, unknown> = { configuration: undefined, ...DEFAULTS, ...given };
+  if (resolved.head === 'none') resolved.classes = 0;
   for (const [key, rule] of Object.entries(RULES)) {
     const value = resolved[key];
+    if (key === 'classes' && resolved.head === 'none') continue;
     if (rule.accepts(value)) continue;
     const hint = typeof value === 'string' && rule.known ? didYouMean(value, rule.known) : '';
     throw new VggError('argument', `${key} must be ${rule.expected}, got ${shown(value)}${hint}`);

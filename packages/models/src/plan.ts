@@ -77,8 +77,11 @@ export function planLayers(options: ResolvedVggOptions): readonly Layer[] {
     inputs = outputs;
     side = 1;
   }
-  layers.push({ kind: 'fullyConnected', name: 'fc8', stage: 6, side, inputs, outputs: options.classes });
-  layers.push({ kind: 'softmax', name: 'prob', stage: 6 });
+  if (options.head !== 'none') {
+    const outputs = options.classes;
+    layers.push({ kind: 'fullyConnected', name: 'fc8', stage: 6, side, inputs: side * side * inputs, outputs });
+    layers.push({ kind: 'softmax', name: 'prob', stage: 6 });
+  }
 
   for (const { name, shape } of layers.flatMap(layerVariables)) {
     const elements = shape.reduce((product, n) => product * n, 1);

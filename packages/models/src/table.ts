@@ -19,9 +19,10 @@ export const STAGE_FILTERS = [64, 128, 256, 512, 512] as const;
 
 /**
  * Hidden fully-connected layers of each head, before the width multiplier; `fc8`, the class scores, follows them.
- * `paper` is section 2.1's; `small` suits small inputs, whose last pool leaves few positions to connect.
+ * `paper` is section 2.1's; `small` suits small inputs, whose last pool leaves few positions to connect; `linear` puts
+ * the class scores straight on pool5; `none` leaves out the class scores too: the convolutions alone, for features.
  */
-export const HEADS = { paper: { fc6: 4096, fc7: 4096 }, small: { fc6: 512 } } as const;
+export const HEADS = { paper: { fc6: 4096, fc7: 4096 }, small: { fc6: 512 }, linear: {}, none: {} } as const;
 
 /** The paper's nets. */
 export type ConfigurationName = keyof typeof TABLE_1;

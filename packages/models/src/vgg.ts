@@ -13,23 +13,24 @@ import {
   variable,
 } from '@tensorflow/tfjs-core';
 import { didYouMean, type RandomStream, VggError } from '@vgg/core';
+import { canonicalName, type Tap, tapNames } from './aliases';
 import { type Walk, walkLayers } from './forward';
 import { heInitialiser, type Initialiser } from './initialisers';
-import type { FreezableName, TapName } from './names';
+import type { FreezableName } from './names';
 import { type ResolvedVggOptions, resolveOptions, type VggOptions } from './options';
 import { isLearned, type Layer, layerVariables, planLayers, type VariableSpec } from './plan';
 import type { ConfigurationName } from './table';
 
-export interface ApplyOptions<T extends string = TapName> {
+export interface ApplyOptions<T extends string = Tap> {
   /** Dropout drops and batch norm uses this batch's statistics; the images count as constants. Default false. */
   training?: boolean;
   /** The random numbers of a dropout layer (`drop6`, `drop7`). Needed when training with dropout above 0. */
   dropout?: (layer: string) => RandomStream;
-  /** Layers whose outputs are wanted too. */
+  /** Layers whose outputs are wanted too, by any of their names ({@link Tap}). */
   taps?: readonly T[];
 }
 
-export interface ApplyResult<T extends string = TapName> {
+export interface ApplyResult<T extends string = Tap> {
   /** Class scores before the soft-max, [n, classes]. */
   logits: Tensor2D;
   taps: Record<T, Tensor>;
@@ -37,7 +38,7 @@ export interface ApplyResult<T extends string = TapName> {
   batchStatistics: Record<string, Tensor1D>;
 }
 
-export interface DenseResult<T extends string = TapName> {
+export interface DenseResult<T extends string = Tap> {
   /** Class scores before the soft-max at every position, [n, h', w', classes]. */
   scores: Tensor4D;
   taps: Record<T, Tensor>;
@@ -59,26 +60,28 @@ export interface Vgg<C extends ConfigurationName = ConfigurationName> {
   /**
    * The classifier on images [n, inputSize, inputSize, 3], float32, the training set's mean RGB value subtracted.
    *
-   * @throws VggError `VGG_SHAPE` for images of another shape or dtype; `VGG_ARGUMENT` for an unknown tap, or when training
-   *   with dropout above 0 without `options.dropout`.
+   * @throws VggError `VGG_SHAPE` for images of another shape or dtype; `VGG_ARGUMENT` for an unknown tap, for a net of head
+   *   `none`, or when training with dropout above 0 without `options.dropout`.
    */
-  apply<const T extends TapName<C> = never>(images: Tensor4D, options?: ApplyOptions<T>): ApplyResult<T>;
+  apply<const T extends Tap<C> = never>(images: Tensor4D, options?: ApplyOptions<T>): ApplyResult<T>;
 
   /**
    * The fully-convolutional net of section 3.2, over the same variables: images [n, height, width, 3] with both sides at
    * least inputSize give class scores at floor(side / 32) - floor(inputSize / 32) + 1 positions per side.
    *
-   * @throws VggError `VGG_SHAPE` for smaller images or another dtype; `VGG_ARGUMENT` for an unknown tap.
+   * @throws VggError `VGG_SHAPE` for smaller images or another dtype; `VGG_ARGUMENT` for an unknown tap or a net of head
+   *   `none`.
    */
-  dense<const T extends TapName<C> = never>(images: Tensor4D, options?: { taps?: readonly T[] }): DenseResult<T>;
+  dense<const T extends Tap<C> = never>(images: Tensor4D, options?: { taps?: readonly T[] }): DenseResult<T>;
 
   /**
-   * The outputs of the layers asked for, and no further computation: the dense view, stopped at the last of them. Taps up
-   * to `poolN` take images of any sides of at least 2^N, later ones sides of at least inputSize. Differentiable in images.
+   * The outputs of the layers asked for, under the names asked by, and no further computation: the dense view, stopped at
+   * the last of them. Taps up to `poolN` take images of any sides of at least 2^N, later ones sides of at least inputSize.
+   * Differentiable in images.
    *
    * @throws VggError `VGG_SHAPE` for smaller images or another dtype; `VGG_ARGUMENT` for no tap or an unknown one.
    */
-  features<const T extends TapName<C>>(images: Tensor4D, taps: readonly T[]): Record<T, Tensor>;
+  features<const T extends Tap<C>>(images: Tensor4D, taps: readonly T[]): Record<T, Tensor>;
 
   /**
    * Moves batch norm's running statistics towards a step's, once per optimiser step: running = 0.9 · running + 0.1 · batch.
@@ -149,10 +152,12 @@ class Network<C extends ConfigurationName> implements Vgg<C> {
     return new Map([...this.variables].filter(([, { trainable }]) => trainable));
   }
 
-  apply<const T extends TapName<C> = never>(images: Tensor4D, options: ApplyOptions<T> = {}): ApplyResult<T> {
+  apply<const T extends Tap<C> = never>(images: Tensor4D, options: ApplyOptions<T> = {}): ApplyResult<T> {
     const { training = false, dropout, taps = [] } = options;
     const { inputSize, dropout: rate } = this.#options;
-    const [, height, width] = this.#check(images, taps);
+    this.#checkHead('apply()');
+    const [, height, width] = this.#check(images);
+    const names = this.#canonical(taps);
     if (height !== inputSize || width !== inputSize) {
       throw new VggError(
         'shape',
@@ -166,30 +171,34 @@ class Network<C extends ConfigurationName> implements Vgg<C> {
       );
     }
     const mode = training ? { rate, stream: dropout } : undefined;
-    const result = this.#walk(images, ['fc8', ...taps], { dense: false, training: mode });
+    const result = this.#walk(images, ['fc8', ...names.values()], { dense: false, training: mode });
     return {
       logits: result.taps.fc8 as Tensor2D,
-      taps: pick(result.taps, taps),
+      taps: pick(result.taps, names),
       batchStatistics: result.batchStatistics,
     };
   }
 
-  dense<const T extends TapName<C> = never>(images: Tensor4D, options: { taps?: readonly T[] } = {}): DenseResult<T> {
+  dense<const T extends Tap<C> = never>(images: Tensor4D, options: { taps?: readonly T[] } = {}): DenseResult<T> {
     const { taps = [] } = options;
     const { inputSize } = this.#options;
-    const [, height, width] = this.#check(images, taps);
+    this.#checkHead('dense()');
+    const [, height, width] = this.#check(images);
+    const names = this.#canonical(taps);
     if (height < inputSize || width < inputSize) throw tooSmall('dense evaluation', inputSize, height, width);
-    const result = this.#walk(images, ['fc8', ...taps], { dense: true });
-    return { scores: result.taps.fc8 as Tensor4D, taps: pick(result.taps, taps) };
+    const result = this.#walk(images, ['fc8', ...names.values()], { dense: true });
+    return { scores: result.taps.fc8 as Tensor4D, taps: pick(result.taps, names) };
   }
 
-  features<const T extends TapName<C>>(images: Tensor4D, taps: readonly T[]): Record<T, Tensor> {
-    const [, height, width] = this.#check(images, taps);
+  features<const T extends Tap<C>>(images: Tensor4D, taps: readonly T[]): Record<T, Tensor> {
+    const [, height, width] = this.#check(images);
     if (taps.length === 0) throw new VggError('argument', 'expected the names of layers to tap, got none');
-    const deepest = this.#layers.filter(({ name }) => (taps as readonly string[]).includes(name)).at(-1)!;
+    const names = this.#canonical(taps);
+    const asked = [...names.values()];
+    const deepest = this.#layers.filter(({ name }) => asked.includes(name)).at(-1)!;
     const least = deepest.stage === 6 ? this.#options.inputSize : 2 ** deepest.stage;
     if (height < least || width < least) throw tooSmall(deepest.name, least, height, width);
-    return pick(this.#walk(images, taps, { dense: true }).taps, taps);
+    return pick(this.#walk(images, asked, { dense: true }).taps, names);
   }
 
   updateStatistics(batchStatistics: Readonly<Record<string, Tensor1D>>): void {
@@ -220,7 +229,7 @@ class Network<C extends ConfigurationName> implements Vgg<C> {
   }
 
   replaceHead(classes: number, initialiser: Initialiser = heInitialiser({ seed: 0 })): void {
-    this.#checkUsable();
+    this.#checkHead('replaceHead()');
     const options = resolveOptions<C>({ ...this.#options, classes });
     const layers = planLayers(options);
     const specs = layers.flatMap(layerVariables).filter(({ layer }) => layer === 'fc8');
@@ -280,14 +289,24 @@ class Network<C extends ConfigurationName> implements Vgg<C> {
     if (this.#disposed) throw new VggError('state', 'expected a living net, got one that was disposed: make another');
   }
 
-  /** Checks what every computation needs and gives the images' shape. */
-  #check(images: Tensor4D, taps: readonly string[]): Tensor4D['shape'] {
+  #checkHead(what: string): void {
     this.#checkUsable();
-    const names = this.#layers.filter(({ kind }) => kind !== 'dropout').map(({ name }) => name);
-    const unknown = taps.find((tap) => !names.includes(tap));
-    if (unknown !== undefined) {
-      throw new VggError('argument', `this net has no layer "${unknown}" to tap${didYouMean(unknown, names)}`);
-    }
+    if (this.#options.head !== 'none') return;
+    throw new VggError(
+      'argument',
+      `${what} needs class scores, which a net with head "none" lacks: use features(), or make it with another head`,
+    );
+  }
+
+  /** The layers that taps name, by the names asked by. */
+  #canonical<T extends string>(taps: readonly T[]): ReadonlyMap<T, string> {
+    const names = tapNames(this.#layers, this.#options.configuration);
+    return new Map(taps.map((tap) => [tap, canonicalName(names, tap)]));
+  }
+
+  /** Checks what every computation needs and gives the images' shape. */
+  #check(images: Tensor4D): Tensor4D['shape'] {
+    this.#checkUsable();
     if (images.rank !== 4 || images.shape[3] !== 3 || images.dtype !== 'float32' || images.shape[0] === 0) {
       throw new VggError(
         'shape',
@@ -306,8 +325,9 @@ function tooSmall(what: string, least: number, height: number, width: number): V
   );
 }
 
-function pick<T extends string>(taps: Record<string, Tensor>, names: readonly T[]): Record<T, Tensor> {
-  return Object.fromEntries(names.map((name) => [name, taps[name]!])) as Record<T, Tensor>;
+/** Computed layers under the names asked by: two names of one layer share its tensor. */
+function pick<T extends string>(computed: Record<string, Tensor>, names: ReadonlyMap<T, string>): Record<T, Tensor> {
+  return Object.fromEntries([...names].map(([asked, layer]) => [asked, computed[layer]!])) as Record<T, Tensor>;
 }
 
 /** New variables by name; none is left when the initialiser fails on one. */

@@ -71,7 +71,7 @@ describe('resolveOptions', () => {
     ['width', 0, /must be a number above 0, got 0/],
     ['width', -1, /got -1/],
     ['width', Number.NaN, /got NaN/],
-    ['head', 'papr', /must be one of paper, small, got "papr" \(did you mean "paper"\?\)/],
+    ['head', 'papr', /must be one of paper, small, linear, none, got "papr" \(did you mean "paper"\?\)/],
     ['head', '__proto__', /must be one of paper, small/],
     ['dropout', 1, /must be a number from 0 to below 1, got 1/],
     ['dropout', -0.1, /got -0.1/],

@@ -19,6 +19,7 @@ export interface Recorded {
 
 /** The names of the recorded nets. */
 export const RECORDED_NETS = readdirSync(FOLDER)
+  .filter((file) => file.endsWith('.safetensors'))
   .map((file) => file.replace('.safetensors', ''))
   .filter((name) => name !== 'local-response-norm');
 

@@ -1,7 +1,18 @@
 /** The public API as TypeScript sees it: `pnpm typecheck` fails where a name or type changes. */
 import type { Tensor, Tensor2D, Variable } from '@tensorflow/tfjs-core';
 import { describe, expectTypeOf, it } from 'vitest';
-import type { ApplyResult, ConfigurationName, FreezableName, LayerName, TapName, Vgg, VggOptions } from '../src/index';
+import type {
+  ApplyResult,
+  ConfigurationName,
+  FreezableName,
+  KerasTap,
+  LayerName,
+  Tap,
+  TapName,
+  TorchvisionTap,
+  Vgg,
+  VggOptions,
+} from '../src/index';
 import * as api from '../src/index';
 
 describe('the API', () => {
@@ -9,12 +20,16 @@ describe('the API', () => {
     expectTypeOf<keyof typeof api>().toEqualTypeOf<
       | 'CONFIGURATION_NAMES'
       | 'createVgg'
+      | 'descriptor'
+      | 'flatten'
       | 'formatSummary'
       | 'fromTrainedA'
+      | 'globalAverage'
       | 'glorotInitialiser'
       | 'heInitialiser'
       | 'normalInitialiser'
       | 'resolveOptions'
+      | 'resolveTap'
       | 'summarise'
       | 'zeroInitialiser'
     >();
@@ -49,6 +64,35 @@ describe('the API', () => {
     // @ts-expect-error D has no fourth convolution in stage 3.
     const wrong = (net: Vgg<'D'>, images: Images) => net.apply(images, { taps: ['conv3_4'] });
     expectTypeOf(wrong).toBeFunction();
+  });
+
+  it("knows torchvision's and Keras's names of each configuration", () => {
+    // vgg11 has 21 modules in `features`, with batch norm 29; vgg19 with batch norm 53.
+    expectTypeOf<'features.0' | 'features.28' | 'classifier.6'>().toExtend<TorchvisionTap<'A'>>();
+    expectTypeOf<'features.29'>().not.toExtend<TorchvisionTap<'A'>>();
+    expectTypeOf<'features.52'>().toExtend<TorchvisionTap<'E'>>();
+    expectTypeOf<'features.53'>().not.toExtend<TorchvisionTap<'E'>>();
+    expectTypeOf<'classifier.2'>().not.toExtend<TorchvisionTap>();
+    expectTypeOf<TorchvisionTap<'C'>>().toEqualTypeOf<never>();
+    expectTypeOf<TorchvisionTap<'A-LRN'>>().toEqualTypeOf<never>();
+    expectTypeOf<'block3_conv3' | 'block5_pool' | 'fc1' | 'predictions'>().toExtend<KerasTap<'D'>>();
+    expectTypeOf<'block3_conv4'>().not.toExtend<KerasTap<'D'>>();
+    expectTypeOf<'block3_conv4'>().toExtend<KerasTap<'E'>>();
+    expectTypeOf<Tap<'D'>>().toEqualTypeOf<TapName<'D'> | TorchvisionTap<'D'> | KerasTap<'D'>>();
+    expectTypeOf(api.resolveTap<'D'>).returns.toEqualTypeOf<TapName<'D'>>();
+  });
+
+  it('gives features under the names asked by, and refuses those that the configuration lacks', () => {
+    type Images = Parameters<Vgg['features']>[0];
+    const asked = (net: Vgg<'D'>, images: Images) => net.features(images, ['features.15', 'block4_pool', 'relu1_2']);
+    expectTypeOf(asked).returns.toEqualTypeOf<Record<'features.15' | 'block4_pool' | 'relu1_2', Tensor>>();
+    // @ts-expect-error D has no fourth convolution in stage 3.
+    const keras = (net: Vgg<'D'>, images: Images) => net.features(images, ['block3_conv4']);
+    // @ts-expect-error B with batch norm ends at features.34.
+    const torchvision = (net: Vgg<'B'>, images: Images) => net.features(images, ['features.35']);
+    // @ts-expect-error D has no local response normalisation.
+    const norm = (net: Vgg<'D'>, images: Images) => api.descriptor(net, images, { tap: 'norm1' });
+    for (const wrong of [keras, torchvision, norm]) expectTypeOf(wrong).toBeFunction();
   });
 
   it('lets any net pass as a net, and options from JSON make one', () => {

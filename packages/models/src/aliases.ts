@@ -1,0 +1,96 @@
+/**
+ * Layers by the names that torchvision's and Keras's VGGs give them, as types and at run time. torchvision numbers its
+ * modules (`features.15`), differently with batch norm; Keras names a convolution together with its ReLU
+ * (`block3_conv3` is relu3_3).
+ */
+import { didYouMean, VggError } from '@vgg/core';
+import type { ConvolutionIndex, TapName } from './names';
+import { type ResolvedVggOptions, resolveOptions, type VggOptions } from './options';
+import { type Layer, planLayers } from './plan';
+import type { ConfigurationName, TABLE_1 } from './table';
+
+/** The columns of Table 1 that torchvision has: vgg11, vgg13, vgg16 and vgg19. */
+const TORCHVISION: readonly ConfigurationName[] = ['A', 'B', 'D', 'E'];
+type Torchvision = 'A' | 'B' | 'D' | 'E';
+
+/** One tuple entry per module of torchvision's `features`: two or, with batch norm, three for a convolution, one for a pool. */
+type Modules<Net extends readonly unknown[], PerConvolution extends readonly 0[]> = Net extends readonly [
+  infer Stage extends readonly unknown[],
+  ...infer Stages extends readonly unknown[],
+]
+  ? [...Repeated<Stage, PerConvolution>, 0, ...Modules<Stages, PerConvolution>]
+  : [];
+type Repeated<Stage extends readonly unknown[], Entry extends readonly 0[]> = Stage extends readonly [
+  unknown,
+  ...infer Rest extends readonly unknown[],
+]
+  ? [...Entry, ...Repeated<Rest, Entry>]
+  : [];
+
+/** '0' | '1' | ... of a tuple. */
+type Index<T extends readonly unknown[]> = Exclude<keyof T, keyof (readonly unknown[])> & string;
+
+/**
+ * torchvision's module names, with or without batch norm: `features.15`, `classifier.0` (fc6) to `classifier.6` (fc8).
+ * Dropout has none.
+ */
+export type TorchvisionTap<C extends ConfigurationName = ConfigurationName> = C extends Torchvision
+  ? `features.${Index<Modules<(typeof TABLE_1)[C], [0, 0, 0]>>}` | `classifier.${0 | 1 | 3 | 4 | 6}`
+  : never;
+
+type KerasConvolution<Place extends string> = Place extends `${infer Stage}_${infer Number}`
+  ? `block${Stage}_conv${Number}`
+  : never;
+
+/** Keras's layer names, each with its activation: `block3_conv3` is relu3_3, `fc1` relu6, `predictions` prob. */
+export type KerasTap<C extends ConfigurationName = ConfigurationName> =
+  | KerasConvolution<ConvolutionIndex<C>>
+  | `block${1 | 2 | 3 | 4 | 5}_pool`
+  | 'fc1'
+  | 'fc2'
+  | 'predictions';
+
+/** Any name that a tap of the net goes by: the paper's and Caffe's, torchvision's, Keras's. */
+export type Tap<C extends ConfigurationName = ConfigurationName> = TapName<C> | TorchvisionTap<C> | KerasTap<C>;
+
+const KERAS_HEAD: Readonly<Record<string, string>> = { relu6: 'fc1', relu7: 'fc2', prob: 'predictions' };
+
+function kerasName({ name }: Layer): string | undefined {
+  const [, kind, stage, number] = /^(relu|pool)(\d)(?:_(\d))?$/.exec(name) ?? [];
+  if (kind === 'relu' && number !== undefined) return `block${stage}_conv${number}`;
+  return kind === 'pool' ? `block${stage}_pool` : KERAS_HEAD[name];
+}
+
+/** Every name of every layer that can be tapped, and the canonical name of that layer. */
+export function tapNames(layers: readonly Layer[], configuration: ConfigurationName): ReadonlyMap<string, string> {
+  const names = new Map<string, string>();
+  const place = { features: 0, classifier: 0 };
+  for (const layer of layers) {
+    const part = layer.stage === 6 ? 'classifier' : 'features';
+    const index = place[part]++;
+    if (layer.kind === 'dropout') continue;
+    names.set(layer.name, layer.name);
+    const keras = kerasName(layer);
+    if (keras !== undefined) names.set(keras, layer.name);
+    if (TORCHVISION.includes(configuration) && layer.kind !== 'softmax') names.set(`${part}.${index}`, layer.name);
+  }
+  return names;
+}
+
+/** @throws VggError `VGG_ARGUMENT` for a name that is no layer's, naming the nearest. */
+export function canonicalName(names: ReadonlyMap<string, string>, tap: string): string {
+  const name = names.get(tap);
+  if (name !== undefined) return name;
+  throw new VggError('argument', `this net has no layer "${tap}" to tap${didYouMean(tap, names.keys())}`);
+}
+
+/**
+ * The canonical name of the layer that torchvision or Keras calls `tap`: `features.15` of D is `relu3_3`, with batch norm
+ * `bn3_1`. A canonical name is its own.
+ *
+ * @throws VggError `VGG_ARGUMENT` for bad options, or a name that is no layer's of that net.
+ */
+export function resolveTap<const C extends ConfigurationName>(options: VggOptions<C>, tap: Tap<C>): TapName<C> {
+  const resolved: ResolvedVggOptions<C> = resolveOptions(options);
+  return canonicalName(tapNames(planLayers(resolved), resolved.configuration), tap) as TapName<C>;
+}

@@ -11,7 +11,7 @@ export {
 export { flatten, globalAverage } from './maps';
 export type { FreezableName, LayerName, TapName } from './names';
 export { type ResolvedVggOptions, resolveOptions, type VggOptions } from './options';
-export type { VariableRole, VariableSpec } from './plan';
+export { type Layer, layerVariables, planLayers, type VariableRole, type VariableSpec } from './plan';
 export { formatSummary, type LayerSummary, type MemorySummary, type Summary, summarise } from './summary';
 export { CONFIGURATION_NAMES, type ConfigurationName, type HeadName } from './table';
 export { type ApplyOptions, type ApplyResult, createVgg, type DenseResult, type Vgg } from './vgg';

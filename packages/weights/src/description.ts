@@ -73,6 +73,27 @@ function parsed(metadata: Readonly<Record<string, string>>, key: string, source:
   }
 }
 
+function resolvedOptions(options: unknown, source: string): ResolvedVggOptions {
+  try {
+    return resolveOptions(options as VggOptions);
+  } catch (cause) {
+    const reason = cause instanceof VggError ? cause.message : String(cause);
+    throw new VggError('weights', `${source} does not describe its net: ${reason}`, { cause });
+  }
+}
+
+/**
+ * The net's options in a file's metadata, or undefined where it has none.
+ * @throws VggError `VGG_WEIGHTS` when they are not sound.
+ */
+export function describedOptions(
+  metadata: Readonly<Record<string, string>>,
+  source: string,
+): ResolvedVggOptions | undefined {
+  if (metadata[OPTIONS!] === undefined) return undefined;
+  return resolvedOptions(parsed(metadata, OPTIONS!, source), source);
+}
+
 /**
  * The description in a file's metadata.
  * @returns with `rest`, all other metadata.
@@ -85,13 +106,7 @@ export function parseDescription(
   const [options, classes, preprocessing] = [OPTIONS, CLASSES, PREPROCESSING].map((key) =>
     parsed(metadata, key!, source),
   );
-  let resolved: ResolvedVggOptions;
-  try {
-    resolved = resolveOptions(options as VggOptions);
-  } catch (cause) {
-    const reason = cause instanceof VggError ? cause.message : String(cause);
-    throw new VggError('weights', `${source} does not describe its net: ${reason}`, { cause });
-  }
+  const resolved = resolvedOptions(options, source);
   const description = { classes, preprocessing } as ModelDescription;
   const wrong = fault(resolved, description);
   if (wrong !== undefined) throw new VggError('weights', `${source} does not describe its net: ${wrong}`);

@@ -1,7 +1,10 @@
 export { describeModel, type ModelDescription, type Preprocessing } from './description';
+export { openWeights } from './detect';
 export type { Misshapen, WeightReport } from './fit';
+export { type LoadedNet, type LoadNetOptions, loadNet } from './load-net';
 export { type LoadWeightsOptions, loadWeights } from './load-weights';
 export { type LoadOptions, parseModel, type SavedModel, type SaveOptions, serialiseModel } from './model';
+export { type NetTensor, type NetWeights, type RecogniseOptions, recogniseNet } from './names/recognise';
 export {
   asFloat32,
   DTYPE_BYTES,
@@ -13,3 +16,5 @@ export {
 } from './safetensors/dtypes';
 export type { TensorEntry } from './safetensors/header';
 export { parseSafetensors, type Safetensors, serialiseSafetensors } from './safetensors/memory';
+export { type ByteSource, bytesOf, type FileSet } from './sources/bytes';
+export type { Rows, TensorInfo, WeightSource } from './sources/source';

@@ -1,14 +1,12 @@
 /** Safetensors files on disk: random access reads, atomic writes. */
-import { type FileHandle, open } from 'node:fs/promises';
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { didYouMean, VggError } from '@vgg/core';
 import { type Dtype, fromFloat32, fromInt32, type TensorData } from '../safetensors/dtypes';
-import { headerLength, layOut, PREFIX_BYTES, parseHeader, type TensorEntry } from '../safetensors/header';
+import { layOut, type TensorEntry } from '../safetensors/header';
 import { checkBytes } from '../safetensors/memory';
-import { ioError, writeFileAtomically } from './atomic';
-
-/** The most that one system call reads. */
-const READ_BYTES = 2 ** 30;
+import { readHeader } from '../safetensors/reader';
+import { writeFileAtomically } from './atomic';
+import { openBytes } from './file-bytes';
 
 /** An open file. Only its header is in memory; each `read` brings one tensor. Close it when done. */
 export interface SafetensorsFile {
@@ -20,39 +18,14 @@ export interface SafetensorsFile {
   close(): Promise<void>;
 }
 
-async function readExactly(handle: FileHandle, begin: number, length: number, path: string): Promise<Uint8Array> {
-  const bytes = new Uint8Array(length);
-  for (let done = 0; done < length; ) {
-    const { bytesRead } = await handle
-      .read(bytes, done, Math.min(length - done, READ_BYTES), begin + done)
-      .catch((cause: unknown) => {
-        throw ioError('read', path, cause);
-      });
-    if (bytesRead === 0)
-      throw new VggError('weights', `${path} ends at byte ${begin + done}: it was cut short while read`);
-    done += bytesRead;
-  }
-  return bytes;
-}
-
 /**
  * Opens a safetensors file and reads its header.
  * @throws VggError `VGG_IO` when the system refuses, `VGG_WEIGHTS` when it is not a sound safetensors file.
  */
 export async function openSafetensors(path: string): Promise<SafetensorsFile> {
-  let handle: FileHandle;
+  const bytes = await openBytes(path);
   try {
-    handle = await open(path, 'r');
-  } catch (cause) {
-    throw ioError('read', path, cause);
-  }
-  try {
-    const stats = await handle.stat();
-    if (!stats.isFile()) throw new VggError('weights', `${path} is not a file: expected a safetensors file`);
-    const prefix = await readExactly(handle, 0, Math.min(PREFIX_BYTES, stats.size), path);
-    const length = headerLength(prefix, stats.size, path);
-    const json = await readExactly(handle, PREFIX_BYTES, length, path);
-    const { tensors, metadata, dataStart } = parseHeader(json, stats.size, path);
+    const { tensors, metadata, dataStart } = await readHeader(bytes);
     return {
       path,
       tensors,
@@ -61,12 +34,12 @@ export async function openSafetensors(path: string): Promise<SafetensorsFile> {
         const entry = tensors.get(name);
         if (!entry) throw new VggError('weights', `${path} has no tensor ${name}${didYouMean(name, tensors.keys())}`);
         const { dtype, shape, begin, end } = entry;
-        return { dtype, shape, bytes: await readExactly(handle, dataStart + begin, end - begin, path) };
+        return { dtype, shape, bytes: await bytes.read(dataStart + begin, end - begin) };
       },
-      close: () => handle.close(),
+      close: () => bytes.close(),
     };
   } catch (error) {
-    await handle.close();
+    await bytes.close();
     throw error;
   }
 }

@@ -1,0 +1,75 @@
+/** A file's format by its content, never by its name, and the reader for it, which is loaded only then. */
+import { VggError } from '@vgg/core';
+import type { ByteSource } from './sources/bytes';
+import type { WeightSource } from './sources/source';
+import type { Zip } from './sources/zip';
+
+/** A format that its first bytes tell. */
+interface Format {
+  /** What the user calls it. */
+  readonly title: string;
+  /** Whether a file that begins with `head`, at most 64 bytes of it, is of this format. */
+  matches(head: Uint8Array): boolean;
+  open(bytes: ByteSource): Promise<WeightSource>;
+}
+
+/** A format of zip archives, told by their members' names. */
+interface ZipFormat {
+  readonly title: string;
+  matches(zip: Zip): boolean;
+  open(bytes: ByteSource, zip: Zip): Promise<WeightSource>;
+}
+
+const HEAD_BYTES = 64;
+
+function startsWith(head: Uint8Array, ...start: number[]): boolean {
+  return start.every((byte, i) => head[i] === byte);
+}
+
+function hasMember(zip: Zip, ending: string): boolean {
+  return [...zip.keys()].some((name) => name.endsWith(ending));
+}
+
+const ZIP_FORMATS: readonly ZipFormat[] = [
+  {
+    title: 'PyTorch (.pth, .pt)',
+    matches: (zip) => hasMember(zip, '/data.pkl'),
+    open: async (bytes, zip) => (await import('./pytorch/zip-format')).readPytorchZip(bytes, zip),
+  },
+];
+
+async function openArchive(bytes: ByteSource): Promise<WeightSource> {
+  const zip = await (await import('./sources/zip')).openZip(bytes);
+  const format = ZIP_FORMATS.find(({ matches }) => matches(zip));
+  if (format !== undefined) return format.open(bytes, zip);
+  const titles = ZIP_FORMATS.map(({ title }) => title).join(', ');
+  throw new VggError('weights', `${bytes.name} is a zip archive, but of no known kind: expected ${titles}`);
+}
+
+const FORMATS: readonly Format[] = [
+  { title: 'zip', matches: (head) => startsWith(head, 0x50, 0x4b), open: openArchive },
+  {
+    title: 'safetensors',
+    // The header's length, then its JSON.
+    matches: (head) => head[8] === 0x7b,
+    open: async (bytes) => (await import('./safetensors/reader')).readSafetensors(bytes),
+  },
+];
+
+/**
+ * Opens a file of weights of any format that this package reads. It closes `bytes` when it throws; otherwise closing the
+ * result does.
+ * @throws VggError `VGG_WEIGHTS` when the format is not known or the file is not sound; `VGG_IO` when the system refuses.
+ */
+export async function openWeights(bytes: ByteSource): Promise<WeightSource> {
+  try {
+    const head = await bytes.read(0, Math.min(HEAD_BYTES, bytes.size));
+    const format = FORMATS.find(({ matches }) => matches(head));
+    if (format !== undefined) return await format.open(bytes);
+    const titles = [...FORMATS.filter(({ title }) => title !== 'zip'), ...ZIP_FORMATS].map(({ title }) => title);
+    throw new VggError('weights', `${bytes.name} is of no known format: expected ${titles.join(', ')}`);
+  } catch (error) {
+    await bytes.close();
+    throw error;
+  }
+}

@@ -1,0 +1,72 @@
+/** Tensors of other frameworks in this package's layouts, a band of rows at a time: a net's largest is 411 MB. */
+import { asFloat32, elements } from '../safetensors/dtypes';
+import { type Rows, rowCount, type WeightSource } from '../sources/source';
+import type { Place } from './naming';
+
+/** How much of a tensor is in memory besides the result, about. */
+const BAND_BYTES = 16 * 2 ** 20;
+
+/** Consecutive ranges of a tensor's rows. */
+function* bands(shape: readonly number[]): Generator<Rows> {
+  const all = rowCount(shape);
+  const row = Math.max(1, elements(shape.slice(1)) * 4);
+  // A multiple of 16: a column of the band is then whole cache lines of the result.
+  const step = Math.max(16, Math.floor(BAND_BYTES / row / 16) * 16);
+  for (let begin = 0; begin < all; begin += step) yield { begin, end: Math.min(all, begin + step) };
+}
+
+/**
+ * Writes rows [begin, ...] of outputs of `band`, each [channels, positions], to `out`, [positions, channels, outputs].
+ * Reads run along `rows` consecutive places, writes along whole cache lines.
+ */
+function transposeInto(
+  out: Float32Array,
+  band: Float32Array,
+  { begin, end }: Rows,
+  { outputs, channels, positions }: { outputs: number; channels: number; positions: number },
+): void {
+  const inputs = channels * positions;
+  const rows = end - begin;
+  for (let channel = 0; channel < channels; channel++) {
+    for (let position = 0; position < positions; position++) {
+      let from = channel * positions + position;
+      const to = (position * channels + channel) * outputs + begin;
+      for (let row = 0; row < rows; row++, from += inputs) out[to + row] = band[from]!;
+    }
+  }
+}
+
+/** Reverses the colours that conv1_1's filters [h, w, 3, out] take, in place. */
+export function reverseColours(weight: Float32Array, outputs: number): void {
+  const first = new Float32Array(outputs);
+  for (let at = 0; at < weight.length; at += 3 * outputs) {
+    first.set(weight.subarray(at, at + outputs));
+    weight.copyWithin(at, at + 2 * outputs, at + 3 * outputs);
+    weight.set(first, at + 2 * outputs);
+  }
+}
+
+/**
+ * A tensor of a file as the numbers of a variable of `shape`: [h, w, in, out], [in, out] or [channels]. Its count of
+ * elements must be the variable's.
+ * @param channels for a fully-connected layer behind a map: how many channels that has; its inputs are then reordered from
+ *   channels-first to rows, columns, channels.
+ */
+export async function readArranged(
+  source: WeightSource,
+  { name, layout }: Place,
+  shape: readonly number[],
+  channels: number,
+): Promise<Float32Array> {
+  const stored = source.tensors.get(name)!;
+  if (layout === 'same') {
+    return asFloat32(await source.read(name));
+  }
+  const outputs = shape.at(-1)!;
+  const out = new Float32Array(elements(shape));
+  const positions = out.length / (outputs * channels);
+  for (const rows of bands(stored.shape)) {
+    transposeInto(out, asFloat32(await source.read(name, rows)), rows, { outputs, channels, positions });
+  }
+  return out;
+}

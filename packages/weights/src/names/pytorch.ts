@@ -1,0 +1,46 @@
+/** The names of PyTorch's two collections of nets: torchvision's `vgg16`, `vgg16_bn`, ..., and timm's. */
+import type { Layer } from '@vgg/models';
+import { type Naming, placesOf } from './naming';
+
+/** PyTorch's names of a layer's variables. */
+const ROLES: Readonly<Record<string, string>> = {
+  weight: 'weight',
+  bias: 'bias',
+  scale: 'weight',
+  offset: 'bias',
+  mean: 'running_mean',
+  variance: 'running_var',
+};
+
+/** The place of each layer of `features`, one `Sequential` of convolutions, batch norms, ReLUs and pools. */
+function featureIndices(layers: readonly Layer[]): Map<string, number> {
+  return new Map(layers.filter(({ stage }) => stage < 6).map(({ name }, i) => [name, i]));
+}
+
+function pytorchNaming(name: string, heads: Readonly<Record<string, string>>): Naming {
+  return {
+    name,
+    channels: 'RGB',
+    places(layers) {
+      const indices = featureIndices(layers);
+      const connected = layers.filter(({ kind }) => kind === 'fullyConnected').map((layer) => layer.name);
+      const head = heads[connected.join()]?.split(',');
+      if (head === undefined) return undefined;
+      return placesOf(layers, 'outputsFirst', (layer, role) => {
+        const at = indices.get(layer.name);
+        const module = at === undefined ? head[connected.indexOf(layer.name)] : `features.${at}`;
+        return `${module}.${ROLES[role]}`;
+      });
+    },
+    ignores: (tensor) => tensor.endsWith('.num_batches_tracked'),
+  };
+}
+
+/** https://github.com/pytorch/vision/blob/main/torchvision/models/vgg.py */
+export const TORCHVISION = pytorchNaming('torchvision', {
+  'fc6,fc7,fc8': 'classifier.0,classifier.3,classifier.6',
+  'fc6,fc8': 'classifier.0,classifier.3',
+});
+
+/** fc6 and fc7 are convolutions there. https://github.com/huggingface/pytorch-image-models/blob/main/timm/models/vgg.py */
+export const TIMM = pytorchNaming('timm', { 'fc6,fc7,fc8': 'pre_logits.fc1,pre_logits.fc2,head.fc' });

@@ -1,0 +1,277 @@
+/**
+ * A reader of Python's pickles that can build numbers, strings, lists, dictionaries and what an allow-list names, and
+ * nothing else. A pickle is a program; here it cannot call: of the opcodes that name or call something, each asks
+ * {@link PickleHost}, which builds plain data or refuses. https://github.com/python/cpython/blob/main/Lib/pickletools.py
+ */
+import { VggError } from '@vgg/core';
+
+/** What a pickle's values are here. Tuples and lists are arrays, dictionaries maps, `None` null. */
+export type PickleValue = null | boolean | number | bigint | string | Uint8Array | PickleValue[] | PickleMap | object;
+export type PickleMap = Map<PickleValue, PickleValue>;
+
+/** Decides what a pickle's names stand for. Whatever it does not know it refuses with an error. */
+export interface PickleHost {
+  /** What `module.name` stands for. */
+  global(module: string, name: string): PickleValue;
+  /** What calling `callee`, which {@link global} gave, builds. */
+  call(callee: PickleValue, args: PickleValue[]): PickleValue;
+  /** What an object of the file outside the pickle is. */
+  persistent(id: PickleValue): PickleValue;
+}
+
+/** Thrown when a pickle goes on beyond the bytes at hand. */
+export class PickleEnd extends Error {}
+
+const MARK = Symbol('mark');
+type Slot = PickleValue | typeof MARK;
+
+class Machine {
+  readonly #bytes: Uint8Array;
+  readonly #view: DataView;
+  readonly #host: PickleHost;
+  readonly #memo = new Map<number, PickleValue>();
+  readonly #stack: Slot[] = [];
+  position: number;
+
+  constructor(bytes: Uint8Array, position: number, host: PickleHost) {
+    this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#host = host;
+    this.position = position;
+  }
+
+  run(): PickleValue {
+    for (;;) {
+      const opcode = this.#byte();
+      if (opcode === 0x2e) return this.#pop();
+      const operation = OPERATIONS[opcode];
+      if (operation === undefined) {
+        const shown = `0x${opcode.toString(16).padStart(2, '0')}`;
+        throw new VggError('weights', `opcode ${shown} at byte ${this.position - 1}, which no set of weights needs`);
+      }
+      operation(this);
+    }
+  }
+
+  take(length: number): Uint8Array {
+    if (length > this.#bytes.length - this.position) throw new PickleEnd();
+    this.position += length;
+    return this.#bytes.subarray(this.position - length, this.position);
+  }
+
+  #byte(): number {
+    return this.take(1)[0]!;
+  }
+
+  unsigned(bytes: 1 | 2 | 4 | 8): number {
+    const at = this.position;
+    this.take(bytes);
+    if (bytes === 1) return this.#view.getUint8(at);
+    if (bytes === 2) return this.#view.getUint16(at, true);
+    if (bytes === 4) return this.#view.getUint32(at, true);
+    return Number(this.#view.getBigUint64(at, true));
+  }
+
+  int32(): number {
+    this.take(4);
+    return this.#view.getInt32(this.position - 4, true);
+  }
+
+  float64(): number {
+    this.take(8);
+    return this.#view.getFloat64(this.position - 8, false);
+  }
+
+  /** An integer of any size in two's complement; a number where that is exact. */
+  long(length: number): number | bigint {
+    if (length > 64) throw new VggError('weights', `an integer of ${length} bytes`);
+    let value = 0n;
+    const digits = this.take(length);
+    for (let i = length - 1; i >= 0; i--) value = (value << 8n) | BigInt(digits[i]!);
+    if (length > 0 && digits[length - 1]! >= 0x80) value -= 1n << BigInt(8 * length);
+    return Number.isSafeInteger(Number(value)) ? Number(value) : value;
+  }
+
+  text(length: number): string {
+    try {
+      return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(this.take(length));
+    } catch (cause) {
+      if (cause instanceof PickleEnd) throw cause;
+      throw new VggError('weights', 'a string that is not UTF-8', { cause });
+    }
+  }
+
+  line(): string {
+    const end = this.#bytes.indexOf(0x0a, this.position);
+    if (end < 0) throw new PickleEnd();
+    const text = this.text(end - this.position);
+    this.position = end + 1;
+    return text;
+  }
+
+  push(value: Slot): void {
+    this.#stack.push(value);
+  }
+
+  #pop(): PickleValue {
+    const value = this.#stack.pop();
+    if (value === undefined || value === MARK) throw new VggError('weights', 'an opcode whose operands are missing');
+    return value as PickleValue;
+  }
+
+  pop(count: number): PickleValue[] {
+    const values = Array.from({ length: count }, () => this.#pop());
+    return values.reverse();
+  }
+
+  /** What was pushed since the last mark, which goes too. */
+  popMark(): PickleValue[] {
+    const at = this.#stack.lastIndexOf(MARK);
+    if (at < 0) throw new VggError('weights', 'an opcode whose mark is missing');
+    const values = this.#stack.splice(at).slice(1);
+    return values as PickleValue[];
+  }
+
+  top(): PickleValue {
+    const value = this.#pop();
+    this.#stack.push(value);
+    return value;
+  }
+
+  drop(): void {
+    if (this.#stack.pop() === undefined) throw new VggError('weights', 'an opcode whose operands are missing');
+  }
+
+  memoize(index = this.#memo.size): void {
+    this.#memo.set(index, this.top());
+  }
+
+  recall(index: number): void {
+    const value = this.#memo.get(index);
+    if (value === undefined) throw new VggError('weights', `a reference to ${index}, which was not kept`);
+    this.push(value);
+  }
+
+  global(module: PickleValue, name: PickleValue): void {
+    if (typeof module !== 'string' || typeof name !== 'string')
+      throw new VggError('weights', 'a name that is no string');
+    this.push(this.#host.global(module, name));
+  }
+
+  call(): void {
+    const [callee, args] = this.pop(2);
+    if (!Array.isArray(args)) throw new VggError('weights', 'a call without a tuple of arguments');
+    this.push(this.#host.call(callee!, args));
+  }
+
+  persistent(): void {
+    this.push(this.#host.persistent(this.#pop()));
+  }
+
+  /** An object's attributes: only a dictionary may have them (`_metadata` of a state_dict), and they say nothing of weights. */
+  build(): void {
+    const [object, state] = this.pop(2);
+    if (!(object instanceof Map) || !(state instanceof Map))
+      throw new VggError('weights', 'an object that sets its state');
+    this.push(object);
+  }
+
+  append(values: PickleValue[]): void {
+    const list = this.top();
+    if (!Array.isArray(list)) throw new VggError('weights', 'an append to what is no list');
+    for (const value of values) list.push(value);
+  }
+
+  setItems(items: PickleValue[]): void {
+    const map = this.top();
+    if (!(map instanceof Map) || items.length % 2 === 1)
+      throw new VggError('weights', 'an item set in what is no dictionary');
+    for (let i = 0; i < items.length; i += 2) {
+      if (map.has(items[i]!)) throw new VggError('weights', `the key ${String(items[i]).slice(0, 80)} twice`);
+      map.set(items[i]!, items[i + 1]!);
+    }
+  }
+
+  dictionary(items: PickleValue[]): void {
+    this.push(new Map());
+    this.setItems(items);
+  }
+}
+
+/** The text protocol's literal of a number. */
+function literal(text: string): PickleValue {
+  if (text === '00') return false;
+  if (text === '01') return true;
+  const value = Number(text.replace(/L$/, ''));
+  if (text === '' || !Number.isFinite(value))
+    throw new VggError('weights', `the number ${JSON.stringify(text.slice(0, 40))}`);
+  return value;
+}
+
+const OPERATIONS: Readonly<Record<number, (machine: Machine) => void>> = {
+  128: (m) => {
+    const protocol = m.unsigned(1);
+    if (protocol > 5) throw new VggError('weights', `protocol ${protocol}, expected at most 5`);
+  },
+  149: (m) => void m.take(8), // FRAME: its length is of use to streams only.
+  40: (m) => m.push(MARK),
+  48: (m) => m.drop(), // POP
+  49: (m) => void m.popMark(), // POP_MARK
+  50: (m) => m.push(m.top()), // DUP
+  78: (m) => m.push(null), // NONE
+  136: (m) => m.push(true), // NEWTRUE
+  137: (m) => m.push(false), // NEWFALSE
+  73: (m) => m.push(literal(m.line())), // INT
+  76: (m) => m.push(literal(m.line())), // LONG
+  70: (m) => m.push(literal(m.line())), // FLOAT
+  74: (m) => m.push(m.int32()), // BININT
+  75: (m) => m.push(m.unsigned(1)), // BININT1
+  77: (m) => m.push(m.unsigned(2)), // BININT2
+  138: (m) => m.push(m.long(m.unsigned(1))), // LONG1
+  139: (m) => m.push(m.long(m.unsigned(4))), // LONG4
+  71: (m) => m.push(m.float64()), // BINFLOAT
+  88: (m) => m.push(m.text(m.unsigned(4))), // BINUNICODE
+  140: (m) => m.push(m.text(m.unsigned(1))), // SHORT_BINUNICODE
+  141: (m) => m.push(m.text(m.unsigned(8))), // BINUNICODE8
+  84: (m) => m.push(m.text(m.unsigned(4))), // BINSTRING, Python 2's
+  85: (m) => m.push(m.text(m.unsigned(1))), // SHORT_BINSTRING
+  66: (m) => m.push(m.take(m.unsigned(4)).slice()), // BINBYTES
+  67: (m) => m.push(m.take(m.unsigned(1)).slice()), // SHORT_BINBYTES
+  142: (m) => m.push(m.take(m.unsigned(8)).slice()), // BINBYTES8
+  41: (m) => m.push([]), // EMPTY_TUPLE
+  116: (m) => m.push(m.popMark()), // TUPLE
+  133: (m) => m.push(m.pop(1)), // TUPLE1
+  134: (m) => m.push(m.pop(2)), // TUPLE2
+  135: (m) => m.push(m.pop(3)), // TUPLE3
+  93: (m) => m.push([]), // EMPTY_LIST
+  108: (m) => m.push(m.popMark()), // LIST
+  97: (m) => m.append(m.pop(1)), // APPEND
+  101: (m) => m.append(m.popMark()), // APPENDS
+  125: (m) => m.push(new Map()), // EMPTY_DICT
+  100: (m) => m.dictionary(m.popMark()), // DICT
+  115: (m) => m.setItems(m.pop(2)), // SETITEM
+  117: (m) => m.setItems(m.popMark()), // SETITEMS
+  113: (m) => m.memoize(m.unsigned(1)), // BINPUT
+  114: (m) => m.memoize(m.unsigned(4)), // LONG_BINPUT
+  148: (m) => m.memoize(), // MEMOIZE
+  104: (m) => m.recall(m.unsigned(1)), // BINGET
+  106: (m) => m.recall(m.unsigned(4)), // LONG_BINGET
+  99: (m) => m.global(m.line(), m.line()), // GLOBAL
+  147: (m) => m.global(...(m.pop(2) as [PickleValue, PickleValue])), // STACK_GLOBAL
+  82: (m) => m.call(), // REDUCE
+  81: (m) => m.persistent(), // BINPERSID
+  98: (m) => m.build(), // BUILD
+};
+
+/**
+ * Reads one pickle.
+ * @param position where it begins in `bytes`.
+ * @returns its value, and where it ends.
+ * @throws PickleEnd when it goes on beyond `bytes`; VggError `VGG_WEIGHTS`, a phrase that says what it holds, for anything
+ *   that is not plain data or that `host` refuses.
+ */
+export function unpickle(bytes: Uint8Array, position: number, host: PickleHost): { value: PickleValue; end: number } {
+  const machine = new Machine(bytes, position, host);
+  const value = machine.run();
+  return { value, end: machine.position };
+}

@@ -1,0 +1,184 @@
+/**
+ * Zip archives of weights (`.pth`, `.npz`, `.keras`) read in parts: stored members at any place, deflated ones forwards
+ * without holding them. The archive's structure is zip.js's to read (docs/decisions/0085); duplicate names and names that
+ * lead out of a folder are refused.
+ */
+
+import { VggError } from '@vgg/core';
+import { type FileEntry, Reader, ZipReader } from '@zip.js/zip.js/index-native.js';
+import type { ByteSource } from './bytes';
+
+/** A file in an archive. */
+export interface ZipMember {
+  readonly name: string;
+  /** Uncompressed, in bytes. */
+  readonly size: number;
+  /**
+   * The `length` bytes from `begin` on. A deflated member is read forwards: a step back begins anew.
+   * @throws VggError `VGG_WEIGHTS` when it has fewer, or is damaged.
+   */
+  read(begin: number, length: number): Promise<Uint8Array>;
+}
+
+/** An archive's files by name. */
+export type Zip = ReadonlyMap<string, ZipMember>;
+
+const LOCAL_HEADER = { bytes: 30, signature: 0x04034b50, nameLength: 26, extraLength: 28 } as const;
+/** More files than any set of weights has. */
+const MAX_MEMBERS = 100_000;
+const MAX_DIRECTORY_BYTES = 64 * 2 ** 20;
+/** Deflate's best: 258 bytes in 2 bits. */
+const MAX_RATIO = 1032;
+
+function corrupt({ name }: ByteSource, what: string, cause?: unknown): VggError {
+  return new VggError('weights', `${name} is not a sound zip archive: ${what}`, { cause });
+}
+
+/** The reason of a failure in zip.js, on one line. */
+function reasonOf(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).split('\n')[0]!.slice(0, 200);
+}
+
+/** Errors of ours pass, all others become one that names the archive. */
+async function naming<T>(bytes: ByteSource, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw error instanceof VggError ? error : corrupt(bytes, reasonOf(error), error);
+  }
+}
+
+class BytesReader extends Reader<ByteSource> {
+  readonly #bytes: ByteSource;
+
+  constructor(bytes: ByteSource) {
+    super(bytes);
+    this.#bytes = bytes;
+    this.size = bytes.size;
+  }
+
+  override async readUint8Array(index: number, length: number): Promise<Uint8Array> {
+    const available = Math.max(0, Math.min(length, this.#bytes.size - index));
+    if (available > MAX_DIRECTORY_BYTES) throw corrupt(this.#bytes, 'its directory is larger than 64 MiB');
+    return this.#bytes.read(Math.min(index, this.#bytes.size), available);
+  }
+}
+
+/** Where a member's data begins: behind its local header. */
+async function dataStart(bytes: ByteSource, entry: FileEntry): Promise<number> {
+  const head = await bytes.read(entry.offset, LOCAL_HEADER.bytes);
+  const view = new DataView(head.buffer, head.byteOffset, head.byteLength);
+  if (view.getUint32(0, true) !== LOCAL_HEADER.signature) {
+    throw corrupt(bytes, `${JSON.stringify(entry.filename.slice(0, 80))} does not lie where its directory says`);
+  }
+  const lengths = view.getUint16(LOCAL_HEADER.nameLength, true) + view.getUint16(LOCAL_HEADER.extraLength, true);
+  return entry.offset + LOCAL_HEADER.bytes + lengths;
+}
+
+/** The bytes of a deflated member, from its start on. */
+class Inflation {
+  /** How many bytes were given. */
+  position = 0;
+  readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
+  #rest: Uint8Array = new Uint8Array(0);
+
+  constructor(entry: FileEntry) {
+    const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
+    this.#reader = readable.getReader();
+    // A failure ends the stream with the same error, which the next read gives.
+    entry
+      .getData(writable, { useWebWorkers: false, checkOverlappingEntry: true })
+      .catch((error: unknown) => writable.abort(error).catch(() => {}));
+  }
+
+  /** Fills `out` with the next bytes, or passes them over. */
+  async next(length: number, out?: Uint8Array): Promise<void> {
+    for (let done = 0; done < length; ) {
+      if (this.#rest.length === 0) {
+        const { value } = await this.#reader.read();
+        if (value === undefined) throw new Error(`a member ends ${length - done} bytes early`);
+        this.#rest = value;
+        continue;
+      }
+      const part = this.#rest.subarray(0, length - done);
+      out?.set(part, done);
+      this.#rest = this.#rest.subarray(part.length);
+      this.position += part.length;
+      done += part.length;
+    }
+  }
+
+  async cancel(): Promise<void> {
+    await this.#reader.cancel().catch(() => {});
+  }
+}
+
+function deflatedMember(bytes: ByteSource, entry: FileEntry): ZipMember['read'] {
+  let inflation: Inflation | undefined;
+  return (begin, length) =>
+    naming(bytes, async () => {
+      if (inflation !== undefined && inflation.position > begin) {
+        await inflation.cancel();
+        inflation = undefined;
+      }
+      inflation ??= new Inflation(entry);
+      await inflation.next(begin - inflation.position);
+      const out = new Uint8Array(length);
+      await inflation.next(length, out);
+      if (inflation.position === entry.uncompressedSize) {
+        await inflation.cancel();
+        inflation = undefined;
+      }
+      return out;
+    });
+}
+
+async function member(bytes: ByteSource, entry: FileEntry): Promise<ZipMember> {
+  const { filename: name, uncompressedSize: size, compressedSize, compressionMethod, encrypted } = entry;
+  const shown = JSON.stringify(name.slice(0, 80));
+  if (encrypted) throw corrupt(bytes, `${shown} is encrypted`);
+  if (compressionMethod !== 0 && compressionMethod !== 8) {
+    throw corrupt(bytes, `${shown} is compressed by method ${compressionMethod}, expected stored or deflated`);
+  }
+  const start = await dataStart(bytes, entry);
+  const stored = compressionMethod === 0;
+  if (start + compressedSize > bytes.size) throw corrupt(bytes, `${shown} ends beyond the file: cut short?`);
+  if (stored ? size !== compressedSize : size > compressedSize * MAX_RATIO) {
+    throw corrupt(bytes, `${shown} claims ${size} bytes in ${compressedSize}`);
+  }
+  const read = stored
+    ? (begin: number, length: number) => bytes.read(start + begin, length)
+    : deflatedMember(bytes, entry);
+  return {
+    name,
+    size,
+    async read(begin, length) {
+      if (begin >= 0 && length >= 0 && begin + length <= size) return read(begin, length);
+      throw corrupt(bytes, `${shown} has ${size} bytes, expected ${length} at byte ${begin}`);
+    },
+  };
+}
+
+/**
+ * Opens a zip archive; folders in it are left out. `bytes` must stay open while members are read.
+ * @throws VggError `VGG_WEIGHTS`, one line that names the file, when it is damaged or hostile.
+ */
+export function openZip(bytes: ByteSource): Promise<Zip> {
+  return naming(bytes, async () => {
+    const reader = new ZipReader(new BytesReader(bytes), {
+      filenameValidation: 'strict',
+      useWebWorkers: false,
+    });
+    const members = new Map<string, ZipMember>();
+    let count = 0;
+    for await (const entry of reader.getEntriesGenerator()) {
+      count += 1;
+      if (count > MAX_MEMBERS) throw corrupt(bytes, `it has more than ${MAX_MEMBERS} members`);
+      if (entry.directory) continue;
+      if (members.has(entry.filename))
+        throw corrupt(bytes, `${JSON.stringify(entry.filename.slice(0, 80))} is there twice`);
+      members.set(entry.filename, await member(bytes, entry));
+    }
+    return members;
+  });
+}

@@ -1,62 +1,106 @@
-/** Readers of option values: each takes the text a person wrote and gives the value, or says what was expected. */
+/**
+ * Kinds of option values, each said once and read in two places: the text of a command line (a kind is commander's reader)
+ * and the value in a recipe file (a kind has a schema). Both refuse in the same words.
+ */
 import { didYouMean } from '@vgg/core';
 import { InvalidArgumentError } from 'commander';
+import * as v from 'valibot';
+
+/** Reads an option's text; `schema` checks the same value in a recipe file. */
+export interface Kind<T> {
+  (text: string): T;
+  readonly schema: v.GenericSchema<unknown, T>;
+}
+
+/** What a recipe file's value looks like before it is checked. */
+type Written = v.GenericSchema<unknown, number | string | boolean>;
+
+/** A kind from its reader: a recipe file's value, if of the right type, is read as its text is. */
+function kind<T>(read: (text: string) => T, written: Written): Kind<T> {
+  const schema = v.pipe(
+    written,
+    v.rawTransform(({ dataset, addIssue, NEVER }) => {
+      try {
+        return read(String(dataset.value));
+      } catch (error) {
+        addIssue({ message: (error as Error).message });
+        return NEVER;
+      }
+    }),
+  );
+  return Object.assign(read, { schema });
+}
 
 function number(text: string): number {
   return text.trim() === '' ? Number.NaN : Number(text);
 }
 
+const isNumber = v.number('Expected a number.');
+const isText = v.string('Expected text.');
+
 /** An integer from `low` to `high`. */
-export function integer(low: number, high = Number.MAX_SAFE_INTEGER) {
+export function integer(low: number, high = Number.MAX_SAFE_INTEGER): Kind<number> {
   const range = high === Number.MAX_SAFE_INTEGER ? `${low} or more` : `from ${low} to ${high}`;
-  return (text: string): number => {
+  return kind((text) => {
     const value = number(text);
     if (!Number.isSafeInteger(value) || value < low || value > high) {
       throw new InvalidArgumentError(`Expected an integer, ${range}.`);
     }
     return value;
-  };
+  }, isNumber);
 }
 
 /** A finite number in [low, high], or (low, high] when `open`. */
-export function real(low: number, high: number, { open = false } = {}) {
+export function real(low: number, high: number, { open = false } = {}): Kind<number> {
   const range = Number.isFinite(high)
     ? `${open ? 'above' : 'from'} ${low} to ${high}`
     : `${open ? 'above' : 'at least'} ${low}`;
-  return (text: string): number => {
+  return kind((text) => {
     const value = number(text);
     if (!Number.isFinite(value) || value < low || value > high || (open && value === low)) {
       throw new InvalidArgumentError(`Expected a number ${range}.`);
     }
     return value;
-  };
+  }, isNumber);
 }
 
 /** One of a few names; an unknown one is told the nearest. Names are compared without regard to case. */
-export function oneOf<const T extends string>(names: readonly T[]) {
-  return (text: string): T => {
+export function oneOf<const T extends string>(names: readonly T[]): Kind<T> {
+  return kind((text) => {
     const name = names.find((known) => known.toLowerCase() === text.toLowerCase());
     if (name === undefined) {
       throw new InvalidArgumentError(`Expected one of ${names.join(', ')}${didYouMean(text, names)}.`);
     }
     return name;
-  };
+  }, isText);
 }
+
+/** Text that is not empty: a path, a name. */
+export const anyText: Kind<string> = kind((given) => {
+  if (given.trim() === '') throw new InvalidArgumentError('Expected some text.');
+  return given;
+}, isText);
+
+/** Yes or no: in a recipe file `true` or `false`; on a command line two options, read by commander itself. */
+export const yesOrNo: Kind<boolean> = kind((given) => given === 'true', v.boolean('Expected true or false.'));
+
+const SCALE = 'Expected a scale like 256, or a range like 256:512.';
 
 /** A training scale: `256`, or `256:512` for scale jittering. */
-export function trainingScale(text: string): number | readonly [number, number] {
-  const match = /^(\d+)(?::(\d+))?$/.exec(text.trim());
-  const low = Number(match?.[1]);
-  const high = match?.[2] === undefined ? low : Number(match[2]);
-  if (match === null || low < 1 || high < low) {
-    throw new InvalidArgumentError('Expected a scale like 256, or a range like 256:512.');
-  }
-  return match[2] === undefined ? low : [low, high];
-}
+export const trainingScale: Kind<number | readonly [number, number]> = kind(
+  (given) => {
+    const match = /^(\d+)(?::(\d+))?$/.exec(given.trim());
+    const low = Number(match?.[1]);
+    const high = match?.[2] === undefined ? low : Number(match[2]);
+    if (match === null || low < 1 || high < low) throw new InvalidArgumentError(SCALE);
+    return match[2] === undefined ? low : ([low, high] as const);
+  },
+  v.union([v.number(), v.string()], SCALE),
+);
 
 /** Test scales: `256,384,512`. */
-export function scaleList(text: string): readonly number[] {
-  const scales = text.split(',').map(number);
+export function scaleList(given: string): readonly number[] {
+  const scales = given.split(',').map(number);
   if (scales.some((scale) => !Number.isSafeInteger(scale) || scale < 1)) {
     throw new InvalidArgumentError('Expected scales like 256,384,512.');
   }

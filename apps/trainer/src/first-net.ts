@@ -1,11 +1,29 @@
 /** The net that a run starts with: weights drawn, or taken from a run before it (section 3.1). */
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { VggError } from '@vgg/core';
 import { createVgg, fromTrainedA, type Vgg } from '@vgg/models';
-import { initialiserOf } from './recipe';
-import { loadRun, type RunRecord } from './run-folder';
+import { initialiserOf, type RecipeArguments } from './recipe';
+import { recipeFor } from './recipe-file';
+import { loadRun, type RunRecord, readRecord } from './run-folder';
 
 /** What two nets must share for one to start with the other's weights; the last layer may differ. */
 const SHARED = ['configuration', 'batchNorm', 'width', 'inputSize', 'head'] as const;
+
+/**
+ * Checks that the run to start from is there, before anything costly is computed.
+ * @throws VggError `VGG_RUN` when it is not; where a recipe makes it, with the command to run first.
+ */
+export async function checkPredecessor({ preInit, weights, data }: RecipeArguments): Promise<void> {
+  const path = preInit ?? weights;
+  if (path === undefined) return;
+  const first = existsSync(path) ? undefined : recipeFor(path);
+  if (first !== undefined) {
+    const command = `pnpm --filter trainer start train --recipe ${first}${data === undefined ? '' : ` --data ${data}`}`;
+    throw new VggError('run', `this run starts from ${path}, which is not there; first run: ${command}`);
+  }
+  await readRecord(resolve(path));
+}
 
 /**
  * A net with its first weights, as the recipe says.

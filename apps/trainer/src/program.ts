@@ -2,17 +2,17 @@
  * The command line: commands, options, defaults and their help. It reads and checks words; what the commands do is in
  * `commands/`.
  */
+import { CONFIGURATION_NAMES } from '@vgg/models';
 import { Command, Option } from 'commander';
 import { version } from '../package.json';
-import { integer, oneOf, real, scaleList, trainingScale } from './arguments';
+import { integer, oneOf, scaleList } from './arguments';
 import type { EvaluateArguments } from './commands/evaluate';
 import type { InspectArguments } from './commands/inspect';
 import type { PredictArguments } from './commands/predict';
-import type { TrainArguments } from './commands/train';
-import { DEMO_DEFAULTS } from './demo';
 import { ENGINE_NAMES } from './engine';
+import type { TrainArguments } from './prepare';
+import { KEYS, readRecipe, recipeNames } from './recipe-file';
 
-const CONFIGURATIONS = ['A', 'A-LRN', 'B', 'C', 'D', 'E'] as const;
 const PROTOCOLS = ['single', 'dense', 'multi-crop', 'both', 'all'] as const;
 
 /** What the commands do, injected so that the words can be tested without them. */
@@ -21,16 +21,6 @@ export interface Commands {
   evaluate(options: EvaluateArguments): Promise<void>;
   predict(images: readonly string[], options: PredictArguments): Promise<void>;
   inspect(options: InspectArguments): Promise<void>;
-}
-
-/** `--name value` pairs of the demo's defaults, for its help. */
-function demoDefaults(): string {
-  const flag = (name: string) => `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
-  return Object.entries(DEMO_DEFAULTS)
-    .map(([name, value]) =>
-      value === true ? flag(name) : `${flag(name)} ${Array.isArray(value) ? value.join(':') : value}`,
-    )
-    .join(' ');
 }
 
 function withOutput(command: Command): Command {
@@ -58,12 +48,13 @@ function withNetwork(command: Command): Command {
     'hidden fully-connected layers: paper (4096, 4096), small (512), linear (none), auto (by --input)',
   );
   return command
-    .option('--config <name>', `configuration of Table 1: ${CONFIGURATIONS.join(', ')}`, oneOf(CONFIGURATIONS), 'D')
+    .option('--config <name>', `configuration of Table 1: ${CONFIGURATION_NAMES.join(', ')}`, KEYS.config, 'D')
     .option('--batch-norm', 'batch normalisation after every convolution; not in the paper', false)
-    .option('--width <factor>', 'multiplies the numbers of filters and hidden units', real(0, 16, { open: true }), 1)
-    .option('--input <side>', 'side of the square training crop, in pixels', integer(32, 4096), 224)
-    .addOption(head.argParser(oneOf(['auto', 'paper', 'small', 'linear'])).default('auto'))
-    .option('--dropout <p>', 'dropout of the hidden fully-connected layers', real(0, 0.99), 0.5);
+    .addOption(new Option('--no-batch-norm').hideHelp())
+    .option('--width <factor>', 'multiplies the numbers of filters and hidden units', KEYS.width, 1)
+    .option('--input <side>', 'side of the square training crop, in pixels', KEYS.input, 224)
+    .addOption(head.argParser(KEYS.head).default('auto'))
+    .option('--dropout <p>', 'dropout of the hidden fully-connected layers', KEYS.dropout, 0.5);
 }
 
 function trainCommand(run: Commands['train']): Command {
@@ -75,32 +66,31 @@ function trainCommand(run: Commands['train']): Command {
         'The images are one folder per class (in train/ and val/, or alone: see --val-fraction), the ILSVRC-2012 ' +
         'layout, WebDataset tar shards, or the binary files of CIFAR-10 or CIFAR-100.',
     )
+    .option('--recipe <name|file>', `settings from a file, which options override: ${recipeNames().join(', ')}`)
     .option('--data <dir>', 'the images')
-    .option('--val-fraction <f>', 'part of each class kept for validation where DIR has none', real(0, 0.9), 0.1);
+    .option('--val-fraction <f>', 'part of each class kept for validation where DIR has none', KEYS.valFraction, 0.1);
   const schedule = new Option(
     '--schedule <kind>',
     'plateau (÷10 when validation stalls, three times), cosine, constant',
   );
   withNetwork(command)
-    .option(
-      '--scale <S>',
-      'training scale: 256, or 256:512 for scale jittering (default: input × 256/224)',
-      trainingScale,
-    )
+    .option('--scale <S>', 'training scale: 256, or 256:512 for scale jittering (default: input × 256/224)', KEYS.scale)
     .option('--no-flip', 'leave out the random horizontal flips')
+    .addOption(new Option('--flip').hideHelp())
     .option('--no-colour-shift', 'leave out the random colour shifts')
-    .option('--batch <n>', 'images per step (default: 256, or what a smaller set fills)', integer(1))
-    .option('--micro-batch <n>', 'images computed at once; divides --batch (default: at most 32)', integer(1))
-    .option('--epochs <n>', 'passes over the training images', integer(1, 100_000), 74)
-    .option('--rate <r>', 'initial learning rate', real(0, 100, { open: true }), 0.01)
-    .addOption(schedule.argParser(oneOf(['plateau', 'cosine', 'constant'])).default('plateau'))
-    .option('--patience <n>', 'epochs without improvement after which plateau divides the rate', integer(1), 5)
-    .option('--momentum <m>', 'momentum', real(0, 0.9999), 0.9)
-    .option('--weight-decay <d>', 'L2 penalty', real(0, 1), 5e-4)
-    .option('--init <how>', 'how weights are drawn: glorot, he, normal:SIGMA', 'glorot')
+    .addOption(new Option('--colour-shift').hideHelp())
+    .option('--batch <n>', 'images per step (default: 256, or what a smaller set fills)', KEYS.batch)
+    .option('--micro-batch <n>', 'images computed at once; divides --batch (default: at most 32)', KEYS.microBatch)
+    .option('--epochs <n>', 'passes over the training images', KEYS.epochs, 74)
+    .option('--rate <r>', 'initial learning rate', KEYS.rate, 0.01)
+    .addOption(schedule.argParser(KEYS.schedule).default('plateau'))
+    .option('--patience <n>', 'epochs without improvement after which plateau divides the rate', KEYS.patience, 5)
+    .option('--momentum <m>', 'momentum', KEYS.momentum, 0.9)
+    .option('--weight-decay <d>', 'L2 penalty', KEYS.weightDecay, 5e-4)
+    .option('--init <how>', 'how weights are drawn: glorot, he, normal:SIGMA', KEYS.init, 'glorot')
     .option('--pre-init <run>', 'take the first four convolutions and the head from a run of A (section 3.1)')
     .option('--weights <run>', 'start with all weights of a run of the same net; a head of other classes is drawn')
-    .option('--seed <n>', 'names every random choice of the run', integer(0), 1)
+    .option('--seed <n>', 'names every random choice of the run', KEYS.seed, 1)
     .option('--out <dir>', 'the run folder (default: runs/CONFIG-TIME)')
     .option('--resume <run>', 'go on with an interrupted run exactly where it stopped; its own options hold');
   command.option('--workers <n>', 'threads that decode images; 0: the main thread decodes', integer(0, 64), 2);
@@ -110,11 +100,13 @@ function trainCommand(run: Commands['train']): Command {
     .addHelpText(
       'after',
       `
-The demo's defaults: ${demoDefaults()}
+A recipe's keys are these options: --rate 0.1 is "rate: 0.1", --batch-norm is "batchNorm: true". What a recipe sets is
+unset by --no-batch-norm, --flip, --pre-init none and so on. Without --recipe and --data, the recipe is demo.
 
 Examples:
   pnpm --filter trainer start
   pnpm --filter trainer start train --data photos --config B --width 0.5 --epochs 20
+  pnpm --filter trainer start train --recipe imagenet-a-256 --data ILSVRC2012 --batch 128
   pnpm --filter trainer start train --data photos --scale 256:512 --weights runs/D-384 --rate 1e-3
   pnpm --filter trainer start train --resume runs/B-20260101-120000`,
     )
@@ -124,7 +116,7 @@ Examples:
 /** What may be said anew of a run that is resumed: nothing that would change its weights. */
 const MAY_RESUME: ReadonlySet<string> = new Set(['--resume', '--engine', '--workers', '--strict', '--json', '--quiet']);
 
-/** The options, with the demo's defaults where there is no --data and the option was not written. */
+/** The options, with those of the recipe where one was not written; the recipe is the demo where nothing says otherwise. */
 function trainArguments(command: Command): TrainArguments {
   const options = command.opts<TrainArguments>();
   const written = (name: string) => command.getOptionValueSource(name) === 'cli';
@@ -132,10 +124,21 @@ function trainArguments(command: Command): TrainArguments {
     const other = command.options.find((option) => written(option.attributeName()) && !MAY_RESUME.has(option.long!));
     if (other !== undefined)
       command.error(`error: --resume goes on with the run's own recipe: leave out ${other.long}`);
+    return options;
   }
-  if (options.data !== undefined || options.resume !== undefined) return options;
-  const defaults = Object.entries(DEMO_DEFAULTS).filter(([name]) => !written(name));
-  return { ...options, ...Object.fromEntries(defaults) };
+  const recipe = options.recipe ?? (options.data === undefined ? 'demo' : undefined);
+  if (recipe === undefined) return withoutNone(options);
+  const { ...settings } = readRecipe(recipe);
+  // A run starts from one other at most: the one written replaces the recipe's, whichever key it is under.
+  if (written('preInit') || written('weights')) for (const key of ['preInit', 'weights'] as const) delete settings[key];
+  const unwritten = Object.entries(settings).filter(([name]) => !written(name));
+  return withoutNone({ ...options, recipe, ...Object.fromEntries(unwritten) });
+}
+
+/** `--pre-init none` and `--weights none` start from no run, whatever the recipe says. */
+function withoutNone({ preInit, weights, ...options }: TrainArguments): TrainArguments {
+  const given = Object.entries({ preInit, weights }).filter(([, run]) => run !== undefined && run !== 'none');
+  return { ...options, ...Object.fromEntries(given) };
 }
 
 /** Every value of an option that may be repeated. */

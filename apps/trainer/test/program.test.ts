@@ -59,6 +59,28 @@ describe('the command line', () => {
     });
   });
 
+  it('takes a recipe’s settings, which options override, one by one and by their opposites', async () => {
+    const { options } = await called('--recipe', 'imagenet-d-384', '--data', 'd', '--rate', '0.5', '--batch-norm');
+    expect(options).toMatchObject({ config: 'D', scale: 384, rate: 0.5, batchNorm: true, data: 'd' });
+    expect(options).toMatchObject({
+      weights: 'runs/imagenet-d-256',
+      out: 'runs/imagenet-d-384',
+      recipe: 'imagenet-d-384',
+    });
+    expect((await called('--recipe', 'demo', '--no-batch-norm')).options).toMatchObject({ batchNorm: false });
+    expect((await called('--recipe', 'demo', '--no-flip')).options).toMatchObject({ flip: false });
+  });
+
+  it('starts a run from one other at most: the one written replaces the recipe’s, none removes it', async () => {
+    const from = async (...words: string[]) => {
+      const { preInit, weights } = (await called('--recipe', 'imagenet-b-256', ...words)).options;
+      return { preInit, weights };
+    };
+    expect(await from()).toEqual({ preInit: 'runs/imagenet-a-256', weights: undefined });
+    expect(await from('--weights', 'w')).toEqual({ preInit: undefined, weights: 'w' });
+    expect(await from('--pre-init', 'none')).toEqual({ preInit: undefined, weights: undefined });
+  });
+
   it('takes nothing of the demo when a run is resumed', async () => {
     expect((await called('train', '--resume', 'runs/x')).options).toMatchObject({ config: 'D', resume: 'runs/x' });
   });

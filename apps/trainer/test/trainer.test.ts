@@ -24,6 +24,7 @@ describe('train', () => {
       'checkpoints',
       'metrics.jsonl',
       'model.safetensors',
+      'recipe.yaml',
       'run.json',
     ]);
     const record = JSON.parse(readFileSync(join(home, 'one', 'run.json'), 'utf8'));

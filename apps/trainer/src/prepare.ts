@@ -1,0 +1,112 @@
+/** From what a person asked for to a run ready to be trained: a new one, or one to go on with. */
+import { basename, join, resolve } from 'node:path';
+import { VggError } from '@vgg/core';
+import { writeFileAtomically } from '@vgg/weights/node';
+import { openTrainingData, reportSkipped, trainingTransform } from './data-set';
+import { DEMO_IMAGES } from './demo';
+import { makeDemoImages } from './demo-images';
+import { describeEngine, type Engine, type EngineName, startEngine } from './engine';
+import { checkPredecessor } from './first-net';
+import { checkMemory } from './memory';
+import { checkArguments, initialiserOf, netOptions, type RecipeArguments, resolveRecipe } from './recipe';
+import { formatRecipe } from './recipe-file';
+import { createRunFolder, environment, type RunRecord, readRecord, runFolder, saveRecord } from './run-folder';
+import type { Terminal } from './terminal';
+import type { Prepared } from './training';
+
+/** In a run folder: its recipe once more, as a file that --recipe takes. */
+const RECIPE = 'recipe.yaml';
+
+/** How a session computes, which changes nothing of what. */
+export interface SessionArguments {
+  engine: EngineName | 'auto';
+  workers: number;
+  strict: boolean;
+  json: boolean;
+  quiet: boolean;
+}
+
+export interface TrainArguments extends RecipeArguments, SessionArguments {
+  /** Name or path of the recipe file whose settings these are, where there is one. */
+  recipe?: string;
+  out?: string;
+  resume?: string;
+}
+
+/** Whether this is the demo, which draws its own images. */
+export function isDemo({ recipe, data, resume }: TrainArguments): boolean {
+  return recipe === 'demo' && data === undefined && resume === undefined;
+}
+
+/** `runs/D-20260101-120000`, or the recipe's name for D. */
+function defaultOut({ recipe, config }: TrainArguments): string {
+  const time = new Date().toISOString().slice(0, 19).replaceAll(/[-:]/g, '').replace('T', '-');
+  return `runs/${recipe === undefined ? config : basename(recipe).replace(/\.ya?ml$/, '')}-${time}`;
+}
+
+/** Where the images are; the demo draws its own first. */
+async function imagesFolder(options: TrainArguments, terminal: Terminal): Promise<string> {
+  if (options.data !== undefined) return resolve(options.data);
+  if (!isDemo(options)) throw new VggError('argument', `the recipe ${options.recipe} names no images: add --data DIR`);
+  const folder = resolve('runs/demo-images');
+  if (await makeDemoImages(folder, DEMO_IMAGES)) terminal.say(`drew the demo's images in ${folder}`);
+  return folder;
+}
+
+export async function prepareNew(options: TrainArguments, terminal: Terminal): Promise<Prepared> {
+  checkArguments(options);
+  initialiserOf(options);
+  await checkPredecessor(options);
+  const path = await imagesFolder(options, terminal);
+  const data = await openTrainingData(path, options);
+  const recipe = resolveRecipe(options, path, data.train.length);
+  const engine = await startEngine(options.engine);
+  terminal.say(describeEngine(engine));
+  const net = netOptions(recipe, data.classes.length);
+  checkMemory(net, recipe, engine.name);
+  const folder = await createRunFolder(resolve(options.out ?? defaultOut(options)));
+  const { transform, skipped } = await trainingTransform(recipe, data.train, { ...options, terminal });
+  reportSkipped(skipped, terminal);
+  const record: RunRecord = {
+    format: 'vgg-run',
+    version: 1,
+    created: new Date().toISOString(),
+    recipe,
+    net,
+    classes: data.classes,
+    transform,
+    images: { train: data.train.length, validation: data.validation?.length ?? 0 },
+    environment: environment(engine.name),
+  };
+  await saveRecord(folder, record);
+  const text = `# The settings of this run, resolved: "train --recipe ${RECIPE} --out NEW" repeats it.\n\n${formatRecipe(recipe)}`;
+  await writeFileAtomically(join(folder.path, RECIPE), [Buffer.from(text)]);
+  return { folder, record, data, skipped };
+}
+
+/** The engine that the run began on, on which it reaches the very bits it would have; another if that cannot run here. */
+async function resumedEngine(requested: EngineName | 'auto', begun: EngineName): Promise<Engine> {
+  if (requested !== 'auto') return startEngine(requested);
+  return startEngine(begun).catch(() => startEngine('auto'));
+}
+
+export async function prepareResumed(path: string, options: SessionArguments, terminal: Terminal): Promise<Prepared> {
+  const record = await readRecord(path);
+  const folder = runFolder(path);
+  const data = await openTrainingData(record.recipe.data, record.recipe);
+  if (data.train.length !== record.images.train || data.classes.join('\n') !== record.classes.join('\n')) {
+    throw new VggError(
+      'run',
+      `${path} was trained on ${record.images.train} images of ${record.classes.length} classes, ${record.recipe.data} now ` +
+        `has ${data.train.length} of ${data.classes.length}: bring the old images back, or start a new run`,
+    );
+  }
+  const engine = await resumedEngine(options.engine, record.environment.engine);
+  terminal.say(describeEngine(engine));
+  if (engine.name !== record.environment.engine) {
+    terminal.warn(`the run began on engine ${record.environment.engine}: on ${engine.name} its last bits will differ`);
+  }
+  const checkpoint = await folder.checkpoints.newest();
+  for (const { path: file, error } of checkpoint?.refused ?? []) terminal.warn(`passed over ${file}: ${error.message}`);
+  return { folder, record, data, skipped: [], ...(checkpoint && { checkpoint }) };
+}

@@ -1,0 +1,93 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { createProgram } from '../src/program';
+import { formatRecipe, KEYS, parseRecipe, readRecipe, recipeFor, recipeNames } from '../src/recipe-file';
+
+const folder = mkdtempSync(join(tmpdir(), 'recipes-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+describe('a recipe file', () => {
+  it('gives values as the options of train take them', () => {
+    const text = '# head\nconfig: d\nscale: 256:512\nrate: 1e-3\nbatchNorm: true\nweights: runs/x\n';
+    expect(parseRecipe(text, 'f')).toEqual({
+      ...{ config: 'D', scale: [256, 512], rate: 0.001, batchNorm: true, weights: 'runs/x' },
+    });
+    expect(parseRecipe('scale: 256', 'f')).toEqual({ scale: 256 });
+  });
+
+  it.each([
+    ['epochs: 3\nepocs: 3', /f:2: unknown key "epocs" \(did you mean "epochs"\?\)/],
+    ['epochs: many', /f:1: epochs: Expected a number. Got "many"/],
+    ['\n\nepochs: 0', /f:3: epochs: Expected an integer, from 1 to 100000. Got 0/],
+    ['rate: .nan', /f:1: rate: Expected a number/],
+    ['config: F', /f:1: config: Expected one of A, A-LRN, B, C, D, E/],
+    ['batchNorm: yes', /f:1: batchNorm: Expected true or false. Got "yes"/],
+    ['scale: [256, 512]', /f:1: scale: Expected a scale like 256, or a range like 256:512/],
+    ['out:', /f:1: out: Expected text. Got null/],
+    ['epochs: 3\nepochs: 4', /f:2: no valid YAML: Map keys must be unique/],
+    ['config: "D', /f:1: no valid YAML/],
+    ['- D', /f:1: expected lines of "key: value"/],
+    ['', /f:1: expected lines of "key: value"/],
+    ['config: !x D', /f:1: no valid YAML: Unresolved tag/],
+    ['__proto__: 1', /f:1: unknown key "__proto__"/],
+    ['out: &a x\nweights: *a', /f:1: anchors and aliases have no place here/],
+    ['? [a]\n: 1', /unknown key/],
+  ])('%j is refused in words that help', (text, expected) => {
+    expect(() => parseRecipe(text, 'f')).toThrow(expected);
+  });
+
+  it('is found by name or by path', () => {
+    const path = join(folder, 'mine.yaml');
+    writeFileSync(path, 'config: B\n');
+    expect(readRecipe(path)).toEqual({ config: 'B' });
+    expect(() => readRecipe('imagenet-d256')).toThrow(
+      /no recipe is called imagenet-d256 \(did you mean "imagenet-d-256"/,
+    );
+    expect(() => readRecipe(join(folder, 'no.yaml'))).toThrow(/cannot read the recipe .*there is no such file/);
+    writeFileSync(path, 'x'.repeat(100_000));
+    expect(() => readRecipe(path)).toThrow(/more than any recipe/);
+  });
+
+  it('is written so that it reads the same', () => {
+    const recipe = readRecipe('imagenet-e-256-512');
+    expect(parseRecipe(formatRecipe(recipe), 'f')).toEqual(recipe);
+  });
+
+  it('has a key for every option of train that says what is computed', () => {
+    const train = createProgram({} as never).commands.find((command) => command.name() === 'train')!;
+    const session = ['recipe', 'resume', 'engine', 'workers', 'strict', 'json', 'quiet'];
+    const names = new Set(train.options.map((option) => option.attributeName()));
+    expect([...names].filter((name) => !session.includes(name)).sort()).toEqual(Object.keys(KEYS).sort());
+  });
+});
+
+describe('the recipes that come with the trainer', () => {
+  it('are the demo, CIFAR-10, fine-tuning and every row of the paper’s results', () => {
+    const rows = [
+      'a-256',
+      'a-lrn-256',
+      'b-256',
+      ...['c', 'd', 'e'].flatMap((n) => [`${n}-256`, `${n}-384`, `${n}-256-512`]),
+    ];
+    expect(recipeNames()).toEqual(['cifar10', 'demo', 'fine-tune', ...rows.map((row) => `imagenet-${row}`)].sort());
+  });
+
+  it('are chained as the paper chains them', () => {
+    const chain = (name: string): string[] => {
+      const { preInit, weights } = readRecipe(name);
+      const before = preInit ?? weights;
+      return before === undefined ? [name] : [...chain(recipeFor(before)!), name];
+    };
+    expect(chain('imagenet-e-256-512')).toEqual([
+      'imagenet-a-256',
+      'imagenet-e-256',
+      'imagenet-e-384',
+      'imagenet-e-256-512',
+    ]);
+    expect(chain('imagenet-b-256')).toEqual(['imagenet-a-256', 'imagenet-b-256']);
+    expect(chain('imagenet-a-lrn-256')).toEqual(['imagenet-a-lrn-256']);
+    expect(readRecipe('imagenet-d-384')).toMatchObject({ rate: 1e-3, scale: 384 });
+  });
+});

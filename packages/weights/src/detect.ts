@@ -1,6 +1,7 @@
 /** A file's format by its content, never by its name, and the reader for it, which is loaded only then. */
 import { VggError } from '@vgg/core';
 import type { ByteSource } from './sources/bytes';
+import type { JsonObject } from './sources/json';
 import type { WeightSource } from './sources/source';
 import type { Zip } from './sources/zip';
 
@@ -11,6 +12,13 @@ interface Format {
   /** Whether a file that begins with `head`, at most 64 bytes of it, is of this format. */
   matches(head: Uint8Array): boolean;
   open(bytes: ByteSource): Promise<WeightSource>;
+}
+
+/** A format of one JSON file and others beside it, told by its keys. */
+interface JsonFormat {
+  readonly title: string;
+  matches(json: JsonObject): boolean;
+  open(bytes: ByteSource, json: JsonObject): Promise<WeightSource>;
 }
 
 /** A format of zip archives, told by their members' names. */
@@ -36,7 +44,28 @@ const ZIP_FORMATS: readonly ZipFormat[] = [
     matches: (zip) => hasMember(zip, '/data.pkl'),
     open: async (bytes, zip) => (await import('./pytorch/zip-format')).readPytorchZip(bytes, zip),
   },
+  {
+    title: 'NumPy (.npz)',
+    matches: (zip) => hasMember(zip, '.npy'),
+    open: async (bytes, zip) => (await import('./npz')).readNpz(bytes, zip),
+  },
 ];
+
+const JSON_FORMATS: readonly JsonFormat[] = [
+  {
+    title: 'safetensors index (.safetensors.index.json)',
+    matches: (json) => 'weight_map' in json,
+    open: async (bytes, json) => (await import('./safetensors/sharded')).readSharded(bytes, json),
+  },
+];
+
+async function openJson(bytes: ByteSource): Promise<WeightSource> {
+  const json = await (await import('./sources/json')).readJson(bytes);
+  const format = JSON_FORMATS.find(({ matches }) => matches(json));
+  if (format !== undefined) return format.open(bytes, json);
+  const titles = JSON_FORMATS.map(({ title }) => title).join(', ');
+  throw new VggError('weights', `${bytes.name} is JSON, but of no known kind: expected ${titles}`);
+}
 
 async function openArchive(bytes: ByteSource): Promise<WeightSource> {
   const zip = await (await import('./sources/zip')).openZip(bytes);
@@ -46,8 +75,20 @@ async function openArchive(bytes: ByteSource): Promise<WeightSource> {
   throw new VggError('weights', `${bytes.name} is a zip archive, but of no known kind: expected ${titles}`);
 }
 
+/** Formats of many kinds come first: their kinds are listed in their stead. */
 const FORMATS: readonly Format[] = [
   { title: 'zip', matches: (head) => startsWith(head, 0x50, 0x4b), open: openArchive },
+  {
+    title: 'JSON',
+    matches: (head) => !head.includes(0) && /^[\s\ufeff]*\{/.test(new TextDecoder().decode(head)),
+    open: openJson,
+  },
+  {
+    title: 'PyTorch before 1.6',
+    // A pickle: its protocol, then the magic number.
+    matches: (head) => head[0] === 0x80 && startsWith(head.subarray(2), 0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20),
+    open: async (bytes) => (await import('./pytorch/legacy-format')).readPytorchLegacy(bytes),
+  },
   {
     title: 'safetensors',
     // The header's length, then its JSON.
@@ -66,7 +107,7 @@ export async function openWeights(bytes: ByteSource): Promise<WeightSource> {
     const head = await bytes.read(0, Math.min(HEAD_BYTES, bytes.size));
     const format = FORMATS.find(({ matches }) => matches(head));
     if (format !== undefined) return await format.open(bytes);
-    const titles = [...FORMATS.filter(({ title }) => title !== 'zip'), ...ZIP_FORMATS].map(({ title }) => title);
+    const titles = [...ZIP_FORMATS, ...JSON_FORMATS, ...FORMATS.slice(2)].map(({ title }) => title);
     throw new VggError('weights', `${bytes.name} is of no known format: expected ${titles.join(', ')}`);
   } catch (error) {
     await bytes.close();

@@ -20,6 +20,10 @@ describe('a net of torchvision saved by torch', () => {
     ['vgg13.pth', 'B', false],
     ['vgg16.pth', 'D', false],
     ['vgg19.pth', 'E', false],
+    ['vgg11_bn.legacy.pth', 'A', true],
+    ['vgg13_bn.legacy.pth', 'B', true],
+    ['vgg16_bn.legacy.pth', 'D', true],
+    ['vgg19_bn.legacy.pth', 'E', true],
   ] as const)('%s is net %s, and gives its logits', async (file, configuration, batchNorm) => {
     await expectNoLeak(async () => {
       const source = await openWeights(await openBytes(fixture(file)));

@@ -28,6 +28,8 @@ type VggSizes = Pick<VggOptions, 'width' | 'classes' | 'inputSize'>;
 export interface RecogniseOptions {
   /** Only tensors whose names start so belong to the net: `state_dict.` of one of two in a file. Found by itself if one. */
   readonly prefix?: string;
+  /** `none`: the convolutions alone; nothing of the fully-connected layers is then read. Default: all that the file has. */
+  readonly head?: 'none';
   /** Side of the net's input in pixels, where its fully-connected layers leave several: 224 for a pool5 of 7 x 7. */
   readonly inputSize?: number;
 }
@@ -48,7 +50,7 @@ export interface NetWeights {
   readonly tensors: ReadonlyMap<string, NetTensor>;
   /** By canonical names; what is left over, by the file's. */
   readonly report: WeightReport;
-  /** Tensors of the file outside the net's prefix: an optimiser's. */
+  /** Tensors that are none of the net asked for: an optimiser's, a head passed over, counters of batches. */
   readonly besides: readonly string[];
   /**
    * A variable's numbers, in its own shape and layout; conv1_1 takes RGB.
@@ -61,12 +63,14 @@ type Guess = Pick<ResolvedVggOptions, 'configuration' | 'batchNorm' | 'head'>;
 
 const GUESSES: readonly Guess[] = CONFIGURATION_NAMES.flatMap((configuration) =>
   [false, true].flatMap((batchNorm) =>
-    (['paper', 'small'] as const).map((head) => ({ configuration, batchNorm, head })),
+    (['paper', 'small', 'linear', 'none'] as const).map((head) => ({ configuration, batchNorm, head })),
   ),
 );
 
 /** A file with more copies of a first layer than this is no file of nets. */
 const MAX_PREFIXES = 16;
+/** Nor one with more tensors. */
+const MAX_TENSORS = 20_000;
 
 /** Every prefix under which the file has the first convolution of a naming. */
 function prefixesOf(source: WeightSource, first: string): string[] {
@@ -150,10 +154,9 @@ function compare(tensors: ReadonlyMap<string, TensorInfo>, { naming, layers, pla
   return { loaded, missing, leftOver, misshapen };
 }
 
-/** How well a net explains the file. A head that the file lacks says nothing for or against. */
+/** How well a net explains the file. */
 function score({ report: { loaded, missing, leftOver, misshapen } }: Candidate): number {
-  const lacking = missing.filter((name) => !name.startsWith('fc'));
-  return loaded.length - lacking.length - leftOver.length - misshapen.length;
+  return loaded.length - missing.length - leftOver.length - misshapen.length;
 }
 
 /** The net of a naming and a configuration, if there is such a one. */
@@ -212,6 +215,12 @@ function unrecognised({ name, tensors }: WeightSource, prefix: string | undefine
  * @throws VggError `VGG_WEIGHTS` when there is none, or there are several under different prefixes and none was asked for.
  */
 export function recogniseNet(source: WeightSource, options: RecogniseOptions = {}): NetWeights {
+  if (source.tensors.size > MAX_TENSORS) {
+    throw new VggError(
+      'weights',
+      `${source.name} holds ${source.tensors.size} tensors: no VGG, nor a training state of one`,
+    );
+  }
   const found = candidates(source, options).sort((a, b) => score(b) - score(a));
   const best = found[0];
   if (best === undefined) throw unrecognised(source, options.prefix);
@@ -220,16 +229,37 @@ export function recogniseNet(source: WeightSource, options: RecogniseOptions = {
     const listed = [...rivals].map((prefix) => JSON.stringify(prefix.slice(0, 60))).join(', ');
     throw new VggError('weights', `${source.name} holds several nets: choose one by its prefix, one of ${listed}`);
   }
-  return netWeights(source, best);
+  return netWeights(source, options.head === 'none' ? withoutHead(best) : best);
+}
+
+/** The same net's convolutions; what its head has in the file is passed over. */
+function withoutHead(net: Candidate): Candidate {
+  const options = resolveOptions({ ...net.options, head: 'none' });
+  const isOfFeatures = (name: string) => !name.startsWith('fc');
+  const { loaded, missing, leftOver, misshapen } = net.report;
+  return {
+    ...net,
+    options,
+    layers: planLayers(options),
+    report: {
+      loaded: loaded.filter(isOfFeatures),
+      missing: missing.filter(isOfFeatures),
+      leftOver,
+      misshapen: misshapen.filter(({ name }) => isOfFeatures(name)),
+    },
+  };
 }
 
 function netWeights(source: WeightSource, { naming, prefix, options, layers, places, report }: Candidate): NetWeights {
   const specs = new Map(
     layers.flatMap((layer) => layerVariables(layer).map((spec) => [spec.name, { ...spec, layer }])),
   );
-  const used = new Set([...places.values()].map(({ name }) => prefix + name));
   const leftOver = report.leftOver.map((name) => prefix + name);
-  const besides = [...source.tensors.keys()].filter((name) => !used.has(name) && !leftOver.includes(name));
+  const told = new Set(
+    [...report.loaded, ...report.misshapen.map(({ name }) => name)].map((name) => prefix + places.get(name)!.name),
+  );
+  for (const name of leftOver) told.add(name);
+  const besides = [...source.tensors.keys()].filter((name) => !told.has(name));
   const tensors = report.loaded.map((name): [string, NetTensor] => {
     const from = prefix + places.get(name)!.name;
     return [name, { from, shape: specs.get(name)!.shape, dtype: source.tensors.get(from)!.dtype }];

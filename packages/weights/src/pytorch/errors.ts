@@ -1,15 +1,23 @@
-/** Errors of PyTorch's files: one line that names the file. */
+/** What is wrong with a file of PyTorch's, found deep in a pickle, told in one line that names the file. */
 import { VggError } from '@vgg/core';
 
-export function corrupt(name: string, what: string): VggError {
-  return new VggError('weights', `${name} is not a sound PyTorch file: it holds ${what.replace(/[\r\n]/g, ' ')}`);
+/** What a file holds that it should not, as a phrase. */
+export class Unsound extends Error {}
+
+/** A pickle that goes on beyond the bytes at hand. */
+export class PickleEnd extends Unsound {
+  constructor() {
+    super('a pickle that is cut short');
+  }
 }
 
-/** Puts the file's name before what is wrong with its pickle. */
-export function describing<T>(name: string, work: () => T): T {
+/** Puts the file's name before what is unsound in it. */
+export async function describing<T>(name: string, work: () => Promise<T>): Promise<T> {
   try {
-    return work();
+    return await work();
   } catch (error) {
-    throw error instanceof VggError ? corrupt(name, error.message) : error;
+    if (!(error instanceof Unsound)) throw error;
+    const what = error.message.replace(/[\r\n]/g, ' ');
+    throw new VggError('weights', `${name} is not a sound PyTorch file: it holds ${what}`);
   }
 }

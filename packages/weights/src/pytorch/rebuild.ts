@@ -2,8 +2,8 @@
  * What a pickle of PyTorch's may build: tensors over storages, and the few containers that hold them in a `state_dict`.
  * The names are those that `torch.save` writes; any other is refused, never looked up.
  */
-import { VggError } from '@vgg/core';
 import { DTYPE_BYTES, type Dtype, elements } from '../safetensors/dtypes';
+import { Unsound } from './errors';
 import type { PickleHost, PickleValue } from './pickle';
 
 /** A run of elements of one type in the file, which tensors are views of. */
@@ -55,48 +55,44 @@ const STORAGE_DTYPES: Readonly<Record<string, Dtype>> = {
 
 const MAX_RANK = 16;
 
-function refuse(what: string): VggError {
-  return new VggError('weights', what);
-}
-
 function isCount(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
 function counts(value: PickleValue | undefined, what: string): number[] {
   if (Array.isArray(value) && value.length <= MAX_RANK && value.every(isCount)) return value as number[];
-  throw refuse(`a tensor whose ${what} is no list of at most ${MAX_RANK} non-negative integers`);
+  throw new Unsound(`a tensor whose ${what} is no list of at most ${MAX_RANK} non-negative integers`);
 }
 
 /** The tensor that `_rebuild_tensor_v2(storage, offset, size, stride, ...)` means. */
 function view([storage, offset, size, stride]: PickleValue[]): StoredView {
-  if (!(storage instanceof Storage)) throw refuse('a tensor without a storage');
+  if (!(storage instanceof Storage)) throw new Unsound('a tensor without a storage');
   const [shape, strides] = [counts(size, 'shape'), counts(stride, 'stride')];
   if (!isCount(offset) || strides.length !== shape.length)
-    throw refuse('a tensor whose offset or strides are not sound');
+    throw new Unsound('a tensor whose offset or strides are not sound');
   const count = elements(shape);
   const last = shape.reduce((at, side, axis) => at + (side - 1) * strides[axis]!, offset);
   if (count > 0 && !(last < storage.length)) {
-    throw refuse(`a tensor of shape [${shape}] that ends beyond its storage of ${storage.length} elements`);
+    throw new Unsound(`a tensor of shape [${shape}] that ends beyond its storage of ${storage.length} elements`);
   }
   if (count > storage.length)
-    throw refuse(`a tensor of shape [${shape}] that repeats the ${storage.length} elements stored`);
+    throw new Unsound(`a tensor of shape [${shape}] that repeats the ${storage.length} elements stored`);
   return new StoredView(storage, offset, shape, strides);
 }
 
 function emptyDictionary(args: PickleValue[]): PickleValue {
   const [items = [], ...rest] = args;
-  if (!Array.isArray(items) || rest.length > 0) throw refuse('an OrderedDict that is not made of items');
+  if (!Array.isArray(items) || rest.length > 0) throw new Unsound('an OrderedDict that is not made of items');
   const map = new Map<PickleValue, PickleValue>();
   for (const item of items) {
-    if (!Array.isArray(item) || item.length !== 2) throw refuse('an OrderedDict that is not made of items');
+    if (!Array.isArray(item) || item.length !== 2) throw new Unsound('an OrderedDict that is not made of items');
     map.set(item[0]!, item[1]!);
   }
   return map;
 }
 
 function first(args: PickleValue[]): PickleValue {
-  if (args.length === 0) throw refuse('a call that lacks its argument');
+  if (args.length === 0) throw new Unsound('a call that lacks its argument');
   return args[0]!;
 }
 
@@ -115,18 +111,18 @@ function lookUp(module: string, name: string): PickleValue {
   if (Object.hasOwn(CALLS, full)) return new Named(full);
   if (module === 'torch' && Object.hasOwn(STORAGE_DTYPES, name)) return new StorageType(full, STORAGE_DTYPES[name]!);
   const shown = full.length > 100 ? `${full.slice(0, 97)}...` : full;
-  throw refuse(`${JSON.stringify(shown)}, which is no tensor or container: save model.state_dict() alone`);
+  throw new Unsound(`${JSON.stringify(shown)}, which is no tensor or container: save model.state_dict() alone`);
 }
 
 /** The storage that the file's `('storage', type, key, location, length, ...)` names. */
 function storageOf(id: PickleValue): Storage {
-  if (!Array.isArray(id) || id[0] !== 'storage') throw refuse('a reference to something other than a storage');
+  if (!Array.isArray(id) || id[0] !== 'storage') throw new Unsound('a reference to something other than a storage');
   const [, type, key, , length, part] = id;
   if (!(type instanceof StorageType) || typeof key !== 'string' || !isCount(length)) {
-    throw refuse('a storage that is not described by type, key and length');
+    throw new Unsound('a storage that is not described by type, key and length');
   }
-  if (part !== undefined && part !== null) throw refuse('a storage that is part of another');
-  if (!isCount(length * DTYPE_BYTES[type.dtype])) throw refuse(`a storage of ${length} elements`);
+  if (part !== undefined && part !== null) throw new Unsound('a storage that is part of another');
+  if (!isCount(length * DTYPE_BYTES[type.dtype])) throw new Unsound(`a storage of ${length} elements`);
   return new Storage(type.dtype, key, length);
 }
 
@@ -135,7 +131,7 @@ export const tensorsOnly: PickleHost = {
   global: lookUp,
   call(callee, args) {
     if (callee instanceof Named && Object.hasOwn(CALLS, callee.name)) return CALLS[callee.name]!(args);
-    throw refuse('a call of what is no constructor of tensors');
+    throw new Unsound('a call of what is no constructor of tensors');
   },
   persistent: storageOf,
 };

@@ -1,0 +1,41 @@
+/** JSON of a file that may be hostile: bounded in length and depth, without repeated keys. */
+import { VggError } from '@vgg/core';
+import { jsonDepth, repeatedKey } from '../safetensors/json';
+import type { ByteSource } from './bytes';
+
+export type JsonObject = Readonly<Record<string, unknown>>;
+
+const MAX_BYTES = 64 * 2 ** 20;
+const MAX_DEPTH = 64;
+
+export function isJsonObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/**
+ * A whole file as a JSON object.
+ * @throws VggError `VGG_WEIGHTS` when it is none, is longer than 64 MiB, nests deeper than 64 levels or repeats a key.
+ */
+export async function readJson(bytes: ByteSource): Promise<JsonObject> {
+  const corrupt = (what: string, cause?: unknown) =>
+    new VggError('weights', `${bytes.name} is not sound JSON: ${what}`, { cause });
+  if (bytes.size > MAX_BYTES) throw corrupt(`it has ${bytes.size} bytes, above the limit of 64 MiB`);
+  const content = await bytes.read(0, bytes.size);
+  let text: string;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(content);
+  } catch (cause) {
+    throw corrupt('it is not UTF-8', cause);
+  }
+  if (jsonDepth(text, MAX_DEPTH) > MAX_DEPTH) throw corrupt(`it nests deeper than ${MAX_DEPTH} levels`);
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw corrupt('it cannot be parsed: cut short?', cause);
+  }
+  const repeated = repeatedKey(text);
+  if (repeated !== undefined) throw corrupt(`it has ${JSON.stringify(repeated.slice(0, 80))} twice`);
+  if (!isJsonObject(value)) throw corrupt('it is not an object');
+  return value;
+}

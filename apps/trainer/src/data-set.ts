@@ -1,7 +1,7 @@
 /** Opening the images of a command, and the training set's statistics. */
 import { resolve } from 'node:path';
 import { VggError } from '@vgg/core';
-import type { ImageSource, SkippedImage, TrainTransform } from '@vgg/data';
+import { type ImageSource, type SkippedImage, subset, type TrainTransform } from '@vgg/data';
 import { type DataSet, type OpenOptions, openSource, trainingStatistics } from '@vgg/data/node';
 import type { Recipe } from './recipe';
 import type { Terminal } from './terminal';
@@ -54,6 +54,15 @@ export async function trainingTransform(
   } finally {
     progress.end();
   }
+}
+
+/** `count` images spread evenly over the source, so that every class keeps its share. */
+export function spread(source: ImageSource, count: number): ImageSource {
+  if (count >= source.length) return source;
+  return subset(
+    source,
+    Array.from({ length: count }, (_, i) => Math.floor((i * source.length) / count)),
+  );
 }
 
 /** Warns once of every image that could not be used: the first few by name, all by number. */

@@ -29,7 +29,7 @@ export async function checkPredecessor({ preInit, weights, data }: RecipeArgumen
  * A net with its first weights, as the recipe says.
  * @throws VggError `VGG_RUN` when the run to take weights from is none, or of another net.
  */
-export async function firstNet({ recipe, net }: RunRecord): Promise<Vgg> {
+export async function firstNet({ recipe, net }: Pick<RunRecord, 'recipe' | 'net'>): Promise<Vgg> {
   const initialiser = initialiserOf(recipe);
   if (recipe.preInit !== undefined) {
     const { record, model } = await loadRun(recipe.preInit);

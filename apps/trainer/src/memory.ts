@@ -11,21 +11,29 @@ function gibibytes(bytes: number): string {
   return `${(bytes / 2 ** 30).toFixed(1)} GiB`;
 }
 
+/** Bytes that training takes, by the net's numbers: weights, gradients, velocities, activations. */
+export function trainingMemory(
+  net: ResolvedVggOptions,
+  { batch, microBatch }: Pick<Recipe, 'batch' | 'microBatch'>,
+): number {
+  const { training, gradients } = summarise(net, { batch: microBatch }).memory;
+  // Over several micro-batches the sum of the gradients is there beside those of the micro-batch at hand.
+  return training + (batch > microBatch ? gradients : 0);
+}
+
 /** @throws VggError `VGG_ARGUMENT` when training needs more memory than the engine can address. */
 export function checkMemory(
   net: ResolvedVggOptions,
-  { batch, microBatch }: Pick<Recipe, 'batch' | 'microBatch'>,
+  batches: Pick<Recipe, 'batch' | 'microBatch'>,
   engine: EngineName,
 ): void {
   const limit = LIMITS[engine];
   if (limit === undefined) return;
-  const { training, gradients } = summarise(net, { batch: microBatch }).memory;
-  // Over several micro-batches the sum of the gradients is there beside those of the micro-batch at hand.
-  const needed = training + (batch > microBatch ? gradients : 0);
+  const needed = trainingMemory(net, batches);
   if (needed <= limit) return;
   throw new VggError(
     'argument',
-    `training this net takes ${gibibytes(needed)} at a micro-batch of ${microBatch}, engine ${engine} addresses ` +
+    `training this net takes ${gibibytes(needed)} at a micro-batch of ${batches.microBatch}, engine ${engine} addresses ` +
       `${gibibytes(limit)}: lower --width, --input or --micro-batch, or use another --engine`,
   );
 }

@@ -1,14 +1,15 @@
 /** From what a person asked for to a run ready to be trained: a new one, or one to go on with. */
 import { basename, join, resolve } from 'node:path';
 import { VggError } from '@vgg/core';
+import type { ResolvedVggOptions } from '@vgg/models';
 import { writeFileAtomically } from '@vgg/weights/node';
-import { openTrainingData, reportSkipped, trainingTransform } from './data-set';
+import { type OpenedData, openTrainingData, reportSkipped, trainingTransform } from './data-set';
 import { DEMO_IMAGES } from './demo';
 import { makeDemoImages } from './demo-images';
 import { describeEngine, type Engine, type EngineName, startEngine } from './engine';
 import { checkPredecessor } from './first-net';
 import { checkMemory } from './memory';
-import { checkArguments, initialiserOf, netOptions, type RecipeArguments, resolveRecipe } from './recipe';
+import { checkArguments, initialiserOf, netOptions, type Recipe, type RecipeArguments, resolveRecipe } from './recipe';
 import { formatRecipe } from './recipe-file';
 import { createRunFolder, environment, type RunRecord, readRecord, runFolder, saveRecord } from './run-folder';
 import type { Terminal } from './terminal';
@@ -31,6 +32,8 @@ export interface TrainArguments extends RecipeArguments, SessionArguments {
   recipe?: string;
   out?: string;
   resume?: string;
+  /** Say what the run would be and take, and train nothing. */
+  dryRun: boolean;
 }
 
 /** Whether this is the demo, which draws its own images. */
@@ -53,17 +56,37 @@ async function imagesFolder(options: TrainArguments, terminal: Terminal): Promis
   return folder;
 }
 
-export async function prepareNew(options: TrainArguments, terminal: Terminal): Promise<Prepared> {
+/** A run as it would be: its recipe resolved for its images, its engine started; nothing is written. */
+export interface PlannedRun {
+  recipe: Recipe;
+  data: OpenedData;
+  net: ResolvedVggOptions;
+  engine: Engine;
+}
+
+/** @throws VggError for options that contradict each other, images that cannot be used, a net that the engine cannot hold. */
+export async function planRun(options: TrainArguments, terminal: Terminal): Promise<PlannedRun> {
   checkArguments(options);
   initialiserOf(options);
-  await checkPredecessor(options);
   const path = await imagesFolder(options, terminal);
   const data = await openTrainingData(path, options);
   const recipe = resolveRecipe(options, path, data.train.length);
+  if (recipe.batch > data.train.length) {
+    throw new VggError(
+      'argument',
+      `a batch of ${recipe.batch} needs as many images, ${path} has ${data.train.length} for training: lower --batch`,
+    );
+  }
   const engine = await startEngine(options.engine);
   terminal.say(describeEngine(engine));
   const net = netOptions(recipe, data.classes.length);
   checkMemory(net, recipe, engine.name);
+  return { recipe, data, net, engine };
+}
+
+export async function prepareNew(options: TrainArguments, terminal: Terminal): Promise<Prepared> {
+  await checkPredecessor(options);
+  const { recipe, data, net, engine } = await planRun(options, terminal);
   const folder = await createRunFolder(resolve(options.out ?? defaultOut(options)));
   const { transform, skipped } = await trainingTransform(recipe, data.train, { ...options, terminal });
   reportSkipped(skipped, terminal);

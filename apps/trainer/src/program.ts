@@ -90,10 +90,21 @@ function trainCommand(run: Commands['train']): Command {
     .option('--init <how>', 'how weights are drawn: glorot, he, normal:SIGMA', KEYS.init, 'glorot')
     .option('--pre-init <run>', 'take the first four convolutions and the head from a run of A (section 3.1)')
     .option('--weights <run>', 'start with all weights of a run of the same net; a head of other classes is drawn')
+    .option(
+      '--max-steps <n>',
+      'end after so many steps, in the middle of an epoch too (default: no limit)',
+      KEYS.maxSteps,
+    )
     .option('--seed <n>', 'names every random choice of the run', KEYS.seed, 1)
     .option('--out <dir>', 'the run folder (default: runs/CONFIG-TIME)')
     .option('--resume <run>', 'go on with an interrupted run exactly where it stopped; its own options hold');
-  command.option('--workers <n>', 'threads that decode images; 0: the main thread decodes', integer(0, 64), 2);
+  command
+    .option(
+      '--dry-run',
+      'print the recipe resolved, the memory and the time it takes, by a few real steps; train nothing',
+      false,
+    )
+    .option('--workers <n>', 'threads that decode images; 0: the main thread decodes', integer(0, 64), 2);
   withStrict(command);
   withEngine(command);
   return withOutput(command)
@@ -129,6 +140,9 @@ function trainArguments(command: Command): TrainArguments {
   const recipe = options.recipe ?? (options.data === undefined ? 'demo' : undefined);
   if (recipe === undefined) return withoutNone(options);
   const { ...settings } = readRecipe(recipe);
+  // A batch that was written needs a micro-batch that divides it: the recipe's own may not.
+  const divides = (options.batch ?? 0) % (settings.microBatch ?? 1) === 0;
+  if (written('batch') && !written('microBatch') && !divides) delete settings.microBatch;
   // A run starts from one other at most: the one written replaces the recipe's, whichever key it is under.
   if (written('preInit') || written('weights')) for (const key of ['preInit', 'weights'] as const) delete settings[key];
   const unwritten = Object.entries(settings).filter(([name]) => !written(name));

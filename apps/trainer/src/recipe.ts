@@ -28,6 +28,8 @@ export interface RecipeArguments {
   batch?: number;
   microBatch?: number;
   epochs: number;
+  /** The run ends after so many steps, if its epochs did not end it before. */
+  maxSteps?: number;
   rate: number;
   schedule: 'plateau' | 'cosine' | 'constant';
   patience: number;
@@ -39,8 +41,9 @@ export interface RecipeArguments {
   seed: number;
 }
 
-export interface Recipe extends Required<Omit<RecipeArguments, 'head' | 'preInit' | 'weights'>> {
+export interface Recipe extends Required<Omit<RecipeArguments, 'head' | 'maxSteps' | 'preInit' | 'weights'>> {
   head: 'paper' | 'small' | 'linear';
+  maxSteps?: number;
   /** A run of net A, absolute: pre-initialisation (section 3.1). */
   preInit?: string;
   /** A run of the same net whose weights this one starts with, absolute. */
@@ -111,6 +114,7 @@ export function resolveRecipe(given: RecipeArguments, data: string, images: numb
     head: headFor(given),
     scale: given.scale ?? proportionalScale(given.input),
     ...batchesFor(images, given),
+    ...(given.maxSteps !== undefined && { maxSteps: given.maxSteps }),
     ...(given.preInit !== undefined && { preInit: resolve(given.preInit) }),
     ...(given.weights !== undefined && { weights: resolve(given.weights) }),
   };
@@ -119,7 +123,7 @@ export function resolveRecipe(given: RecipeArguments, data: string, images: numb
 /** The arguments that belong to a recipe, without those of the session. */
 function pick(
   given: RecipeArguments,
-): Omit<Recipe, 'data' | 'head' | 'scale' | 'batch' | 'microBatch' | 'preInit' | 'weights'> {
+): Omit<Recipe, 'data' | 'head' | 'scale' | 'batch' | 'microBatch' | 'maxSteps' | 'preInit' | 'weights'> {
   const { valFraction, config, batchNorm, width, input, dropout, flip, colourShift } = given;
   const { epochs, rate, schedule, patience, momentum, weightDecay, init, seed } = given;
   return {

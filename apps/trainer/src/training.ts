@@ -46,7 +46,7 @@ export async function runTraining(
   terminal: Terminal,
 ): Promise<Trained> {
   const { recipe, transform } = record;
-  const { batch, microBatch, epochs, momentum, weightDecay, seed } = recipe;
+  const { batch, microBatch, epochs, momentum, weightDecay, seed, maxSteps = Number.POSITIVE_INFINITY } = recipe;
   const training = createBatches(data.train, { transform, batchSize: batch, seed, workers, strict });
   const [scale] = scalesFor(transform.scale, 'single', transform.crop);
   const validation =
@@ -83,8 +83,9 @@ export async function runTraining(
       batches: (epoch, start) => training.epoch(epoch, start),
       microBatch,
       optimiser,
-      schedule: scheduleOf(recipe, epochs * training.batchesPerEpoch),
+      schedule: scheduleOf(recipe, Math.min(epochs * training.batchesPerEpoch, maxSteps)),
       epochs,
+      ...(recipe.maxSteps !== undefined && { maxSteps }),
       seed,
       checkpoints: { store: folder.checkpoints, everySteps: CHECKPOINT_STEPS },
       signal: interruption.signal,

@@ -2,7 +2,7 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { didYouMean, VggError } from '@vgg/core';
-import { type ImageSource, subset } from '@vgg/data';
+import type { ImageSource } from '@vgg/data';
 import { type DataSet, imageItems, openSource } from '@vgg/data/node';
 import {
   type EvaluatedNet,
@@ -14,7 +14,7 @@ import {
   predictionLine,
   scalesFor,
 } from '@vgg/eval';
-import { reportSkipped, splitOptions } from '../data-set';
+import { reportSkipped, splitOptions, spread } from '../data-set';
 import { describeEngine, type EngineName, startEngine } from '../engine';
 import { print, table } from '../output';
 import { type LoadedRun, loadRun, systemReason } from '../run-folder';
@@ -69,15 +69,6 @@ function concatenated(first: ImageSource, second: ImageSource): ImageSource {
     key: at((source, index) => source.key(index)),
     location: at((source, index) => source.location(index)),
   };
-}
-
-/** `count` indices spread evenly over the source, so that every class keeps its share. */
-function spread(source: ImageSource, count: number): ImageSource {
-  if (count >= source.length) return source;
-  return subset(
-    source,
-    Array.from({ length: count }, (_, i) => Math.floor((i * source.length) / count)),
-  );
 }
 
 /** Nets can be fused, and evaluated on images, only if all mean the same by a class. */

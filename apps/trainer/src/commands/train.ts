@@ -10,6 +10,7 @@ import { isDemo, prepareNew, prepareResumed, type TrainArguments } from '../prep
 import { saveWeights } from '../run-folder';
 import { createTerminal, type Terminal } from '../terminal';
 import { runTraining } from '../training';
+import { dryRun } from './dry-run';
 import { evaluateRuns, printEvaluation } from './evaluate';
 
 function summaryTable({ training, validation, best }: FitResult): string {
@@ -45,6 +46,7 @@ The run is in ${path}. What to try next:
 
 export async function trainCommand(options: TrainArguments): Promise<void> {
   const terminal = createTerminal({ stream: process.stderr, quiet: options.quiet });
+  if (options.dryRun) return dryRun(options, terminal);
   const prepared = await (options.resume === undefined
     ? prepareNew(options, terminal)
     : prepareResumed(resolve(options.resume), options, terminal));
@@ -79,7 +81,7 @@ export async function trainCommand(options: TrainArguments): Promise<void> {
   }
   if (result.training !== undefined) await print(summaryTable(result));
   else if (result.reason !== 'interrupted')
-    terminal.say(`nothing was left to train: the run ended after step ${result.step}`);
+    terminal.say(`the run ended after step ${result.step}, with no epoch completed since it began`);
   if (evaluation !== undefined) {
     await printEvaluation(evaluation);
     await print(whatNext(folder.path));

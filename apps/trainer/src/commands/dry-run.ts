@@ -1,0 +1,104 @@
+/** `train --dry-run`: the recipe resolved, the memory it takes and the time of an epoch, measured on a few real steps. */
+import { availableParallelism, totalmem } from 'node:os';
+import { createVgg, type ResolvedVggOptions, type Vgg } from '@vgg/models';
+import { spread, trainingTransform } from '../data-set';
+import type { EngineName } from '../engine';
+import { checkPredecessor, firstNet } from '../first-net';
+import { epochSeconds, measureSpeed, type Speed } from '../measure';
+import { trainingMemory } from '../memory';
+import { print } from '../output';
+import { type PlannedRun, planRun, type TrainArguments } from '../prepare';
+import { initialiserOf, type Recipe } from '../recipe';
+import { formatRecipe } from '../recipe-file';
+import type { Terminal } from '../terminal';
+
+/** Images whose statistics stand for the whole set's: the speed does not depend on them. */
+const STATISTICS_IMAGES = 256;
+
+/** The recipe's first net; drawn at random where the run that it starts from is not there yet. */
+async function netToMeasure({ recipe, net }: PlannedRun, terminal: Terminal): Promise<Vgg> {
+  try {
+    await checkPredecessor(recipe);
+  } catch (error) {
+    terminal.warn((error as Error).message);
+    return createVgg(net, initialiserOf(recipe));
+  }
+  return firstNet({ recipe, net });
+}
+
+/** `40 s`, `12 min`, `5.1 h`, `24 days`: two figures are as much as a short measurement gives. */
+export function span(seconds: number): string {
+  const units: [name: string, seconds: number][] = [
+    ['days', 86_400],
+    ['h', 3600],
+    ['min', 60],
+    ['s', 1],
+  ];
+  const [name, unit] = units.find(([, size]) => seconds >= 2 * size) ?? ['s', 1];
+  const value = seconds / unit;
+  return `${value < 10 ? value.toFixed(1) : value.toFixed(0)} ${name}`;
+}
+
+/** `25 MiB`, `1.9 GiB`. */
+function bytes(count: number): string {
+  return count < 2 ** 30 ? `${(count / 2 ** 20).toFixed(0)} MiB` : `${(count / 2 ** 30).toFixed(1)} GiB`;
+}
+
+export interface DryRun {
+  recipe: Recipe;
+  out?: string;
+  net: ResolvedVggOptions;
+  engine: EngineName;
+  images: { train: number; validation: number };
+  /** Bytes: by the net's numbers; the most that this whole process took; the machine's. */
+  memory: { computed: number; measured: number; machine: number };
+  seconds: { step: number; training: number; validation: number; epoch: number; run: number };
+  steps: number;
+  epochs: number;
+  speed: Speed;
+}
+
+/** @param shortest seconds measured, at least. */
+export async function planAndMeasure(options: TrainArguments, terminal: Terminal, shortest?: number): Promise<DryRun> {
+  const planned = await planRun(options, terminal);
+  const { recipe, data, net, engine } = planned;
+  const images = { train: data.train.length, validation: data.validation?.length ?? 0 };
+  const { workers, strict, out } = options;
+  const sample = spread(data.train, STATISTICS_IMAGES);
+  const { transform } = await trainingTransform(recipe, sample, { workers, strict, terminal });
+  const model = await netToMeasure(planned, terminal);
+  terminal.say(`measuring a few steps of ${recipe.microBatch} images`);
+  const speed = await measureSpeed({
+    ...{ model, recipe, data, transform, workers, strict },
+    ...(shortest !== undefined && { shortest }),
+  });
+  model.dispose();
+
+  const { step, training, validation } = epochSeconds(recipe, images, speed);
+  const perEpoch = Math.floor(images.train / recipe.batch);
+  const steps = Math.min(recipe.maxSteps ?? Number.POSITIVE_INFINITY, recipe.epochs * perEpoch);
+  const epochs = steps / perEpoch;
+  const epoch = training + validation;
+  const memory = {
+    computed: trainingMemory(net, recipe),
+    measured: process.resourceUsage().maxRSS * 1024,
+    machine: totalmem(),
+  };
+  const seconds = { step, training, validation, epoch, run: epochs * epoch };
+  return {
+    ...{ recipe, net, engine: engine.name, images, memory, seconds, steps, epochs, speed },
+    ...(out !== undefined && { out }),
+  };
+}
+
+export async function dryRun(options: TrainArguments, terminal: Terminal): Promise<void> {
+  const planned = await planAndMeasure(options, terminal);
+  if (options.json) return print(JSON.stringify(planned, null, 2));
+  const { recipe, out, net, images, engine, memory, seconds, steps, epochs } = planned;
+  await print(`${formatRecipe({ ...recipe, ...(out !== undefined && { out }) })}
+images   ${images.train} for training, ${images.validation} for validation, ${net.classes} classes
+memory   ${bytes(memory.computed)} for the net, ${bytes(memory.measured)} measured for the whole process, of ${bytes(memory.machine)}
+speed    ${(recipe.batch / seconds.step).toPrecision(2)} images/s (engine ${engine}, ${availableParallelism()} cores), ${span(seconds.step)} a step of ${recipe.batch}
+epoch    ${span(seconds.epoch)}: ${span(seconds.training)} training, ${span(seconds.validation)} validation
+run      at most ${span(seconds.run)}: ${steps} steps, ${Number(epochs.toPrecision(3))} epochs`);
+}

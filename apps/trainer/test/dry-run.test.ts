@@ -1,0 +1,72 @@
+/** Every recipe, made small, plans and takes its few steps. The small set stands for the recipe's own images. */
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { planAndMeasure, span } from '../src/commands/dry-run';
+import { makeDemoImages } from '../src/demo-images';
+import { epochSeconds } from '../src/measure';
+import type { TrainArguments } from '../src/prepare';
+import { createProgram } from '../src/program';
+import { readRecipe, recipeNames } from '../src/recipe-file';
+import type { Terminal } from '../src/terminal';
+
+const folder = mkdtempSync(join(tmpdir(), 'dry-run-'));
+const pictures = join(folder, 'pictures');
+const SMALL = ['--width', '0.0625', '--input', '32', '--batch', '4', '--workers', '0', '--engine', 'wasm'];
+
+const said: string[] = [];
+const say = (line: string) => said.push(line);
+const terminal: Terminal = { say, warn: say, progress: () => ({ update: () => {}, end: () => {} }) };
+
+async function optionsOf(...words: string[]): Promise<TrainArguments> {
+  let options: TrainArguments | undefined;
+  const program = createProgram({
+    train: async (given: TrainArguments) => {
+      options = given;
+    },
+  } as never);
+  await program.parseAsync(['train', ...words], { from: 'user' });
+  return options!;
+}
+
+beforeAll(async () => {
+  process.env.XDG_CACHE_HOME = join(folder, 'cache');
+  await makeDemoImages(pictures, { train: 1, validation: 1, seed: 1 });
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+describe('--dry-run', () => {
+  it.each(recipeNames())('plans and measures the recipe %s', async (name) => {
+    const options = await optionsOf('--recipe', name, '--data', pictures, '--dry-run', ...SMALL);
+    const planned = await planAndMeasure(options, terminal, 0);
+    const recipe = readRecipe(name);
+    expect(planned.recipe).toMatchObject({ config: recipe.config, scale: recipe.scale, input: 32, batch: 4 });
+    expect(planned.recipe.batch % planned.recipe.microBatch).toBe(0);
+    expect(planned.images).toEqual({ train: 10, validation: 10 });
+    expect(planned.memory.computed).toBeGreaterThan(1e5);
+    expect(planned.memory.measured).toBeGreaterThan(planned.memory.computed);
+    expect(planned.seconds.epoch).toBeGreaterThan(0);
+    expect(planned).toMatchObject({ epochs: recipe.epochs, steps: recipe.epochs! * 2 });
+    expect(readdirSync(folder).sort()).toEqual(['cache', 'pictures']);
+  });
+
+  it('says which run must come first', async () => {
+    const options = await optionsOf('--recipe', 'imagenet-b-256', '--data', pictures, '--dry-run', ...SMALL);
+    await planAndMeasure(options, terminal, 0);
+    expect(said.at(-2)).toMatch(/first run: pnpm --filter trainer start train --recipe imagenet-a-256 --data /);
+  });
+
+  it('multiplies what it measured', () => {
+    // 100 images in 3 steps of 32: a step is 4 micro-batches of 2 s and an update of 1 s; 10 images validate in 5 s.
+    const speed = { microBatch: 2, update: 1, validationImage: 0.5, measured: 3 };
+    const images = { train: 100, validation: 10 };
+    expect(epochSeconds({ batch: 32, microBatch: 8 }, images, speed)).toEqual({ step: 9, training: 27, validation: 5 });
+  });
+
+  it('tells times in two figures', () => {
+    expect([0.512, 59, 130, 7300, 200_000, 86_400 * 40].map(span)).toEqual([
+      ...['0.5 s', '59 s', '2.2 min', '2.0 h', '2.3 days', '40 days'],
+    ]);
+  });
+});

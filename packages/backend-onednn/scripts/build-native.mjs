@@ -38,6 +38,15 @@ if (process.platform !== 'linux' || machine === undefined) {
   give(`no native build for ${process.platform}-${process.arch} yet, other engines will be used`);
 }
 
+function nodeHeaders() {
+  try {
+    return [require('node-addon-api').include_dir, require('node-api-headers').include_dir];
+  } catch {
+    return give('its build needs two more packages: npm install node-addon-api node-api-headers');
+  }
+}
+const HEADERS = nodeHeaders();
+
 const flags = [
   '-std=c++17',
   '-fPIC',
@@ -54,17 +63,18 @@ const flags = [
   '-DNODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS',
   ...machine,
   ...(sanitize ? ['-O1', '-g', '-fsanitize=address,undefined', '-fno-omit-frame-pointer'] : ['-O3', '-DNDEBUG']),
-  '-isystem',
-  require('node-addon-api').include_dir,
-  '-isystem',
-  require('node-api-headers').include_dir,
+  ...HEADERS.flatMap((folder) => ['-isystem', folder]),
   ...ONEDNN_INCLUDE,
 ];
-/** nodelete: OpenMP's threads outlive a worker that loaded the addon, so the code must stay mapped. */
+/**
+ * nodelete: OpenMP's threads outlive a worker that loaded the addon, so the code must stay mapped. The search path is one of the
+ * old kind, which libraries that these libraries need are looked up by, too: those of a platform package lie beside the addon.
+ */
 const linkFlags = [
   '-shared',
   '-fopenmp',
   '-Wl,-z,nodelete',
+  '-Wl,--disable-new-dtags,-rpath,$ORIGIN',
   ...(sanitize ? ['-fsanitize=address,undefined'] : ['-s']),
   ...(ONEDNN_ROOT === undefined ? [] : [`-L${join(ONEDNN_ROOT, 'lib')}`, `-Wl,-rpath,${join(ONEDNN_ROOT, 'lib')}`]),
   '-ldnnl',
@@ -126,7 +136,10 @@ try {
     const partial = `${target}.partial`;
     await run(COMPILER, [...compiled.map(({ object }) => object), ...linkFlags, '-o', partial]);
     const sha256 = createHash('sha256').update(readFileSync(partial)).digest('hex');
-    writeFileSync(join(output, 'onednn.json'), `${JSON.stringify({ sha256, oneDnn: version })}\n`);
+    writeFileSync(
+      join(output, 'onednn.json'),
+      `${JSON.stringify({ oneDnn: version, files: { 'onednn.node': sha256 } })}\n`,
+    );
     renameSync(partial, target);
     console.log(`@vgg/backend-onednn: built ${relative(process.cwd(), target)} with oneDNN ${version}`);
   }

@@ -3,7 +3,7 @@
  * `tf.setBackend('onednn')`. The import throws a `VggError` `VGG_BACKEND` where there is no binary that runs.
  */
 import type { Fallback } from './fallbacks';
-import { loadNative } from './native';
+import { loadNative } from './load';
 import { currentBackend, register } from './register';
 
 const native = loadNative();

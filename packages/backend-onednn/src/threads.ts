@@ -22,21 +22,54 @@ export function parseCpuList(text: string): number[] {
     });
 }
 
-/** The processor time that the control group allows, in cores, or infinity. */
+/** '/a/b' as ['/a/b', '/a', '']: a control group and those around it, all of which limit it. */
+function lineage(path: string): string[] {
+  const parts = path.split('/').filter((part) => part !== '');
+  return Array.from({ length: parts.length + 1 }, (_, i) =>
+    parts
+      .slice(0, parts.length - i)
+      .map((part) => `/${part}`)
+      .join(''),
+  );
+}
+
+/** Quota over period in cores; infinity where either says that there is none. */
+function cores(quota: string | undefined, period: string | undefined): number {
+  const value = Number(quota) / Number(period);
+  return value > 0 ? value : Number.POSITIVE_INFINITY;
+}
+
+/**
+ * The processor time that the process's control group allows, in cores, or infinity. /proc/self/cgroup has '0::/path' in version
+ * 2 and 'number:cpu,cpuacct:/path' in version 1. In a container that path may be the host's: then only the root is there.
+ */
 function quota({ read }: SystemFiles): number {
-  const [allowed, period] = (read('/sys/fs/cgroup/cpu.max') ?? 'max').split(' ');
-  return allowed === 'max' ? Number.POSITIVE_INFINITY : Number(allowed) / Number(period);
+  const limits = [Number.POSITIVE_INFINITY];
+  for (const line of (read('/proc/self/cgroup') ?? '0::/').split('\n')) {
+    const [, controllers = '', path = '/'] = /^\d+:([^:]*):(.*)$/.exec(line) ?? [];
+    if (controllers !== '' && !controllers.split(',').includes('cpu')) continue;
+    for (const group of lineage(path)) {
+      if (controllers === '') {
+        const [allowed, period] = (read(`/sys/fs/cgroup${group}/cpu.max`) ?? 'max').split(' ');
+        limits.push(cores(allowed, period));
+      } else {
+        const folder = `/sys/fs/cgroup/${controllers}${group}`;
+        limits.push(cores(read(`${folder}/cpu.cfs_quota_us`), read(`${folder}/cpu.cfs_period_us`)));
+      }
+    }
+  }
+  return Math.min(...limits);
 }
 
 /** Physical cores among the processors that the process may run on, at least 1, no more than its control group's quota. */
 export function physicalCores(files: SystemFiles = linux): number {
   const allowed = /^Cpus_allowed_list:\s*(\S+)$/m.exec(files.read('/proc/self/status') ?? '')?.[1];
   const processors = allowed === undefined ? undefined : parseCpuList(allowed);
-  const cores = new Set(
+  const siblings = new Set(
     processors?.map(
       (cpu) => files.read(`/sys/devices/system/cpu/cpu${cpu}/topology/thread_siblings_list`) ?? String(cpu),
     ),
   );
-  const count = cores.size > 0 ? cores.size : availableParallelism();
+  const count = siblings.size > 0 ? siblings.size : availableParallelism();
   return Math.max(1, Math.min(count, Math.floor(quota(files))));
 }

@@ -4,7 +4,7 @@ import { randomStream } from '@vgg/core';
 import { createVgg, heInitialiser } from '@vgg/models';
 import { lossAndGradients, MomentumSgd, softmaxCrossEntropy } from '@vgg/optim';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { loadNative } from '../src/native';
+import { loadNative } from '../src/load';
 import { isBuilt, reason } from './native-build';
 import { convolutionAt, filterGradientAt, geometryOf, inputGradientAt, normals, places } from './reference';
 

@@ -1,7 +1,8 @@
 /** The native environment itself: order, failures, memory. */
 import { describe, expect, it } from 'vitest';
 import { Device, type NativeBuffer } from '../src/device';
-import { loadNative, type NativeOptions } from '../src/native';
+import { loadNative } from '../src/load';
+import type { NativeOptions } from '../src/native';
 import { isBuilt, reason } from './native-build';
 
 const MEBIBYTE = 2 ** 20;

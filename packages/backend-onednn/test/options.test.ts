@@ -1,4 +1,8 @@
 /** Options and the number of threads, without the addon. */
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { buildSync } from 'esbuild';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { configure, type OnednnOptions, resolveOptions } from '../src/options';
 import { parseCpuList, physicalCores } from '../src/threads';
@@ -72,6 +76,58 @@ describe('physical cores', () => {
   ])('respects a quota of %s', (quota, expected) => {
     const status = { '/proc/self/status': 'Cpus_allowed_list:\t0-3', '/sys/fs/cgroup/cpu.max': quota };
     expect(physicalCores(files({ ...status, ...four }))).toBe(expected);
+  });
+
+  it.each([
+    ['the group itself', '0::/a/b', { '/sys/fs/cgroup/a/b/cpu.max': '100000 100000' }, 1],
+    [
+      'a group around it',
+      '0::/a/b',
+      { '/sys/fs/cgroup/a/cpu.max': '100000 100000', '/sys/fs/cgroup/a/b/cpu.max': 'max 100000' },
+      1,
+    ],
+    [
+      "a container's root, where the path is the host's",
+      '0::/docker/1',
+      { '/sys/fs/cgroup/cpu.max': '100000 100000' },
+      1,
+    ],
+    [
+      'version 1',
+      '3:memory:/x\n2:cpu,cpuacct:/a',
+      {
+        '/sys/fs/cgroup/cpu,cpuacct/a/cpu.cfs_quota_us': '100000',
+        '/sys/fs/cgroup/cpu,cpuacct/a/cpu.cfs_period_us': '100000',
+      },
+      1,
+    ],
+    [
+      'version 1 without a quota',
+      '2:cpu,cpuacct:/',
+      { '/sys/fs/cgroup/cpu,cpuacct/cpu.cfs_quota_us': '-1', '/sys/fs/cgroup/cpu,cpuacct/cpu.cfs_period_us': '100000' },
+      2,
+    ],
+    ['nobody', '0::/', {}, 2],
+  ])('respects the quota of %s', (_, groups, limits, expected) => {
+    const status = { '/proc/self/status': 'Cpus_allowed_list:\t0-3', '/proc/self/cgroup': groups };
+    expect(physicalCores(files({ ...status, ...limits, ...four }))).toBe(expected);
+  });
+
+  it.runIf(process.platform === 'linux')('are those that taskset leaves to the process', () => {
+    const source = fileURLToPath(new URL('../src/threads.ts', import.meta.url));
+    const { outputFiles } = buildSync({
+      entryPoints: [source],
+      bundle: true,
+      platform: 'node',
+      format: 'esm',
+      write: false,
+    });
+    const program = `${outputFiles[0]!.text}; console.log(physicalCores());`;
+    const first = String(
+      parseCpuList(/^Cpus_allowed_list:\s*(\S+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))![1]!)[0],
+    );
+    const node = [process.execPath, '--input-type=module', '-e', program];
+    expect(execFileSync('taskset', ['-c', first, ...node], { encoding: 'utf8' })).toBe('1\n');
   });
 
   it('reads lists of processors', () => {

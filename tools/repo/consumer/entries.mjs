@@ -4,10 +4,12 @@ import { createRequire } from 'node:module';
 
 const require = createRequire(import.meta.url);
 const scope = new URL('node_modules/@vgg/', import.meta.url);
+/** A package with nothing but a binary has no entries; without its binary the engine cannot be loaded. */
+const without = process.argv.includes('--without-onednn') ? ['backend-onednn'] : [];
 const names = (module) => Object.keys(module).sort().join();
 
-for (const name of readdirSync(scope)) {
-  const { exports } = JSON.parse(readFileSync(new URL(`${name}/package.json`, scope), 'utf8'));
+for (const name of readdirSync(scope).filter((folder) => !without.includes(folder))) {
+  const { exports = {} } = JSON.parse(readFileSync(new URL(`${name}/package.json`, scope), 'utf8'));
   for (const path of Object.keys(exports).filter((path) => path !== './package.json')) {
     const specifier = `@vgg/${name}${path.slice(1)}`;
     const [esm, cjs] = [names(await import(specifier)), names(require(specifier))];

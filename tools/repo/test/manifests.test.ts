@@ -19,6 +19,7 @@ const SHARED = {
 
 interface Manifest {
   name: string;
+  version: string;
   description?: string;
   keywords?: string[];
   private?: boolean;
@@ -26,7 +27,12 @@ interface Manifest {
   files: string[];
   exports: Record<string, unknown>;
   typesVersions?: unknown;
+  scripts?: Record<string, string>;
+  os?: string[];
+  cpu?: string[];
+  libc?: string[];
   dependencies?: Record<string, string>;
+  optionalDependencies?: Record<string, string>;
   peerDependencies?: Record<string, string>;
 }
 
@@ -59,14 +65,22 @@ function importsTfjs(folder: string): boolean {
     .some((file) => /from '@tensorflow\/tfjs-core['/]/.test(readFileSync(join(folder, 'src', file), 'utf8')));
 }
 
-const packages = readdirSync(join(ROOT, 'packages'))
-  .map((name) => join(ROOT, 'packages', name))
-  .filter((folder) => existsSync(join(folder, 'package.json')))
-  .map((folder) => {
-    const text = readFileSync(join(folder, 'package.json'), 'utf8');
-    return { folder, text, manifest: JSON.parse(text) as Manifest };
-  })
-  .filter(({ manifest }) => !manifest.private);
+/** The published packages among the folders of one. */
+function packagesIn(group: string) {
+  return readdirSync(join(ROOT, group))
+    .map((name) => join(ROOT, group, name))
+    .filter((folder) => existsSync(join(folder, 'package.json')))
+    .map((folder) => {
+      const text = readFileSync(join(folder, 'package.json'), 'utf8');
+      return { folder, text, manifest: JSON.parse(text) as Manifest };
+    })
+    .filter(({ manifest }) => !manifest.private);
+}
+
+const packages = packagesIn('packages');
+
+/** What npm runs in an installed package. */
+const AT_INSTALL = ['preinstall', 'install', 'postinstall', 'prepare'];
 
 describe.each(packages.map((entry) => [entry.manifest.name, entry] as const))('%s', (name, { folder, manifest }) => {
   const entries = Object.keys(manifest.exports).filter((path) => path !== './package.json');
@@ -116,8 +130,44 @@ describe.each(packages.map((entry) => [entry.manifest.name, entry] as const))('%
     expect(neighbours.filter(([, range]) => range !== 'workspace:^')).toEqual([]);
   });
 
+  it('runs nothing at install', () => {
+    expect(AT_INSTALL.filter((script) => script in (manifest.scripts ?? {}))).toEqual([]);
+  });
+
   it('leaves TF.js to who installs it: a peer, where it is imported', () => {
     expect(Object.keys(manifest.dependencies ?? {}).filter((key) => key.startsWith('@tensorflow/'))).toEqual([]);
     expect(manifest.peerDependencies?.['@tensorflow/tfjs-core']).toBe(importsTfjs(folder) ? '^4.22.0' : undefined);
+  });
+});
+
+const ONEDNN = 'packages/backend-onednn';
+const onednn = packages.find(({ folder }) => folder.endsWith('backend-onednn'))!.manifest;
+const platforms = packagesIn(`${ONEDNN}/npm`);
+
+describe('the binaries of @vgg/backend-onednn', () => {
+  it('are its optional dependencies, of exactly its version', () => {
+    const ranges = Object.fromEntries(platforms.map(({ manifest }) => [manifest.name, 'workspace:*']));
+    expect(platforms.length).toBeGreaterThan(0);
+    expect(onednn.optionalDependencies).toEqual(ranges);
+  });
+
+  it.each(platforms.map((entry) => [entry.manifest.name, entry] as const))('%s', (name, { folder, manifest }) => {
+    const [system, processor] = folder.split('/').at(-1)!.split('-');
+    expect(name).toBe(`@vgg/backend-onednn-${system}-${processor}`);
+    expect(manifest).toMatchObject({
+      version: onednn.version,
+      os: [system],
+      cpu: [processor],
+      libc: ['glibc'],
+      engines: SHARED.engines,
+      publishConfig: SHARED.publishConfig,
+    });
+    expect(manifest.files).toEqual(['onednn.node', 'onednn.json', 'lib*.so.*', 'licences', 'NOTICES.md']);
+    expect(manifest.dependencies).toBeUndefined();
+    expect(AT_INSTALL.filter((script) => script in (manifest.scripts ?? {}))).toEqual([]);
+    // Packed without its binary it would install everywhere and work nowhere.
+    expect(manifest.scripts?.prepack).toContain('assemble-platform.mjs --check');
+    expect(existsSync(join(folder, 'README.md')) && existsSync(join(folder, 'NOTICES.md'))).toBe(true);
+    expect(announced().has(name) || existsSync(join(folder, 'CHANGELOG.md'))).toBe(true);
   });
 });

@@ -1,0 +1,92 @@
+/**
+ * Assembles npm/<platform>-<arch>/, the package with the binary of this platform, from a local build: the addon, the libraries it
+ * links that are not every system's, their licences, and the checksums of all. On Debian or Ubuntu, whose package database
+ * knows the licences.
+ *
+ *   node scripts/assemble-platform.mjs [--check]
+ *
+ * --check  assembles nothing: fails unless everything is there and unchanged. Runs before the package is packed.
+ */
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const platform = `${process.platform}-${process.arch}`;
+const build = join(root, 'build', platform);
+const output = join(root, 'npm', platform);
+const manifest = join(output, 'onednn.json');
+
+/** What glibc, the loader and Node itself bring; Node needs libstdc++ and libgcc_s as well. */
+const SYSTEM = /^(?:linux-vdso|ld-linux.*|lib(?:c|m|dl|rt|pthread|stdc\+\+|gcc_s))\.so\b/;
+
+function fail(message) {
+  console.error(`error: ${message}`);
+  process.exit(1);
+}
+
+function sha256(file) {
+  return createHash('sha256').update(readFileSync(file)).digest('hex');
+}
+
+function check() {
+  if (!existsSync(manifest))
+    fail(`${output} holds no binary: run scripts/assemble-platform.mjs of @vgg/backend-onednn`);
+  for (const [name, expected] of Object.entries(JSON.parse(readFileSync(manifest, 'utf8')).files)) {
+    const file = join(output, name);
+    if (!existsSync(file) || sha256(file) !== expected)
+      fail(`${file} is missing or changed: assemble the package anew`);
+  }
+  if (!existsSync(join(output, 'licences', 'Apache-2.0.txt'))) fail(`${output} lacks its licences: assemble it anew`);
+}
+
+/** Libraries that the addon links, of itself or by another, as [name, file]. */
+function bundledLibraries() {
+  const listing = execFileSync('ldd', [join(build, 'onednn.node')], { encoding: 'utf8' });
+  const lines = listing.split('\n').map((line) => line.trim().split(/\s+/));
+  const missing = lines.find((words) => words.includes('not'));
+  if (missing !== undefined) fail(`${missing[0]}, which the addon links, is not installed`);
+  return lines
+    .filter(([name, arrow]) => arrow === '=>' && !SYSTEM.test(name))
+    .map(([name, , file]) => [name, realpathSync(file)]);
+}
+
+/** Copies the licence of the Debian package that a library is of, and the common ones that it refers to. */
+function copyLicence(file) {
+  const [owner] = execFileSync('dpkg', ['-S', file], { encoding: 'utf8' }).split(':');
+  const copyright = readFileSync(`/usr/share/doc/${owner}/copyright`, 'utf8');
+  writeFileSync(join(output, 'licences', `${owner}.txt`), copyright);
+  for (const [, name] of copyright.matchAll(/\/usr\/share\/common-licenses\/([\w.-]*\w)/g)) {
+    copyFileSync(`/usr/share/common-licenses/${name}`, join(output, 'licences', `${name}.txt`));
+  }
+}
+
+function assemble() {
+  if (!existsSync(join(output, 'package.json'))) fail(`there is no package for ${platform} in npm/`);
+  if (!existsSync(join(build, 'onednn.node'))) fail(`${build} holds no addon: run scripts/build-native.mjs first`);
+  for (const name of readdirSync(output).filter((entry) => /^onednn\.|\.so\.|^licences$/.test(entry))) {
+    rmSync(join(output, name), { recursive: true });
+  }
+  mkdirSync(join(output, 'licences'));
+  const contents = [['onednn.node', join(build, 'onednn.node')], ...bundledLibraries()];
+  for (const [name, file] of contents) copyFileSync(file, join(output, name));
+  for (const [, file] of contents.slice(1)) copyLicence(file);
+  const { oneDnn } = JSON.parse(readFileSync(join(build, 'onednn.json'), 'utf8'));
+  const files = Object.fromEntries(contents.map(([name]) => [name, sha256(join(output, name))]));
+  writeFileSync(manifest, `${JSON.stringify({ oneDnn, files }, null, 2)}\n`);
+  console.log(`${output}: ${contents.map(([name]) => basename(name)).join(', ')}`);
+}
+
+if (!process.argv.includes('--check')) assemble();
+check();

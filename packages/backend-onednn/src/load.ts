@@ -1,0 +1,97 @@
+/** Where the addon's binary is found, what is checked before it is loaded, and what is said where none runs. */
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { VggError } from '@vgg/core';
+import type { NativeModule } from './native';
+
+/** Processor features that the addon's own loops are compiled for (x86-64-v3). */
+const NEEDED_FEATURES = ['avx2', 'fma', 'bmi2', 'f16c'];
+
+const PLATFORM = `${process.platform}-${process.arch}`;
+
+/** The package that has the binary of this platform. */
+const PLATFORM_PACKAGE = `@vgg/backend-onednn-${PLATFORM}`;
+
+const REMEDY = `install ${PLATFORM_PACKAGE}, or g++ and libdnnl-dev and run scripts/build-native.mjs of @vgg/backend-onednn`;
+
+function missingFeature(): string | undefined {
+  if (process.arch !== 'x64' || !existsSync('/proc/cpuinfo')) return undefined;
+  const features = new Set(/^flags\s*:(.*)$/m.exec(readFileSync('/proc/cpuinfo', 'utf8'))?.[1]?.split(' '));
+  return NEEDED_FEATURES.find((feature) => !features.has(feature));
+}
+
+/** Where a binary may be. */
+interface Place {
+  /** For people. */
+  name: string;
+  /** With onednn.node and onednn.json. Throws a clause where there is none. */
+  folder: () => string;
+}
+
+/** A folder that is given is the only place; else a local build comes before the package of this platform. */
+function places(require: NodeJS.Require): Place[] {
+  const given = process.env.VGG_ONEDNN_BUILD;
+  if (given !== undefined && given !== '') return [{ name: `VGG_ONEDNN_BUILD=${given}`, folder: () => given }];
+  const local = fileURLToPath(new URL(`../build/${PLATFORM}`, import.meta.url));
+  return [
+    { name: local, folder: () => local },
+    { name: PLATFORM_PACKAGE, folder: () => platformPackage(require) },
+  ];
+}
+
+function platformPackage(require: NodeJS.Require): string {
+  let manifest: string;
+  try {
+    manifest = require.resolve(`${PLATFORM_PACKAGE}/package.json`);
+  } catch {
+    throw new Error('not installed');
+  }
+  const version = (file: string): unknown => JSON.parse(readFileSync(file, 'utf8')).version;
+  const [theirs, ours] = [version(manifest), version(fileURLToPath(new URL('../package.json', import.meta.url)))];
+  if (theirs !== ours) throw new Error(`its version is ${theirs} where ${ours} is needed`);
+  return dirname(manifest);
+}
+
+/** Checks every file of a binary, since a truncated library can end the process inside the system's loader, and loads it. */
+function load(require: NodeJS.Require, folder: string): NativeModule {
+  const manifest = join(folder, 'onednn.json');
+  if (!existsSync(join(folder, 'onednn.node')) || !existsSync(manifest)) throw new Error('no binary there');
+  const { files } = JSON.parse(readFileSync(manifest, 'utf8')) as { files?: Record<string, string> };
+  if (files?.['onednn.node'] === undefined) throw new Error('onednn.json is damaged (no checksum of the addon)');
+  for (const [name, expected] of Object.entries(files)) {
+    const actual = createHash('sha256')
+      .update(readFileSync(join(folder, name)))
+      .digest('hex');
+    if (actual !== expected) throw new Error(`${name} is damaged (wrong checksum)`);
+  }
+  return require(join(folder, 'onednn.node')) as NativeModule;
+}
+
+/**
+ * Loads the addon.
+ * @throws VggError `VGG_BACKEND`, one line that lists what was tried, when there is no binary for this platform, it is damaged, or
+ *   this processor cannot run it.
+ */
+export function loadNative(): NativeModule {
+  const feature = missingFeature();
+  if (feature !== undefined) {
+    throw new VggError('backend', `the engine onednn needs a processor with ${feature}, which this one lacks`);
+  }
+  const require = createRequire(import.meta.url);
+  const failures: string[] = [];
+  const causes: unknown[] = [];
+  for (const { name, folder } of places(require)) {
+    try {
+      return load(require, folder());
+    } catch (cause) {
+      causes.push(cause);
+      failures.push(`${name}: ${(cause as Error).message.split('\n')[0]}`);
+    }
+  }
+  throw new VggError('backend', `the engine onednn has no binary that runs here (${failures.join('; ')}): ${REMEDY}`, {
+    cause: causes.at(-1),
+  });
+}

@@ -13,6 +13,7 @@ export function tests(options: TestOptions = {}) {
       setupFiles: [fileURLToPath(new URL('./tools/testing/src/setup.ts', import.meta.url))],
       reporters: ['default', ['json', { outputFile: 'test-results.json' }]],
       testTimeout: 60_000,
+      hookTimeout: 60_000,
       ...options,
     },
   });

@@ -76,7 +76,8 @@ export interface Vgg<C extends ConfigurationName = ConfigurationName> {
 
   /**
    * The outputs of the layers asked for, under the names asked by, and no further computation: the dense view, stopped at
-   * the last of them. Taps up to `poolN` take images of any sides of at least 2^N, later ones sides of at least inputSize.
+   * the last of them. `poolN` and the layers up to the next pool take images of any sides of at least 2^N, fully-connected
+   * layers sides of at least inputSize.
    * Differentiable in images.
    *
    * @throws VggError `VGG_SHAPE` for smaller images or another dtype; `VGG_ARGUMENT` for no tap or an unknown one.
@@ -196,7 +197,8 @@ class Network<C extends ConfigurationName> implements Vgg<C> {
     const names = this.#canonical(taps);
     const asked = [...names.values()];
     const deepest = this.#layers.filter(({ name }) => asked.includes(name)).at(-1)!;
-    const least = deepest.stage === 6 ? this.#options.inputSize : 2 ** deepest.stage;
+    const poolings = deepest.kind === 'maxPool' ? deepest.stage : deepest.stage - 1;
+    const least = deepest.stage === 6 ? this.#options.inputSize : 2 ** poolings;
     if (height < least || width < least) throw tooSmall(deepest.name, least, height, width);
     return pick(this.#walk(images, asked, { dense: true }).taps, names);
   }

@@ -35,6 +35,10 @@ describe('bad input', () => {
     expect(refusal('shape', () => net.dense(images(64, 31)))).toMatch(/needs width ≥ 32, got 31: rescale/);
     expect(refusal('shape', () => net.features(images(16), ['relu6']))).toMatch(/relu6 needs height ≥ 32, got 16/);
     expect(refusal('shape', () => net.features(images(4, 3), ['pool2']))).toMatch(/pool2 needs width ≥ 4, got 3/);
+    expect(refusal('shape', () => net.features(images(16, 15), ['relu5_2']))).toMatch(
+      /relu5_2 needs width ≥ 16, got 15/,
+    );
+    tidy(() => void expect(net.features(images(16), ['relu5_2']).relu5_2.shape).toEqual([2, 1, 1, 16]));
   });
 
   it('unknown taps are refused with the nearest name', () => {

@@ -2,11 +2,10 @@
 
 import { dispose, tidy, variableGrads } from '@tensorflow/tfjs-core';
 import { randomStream } from '@vgg/core';
-import { expectNoLeak } from '@vgg/testing';
+import { expectNoLeak, hashedImages } from '@vgg/testing';
 import { describe, expect, it } from 'vitest';
 import { CONFIGURATION_NAMES, createVgg, summarise } from '../src/index';
 import { crossEntropy } from './engine';
-import { recordedImages } from './recorded';
 
 const NETS = CONFIGURATION_NAMES.flatMap((configuration) =>
   [false, true].flatMap((batchNorm) =>
@@ -22,7 +21,7 @@ describe.each(NETS)('$configuration, batch norm $batchNorm, $head head', ({ conf
     expectNoLeak(() => {
       const net = createVgg(options);
       tidy(() => {
-        const { logits, taps, batchStatistics } = net.apply(recordedImages(IMAGES, 2, 32, 32));
+        const { logits, taps, batchStatistics } = net.apply(hashedImages(IMAGES, 2, 32, 32));
         expect(logits.shape).toEqual([2, 5]);
         expect(logits.dataSync().every(Number.isFinite)).toBe(true);
         expect(taps).toEqual({});
@@ -46,7 +45,7 @@ describe.each(NETS)('$configuration, batch norm $batchNorm, $head head', ({ conf
   it('trains one step with a finite gradient for every variable, and leaves nothing behind', () =>
     expectNoLeak(() => {
       const net = createVgg(options);
-      const images = recordedImages(IMAGES, 2, 32, 32);
+      const images = hashedImages(IMAGES, 2, 32, 32);
       const { value, grads } = variableGrads(() => {
         const { logits } = net.apply(images, { training: true, dropout: (layer) => randomStream(1, layer) });
         return crossEntropy(logits, [0, 3]);
@@ -65,7 +64,7 @@ describe.each(NETS)('$configuration, batch norm $batchNorm, $head head', ({ conf
   it('has a dense view that at the training size is the classifier', () => {
     tidy(() => {
       const net = createVgg(options);
-      const images = recordedImages(IMAGES, 2, 32, 32);
+      const images = hashedImages(IMAGES, 2, 32, 32);
       const { scores } = net.dense(images);
       expect(scores.shape).toEqual([2, 1, 1, 5]);
       expect(scores.dataSync()).toBeAllclose(net.apply(images).logits.dataSync(), { rtol: 1e-6, atol: 1e-6 });

@@ -17,7 +17,7 @@ import {
   tidy,
   zeros,
 } from '@tensorflow/tfjs-core';
-import { expectNoLeak } from '@vgg/testing';
+import { expectNoLeak, hashed, hashedImages, hashedInitialiser } from '@vgg/testing';
 import { describe, expect, it } from 'vitest';
 import {
   createVgg,
@@ -32,7 +32,6 @@ import {
   type Vgg,
   zeroInitialiser,
 } from '../src/index';
-import { hashed, recordedImages, recordedInitialiser } from './recorded';
 import { images, numbers, refusal, SMALL } from './small-net';
 
 interface Recorded {
@@ -51,7 +50,7 @@ const recorded: Recorded = JSON.parse(readFileSync(new URL('./fixtures/features.
 const SCALES = recorded.sizes.map(
   ([height, width]) =>
     () =>
-      recordedImages(recorded, recorded.images, height, width),
+      hashedImages(recorded, recorded.images, height, width),
 );
 /** Every ninth unit of the two images' descriptors is recorded. */
 const RECORDED_STRIDE = 9;
@@ -73,7 +72,7 @@ const NETS = recorded.nets.map(
 describe.each(NETS)('%s', (_, { options, modules, descriptors }) => {
   const withNet = (use: (net: Vgg) => void) =>
     tidy(() => {
-      const net = createVgg(options, recordedInitialiser(recorded));
+      const net = createVgg(options, hashedInitialiser(recorded));
       use(net);
       net.dispose();
     });

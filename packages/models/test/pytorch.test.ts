@@ -15,10 +15,11 @@ import {
   valueAndGrad,
   variableGrads,
 } from '@tensorflow/tfjs-core';
+import { hashed, hashedImages, hashedInitialiser } from '@vgg/testing';
 import { describe, expect, it } from 'vitest';
 import { createVgg } from '../src/index';
 import { localResponseNorm } from '../src/operations';
-import { hashed, RECORDED_NETS, readRecorded, recordedImages, recordedInitialiser } from './recorded';
+import { RECORDED_NETS, readRecorded } from './recorded';
 
 /**
  * PyTorch computed in float64, TF.js computes in float32 (6e-8 relative per rounding). A gradient is a sum over positions
@@ -38,8 +39,8 @@ describe.each(RECORDED_NETS)('%s', (name) => {
   const { options, labels, tensors } = recorded;
   const { inputSize, classes } = options;
   const atol = options.batchNorm ? ATOL.batchNorm : ATOL.plain;
-  const make = () => createVgg(options, recordedInitialiser(recorded));
-  const images = () => recordedImages(recorded, labels.length, inputSize, inputSize);
+  const make = () => createVgg(options, hashedInitialiser(recorded));
+  const images = () => hashedImages(recorded, labels.length, inputSize, inputSize);
   const expectRecorded = (actual: Tensor | number[], key: string) => {
     const { values, shape } = tensors.get(key)!;
     const numbers = Array.isArray(actual) ? actual : actual.dataSync();
@@ -77,7 +78,7 @@ describe.each(RECORDED_NETS)('%s', (name) => {
     'is fully convolutional as PyTorch: %s',
     (key) => {
       const [height, width] = key.replace('dense ', '').split('x').map(Number) as [number, number];
-      tidy(() => expectRecorded(make().dense(recordedImages(recorded, 1, height, width)).scores, key));
+      tidy(() => expectRecorded(make().dense(hashedImages(recorded, 1, height, width)).scores, key));
     },
   );
 });

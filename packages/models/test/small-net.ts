@@ -1,14 +1,14 @@
 /** What the tests of a net's behaviour share: a net that computes in milliseconds, images for it, and its refusals. */
 import { type Tensor, type Tensor4D, tidy } from '@tensorflow/tfjs-core';
 import { ERROR_CODES, isVggError, randomStream, type VggErrorKind } from '@vgg/core';
+import { hashedImages } from '@vgg/testing';
 import { expect } from 'vitest';
-import { recordedImages } from './recorded';
 
 export const SMALL = { configuration: 'A', width: 1 / 32, inputSize: 32, classes: 4, head: 'small' } as const;
 export const dropout = (layer: string) => randomStream(3, layer);
 
 export function images(side = 32, width = side): Tensor4D {
-  return recordedImages({ seed: 5, amplitude: 50 }, 2, side, width);
+  return hashedImages({ seed: 5, amplitude: 50 }, 2, side, width);
 }
 
 export function numbers(held: Tensor | undefined): number[] {

@@ -1,9 +1,9 @@
 /** What a training step takes while it runs, against what the summary says (decision 0031). */
 import { dispose, engine, type Tensor, variableGrads } from '@tensorflow/tfjs-core';
+import { hashedImages } from '@vgg/testing';
 import { describe, expect, it } from 'vitest';
 import { createVgg, summarise } from '../src/index';
 import { crossEntropy } from './engine';
-import { recordedImages } from './recorded';
 import { dropout } from './small-net';
 
 /** The most bytes that buffers made by `run` hold at one time. TF.js itself counts a buffer once for every tensor on it. */
@@ -40,7 +40,7 @@ describe.each(['A', 'A-LRN', 'B', 'E'] as const)('a training step of %s', (confi
     const options = { configuration, batchNorm, width: 1 / 32, inputSize: 64, classes: 10, head: 'small' } as const;
     const net = createVgg(options);
     const peak = peakBytes(() => {
-      const batch = recordedImages({ seed: 5, amplitude: 50 }, 2, 64, 64);
+      const batch = hashedImages({ seed: 5, amplitude: 50 }, 2, 64, 64);
       const { value, grads } = variableGrads(() => {
         const { logits, batchStatistics } = net.apply(batch, { training: true, dropout });
         dispose(batchStatistics);

@@ -8,6 +8,7 @@ import { openSource } from '@vgg/data/node';
 import { evaluate } from '@vgg/eval';
 import { createVgg, type VggOptions } from '@vgg/models';
 import { MomentumSgd, plateau } from '@vgg/optim';
+import { perceptualLoss } from '@vgg/perceptual';
 import { fit } from '@vgg/train';
 import { CheckpointFolder } from '@vgg/train/node';
 import { parseModel } from '@vgg/weights';
@@ -23,7 +24,7 @@ type AnyOf<T extends readonly unknown[]> = { [K in keyof T]: IsAny<T[K]> }[numbe
 
 const entries = [
   ...([setWasmPaths, VggError, rescale, openSource, evaluate, createVgg] as const),
-  ...([MomentumSgd, plateau, fit, CheckpointFolder, parseModel, loadModel] as const),
+  ...([MomentumSgd, plateau, perceptualLoss, fit, CheckpointFolder, parseModel, loadModel] as const),
 ] as const;
 export const typed: true extends AnyOf<typeof entries> ? never : true = true;
 

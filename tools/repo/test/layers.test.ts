@@ -16,6 +16,7 @@ const MAY_DEPEND_ON: Record<string, readonly string[]> = {
   '@vgg/data': ['@vgg/core'],
   '@vgg/weights': ['@vgg/core', '@vgg/models'],
   '@vgg/train': ['@vgg/core', '@vgg/models', '@vgg/optim', '@vgg/weights'],
+  '@vgg/perceptual': ['@vgg/core', '@vgg/models', '@vgg/weights'],
   '@vgg/eval': ['@vgg/core', '@vgg/models', '@vgg/data'],
   trainer: [
     '@vgg/core',

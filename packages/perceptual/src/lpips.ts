@@ -1,0 +1,118 @@
+/**
+ * LPIPS, the learned perceptual image patch similarity of Zhang et al. 2018 (arXiv:1801.03924), version 0.1, on VGG-16:
+ * features of five layers brought to length 1 at each position, their squared differences weighted by channel, averaged
+ * over positions and added up. The weights of the channels are those that its authors published.
+ */
+import {
+  add,
+  addN,
+  div,
+  maximum,
+  mean,
+  mul,
+  reshape,
+  sqrt,
+  square,
+  squaredDifference,
+  sub,
+  sum,
+  type Tensor,
+  type Tensor1D,
+  type Tensor4D,
+  tensor1d,
+  tidy,
+} from '@tensorflow/tfjs-core';
+import { VggError } from '@vgg/core';
+import type { Vgg } from '@vgg/models';
+import { asFloat32, type TensorData } from '@vgg/weights';
+import { checkAlike } from './layers';
+
+/** The layers that LPIPS compares, in the order of its `lin` weights. */
+export const LPIPS_TAPS = ['relu1_2', 'relu2_2', 'relu3_3', 'relu4_3', 'relu5_3'] as const;
+
+/** How much each channel of {@link LPIPS_TAPS} counts, layer by layer. */
+export type LpipsWeights = readonly Float32Array[];
+
+/** The scaling layer: images of -1 to 1 become what torchvision's VGG-16 takes. */
+const SHIFT = [-0.03, -0.088, -0.188];
+const SCALE = [0.458, 0.448, 0.45];
+
+/** Added to the length that features are divided by, as the authors do. */
+const LENGTH_EPSILON = 1e-10;
+/** The least sum of squares to take the root of: at 0 its gradient would be infinite. */
+const LEAST_SQUARE = 1e-30;
+
+/**
+ * The linear weights as the LPIPS repository publishes them (`lpips/weights/v0.1/vgg.pth`: `lin0.model.1.weight`
+ * [1, 64, 1, 1] to `lin4.model.1.weight` [1, 512, 1, 1]), also from a whole LPIPS state dict, where other tensors are left
+ * alone.
+ *
+ * @param tensors of a file, by name.
+ * @throws VggError `VGG_WEIGHTS`, one line that names what is missing, misshapen or not finite.
+ */
+export function lpipsWeights(tensors: ReadonlyMap<string, TensorData>): LpipsWeights {
+  return LPIPS_TAPS.map((_, layer) => {
+    const name = `lin${layer}.model.1.weight`;
+    const data = tensors.get(name);
+    if (data === undefined) {
+      const found = [...tensors.keys()].slice(0, 3).join(', ') || 'nothing';
+      throw new VggError('weights', `expected the linear weights of LPIPS, got no ${name} among ${found}`);
+    }
+    const [one, channels, ...rest] = data.shape;
+    if (data.shape.length !== 4 || one !== 1 || !channels || rest.some((side) => side !== 1)) {
+      throw new VggError('weights', `expected ${name} as [1, channels, 1, 1], got [${data.shape}]`);
+    }
+    const values = asFloat32(data);
+    if (values.every(Number.isFinite)) return values;
+    throw new VggError('weights', `${name} holds numbers that are not finite: the file is damaged`);
+  });
+}
+
+/**
+ * How different two images look, one number of at least 0 for each pair: 0 is alike. Differentiable in both.
+ *
+ * @param net VGG-16 with torchvision's ImageNet weights; the convolutions are enough (`head: 'none'`).
+ * @param weights of {@link lpipsWeights}.
+ * @param images [n, height, width, 3], RGB from -1 to 1, sides of at least 16. Other ranges give meaningless numbers.
+ * @param references of the same shape.
+ * @returns [n].
+ * @throws VggError `VGG_SHAPE` for images of different shapes or too small; `VGG_WEIGHTS` when the net's channels are not
+ *   those of the weights.
+ */
+export function lpips(net: Vgg<'D'>, weights: LpipsWeights, images: Tensor4D, references: Tensor4D): Tensor1D {
+  return tidy(() => {
+    checkAlike('the images', images, references);
+    const [ours, theirs] = [unitFeatures(net, images), unitFeatures(net, references)];
+    const distances = LPIPS_TAPS.map((tap, layer) => {
+      const channels = ours[tap].shape[3]!;
+      const linear = weights[layer];
+      if (linear?.length !== channels) {
+        throw new VggError(
+          'weights',
+          `${tap} of the net has ${channels} channels, the linear weights are for ${linear?.length ?? 0}: use VGG-16 of full width`,
+        );
+      }
+      return tidy((): Tensor1D => {
+        const weighted = mul(squaredDifference(ours[tap], theirs[tap]), tensor1d(linear));
+        return mean(sum(weighted, 3), [1, 2]);
+      });
+    });
+    return addN(distances);
+  });
+}
+
+/** Features of images of -1 to 1, each position's channels brought to length 1. */
+function unitFeatures(net: Vgg<'D'>, images: Tensor4D): Record<(typeof LPIPS_TAPS)[number], Tensor> {
+  const scaled = div<Tensor4D>(sub(images, tensor1d(SHIFT)), tensor1d(SCALE));
+  const features = net.features(scaled, LPIPS_TAPS);
+  return Object.fromEntries(
+    Object.entries(features).map(([tap, map]) => [
+      tap,
+      tidy(() => {
+        const [n, height, width] = map.shape as Tensor4D['shape'];
+        const squares = reshape(sum(square(map), 3), [n, height, width, 1]);
+        return div(map, add(sqrt(maximum(squares, LEAST_SQUARE)), LENGTH_EPSILON));
+      }),
+    ]),
+  ) as Record<(typeof LPIPS_TAPS)[number], Tensor>;
+}

@@ -1,0 +1,87 @@
+/**
+ * Style loss: how far the correlations of two images' channels are apart, whatever lies where (Gatys, Ecker & Bethge 2016;
+ * scaled as in Johnson, Alahi & Fei-Fei 2016, arXiv:1603.08155, section 3.2).
+ */
+import {
+  matMul,
+  mul,
+  reshape,
+  type Scalar,
+  squaredDifference,
+  sum,
+  type Tensor,
+  type Tensor3D,
+  type Tensor4D,
+  tidy,
+} from '@tensorflow/tfjs-core';
+import { VggError } from '@vgg/core';
+import type { ConfigurationName, Tap, Vgg } from '@vgg/models';
+import { checkLayers, type LayerWeights, layerOf, weightedSum } from './layers';
+
+/**
+ * The Gram matrices of feature maps [n, height, width, channels]: for every two channels the sum over positions of their
+ * products, divided by height · width · channels. [n, channels, channels].
+ *
+ * @throws VggError `VGG_SHAPE` for a tensor that is no feature map.
+ */
+export function gramMatrix(map: Tensor): Tensor3D {
+  if (map.rank !== 4 || map.size === 0) {
+    throw new VggError('shape', `expected a feature map [n, height, width, channels], got [${map.shape}]`);
+  }
+  const [count, height, width, channels] = map.shape as Tensor4D['shape'];
+  return tidy(() => {
+    const flat = reshape(map, [count, height * width, channels]);
+    return mul(matMul(flat, flat, true, false), 1 / (height * width * channels)) as Tensor3D;
+  });
+}
+
+/** {@link gramMatrix} of every layer of `net.features(images, taps)`: of a style's image, computed once and kept. */
+export function gramMatrices<T extends string>(features: Readonly<Record<T, Tensor>>): Record<T, Tensor3D> {
+  const entries = Object.entries<Tensor>(features).map(([layer, map]) => [layer, gramMatrix(map)]);
+  return Object.fromEntries(entries) as Record<T, Tensor3D>;
+}
+
+/**
+ * The weighted sum over layers of the squared Frobenius norm of the difference of Gram matrices, the mean over the batch.
+ *
+ * @param features of `net.features(images, taps)`; may hold more layers than have weights.
+ * @param grams of the style: a matrix per image, or one for all of them.
+ * @throws VggError `VGG_ARGUMENT` for no layers, a bad weight or a layer that is missing; `VGG_SHAPE` for a Gram matrix
+ *   that does not fit.
+ */
+export function styleDistance<T extends string>(
+  features: Readonly<Record<T, Tensor>>,
+  grams: Readonly<Record<T, Tensor3D>>,
+  weights: LayerWeights<T>,
+): Scalar {
+  return weightedSum(weights, (layer) => {
+    const [ours, theirs] = [gramMatrix(layerOf(features, layer)), layerOf(grams, layer)];
+    const [count, channels] = ours.shape;
+    if (theirs.rank !== 3 || theirs.shape[2] !== channels || ![1, count].includes(theirs.shape[0])) {
+      const expected = `[1 or ${count},${channels},${channels}]`;
+      throw new VggError('shape', `expected the Gram matrix of ${layer} as ${expected}, got [${theirs.shape}]`);
+    }
+    return mul(sum(squaredDifference(ours, theirs)), 1 / count) as Scalar;
+  });
+}
+
+/**
+ * {@link styleDistance} of images, computed to the deepest of the layers and no further.
+ *
+ * @param images [n, height, width, 3], as the net takes them: the preprocessing of its weights done.
+ * @param styles n images or one for all of them, of any size that reaches the layers.
+ * @param weights by any name of a layer, `{ relu1_2: 1, relu2_2: 1 }`.
+ * @throws VggError as `net.features` and {@link styleDistance} do.
+ */
+export function styleLoss<C extends ConfigurationName, T extends Tap<C>>(
+  net: Vgg<C>,
+  images: Tensor4D,
+  styles: Tensor4D,
+  weights: LayerWeights<T>,
+): Scalar {
+  return tidy(() => {
+    const layers = checkLayers(weights);
+    const wanted = tidy(() => gramMatrices(net.features(styles, layers)));
+    return styleDistance(net.features(images, layers), wanted, weights);
+  });
+}

@@ -1,0 +1,22 @@
+/** Numbers that an independent implementation computed, as tools/fixtures writes them: small safetensors files. */
+import { readFileSync } from 'node:fs';
+
+export interface RecordedTensor {
+  shape: number[];
+  values: Float32Array;
+}
+
+/** The float32 tensors of a fixture by name, and what it says of itself. */
+export function readFixture<T>(file: URL): { description: T; tensors: Map<string, RecordedTensor> } {
+  const bytes = readFileSync(file);
+  const start = 8 + Number(bytes.readBigUInt64LE(0));
+  const { __metadata__, ...entries } = JSON.parse(bytes.toString('utf8', 8, start));
+  const tensors = new Map<string, RecordedTensor>();
+  for (const [name, { shape, data_offsets }] of Object.entries<{ shape: number[]; data_offsets: [number, number] }>(
+    entries,
+  )) {
+    const data = bytes.subarray(start + data_offsets[0], start + data_offsets[1]);
+    tensors.set(name, { shape, values: new Float32Array(Uint8Array.from(data).buffer) });
+  }
+  return { description: JSON.parse(__metadata__.fixture), tensors };
+}

@@ -1,10 +1,13 @@
 export { describeModel, type ModelDescription, type Preprocessing } from './description';
 export { openWeights } from './detect';
+export { type ExportedView, type ExportOptions, type NetTensors, tensorsOf } from './export/net';
+export { exportSafetensors, type SafetensorsExportOptions } from './export/safetensors';
 export type { Misshapen, WeightReport } from './fit';
 export { type LoadedNet, type LoadNetOptions, loadNet } from './load-net';
 export { type LoadWeightsOptions, loadWeights } from './load-weights';
 export { type LoadOptions, parseModel, type SavedModel, type SaveOptions, serialiseModel } from './model';
 export { type NetTensor, type NetWeights, type RecogniseOptions, recogniseNet } from './names/recognise';
+export { exportOnnx } from './onnx/export';
 export {
   asFloat32,
   DTYPE_BYTES,
@@ -18,3 +21,4 @@ export type { TensorEntry } from './safetensors/header';
 export { parseSafetensors, type Safetensors, serialiseSafetensors } from './safetensors/memory';
 export { type ByteSource, bytesOf, type FileSet } from './sources/bytes';
 export type { Rows, TensorInfo, WeightSource } from './sources/source';
+export { type ExportedFile, exportTfjs, type TfjsExportOptions } from './tfjs/export';

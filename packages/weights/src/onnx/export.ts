@@ -1,0 +1,69 @@
+/** A net as an ONNX file, in parts: the graph first, then the numbers, one variable in memory at a time. */
+import { VggError } from '@vgg/core';
+import { describeModel } from '../description';
+import { checkCount, type ExportOptions, type NetTensors } from '../export/net';
+import { elements } from '../safetensors/dtypes';
+import { type Constant, onnxGraph } from './graph';
+import { fieldHead, message, nodeMessage, tensorHead, valueMessage } from './messages';
+
+/** Protobuf's own limit on a message. */
+const MAX_BYTES = 2 ** 31 - 1;
+
+/** onnx.proto: of IR version 7 on, and operators of set 13, as of ONNX 1.8 (2020). */
+const [IR_VERSION, OPERATOR_SET] = [7, 13];
+const MODEL = { irVersion: 1, producer: 2, graph: 7, operatorSets: 8, metadata: 14 } as const;
+const GRAPH = { node: 1, name: 2, initializer: 5, input: 11, output: 12 } as const;
+
+function bytesOf({ buffer, byteOffset, byteLength }: Float32Array): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
+}
+
+/**
+ * The bytes of an ONNX file in order; in Node `writeFileAtomically(path, exportOnnx(net))` writes it.
+ *
+ * The input `images` is float32 [batch, 3, height, width], prepared as the net's were: RGB, mean subtracted. The output is
+ * `logits` [batch, classes], or of the dense view `scores` [batch, classes, rows, columns] for images of any sides from the
+ * input size up, before the soft-max. The batch is dynamic. The metadata is that of our own files.
+ *
+ * @throws VggError `VGG_ARGUMENT` when the file would pass protobuf's limit of 2 GiB, or for an unsound description.
+ */
+export async function* exportOnnx(
+  net: NetTensors,
+  { view = 'classifier', description }: ExportOptions = {},
+): AsyncGenerator<Uint8Array, void> {
+  const graph = onnxGraph(net.options, view);
+  const metadata = description === undefined ? {} : describeModel(net.options, description);
+  const tensors = graph.constants.map((constant) => {
+    const head = tensorHead(constant.name, constant.shape, elements(constant.shape) * 4);
+    return { constant, head, length: head.length + elements(constant.shape) * 4 };
+  });
+  const structure = message({
+    [GRAPH.node]: graph.nodes.map(nodeMessage),
+    [GRAPH.name]: `VGG ${net.options.configuration}`,
+    [GRAPH.input]: valueMessage('images', graph.input),
+    [GRAPH.output]: valueMessage(graph.outputName, graph.output),
+  });
+  const fields = tensors.map(({ length }) => fieldHead(GRAPH.initializer, length));
+  const total = tensors.reduce((sum, { length }, i) => sum + length + fields[i]!.length, structure.length);
+  if (total > MAX_BYTES - 2 ** 20) {
+    throw new VggError('argument', `ONNX files end at 2 GiB, this net needs ${total} bytes: export a narrower one`);
+  }
+  yield message({
+    [MODEL.irVersion]: IR_VERSION!,
+    [MODEL.producer]: '@vgg/weights',
+    [MODEL.operatorSets]: message({ 2: OPERATOR_SET! }),
+    [MODEL.metadata]: Object.entries(metadata).map(([key, value]) => message({ 1: key, 2: value })),
+  });
+  yield fieldHead(MODEL.graph, total);
+  yield structure;
+  for (const [i, { constant, head }] of tensors.entries()) {
+    yield fields[i]!;
+    yield head;
+    yield* constantBytes(net, constant);
+  }
+}
+
+async function* constantBytes(net: NetTensors, { name, shape, arrange }: Constant): AsyncGenerator<Uint8Array, void> {
+  const values = checkCount(name, await net.read(name), elements(shape));
+  for (const part of arrange(values)) yield bytesOf(part);
+}

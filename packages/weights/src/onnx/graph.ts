@@ -1,0 +1,96 @@
+/** A net's layers as nodes of ONNX (operator set 13), channels first, and where each initialiser's numbers come from. */
+import { type Layer, layerVariables, type ResolvedVggOptions } from '@vgg/models';
+import { type Axes, channelsFirst, outputsFirst, weightAxes } from '../export/bands';
+import { type ExportedView, inferenceLayers } from '../export/net';
+import type { Node } from './messages';
+
+/** A named constant of the graph, made from the variable of the same name. */
+export interface Constant {
+  readonly name: string;
+  readonly shape: readonly number[];
+  /** The variable's numbers in the constant's layout, in parts. */
+  arrange(values: Float32Array): Iterable<Float32Array>;
+}
+
+export interface Graph {
+  readonly nodes: readonly Node[];
+  readonly constants: readonly Constant[];
+  readonly input: readonly (number | string)[];
+  readonly outputName: string;
+  readonly output: readonly (number | string)[];
+}
+
+/** As `operations.ts` of `@vgg/models` computes: ONNX's local response normalisation divides alpha by its size. */
+const LRN = { size: 5, alpha: { float: 5e-4 }, beta: { float: 0.75 }, bias: { float: 2 } };
+const BATCH_NORM = { epsilon: { float: 1e-5 } };
+
+type Weighted = Extract<Layer, { kind: 'convolution' | 'fullyConnected' }>;
+
+function weightConstant(layer: Weighted, asConvolution: boolean): Constant {
+  const axes: Axes = weightAxes(layer);
+  const side = layer.kind === 'convolution' ? layer.kernel : layer.side;
+  const name = `${layer.name}.weight`;
+  if (asConvolution) {
+    const shape = [axes.outputs, axes.channels, side, side];
+    return { name, shape, arrange: (values) => outputsFirst(values, axes) };
+  }
+  return { name, shape: [layer.inputs, layer.outputs], arrange: (values) => channelsFirst(values, axes) };
+}
+
+function constantsOf(layer: Layer, view: ExportedView): Constant[] {
+  return layerVariables(layer).map(({ name, role, shape }) => {
+    if (role !== 'weight') return { name, shape, arrange: (values) => [values] };
+    return weightConstant(layer as Weighted, layer.kind === 'convolution' || view === 'dense');
+  });
+}
+
+/** The node of a layer but for its names. */
+function operation(layer: Layer, view: ExportedView): Pick<Node, 'type' | 'attributes'> {
+  switch (layer.kind) {
+    case 'convolution': {
+      const pad = (layer.kernel - 1) / 2;
+      return { type: 'Conv', attributes: { kernel_shape: [layer.kernel, layer.kernel], pads: [pad, pad, pad, pad] } };
+    }
+    case 'fullyConnected':
+      if (view === 'classifier') return { type: 'Gemm' };
+      return { type: 'Conv', attributes: { kernel_shape: [layer.side, layer.side] } };
+    case 'batchNorm':
+      return { type: 'BatchNormalization', attributes: BATCH_NORM };
+    case 'localResponseNorm':
+      return { type: 'LRN', attributes: LRN };
+    case 'maxPool':
+      return { type: 'MaxPool', attributes: { kernel_shape: [2, 2], strides: [2, 2] } };
+    default:
+      return { type: 'Relu' };
+  }
+}
+
+/** The graph of a view of a net: input `images`, output `logits`, `scores` (dense) or `features` (no head). */
+export function onnxGraph(options: ResolvedVggOptions, view: ExportedView): Graph {
+  const layers = inferenceLayers(options);
+  const last = layers.at(-1)!;
+  const headless = last.stage < 6;
+  const outputName = headless ? 'features' : view === 'dense' ? 'scores' : 'logits';
+  const nodes: Node[] = [];
+  let x = 'images';
+  for (const layer of layers) {
+    if (layer.stage === 6 && x === 'pool5' && view === 'classifier') {
+      nodes.push({ type: 'Flatten', name: 'flatten', inputs: [x], output: 'flatten' });
+      x = 'flatten';
+    }
+    const inputs = [x, ...layerVariables(layer).map(({ name }) => name)];
+    const output = layer === last ? outputName : layer.name;
+    nodes.push({ ...operation(layer, view), name: layer.name, inputs, output });
+    x = output;
+  }
+  const fixed = view === 'classifier' && !headless;
+  const sides = fixed ? [options.inputSize, options.inputSize] : ['height', 'width'];
+  const channels = layers.flatMap((layer) => ('outputs' in layer ? [layer.outputs] : [])).at(-1)!;
+  return {
+    nodes,
+    constants: layers.flatMap((layer) => constantsOf(layer, view)),
+    input: ['batch', 3, ...sides],
+    outputName,
+    output: ['batch', channels, ...(fixed ? [] : ['rows', 'columns'])],
+  };
+}

@@ -1,0 +1,214 @@
+/** Nets written for other software. What that software makes of them is `tools/exports`' to show, TF.js's here. */
+import '@tensorflow/tfjs-backend-cpu';
+import { loadGraphModel } from '@tensorflow/tfjs-converter';
+import {
+  abs,
+  enableProdMode,
+  io,
+  max,
+  randomUniform,
+  reshape,
+  sub,
+  type Tensor,
+  type Tensor4D,
+  tidy,
+  transpose,
+} from '@tensorflow/tfjs-core';
+import { createVgg, normalInitialiser, type Vgg, type VggOptions } from '@vgg/models';
+import { expectNoLeak } from '@vgg/testing';
+import { afterEach, describe, expect, it } from 'vitest';
+import {
+  asFloat32,
+  type ExportedFile,
+  exportSafetensors,
+  exportTfjs,
+  loadNet,
+  type ModelDescription,
+  openWeights,
+  parseModel,
+  parseSafetensors,
+  type TfjsExportOptions,
+  tensorsOf,
+} from '../src/index';
+import { bytesOf } from '../src/sources/bytes';
+
+enableProdMode(); // Silences TF.js's advice to install tfjs-node.
+
+const NARROW = { classes: 3, inputSize: 64, width: 1 / 32 } as const satisfies Partial<VggOptions>;
+const DESCRIPTION: ModelDescription = {
+  classes: ['ant', 'bee', 'cat'],
+  preprocessing: { mean: [123.68, 116.779, 103.939], scale: 256 },
+};
+
+const made: Vgg[] = [];
+afterEach(() => {
+  for (const model of made.splice(0)) model.dispose();
+});
+
+/** A narrow net whose numbers are all drawn, batch norm's statistics too. */
+function narrow(options: VggOptions): Vgg {
+  const model = createVgg({ ...NARROW, ...options }, normalInitialiser({ seed: 5, sigma: 0.2 }));
+  for (const [name, variable] of model.variables) {
+    if (/\.(bias|offset|mean)$/.test(name)) variable.assign(randomUniform(variable.shape, -0.1, 0.1, 'float32', 3));
+    if (/\.(scale|variance)$/.test(name)) variable.assign(randomUniform(variable.shape, 0.5, 2, 'float32', 4));
+  }
+  made.push(model);
+  return model;
+}
+
+function images(height: number, width: number): Tensor4D {
+  return randomUniform([2, height, width, 3], -100, 100, 'float32', 9);
+}
+
+async function concatenated(parts: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  for await (const part of parts) chunks.push(part);
+  return new Uint8Array(Buffer.concat(chunks));
+}
+
+async function tfjsFiles(model: Vgg, options: TfjsExportOptions): Promise<Map<string, Uint8Array>> {
+  const files: ExportedFile[] = [];
+  for await (const file of exportTfjs(tensorsOf(model), options)) files.push(file);
+  expect(files.at(-1)!.name).toBe('model.json');
+  return new Map(files.map(({ name, bytes }) => [name, bytes]));
+}
+
+/** What TF.js makes of the files, as its own loaders read them from a server or a folder. */
+async function runByTfjs(files: Map<string, Uint8Array>, x: Tensor4D): Promise<Tensor> {
+  const json = JSON.parse(new TextDecoder().decode(files.get('model.json'))) as io.ModelJSON;
+  const handler = io.fromMemory(
+    await io.getModelArtifactsForJSON(json, async (manifest) => {
+      const shards = manifest.flatMap(({ paths }) => paths).map((path) => files.get(path)!);
+      return [manifest.flatMap(({ weights }) => weights), new Uint8Array(Buffer.concat(shards)).buffer];
+    }),
+  );
+  const model = await loadGraphModel(handler);
+  try {
+    return model.predict({ images: x }) as Tensor;
+  } finally {
+    model.dispose();
+  }
+}
+
+const NETS: readonly VggOptions[] = [
+  { configuration: 'A' },
+  { configuration: 'A-LRN' },
+  { configuration: 'B', batchNorm: true },
+  { configuration: 'C', head: 'small' },
+  { configuration: 'D', head: 'linear' },
+  { configuration: 'E', batchNorm: true, head: 'small' },
+];
+
+describe('a TF.js graph model', () => {
+  it.each(NETS)(
+    'of $configuration, head $head, batch norm $batchNorm computes what the net computes',
+    async (options) => {
+      const model = narrow(options);
+      await expectNoLeak(async () => {
+        const files = await tfjsFiles(model, { dtype: 'F32' });
+        const dense = await tfjsFiles(model, { dtype: 'F32', view: 'dense' });
+        const [x, wide] = [images(64, 64), images(96, 131)];
+        const [y, z] = [await runByTfjs(files, x), await runByTfjs(dense, wide)];
+        const [{ logits }, { scores }] = [model.apply(x), model.dense(wide)];
+        expect(y).toBeAllclose(logits, { rtol: 1e-5, atol: 1e-5 });
+        expect(z).toBeAllclose(scores, { rtol: 1e-5, atol: 1e-5 });
+        for (const tensor of [x, wide, y, z, logits, scores]) tensor.dispose();
+      });
+    },
+  );
+
+  it('without a head gives pool5 of images of any sides', async () => {
+    const model = narrow({ configuration: 'A', head: 'none' });
+    const x = images(70, 40);
+    const y = await runByTfjs(await tfjsFiles(model, { dtype: 'F32' }), x);
+    expect(y).toBeAllclose(model.features(x, ['pool5']).pool5, { rtol: 1e-5, atol: 1e-5 });
+  });
+
+  it('stores half as many bytes by default, each number rounded to a half, in shards of 4 MiB', async () => {
+    const model = narrow({ configuration: 'A', width: 0.25 });
+    const files = await tfjsFiles(model, { description: DESCRIPTION });
+    const numbers = [...model.variables.values()].reduce((sum, { size }) => sum + size, 0);
+    const sizes = [...files].filter(([name]) => name !== 'model.json').map(([, bytes]) => bytes.length);
+    expect(sizes.reduce((a, b) => a + b)).toBe(2 * numbers + 8);
+    expect(sizes.slice(0, -1).every((size) => size === 2 ** 22)).toBe(true);
+    expect([...files.keys()].slice(0, 2)).toEqual(['group1-shard1of2.bin', 'group1-shard2of2.bin']);
+    const json = JSON.parse(new TextDecoder().decode(files.get('model.json'))) as io.ModelJSON;
+    expect(JSON.parse((json.userDefinedMetadata as Record<string, string>)['vgg.classes']!)).toEqual(
+      DESCRIPTION.classes,
+    );
+    const x = images(64, 64);
+    const [y, { logits }] = [await runByTfjs(files, x), model.apply(x)];
+    const scale = Math.max(...logits.dataSync().map(Math.abs));
+    expect(y).toBeAllclose(logits, { rtol: 0, atol: 5e-3 * scale });
+    expect(tidy(() => max(abs(sub(y, logits))).dataSync()[0])).toBeGreaterThan(0);
+  });
+});
+
+describe('safetensors', () => {
+  it('under our names is what loadModel reads', async () => {
+    const model = narrow({ configuration: 'B', batchNorm: true });
+    const bytes = await concatenated(exportSafetensors(tensorsOf(model), { description: DESCRIPTION }));
+    const saved = parseModel(bytes);
+    made.push(saved.model);
+    expect(saved).toMatchObject(DESCRIPTION);
+    expect([...saved.model.variables].map(([name, { shape }]) => [name, shape])).toEqual(
+      [...model.variables].map(([name, { shape }]) => [name, shape]),
+    );
+    for (const [name, variable] of model.variables) {
+      expect(saved.model.variables.get(name)).toBeAllclose(variable, { rtol: 0 });
+    }
+  });
+
+  it.each(['F16', 'BF16'] as const)('in %s holds the rounded numbers', async (dtype) => {
+    const model = narrow({ configuration: 'A', head: 'small' });
+    const { tensors } = parseSafetensors(await concatenated(exportSafetensors(tensorsOf(model), { dtype })));
+    for (const [name, variable] of model.variables) {
+      expect(tensors.get(name)!.dtype).toBe(dtype);
+      expect(asFloat32(tensors.get(name)!)).toBeAllclose(variable.dataSync(), { rtol: 2 ** -8, atol: 1e-7 });
+    }
+  });
+
+  it("under torchvision's names has its names, shapes and orders", async () => {
+    const model = narrow({ configuration: 'A', batchNorm: true });
+    const bytes = await concatenated(exportSafetensors(tensorsOf(model), { naming: 'torchvision' }));
+    const { tensors, metadata } = parseSafetensors(bytes);
+    expect(metadata).toEqual({ format: 'pt' });
+    expect([...tensors].slice(0, 8).map(([name, { dtype, shape }]) => [name, dtype, shape.join()])).toEqual([
+      ['features.1.num_batches_tracked', 'I64', ''],
+      ['features.5.num_batches_tracked', 'I64', ''],
+      ['features.9.num_batches_tracked', 'I64', ''],
+      ['features.12.num_batches_tracked', 'I64', ''],
+      ['features.16.num_batches_tracked', 'I64', ''],
+      ['features.19.num_batches_tracked', 'I64', ''],
+      ['features.23.num_batches_tracked', 'I64', ''],
+      ['features.26.num_batches_tracked', 'I64', ''],
+    ]);
+    const convolution = model.variables.get('conv2_1.weight') as unknown as Tensor4D;
+    expect(asFloat32(tensors.get('features.4.weight')!)).toBeAllclose(transpose(convolution, [3, 2, 0, 1]).dataSync(), {
+      rtol: 0,
+    });
+    const fc6 = model.variables.get('fc6.weight')!;
+    const [channels, outputs] = [16, 128];
+    const turned = tidy(() => transpose(reshape(fc6, [2, 2, channels, outputs]), [3, 2, 0, 1]).dataSync());
+    expect(tensors.get('classifier.0.weight')!.shape).toEqual([outputs, 4 * channels]);
+    expect(asFloat32(tensors.get('classifier.0.weight')!)).toBeAllclose(turned, { rtol: 0 });
+  });
+
+  it("under torchvision's names comes back as the same net", async () => {
+    const model = narrow({ configuration: 'A', batchNorm: true, head: 'small' });
+    const bytes = await concatenated(exportSafetensors(tensorsOf(model), { naming: 'torchvision' }));
+    const source = await openWeights(bytesOf(bytes));
+    const { model: again, naming } = await loadNet(source);
+    made.push(again);
+    expect(naming).toBe('torchvision');
+    const x = images(64, 64);
+    expect(again.apply(x).logits).toBeAllclose(model.apply(x).logits, { rtol: 0 });
+  });
+
+  it("under torchvision's names needs a head that torchvision has", async () => {
+    const model = narrow({ configuration: 'A', head: 'linear' });
+    await expect(concatenated(exportSafetensors(tensorsOf(model), { naming: 'torchvision' }))).rejects.toThrow(
+      'torchvision has no net of head linear: expected paper, or our own names',
+    );
+  });
+});

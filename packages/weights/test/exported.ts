@@ -1,0 +1,45 @@
+/** The nets that are exported to be checked by other software: small, their numbers made by integers alone. */
+import { type Tensor4D, tensor4d } from '@tensorflow/tfjs-core';
+import { createVgg, type Vgg, type VggOptions } from '@vgg/models';
+
+const SMALL = { classes: 3, inputSize: 64, width: 1 / 32 } as const satisfies Partial<VggOptions>;
+
+/** By name; together every layer, head and side of a filter that there is. */
+export const EXPORTED: Readonly<Record<string, VggOptions>> = {
+  A: { ...SMALL, configuration: 'A' },
+  'A-LRN': { ...SMALL, configuration: 'A-LRN' },
+  'B-bn': { ...SMALL, configuration: 'B', batchNorm: true },
+  'C-small': { ...SMALL, configuration: 'C', head: 'small' },
+  'D-linear': { ...SMALL, configuration: 'D', head: 'linear' },
+  'E-bn': { ...SMALL, configuration: 'E', batchNorm: true },
+};
+
+/** Numbers in [-1, 1), the same everywhere. */
+export function hashed(length: number, seed: number): Float32Array {
+  return Float32Array.from({ length }, (_, i) => {
+    const mixed = Math.imul(Math.imul(i + 1, 2654435761) ^ Math.imul(seed + 1, 2246822519), 3266489917) >>> 0;
+    return (mixed >>> 8) * 2 ** -23 - 1;
+  });
+}
+
+/** A net whose every number is drawn, and whose scores are neither all alike nor huge. */
+export function exportedNet(name: string): Vgg {
+  let seed = 0;
+  return createVgg(EXPORTED[name]!, ({ role, shape }) => {
+    const values = hashed(
+      shape.reduce((a, b) => a * b, 1),
+      ++seed,
+    );
+    const inputs = shape.slice(0, -1).reduce((a, b) => a * b, 1);
+    if (role === 'weight') return values.map((x) => x * 2 ** Math.round(1.5 - Math.log2(inputs) / 2));
+    return role === 'scale' || role === 'variance' ? values.map((x) => 1 + x / 2) : values.map((x) => x / 4);
+  });
+}
+
+/** Images [2, height, width, 3] of pixels less a mean. */
+export function exportedImages(height: number, width: number): Tensor4D {
+  return tensor4d(
+    hashed(2 * height * width * 3, 77).map((x) => x * 100),
+    [2, height, width, 3],
+  );
+}

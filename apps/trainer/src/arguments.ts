@@ -13,7 +13,7 @@ export interface Kind<T> {
 }
 
 /** What a recipe file's value looks like before it is checked. */
-type Written = v.GenericSchema<unknown, number | string | boolean>;
+type Written = v.GenericSchema<unknown, number | string | boolean | string[]>;
 
 /** A kind from its reader: a recipe file's value, if of the right type, is read as its text is. */
 function kind<T>(read: (text: string) => T, written: Written): Kind<T> {
@@ -106,3 +106,14 @@ export function scaleList(given: string): readonly number[] {
   }
   return [...new Set(scales)].sort((a, b) => a - b);
 }
+
+/** Names: `stage1,conv3_1`, or `none`; in a recipe file also a list. */
+export const nameList: Kind<readonly string[]> = kind(
+  (given) => {
+    if (given === '' || given === 'none') return [];
+    const names = given.split(',').map((name) => name.trim());
+    if (names.includes('')) throw new InvalidArgumentError('Expected names like stage1,conv3_1.');
+    return [...new Set(names)];
+  },
+  v.union([v.string(), v.array(v.string())], 'Expected names like stage1,conv3_1.'),
+);

@@ -11,29 +11,25 @@ function gibibytes(bytes: number): string {
   return `${(bytes / 2 ** 30).toFixed(1)} GiB`;
 }
 
-/** Bytes that training takes, by the net's numbers: weights, gradients, velocities, activations. */
-export function trainingMemory(
-  net: ResolvedVggOptions,
-  { batch, microBatch }: Pick<Recipe, 'batch' | 'microBatch'>,
-): number {
-  const { training, gradients } = summarise(net, { batch: microBatch }).memory;
+/** What of a recipe decides the memory. */
+type Costs = Pick<Recipe, 'batch' | 'microBatch' | 'averageDecay'>;
+
+/** Bytes that training takes, by the net's numbers: weights and their averages, gradients, velocities, activations. */
+export function trainingMemory(net: ResolvedVggOptions, { batch, microBatch, averageDecay }: Costs): number {
+  const { training, gradients, weights } = summarise(net, { batch: microBatch }).memory;
   // Over several micro-batches the sum of the gradients is there beside those of the micro-batch at hand.
-  return training + (batch > microBatch ? gradients : 0);
+  return training + (batch > microBatch ? gradients : 0) + (averageDecay > 0 ? weights : 0);
 }
 
 /** @throws VggError `VGG_ARGUMENT` when training needs more memory than the engine can address. */
-export function checkMemory(
-  net: ResolvedVggOptions,
-  batches: Pick<Recipe, 'batch' | 'microBatch'>,
-  engine: EngineName,
-): void {
+export function checkMemory(net: ResolvedVggOptions, costs: Costs, engine: EngineName): void {
   const limit = LIMITS[engine];
   if (limit === undefined) return;
-  const needed = trainingMemory(net, batches);
+  const needed = trainingMemory(net, costs);
   if (needed <= limit) return;
   throw new VggError(
     'argument',
-    `training this net takes ${gibibytes(needed)} at a micro-batch of ${batches.microBatch}, engine ${engine} addresses ` +
+    `training this net takes ${gibibytes(needed)} at a micro-batch of ${costs.microBatch}, engine ${engine} addresses ` +
       `${gibibytes(limit)}: lower --width, --input or --micro-batch, or use another --engine`,
   );
 }

@@ -9,7 +9,15 @@ import { makeDemoImages } from './demo-images';
 import { describeEngine, type Engine, type EngineName, startEngine } from './engine';
 import { checkPredecessor } from './first-net';
 import { checkMemory } from './memory';
-import { checkArguments, initialiserOf, netOptions, type Recipe, type RecipeArguments, resolveRecipe } from './recipe';
+import {
+  checkArguments,
+  checkFreezing,
+  initialiserOf,
+  netOptions,
+  type Recipe,
+  type RecipeArguments,
+  resolveRecipe,
+} from './recipe';
 import { formatRecipe } from './recipe-file';
 import { createRunFolder, environment, type RunRecord, readRecord, runFolder, saveRecord } from './run-folder';
 import type { Terminal } from './terminal';
@@ -80,6 +88,7 @@ export async function planRun(options: TrainArguments, terminal: Terminal): Prom
   const engine = await startEngine(options.engine);
   terminal.say(describeEngine(engine));
   const net = netOptions(recipe, data.classes.length);
+  checkFreezing(net, recipe);
   checkMemory(net, recipe, engine.name);
   return { recipe, data, net, engine };
 }

@@ -73,6 +73,7 @@ function trainCommand(run: Commands['train']): Command {
     '--schedule <kind>',
     'plateau (÷10 when validation stalls, three times), cosine, constant',
   );
+  const freeze = new Option('--freeze <layers>', 'layers that stay as they are, like stage1,conv3_1 or features');
   withNetwork(command)
     .option('--scale <S>', 'training scale: 256, or 256:512 for scale jittering (default: input × 256/224)', KEYS.scale)
     .option('--no-flip', 'leave out the random horizontal flips')
@@ -85,8 +86,19 @@ function trainCommand(run: Commands['train']): Command {
     .option('--rate <r>', 'initial learning rate', KEYS.rate, 0.01)
     .addOption(schedule.argParser(KEYS.schedule).default('plateau'))
     .option('--patience <n>', 'epochs without improvement after which plateau divides the rate', KEYS.patience, 5)
+    .option('--warm-up <epochs>', 'epochs, or part of one, over which the rate first rises; 0: none', KEYS.warmUp, 0)
     .option('--momentum <m>', 'momentum', KEYS.momentum, 0.9)
     .option('--weight-decay <d>', 'L2 penalty', KEYS.weightDecay, 5e-4)
+    .option('--label-smoothing <e>', 'part of each target spread over all classes; 0: none', KEYS.labelSmoothing, 0)
+    .option('--clip-norm <n>', "greatest norm of a step's gradient, scaled down to it; 0: any", KEYS.clipNorm, 0)
+    .option(
+      '--average-decay <d>',
+      'averages the weights over about 1/(1 - d) steps; the averages are validated and saved; 0: off',
+      KEYS.averageDecay,
+      0,
+    )
+    .option('--early-stop <n>', 'ends after n epochs without a better validation; 0: never', KEYS.earlyStop, 0)
+    .addOption(freeze.argParser(KEYS.freeze).default([], 'none'))
     .option('--init <how>', 'how weights are drawn: glorot, he, normal:SIGMA', KEYS.init, 'glorot')
     .option('--pre-init <run>', 'take the first four convolutions and the head from a run of A (section 3.1)')
     .option('--weights <run>', 'start with all weights of a run of the same net; a head of other classes is drawn')

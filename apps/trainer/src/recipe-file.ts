@@ -9,7 +9,7 @@ import { didYouMean, VggError } from '@vgg/core';
 import { CONFIGURATION_NAMES } from '@vgg/models';
 import * as v from 'valibot';
 import { isAlias, isMap, isScalar, parseDocument, stringify, visit } from 'yaml';
-import { anyText, integer, type Kind, oneOf, real, trainingScale, yesOrNo } from './arguments';
+import { anyText, integer, type Kind, nameList, oneOf, real, trainingScale, yesOrNo } from './arguments';
 import type { RecipeArguments } from './recipe';
 import { systemReason } from './run-folder';
 
@@ -38,8 +38,14 @@ export const KEYS: { readonly [K in keyof Values]: Kind<Values[K]> } = {
   rate: real(0, 100, { open: true }),
   schedule: oneOf(['plateau', 'cosine', 'constant']),
   patience: integer(1),
+  warmUp: real(0, 1000),
   momentum: real(0, 0.9999),
   weightDecay: real(0, 1),
+  labelSmoothing: real(0, 0.99),
+  clipNorm: real(0, 1e9),
+  averageDecay: real(0, 0.999999),
+  earlyStop: integer(0),
+  freeze: nameList,
   init: anyText,
   preInit: anyText,
   weights: anyText,

@@ -6,11 +6,13 @@ import {
   glorotInitialiser,
   heInitialiser,
   type Initialiser,
+  layersNamed,
   normalInitialiser,
   type ResolvedVggOptions,
   resolveOptions,
 } from '@vgg/models';
-import { constant, cosine, plateau, type Schedule } from '@vgg/optim';
+import { constant, cosine, plateau, warmUp as rateWarmUp, type Schedule } from '@vgg/optim';
+import type { FitOptions } from '@vgg/train';
 
 /** What the command line gives; what it leaves out follows from the data or from other options. */
 export interface RecipeArguments {
@@ -33,8 +35,20 @@ export interface RecipeArguments {
   rate: number;
   schedule: 'plateau' | 'cosine' | 'constant';
   patience: number;
+  /** Epochs, any fraction; 0 for none. */
+  warmUp: number;
   momentum: number;
   weightDecay: number;
+  /** 0 for none. */
+  labelSmoothing: number;
+  /** The greatest norm of a step's gradient; 0 for any. */
+  clipNorm: number;
+  /** Decay of the averaged weights; 0 where they are not averaged. */
+  averageDecay: number;
+  /** Epochs without improvement that end the run; 0 for none. */
+  earlyStop: number;
+  /** Layers, stages or groups that stay as they are. */
+  freeze: readonly string[];
   init: string;
   preInit?: string;
   weights?: string;
@@ -52,6 +66,12 @@ export interface Recipe extends Required<Omit<RecipeArguments, 'head' | 'maxStep
 
 /** Below this input side the last pool is smaller than 4×4, and 4096 units would only repeat it. */
 const SMALLEST_PAPER_INPUT = 128;
+
+/** What the paper does without, off: for records of runs that know nothing of it. */
+export const EXTRAS_OFF = {
+  ...{ warmUp: 0, labelSmoothing: 0, clipNorm: 0, averageDecay: 0, earlyStop: 0 },
+  freeze: [] as readonly string[],
+};
 
 /** The paper's batch. */
 const BATCH = 256;
@@ -84,7 +104,11 @@ function batchesFor(images: number, { batch, microBatch }: RecipeArguments): Pic
 }
 
 /** @throws VggError `VGG_ARGUMENT` for options that contradict each other, before any image is read. */
-export function checkArguments({ batch, microBatch, input, scale, preInit, weights }: RecipeArguments): void {
+export function checkArguments(given: RecipeArguments): void {
+  const { batch, microBatch, input, scale, preInit, weights, warmUp, epochs } = given;
+  if (warmUp >= epochs) {
+    throw new VggError('argument', `--warm-up ${warmUp} takes all of --epochs ${epochs}: lower it`);
+  }
   if (preInit !== undefined && weights !== undefined) {
     throw new VggError('argument', '--pre-init and --weights both say what the run starts from: choose one');
   }
@@ -125,10 +149,12 @@ function pick(
   given: RecipeArguments,
 ): Omit<Recipe, 'data' | 'head' | 'scale' | 'batch' | 'microBatch' | 'maxSteps' | 'preInit' | 'weights'> {
   const { valFraction, config, batchNorm, width, input, dropout, flip, colourShift } = given;
-  const { epochs, rate, schedule, patience, momentum, weightDecay, init, seed } = given;
+  const { epochs, rate, schedule, patience, warmUp, momentum, weightDecay, init, seed } = given;
+  const { labelSmoothing, clipNorm, averageDecay, earlyStop, freeze } = given;
   return {
     ...{ valFraction, config, batchNorm, width, input, dropout, flip, colourShift },
-    ...{ epochs, rate, schedule, patience, momentum, weightDecay, init, seed },
+    ...{ epochs, rate, schedule, patience, warmUp, momentum, weightDecay, init, seed },
+    ...{ labelSmoothing, clipNorm, averageDecay, earlyStop, freeze },
   };
 }
 
@@ -144,10 +170,35 @@ export function netOptions(recipe: NetRecipe, classes: number): ResolvedVggOptio
   return resolveOptions({ configuration: config, batchNorm, width, inputSize: input, head, dropout, classes });
 }
 
-/** @param steps steps of the whole run. */
-export function scheduleOf({ schedule, rate, patience }: Recipe, steps: number): Schedule {
-  if (schedule === 'plateau') return plateau({ rate, patience }) as Schedule;
-  return schedule === 'cosine' ? cosine({ rate, steps }) : constant(rate);
+/** @throws VggError `VGG_ARGUMENT` when a name to freeze is no layer of the net, or nothing is left to train. */
+export function checkFreezing(net: ResolvedVggOptions, { freeze }: Pick<Recipe, 'freeze'>): void {
+  const frozen = new Set(layersNamed(net, freeze));
+  if (layersNamed(net, ['features', 'classifier']).some((layer) => !frozen.has(layer))) return;
+  throw new VggError('argument', `--freeze ${freeze.join()} freezes every layer: leave one to train`);
+}
+
+/** @param epochSteps steps of an epoch. */
+export function scheduleOf(recipe: Recipe, epochSteps: number): Schedule {
+  const { schedule, rate, patience, warmUp, epochs, maxSteps = Number.POSITIVE_INFINITY } = recipe;
+  const first = Math.round(warmUp * epochSteps);
+  const steps = Math.max(1, Math.min(epochs * epochSteps, maxSteps) - first);
+  const rest = {
+    plateau: () => plateau({ rate, patience }) as Schedule,
+    cosine: () => cosine({ rate, steps }) as Schedule,
+    constant: () => constant(rate) as Schedule,
+  }[schedule]();
+  return first > 0 ? rateWarmUp(first, rest) : rest;
+}
+
+/** What a run of the recipe trains with that the paper does without: each left out where its option is 0. */
+export function extrasOf({
+  labelSmoothing,
+  clipNorm,
+  averageDecay,
+  earlyStop,
+}: Recipe): Pick<FitOptions, 'labelSmoothing' | 'clipNorm' | 'averageDecay' | 'earlyStop'> {
+  const extras = { labelSmoothing, clipNorm, averageDecay, earlyStop };
+  return Object.fromEntries(Object.entries(extras).filter(([, value]) => value > 0));
 }
 
 /**

@@ -13,7 +13,7 @@ import { restoreCheckpoint, type TrainingState } from '@vgg/train';
 import { CheckpointFolder } from '@vgg/train/node';
 import { loadModel, saveModel, writeFileAtomically } from '@vgg/weights/node';
 import type { EngineName } from './engine';
-import type { Recipe } from './recipe';
+import { EXTRAS_OFF, type Recipe } from './recipe';
 
 const FORMAT = 'vgg-run';
 const RECORD = 'run.json';
@@ -130,7 +130,7 @@ export async function readRecord(path: string): Promise<RunRecord> {
   if (record?.format !== FORMAT || record.version !== 1 || !complete) {
     throw new VggError('run', `${what} of this version: its ${RECORD} lacks format "${FORMAT}", version 1`);
   }
-  return record as RunRecord;
+  return { ...(record as RunRecord), recipe: { ...EXTRAS_OFF, ...(record as RunRecord).recipe } };
 }
 
 /** A trained net and what it needs to be used. */

@@ -1,14 +1,14 @@
 /** The training of a prepared run: loaders, loop, validation, checkpoints, interruption. */
 import { createBatches, createEvaluationBatches } from '@vgg/data/node';
 import { scalesFor } from '@vgg/eval';
-import type { Vgg } from '@vgg/models';
+import type { FreezableName, Vgg } from '@vgg/models';
 import { MomentumSgd } from '@vgg/optim';
 import { type FitResult, fit, type Validation, validate } from '@vgg/train';
 import type { FoundCheckpoint } from '@vgg/train/node';
 import type { OpenedData } from './data-set';
 import { trainingDisplay } from './display';
 import { listenForInterruption } from './interruption';
-import { scheduleOf } from './recipe';
+import { extrasOf, scheduleOf } from './recipe';
 import { MetricsFile, type RunFolder, type RunRecord } from './run-folder';
 import type { Terminal } from './terminal';
 
@@ -46,7 +46,7 @@ export async function runTraining(
   terminal: Terminal,
 ): Promise<Trained> {
   const { recipe, transform } = record;
-  const { batch, microBatch, epochs, momentum, weightDecay, seed, maxSteps = Number.POSITIVE_INFINITY } = recipe;
+  const { batch, microBatch, epochs, momentum, weightDecay, seed, maxSteps } = recipe;
   const training = createBatches(data.train, { transform, batchSize: batch, seed, workers, strict });
   const [scale] = scalesFor(transform.scale, 'single', transform.crop);
   const validation =
@@ -57,6 +57,7 @@ export async function runTraining(
       workers,
       strict,
     });
+  model.freeze(...(recipe.freeze as readonly FreezableName[]));
   const optimiser = new MomentumSgd({ rule: 'caffe', momentum, weightDecay });
   const interruption = listenForInterruption(() => terminal.say('stopping: saving the run (again to leave at once)'));
   const metrics = new MetricsFile(folder, checkpoint?.state);
@@ -83,9 +84,10 @@ export async function runTraining(
       batches: (epoch, start) => training.epoch(epoch, start),
       microBatch,
       optimiser,
-      schedule: scheduleOf(recipe, Math.min(epochs * training.batchesPerEpoch, maxSteps)),
+      schedule: scheduleOf(recipe, training.batchesPerEpoch),
+      ...extrasOf(recipe),
       epochs,
-      ...(recipe.maxSteps !== undefined && { maxSteps }),
+      ...(maxSteps !== undefined && { maxSteps }),
       seed,
       checkpoints: { store: folder.checkpoints, everySteps: CHECKPOINT_STEPS },
       signal: interruption.signal,

@@ -80,6 +80,8 @@ describe('options and runs that cannot be used are refused', () => {
       ['--batch', '9'],
       /--batch 9 is not a multiple of --micro-batch 4/,
     ],
+    ['a layer to freeze that there is not', ['--freeze', 'stage1,conv6_1'], /got "conv6_1" \(did you mean/],
+    ['a warm-up longer than the run', ['--warm-up', '1'], /--warm-up 1 takes all of --epochs 1/],
     ['an unknown configuration', ['--config', 'F'], /one of A, A-LRN, B, C, D, E/],
     ['an unknown option', ['--epocs', '3'], /--epocs.*--epochs/],
     ['unknown first weights', ['--init', 'hee'], /--init hee: expected glorot, he or normal/],

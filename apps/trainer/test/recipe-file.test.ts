@@ -15,6 +15,9 @@ describe('a recipe file', () => {
       ...{ config: 'D', scale: [256, 512], rate: 0.001, batchNorm: true, weights: 'runs/x' },
     });
     expect(parseRecipe('scale: 256', 'f')).toEqual({ scale: 256 });
+    for (const layers of ['stage1,fc6', '[stage1, fc6]'])
+      expect(parseRecipe(`freeze: ${layers}`, 'f')).toEqual({ freeze: ['stage1', 'fc6'] });
+    for (const none of ['[]', 'none']) expect(parseRecipe(`freeze: ${none}`, 'f')).toEqual({ freeze: [] });
   });
 
   it.each([
@@ -25,6 +28,7 @@ describe('a recipe file', () => {
     ['config: F', /f:1: config: Expected one of A, A-LRN, B, C, D, E/],
     ['batchNorm: yes', /f:1: batchNorm: Expected true or false. Got "yes"/],
     ['scale: [256, 512]', /f:1: scale: Expected a scale like 256, or a range like 256:512/],
+    ['freeze: stage1,,', /f:1: freeze: Expected names like stage1,conv3_1/],
     ['out:', /f:1: out: Expected text. Got null/],
     ['epochs: 3\nepochs: 4', /f:2: no valid YAML: Map keys must be unique/],
     ['config: "D', /f:1: no valid YAML/],

@@ -1,11 +1,21 @@
 import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { checkArguments, initialiserOf, type RecipeArguments, resolveRecipe, scheduleOf } from '../src/recipe';
+import {
+  checkArguments,
+  checkFreezing,
+  EXTRAS_OFF,
+  extrasOf,
+  initialiserOf,
+  netOptions,
+  type RecipeArguments,
+  resolveRecipe,
+  scheduleOf,
+} from '../src/recipe';
 
 const GIVEN: RecipeArguments = {
   ...{ valFraction: 0.1, config: 'D', batchNorm: false, width: 1, input: 224, head: 'auto', dropout: 0.5 },
   ...{ flip: true, colourShift: true, epochs: 74, rate: 0.01, schedule: 'plateau', patience: 5, momentum: 0.9 },
-  ...{ weightDecay: 5e-4, init: 'glorot', seed: 1 },
+  ...{ weightDecay: 5e-4, init: 'glorot', seed: 1, ...EXTRAS_OFF },
 };
 
 const sizes = (images: number, given: Partial<RecipeArguments> = {}) => {
@@ -51,10 +61,34 @@ describe('a recipe', () => {
   });
 
   it('schedules the rate as asked', () => {
-    const recipe = resolveRecipe({ ...GIVEN, schedule: 'cosine' }, '/data', 1000);
-    const schedule = scheduleOf(recipe, 100);
+    const recipe = resolveRecipe({ ...GIVEN, schedule: 'cosine', epochs: 10 }, '/data', 1000);
+    const schedule = scheduleOf(recipe, 10);
     expect(schedule.rate(schedule.initial, 0)).toBe(0.01);
     expect(schedule.rate(schedule.initial, 50)).toBeCloseTo(0.005, 12);
-    expect(scheduleOf({ ...recipe, schedule: 'constant' }, 100).rate(null, 99)).toBe(0.01);
+    expect(scheduleOf({ ...recipe, schedule: 'constant' }, 10).rate(null, 99)).toBe(0.01);
+  });
+
+  it('lets the rate rise first over the warm-up, and fall to its end with the run', () => {
+    const recipe = resolveRecipe({ ...GIVEN, schedule: 'cosine', epochs: 10, warmUp: 0.5 }, '/data', 1000);
+    const schedule = scheduleOf(recipe, 8);
+    // Four steps up, then 76 of half a cosine.
+    expect([0, 1, 2, 3].map((step) => schedule.rate(null, step))).toEqual([0.0025, 0.005, 0.0075, 0.01]);
+    expect(schedule.rate(null, 4 + 38)).toBeCloseTo(0.005, 12);
+    expect([schedule.done(null, 79), schedule.done(null, 80)]).toEqual([false, true]);
+    expect(() => checkArguments({ ...GIVEN, epochs: 10, warmUp: 10 })).toThrow(/--warm-up 10 takes all of --epochs 10/);
+  });
+
+  it('trains with nothing that the paper does without unless asked', () => {
+    const recipe = resolveRecipe(GIVEN, '/data', 1000);
+    expect(extrasOf(recipe)).toEqual({});
+    const asked = { labelSmoothing: 0.1, clipNorm: 5, averageDecay: 0.999, earlyStop: 7 };
+    expect(extrasOf({ ...recipe, ...asked })).toEqual(asked);
+  });
+
+  it('refuses to freeze what is no layer, or all of them', () => {
+    const net = netOptions(resolveRecipe(GIVEN, '/data', 1000), 10);
+    expect(() => checkFreezing(net, { freeze: ['stage1', 'fc6'] })).not.toThrow();
+    expect(() => checkFreezing(net, { freeze: ['stage6'] })).toThrow(/got "stage6" \(did you mean "stage/);
+    expect(() => checkFreezing(net, { freeze: ['features', 'classifier'] })).toThrow(/freezes every layer/);
   });
 });

@@ -52,7 +52,8 @@ describe('train', () => {
   });
 
   it('goes on after SIGINT to exactly the weights of an undisturbed run', async () => {
-    const schedule = ['--epochs', '4', '--schedule', 'cosine'];
+    const extras = ['--average-decay', '0.9', '--clip-norm', '1', '--label-smoothing', '0.1', '--freeze', 'stage1'];
+    const schedule = ['--epochs', '4', '--schedule', 'cosine', '--warm-up', '0.5', ...extras];
     await train(...schedule, '--out', 'undisturbed');
     const words = ['train', '--data', data, ...TINY, '--batch', '8', '--micro-batch', '4', '--batch-norm', ...schedule];
     const interrupted = await trainer([...words, '--out', 'disturbed'], (text, kill) => {

@@ -12,9 +12,10 @@ import {
   type Variable,
   variable,
 } from '@tensorflow/tfjs-core';
-import { didYouMean, type RandomStream, VggError } from '@vgg/core';
+import { type RandomStream, VggError } from '@vgg/core';
 import { canonicalName, type Tap, tapNames } from './aliases';
 import { type Walk, walkLayers } from './forward';
+import { layersNamed } from './freezing';
 import { heInitialiser, type Initialiser } from './initialisers';
 import type { FreezableName } from './names';
 import { type ResolvedVggOptions, resolveOptions, type VggOptions } from './options';
@@ -221,12 +222,14 @@ class Network<C extends ConfigurationName> implements Vgg<C> {
   }
 
   freeze(...names: readonly FreezableName<C>[]): void {
-    for (const layer of this.#layersNamed(names)) this.#frozen.add(layer);
+    this.#checkUsable();
+    for (const layer of layersNamed(this.options, names)) this.#frozen.add(layer);
     this.#markTrainable();
   }
 
   unfreeze(...names: readonly FreezableName<C>[]): void {
-    for (const layer of this.#layersNamed(names)) this.#frozen.delete(layer);
+    this.#checkUsable();
+    for (const layer of layersNamed(this.options, names)) this.#frozen.delete(layer);
     this.#markTrainable();
   }
 
@@ -261,26 +264,6 @@ class Network<C extends ConfigurationName> implements Vgg<C> {
   }
 
   /** The layers that a list of layers and groups stands for. */
-  #layersNamed(names: readonly string[]): string[] {
-    this.#checkUsable();
-    const groups = new Map<string, string[]>();
-    const join = (group: string, layer: string) => groups.set(group, [...(groups.get(group) ?? []), layer]);
-    for (const { name, stage } of this.#layers.filter((layer) => layerVariables(layer).length > 0)) {
-      join(name, name);
-      for (const group of stage === 6 ? ['classifier'] : [`stage${stage}`, 'features']) join(group, name);
-    }
-    return names.flatMap((name) => {
-      const layers = groups.get(name);
-      if (layers === undefined) {
-        throw new VggError(
-          'argument',
-          `expected layers or groups of this net (stage1 to stage5, features, classifier), got "${name}"${didYouMean(name, groups.keys())}`,
-        );
-      }
-      return layers;
-    });
-  }
-
   #markTrainable(): void {
     for (const spec of this.#specs()) {
       this.variables.get(spec.name)!.trainable = isLearned(spec) && !this.#frozen.has(spec.layer);

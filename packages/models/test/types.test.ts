@@ -28,6 +28,7 @@ describe('the API', () => {
       | 'glorotInitialiser'
       | 'heInitialiser'
       | 'layerVariables'
+      | 'layersNamed'
       | 'normalInitialiser'
       | 'planLayers'
       | 'resolveOptions'

@@ -23,7 +23,7 @@ import {
 import { randomStream } from '@vgg/core';
 import { expectNoLeak } from '@vgg/testing';
 import { describe, expect, it } from 'vitest';
-import { createVgg, type Initialiser, type TapName, type Vgg, zeroInitialiser } from '../src/index';
+import { createVgg, type Initialiser, layersNamed, type TapName, type Vgg, zeroInitialiser } from '../src/index';
 import { dropOut } from '../src/operations';
 import { crossEntropy } from './engine';
 import { dropout, images, numbers, refusal, SMALL } from './small-net';
@@ -182,6 +182,16 @@ describe('dropout', () => {
 });
 
 describe('freeze', () => {
+  it('can be told by arithmetic alone', () => {
+    expect(layersNamed({ configuration: 'A', batchNorm: true }, ['stage1', 'fc6'])).toEqual([
+      'conv1_1',
+      'bn1_1',
+      'fc6',
+    ]);
+    expect(layersNamed({ configuration: 'C' }, ['features'])).toHaveLength(13);
+    expect(() => layersNamed({ configuration: 'A' }, ['stag1'])).toThrow(/got "stag1" \(did you mean "stage1"/);
+  });
+
   it('takes layers, stages and groups out of training, and unfreeze puts them back', () => {
     const net = createVgg({ ...SMALL, batchNorm: true });
     const all = [...net.trainable.keys()];

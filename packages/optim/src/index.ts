@@ -18,3 +18,4 @@ export {
   warmUp,
 } from './schedule';
 export { type StallDetector, type StallOptions, type StallState, stallDetector } from './stall';
+export { WeightAverage } from './weight-average';

@@ -4,6 +4,7 @@ import type { VggError } from '@vgg/core';
 import { expectNoLeak } from '@vgg/testing';
 import { describe, expect, it } from 'vitest';
 import { assertFinite, clipScale, globalNorm } from '../src/index';
+import clipping from './fixtures/clipping.json';
 
 const set = (entries: Record<string, number[]>) =>
   new Map<string, Tensor>(Object.entries(entries).map(([name, values]) => [name, tensor1d(values)]));
@@ -28,6 +29,17 @@ describe('globalNorm and clipScale', () => {
     expect(clipScale(13, 20)).toBe(1);
     expect(clipScale(0, 1)).toBe(1);
     expect(() => clipScale(1, 0)).toThrow(/above 0, got 0/);
+  });
+});
+
+describe('clipping', () => {
+  it.each(clipping)('is that of PyTorch’s clip_grad_norm_ at most $maximum', async (fixture) => {
+    const gradients = set(fixture.gradients);
+    const norm = await globalNorm(gradients);
+    expect(norm).toBeCloseTo(fixture.norm, 5);
+    const scale = clipScale(norm, fixture.maximum);
+    const clipped = [...gradients.values()].flatMap((value) => [...value.dataSync()].map((x) => x * scale));
+    expect(clipped).toBeAllclose(Object.values(fixture.clipped).flat(), { rtol: 1e-5 });
   });
 });
 

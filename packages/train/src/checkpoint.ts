@@ -1,7 +1,7 @@
 /** All that a run needs to go on as if it had never stopped: weights, velocities, schedule and place in the epoch. */
 import { type Tensor, tensor, tidy } from '@tensorflow/tfjs-core';
 import { VggError } from '@vgg/core';
-import type { JsonValue, MomentumSgd, StallState } from '@vgg/optim';
+import type { JsonValue, MomentumSgd, StallState, WeightAverage } from '@vgg/optim';
 import { asFloat32, type TensorData } from '@vgg/weights';
 import type { Totals } from './metrics';
 import type { TrainableNet } from './net';
@@ -28,7 +28,7 @@ export type TrainingState = {
 
 export interface Checkpoint {
   state: TrainingState;
-  /** `model/<variable>` and `velocity/<variable>`. */
+  /** `model/<variable>`, `velocity/<variable>` and, where the run averages its weights, `average/<variable>`. */
   tensors: ReadonlyMap<string, Tensor | TensorData>;
   /** Free text by key: the net's options, class names, preprocessing. */
   metadata: Readonly<Record<string, string>>;
@@ -40,7 +40,12 @@ export interface CheckpointStore {
   save(checkpoint: Checkpoint): Promise<string>;
 }
 
-const [MODEL, VELOCITY] = ['model/', 'velocity/'];
+const [MODEL, VELOCITY, AVERAGE] = ['model/', 'velocity/', 'average/'];
+
+/** Whether the checkpoint's run averages its weights, and has made a step. */
+export function hasAverages({ tensors }: Pick<Checkpoint, 'tensors'>): boolean {
+  return [...tensors.keys()].some((name) => name.startsWith(AVERAGE));
+}
 
 /** A checkpoint of the net and optimiser as they are; its tensors are theirs, not copies. */
 export function captureCheckpoint(
@@ -48,10 +53,12 @@ export function captureCheckpoint(
   optimiser: MomentumSgd,
   state: TrainingState,
   metadata: Readonly<Record<string, string>> = {},
+  average?: WeightAverage,
 ): Checkpoint {
   const tensors = new Map<string, Tensor>();
   for (const [name, variable] of model.variables) tensors.set(MODEL + name, variable);
   for (const [name, velocity] of optimiser.velocities) tensors.set(VELOCITY + name, velocity);
+  for (const [name, value] of average?.averages ?? []) tensors.set(AVERAGE + name, value);
   return { state, tensors, metadata: { model: JSON.stringify(model.options), ...metadata } };
 }
 
@@ -59,19 +66,33 @@ function asTensor(value: Tensor | TensorData): Tensor {
   return 'dataId' in value ? value.clone() : tensor(asFloat32(value), [...value.shape], 'float32');
 }
 
+/** What a run trains with, beside the net. */
+export interface TrainingParts {
+  optimiser: MomentumSgd;
+  average?: WeightAverage | undefined;
+}
+
+function withPrefix(tensors: Checkpoint['tensors'], prefix: string): Map<string, Tensor> {
+  const those = [...tensors].filter(([name]) => name.startsWith(prefix));
+  return new Map(those.map(([name, value]) => [name.slice(prefix.length), asTensor(value)]));
+}
+
 /**
- * Puts a checkpoint's weights into `model`, and its velocities into `optimiser` where one is given.
+ * Puts a checkpoint's weights into `model`. To go on training, give `training`: velocities and averages go into it, and the
+ * weights are those that training goes on with. Without, the net is for use: it gets the averages where there are any.
  *
  * @throws VggError `VGG_WEIGHTS` naming the variable when one is missing, left over or shaped otherwise; nothing has
  *   changed then.
  */
 export function restoreCheckpoint(
-  { tensors }: Pick<Checkpoint, 'tensors'>,
+  checkpoint: Pick<Checkpoint, 'tensors' | 'state'>,
   model: Pick<TrainableNet, 'variables'>,
-  optimiser?: MomentumSgd,
+  training?: TrainingParts,
 ): void {
+  const { tensors, state } = checkpoint;
+  const source = training === undefined && hasAverages(checkpoint) ? AVERAGE : MODEL;
   for (const [name, { shape }] of model.variables) {
-    const saved = tensors.get(MODEL + name)?.shape;
+    const saved = tensors.get(source + name)?.shape;
     if (saved?.join() !== shape.join()) {
       const got = saved === undefined ? 'none' : `shape [${saved}]`;
       throw new VggError(
@@ -87,10 +108,9 @@ export function restoreCheckpoint(
       throw new VggError('weights', `checkpoint: ${name} of shape [${shape}] fits no variable: it is of another net`);
     }
   }
-  for (const [name, variable] of model.variables) tidy(() => variable.assign(asTensor(tensors.get(MODEL + name)!)));
-  if (optimiser === undefined) return;
+  for (const [name, variable] of model.variables) tidy(() => variable.assign(asTensor(tensors.get(source + name)!)));
   tidy(() => {
-    const saved = [...tensors].filter(([name]) => name.startsWith(VELOCITY));
-    optimiser.loadVelocities(new Map(saved.map(([name, value]) => [name.slice(VELOCITY.length), asTensor(value)])));
+    training?.optimiser.loadVelocities(withPrefix(tensors, VELOCITY));
+    if (hasAverages(checkpoint)) training?.average?.load(withPrefix(tensors, AVERAGE), state.step);
   });
 }

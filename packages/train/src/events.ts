@@ -7,6 +7,8 @@ export type EndReason =
   | 'complete'
   /** The schedule has ended: the rate fell as often as it may and the metric stopped improving again. */
   | 'schedule'
+  /** The metric watched has not improved for as many epochs as were granted. */
+  | 'early-stop'
   /** The signal was raised; a checkpoint, where there is a store, holds the place. */
   | 'interrupted';
 

@@ -1,6 +1,7 @@
 /** Making a trained net tell other classes apart: a new last layer on features that stay as they are, in one call. */
 import { constant, MomentumSgd, type Schedule } from '@vgg/optim';
-import { type FitOptions, type FitResult, fit } from './fit';
+import { fit } from './fit';
+import type { FitOptions, FitResult } from './fit-options';
 import type { TrainableNet } from './net';
 
 /** A net whose layers can be frozen and whose last layer can be replaced, as those of `@vgg/models`. */

@@ -1,119 +1,35 @@
 /** The training loop (section 3.1) as a library: batches in, events out. It knows no files, no images and no terminal. */
 import { type Communicator, singleProcess, VggError } from '@vgg/core';
-import { type JsonValue, type MomentumSgd, type Schedule, type StallDetector, stallDetector } from '@vgg/optim';
+import { type JsonValue, type StallDetector, stallDetector, WeightAverage } from '@vgg/optim';
 import { type ImageBatch, splitBatch } from './batch';
-import {
-  type Best,
-  type Checkpoint,
-  type CheckpointStore,
-  captureCheckpoint,
-  restoreCheckpoint,
-  type TrainingState,
-} from './checkpoint';
+import { captureCheckpoint, restoreCheckpoint, type TrainingState } from './checkpoint';
 import type { EndReason, TrainEvent } from './events';
+import { checkFitOptions, type FitOptions, type FitResult } from './fit-options';
 import { addTotals, type Metrics, meanOf, NO_SAMPLES } from './metrics';
-import type { TrainableNet } from './net';
 import { type StepResult, trainStep } from './step';
 import type { Validation } from './validate';
-
-export interface FitOptions {
-  model: TrainableNet;
-  /**
-   * The batches of an epoch from `startBatch` on, the same ones whenever asked. Every process of a job gets all of them
-   * and computes its share.
-   */
-  batches: (epoch: number, startBatch: number) => AsyncIterable<ImageBatch> | Iterable<ImageBatch>;
-  /** Images computed at once: the most that fit into memory. A batch is as many micro-batches as it needs. */
-  microBatch: number;
-  optimiser: MomentumSgd;
-  schedule: Schedule;
-  epochs: number;
-  /** Most steps of the whole run, which may end inside an epoch, without a validation; no limit unless given. */
-  maxSteps?: number;
-  /** Seeds dropout. */
-  seed: number;
-  /**
-   * Measures the net after each epoch, `validate` of this package as a rule; the schedule watches the top-1 error, or
-   * that of training where there is no validation. `undefined` says that the signal interrupted it. Every process of a
-   * job validates, and must find the same; none is given a signal then.
-   */
-  validate?: (signal?: AbortSignal) => Promise<Validation | undefined>;
-  clipNorm?: number;
-  labelSmoothing?: number;
-  communicator?: Communicator;
-  checkpoints?: {
-    store: CheckpointStore;
-    /** A checkpoint every so many steps, beside those after each epoch and on interruption. */
-    everySteps?: number;
-    /** Saved with each: class names, preprocessing. */
-    metadata?: Readonly<Record<string, string>>;
-  };
-  /** Where to go on: weights, velocities and place are taken from it. */
-  resume?: Checkpoint;
-  /** Steps whose mean loss tells a net that learns nothing; 100 unless given. */
-  stallWindow?: number;
-  /** Once raised, the run stops after the micro-batch at hand, at the start of its batch, and saves a checkpoint. */
-  signal?: AbortSignal;
-  onEvent?: (event: TrainEvent) => void;
-}
-
-export interface FitResult {
-  reason: EndReason;
-  /** Epochs completed. */
-  epoch: number;
-  /** Steps completed. */
-  step: number;
-  best: Best | null;
-  /** Of the last epoch completed in this call. */
-  training?: Metrics;
-  validation?: Validation;
-}
-
-/** What a schedule's state names, which tells one kind of schedule from another. */
-function namesIn(state: JsonValue | undefined): string[] {
-  return Object.keys(Object(state));
-}
-
-function check(options: FitOptions): void {
-  const { epochs, maxSteps = 1, checkpoints, resume, seed, schedule } = options;
-  for (const [what, value] of Object.entries({ epochs, maxSteps, everySteps: checkpoints?.everySteps ?? 1 })) {
-    if (!Number.isSafeInteger(value) || value < 1) {
-      throw new VggError('argument', `expected ${what} to be an integer of at least 1, got ${value}`);
-    }
-  }
-  if (resume === undefined) return;
-  if (resume.state.version !== 1) {
-    throw new VggError('run', `expected a checkpoint of version 1, got ${resume.state.version}: use a newer release`);
-  }
-  if (resume.state.seed !== seed) {
-    throw new VggError(
-      'run',
-      `the checkpoint's run has the seed ${resume.state.seed}, got ${seed}: resume with its own`,
-    );
-  }
-  if (!namesIn(schedule.initial).every((name) => namesIn(resume.state.schedule).includes(name))) {
-    throw new VggError('run', "the checkpoint's run has another kind of schedule: resume with its own");
-  }
-}
 
 /** One call of {@link fit}: the state of the run, and what changes it. */
 class Run {
   readonly #options: FitOptions;
   readonly #communicator: Communicator;
   readonly #stall: StallDetector;
+  readonly #average: WeightAverage | undefined;
   #state: TrainingState;
   #last: { training?: Metrics; validation?: Validation } = {};
 
   constructor(options: FitOptions) {
-    check(options);
-    const { model, optimiser, schedule, seed, resume, stallWindow, communicator = singleProcess } = options;
+    checkFitOptions(options);
+    const { model, optimiser, schedule, seed, resume, stallWindow, averageDecay } = options;
+    const { communicator = singleProcess } = options;
     this.#options = options;
     this.#communicator = communicator;
     this.#stall = stallDetector({
       classes: model.options.classes,
       ...(stallWindow === undefined ? {} : { window: stallWindow }),
     });
-    if (resume !== undefined) restoreCheckpoint(resume, model, optimiser);
+    this.#average = averageDecay === undefined ? undefined : new WeightAverage(averageDecay);
+    if (resume !== undefined) restoreCheckpoint(resume, model, { optimiser, average: this.#average });
     this.#state = resume?.state ?? {
       version: 1,
       seed,
@@ -131,7 +47,12 @@ class Run {
     const { epoch, batch, step } = this.#state;
     this.#emit({ type: 'start', epoch, batch, step, resumed: this.#options.resume !== undefined });
     let reason = this.#reasonToEnd();
-    while (reason === undefined) reason = (await this.#runEpoch()) ?? this.#reasonToEnd();
+    try {
+      while (reason === undefined) reason = (await this.#runEpoch()) ?? this.#reasonToEnd();
+      this.#average?.swap(this.#options.model.variables);
+    } finally {
+      this.#average?.dispose();
+    }
     const end = { reason, epoch: this.#state.epoch, step: this.#state.step };
     this.#emit({ type: 'end', ...end });
     return { ...end, best: this.#state.best, ...this.#last };
@@ -146,9 +67,16 @@ class Run {
   }
 
   #reasonToEnd(): EndReason | undefined {
-    const { epochs, maxSteps = Number.POSITIVE_INFINITY, schedule } = this.#options;
-    if (this.#state.epoch >= epochs || this.#state.step >= maxSteps) return 'complete';
-    return schedule.done(this.#state.schedule, this.#state.step) ? 'schedule' : undefined;
+    const {
+      epochs,
+      maxSteps = Number.POSITIVE_INFINITY,
+      earlyStop = Number.POSITIVE_INFINITY,
+      schedule,
+    } = this.#options;
+    const { epoch, step, best } = this.#state;
+    if (epoch >= epochs || step >= maxSteps) return 'complete';
+    if (schedule.done(this.#state.schedule, step)) return 'schedule';
+    return best !== null && epoch - 1 - best.epoch >= earlyStop ? 'early-stop' : undefined;
   }
 
   /** Why training ends inside this epoch, if it does. */
@@ -193,6 +121,7 @@ class Run {
       ...(signal === undefined ? {} : { signal }),
     });
     if (result === undefined) return undefined;
+    this.#average?.update(model.variables);
     const { loss, top1, top5, totals, gradientNorm } = result;
     const { state: stall, message } = this.#stall.observe(this.#state.stall, loss);
     const running = addTotals(this.#state.totals, totals);
@@ -221,7 +150,7 @@ class Run {
     const signal = this.#communicator.size === 1 ? this.#options.signal : undefined;
     const { epoch, step } = this.#state;
     const training = meanOf(this.#state.totals);
-    const validation = await this.#options.validate?.(signal);
+    const validation = await this.#validate(signal);
     if (this.#options.validate !== undefined && validation === undefined) return await this.#interrupt();
     const metric = (validation ?? training).top1;
     const best = this.#state.best === null || metric < this.#state.best.metric;
@@ -239,6 +168,17 @@ class Run {
     return signal?.aborted && this.#reasonToEnd() === undefined ? 'interrupted' : undefined;
   }
 
+  /** Measures the averages where they are kept, which stand in for the weights meanwhile. */
+  async #validate(signal?: AbortSignal): Promise<Validation | undefined> {
+    const { model, validate } = this.#options;
+    this.#average?.swap(model.variables);
+    try {
+      return await validate?.(signal);
+    } finally {
+      this.#average?.swap(model.variables);
+    }
+  }
+
   async #interrupt(): Promise<EndReason> {
     await this.#save();
     return 'interrupted';
@@ -247,7 +187,7 @@ class Run {
   async #save(): Promise<void> {
     const { model, optimiser, checkpoints } = this.#options;
     if (checkpoints === undefined || this.#communicator.rank !== 0) return;
-    const checkpoint = captureCheckpoint(model, optimiser, this.#state, checkpoints.metadata);
+    const checkpoint = captureCheckpoint(model, optimiser, this.#state, checkpoints.metadata, this.#average);
     const name = await checkpoints.store.save(checkpoint);
     this.#emit({ type: 'checkpoint', step: this.#state.step, name });
   }

@@ -5,11 +5,13 @@ export {
   type CheckpointStore,
   captureCheckpoint,
   restoreCheckpoint,
+  type TrainingParts,
   type TrainingState,
 } from './checkpoint';
 export type { EndReason, TrainEvent } from './events';
 export { type FineTuneOptions, fineTune, type TunableNet } from './fine-tune';
-export { type FitOptions, type FitResult, fit } from './fit';
+export { fit } from './fit';
+export type { FitOptions, FitResult } from './fit-options';
 export { type BatchSums, batchSums, type GradientOptions } from './gradient';
 export { addTotals, countErrors, type Metrics, meanOf, NO_SAMPLES, type Totals } from './metrics';
 export type { ForwardOptions, TrainableNet } from './net';

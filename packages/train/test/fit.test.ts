@@ -2,8 +2,8 @@ import './backend';
 import { constant, cosine, MomentumSgd, plateau } from '@vgg/optim';
 import { expectNoLeak } from '@vgg/testing';
 import { describe, expect, it } from 'vitest';
-import { type Checkpoint, type FitOptions, fit, type TrainEvent, validate } from '../src/index';
-import { MemoryStore, ToyNet, toyBatch, toyBatches, weightsOf } from './toy';
+import { type Checkpoint, type FitOptions, fit, restoreCheckpoint, type TrainEvent, validate } from '../src/index';
+import { MemoryStore, numbersOf, ToyNet, toyBatch, toyBatches, weightsOf } from './toy';
 
 /** Trains a toy net as told; returns its weights and velocities to the bit, and all that was told on the way. */
 async function run(options: Partial<FitOptions> = {}, net = new ToyNet()) {
@@ -178,7 +178,117 @@ describe('resuming', () => {
   });
 });
 
+describe('averaged weights', () => {
+  const averaged = { averageDecay: 0.8, epochs: 3 };
+  const finalOf = (checkpoint: Checkpoint) => {
+    const net = new ToyNet({ seed: 3 });
+    restoreCheckpoint(checkpoint, net);
+    return weightsOf(net);
+  };
+
+  it('are what is validated, judged and left in the net, while training goes on with the weights', async () => {
+    const seen: Record<string, number[]>[] = [];
+    const plain = await run({ epochs: 3 });
+    const { weights, velocities, store } = await expectNoLeak(async () => {
+      const net = new ToyNet();
+      const validate = async () => {
+        seen.push(weightsOf(net));
+        return { samples: 1, loss: 1, top1: 50, top5: 0 };
+      };
+      return await run({ ...averaged, validate }, net);
+    });
+    expect(velocities).toEqual(plain.velocities);
+    expect(seen.map((at) => at['fc8.weight'])).not.toContainEqual(plain.weights['fc8.weight']);
+    expect(seen.at(-1)).toEqual(weights);
+    const last = store.saved.at(-1)!;
+    expect(finalOf(last)).toEqual(weights);
+    const trained = new ToyNet({ seed: 3 });
+    restoreCheckpoint(last, trained, { optimiser: new MomentumSgd() });
+    expect(weightsOf(trained)).toEqual(plain.weights);
+    trained.dispose();
+  });
+
+  it('follow the rule over the weights of every step, statistics included', async () => {
+    const { store, weights } = await run({ ...averaged, epochs: 1 });
+    // d = 0, then 2/11, then 3/12, all below the decay: of three steps 2/11·3/12, 9/11·3/12 and 9/12.
+    const share = [(2 / 11) * (3 / 12), (9 / 11) * (3 / 12), 9 / 12];
+    const steps = [1, 2, 3].map((step) => store.at(step).tensors);
+    for (const name of ['fc8.weight', 'bn1_1.mean']) {
+      const values = steps.map((tensors) => numbersOf(tensors.get(`model/${name}`)));
+      const expected = values[0]!.map((_, i) => share.reduce((sum, part, k) => sum + part * values[k]![i]!, 0));
+      expect(weights[name]).toBeAllclose(expected, { rtol: 1e-5, atol: 1e-6 });
+    }
+  });
+
+  it('are the same to the bit wherever the run is taken up', async () => {
+    const whole = await run(averaged);
+    for (const saved of whole.store.saved) {
+      const resumed = await run({ ...averaged, resume: throughJson(saved) }, new ToyNet({ seed: 5 }));
+      expect(resumed.weights).toEqual(whole.weights);
+      expect(resumed.velocities).toEqual(whole.velocities);
+    }
+  });
+
+  it('are asked for by every part of a run or by none', async () => {
+    const [without, within] = [await run({ epochs: 1 }), await run({ ...averaged, epochs: 1 })];
+    const resumed = (resume: Checkpoint, options: Partial<FitOptions>) =>
+      expect(run({ epochs: 2, ...options, resume })).rejects.toThrow;
+    await resumed(without.store.saved[0]!, { averageDecay: 0.8 })(/does not average its weights: resume it without/);
+    await resumed(within.store.saved[0]!, {})(/averages its weights: resume it with averageDecay/);
+    await expect(run({ averageDecay: 1 })).rejects.toThrow(/below 1, got 1/);
+  });
+});
+
+describe('clipping, smoothing and freezing', () => {
+  it('resume to the bit', async () => {
+    const options = { clipNorm: 0.3, labelSmoothing: 0.1, epochs: 2 };
+    const frozen = (seed?: number) => {
+      const net = new ToyNet(seed === undefined ? {} : { seed });
+      net.frozen.add('fc8.bias');
+      return net;
+    };
+    const whole = await run(options, frozen());
+    expect(whole.weights['fc8.bias']).toEqual([0, 0, 0, 0]);
+    expect(whole.weights).not.toEqual((await run({ epochs: 2 }, frozen())).weights);
+    for (const saved of whole.store.saved) {
+      expect((await run({ ...options, resume: throughJson(saved) }, frozen(5))).weights).toEqual(whole.weights);
+    }
+  });
+
+  it('bound the step that one batch can make', async () => {
+    // Without momentum and decay a step is rate · gradient, whose norm is at most rate · clipNorm.
+    const net = new ToyNet({ batchNorm: false });
+    const before = weightsOf(net);
+    const optimiser = new MomentumSgd({ momentum: 0, weightDecay: 0 });
+    const { weights, events } = await run(
+      { optimiser, clipNorm: 0.01, schedule: constant(2), maxSteps: 1, microBatch: 8 },
+      net,
+    );
+    const moved = Object.keys(before).flatMap((name) => before[name]!.map((value, i) => value - weights[name]![i]!));
+    expect(Math.hypot(...moved)).toBeCloseTo(0.02, 6);
+    expect(events.find((event) => event.type === 'step')!.gradientNorm).toBeGreaterThan(0.01);
+  });
+});
+
 describe('ending', () => {
+  it('comes early when the metric watched has not improved for long enough, resumed or not', async () => {
+    const errors = [50, 40, 41, 40, 39, 39, 60, 39, 10];
+    const validate = (from = 0) => {
+      const rest = errors.slice(from);
+      return async () => ({ samples: 1, loss: 1, top1: rest.shift()!, top5: 0 });
+    };
+    const whole = await run({ epochs: 99, earlyStop: 3, validate: validate() });
+    expect(whole.result).toMatchObject({ reason: 'early-stop', epoch: 8, best: { epoch: 4, metric: 39 } });
+    for (const epochs of [5, 6, 7]) {
+      const resume = whole.store.at(epochs * 3 + 1);
+      const resumed = await run({ epochs: 99, earlyStop: 3, validate: validate(epochs), resume });
+      expect(resumed.result).toMatchObject({ reason: 'early-stop', epoch: 8, step: 24 });
+    }
+    const ended = await run({ epochs: 99, earlyStop: 3, resume: whole.store.saved.at(-1)! });
+    expect(ended.events.map(({ type }) => type)).toEqual(['start', 'end']);
+    await expect(run({ earlyStop: 0 })).rejects.toThrow(/earlyStop to be an integer of at least 1, got 0/);
+  });
+
   it('comes with the schedule', async () => {
     const schedule = plateau({ rate: 1e-30, patience: 1, drops: 1 });
     // The rate is too small to change a weight: the first epoch sets the best, the second drops the rate, the third ends.

@@ -5,6 +5,7 @@ import {
   moments,
   mul,
   reshape,
+  type Tensor,
   type Tensor1D,
   type Tensor2D,
   type Tensor4D,
@@ -14,6 +15,7 @@ import {
   variable,
 } from '@tensorflow/tfjs-core';
 import { randomStream } from '@vgg/core';
+import type { TensorData } from '@vgg/weights';
 import type { Checkpoint, CheckpointStore, ForwardOptions, ImageBatch, TrainableNet } from '../src/index';
 
 export const SIDE = 2;
@@ -105,6 +107,14 @@ export function toyBatches(perEpoch = 3, last = 5) {
 /** All numbers of a net by variable. */
 export function weightsOf({ variables }: Pick<TrainableNet, 'variables'>): Record<string, number[]> {
   return Object.fromEntries([...variables].map(([name, value]) => [name, [...value.dataSync()]]));
+}
+
+/** The numbers of a tensor as a checkpoint of {@link MemoryStore} holds it. */
+export function numbersOf(value: Tensor | TensorData | undefined): number[] {
+  if (value === undefined || !('bytes' in value) || !(value.bytes instanceof Uint8Array)) {
+    throw new Error('expected a tensor of a memory store');
+  }
+  return [...new Float32Array(value.bytes.buffer)];
 }
 
 /** Keeps copies of the checkpoints in memory, in order. */

@@ -3,6 +3,8 @@ export { addColour, type ColourShift, colourOffset, drawAlphas, subtractMean } f
 export { centreCrop, centreWindow, crop, cropGrid, flip, gridWindows } from './crop';
 export type { FloatImage, RawImage, Rgb, Size, Window } from './image';
 export { epochOrder } from './order';
+export { type PillowFilter, resampleAsPillow } from './pillow';
+export { checkImageTransform, type ImageTransform, prepareImage, sameTransform } from './prepare';
 export { resample, sourceWindow } from './resample';
 export { rescale, rescaledSize } from './rescale';
 export { type ImageLocation, type ImageSource, type RawArrays, rawSource, subset } from './source';

@@ -1,3 +1,4 @@
+export { type ClassifyingNet, type ClassifyOptions, classify, evaluatedNet, type Guess, netInput } from './classify';
 export {
   type EvaluateOptions,
   type Evaluation,

@@ -41,6 +41,8 @@ export interface EvaluatedNet {
   readonly model: Classifier;
   /** Mean RGB (0..255) of its training set, subtracted from every pixel. */
   readonly mean: Rgb;
+  /** What pixels are then divided by (0..255); not at all unless given. */
+  readonly std?: Rgb;
 }
 
 /** What is asked of each image. */

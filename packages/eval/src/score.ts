@@ -1,5 +1,5 @@
 /** The forward passes of evaluation: views in batches of bounded size through each net, to one posterior per look. */
-import { mean, sub, type Tensor4D, tensor1d, tensor4d, tidy } from '@tensorflow/tfjs-core';
+import { div, mean, sub, type Tensor4D, tensor1d, tensor4d, tidy } from '@tensorflow/tfjs-core';
 import { VggError } from '@vgg/core';
 import type { RawImage } from '@vgg/data';
 import { type EvaluatedNet, type Look, type Plan, PROTOCOL_LOOKS, type Protocol } from './protocol';
@@ -64,13 +64,14 @@ export function softmax(scores: ArrayLike<number>): Float64Array {
 
 /** One score vector for each view: the logits of a crop, or the spatial mean of the dense map. */
 async function classScores(
-  { model, mean: rgb }: EvaluatedNet,
+  { model, mean: rgb, std = [1, 1, 1] }: EvaluatedNet,
   images: Tensor4D,
   dense: boolean,
 ): Promise<Float32Array> {
   const scores = tidy(() => {
     const centred = sub(images, tensor1d([...rgb])) as Tensor4D;
-    return dense ? mean(model.dense(centred).scores, [1, 2]) : model.apply(centred).logits;
+    const input = std.every((value) => value === 1) ? centred : (div(centred, tensor1d([...std])) as Tensor4D);
+    return dense ? mean(model.dense(input).scores, [1, 2]) : model.apply(input).logits;
   });
   try {
     return (await scores.data()) as Float32Array;

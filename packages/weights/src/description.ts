@@ -1,14 +1,7 @@
 /** What a weight file says of its network: options, class order, preprocessing; kept as JSON in the file's metadata. */
 import { VggError } from '@vgg/core';
 import { type ResolvedVggOptions, resolveOptions, type VggOptions } from '@vgg/models';
-
-/** How the network's images were prepared in training (section 3.1). */
-export interface Preprocessing {
-  /** Mean RGB of the training set on the 0..255 scale, subtracted from every pixel. */
-  readonly mean: readonly [number, number, number];
-  /** Smallest side S of the rescaled image in pixels: fixed, or the range it was drawn from. */
-  readonly scale: number | readonly [min: number, max: number];
-}
+import { type Preprocessing, plainPreprocessing, preprocessingFault } from './preprocessing';
 
 /** All that is needed to use a network, besides its weights. */
 export interface ModelDescription {
@@ -17,11 +10,7 @@ export interface ModelDescription {
   readonly preprocessing: Preprocessing;
 }
 
-const [OPTIONS, CLASSES, PREPROCESSING] = ['vgg.options', 'vgg.classes', 'vgg.preprocessing'];
-
-function isFinitePositive(value: unknown): boolean {
-  return Number.isFinite(value) && (value as number) > 0;
-}
+const [OPTIONS, CLASSES, PREPROCESSING] = ['vgg.options', 'vgg.classes', 'vgg.preprocessing'] as const;
 
 /** What is wrong with a description, if anything; it may come from a file. */
 function fault(options: ResolvedVggOptions, { classes, preprocessing }: ModelDescription): string | undefined {
@@ -31,15 +20,7 @@ function fault(options: ResolvedVggOptions, { classes, preprocessing }: ModelDes
   if (classes.length !== options.classes) {
     return `expected as many class names as the net has classes, ${options.classes}, got ${classes.length}`;
   }
-  const { mean, scale } = preprocessing ?? {};
-  if (!Array.isArray(mean) || mean.length !== 3 || !mean.every(Number.isFinite)) {
-    return 'expected the mean as three finite numbers';
-  }
-  const sides: readonly unknown[] = Array.isArray(scale) ? scale : [scale, scale];
-  if (sides.length !== 2 || !sides.every(isFinitePositive) || (sides[0] as number) > (sides[1] as number)) {
-    return 'expected the scale S as a positive number or an ascending range of two';
-  }
-  return undefined;
+  return preprocessingFault(preprocessing);
 }
 
 /**
@@ -50,11 +31,10 @@ export function describeModel(options: VggOptions, description: ModelDescription
   const resolved = resolveOptions(options);
   const wrong = fault(resolved, description);
   if (wrong !== undefined) throw new VggError('argument', `description of a net: ${wrong}`);
-  const { mean, scale } = description.preprocessing;
   return {
     [OPTIONS]: JSON.stringify(resolved),
     [CLASSES]: JSON.stringify(description.classes),
-    [PREPROCESSING]: JSON.stringify({ mean, scale }),
+    [PREPROCESSING]: JSON.stringify(plainPreprocessing(description.preprocessing)),
   };
 }
 
@@ -90,8 +70,8 @@ export function describedOptions(
   metadata: Readonly<Record<string, string>>,
   source: string,
 ): ResolvedVggOptions | undefined {
-  if (metadata[OPTIONS!] === undefined) return undefined;
-  return resolvedOptions(parsed(metadata, OPTIONS!, source), source);
+  if (metadata[OPTIONS] === undefined) return undefined;
+  return resolvedOptions(parsed(metadata, OPTIONS, source), source);
 }
 
 /**
@@ -104,12 +84,28 @@ export function parseDescription(
   source: string,
 ): ModelDescription & { options: ResolvedVggOptions; rest: Record<string, string> } {
   const [options, classes, preprocessing] = [OPTIONS, CLASSES, PREPROCESSING].map((key) =>
-    parsed(metadata, key!, source),
+    parsed(metadata, key, source),
   );
   const resolved = resolvedOptions(options, source);
   const description = { classes, preprocessing } as ModelDescription;
   const wrong = fault(resolved, description);
   if (wrong !== undefined) throw new VggError('weights', `${source} does not describe its net: ${wrong}`);
-  const rest = Object.entries(metadata).filter(([key]) => ![OPTIONS, CLASSES, PREPROCESSING].includes(key));
+  const rest = Object.entries(metadata).filter(
+    ([key]) => !([OPTIONS, CLASSES, PREPROCESSING] as readonly string[]).includes(key),
+  );
   return { ...description, options: resolved, rest: Object.fromEntries(rest) };
+}
+
+/**
+ * What a file's metadata says of the use of its net, whatever its tensors' names: class order and preprocessing.
+ * @throws VggError `VGG_WEIGHTS` when it says either unsoundly, or not one name for each class.
+ */
+export function describedUse(
+  metadata: Readonly<Record<string, string>>,
+  options: ResolvedVggOptions,
+  source: string,
+): ModelDescription | undefined {
+  if (metadata[CLASSES] === undefined && metadata[PREPROCESSING] === undefined) return undefined;
+  const described = parseDescription({ ...metadata, [OPTIONS]: JSON.stringify(options) }, source);
+  return { classes: described.classes, preprocessing: described.preprocessing };
 }

@@ -1,13 +1,15 @@
-export { describeModel, type ModelDescription, type Preprocessing } from './description';
+export { describeModel, type ModelDescription } from './description';
 export { openWeights } from './detect';
 export { type ExportedView, type ExportOptions, type NetTensors, tensorsOf } from './export/net';
 export { exportSafetensors, type SafetensorsExportOptions } from './export/safetensors';
 export type { Misshapen, WeightReport } from './fit';
+export { IMAGENET_CLASSES } from './imagenet';
 export { type LoadedNet, type LoadNetOptions, loadNet } from './load-net';
 export { type LoadWeightsOptions, loadWeights } from './load-weights';
 export { type LoadOptions, parseModel, type SavedModel, type SaveOptions, serialiseModel } from './model';
 export { type NetTensor, type NetWeights, type RecogniseOptions, recogniseNet } from './names/recognise';
 export { exportOnnx } from './onnx/export';
+export { type InputTransform, inputTransform, type Preprocessing } from './preprocessing';
 export {
   asFloat32,
   DTYPE_BYTES,

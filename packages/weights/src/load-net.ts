@@ -2,19 +2,36 @@
 import { dispose, type Tensor, tensor } from '@tensorflow/tfjs-core';
 import { VggError } from '@vgg/core';
 import { createVgg, summarise, type VariableSpec, type Vgg } from '@vgg/models';
+import { describedUse } from './description';
 import { checkFinite, checkFit, type WeightReport } from './fit';
 import { type NetWeights, type RecogniseOptions, recogniseNet } from './names/recognise';
+import { type InputTransform, inputTransform, type Preprocessing, preprocessingFault } from './preprocessing';
 import { elements } from './safetensors/dtypes';
 import type { WeightSource } from './sources/source';
 
 export interface LoadNetOptions extends RecogniseOptions {
   /** Whether a weight that is missing, left over or of another shape is an error. Default true. */
   readonly strict?: boolean;
+  /** Class names in the order of the outputs, where the file does not say them or says them wrong. */
+  readonly classes?: readonly string[];
+  /**
+   * How the net takes its images, likewise. `channels: 'BGR'` means conv1_1 as the file has it, `mean` and `std` then run
+   * blue, green, red.
+   */
+  readonly preprocessing?: Preprocessing;
 }
 
 /** A net from a file. The caller disposes `model`. */
 export interface LoadedNet {
   readonly model: Vgg;
+  /** Class names in the order of the outputs; their numbers where nothing names them. */
+  readonly classes: readonly string[];
+  /** How the net takes its images; undefined where nothing says so. */
+  readonly preprocessing: Preprocessing | undefined;
+  /** The same as one transform of a photograph, for a classifier (`createClassifier` of `@vgg/eval`). */
+  readonly transform: InputTransform | undefined;
+  /** Who says how the net takes its images: the caller, the file, or the collection whose names its tensors have. */
+  readonly describedBy: 'caller' | 'file' | 'collection' | 'nobody';
   /** The file's format: `pytorch`. */
   readonly format: string;
   /** Whose names its tensors had: `torchvision`. */
@@ -35,6 +52,49 @@ function checkHeld(weights: NetWeights, source: string): void {
   throw new VggError('weights', `${source} does not fit the net: it holds ${held} weights of ${needed}`);
 }
 
+/** The same preprocessing for a net whose conv1_1 was turned from BGR to RGB. */
+function turned(given: Preprocessing, { naming }: NetWeights): Preprocessing {
+  if (naming.channels === 'RGB' || given.channels !== 'BGR') return given;
+  const { std } = given;
+  const reversed = (values: Preprocessing['mean']) => [...values].reverse() as unknown as Preprocessing['mean'];
+  return { ...given, channels: 'RGB', mean: reversed(given.mean), ...(std && { std: reversed(std) }) };
+}
+
+type Use = Pick<LoadedNet, 'classes' | 'preprocessing' | 'transform' | 'describedBy'>;
+
+/** What is said of the use of a net, by whom it is best known. */
+async function useOf(source: WeightSource, weights: NetWeights, options: LoadNetOptions): Promise<Use> {
+  const { classes: count, head, inputSize } = weights.options;
+  const file = describedUse(source.metadata, weights.options, source.name);
+  const collection = weights.naming.preprocessing;
+  const said = [
+    ['caller', options.preprocessing && turned(options.preprocessing, weights)],
+    ['file', file?.preprocessing],
+    ['collection', collection],
+    ['nobody', undefined],
+  ] as const;
+  const [describedBy, preprocessing] = said.find(([, value]) => value !== undefined) ?? said[3];
+  const outputs = head === 'none' ? 0 : count;
+  const known = collection !== undefined && outputs === 1000;
+  const classes =
+    options.classes ??
+    file?.classes ??
+    (known ? (await import('./imagenet')).IMAGENET_CLASSES : Array.from({ length: outputs }, (_, i) => String(i)));
+  const transform = preprocessing && inputTransform(preprocessing, inputSize);
+  return { classes, preprocessing, transform, describedBy };
+}
+
+/** @throws VggError `VGG_ARGUMENT` for what the caller says of the net when it is not sound. */
+function checkCaller({ classes, preprocessing }: LoadNetOptions, { options }: NetWeights): void {
+  const fault = preprocessing && preprocessingFault(preprocessing);
+  if (fault !== undefined) throw new VggError('argument', `preprocessing of a net: ${fault}`);
+  if (classes === undefined || classes.length === options.classes) return;
+  throw new VggError(
+    'argument',
+    `expected as many class names as the net has classes, ${options.classes}, got ${classes.length}`,
+  );
+}
+
 /**
  * Makes the net that a file holds. Its weights go to the backend one by one; besides them about 16 MB are in use.
  * @param source an open file; it stays open.
@@ -42,10 +102,12 @@ function checkHeld(weights: NetWeights, source: string): void {
  *   finite; `VGG_IO` when the system refuses.
  */
 export async function loadNet(source: WeightSource, options: LoadNetOptions = {}): Promise<LoadedNet> {
-  const { strict = true, ...which } = options;
-  const weights = recogniseNet(source, which);
+  const { strict = true } = options;
+  const weights = recogniseNet(source, options);
+  checkCaller(options, weights);
   if (strict) checkFit(weights.report, source.name);
   checkHeld(weights, source.name);
+  const use = await useOf(source, weights, options);
   const tensors = new Map<string, Tensor>();
   try {
     for (const [name, { shape }] of weights.tensors) {
@@ -54,7 +116,7 @@ export async function loadNet(source: WeightSource, options: LoadNetOptions = {}
       tensors.set(name, tensor(values, [...shape]));
     }
     const model = createVgg(weights.options, (spec) => tensors.get(spec.name) ?? blank(spec));
-    return { model, format: source.format, naming: weights.naming, report: weights.report };
+    return { model, ...use, format: source.format, naming: weights.naming.name, report: weights.report };
   } finally {
     dispose([...tensors.values()]);
   }

@@ -3,6 +3,7 @@
  * file. A naming is data made from the net's own list of layers, so it covers every configuration.
  */
 import { type Layer, layerVariables } from '@vgg/models';
+import type { Preprocessing } from '../preprocessing';
 
 /** How a tensor of a file becomes a variable. */
 export type Layout =
@@ -20,8 +21,10 @@ export interface Place {
 export interface Naming {
   /** Its name: `torchvision`. */
   readonly name: string;
-  /** The order of the colours that conv1_1 takes. */
+  /** The order of the colours that conv1_1 takes. Nets of a BGR naming take RGB once loaded. */
   readonly channels: 'RGB' | 'BGR';
+  /** How the nets published under these names take their images, RGB: what holds unless the file or the user says else. */
+  readonly preprocessing?: Preprocessing;
   /** The file's name of each variable of the net's layers, by the canonical name; undefined where it has no such net. */
   places(layers: readonly Layer[]): Map<string, Place> | undefined;
   /** Names in the file that say nothing of the net: counters of batches. */

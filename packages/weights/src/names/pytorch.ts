@@ -1,5 +1,6 @@
 /** The names of PyTorch's two collections of nets: torchvision's `vgg16`, `vgg16_bn`, ..., and timm's. */
 import type { Layer } from '@vgg/models';
+import type { Preprocessing } from '../preprocessing';
 import { type Naming, placesOf } from './naming';
 
 /** PyTorch's names of a layer's variables. */
@@ -17,10 +18,20 @@ function featureIndices(layers: readonly Layer[]): Map<string, number> {
   return new Map(layers.filter(({ stage }) => stage < 6).map(({ name }, i) => [name, i]));
 }
 
+/** Both collections prepare ImageNet alike. https://pytorch.org/vision/0.14/models/generated/torchvision.models.vgg16.html */
+const PREPROCESSING: Preprocessing = {
+  mean: [0.485, 0.456, 0.406],
+  std: [0.229, 0.224, 0.225],
+  range: 1,
+  scale: 256,
+  interpolation: 'pillow-bilinear',
+};
+
 function pytorchNaming(name: string, heads: Readonly<Record<string, string>>): Naming {
   return {
     name,
     channels: 'RGB',
+    preprocessing: PREPROCESSING,
     places(layers) {
       const indices = featureIndices(layers);
       const connected = layers.filter(({ kind }) => kind === 'fullyConnected').map((layer) => layer.name);

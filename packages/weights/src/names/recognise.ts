@@ -41,8 +41,8 @@ export interface NetTensor extends TensorInfo {
 
 /** A net's weights in a file, by canonical name and in canonical shapes and order, whatever the file's own. */
 export interface NetWeights {
-  /** Whose names the file has: `vgg`, `torchvision`, `timm`, ... */
-  readonly naming: string;
+  /** Whose names the file has: `vgg`, `torchvision`, `timm`, ..., and what follows from them. */
+  readonly naming: Pick<Naming, 'name' | 'channels' | 'preprocessing'>;
   /** What precedes each name in the file: `state_dict.module.`. */
   readonly prefix: string;
   readonly options: ResolvedVggOptions;
@@ -265,7 +265,7 @@ function netWeights(source: WeightSource, { naming, prefix, options, layers, pla
     return [name, { from, shape: specs.get(name)!.shape, dtype: source.tensors.get(from)!.dtype }];
   });
   return {
-    naming: naming.name,
+    naming,
     prefix,
     options,
     tensors: new Map(tensors),

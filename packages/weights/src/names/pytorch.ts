@@ -51,7 +51,6 @@ function pytorchNaming(name: string, heads: Readonly<Record<string, string>>): N
 export const TORCHVISION = pytorchNaming('torchvision', {
   'fc6,fc7,fc8': 'classifier.0,classifier.3,classifier.6',
   'fc6,fc8': 'classifier.0,classifier.3',
-  fc8: 'classifier',
   '': '',
 });
 

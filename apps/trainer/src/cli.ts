@@ -1,10 +1,6 @@
 /** The program: runs the command line and turns whatever goes wrong into one line and an exit code. */
 import { didYouMean, isInputError, VggError } from '@vgg/core';
 import { CommanderError } from 'commander';
-import { evaluateCommand } from './commands/evaluate';
-import { inspectCommand } from './commands/inspect';
-import { predictCommand } from './commands/predict';
-import { trainCommand } from './commands/train';
 import { createProgram } from './program';
 
 /** Exit codes: 0 done, 1 failure, 2 bad input, 130 interrupted (128 + SIGINT). */
@@ -29,11 +25,13 @@ function checkCommand(word: string | undefined, known: readonly string[]): void 
 }
 
 async function main(words: readonly string[]): Promise<number> {
+  // Each command is loaded when it is called: `--help` and a mistyped option wait for no library.
   const program = createProgram({
-    train: trainCommand,
-    evaluate: evaluateCommand,
-    predict: predictCommand,
-    inspect: inspectCommand,
+    train: async (options) => (await import('./commands/train')).trainCommand(options),
+    evaluate: async (options) => (await import('./commands/evaluate')).evaluateCommand(options),
+    predict: async (images, options) => (await import('./commands/predict')).predictCommand(images, options),
+    report: async (run, options) => (await import('./commands/report')).reportCommand(run, options),
+    inspect: async (options) => (await import('./commands/inspect')).inspectCommand(options),
   });
   try {
     checkCommand(

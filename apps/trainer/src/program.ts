@@ -9,6 +9,7 @@ import { integer, oneOf, scaleList } from './arguments';
 import type { EvaluateArguments } from './commands/evaluate';
 import type { InspectArguments } from './commands/inspect';
 import type { PredictArguments } from './commands/predict';
+import type { ReportArguments } from './commands/report';
 import { ENGINE_NAMES } from './engine';
 import type { TrainArguments } from './prepare';
 import { KEYS, readRecipe, recipeNames } from './recipe-file';
@@ -21,6 +22,7 @@ export interface Commands {
   evaluate(options: EvaluateArguments): Promise<void>;
   predict(images: readonly string[], options: PredictArguments): Promise<void>;
   inspect(options: InspectArguments): Promise<void>;
+  report(run: string, options: ReportArguments): Promise<void>;
 }
 
 function withOutput(command: Command): Command {
@@ -202,7 +204,12 @@ function predictCommand(run: Commands['predict']): Command {
     .description('Prints the five likeliest classes of each image, by the dense view averaged over scales and flips.')
     .argument('<image...>', 'image files')
     .requiredOption('--run <dir>', 'the run; repeated, the runs to fuse', collect)
-    .option('--scales <Q,...>', "test scales, evaluated densely (default: the run's own)", scaleList);
+    .option('--scales <Q,...>', "test scales, evaluated densely (default: the run's own)", scaleList)
+    .option(
+      '--heat-map <file>',
+      'write where the dense view sees a class, laid over the image (one image; .png or .jpg)',
+    )
+    .option('--class <name>', 'the class that the heat map shows (default: the likeliest)');
   withEngine(command);
   return withOutput(command).action((images: readonly string[]) => run(images, command.opts<PredictArguments>()));
 }
@@ -219,6 +226,27 @@ function inspectCommand(run: Commands['inspect']): Command {
   ).action(() => run(command.opts<InspectArguments>()));
 }
 
+function reportCommand(run: Commands['report']): Command {
+  const command = new Command('report')
+    .summary('make the report of a run, one HTML file to look at')
+    .description(
+      "Makes a run's report.html anew: curves, results, confusion, mistakes, class maps, crops, filters, time. " +
+        'Training writes it too; this adds what was evaluated since. The file needs no network and no other file.',
+    )
+    .argument('<run>', 'the run folder')
+    .option(
+      '--evaluate <protocol>',
+      'evaluate first, and keep the results in the run: single, dense, multi-crop, both, all, none',
+      oneOf([...PROTOCOLS, 'none']),
+      'none',
+    )
+    .option('--scales <Q,...>', "test scales of --evaluate (default: the paper's three for the run's scale)", scaleList)
+    .option('--limit <n>', 'evaluate n validation images, taken evenly (default: all)', integer(1))
+    .option('--out <file>', 'where to write it (default: report.html in the run folder)');
+  withEngine(command);
+  return withOutput(command).action((path: string) => run(path, command.opts<ReportArguments>()));
+}
+
 /** The whole command line. Errors of use are thrown as CommanderError; nothing exits. */
 export function createProgram(commands: Commands): Command {
   const program = new Command('trainer')
@@ -227,6 +255,7 @@ export function createProgram(commands: Commands): Command {
     .addCommand(trainCommand(commands.train), { isDefault: true })
     .addCommand(evaluateCommand(commands.evaluate))
     .addCommand(predictCommand(commands.predict))
+    .addCommand(reportCommand(commands.report))
     .addCommand(inspectCommand(commands.inspect))
     .helpCommand(false);
   for (const command of [program, ...program.commands]) {

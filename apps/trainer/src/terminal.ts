@@ -1,8 +1,8 @@
 /**
- * What people see while something runs. Progress and logs go to stderr, results to stdout; a terminal gets one bar that
+ * What people see while something runs. Progress and logs go to stderr, results to stdout; a terminal gets one display that
  * moves, anything else plain timestamped lines, few enough to read.
  */
-import { SingleBar } from 'cli-progress';
+import { MultiBar, type SingleBar } from 'cli-progress';
 
 export interface Terminal {
   /** A line of the log. */
@@ -13,9 +13,21 @@ export interface Terminal {
   progress(title: string, total: number, unit: string): Progress;
 }
 
+/** What a display is part of: a run of many epochs. It has a line of its own on a terminal. */
+export interface Whole {
+  /** `run`. */
+  readonly title: string;
+  /** 0 to 1. */
+  readonly part: number;
+  /** Seconds; null while nobody can tell. */
+  readonly left: number | null;
+  /** Whether it may end earlier. */
+  readonly atMost?: boolean;
+}
+
 export interface Progress {
   /** How many steps are done; `note` follows the rate: `loss 1.23`. */
-  update(done: number, note?: string): void;
+  update(done: number, note?: string, whole?: Whole): void;
   end(): void;
 }
 
@@ -53,10 +65,74 @@ class Pace {
   }
 }
 
-function figures(done: number, total: number, rate: number, unit: string, note = ''): string {
-  const speed = rate >= 10 ? rate.toFixed(0) : rate.toFixed(1);
-  const left = rate > 0 ? duration((total - done) / rate) : '…';
-  return `${done}/${total} ${unit}, ${speed} ${unit}/s, ETA ${left}${note === '' ? '' : `, ${note}`}`;
+function speedOf(rate: number): string {
+  return rate >= 10 ? rate.toFixed(0) : rate.toFixed(1);
+}
+
+/** `540/1200 images, 312 images/s`. */
+function figures(done: number, total: number, rate: number, unit: string): string {
+  return `${done}/${total} ${unit}, ${speedOf(rate)} ${unit}/s`;
+}
+
+function eta(left: number | null, atMost = false): string {
+  return `ETA ${left === null ? '…' : `${atMost ? '≤ ' : ''}${duration(left)}`}`;
+}
+
+function leftOf(done: number, total: number, rate: number): number | null {
+  return rate > 0 ? (total - done) / rate : null;
+}
+
+/** A bar and what follows it, or a whole and its note. */
+interface Line {
+  title: string;
+  part: number;
+  text: string;
+}
+
+/** A display of one line or two on a terminal, and what became of it. */
+class MovingLines {
+  readonly #stream: NodeJS.WriteStream;
+  #bars: MultiBar | undefined;
+  #shown: SingleBar[] = [];
+  #lines: readonly Line[] = [];
+
+  constructor(stream: NodeJS.WriteStream) {
+    this.#stream = stream;
+  }
+
+  set(lines: readonly Line[]): void {
+    const redo = lines.length !== this.#lines.length;
+    this.#lines = lines;
+    if (this.#bars === undefined) return;
+    if (redo) {
+      this.hide();
+      this.show();
+    }
+    for (const [i, line] of lines.entries()) this.#shown[i]?.update(line.part * 1000, line);
+  }
+
+  show(): void {
+    const wide = (this.#stream.columns ?? 100) >= 100;
+    this.#bars = new MultiBar({
+      stream: this.#stream,
+      format: '{title} [{bar}] {percentage}% {text}',
+      barsize: wide ? 24 : 8,
+      barCompleteChar: '=',
+      barIncompleteChar: ' ',
+      clearOnComplete: true,
+      gracefulExit: false,
+      // Lines cut to the terminal's width: a display that turns line wrapping off would leave it off when a signal ends the program.
+      linewrap: true,
+      fps: 8,
+    });
+    this.#shown = this.#lines.map((line) => this.#bars!.create(1000, line.part * 1000, line));
+    this.#bars.update();
+  }
+
+  hide(): void {
+    this.#bars?.stop();
+    this.#bars = undefined;
+  }
 }
 
 export function createTerminal({ stream, quiet, now = Date.now }: TerminalOptions): Terminal {
@@ -72,27 +148,27 @@ export function createTerminal({ stream, quiet, now = Date.now }: TerminalOption
 
   const interactiveProgress = (title: string, total: number, unit: string): Progress => {
     const pace = new Pace(now());
-    let [at, payload] = [0, { text: '' }];
-    const bar = new SingleBar({
-      stream,
-      format: `${title} [{bar}] {percentage}% {text}`,
-      barsize: (stream.columns ?? 100) < 100 ? 8 : 24,
-      barCompleteChar: '=',
-      barIncompleteChar: ' ',
-      clearOnComplete: true,
-      gracefulExit: false,
-      // A bar cut to the terminal's width: one that turns line wrapping off would leave it off when a signal ends the program.
-      linewrap: true,
-      fps: 8,
-    });
-    moving = { hide: () => bar.stop(), show: () => bar.start(total, at, payload) };
+    const lines = new MovingLines(stream);
+    const set = (done: number, rate: number, note = '', whole?: Whole) => {
+      const here = `${figures(done, total, rate, unit)}, ${duration(leftOf(done, total, rate) ?? 0)} left`;
+      const part = total > 0 ? Math.min(1, done / total) : 1;
+      if (whole === undefined) {
+        const text = `${figures(done, total, rate, unit)}, ${eta(leftOf(done, total, rate))}`;
+        lines.set([{ title, part, text: note === '' ? text : `${text}, ${note}` }]);
+        return;
+      }
+      const width = Math.max(title.length, whole.title.length);
+      const text = eta(whole.left, whole.atMost);
+      lines.set([
+        { title: title.padEnd(width), part, text: rate > 0 ? here : figures(done, total, rate, unit) },
+        { title: whole.title.padEnd(width), part: whole.part, text: note === '' ? text : `${text}, ${note}` },
+      ]);
+    };
+    set(0, 0);
+    moving = lines;
     moving.show();
     return {
-      update: (done, note) => {
-        at = done;
-        payload = { text: figures(done, total, pace.rate(now(), done), unit, note) };
-        bar.update(at, payload);
-      },
+      update: (done, note, whole) => set(done, pace.rate(now(), done), note, whole),
       end: () => {
         moving?.hide();
         moving = undefined;
@@ -104,11 +180,15 @@ export function createTerminal({ stream, quiet, now = Date.now }: TerminalOption
     const pace = new Pace(now());
     let last = now();
     return {
-      update: (done, note) => {
+      update: (done, note = '', whole) => {
         const rate = pace.rate(now(), done);
         if (now() - last < PLAIN_INTERVAL) return;
         last = now();
-        write(`${title} ${figures(done, total, rate, unit, note)}`);
+        const time =
+          whole === undefined
+            ? eta(leftOf(done, total, rate))
+            : `${whole.title} ${Math.floor(100 * whole.part)} %, ${eta(whole.left, whole.atMost)}`;
+        write(`${title} ${figures(done, total, rate, unit)}, ${time}${note === '' ? '' : `, ${note}`}`);
       },
       end: () => {},
     };

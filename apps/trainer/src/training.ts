@@ -9,7 +9,9 @@ import type { OpenedData } from './data-set';
 import { trainingDisplay } from './display';
 import { listenForInterruption } from './interruption';
 import { extrasOf, scheduleOf } from './recipe';
-import { MetricsFile, type RunFolder, type RunRecord } from './run-folder';
+import { GuessBook } from './report/guesses';
+import type { RunReport } from './report/run-report';
+import type { MetricsFile, RunFolder, RunRecord } from './run-folder';
 import type { Terminal } from './terminal';
 
 /** Steps between checkpoints inside an epoch; each epoch ends with one too. */
@@ -38,12 +40,22 @@ export interface Trained {
   exitCode: number | undefined;
 }
 
+/** The batches of an epoch, and how long each was waited for, in seconds. */
+async function* timed<T>(batches: AsyncIterable<T>, waited: (seconds: number) => void): AsyncGenerator<T> {
+  let since = performance.now();
+  for await (const batch of batches) {
+    waited((performance.now() - since) / 1000);
+    yield batch;
+    since = performance.now();
+  }
+}
+
 /** Trains `model` until the recipe is done or the person interrupts; either way the run folder holds the state. */
 export async function runTraining(
   { folder, record, data, checkpoint }: Prepared,
   model: Vgg,
   { workers, strict }: { workers: number; strict: boolean },
-  terminal: Terminal,
+  { terminal, metrics, report }: { terminal: Terminal; metrics: MetricsFile; report: RunReport },
 ): Promise<Trained> {
   const { recipe, transform } = record;
   const { batch, microBatch, epochs, momentum, weightDecay, seed, maxSteps } = recipe;
@@ -60,28 +72,40 @@ export async function runTraining(
   model.freeze(...(recipe.freeze as readonly FreezableName[]));
   const optimiser = new MomentumSgd({ rule: 'caffe', momentum, weightDecay });
   const interruption = listenForInterruption(() => terminal.say('stopping: saving the run (again to leave at once)'));
-  const metrics = new MetricsFile(folder, checkpoint?.state);
   const display = trainingDisplay({
     terminal,
-    record: (entry) => metrics.append(entry),
+    record: (entry) => {
+      metrics.append({ ...entry });
+      report.record(entry);
+    },
+    onActivity: (activity) => {
+      report.activity = activity;
+    },
     epochs,
     batchesPerEpoch: training.batchesPerEpoch,
     batch,
+    validationImages: data.validation?.length ?? 0,
+    maxSteps,
+    mayEndEarly: recipe.schedule === 'plateau' || recipe.earlyStop > 0,
   });
-  const check = async (signal?: AbortSignal): Promise<Validation | undefined> => {
-    display.end();
-    const progress = terminal.progress('validation', data.validation!.length, 'images');
-    try {
-      const batches = validation!.epoch(0);
-      return await validate({ model, batches, onProgress: progress.update, ...(signal && { signal }) });
-    } finally {
-      progress.end();
-    }
-  };
+  const check = (signal?: AbortSignal): Promise<Validation | undefined> =>
+    display.validating(async (onProgress) => {
+      const book = new GuessBook('single', record.classes.length);
+      const measured = await validate({
+        model,
+        batches: validation!.epoch(0),
+        onProgress,
+        onScores: ({ indices, labels }, scores) =>
+          book.addScores(scores, labels, (i) => data.validation!.key(indices[i]!)),
+        ...(signal && { signal }),
+      });
+      report.validated(book.guesses);
+      return measured;
+    });
   try {
     const result = await fit({
       model,
-      batches: (epoch, start) => training.epoch(epoch, start),
+      batches: (epoch, start) => timed(training.epoch(epoch, start), display.waited),
       microBatch,
       optimiser,
       schedule: scheduleOf(recipe, training.batchesPerEpoch),

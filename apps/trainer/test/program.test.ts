@@ -17,6 +17,9 @@ async function called(...words: string[]): Promise<Call> {
     predict: async (images, options) => {
       calls.push({ command: 'predict', options: { ...options }, images });
     },
+    report: async (run, options) => {
+      calls.push({ command: 'report', options: { run, ...options } });
+    },
   });
   await program.parseAsync(words, { from: 'user' });
   return calls[0]!;

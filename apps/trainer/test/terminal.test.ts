@@ -1,4 +1,5 @@
 import { PassThrough } from 'node:stream';
+import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { createTerminal, duration } from '../src/terminal';
 
@@ -52,7 +53,39 @@ describe('a log that is not a terminal', () => {
   });
 });
 
+describe('a log of a run', () => {
+  it('gives the time left of the run in place of the epoch’s, as the most where it may end early', () => {
+    const { written, terminal, wait } = recorder(false);
+    const progress = terminal.progress('epoch 1/2', 1000, 'images');
+    wait(10_000);
+    progress.update(200, 'loss 2.3', { title: 'run', part: 0.105, left: 95, atMost: true });
+    expect(written).toEqual(['00:00:10 epoch 1/2 200/1000 images, 20 images/s, run 10 %, ETA ≤ 1:35, loss 2.3\n']);
+  });
+});
+
 describe('a terminal', () => {
+  it('shows the epoch and the run, a line each, no longer than it is wide', () => {
+    const written: string[] = [];
+    const columns = 50;
+    const stream = { isTTY: true, columns, write: (text: string) => written.push(text) > 0 };
+    const terminal = createTerminal({
+      stream: Object.assign(new PassThrough(), stream) as unknown as NodeJS.WriteStream,
+      quiet: false,
+    });
+    const progress = terminal.progress('epoch 1/2', 1000, 'images');
+    progress.update(500, 'loss 2.3', { title: 'run', part: 0.25, left: 90 });
+    const lines = written.map((text) => stripVTControlCharacters(text)).filter((text) => text.trim() !== '');
+    expect(lines.at(-2)).toMatch(/^epoch 1\/2 \[==== {4}\] 50% 500\/1000 images/);
+    expect(lines.at(-1)).toBe('run       [==      ] 25% ETA 1:30, loss 2.3');
+    expect(Math.max(...lines.map(({ length }) => length))).toBeLessThanOrEqual(columns);
+    written.length = 0;
+    terminal.say('a line');
+    // The display is taken away, the line written where it was, the display put back below.
+    expect(written.indexOf('a line\n')).toBeGreaterThan(0);
+    expect(written.slice(written.indexOf('a line\n')).join('')).toMatch(/epoch 1\/2[\s\S]*run {7}\[/);
+    progress.end();
+  });
+
   it('keeps its line wrapping, which a signal would leave off', () => {
     const written: string[] = [];
     const terminal = createTerminal({

@@ -19,12 +19,14 @@ describe('train', () => {
     expect({ code, stderr }).toMatchObject({ code: 0 });
     expect(stdout).toMatch(/\| validation \|/);
     expect(stderr).toMatch(/engine wasm/);
-    expect(stderr).toMatch(/epoch 2\/2 training loss \d+\.\d+, top-1 error [\d.]+ % \| validation/);
+    expect(stderr).toMatch(/epoch 2\/2 training loss \d+\.\d+, errors [\d.]+ \/ [\d.]+ % \| validation/);
     expect(readdirSync(join(home, 'one')).sort()).toEqual([
       'checkpoints',
+      'evaluation.json',
       'metrics.jsonl',
       'model.safetensors',
       'recipe.yaml',
+      'report.html',
       'run.json',
     ]);
     const record = JSON.parse(readFileSync(join(home, 'one', 'run.json'), 'utf8'));

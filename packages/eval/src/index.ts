@@ -1,3 +1,4 @@
+export { type ClassMap, type ClassMapOptions, classMap } from './class-map';
 export { type ClassifyingNet, type ClassifyOptions, classify, evaluatedNet, type Guess, netInput } from './classify';
 export {
   type EvaluateOptions,

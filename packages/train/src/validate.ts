@@ -7,10 +7,12 @@ import { breathe } from './breathe';
 import { addTotals, countErrors, type Metrics, meanOf, NO_SAMPLES } from './metrics';
 import type { TrainableNet } from './net';
 
-export interface ValidateOptions {
+export interface ValidateOptions<B extends ImageBatch = ImageBatch> {
   model: Pick<TrainableNet, 'apply'>;
-  batches: AsyncIterable<ImageBatch> | Iterable<ImageBatch>;
+  batches: AsyncIterable<B> | Iterable<B>;
   signal?: AbortSignal;
+  /** Called with each batch and its class scores before the soft-max, [size, classes]. */
+  onScores?: (batch: B, scores: Float32Array) => void;
   /** Called after each batch with the images done so far. */
   onProgress?: (images: number) => void;
 }
@@ -26,12 +28,13 @@ export interface Validation extends Metrics {
  * @returns `undefined` when the signal was raised before the last batch.
  * @throws VggError `VGG_DATASET` when there is no batch, `VGG_SHAPE` or `VGG_ARGUMENT` when one does not suit the net.
  */
-export async function validate({
+export async function validate<B extends ImageBatch>({
   model,
   batches,
   signal,
+  onScores,
   onProgress,
-}: ValidateOptions): Promise<Validation | undefined> {
+}: ValidateOptions<B>): Promise<Validation | undefined> {
   let totals = { ...NO_SAMPLES };
   for await (const batch of batches) {
     if (signal?.aborted) return undefined;
@@ -43,6 +46,7 @@ export async function validate({
     });
     const [[value], scores] = await Promise.all([loss.data(), logits.data()]);
     dispose([loss, logits]);
+    onScores?.(batch, scores as Float32Array);
     totals = addTotals(totals, { samples: size, loss: value!, ...countErrors(scores, labels) });
     onProgress?.(totals.samples);
     await breathe();

@@ -63,6 +63,17 @@ describe('validate', () => {
     }
   });
 
+  it('hands out each batch with its class scores', async () => {
+    const model = new ToyNet({ classes: 4 });
+    const parts = [toyBatch(8, 1), toyBatch(3, 2)];
+    const seen: { batch: unknown; scores: number }[] = [];
+    await validate({ model, batches: parts, onScores: (batch, { length }) => seen.push({ batch, scores: length }) });
+    expect(seen).toEqual([
+      { batch: parts[0], scores: 32 },
+      { batch: parts[1], scores: 12 },
+    ]);
+  });
+
   it('stops between batches when the signal is raised', async () => {
     const controller = new AbortController();
     const batches = [toyBatch(2), toyBatch(2)];

@@ -17,6 +17,8 @@ import {
 import { reportSkipped, splitOptions, spread } from '../data-set';
 import { describeEngine, type EngineName, startEngine } from '../engine';
 import { print, table } from '../output';
+import { recordEvaluation } from '../report/evaluation-file';
+import { GuessBook } from '../report/guesses';
 import { type LoadedRun, loadRun, systemReason } from '../run-folder';
 import { createTerminal, type Terminal } from '../terminal';
 
@@ -160,6 +162,8 @@ export async function evaluateRuns(request: EvaluationRequest, terminal: Termina
         `Q = ${scales.join(', ')}, ${request.protocols.join(', ')}`,
     );
     predictions = await openPredictions(request.predictions);
+    // What the report shows of single images is of the last, most thorough protocol.
+    const book = new GuessBook(request.protocols.at(-1)!, data.classes.length);
     const views = viewsPerImage(request.protocols, scales.length, runs.length);
     const progress = terminal.progress('evaluation', source.length * views, 'views');
     try {
@@ -171,7 +175,12 @@ export async function evaluateRuns(request: EvaluationRequest, terminal: Termina
         strict: request.strict,
         onEvent: async (event) => {
           if (event.type === 'progress') progress.update(event.views + event.skipped * views);
-          if (event.type !== 'prediction' || predictions === undefined) return;
+          if (event.type !== 'prediction') return;
+          const { key, label, protocol, classes, probabilities } = event.prediction;
+          if (label !== null && protocol === request.protocols.at(-1)) {
+            book.add({ key, label, predicted: classes[0]!, probability: probabilities[0]! });
+          }
+          if (predictions === undefined) return;
           await predictions.appendFile(predictionLine(event.prediction, data.classes)).catch((error: unknown) => {
             const why = systemReason(error);
             throw new VggError('io', `cannot write --predictions ${request.predictions}: ${why}`, { cause: error });
@@ -180,6 +189,12 @@ export async function evaluateRuns(request: EvaluationRequest, terminal: Termina
       });
       progress.end();
       reportSkipped(evaluation.skipped, terminal);
+      if (runs.length === 1) {
+        const of = path === recipe.data ? (request.split === 'val' ? 'validation' : request.split) : path;
+        await recordEvaluation(runs[0]!.path, evaluation, book.guesses, of).catch((error: unknown) => {
+          terminal.warn(`the results are not kept in ${runs[0]!.path}: ${systemReason(error)}`);
+        });
+      }
       return evaluation;
     } finally {
       progress.end();

@@ -1,15 +1,17 @@
 /** `train`: from a folder of images to a run. Without images, the demo. */
-import { resolve } from 'node:path';
-import { PROTOCOLS } from '@vgg/eval';
+import { join, resolve } from 'node:path';
+import { type Evaluation, PROTOCOLS, scalesFor } from '@vgg/eval';
 import { createVgg, zeroInitialiser } from '@vgg/models';
 import { type FitResult, restoreCheckpoint } from '@vgg/train';
 import { reportSkipped } from '../data-set';
 import { firstNet } from '../first-net';
 import { print, table } from '../output';
 import { isDemo, prepareNew, prepareResumed, type TrainArguments } from '../prepare';
-import { saveWeights } from '../run-folder';
+import { REPORT } from '../report/make';
+import { RunReport } from '../report/run-report';
+import { MetricsFile, saveWeights, systemReason } from '../run-folder';
 import { createTerminal, type Terminal } from '../terminal';
-import { runTraining } from '../training';
+import { type Prepared, runTraining } from '../training';
 import { dryRun } from './dry-run';
 import { evaluateRuns, printEvaluation } from './evaluate';
 
@@ -28,15 +30,28 @@ function summaryTable({ training, validation, best }: FitResult): string {
   return `${table(['last epoch', 'loss', 'top-1 error %', 'top-5 error %'], rows)}${named}`;
 }
 
-/** The demo's last part: the paper's kind of table for its validation images. */
-function evaluateDemo(path: string, { strict }: TrainArguments, terminal: Terminal) {
-  return evaluateRuns({ runs: [path], split: 'val', protocols: PROTOCOLS, strict }, terminal);
+/** As many validation images as are evaluated densely when training has ended: enough to look at, little beside an epoch. */
+const DENSE_IMAGES = 256;
+
+/** What the best weights get wrong: of the demo every protocol, else the dense view of some images at the run's own scale. */
+async function evaluateBest(
+  { folder, record, data }: Prepared,
+  options: TrainArguments,
+  terminal: Terminal,
+): Promise<Evaluation | undefined> {
+  const request = { runs: [folder.path], split: 'val', strict: options.strict } as const;
+  if (isDemo(options)) return evaluateRuns({ ...request, protocols: PROTOCOLS }, terminal);
+  if (data.validation === undefined) return undefined;
+  const scales = scalesFor(record.transform.scale, 'single', record.transform.crop);
+  await evaluateRuns({ ...request, protocols: ['dense'], scales, limit: DENSE_IMAGES }, terminal);
+  return undefined;
 }
 
 function whatNext(path: string): string {
   const start = 'pnpm --filter trainer start';
   return `
 The run is in ${path}. What to try next:
+  open ${join(path, REPORT)} in a browser: curves, mistakes, class maps
   ${start} predict --run ${path} IMAGE        the five likeliest classes of a picture
   ${start} --config B --epochs 12             a deeper net on the same pictures
   ${start} train --data DIR                   your own pictures: one folder per class
@@ -57,7 +72,17 @@ export async function trainCommand(options: TrainArguments): Promise<void> {
       `${record.classes.length} classes, ${validation} for validation; the run is ${folder.path}`,
   );
   const model = prepared.checkpoint === undefined ? await firstNet(record) : createVgg(record.net, zeroInitialiser());
-  const { result, skipped: later, exitCode } = await runTraining(prepared, model, options, terminal);
+  // Before the report reads it: a resumed run first drops the lines that its checkpoint does not know.
+  const metrics = new MetricsFile(folder, prepared.checkpoint?.state);
+  const report = await RunReport.open({
+    ...{ path: folder.path, record, model, train: prepared.data.train, validation: prepared.data.validation },
+    onFailure: (error) => terminal.warn(`the report could not be written: ${systemReason(error)}`),
+  });
+  const {
+    result,
+    skipped: later,
+    exitCode,
+  } = await runTraining(prepared, model, options, { terminal, metrics, report });
   const fresh = later.filter(({ key }) => !prepared.skipped.some((known) => known.key === key));
   reportSkipped(fresh, terminal);
   const skipped = [...prepared.skipped, ...fresh];
@@ -72,16 +97,19 @@ export async function trainCommand(options: TrainArguments): Promise<void> {
     if (best !== undefined) restoreCheckpoint(best, model);
     await saveWeights(folder, model, record);
   }
+  await report.settle();
   model.dispose();
 
-  const evaluation =
-    isDemo(options) && result.reason !== 'interrupted' ? await evaluateDemo(folder.path, options, terminal) : undefined;
+  const interrupted = result.reason === 'interrupted';
+  const evaluation = interrupted ? undefined : await evaluateBest(prepared, options, terminal);
+  await report.finish(interrupted ? 'interrupted' : 'complete');
   if (options.json) {
     return print(JSON.stringify({ run: folder.path, ...result, skipped, ...(evaluation && { evaluation }) }, null, 2));
   }
   if (result.training !== undefined) await print(summaryTable(result));
   else if (result.reason !== 'interrupted')
     terminal.say(`the run ended after step ${result.step}, with no epoch completed since it began`);
+  terminal.say(`the report is ${join(folder.path, REPORT)}`);
   if (evaluation !== undefined) {
     await printEvaluation(evaluation);
     await print(whatNext(folder.path));

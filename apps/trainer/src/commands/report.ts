@@ -1,0 +1,41 @@
+/** `report`: makes a run's `report.html` from what its folder, its images and its weights hold now. */
+import { join, resolve } from 'node:path';
+import { VggError } from '@vgg/core';
+import { PROTOCOLS, type Protocol } from '@vgg/eval';
+import { describeEngine, type EngineName, startEngine } from '../engine';
+import { print } from '../output';
+import { readEvaluation } from '../report/evaluation-file';
+import { REPORT, reportOf, writeReport } from '../report/make';
+import { readRecord, systemReason } from '../run-folder';
+import { createTerminal } from '../terminal';
+import { evaluateRuns } from './evaluate';
+
+export interface ReportArguments {
+  out?: string;
+  evaluate: Protocol | 'all' | 'none';
+  scales?: readonly number[];
+  limit?: number;
+  engine: EngineName | 'auto';
+  json: boolean;
+  quiet: boolean;
+}
+
+export async function reportCommand(run: string, options: ReportArguments): Promise<void> {
+  const terminal = createTerminal({ stream: process.stderr, quiet: options.quiet });
+  const path = resolve(run);
+  await readRecord(path);
+  terminal.say(describeEngine(await startEngine(options.engine)));
+  if (options.evaluate !== 'none') {
+    const { scales, limit } = options;
+    const protocols = options.evaluate === 'all' ? PROTOCOLS : [options.evaluate];
+    const asked = { ...(scales && { scales }), ...(limit !== undefined && { limit }) };
+    await evaluateRuns({ runs: [path], split: 'val', protocols, strict: false, ...asked }, terminal);
+  }
+  const out = resolve(options.out ?? join(path, REPORT));
+  const data = await reportOf(path);
+  await writeReport(out, data).catch((error: unknown) => {
+    throw new VggError('io', `cannot write ${out}: ${systemReason(error)}; choose another --out`, { cause: error });
+  });
+  if (options.json) return print(JSON.stringify({ report: out, ...(await readEvaluation(path)) }, null, 2));
+  await print(out);
+}

@@ -1,0 +1,95 @@
+/** Draws a report from the data in the page and, on a live page, keeps it up to date with what its server sends. */
+import 'uplot/dist/uPlot.min.css';
+import './style.css';
+import type { Progressing, ReportData } from '../report/data';
+import { chartsOf, type Figure, figureOf, throughputChart } from './charts';
+import { h, section } from './dom';
+import * as part from './sections';
+
+interface Page {
+  data: ReportData;
+  curves: readonly Figure[];
+  throughput: Figure;
+}
+
+function draw(data: ReportData): Page {
+  const curves = chartsOf(data.curves).map(figureOf);
+  const throughput = figureOf(throughputChart(data.curves));
+  const { missing } = data;
+  const place = document.querySelector('#report')!;
+  place.replaceChildren(
+    part.header(data),
+    part.activity(data.activity),
+    part.tiles(data),
+    section('curves', 'Curves', '', h('div', { class: 'charts' }, ...curves.map(({ element }) => element))),
+    ...data.tables.map(part.extraTable),
+    part.results(data),
+    part.confusion(data.confusion, missing.confusion),
+    part.mistakes(data.mistakes, missing.mistakes),
+    part.heatMaps(data.heatMaps, missing.heatMaps),
+    part.crops(data.crops, missing.crops),
+    part.filters(data.filters, missing.filters),
+    section(
+      'time',
+      'Throughput and time',
+      '',
+      h('div', { class: 'charts' }, throughput.element, part.timeSpent(data.time)),
+    ),
+    part.factTables(data.facts),
+  );
+  const page = { data, curves, throughput };
+  redraw(page);
+  return page;
+}
+
+function redraw({ curves, throughput }: Page, fine = false): void {
+  for (const figure of [...curves, throughput]) figure.draw(fine);
+}
+
+/** Takes in what changes with every step, and leaves all else as it is. */
+function progress(page: Page, now: Progressing): void {
+  page.data = { ...page.data, ...now };
+  document.querySelector('#activity')!.replaceWith(part.activity(now.activity));
+  document.querySelector('#tiles')!.replaceWith(part.tiles(now));
+  document.querySelector('#spent')!.replaceWith(part.timeSpent(now.time));
+  for (const [i, chart] of chartsOf(now.curves).entries()) page.curves[i]!.update(chart);
+  page.throughput.update(throughputChart(now.curves));
+}
+
+function follow(page: () => Page, replace: (data: ReportData) => void): void {
+  const source = new EventSource('events');
+  const say = (text: string) => {
+    document.querySelector('#made')!.textContent = text;
+  };
+  const on = (name: string, take: (data: unknown) => void) =>
+    source.addEventListener(name, (event) => take(JSON.parse((event as MessageEvent<string>).data)));
+  on('progress', (now) => {
+    progress(page(), now as Progressing);
+    say('Live');
+  });
+  on('report', (data) => replace(data as ReportData));
+  on('end', (words) => {
+    source.close();
+    say(String(words));
+  });
+  source.addEventListener('error', () => {
+    // Its own attempts to connect again would go on for ever, each an error of the console.
+    source.close();
+    say('The run’s program has ended or does not answer: load this page again to see.');
+  });
+}
+
+let page = draw(JSON.parse(document.querySelector('#data')!.textContent!) as ReportData);
+matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => redraw(page));
+addEventListener('beforeprint', () => redraw(page, true));
+addEventListener('afterprint', () => redraw(page));
+if (document.documentElement.hasAttribute('data-live')) {
+  follow(
+    () => page,
+    (data) => {
+      const at = scrollY;
+      page = draw(data);
+      scrollTo(0, at);
+    },
+  );
+}

@@ -1,0 +1,162 @@
+/** Puts what is known of a run into the one object that the page draws. */
+import { basename } from 'node:path';
+import { summarise } from '@vgg/models';
+import type { RunRecord } from '../run-folder';
+import type { Activity, ExtraTable, Facts, Headline, Progressing, ReportData, RunState, Section } from './data';
+import type { EvaluationRecord } from './evaluation-file';
+import { shortened } from './gather';
+import { confusionMatrix } from './guesses';
+import type { History } from './history';
+
+/** The pictures, and why some are not there. */
+export type Pictures = Pick<ReportData, 'mistakes' | 'heatMaps' | 'crops' | 'filters' | 'missing'>;
+
+export interface Parts {
+  readonly path: string;
+  readonly record: RunRecord;
+  readonly history: History;
+  readonly state: RunState;
+  readonly activity: Activity | null;
+  readonly evaluation: EvaluationRecord;
+  readonly pictures: Pictures;
+  readonly tables: readonly ExtraTable[];
+}
+
+function grouped(value: number): string {
+  return value.toLocaleString('en-US');
+}
+
+/** `[256, 512]` as `256 to 512`. */
+function scaleText(scale: number | readonly [number, number]): string {
+  return typeof scale === 'number' ? String(scale) : `${scale[0]} to ${scale[1]}, drawn for each image`;
+}
+
+function netName({ configuration, batchNorm, width, inputSize }: RunRecord['net']): string {
+  return [
+    `net ${configuration}${batchNorm ? ' with batch norm' : ''}`,
+    ...(width === 1 ? [] : [`width ${width}`]),
+    `input ${inputSize}×${inputSize}`,
+  ].join(', ');
+}
+
+function value(given: unknown): string {
+  if (typeof given === 'boolean') return given ? 'yes' : 'no';
+  if (Array.isArray(given)) return given.join(' to ');
+  return typeof given === 'object' && given !== null ? JSON.stringify(given) : String(given);
+}
+
+/** `weightDecay` as `weight decay`. */
+function spaced(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
+}
+
+/** What the tables of the net and the data say already. */
+const SAID = new Set(['config', 'batchNorm', 'width', 'input', 'head', 'dropout', 'data', 'valFraction', 'scale']);
+
+function facts({ recipe, net, classes, transform, images, environment, created }: RunRecord): Facts[] {
+  const { parameters, multiplyAdds } = summarise(net, { batch: 1 });
+  const rest = Object.entries(recipe).filter(([name, given]) => !SAID.has(name) && given !== undefined);
+  return [
+    {
+      title: 'Net',
+      rows: [
+        ['configuration', `${net.configuration}${net.batchNorm ? ' with batch norm' : ''}`],
+        ['width', value(net.width)],
+        ['input', `${net.inputSize}×${net.inputSize}`],
+        ['head', net.head],
+        ['dropout', value(net.dropout)],
+        ['parameters', grouped(parameters)],
+        ['multiply-adds an image', grouped(multiplyAdds)],
+      ],
+    },
+    {
+      title: 'Images',
+      rows: [
+        ['folder', recipe.data],
+        ['classes', grouped(classes.length)],
+        ['training', grouped(images.train)],
+        ['validation', grouped(images.validation)],
+        ['smallest side S', scaleText(transform.scale)],
+        ['mean RGB', transform.mean.map((mean) => mean.toFixed(2)).join(', ')],
+      ],
+    },
+    { title: 'Recipe', rows: rest.map(([name, given]) => [spaced(name), shortened(value(given), 200)] as const) },
+    {
+      title: 'Environment',
+      rows: [
+        ['begun', created.replace('T', ' ').replace(/\.\d+Z$/, ' UTC')],
+        ...Object.entries(environment)
+          .filter(([, given]) => given !== undefined && given !== null)
+          .map(([name, given]) => [spaced(name), shortened(value(given), 200)] as const),
+      ],
+    },
+  ];
+}
+
+function headline({ record, history, state }: Pick<Parts, 'record' | 'history' | 'state'>): Headline {
+  const { computing, waiting, validating, saving } = history.time;
+  return {
+    state,
+    epoch: history.epoch,
+    epochs: record.recipe.epochs,
+    best: history.best,
+    seconds: computing + waiting + validating + saving,
+    imagesPerSecond: history.meanImagesPerSecond,
+  };
+}
+
+/** The parts that change with every step. */
+export function progressing(parts: Pick<Parts, 'record' | 'history' | 'state' | 'activity'>): Progressing {
+  const { history, activity } = parts;
+  return { headline: headline(parts), curves: history.curves, time: { ...history.time }, activity };
+}
+
+/** Why there are no results, where there are none. */
+function missingOf({ evaluation, pictures, record, state }: Parts): ReportData['missing'] {
+  const why: Partial<Record<Section, string>> = {};
+  const under = state === 'training' || state === 'evaluating';
+  if (evaluation.rows.length === 0) {
+    why.results = under
+      ? 'The net is evaluated when training has ended.'
+      : 'The net has not been evaluated: “trainer report RUN” does it.';
+  }
+  if (evaluation.guesses === null) {
+    const reason =
+      record.images.validation === 0
+        ? 'The run has no validation images.'
+        : under
+          ? 'Shown after the first epoch.'
+          : 'The net has not been evaluated.';
+    Object.assign(why, { confusion: reason, mistakes: reason });
+  } else if (evaluation.guesses.mistakes.length === 0) {
+    why.mistakes = `All ${evaluation.guesses.images} images were recognised.`;
+  }
+  if (pictures.heatMaps.length === 0 && under) why.heatMaps = 'Made when training has ended.';
+  return { ...why, ...pictures.missing };
+}
+
+export function assemble(parts: Parts): ReportData {
+  const { path, record, evaluation, pictures, tables } = parts;
+  const { images, classes } = record;
+  const { guesses } = evaluation;
+  return {
+    version: 1,
+    name: basename(path),
+    summary: `${netName(record.net)} · ${grouped(images.train)} images of ${classes.length} classes, ${grouped(images.validation)} for validation`,
+    made: new Date().toISOString(),
+    k: evaluation.k,
+    ...progressing(parts),
+    results: evaluation.rows,
+    tables,
+    confusion:
+      guesses === null
+        ? null
+        : confusionMatrix(
+            guesses,
+            classes.map((name) => shortened(name)),
+          ),
+    ...pictures,
+    facts: facts(record),
+    missing: missingOf(parts),
+  };
+}

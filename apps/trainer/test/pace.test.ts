@@ -1,0 +1,64 @@
+/** Time left of a run, on a clock that the test moves. */
+import { describe, expect, it } from 'vitest';
+import { RunPace } from '../src/pace';
+
+/** Ten epochs of 20 steps of 1 s, the first of 5 s; a validation of 8 s after each epoch. */
+function run(stopAt: (epoch: number, batch: number) => boolean) {
+  let time = 0;
+  const pace = new RunPace({ steps: 200, batchesPerEpoch: 20, validationSteps: 7 }, () => time);
+  pace.begin(0, 0);
+  for (let epoch = 0; epoch < 10; epoch++) {
+    for (let batch = 0; batch < 20; batch++) {
+      time += epoch + batch === 0 ? 5000 : 1000;
+      pace.train(epoch, batch + 1);
+      if (stopAt(epoch, batch)) return { ...pace.run, elapsed: time / 1000 };
+    }
+    pace.validate(0);
+    time += 8000;
+    pace.validate(1);
+  }
+  return { ...pace.run, elapsed: time / 1000 };
+}
+
+const WHOLE = 10 * 20 + 4 + 10 * 8;
+
+describe('the time left of a run', () => {
+  it('is honest after ten steps, validations to come included, whatever the first step took', () => {
+    const { left, elapsed } = run((epoch, batch) => epoch === 0 && batch === 9);
+    expect(left! / (WHOLE - elapsed)).toBeGreaterThan(0.9);
+    expect(left! / (WHOLE - elapsed)).toBeLessThan(1.1);
+  });
+
+  it('is exact once a validation was seen', () => {
+    const { left, elapsed, part } = run((epoch, batch) => epoch === 3 && batch === 4);
+    expect(left).toBeCloseTo(WHOLE - elapsed, 6);
+    // 65 steps and 3 validations, of 200 and 10, a validation counting 8.
+    expect(part).toBeCloseTo((65 + 24) / 280, 6);
+  });
+
+  it('is nothing at the end', () => {
+    expect(run(() => false)).toMatchObject({ left: 0, part: 1 });
+  });
+
+  it('is unknown before the first step, and counts parts of one', () => {
+    let time = 0;
+    const pace = new RunPace({ steps: 2, batchesPerEpoch: 2, validationSteps: 0 }, () => time);
+    pace.begin(0, 0);
+    expect(pace.run.left).toBeNull();
+    time = 1000;
+    pace.train(0, 0.25);
+    expect(pace.run).toEqual({ part: 0.125, left: 7 });
+  });
+
+  it('goes on from where a run is resumed', () => {
+    let time = 0;
+    const pace = new RunPace({ steps: 40, batchesPerEpoch: 10, validationSteps: 5 }, () => time);
+    pace.begin(2, 5);
+    for (let batch = 5; batch < 10; batch++) {
+      time += 1000;
+      pace.train(2, batch + 1);
+    }
+    // Ten steps and two validations of five.
+    expect(pace.run).toEqual({ part: (30 + 10) / 60, left: 20 });
+  });
+});

@@ -1,0 +1,66 @@
+/** Where a class is seen: maps worked by hand, from a net whose map a test chooses. */
+import '@tensorflow/tfjs-backend-cpu';
+import { enableProdMode } from '@tensorflow/tfjs-core';
+import { expectNoLeak } from '@vgg/testing';
+import { describe, expect, it } from 'vitest';
+import { classMap } from '../src/index';
+import { coordinates, fakeNet } from './fake-net';
+
+enableProdMode(); // Silences TF.js's advice to install tfjs-node.
+
+/** Class scores whose soft-max gives class 0 the probability `p`. */
+const scores = (p: number) => [Math.log(p), Math.log(1 - p)];
+
+/** 64x32 pixels, seen at two positions whose windows have their centres at x = 16 and 48. */
+const image = coordinates(64, 32);
+const net = fakeNet(
+  'net',
+  () => [0, 0],
+  (flipped) => (flipped ? [scores(0.9), scores(0.1)] : [scores(0.75), scores(0.5)]),
+  { inputSize: 32 },
+);
+const asked = { nets: [net], image, scales: [32], classIndex: 0, resolution: 4 };
+
+describe('the class map', () => {
+  it('lies bilinear between the centres of the windows, and level beyond them', async () => {
+    const map = await expectNoLeak(() => classMap({ ...asked, flips: false }));
+    expect([map.width, map.height]).toEqual([4, 2]);
+    // Points at x = 8, 24, 40, 56: before the first centre, 1/4 and 3/4 of the way, behind the last.
+    const row = [0.75, 0.6875, 0.5625, 0.5];
+    expect(map.data).toBeAllclose([...row, ...row], { rtol: 1e-5 });
+  });
+
+  it('averages with the mirrored image’s map, mirrored back', async () => {
+    const { data } = await classMap(asked);
+    // The mirrored map at the same points is 0.9, 0.7, 0.3, 0.1, read from the right.
+    const row = [(0.75 + 0.1) / 2, (0.6875 + 0.3) / 2, (0.5625 + 0.7) / 2, (0.5 + 0.9) / 2];
+    expect(data).toBeAllclose([...row, ...row], { rtol: 1e-5 });
+  });
+
+  it('sums over the classes to 1 everywhere', async () => {
+    const [first, second] = [await classMap(asked), await classMap({ ...asked, classIndex: 1 })];
+    expect(first.data.map((p, i) => p + second.data[i]!)).toBeAllclose(new Float32Array(8).fill(1), { rtol: 1e-5 });
+  });
+
+  it.each([
+    ['a class that the net lacks', { classIndex: 2 }, /class from 0 to 1, got 2/],
+    ['a scale below the crop', { scales: [31] }, /Q ≥ 32, got 31/],
+    ['no resolution', { resolution: 0 }, /resolution from 1 to 4096, got 0/],
+    ['an image above the limit', { maxImagePixels: 100 }, /above the limit of 100 pixels/],
+  ])('refuses %s', async (_, wrong, message) => {
+    await expect(classMap({ ...asked, ...wrong })).rejects.toThrow(message);
+  });
+
+  it('refuses a net that gives NaN', async () => {
+    const broken = fakeNet(
+      'broken',
+      () => [0, 0],
+      () => [
+        [Number.NaN, 0],
+        [0, 0],
+      ],
+      { inputSize: 32 },
+    );
+    await expect(classMap({ ...asked, nets: [broken] })).rejects.toThrow(/net broken gives class scores/);
+  });
+});

@@ -1,0 +1,65 @@
+/**
+ * Many training steps in one process: tensors, native memory and resident memory after a warm-up and at the end.
+ *
+ *   node bench/onednn/soak.mjs [STEPS=2000] [BATCH=16] [CONFIGURATION=A] [SIDE=32] [WIDTH=0.125]
+ *   node bench/onednn/soak.mjs 100 4 D 224 1
+ *
+ * Needs `pnpm build`. Prints one JSON line; exits with 1 when the tensors or native buffers in use differ between the ends of
+ * steps, or resident memory grows by more than 2 % or 16 MiB, whichever is more, over the second half. `peak` is the
+ * process's largest resident memory: a batch of 32 of D at 224 is to compare with other libraries.
+ */
+
+import * as tf from '@tensorflow/tfjs-core';
+import { noise, startTraining } from './training.mjs';
+
+const [stepsText = '2000', batchText = '16', configuration = 'A', sideText = '32', widthText = '0.125'] =
+  process.argv.slice(2);
+const [steps, batch, side, width] = [stepsText, batchText, sideText, widthText].map(Number);
+const classes = side < 64 ? 10 : 1000;
+const MEBIBYTE = 2 ** 20;
+
+const { engine, step } = await startTraining({ configuration, side, width, classes });
+const images = noise({ batch, side, classes });
+
+/** What a step must leave as it found it, and resident memory after a garbage collection where node allows one. */
+function look() {
+  engine.drain();
+  globalThis.gc?.();
+  const { numTensors, numBytes, numDataBuffers, bytesInUse, buffersInUse, bytesHeld, cachedPrimitives } = tf.memory();
+  return {
+    inUse: { numTensors, numBytes, numDataBuffers, bytesInUse, buffersInUse },
+    pool: { bytesHeld, cachedPrimitives },
+    resident: process.memoryUsage.rss(),
+  };
+}
+
+const start = performance.now();
+const looks = [];
+for (let i = 0; i < steps; i++) {
+  await step(i, images);
+  // The first steps fill the pool and the primitive cache.
+  if (i >= 2 && ((i + 1) % Math.ceil(steps / 20) === 0 || i === 2)) looks.push({ step: i + 1, ...look() });
+}
+const [first, last] = [looks[0], looks.at(-1)];
+const middle = looks[looks.length >> 1];
+const grown = last.resident - middle.resident;
+const same = looks.every(({ inUse }) => JSON.stringify(inUse) === JSON.stringify(first.inUse));
+const allowed = Math.max(16 * MEBIBYTE, 0.02 * middle.resident);
+const MiB = (bytes) => Math.round(bytes / MEBIBYTE);
+console.log(
+  JSON.stringify({
+    steps,
+    batch,
+    configuration,
+    side,
+    width,
+    seconds: Math.round((performance.now() - start) / 1000),
+    inUse: last.inUse,
+    sameAfterEveryStep: same,
+    pool: { bytesHeld: looks.map(({ pool }) => MiB(pool.bytesHeld)), cachedPrimitives: last.pool.cachedPrimitives },
+    residentMiB: looks.map(({ resident }) => MiB(resident)),
+    peakMiB: Math.round(process.resourceUsage().maxRSS / 1024),
+    fallbacks: Object.fromEntries(engine.fallbacks()),
+  }),
+);
+process.exit(same && grown <= allowed ? 0 : 1);

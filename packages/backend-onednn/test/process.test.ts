@@ -72,4 +72,73 @@ describe.skipIf(!isBuilt)(`a process${reason}`, () => {
     expect({ status, signal, stderr }).toEqual({ status: 0, signal: null, stderr: '' });
     expect(JSON.parse(stdout)).toEqual([1, 2, 3, 4].map((n) => n * 16 * 8 * 32 * 32));
   });
+
+  /** Steps of training without end, and a way to know that one is being computed. */
+  const TRAINING = `${WORK}
+    const v = tf.variable(w), small = tf.ones([2, 24, 24, 32]);
+    const step = async () => {
+      const { value, grads } = tf.variableGrads(() => tf.mean(tf.square(tf.relu(tf.conv2d(small, v, 1, 'same')))));
+      v.assign(tf.tidy(() => tf.sub(v, tf.mul(grads[Object.keys(grads)[0]], 1e-6))));
+      const [loss] = await value.data();
+      tf.dispose([value, grads]);
+      return loss;
+    };
+    const train = async () => { for (;;) await step(); };
+    const inMidst = async () => { await step(); train(); await new Promise((done) => setTimeout(done, 20)); };
+  `;
+
+  it.each([
+    ['process.exit', 'await inMidst(); console.log("left"); process.exit(0);', 0],
+    ['an uncaught error', 'await inMidst(); console.log("left"); throw new Error("planned");', 1],
+    [
+      'a blocking read that process.exit follows',
+      'await inMidst(); x.dataSync(); console.log("left"); process.exit(0);',
+      0,
+    ],
+    ['a read that nobody waits for', 'await step(); work().data(); console.log("left");', 0],
+  ])('leaves a training step by %s', (_, ending, expected) => {
+    const { status, signal, stdout } = run(`${TRAINING} ${ending}`);
+    expect({ status, signal, stdout }).toEqual({ status: expected, signal: null, stdout: 'left' });
+  });
+
+  it.each([
+    ['terminated', 'await worker.terminate()', ''],
+    ['left by process.exit of its own', 'await once(worker, "exit")', 'process.exit(0)'],
+    ['terminated in a blocking read', 'await worker.terminate()', 'for (;;) tf.relu(small).dataSync()'],
+  ])('outlives worker threads that are %s in the midst of a step, again and again', (_, end, inWorker) => {
+    const { status, signal, stdout, stderr } = run(`
+      import { Worker, isMainThread, parentPort } from 'node:worker_threads';
+      import { once } from 'node:events';
+      import { fileURLToPath } from 'node:url';
+      ${TRAINING}
+      if (isMainThread) {
+        for (let i = 0; i < 2; i++) {
+          const worker = new Worker(fileURLToPath(import.meta.url));
+          await once(worker, 'message');
+          ${end};
+        }
+        console.log(Number.isFinite(await step()), tf.getBackend());
+      } else {
+        await inMidst();
+        parentPort.postMessage('training');
+        ${inWorker}
+      }`);
+    expect({ status, signal, stdout, stderr }).toEqual({ status: 0, signal: null, stdout: 'true onednn', stderr: '' });
+  });
+
+  it('ends by process.exit while its worker threads train', () => {
+    const { status, signal, stdout } = run(`
+      import { Worker, isMainThread, parentPort } from 'node:worker_threads';
+      import { once } from 'node:events';
+      import { fileURLToPath } from 'node:url';
+      ${TRAINING}
+      await inMidst();
+      if (isMainThread) {
+        await Promise.all([1, 2].map(() => once(new Worker(fileURLToPath(import.meta.url)), 'message')));
+        console.log('left');
+        process.exit(0);
+      }
+      parentPort.postMessage('training');`);
+    expect({ status, signal, stdout }).toEqual({ status: 0, signal: null, stdout: 'left' });
+  });
 });

@@ -2,7 +2,7 @@ import { defineConfig } from 'tsup';
 
 export default defineConfig([
   {
-    entry: { cli: 'src/cli.ts' },
+    entry: { cli: 'src/cli.ts', 'ui-worker': 'src/ui/worker.ts' },
     format: ['esm'],
     target: 'es2022',
     platform: 'node',

@@ -30,6 +30,9 @@ const RECIPE = 'recipe.yaml';
 export interface SessionArguments {
   engine: EngineName | 'auto';
   workers: number;
+  /** Show the report live. */
+  ui: boolean;
+  uiPort?: number;
   strict: boolean;
   json: boolean;
   quiet: boolean;

@@ -118,7 +118,9 @@ function trainCommand(run: Commands['train']): Command {
       'print the recipe resolved, the memory and the time it takes, by a few real steps; train nothing',
       false,
     )
-    .option('--workers <n>', 'threads that decode images; 0: the main thread decodes', integer(0, 64), 2);
+    .option('--workers <n>', 'threads that decode images; 0: the main thread decodes', integer(0, 64), 2)
+    .option('--ui', 'show the report live in the browser while training, on this machine alone', false)
+    .option('--ui-port <n>', 'port of --ui (default: 1409, or a free one where that is taken)', integer(1, 65535));
   withStrict(command);
   withEngine(command);
   return withOutput(command)
@@ -139,7 +141,16 @@ Examples:
 }
 
 /** What may be said anew of a run that is resumed: nothing that would change its weights. */
-const MAY_RESUME: ReadonlySet<string> = new Set(['--resume', '--engine', '--workers', '--strict', '--json', '--quiet']);
+const MAY_RESUME: ReadonlySet<string> = new Set([
+  '--resume',
+  '--engine',
+  '--workers',
+  '--ui',
+  '--ui-port',
+  '--strict',
+  '--json',
+  '--quiet',
+]);
 
 /** The options, with those of the recipe where one was not written; the recipe is the demo where nothing says otherwise. */
 function trainArguments(command: Command): TrainArguments {

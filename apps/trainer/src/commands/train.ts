@@ -12,6 +12,7 @@ import { RunReport } from '../report/run-report';
 import { MetricsFile, saveWeights, systemReason } from '../run-folder';
 import { createTerminal, type Terminal } from '../terminal';
 import { type Prepared, runTraining } from '../training';
+import { LivePage } from '../ui/live-page';
 import { dryRun } from './dry-run';
 import { evaluateRuns, printEvaluation } from './evaluate';
 
@@ -62,20 +63,36 @@ The run is in ${path}. What to try next:
 export async function trainCommand(options: TrainArguments): Promise<void> {
   const terminal = createTerminal({ stream: process.stderr, quiet: options.quiet });
   if (options.dryRun) return dryRun(options, terminal);
+  if (!options.ui) return train(options, terminal);
+  const livePage = await LivePage.start(options.uiPort);
+  terminal.say(`the live page is ${livePage.url}`);
+  let ending = 'The run has ended. This page is not updated any more; the report stays in the run folder.';
+  try {
+    await train(options, terminal, livePage);
+  } catch (error) {
+    ending = `The run has failed: ${error instanceof Error ? error.message : String(error)}`;
+    throw error;
+  } finally {
+    await livePage.close(ending);
+  }
+}
+
+async function train(options: TrainArguments, terminal: Terminal, livePage?: LivePage): Promise<void> {
   const prepared = await (options.resume === undefined
     ? prepareNew(options, terminal)
     : prepareResumed(resolve(options.resume), options, terminal));
   const { folder, record } = prepared;
-  const { train, validation } = record.images;
+  const { images } = record;
   terminal.say(
-    `training ${record.net.configuration}${record.net.batchNorm ? ' with batch norm' : ''} on ${train} images of ` +
-      `${record.classes.length} classes, ${validation} for validation; the run is ${folder.path}`,
+    `training ${record.net.configuration}${record.net.batchNorm ? ' with batch norm' : ''} on ${images.train} images of ` +
+      `${record.classes.length} classes, ${images.validation} for validation; the run is ${folder.path}`,
   );
   const model = prepared.checkpoint === undefined ? await firstNet(record) : createVgg(record.net, zeroInitialiser());
   // Before the report reads it: a resumed run first drops the lines that its checkpoint does not know.
   const metrics = new MetricsFile(folder, prepared.checkpoint?.state);
   const report = await RunReport.open({
     ...{ path: folder.path, record, model, train: prepared.data.train, validation: prepared.data.validation },
+    livePage,
     onFailure: (error) => terminal.warn(`the report could not be written: ${systemReason(error)}`),
   });
   const {

@@ -74,7 +74,7 @@ function fallsBySteps(values: Column): boolean {
   return distinct.size > 1 && distinct.size <= 12 && Math.max(...distinct) / Math.min(...distinct) >= 8;
 }
 
-/** uPlot draws a line through the mean of its neighbours beneath: what many points say together. */
+/** Each value as the mean of its neighbours, where there are many: what they say together. */
 function smoothed(values: Column): Column {
   const reach = Math.max(1, Math.round(values.length / 60));
   if (values.length < 40) return values;
@@ -170,6 +170,9 @@ export function figureOf(first: Chart): Figure {
     plot = undefined;
     const width = place.clientWidth;
     if (width === 0) return;
+    const drawn = chart.lines.some(({ values }) => values.some((value) => value !== null));
+    place.replaceChildren(drawn ? '' : 'no step yet');
+    if (!drawn) return;
     plot = new uPlot(options(chart, width, fine), dataOf(chart), place);
   };
   new ResizeObserver(() => {

@@ -17,6 +17,7 @@ function draw(data: ReportData): Page {
   const throughput = figureOf(throughputChart(data.curves));
   const { missing } = data;
   const place = document.querySelector('#report')!;
+  document.title = data.name;
   place.replaceChildren(
     part.header(data),
     part.activity(data.activity),
@@ -56,7 +57,14 @@ function progress(page: Page, now: Progressing): void {
   page.throughput.update(throughputChart(now.curves));
 }
 
-function follow(page: () => Page, replace: (data: ReportData) => void): void {
+/** A live page before the run has anything to show. */
+function preparing(): void {
+  const about = h('p', { class: 'about', id: 'made' }, 'The run is being prepared: its images are opened.');
+  document.querySelector('#report')!.replaceChildren(h('header', {}, h('h1', {}, 'Training'), about));
+}
+
+/** Takes what the server sends until it says that the run has ended. */
+function follow(): void {
   const source = new EventSource('events');
   const say = (text: string) => {
     document.querySelector('#made')!.textContent = text;
@@ -64,12 +72,18 @@ function follow(page: () => Page, replace: (data: ReportData) => void): void {
   const on = (name: string, take: (data: unknown) => void) =>
     source.addEventListener(name, (event) => take(JSON.parse((event as MessageEvent<string>).data)));
   on('progress', (now) => {
-    progress(page(), now as Progressing);
+    if (page === undefined) return;
+    progress(page, now as Progressing);
     say('Live');
   });
-  on('report', (data) => replace(data as ReportData));
+  on('report', (data) => {
+    const at = scrollY;
+    page = draw(data as ReportData);
+    scrollTo(0, at);
+  });
   on('end', (words) => {
     source.close();
+    document.querySelector('#activity')?.replaceWith(part.activity(null));
     say(String(words));
   });
   source.addEventListener('error', () => {
@@ -79,17 +93,11 @@ function follow(page: () => Page, replace: (data: ReportData) => void): void {
   });
 }
 
-let page = draw(JSON.parse(document.querySelector('#data')!.textContent!) as ReportData);
-matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => redraw(page));
-addEventListener('beforeprint', () => redraw(page, true));
-addEventListener('afterprint', () => redraw(page));
-if (document.documentElement.hasAttribute('data-live')) {
-  follow(
-    () => page,
-    (data) => {
-      const at = scrollY;
-      page = draw(data);
-      scrollTo(0, at);
-    },
-  );
-}
+const first = JSON.parse(document.querySelector('#data')!.textContent!) as ReportData | null;
+let page = first === null ? undefined : draw(first);
+if (page === undefined) preparing();
+const redrawPage = (fine = false) => page !== undefined && redraw(page, fine);
+matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => redrawPage());
+addEventListener('beforeprint', () => redrawPage(true));
+addEventListener('afterprint', () => redrawPage());
+if (document.documentElement.hasAttribute('data-live')) follow();

@@ -5,8 +5,9 @@ import { scalesFor } from '@vgg/eval';
 import type { Vgg } from '@vgg/models';
 import type { Validation } from '@vgg/train';
 import type { RunRecord } from '../run-folder';
+import type { LivePage } from '../ui/live-page';
 import { assemble, progressing } from './assemble';
-import type { Activity, LabelledPicture, Progressing, ReportData, RunState } from './data';
+import type { Activity, LabelledPicture, Progressing, RunState } from './data';
 import { type EvaluationRecord, readEvaluation, writeEvaluation } from './evaluation-file';
 import { firstFilters, mistakesShown, trainingCrops } from './gather';
 import type { Guesses } from './guesses';
@@ -19,8 +20,8 @@ export interface RunReportOptions {
   readonly model: Pick<Vgg, 'variables'>;
   readonly train: ImageSource;
   readonly validation?: ImageSource | undefined;
-  /** Takes every report made, for the live page. */
-  readonly onReport?: (data: ReportData) => void;
+  /** Shows it all as it changes. */
+  readonly livePage?: LivePage | undefined;
   /** Told when the report cannot be made or written: training goes on. */
   readonly onFailure: (error: unknown) => void;
 }
@@ -54,7 +55,9 @@ export class RunReport {
     const { path, record, train } = options;
     const history = await readHistory(join(path, 'metrics.jsonl'), batchesPerEpoch(record));
     const evaluation = await readEvaluation(path);
-    return new RunReport(options, { history, evaluation, crops: await trainingCrops(train, record) });
+    const report = new RunReport(options, { history, evaluation, crops: await trainingCrops(train, record) });
+    report.#refresh();
+    return report;
   }
 
   /** Takes in a line of the metrics. */
@@ -70,12 +73,13 @@ export class RunReport {
     this.#validated = guesses;
   }
 
+  /** Takes in what goes on at the moment. */
   set activity(activity: Activity) {
     this.#activity = activity;
+    this.#options.livePage?.progress(() => this.#progressing);
   }
 
-  /** What changes with every step. */
-  get progressing(): Progressing {
+  get #progressing(): Progressing {
     return progressing({
       ...{ record: this.#options.record, history: this.#history, state: this.#state, activity: this.#activity },
     });
@@ -107,7 +111,7 @@ export class RunReport {
   }
 
   async #make(): Promise<void> {
-    const { path, record, model, train, validation, onReport } = this.#options;
+    const { path, record, model, train, validation, livePage } = this.#options;
     const evaluation = this.#evaluation;
     await writeEvaluation(path, evaluation);
     const data = assemble({
@@ -121,18 +125,18 @@ export class RunReport {
       },
     });
     await writeReport(join(path, REPORT), { ...data, activity: null });
-    onReport?.(data);
+    livePage?.report(data);
   }
 
   /** Makes the last report, of a run that has ended: with the best weights, and what was evaluated since. */
   async finish(state: 'complete' | 'interrupted'): Promise<void> {
-    const { path, onReport, onFailure } = this.#options;
+    const { path, livePage, onFailure } = this.#options;
     this.#state = state;
     await this.#work;
     try {
       const data = await reportOf(path, state);
       await writeReport(join(path, REPORT), data);
-      onReport?.(data);
+      livePage?.report(data);
     } catch (error) {
       onFailure(error);
     }

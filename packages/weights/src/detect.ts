@@ -49,6 +49,11 @@ const ZIP_FORMATS: readonly ZipFormat[] = [
     matches: (zip) => hasMember(zip, '.npy'),
     open: async (bytes, zip) => (await import('./npz')).readNpz(bytes, zip),
   },
+  {
+    title: 'Keras (.keras)',
+    matches: (zip) => zip.has('model.weights.h5'),
+    open: async (bytes, zip) => (await import('./keras/reader')).readKeras(bytes, zip),
+  },
 ];
 
 const JSON_FORMATS: readonly JsonFormat[] = [
@@ -56,6 +61,11 @@ const JSON_FORMATS: readonly JsonFormat[] = [
     title: 'safetensors index (.safetensors.index.json)',
     matches: (json) => 'weight_map' in json,
     open: async (bytes, json) => (await import('./safetensors/sharded')).readSharded(bytes, json),
+  },
+  {
+    title: 'TF.js (model.json)',
+    matches: (json) => 'weightsManifest' in json,
+    open: async (bytes, json) => (await import('./tfjs/reader')).readTfjs(bytes, json),
   },
 ];
 
@@ -94,6 +104,18 @@ const FORMATS: readonly Format[] = [
     // The header's length, then its JSON.
     matches: (head) => head[8] === 0x7b,
     open: async (bytes) => (await import('./safetensors/reader')).readSafetensors(bytes),
+  },
+  {
+    title: 'Keras (.h5)',
+    // HDF5's signature.
+    matches: (head) => startsWith(head, 0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a),
+    open: async (bytes) => (await import('./keras/reader')).readKerasH5(bytes),
+  },
+  {
+    title: 'Caffe (.caffemodel)',
+    // A NetParameter begins with its name or a layer, of either kind. It has no magic number and so comes last.
+    matches: (head) => head[0] === 0x0a || head[0] === 0x12 || startsWith(head, 0xa2, 0x06),
+    open: async (bytes) => (await import('./caffe/reader')).readCaffe(bytes),
   },
 ];
 

@@ -14,11 +14,16 @@ import type { Misshapen, WeightReport } from '../fit';
 import { elements } from '../safetensors/dtypes';
 import type { TensorInfo, WeightSource } from '../sources/source';
 import { readArranged, reverseColours } from './arrange';
+import { CAFFE } from './caffe';
+import { KERAS } from './keras';
 import { type Naming, OWN, type Place } from './naming';
 import { TIMM, TORCHVISION } from './pytorch';
 
 /** Every naming that is recognised. */
-const NAMINGS: readonly Naming[] = [OWN, TORCHVISION, TIMM];
+const NAMINGS: readonly Naming[] = [OWN, TORCHVISION, TIMM, CAFFE, ...KERAS];
+
+/** What our batch norm adds to the variance, as PyTorch's. */
+const VARIANCE_EPSILON = 1e-5;
 
 /** Filters of conv1_1 at width 1 (Table 1). */
 const STAGE_1_FILTERS = 64;
@@ -201,7 +206,7 @@ function unrecognised({ name, tensors }: WeightSource, prefix: string | undefine
     .slice(0, 4)
     .map((tensor) => (tensor.length > 60 ? `${tensor.slice(0, 57)}...` : tensor));
   const where = prefix === undefined ? '' : ` under ${JSON.stringify(prefix)}`;
-  const known = NAMINGS.map((naming) => naming.name).join(', ');
+  const known = [...new Set(NAMINGS.map((naming) => naming.name))].join(', ');
   const got =
     tensors.size === 0 ? 'no tensors' : `${tensors.size} tensors, ${some.join(', ')}${tensors.size > 4 ? ', ...' : ''}`;
   return new VggError(
@@ -282,7 +287,8 @@ function netWeights(source: WeightSource, { naming, prefix, options, layers, pla
       const place = { ...places.get(name)!, name: prefix + places.get(name)!.name };
       const values = await readArranged(source, place, shape, channels);
       if (name === 'conv1_1.weight' && naming.channels === 'BGR') reverseColours(values, shape.at(-1)!);
-      return values;
+      const { varianceEpsilon = VARIANCE_EPSILON } = naming;
+      return spec.role === 'variance' ? values.map((x) => x + varianceEpsilon - VARIANCE_EPSILON) : values;
     },
   };
 }

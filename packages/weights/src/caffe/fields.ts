@@ -1,0 +1,87 @@
+/**
+ * The fields of a protobuf message in a file, without reading what they hold: a caffemodel of 550 MB has a few hundred.
+ * Tags and lengths are decoded by `@bufbuild/protobuf` (docs/decisions/0090).
+ */
+import { BinaryReader, WireType } from '@bufbuild/protobuf/wire';
+import { VggError } from '@vgg/core';
+import type { ByteSource } from '../sources/bytes';
+
+/** A field of a message; `begin` and `end` are where its value lies in the file. */
+export interface Field {
+  readonly number: number;
+  readonly type: WireType;
+  readonly begin: number;
+  readonly end: number;
+}
+
+/** A part of the file. */
+export type Extent = Pick<Field, 'begin' | 'end'>;
+
+/** A tag and a length, or a tag and an integer, are no longer. */
+const HEAD_BYTES = 20;
+const WINDOW_BYTES = 2 ** 16;
+/** More fields than a net's file has: nets have some hundreds. */
+const MAX_FIELDS = 1_000_000;
+
+/** A file of protobuf messages, read through a window. */
+export class Messages {
+  readonly #bytes: ByteSource;
+  #window: { begin: number; content: Uint8Array } = { begin: 0, content: new Uint8Array(0) };
+  #fields = 0;
+
+  constructor(bytes: ByteSource) {
+    this.#bytes = bytes;
+  }
+
+  corrupt(what: string, cause?: unknown): VggError {
+    return new VggError('weights', `${this.#bytes.name} is not a sound caffemodel: ${what}`, { cause });
+  }
+
+  /** The fields of the message in a part of the file, in order. */
+  async *fields({ begin, end }: Extent): AsyncGenerator<Field, void> {
+    for (let at = begin; at < end; ) {
+      this.#fields += 1;
+      if (this.#fields > MAX_FIELDS) throw this.corrupt(`it has more than ${MAX_FIELDS} fields`);
+      const field = this.#decode(await this.#head(at, end), at);
+      if (field.end > end) throw this.corrupt(`the field at byte ${at} ends at ${field.end} of ${end}: cut short?`);
+      yield field;
+      at = field.end;
+    }
+  }
+
+  /** The bytes of a field of text or of numbers. */
+  read({ begin, end }: Extent): Promise<Uint8Array> {
+    return this.#bytes.read(begin, end - begin);
+  }
+
+  async #head(at: number, end: number): Promise<Uint8Array> {
+    const length = Math.min(HEAD_BYTES, end - at);
+    const offset = at - this.#window.begin;
+    if (offset < 0 || offset + length > this.#window.content.length) {
+      const size = Math.min(WINDOW_BYTES, this.#bytes.size - at);
+      this.#window = { begin: at, content: await this.#bytes.read(at, size) };
+      return this.#window.content.subarray(0, length);
+    }
+    return this.#window.content.subarray(offset, offset + length);
+  }
+
+  #decode(head: Uint8Array, at: number): Field {
+    const reader = new BinaryReader(head);
+    try {
+      const [number, type] = reader.tag();
+      if (type === WireType.LengthDelimited) {
+        const length = reader.uint32();
+        return { number, type, begin: at + reader.pos, end: at + reader.pos + length };
+      }
+      const begin = at + reader.pos;
+      if (type === WireType.Varint) reader.uint64();
+      else if (type === WireType.Bit64) reader.pos += 8;
+      else if (type === WireType.Bit32) reader.pos += 4;
+      else throw new Error(`field ${number} is a group`);
+      return { number, type, begin, end: at + reader.pos };
+    } catch (cause) {
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      throw this.corrupt(`no field at byte ${at}: ${reason.slice(0, 80)}`, cause);
+    }
+  }
+}

@@ -1,0 +1,170 @@
+/**
+ * HDF5 files, what Keras's weights are in, by h5wasm: the HDF Group's own library in WebAssembly, which sees no file but the
+ * one given to it (docs/decisions/0091). The package is installed by who needs it.
+ */
+import { VggError } from '@vgg/core';
+import type { Dataset, File, Group } from 'h5wasm';
+import { type Dtype, elements } from '../safetensors/dtypes';
+import { type Rows, rowCount, type StoredTensor, type WeightSource, weightSource } from '../sources/source';
+
+type H5wasm = typeof import('h5wasm');
+type H5Module = Awaited<H5wasm['ready']>;
+
+/** Keras nests five deep. */
+const MAX_DEPTH = 12;
+/** Groups may hold one another in rings, so that a small file has any number of paths. */
+const MAX_OBJECTS = 20_000;
+const MAX_RANK = 16;
+/** Deflate's best, and some: what a byte of a file can become. */
+const MAX_RATIO = 1100;
+const MAX_BYTES = 2 ** 31;
+
+const FLOATS: Readonly<Record<number, Dtype>> = { 2: 'F16', 4: 'F32', 8: 'F64' };
+const SIGNED: Readonly<Record<number, Dtype>> = { 1: 'I8', 2: 'I16', 4: 'I32', 8: 'I64' };
+const UNSIGNED: Readonly<Record<number, Dtype>> = { 1: 'U8', 2: 'U16', 4: 'U32', 8: 'U64' };
+
+/** A file of HDF5 in memory. */
+export interface Hdf5File {
+  readonly name: string;
+  readonly content: Uint8Array;
+  /** The format that the result names. */
+  readonly format: string;
+  close(): Promise<void>;
+}
+
+let count = 0;
+
+async function load(source: string): Promise<{ h5: H5wasm; module: H5Module }> {
+  let h5: H5wasm;
+  try {
+    h5 = await import('h5wasm');
+  } catch (cause) {
+    throw new VggError('argument', `reading ${source}, an HDF5 file, needs the package h5wasm: npm i h5wasm`, {
+      cause,
+    });
+  }
+  const module = await h5.ready;
+  module.activate_throwing_error_handler();
+  return { h5, module };
+}
+
+/** The first line of what HDF5 says. */
+function reasonOf(cause: unknown): string {
+  const text = cause instanceof Error ? cause.message : String(cause);
+  return text.replace(/\s+/g, ' ').trim().slice(0, 160) || 'HDF5 cannot read it';
+}
+
+class Reader {
+  readonly #module: H5Module;
+  readonly #file: Hdf5File;
+  readonly #tensors = new Map<string, StoredTensor>();
+  #objects = 0;
+
+  constructor(module: H5Module, file: Hdf5File) {
+    this.#module = module;
+    this.#file = file;
+  }
+
+  corrupt(what: string, cause?: unknown): VggError {
+    return new VggError('weights', `${this.#file.name} is not a sound HDF5 file: ${what}`, { cause });
+  }
+
+  /** Errors of HDF5 become one line. */
+  guard<T>(work: () => T): T {
+    try {
+      return work();
+    } catch (cause) {
+      throw cause instanceof VggError ? cause : this.corrupt(reasonOf(cause), cause);
+    }
+  }
+
+  /** Every array of numbers by its path; text, links that lead nowhere and links to other files are passed over. */
+  tensors(root: Group): ReadonlyMap<string, StoredTensor> {
+    this.guard(() => this.#walk(root, '', 0));
+    return this.#tensors;
+  }
+
+  #walk(group: Group, path: string, depth: number): void {
+    if (depth > MAX_DEPTH) throw this.corrupt(`its groups nest deeper than ${MAX_DEPTH}`);
+    for (const key of group.keys()) {
+      this.#objects += 1;
+      if (this.#objects > MAX_OBJECTS) throw this.corrupt(`it has more than ${MAX_OBJECTS} objects`);
+      const object = group.get(key);
+      const name = `${path}${key}`;
+      if (object === null) continue;
+      if ('keys' in object) this.#walk(object as Group, `${name}/`, depth + 1);
+      else if ('slice' in object) this.#add(name, object as Dataset);
+    }
+  }
+
+  #add(name: string, dataset: Dataset): void {
+    const { type, size, littleEndian, signed, shape, vlen } = dataset.metadata;
+    const { H5T_FLOAT, H5T_INTEGER } = this.#module.H5T_class_t;
+    const kinds = type === H5T_FLOAT.value ? FLOATS : type !== H5T_INTEGER.value ? {} : signed ? SIGNED : UNSIGNED;
+    const dtype = kinds[size];
+    if (dtype === undefined || vlen || shape === null) return;
+    const shown = JSON.stringify(name.slice(0, 80));
+    if (!littleEndian && size > 1) throw this.corrupt(`${shown} has big-endian numbers`);
+    if (shape.length > MAX_RANK) throw this.corrupt(`${shown} has ${shape.length} axes`);
+    const bytes = elements(shape) * size;
+    if (!(bytes < MAX_BYTES) || bytes > this.#file.content.length * MAX_RATIO) {
+      throw this.corrupt(`${shown} of shape [${shape}] claims ${bytes} bytes`);
+    }
+    this.#tensors.set(name, { dtype, shape, read: async (rows) => this.guard(() => this.#read(dataset, rows)) });
+  }
+
+  /** h5wasm's own readers know no 16-bit floats and make copies: these are the bytes as HDF5 gives them. */
+  #read(dataset: Dataset, { begin, end }: Rows): Uint8Array {
+    const { shape, size } = dataset.metadata as { shape: number[]; size: number };
+    const bytes = elements([end - begin, ...shape.slice(1)]) * size;
+    if (bytes === 0) return new Uint8Array(0);
+    const whole = end - begin === rowCount(shape);
+    const counts = whole ? null : [end - begin, ...shape.slice(1)].map(BigInt);
+    const offsets = whole ? null : shape.map((_, axis) => BigInt(axis === 0 ? begin : 0));
+    const strides = whole ? null : shape.map(() => 1n);
+    const module = this.#module;
+    const at = module._malloc(bytes);
+    if (at === 0) throw this.corrupt(`no memory for ${bytes} bytes`);
+    try {
+      module.HEAPU8.fill(0, at, at + bytes);
+      module.get_dataset_data(dataset.file_id, dataset.path, counts, offsets, strides, BigInt(at));
+      return module.HEAPU8.slice(at, at + bytes);
+    } finally {
+      module._free(at);
+    }
+  }
+}
+
+/**
+ * Opens an HDF5 file: every array of numbers under its path, `model_weights/block1_conv1/block1_conv1/kernel:0`.
+ * @throws VggError `VGG_WEIGHTS`, one line that names the file, when it is damaged or hostile; `VGG_ARGUMENT` where the
+ *   package h5wasm is not installed.
+ */
+export async function readHdf5(file: Hdf5File): Promise<WeightSource> {
+  const { h5, module } = await load(file.name);
+  const reader = new Reader(module, file);
+  const path = `/weights-${count++}.h5`;
+  // Its own memory, not a copy: a net's file has 550 MB.
+  module.FS.writeFile(path, file.content, { canOwn: true } as object);
+  let opened: File | undefined;
+  const release = () => {
+    try {
+      opened?.close();
+    } catch {
+      // A damaged file may not even close; its memory goes with its name.
+    }
+    if (module.FS.analyzePath(path).exists) module.FS.unlink(path);
+  };
+  try {
+    opened = reader.guard(() => new h5.File(path, 'r'));
+    const tensors = reader.tensors(opened);
+    const close = async () => {
+      release();
+      await file.close();
+    };
+    return weightSource({ name: file.name, format: file.format, tensors, close });
+  } catch (error) {
+    release();
+    throw error;
+  }
+}

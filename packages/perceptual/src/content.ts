@@ -17,12 +17,12 @@ export type { LayerWeights } from './layers';
  * @throws VggError `VGG_ARGUMENT` for no layers, a bad weight or a layer that is missing; `VGG_SHAPE` for features of
  *   different shapes.
  */
-export function featureDistance<T extends string>(
-  features: Readonly<Record<T, Tensor>>,
-  targets: Readonly<Record<T, Tensor>>,
-  weights: LayerWeights<T>,
+export function featureDistance<W extends LayerWeights>(
+  features: Readonly<Record<keyof W & string, Tensor>>,
+  targets: Readonly<Record<keyof W & string, Tensor>>,
+  weights: W,
 ): Scalar {
-  return weightedSum(weights, (layer) => {
+  return weightedSum(weights, (layer: keyof W & string) => {
     const [ours, theirs] = [layerOf(features, layer), layerOf(targets, layer)];
     checkAlike(layer, ours, theirs);
     return mean(squaredDifference(ours, theirs));

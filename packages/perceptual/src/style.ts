@@ -49,12 +49,12 @@ export function gramMatrices<T extends string>(features: Readonly<Record<T, Tens
  * @throws VggError `VGG_ARGUMENT` for no layers, a bad weight or a layer that is missing; `VGG_SHAPE` for a Gram matrix
  *   that does not fit.
  */
-export function styleDistance<T extends string>(
-  features: Readonly<Record<T, Tensor>>,
-  grams: Readonly<Record<T, Tensor3D>>,
-  weights: LayerWeights<T>,
+export function styleDistance<W extends LayerWeights>(
+  features: Readonly<Record<keyof W & string, Tensor>>,
+  grams: Readonly<Record<keyof W & string, Tensor3D>>,
+  weights: W,
 ): Scalar {
-  return weightedSum(weights, (layer) => {
+  return weightedSum(weights, (layer: keyof W & string) => {
     const [ours, theirs] = [gramMatrix(layerOf(features, layer)), layerOf(grams, layer)];
     const [count, channels] = ours.shape;
     if (theirs.rank !== 3 || theirs.shape[2] !== channels || ![1, count].includes(theirs.shape[0])) {

@@ -141,8 +141,8 @@ describe('perceptual loss', () => {
     expect(refusal('argument', loss({ relu1_9: 1 }))).toMatch(
       /no layer "relu1_9" to tap \(did you mean "relu1_\d"\?\)/,
     );
-    const maps: Record<string, Tensor> = { a: zeros([1]) };
-    expect(refusal('argument', () => featureDistance(maps, maps, { b: 1 }))).toMatch(
+    const maps: unknown = { a: zeros([1]) };
+    expect(refusal('argument', () => featureDistance(maps as { b: Tensor }, maps as { b: Tensor }, { b: 1 }))).toMatch(
       /expected the features of b.*, got a/,
     );
   });

@@ -1,0 +1,2 @@
+export function readmes(): string[];
+export function blocksOf(path: string): { language: string; source: string }[];

@@ -117,3 +117,19 @@ export const nameList: Kind<readonly string[]> = kind(
   },
   v.union([v.string(), v.array(v.string())], 'Expected names like stage1,conv3_1.'),
 );
+
+/** Some of a few names: `A,B,D`. */
+export function listOf<const T extends string>(names: readonly T[]) {
+  const one = oneOf(names);
+  return (given: string): readonly T[] => [...new Set(given.split(',').map((name) => one(name.trim())))];
+}
+
+const SECONDS = { s: 1, m: 60, h: 3600 } as const;
+
+/** A span of time, `90s`, `30m` or `1.5h`, in seconds. */
+export function timeSpan(given: string): number {
+  const match = /^(\d+(?:\.\d+)?)([smh])$/.exec(given.trim());
+  const seconds = Number(match?.[1]) * (SECONDS[match?.[2] as keyof typeof SECONDS] ?? 0);
+  if (!(seconds > 0)) throw new InvalidArgumentError('Expected a time like 90s, 30m or 8h.');
+  return seconds;
+}

@@ -32,6 +32,7 @@ async function main(words: readonly string[]): Promise<number> {
     predict: async (images, options) => (await import('./commands/predict')).predictCommand(images, options),
     report: async (run, options) => (await import('./commands/report')).reportCommand(run, options),
     inspect: async (options) => (await import('./commands/inspect')).inspectCommand(options),
+    paper: async (options) => (await import('./commands/paper')).paperCommand(options),
   });
   try {
     checkCommand(

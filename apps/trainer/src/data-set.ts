@@ -18,7 +18,7 @@ export function splitOptions(validationFraction: number, seed: number): OpenOpti
 /** @throws VggError `VGG_DATASET` when there is nothing to train on. */
 export async function openTrainingData(
   path: string,
-  { valFraction, seed }: Pick<Recipe, 'valFraction' | 'seed'>,
+  { valFraction, seed, trainImages }: Pick<Recipe, 'valFraction' | 'seed' | 'trainImages'>,
 ): Promise<OpenedData> {
   const data = await openSource(resolve(path), splitOptions(valFraction, seed));
   const { train } = data;
@@ -26,7 +26,7 @@ export async function openTrainingData(
   if (data.classes.length < 2) {
     throw new VggError('dataset', `${path} has one class, ${data.classes[0]}: a classifier needs two or more`);
   }
-  return { ...data, train };
+  return { ...data, train: trainImages === undefined ? train : spread(train, trainImages) };
 }
 
 /** The transform of training images: the recipe's geometry, the training set's own mean and principal components. */

@@ -5,12 +5,14 @@
 import { CONFIGURATION_NAMES } from '@vgg/models';
 import { Command, Option } from 'commander';
 import { version } from '../package.json';
-import { integer, oneOf, scaleList } from './arguments';
+import { integer, listOf, oneOf, scaleList, timeSpan } from './arguments';
 import type { EvaluateArguments } from './commands/evaluate';
 import type { InspectArguments } from './commands/inspect';
+import type { PaperArguments } from './commands/paper';
 import type { PredictArguments } from './commands/predict';
 import type { ReportArguments } from './commands/report';
 import { ENGINE_NAMES } from './engine';
+import { PAPER_SCALES } from './paper/figures';
 import type { TrainArguments } from './prepare';
 import { KEYS, readRecipe, recipeNames } from './recipe-file';
 
@@ -23,6 +25,7 @@ export interface Commands {
   predict(images: readonly string[], options: PredictArguments): Promise<void>;
   inspect(options: InspectArguments): Promise<void>;
   report(run: string, options: ReportArguments): Promise<void>;
+  paper(options: PaperArguments): Promise<void>;
 }
 
 function withOutput(command: Command): Command {
@@ -84,6 +87,7 @@ function trainCommand(run: Commands['train']): Command {
     .addOption(new Option('--colour-shift').hideHelp())
     .option('--batch <n>', 'images per step (default: 256, or what a smaller set fills)', KEYS.batch)
     .option('--micro-batch <n>', 'images computed at once; divides --batch (default: at most 32)', KEYS.microBatch)
+    .option('--train-images <n>', 'train on n images, taken evenly over the set (default: all)', KEYS.trainImages)
     .option('--epochs <n>', 'passes over the training images', KEYS.epochs, 74)
     .option('--rate <r>', 'initial learning rate', KEYS.rate, 0.01)
     .addOption(schedule.argParser(KEYS.schedule).default('plateau'))
@@ -258,6 +262,60 @@ function reportCommand(run: Commands['report']): Command {
   return withOutput(command).action((path: string) => run(path, command.opts<ReportArguments>()));
 }
 
+function paperCommand(run: Commands['paper']): Command {
+  const command = new Command('paper')
+    .summary("the paper's study on your images within a budget: Tables 3 to 6")
+    .description(
+      'Trains the configurations and scales asked for, chained as the paper chains them (A, then deeper nets from its ' +
+        'layers; each later scale from the weights of the one before), evaluates them under every protocol, and prints ' +
+        "Tables 3 to 6 with the paper's ImageNet figures beside them. It measures each net, divides the budget so that all " +
+        'get the same epochs, and says what was left out. The images are as for train.',
+    )
+    .option('--data <dir>', 'the images')
+    .addOption(
+      new Option('--budget <time>', 'time for everything: 90s, 30m, 8h').argParser(timeSpan).default(1800, '30m'),
+    )
+    .addOption(
+      new Option('--configs <names>', 'configurations of Table 1')
+        .argParser(listOf(CONFIGURATION_NAMES))
+        .default(CONFIGURATION_NAMES, CONFIGURATION_NAMES.join()),
+    )
+    .addOption(
+      new Option('--scales <S,...>', "training scales in the paper's pixels, at an input of 224")
+        .argParser(listOf(PAPER_SCALES))
+        .default(PAPER_SCALES, PAPER_SCALES.join()),
+    )
+    .option(
+      '--input <side>',
+      "side of the training crop (default: in the paper's proportion to the images, 32 to 224)",
+      KEYS.input,
+    )
+    .option('--width <factor>', 'multiplies the numbers of filters and hidden units', KEYS.width, 0.25)
+    .addOption(
+      new Option('--head <kind>', 'hidden fully-connected layers, as for train').argParser(KEYS.head).default('auto'),
+    )
+    .option('--no-batch-norm', 'as in the paper; few epochs then teach the deeper nets little')
+    .option('--dropout <p>', 'dropout of the hidden fully-connected layers', KEYS.dropout, 0)
+    .option('--epochs <n>', 'the most epochs of a net, if the budget allows', KEYS.epochs, 74)
+    .option('--batch <n>', 'images per step (default: 64)', KEYS.batch)
+    .option('--micro-batch <n>', 'images computed at once; divides --batch (default: at most 32)', KEYS.microBatch)
+    .option(
+      '--rate <r>',
+      'initial rate of nets from scratch, falling as a cosine; later scales take a tenth',
+      KEYS.rate,
+      0.05,
+    )
+    .option('--weight-decay <d>', 'L2 penalty', KEYS.weightDecay, 5e-4)
+    .option('--val-fraction <f>', 'part of each class kept for validation where DIR has none', KEYS.valFraction, 0.1)
+    .option('--seed <n>', 'names every random choice', KEYS.seed, 1)
+    .option('--out <dir>', 'the folder of the study, with a run for each net (default: runs/paper-TIME)')
+    .option('--resume <dir>', 'go on with an interrupted study; its own options and budget hold')
+    .option('--workers <n>', 'threads that decode images; 0: the main thread decodes', integer(0, 64), 2);
+  withStrict(command);
+  withEngine(command);
+  return withOutput(command).action(() => run(command.opts<PaperArguments>()));
+}
+
 /** The whole command line. Errors of use are thrown as CommanderError; nothing exits. */
 export function createProgram(commands: Commands): Command {
   const program = new Command('trainer')
@@ -268,6 +326,7 @@ export function createProgram(commands: Commands): Command {
     .addCommand(predictCommand(commands.predict))
     .addCommand(reportCommand(commands.report))
     .addCommand(inspectCommand(commands.inspect))
+    .addCommand(paperCommand(commands.paper))
     .helpCommand(false);
   for (const command of [program, ...program.commands]) {
     command.exitOverride().showSuggestionAfterError(true).configureHelp({ helpWidth: 110 });

@@ -33,6 +33,7 @@ export const KEYS: { readonly [K in keyof Values]: Kind<Values[K]> } = {
   colourShift: yesOrNo,
   batch: integer(1),
   microBatch: integer(1),
+  trainImages: integer(1),
   epochs: integer(1, 100_000),
   maxSteps: integer(1),
   rate: real(0, 100, { open: true }),

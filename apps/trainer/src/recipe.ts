@@ -29,6 +29,8 @@ export interface RecipeArguments {
   colourShift: boolean;
   batch?: number;
   microBatch?: number;
+  /** Trains on so many images, taken evenly over the set. */
+  trainImages?: number;
   epochs: number;
   /** The run ends after so many steps, if its epochs did not end it before. */
   maxSteps?: number;
@@ -55,8 +57,10 @@ export interface RecipeArguments {
   seed: number;
 }
 
-export interface Recipe extends Required<Omit<RecipeArguments, 'head' | 'maxSteps' | 'preInit' | 'weights'>> {
+export interface Recipe
+  extends Required<Omit<RecipeArguments, 'head' | 'trainImages' | 'maxSteps' | 'preInit' | 'weights'>> {
   head: 'paper' | 'small' | 'linear';
+  trainImages?: number;
   maxSteps?: number;
   /** A run of net A, absolute: pre-initialisation (section 3.1). */
   preInit?: string;
@@ -138,6 +142,7 @@ export function resolveRecipe(given: RecipeArguments, data: string, images: numb
     head: headFor(given),
     scale: given.scale ?? proportionalScale(given.input),
     ...batchesFor(images, given),
+    ...(given.trainImages !== undefined && { trainImages: given.trainImages }),
     ...(given.maxSteps !== undefined && { maxSteps: given.maxSteps }),
     ...(given.preInit !== undefined && { preInit: resolve(given.preInit) }),
     ...(given.weights !== undefined && { weights: resolve(given.weights) }),
@@ -147,7 +152,10 @@ export function resolveRecipe(given: RecipeArguments, data: string, images: numb
 /** The arguments that belong to a recipe, without those of the session. */
 function pick(
   given: RecipeArguments,
-): Omit<Recipe, 'data' | 'head' | 'scale' | 'batch' | 'microBatch' | 'maxSteps' | 'preInit' | 'weights'> {
+): Omit<
+  Recipe,
+  'data' | 'head' | 'scale' | 'batch' | 'microBatch' | 'trainImages' | 'maxSteps' | 'preInit' | 'weights'
+> {
   const { valFraction, config, batchNorm, width, input, dropout, flip, colourShift } = given;
   const { epochs, rate, schedule, patience, warmUp, momentum, weightDecay, init, seed } = given;
   const { labelSmoothing, clipNorm, averageDecay, earlyStop, freeze } = given;

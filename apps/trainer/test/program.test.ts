@@ -14,6 +14,7 @@ async function called(...words: string[]): Promise<Call> {
     train: record('train'),
     evaluate: record('evaluate'),
     inspect: record('inspect'),
+    paper: record('paper'),
     predict: async (images, options) => {
       calls.push({ command: 'predict', options: { ...options }, images });
     },

@@ -1,17 +1,13 @@
 /** `train`: from a folder of images to a run. Without images, the demo. */
 import { join, resolve } from 'node:path';
 import { type Evaluation, PROTOCOLS, scalesFor } from '@vgg/eval';
-import { createVgg, zeroInitialiser } from '@vgg/models';
-import { type FitResult, restoreCheckpoint } from '@vgg/train';
-import { reportSkipped } from '../data-set';
-import { firstNet } from '../first-net';
+import type { FitResult } from '@vgg/train';
 import { print, table } from '../output';
 import { isDemo, prepareNew, prepareResumed, type TrainArguments } from '../prepare';
 import { REPORT } from '../report/make';
-import { RunReport } from '../report/run-report';
-import { MetricsFile, saveWeights, systemReason } from '../run-folder';
 import { createTerminal, type Terminal } from '../terminal';
-import { type Prepared, runTraining } from '../training';
+import { trainPrepared } from '../train-prepared';
+import type { Prepared } from '../training';
 import { LivePage } from '../ui/live-page';
 import { dryRun } from './dry-run';
 import { evaluateRuns, printEvaluation } from './evaluate';
@@ -81,41 +77,14 @@ async function train(options: TrainArguments, terminal: Terminal, livePage?: Liv
   const prepared = await (options.resume === undefined
     ? prepareNew(options, terminal)
     : prepareResumed(resolve(options.resume), options, terminal));
-  const { folder, record } = prepared;
-  const { images } = record;
-  terminal.say(
-    `training ${record.net.configuration}${record.net.batchNorm ? ' with batch norm' : ''} on ${images.train} images of ` +
-      `${record.classes.length} classes, ${images.validation} for validation; the run is ${folder.path}`,
-  );
-  const model = prepared.checkpoint === undefined ? await firstNet(record) : createVgg(record.net, zeroInitialiser());
-  // Before the report reads it: a resumed run first drops the lines that its checkpoint does not know.
-  const metrics = new MetricsFile(folder, prepared.checkpoint?.state);
-  const report = await RunReport.open({
-    ...{ path: folder.path, record, model, train: prepared.data.train, validation: prepared.data.validation },
-    livePage,
-    onFailure: (error) => terminal.warn(`the report could not be written: ${systemReason(error)}`),
-  });
-  const {
-    result,
-    skipped: later,
-    exitCode,
-  } = await runTraining(prepared, model, options, { terminal, metrics, report });
-  const fresh = later.filter(({ key }) => !prepared.skipped.some((known) => known.key === key));
-  reportSkipped(fresh, terminal);
-  const skipped = [...prepared.skipped, ...fresh];
-
+  const { folder } = prepared;
+  const { result, skipped, exitCode, report } = await trainPrepared(prepared, options, terminal, livePage);
   if (exitCode !== undefined && result.reason === 'interrupted') {
     terminal.say(
       `saved after step ${result.step}; go on with: pnpm --filter trainer start train --resume ${folder.path}`,
     );
     process.exitCode = exitCode;
-  } else {
-    const best = await folder.checkpoints.best();
-    if (best !== undefined) restoreCheckpoint(best, model);
-    await saveWeights(folder, model, record);
   }
-  await report.settle();
-  model.dispose();
 
   const interrupted = result.reason === 'interrupted';
   const evaluation = interrupted ? undefined : await evaluateBest(prepared, options, terminal);

@@ -1,0 +1,66 @@
+/** `paper`: the paper's study on any data set within a budget of time, as its Tables 3 to 6. */
+import { basename, join, resolve } from 'node:path';
+import { VggError } from '@vgg/core';
+import { writeFileAtomically } from '@vgg/weights/node';
+import { print } from '../output';
+import { notesOn } from '../paper/notes';
+import { carryOut } from '../paper/run';
+import { newStudy, type StudyRequest } from '../paper/start';
+import { readStudy, type Study, saveStudy } from '../paper/study';
+import { markdown, tables } from '../paper/tables';
+import type { SessionArguments } from '../prepare';
+import { createTerminal, type Terminal } from '../terminal';
+
+export interface PaperArguments extends Omit<StudyRequest, 'data'>, Omit<SessionArguments, 'ui' | 'uiPort'> {
+  data?: string;
+  out?: string;
+  resume?: string;
+}
+
+function folderOf({ resume, out }: PaperArguments): string {
+  const time = new Date().toISOString().slice(0, 19).replaceAll(/[-:]/g, '').replace('T', '-');
+  return resolve(resume ?? out ?? `runs/paper-${time}`);
+}
+
+async function openStudy(folder: string, options: PaperArguments, session: SessionArguments, terminal: Terminal) {
+  const began = performance.now();
+  const since = () => (performance.now() - began) / 1000;
+  const { data, out: _out, resume, ...rest } = options;
+  if (resume !== undefined) {
+    const study = await readStudy(folder);
+    const before = study.spent;
+    return { study, spent: () => before + since() };
+  }
+  if (data === undefined) throw new VggError('argument', 'paper needs images: add --data DIR');
+  const { engine: _e, workers: _w, strict: _s, json: _j, quiet: _q, ...request } = rest;
+  return { study: await newStudy(folder, { ...request, data }, session, terminal, since), spent: since };
+}
+
+/** The tables and what must be known of them, added to the study. */
+function conclude(study: Study): Study & Required<Pick<Study, 'tables' | 'notes'>> {
+  const { nets, settings, k, trained, dense, protocols = [] } = study;
+  const epochs = Object.fromEntries(Object.entries(trained).map(([name, net]) => [name, net.epochs]));
+  const made = tables({ nets, input: settings.input, k, epochs, dense, protocols });
+  return { ...study, tables: made, notes: notesOn(study) };
+}
+
+export async function paperCommand(options: PaperArguments): Promise<void> {
+  const terminal = createTerminal({ stream: process.stderr, quiet: options.quiet });
+  const { engine, workers, strict, json, quiet } = options;
+  const session: SessionArguments = { engine, workers, strict, json, quiet, ui: false };
+  const folder = folderOf(options);
+  const { study, spent } = await openStudy(folder, options, session, terminal);
+  terminal.say(`the study is ${folder}: ${study.nets.map(({ name }) => name).join(', ')}`);
+  const done = await carryOut({ folder, study, session: { ...session, engine: study.engine }, terminal, spent });
+  if (!done) {
+    terminal.say(`saved; go on with: pnpm --filter trainer start paper --resume ${folder}`);
+    return;
+  }
+  const concluded = conclude(study);
+  await saveStudy(folder, concluded);
+  const title = `The paper's study on ${basename(study.settings.data)}`;
+  const text = markdown(title, concluded.tables, concluded.notes);
+  await writeFileAtomically(join(folder, 'paper.md'), [Buffer.from(text)]);
+  await print(json ? JSON.stringify({ folder, ...concluded }, null, 2) : text.trimEnd());
+  terminal.say(`the tables are in ${join(folder, 'paper.md')} and paper.json`);
+}

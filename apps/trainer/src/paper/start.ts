@@ -1,0 +1,123 @@
+/** The beginning of a study: its images looked at, each configuration measured, the budget divided. */
+import { mkdir } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { VggError } from '@vgg/core';
+import { decodeImage } from '@vgg/data/node';
+import { type OpenedData, openTrainingData, spread, trainingTransform } from '../data-set';
+import { describeEngine, startEngine } from '../engine';
+import { firstNet } from '../first-net';
+import { measureSpeed, epochSeconds as secondsAtSpeed } from '../measure';
+import type { SessionArguments, TrainArguments } from '../prepare';
+import { netOptions, resolveRecipe } from '../recipe';
+import { environment } from '../run-folder';
+import type { Terminal } from '../terminal';
+import { allot, inputFor, LATER_DIVISOR, type Pace, type StudyNet, studyNets } from './plan';
+import { type Study, type StudySettings, studyExists } from './study';
+
+/** What a new study is asked for; without an input, its images tell it. */
+export type StudyRequest = Omit<StudySettings, 'input' | 'batch'> & { input?: number; batch?: number };
+
+/** Images per step unless told: with few epochs many small steps learn more. */
+const BATCH = 64;
+
+/** What the paper does not do. */
+const OFF = { warmUp: 0, labelSmoothing: 0, clipNorm: 0, averageDecay: 0, earlyStop: 0, freeze: [] } as const;
+
+/** Pictures looked at to know how large the set's are. */
+const SAMPLED = 32;
+
+/** The median of the smallest sides of some pictures, in pixels. */
+async function smallestSide({ train }: OpenedData): Promise<number> {
+  const some = spread(train, SAMPLED);
+  const sides: number[] = [];
+  for (let i = 0; i < some.length; i++) {
+    const image = await decodeImage(some.location(i), some.key(i)).catch(() => undefined);
+    if (image !== undefined) sides.push(Math.min(image.width, image.height));
+  }
+  if (sides.length === 0) throw new VggError('dataset', `none of ${some.length} images of ${train.name} can be read`);
+  return sides.sort((a, b) => a - b)[Math.floor(sides.length / 2)]!;
+}
+
+/**
+ * What `train` would be asked for to train a net of the study.
+ * @param from the run to start from, if any.
+ */
+export function trainArguments(
+  { data, configs: _configs, scales: _scales, budget: _budget, rate, ...settings }: StudySettings,
+  net: StudyNet,
+  training: { trainImages: number; epochs: number; out: string; from?: string },
+  session: SessionArguments,
+): TrainArguments {
+  const { config, scale } = net;
+  const { from, ...kept } = training;
+  return {
+    ...{ ...session, ...settings, ...OFF, ...kept, data, config, scale },
+    ...{ flip: true, colourShift: true, schedule: 'cosine', patience: 5, momentum: 0.9, init: 'he', dryRun: false },
+    rate: net.from?.key === 'weights' && from !== undefined ? rate / LATER_DIVISOR : rate,
+    ...(net.from && from !== undefined && { [net.from.key]: from }),
+  };
+}
+
+/** Measures each configuration for a moment. */
+async function measurePaces(
+  settings: StudySettings,
+  nets: readonly StudyNet[],
+  data: OpenedData,
+  session: SessionArguments,
+  terminal: Terminal,
+): Promise<Record<string, Pace>> {
+  const paces: Record<string, Pace> = {};
+  for (const net of nets) {
+    if (paces[net.config] !== undefined) continue;
+    const asked = trainArguments(settings, net, { trainImages: data.train.length, epochs: 1, out: '' }, session);
+    const recipe = resolveRecipe(asked, settings.data, data.train.length);
+    const { transform } = await trainingTransform(recipe, data.train, { ...session, terminal });
+    const model = await firstNet({ recipe, net: netOptions(recipe, data.classes.length) });
+    const shortest = Math.min(3, settings.budget / 100);
+    const speed = await measureSpeed({ ...session, model, recipe, data, transform, shortest });
+    model.dispose();
+    const { step } = secondsAtSpeed(recipe, { train: 0, validation: 0 }, speed);
+    paces[net.config] = { trainingImage: step / recipe.batch, pixel: speed.validationImage / recipe.input ** 2 };
+    terminal.say(`net ${net.config}: ${(recipe.batch / step).toFixed(0)} images/s`);
+  }
+  return paces;
+}
+
+/**
+ * Plans a study and makes its folder.
+ * @param spent seconds since the command began.
+ * @throws VggError `VGG_RUN` when the folder holds one already; `VGG_ARGUMENT` when the budget is too small.
+ */
+export async function newStudy(
+  folder: string,
+  { input: asked, batch, ...request }: StudyRequest,
+  session: SessionArguments,
+  terminal: Terminal,
+  spent: () => number,
+): Promise<Study> {
+  if (studyExists(folder)) {
+    throw new VggError(
+      'run',
+      `${folder} already holds a study: choose another --out, or go on with --resume ${folder}`,
+    );
+  }
+  const path = resolve(request.data);
+  const data = await openTrainingData(path, request);
+  if (data.validation === undefined) {
+    throw new VggError('dataset', `${path} has no validation images: --val-fraction above 0 keeps some`);
+  }
+  const images = { train: data.train.length, validation: data.validation.length };
+  const input = asked ?? inputFor(await smallestSide(data));
+  const settings: StudySettings = { ...request, data: path, input, batch: Math.min(batch ?? BATCH, images.train) };
+  const engine = await startEngine(session.engine);
+  terminal.say(describeEngine(engine));
+  const nets = studyNets(settings.configs, settings.scales, input);
+  await mkdir(folder, { recursive: true });
+  const paces = await measurePaces(settings, nets, data, session, terminal);
+  return {
+    ...{ format: 'vgg-paper', version: 1, created: new Date().toISOString(), engine: engine.name },
+    ...{ environment: environment(engine.name), settings, classes: data.classes.length, images, nets, paces },
+    plan: allot(nets, paces, images, input, settings, settings.budget - spent()),
+    ...{ spent: spent(), trained: {}, dense: {}, k: Math.min(5, data.classes.length) },
+  };
+}

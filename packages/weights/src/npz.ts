@@ -58,7 +58,8 @@ async function readHeader(source: string, member: ZipMember): Promise<ArrayHeade
   const [, descr, order, sides] = HEADER.exec(text) ?? [];
   if (descr === undefined) throw corrupt(`its header reads ${JSON.stringify(text.trim().slice(0, 80))}`);
   const dtype = DTYPES[descr];
-  if (dtype === undefined) throw corrupt(`numbers of type ${descr}, expected one of ${Object.keys(DTYPES).join(' ')}`);
+  if (dtype === undefined)
+    throw corrupt(`numbers of type ${JSON.stringify(descr)}, expected one of ${Object.keys(DTYPES).join(' ')}`);
   const shape = sides!
     .split(',')
     .map((side) => side.trim())

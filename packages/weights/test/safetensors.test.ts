@@ -54,6 +54,11 @@ describe('a file of the reference implementation', () => {
     expect(asFloat32(weight)[1]).toBe(Math.fround(1 / 7 - 3));
   });
 
+  it("is read from a Buffer of Node's that is not aligned", () => {
+    const bytes = Buffer.from([0, 0, 0, 128, 63]).subarray(1); // Whose slice() copies nothing.
+    expect([...asFloat32({ dtype: 'F32', shape: [1], bytes })]).toEqual([1]);
+  });
+
   it('is read from memory that is not aligned too', () => {
     const shifted = new Uint8Array(reference.length + 1);
     shifted.set(reference, 1);

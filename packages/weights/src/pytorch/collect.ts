@@ -5,7 +5,7 @@ import { StoredView } from './rebuild';
 
 const MAX_DEPTH = 32;
 /** Dictionaries that hold one another many times over would have no end of paths. */
-const MAX_VISITS = 1_000_000;
+const MAX_VISITS = 100_000;
 const MAX_NAME = 1000;
 
 /**

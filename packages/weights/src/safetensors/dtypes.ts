@@ -38,9 +38,12 @@ export function elements(shape: readonly number[]): number {
   return shape.reduce((product, side) => product * side, 1);
 }
 
-/** `bytes` if its start is a multiple of `alignment` in its buffer, as typed arrays need, else a copy. */
+/**
+ * `bytes` if its start is a multiple of `alignment` in its buffer, as typed arrays need, else a copy (`slice` would make
+ * none of Node's Buffer).
+ */
 function aligned(bytes: Uint8Array, alignment: number): Uint8Array {
-  return bytes.byteOffset % alignment === 0 ? bytes : bytes.slice();
+  return bytes.byteOffset % alignment === 0 ? bytes : new Uint8Array(bytes);
 }
 
 /**

@@ -133,7 +133,14 @@ function deflatedMember(bytes: ByteSource, entry: FileEntry): ZipMember['read'] 
     });
 }
 
-async function member(bytes: ByteSource, entry: FileEntry): Promise<ZipMember> {
+/** A member, and where its bytes lie in the file. */
+interface Placed {
+  readonly member: ZipMember;
+  readonly begin: number;
+  readonly end: number;
+}
+
+async function place(bytes: ByteSource, entry: FileEntry): Promise<Placed> {
   const { filename: name, uncompressedSize: size, compressedSize, compressionMethod, encrypted } = entry;
   const shown = JSON.stringify(name.slice(0, 80));
   if (encrypted) throw corrupt(bytes, `${shown} is encrypted`);
@@ -149,7 +156,7 @@ async function member(bytes: ByteSource, entry: FileEntry): Promise<ZipMember> {
   const read = stored
     ? (begin: number, length: number) => bytes.read(start + begin, length)
     : deflatedMember(bytes, entry);
-  return {
+  const member: ZipMember = {
     name,
     size,
     async read(begin, length) {
@@ -157,6 +164,16 @@ async function member(bytes: ByteSource, entry: FileEntry): Promise<ZipMember> {
       throw corrupt(bytes, `${shown} has ${size} bytes, expected ${length} at byte ${begin}`);
     },
   };
+  return { member, begin: entry.offset, end: start + compressedSize };
+}
+
+/** @throws VggError `VGG_WEIGHTS` when two members share bytes: a small file could else claim to be a large one. */
+function checkApart(bytes: ByteSource, placed: readonly Placed[]): void {
+  let last = 0;
+  for (const { member, begin, end } of [...placed].sort((a, b) => a.begin - b.begin)) {
+    if (begin < last) throw corrupt(bytes, `${JSON.stringify(member.name.slice(0, 80))} overlaps another member`);
+    last = end;
+  }
 }
 
 /**
@@ -169,16 +186,17 @@ export function openZip(bytes: ByteSource): Promise<Zip> {
       filenameValidation: 'strict',
       useWebWorkers: false,
     });
-    const members = new Map<string, ZipMember>();
-    let count = 0;
+    const placed: Placed[] = [];
+    const names = new Set<string>();
     for await (const entry of reader.getEntriesGenerator()) {
-      count += 1;
-      if (count > MAX_MEMBERS) throw corrupt(bytes, `it has more than ${MAX_MEMBERS} members`);
+      if (placed.length >= MAX_MEMBERS) throw corrupt(bytes, `it has more than ${MAX_MEMBERS} members`);
       if (entry.directory) continue;
-      if (members.has(entry.filename))
-        throw corrupt(bytes, `${JSON.stringify(entry.filename.slice(0, 80))} is there twice`);
-      members.set(entry.filename, await member(bytes, entry));
+      const { filename } = entry;
+      if (names.has(filename)) throw corrupt(bytes, `${JSON.stringify(filename.slice(0, 80))} is there twice`);
+      names.add(filename);
+      placed.push(await place(bytes, entry));
     }
-    return members;
+    checkApart(bytes, placed);
+    return new Map(placed.map(({ member }) => [member.name, member]));
   });
 }

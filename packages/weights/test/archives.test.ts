@@ -1,0 +1,187 @@
+/** Zip archives, NumPy's and sharded files: read in parts, and refused in one line when they lie. */
+import { readFileSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { type Member, unzip, zip } from '../../../tools/fuzz/zip.mjs';
+import { asFloat32, type ByteSource, bytesOf, fromFloat32, openWeights, serialiseSafetensors } from '../src/index';
+import { openBytes } from '../src/node';
+
+const SEEDS = new URL('../../../tools/fuzz/seeds/', import.meta.url);
+const seed = (name: string) => new Uint8Array(readFileSync(new URL(name, SEEDS)));
+const utf8 = (text: string) => new TextEncoder().encode(text);
+
+async function refused(file: Uint8Array, message: RegExp, beside?: Map<string, Uint8Array>): Promise<void> {
+  await expect(openWeights(bytesOf(file, 'file', beside))).rejects.toMatchObject({
+    code: expect.stringMatching(/^VGG_(WEIGHTS|IO)$/),
+    message: expect.stringMatching(message),
+  });
+}
+
+/** An array file by its header's text. */
+function npy(header: string, data = new Uint8Array(0), version = 1): Uint8Array {
+  const text = utf8(header);
+  return Uint8Array.from([0x93, ...utf8('NUMPY'), version, 0, text.length & 255, text.length >> 8, ...text, ...data]);
+}
+
+const HEADER = "{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }\n";
+const SOUND: Member = { name: 'a.npy', bytes: npy(HEADER, new Uint8Array(8)) };
+
+describe("NumPy's archives", () => {
+  it.each(['stored.npz', 'deflated.npz'])('%s gives the arrays that were saved', async (name) => {
+    const source = await openWeights(bytesOf(seed(name)));
+    expect(source.format).toBe('npz');
+    expect([...source.tensors].map(([key, { dtype, shape }]) => [key, dtype, ...shape])).toEqual([
+      ['conv1_1.weight', 'F32', 3, 3, 3, 2],
+      ['conv1_1.bias', 'F16', 2],
+      ['columns', 'F64', 2, 3],
+      ['scalar', 'I64'],
+      ['empty', 'F32', 0, 4],
+    ]);
+    const counted = Array.from({ length: 54 }, (_, i) => i);
+    expect([...asFloat32(await source.read('conv1_1.weight'))]).toEqual(counted);
+    expect([...asFloat32(await source.read('conv1_1.weight', { begin: 1, end: 2 }))]).toEqual(counted.slice(18, 36));
+    expect([...asFloat32(await source.read('conv1_1.weight', { begin: 0, end: 1 }))]).toEqual(counted.slice(0, 18));
+    expect([...asFloat32(await source.read('columns'))]).toEqual([0, 1, 2, 3, 4, 5]);
+    expect([...asFloat32(await source.read('columns', { begin: 1, end: 2 }))]).toEqual([3, 4, 5]);
+    expect((await source.read('scalar')).bytes[0]).toBe(3);
+    expect((await source.read('empty')).bytes.length).toBe(0);
+  });
+
+  it.each([
+    ['of objects', HEADER.replace('<f4', '|O'), /numbers of type "\|O", expected one of/],
+    ['of big-endian numbers', HEADER.replace('<f4', '>f4'), /numbers of type ">f4"/],
+    ['whose type is a structure', HEADER.replace("'<f4'", "[('a', '<f4')]"), /its header reads/],
+    ['whose header calls', HEADER.replace("'<f4'", "__import__('os')"), /its header reads/],
+    ['of more elements than it has', HEADER.replace('2', '3'), /shape \(3\) of <f4 needs 12 bytes, it has 8/],
+    ['of 2^60 elements', HEADER.replace('2', String(2 ** 53)), /needs/],
+    ['of no header', '', /its header reads/],
+  ])('an array %s is refused', (_, header, message) =>
+    refused(zip([{ name: 'a.npy', bytes: npy(header, new Uint8Array(8)) }]), message),
+  );
+
+  it('an array cut short, of another version or another kind is refused', async () => {
+    await refused(zip([{ ...SOUND, bytes: SOUND.bytes.subarray(0, 9) }]), /does not begin as \.npy does/);
+    await refused(zip([{ ...SOUND, bytes: SOUND.bytes.subarray(0, 30) }]), /its header is cut short/);
+    await refused(zip([{ ...SOUND, bytes: npy(HEADER, new Uint8Array(8), 9) }]), /version 9, expected 1, 2 or 3/);
+    await refused(zip([SOUND, { name: 'readme.txt', bytes: utf8('x') }]), /"readme\.txt", which is no \.npy array/);
+  });
+});
+
+describe('a zip archive', () => {
+  it('wherever it is cut short is refused', async () => {
+    const whole = seed('deflated.npz');
+    for (let length = 0; length < whole.length; length += 5) {
+      await refused(whole.subarray(0, length), /./);
+    }
+  });
+
+  it.each([
+    ['that names a file twice', [SOUND, SOUND], /"a\.npy" is there twice/],
+    ['that leads out of a folder', [{ ...SOUND, name: '../a.npy' }], /not a sound zip archive/],
+    ['with an absolute path', [{ ...SOUND, name: '/a.npy' }], /not a sound zip archive/],
+    ['compressed in another way', [{ ...SOUND, method: 12 }], /by method 12, expected stored or deflated/],
+    ['that claims other bytes than are stored', [{ ...SOUND, claim: 2 ** 31 }], /claims 2147483648 bytes in/],
+    [
+      'that claims more than deflate can make',
+      [{ ...SOUND, deflate: true, claim: 2 ** 31 }],
+      /claims 2147483648 bytes/,
+    ],
+    ['of nothing', [], /of no known kind/],
+    ['of other files', [{ name: 'a.txt', bytes: utf8('x') }], /of no known kind: expected PyTorch/],
+  ])('%s is refused', (_, members, message) => refused(zip(members), message));
+
+  it('whose members lie in one another is refused', async () => {
+    const bytes = zip([SOUND, { ...SOUND, name: 'b.npy' }]);
+    const second = bytes.lastIndexOf(0x4b, bytes.length - 24); // Of the directory's second entry: PK\1\2.
+    new DataView(bytes.buffer).setUint32(second - 1 + 42, 0, true);
+    await refused(bytes, /overlaps another member/);
+  });
+
+  it('that inflates to more than it claims is refused without inflating it all', async () => {
+    const array = npy(HEADER, new Uint8Array(8));
+    const bytes = Buffer.concat([array, new Uint8Array(50 * 2 ** 20)]);
+    const bomb = zip([{ name: 'a.npy', bytes, deflate: true, claim: array.length }]);
+    const before = process.memoryUsage().arrayBuffers;
+    await refused(bomb, /Invalid uncompressed size/);
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(10 * 2 ** 20);
+  });
+
+  it('is unzipped by the tests as it was zipped', () => {
+    expect(unzip(zip([{ ...SOUND, deflate: true }]))).toEqual([{ name: 'a.npy', bytes: SOUND.bytes }]);
+  });
+});
+
+describe('safetensors in shards', () => {
+  const shard = (name: string, ...values: number[]) =>
+    serialiseSafetensors(new Map([[name, fromFloat32([values.length], Float32Array.from(values))]]));
+  const beside = new Map([
+    ['one.safetensors', shard('a', 1, 2)],
+    ['two.safetensors', shard('b', 3)],
+  ]);
+  const index = (map: unknown) => utf8(JSON.stringify({ metadata: { total_size: 12 }, weight_map: map }));
+  const SOUND_MAP = { a: 'one.safetensors', b: 'two.safetensors' };
+
+  it('are one set of weights, in memory and on disk', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'vgg-shards-'));
+    try {
+      for (const [name, content] of beside) await writeFile(join(folder, name), content);
+      await writeFile(join(folder, 'index.json'), index(SOUND_MAP));
+      const sources = [bytesOf(index(SOUND_MAP), 'index', beside), await openBytes(join(folder, 'index.json'))];
+      for (const bytes of sources) {
+        const source = await openWeights(bytes);
+        expect([...source.tensors.keys()]).toEqual(['a', 'b']);
+        expect([...asFloat32(await source.read('a'))]).toEqual([1, 2]);
+        expect([...asFloat32(await source.read('b'))]).toEqual([3]);
+        await source.close();
+      }
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+
+  it.each([
+    [
+      'names a path',
+      { a: '../one.safetensors' },
+      /names the shard "\.\.\/one\.safetensors": expected a plain file name/,
+    ],
+    ['names an absolute path', { a: '/etc/passwd' }, /expected a plain file name/],
+    ['names its folder', { a: '..' }, /expected a plain file name/],
+    ['names a file that is not there', { a: 'three.safetensors' }, /needs three\.safetensors, which was not given/],
+    ['names a tensor that its file lacks', { ...SOUND_MAP, c: 'two.safetensors' }, /two\.safetensors lacks "c"/],
+    ['leaves a tensor out', { b: 'one.safetensors' }, /one\.safetensors lacks "b"/],
+    ['puts a tensor in the wrong file', { a: 'one.safetensors', b: 'one.safetensors' }, /lacks "b"/],
+    ['does not list a tensor', {}, /./],
+    ['names no file', { a: 7 }, /the file of "a" must be a name/],
+    ['is a list', ['a'], /its weight_map must be an object/],
+  ])('are refused when the index %s', async (_, map, message) => {
+    if (JSON.stringify(map) === '{}') return expect([...(await openWeights(bytesOf(index(map)))).tensors]).toEqual([]);
+    await refused(index(map), message, beside);
+  });
+
+  it.each([
+    ['has a key twice', '{"weight_map": {"a": "x", "a": "y"}}', /it has "a" twice/],
+    ['nests deeply', `{"a":${'['.repeat(100)}`, /nests deeper than 64 levels/],
+    ['is cut short', '{"weight_map": {', /cannot be parsed: cut short\?/],
+    ['is other JSON', '{"a": 1}', /is JSON, but of no known kind/],
+  ])('are refused when the JSON %s', (_, text, message) => refused(utf8(text), message));
+});
+
+describe('a file of another kind', () => {
+  it.each([
+    ['nothing', ''],
+    ['text', 'hello, world, this is no file of weights'],
+    ['an image', '\x89PNG\r\n\x1a\n0000000000000000'],
+  ])('%s is refused with what could be read', (_, text) =>
+    refused(utf8(text), /of no known format: expected PyTorch \(\.pth, \.pt\), NumPy/),
+  );
+
+  it('is closed when it is refused', async () => {
+    let closed = 0;
+    const bytes: ByteSource = { ...bytesOf(utf8('x')), close: async () => void closed++ };
+    await expect(openWeights(bytes)).rejects.toThrow();
+    expect(closed).toBe(1);
+  });
+});

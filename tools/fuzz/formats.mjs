@@ -1,0 +1,155 @@
+/** What is fuzzed, by format: sound files to begin with, and damage that knows the format besides damage that does not. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { damage, damageText, splice } from './mutate.mjs';
+import { unzip, zip } from './zip.mjs';
+
+const SEEDS = new URL('seeds/', import.meta.url);
+const WEIGHTS_FIXTURES = new URL('../../packages/weights/test/fixtures/', import.meta.url);
+
+function seeds(folder, ending) {
+  return readdirSync(folder)
+    .filter((name) => name.endsWith(ending))
+    .sort()
+    .map((name) => new Uint8Array(readFileSync(new URL(name, folder))));
+}
+
+function text(bytes) {
+  return new TextDecoder().decode(bytes);
+}
+
+function encoded(value) {
+  return new TextEncoder().encode(value);
+}
+
+/** The header's text changed, its length and the tensors' places left sound unless the change is to them. */
+function damageHeader(random, bytes) {
+  const length = Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true));
+  const header = encoded(damageText(random, text(bytes.subarray(8, 8 + length))));
+  const out = splice(bytes, 8, length, header);
+  new DataView(out.buffer).setBigUint64(0, BigInt(header.length), true);
+  return out;
+}
+
+/** Opcodes of pickles, those that call and those that repeat the oftener. */
+const OPCODES = encoded(
+  '(.0122FIJKLMNPQRSTUVXabcdeghijlopqrstu}])\x80\x81\x82\x85\x86\x87\x88\x89\x8a\x8b\x8c\x8d\x8e\x90\x91\x92\x93\x94\x95RRRcccbb22hhtt',
+);
+const SNIPPETS = [
+  'cos\nsystem\n',
+  'cbuiltins\neval\n',
+  "X\x0f\x00\x00\x00__import__('os')\x85R",
+  'ctorch._utils\n_rebuild_tensor_v2\n',
+  'ctorch\nFloatStorage\n',
+  'ccollections\nOrderedDict\n)R',
+  '((((((((((((((((',
+  '22222222tttttttt',
+  'K\x00K\x02\x86K\x02K\x01\x86',
+].map((snippet) => Uint8Array.from(snippet, (character) => character.charCodeAt(0)));
+
+function damagePickle(random, bytes) {
+  const at = random.below(bytes.length + 1);
+  switch (random.below(5)) {
+    case 0:
+      return splice(bytes, at, Math.min(1, bytes.length - at), Uint8Array.of(random.pick(OPCODES)));
+    case 1:
+      return splice(
+        bytes,
+        at,
+        0,
+        Uint8Array.from({ length: 1 + random.below(20) }, () => random.pick(OPCODES)),
+      );
+    case 2:
+      return splice(bytes, at, 0, random.pick(SNIPPETS));
+    default:
+      return damage(random, bytes);
+  }
+}
+
+/** An archive with one member's bytes, name or headers changed by `change`, its structure sound again. */
+function damageMember(random, bytes, change) {
+  const members = unzip(bytes);
+  const one = random.pick(members);
+  const deflate = random.chance(1, 4);
+  const changed = members.map((member) => (member === one ? { ...member, bytes: change(member), deflate } : member));
+  const target = random.pick(changed);
+  switch (random.below(12)) {
+    case 0:
+      target.name = random.pick(['../up', '/root', 'a\\..\\b', '', random.pick(members).name, `${target.name}/`]);
+      break;
+    case 1:
+      target.claim = random.pick([0, 1, 2 ** 31, 2 ** 32 - 1, target.bytes.length + 1]);
+      break;
+    case 2:
+      target.method = random.below(16);
+      break;
+    case 3:
+      changed.splice(random.below(changed.length), 1);
+  }
+  return zip(changed);
+}
+
+/** The `.npy` header's text changed, or anything else of the array. */
+function damageArray(random, bytes) {
+  if (random.chance(1, 2)) return damage(random, bytes);
+  const length = new DataView(bytes.buffer, bytes.byteOffset).getUint16(8, true);
+  const header = encoded(damageText(random, text(bytes.subarray(10, 10 + length))).padEnd(length, ' '));
+  const out = splice(bytes, 10, length, header);
+  new DataView(out.buffer).setUint16(8, header.length, true);
+  return out;
+}
+
+const REFERENCE = new Uint8Array(readFileSync(new URL('reference.safetensors', WEIGHTS_FIXTURES)));
+
+/** Files of a set of shards: the index comes first, the others lie beside it. */
+const SHARDED = {
+  index: encoded(
+    JSON.stringify({
+      metadata: { total_size: 0 },
+      weight_map: Object.fromEntries(
+        Object.keys(
+          JSON.parse(text(REFERENCE.subarray(8, 8 + Number(new DataView(REFERENCE.buffer).getBigUint64(0, true))))),
+        )
+          .filter((name) => name !== '__metadata__')
+          .map((name) => [name, 'a.safetensors']),
+      ),
+    }),
+  ),
+  beside: new Map([['a.safetensors', REFERENCE]]),
+};
+
+/**
+ * `seeds` are sound files; `damage(random, seed)` gives a damaged one; `beside`, where there is one, the files of the same
+ * folder, sometimes damaged too.
+ */
+export const FORMATS = {
+  safetensors: {
+    seeds: [REFERENCE],
+    damage: (random, bytes) => (random.chance(1, 2) ? damageHeader(random, bytes) : damage(random, bytes)),
+  },
+  sharded: {
+    seeds: [SHARDED.index],
+    damage: (random, bytes) => (random.chance(3, 4) ? encoded(damageText(random, text(bytes))) : damage(random, bytes)),
+    beside: (random) =>
+      random.chance(1, 4) ? new Map([['a.safetensors', damageHeader(random, REFERENCE)]]) : SHARDED.beside,
+  },
+  pytorch: {
+    seeds: seeds(SEEDS, '.pth').filter((bytes) => bytes[0] === 0x50),
+    damage: (random, bytes) =>
+      random.chance(1, 4)
+        ? damage(random, bytes)
+        : damageMember(random, bytes, (member) =>
+            member.name.endsWith('.pkl') ? damagePickle(random, member.bytes) : damage(random, member.bytes),
+          ),
+  },
+  'pytorch-legacy': {
+    seeds: seeds(SEEDS, '.legacy.pth'),
+    damage: damagePickle,
+  },
+  npz: {
+    seeds: seeds(SEEDS, '.npz'),
+    damage: (random, bytes) =>
+      random.chance(1, 4)
+        ? damage(random, bytes)
+        : damageMember(random, bytes, (member) => damageArray(random, member.bytes)),
+  },
+};

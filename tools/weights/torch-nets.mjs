@@ -2,7 +2,7 @@
  * Whether torchvision's nets, saved by torch in both its forms and as safetensors, give torch's logits and layers for real
  * photographs, prepared as their files bind them to be. Nets of full size, made on the fly, deleted after.
  *
- *   node tools/weights/torch-nets.mjs [--engine onednn] [--photographs FOLDER] [--count 3] [NET...]
+ *   node tools/weights/torch-nets.mjs [--engine onednn] --photographs FOLDER [--count 3] [NET...]
  *
  * Needs `pnpm build` and Debian's python3-torchvision. Prints a line per net and form; exits with 1 unless every
  * difference, relative to the layer's largest number, is at most 1e-4.
@@ -23,7 +23,7 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     engine: { type: 'string', default: 'onednn' },
-    photographs: { type: 'string', default: 'shared/data' },
+    photographs: { type: 'string', default: 'photographs' },
     count: { type: 'string', default: '3' },
   },
 });

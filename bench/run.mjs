@@ -22,6 +22,18 @@ const BENCHMARKS = [
     needs: 'g++ and libdnnl-dev when @vgg/backend-onednn is built, and minutes',
   },
   {
+    script: 'onednn/soak.mjs',
+    arguments: ['2000'],
+    compares: 'nothing by itself: whether memory grows over 2,000 training steps',
+    needs: 'the same',
+  },
+  {
+    script: 'onednn/pipeline.mjs',
+    arguments: ['FOLDER'],
+    compares: "training on photographs with training on noise; the event loop's lag",
+    needs: 'the same, and a folder of photographs by class',
+  },
+  {
     script: 'wasm/browser.mjs',
     arguments: [],
     compares: 'nothing: shows that @vgg/backend-wasm trains in a browser',

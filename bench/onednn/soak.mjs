@@ -25,10 +25,12 @@ const images = noise({ batch, side, classes });
 function look() {
   engine.drain();
   globalThis.gc?.();
-  const { numTensors, numBytes, numDataBuffers, bytesInUse, buffersInUse, bytesHeld, cachedPrimitives } = tf.memory();
+  const memory = tf.memory();
+  const { numTensors, numBytes, numDataBuffers, bytesInUse, buffersInUse } = memory;
+  const { bytesHeld, peakBytesInUse, cachedPrimitives } = memory;
   return {
     inUse: { numTensors, numBytes, numDataBuffers, bytesInUse, buffersInUse },
-    pool: { bytesHeld, cachedPrimitives },
+    pool: { bytesHeld, peakBytesInUse, cachedPrimitives },
     resident: process.memoryUsage.rss(),
   };
 }
@@ -54,9 +56,11 @@ console.log(
     side,
     width,
     seconds: Math.round((performance.now() - start) / 1000),
-    inUse: last.inUse,
+    inUse: same ? last.inUse : looks.map(({ inUse }) => inUse),
     sameAfterEveryStep: same,
-    pool: { bytesHeld: looks.map(({ pool }) => MiB(pool.bytesHeld)), cachedPrimitives: last.pool.cachedPrimitives },
+    heldMiB: looks.map(({ pool }) => MiB(pool.bytesHeld)),
+    peakInUseMiB: MiB(last.pool.peakBytesInUse),
+    cachedPrimitives: last.pool.cachedPrimitives,
     residentMiB: looks.map(({ resident }) => MiB(resident)),
     peakMiB: Math.round(process.resourceUsage().maxRSS / 1024),
     fallbacks: Object.fromEntries(engine.fallbacks()),

@@ -271,6 +271,7 @@ class Environment : public Napi::ObjectWrap<Environment> {
     const PoolStatistics pool = engine_->pool().statistics();
     Napi::Object result = Napi::Object::New(info.Env());
     result.Set("bytesInUse", static_cast<double>(pool.bytes_in_use));
+    result.Set("peakBytesInUse", static_cast<double>(pool.peak_bytes_in_use));
     result.Set("buffersInUse", static_cast<double>(pool.buffers_in_use));
     result.Set("bytesHeld", static_cast<double>(pool.bytes_held));
     result.Set("cachedPrimitives", static_cast<double>(engine_->cached_primitives()));

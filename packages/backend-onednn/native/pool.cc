@@ -1,7 +1,6 @@
 #include "pool.h"
 
-#include <sys/mman.h>
-
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <new>
@@ -12,40 +11,17 @@
 namespace vgg {
 namespace {
 
-constexpr size_t kHugePage = size_t{2} << 20;
 constexpr size_t kAlignment = 64;
+
+bool is_large(size_t capacity) { return capacity >= PageStore::kPage; }
 
 // Whole huge pages from 2 MiB on; below, quarter steps between powers of two, so that sizes meet again.
 size_t round_up(size_t bytes) {
-  if (bytes >= kHugePage) return (bytes + kHugePage - 1) / kHugePage * kHugePage;
+  if (is_large(bytes)) return (bytes + PageStore::kPage - 1) / PageStore::kPage * PageStore::kPage;
   size_t power = 256;
   while (power * 2 <= bytes) power *= 2;
   const size_t step = power / 4;
   return bytes <= power ? power : (bytes + step - 1) / step * step;
-}
-
-void *allocate(size_t capacity) {
-  if (capacity < kHugePage) return std::aligned_alloc(kAlignment, capacity);
-  // Map a huge page more than wanted, then return what lies before and after the aligned part.
-  const size_t mapped = capacity + kHugePage;
-  void *raw = mmap(nullptr, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (raw == MAP_FAILED) return nullptr;
-  const auto start = reinterpret_cast<uintptr_t>(raw);
-  const uintptr_t aligned = (start + kHugePage - 1) / kHugePage * kHugePage;
-  if (aligned > start) munmap(raw, aligned - start);
-  const size_t after = mapped - (aligned - start) - capacity;
-  if (after > 0) munmap(reinterpret_cast<void *>(aligned + capacity), after);
-  auto *data = reinterpret_cast<void *>(aligned);
-  madvise(data, capacity, MADV_HUGEPAGE);
-  return data;
-}
-
-void deallocate(void *data, size_t capacity) noexcept {
-  if (capacity < kHugePage) {
-    std::free(data);
-  } else {
-    munmap(data, capacity);
-  }
 }
 
 }  // namespace
@@ -64,53 +40,65 @@ BufferPool::~BufferPool() { trim(); }
 
 Buffer BufferPool::take(size_t bytes) {
   const size_t wanted = round_up(bytes);
-  void *data = nullptr;
   size_t capacity = wanted;
+  void *data = nullptr;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
-    const auto fit = free_.lower_bound(wanted);
-    if (fit != free_.end() && fit->first <= wanted + wanted / 4) {
-      capacity = fit->first;
-      data = fit->second;
-      free_.erase(fit);
-      statistics_.bytes_held -= capacity;
-    } else {
-      if (statistics_.bytes_in_use + statistics_.bytes_held + wanted > limit_) trim_locked();
-      if (statistics_.bytes_in_use + wanted > limit_) {
-        throw std::runtime_error("out of memory: " + std::to_string(bytes) + " bytes wanted, " +
-                                 std::to_string(statistics_.bytes_in_use) + " in use of a limit of " +
-                                 std::to_string(limit_) + "; use a smaller batch or raise memoryLimit");
-      }
+    if (statistics_.bytes_in_use + wanted > limit_) {
+      throw std::runtime_error("out of memory: " + std::to_string(bytes) + " bytes wanted, " +
+                               std::to_string(statistics_.bytes_in_use) + " in use of a limit of " +
+                               std::to_string(limit_) + "; use a smaller batch or raise memoryLimit");
+    }
+    data = is_large(wanted) ? take_large(wanted) : take_small(wanted, capacity);
+    if (data == nullptr) {
+      trim_locked();
+      data = is_large(wanted) ? pages_.take(wanted) : std::aligned_alloc(kAlignment, wanted);
+    }
+    if (data == nullptr) {
+      throw std::runtime_error("out of memory: the system refused " + std::to_string(wanted) + " bytes");
     }
     statistics_.bytes_in_use += capacity;
+    statistics_.peak_bytes_in_use = std::max(statistics_.peak_bytes_in_use, statistics_.bytes_in_use);
     statistics_.buffers_in_use += 1;
-  }
-  if (data == nullptr) {
-    data = allocate(capacity);
-    if (data == nullptr) {
-      trim();
-      data = allocate(capacity);
-    }
-    if (data == nullptr) {
-      const std::lock_guard<std::mutex> lock(mutex_);
-      statistics_.bytes_in_use -= capacity;
-      statistics_.buffers_in_use -= 1;
-      throw std::runtime_error("out of memory: the system refused " + std::to_string(capacity) + " bytes");
-    }
   }
   if (poison_) std::memset(data, 0xff, capacity);
   return Buffer(this, data, capacity);
+}
+
+void *BufferPool::take_large(size_t wanted) {
+  const size_t fresh = wanted > pages_.held() ? wanted - pages_.held() : 0;
+  return would_exceed(fresh) ? nullptr : pages_.take(wanted);
+}
+
+void *BufferPool::take_small(size_t wanted, size_t &capacity) {
+  const auto fit = small_.lower_bound(wanted);
+  if (fit == small_.end() || fit->first > wanted + wanted / 4) {
+    return would_exceed(wanted) ? nullptr : std::aligned_alloc(kAlignment, wanted);
+  }
+  void *data = fit->second;
+  capacity = fit->first;
+  small_held_ -= capacity;
+  small_.erase(fit);
+  return data;
+}
+
+bool BufferPool::would_exceed(size_t fresh) const {
+  return statistics_.bytes_in_use + small_held_ + pages_.held() + fresh > limit_;
 }
 
 void BufferPool::give(void *data, size_t capacity) noexcept {
   const std::lock_guard<std::mutex> lock(mutex_);
   statistics_.bytes_in_use -= capacity;
   statistics_.buffers_in_use -= 1;
+  if (is_large(capacity)) {
+    pages_.give(data, capacity);
+    return;
+  }
   try {
-    free_.emplace(capacity, data);
-    statistics_.bytes_held += capacity;
+    small_.emplace(capacity, data);
+    small_held_ += capacity;
   } catch (const std::bad_alloc &) {
-    deallocate(data, capacity);
+    std::free(data);
   }
 }
 
@@ -120,14 +108,17 @@ void BufferPool::trim() {
 }
 
 void BufferPool::trim_locked() noexcept {
-  for (const auto &[capacity, data] : free_) deallocate(data, capacity);
-  free_.clear();
-  statistics_.bytes_held = 0;
+  for (const auto &[capacity, data] : small_) std::free(data);
+  small_.clear();
+  small_held_ = 0;
+  pages_.trim();
 }
 
 PoolStatistics BufferPool::statistics() const {
   const std::lock_guard<std::mutex> lock(mutex_);
-  return statistics_;
+  PoolStatistics statistics = statistics_;
+  statistics.bytes_held = small_held_ + pages_.held();
+  return statistics;
 }
 
 }  // namespace vgg

@@ -1,13 +1,15 @@
 // The buffer pool: memory of tensors and scratchpads, kept for reuse between operations.
 //
 // Fresh memory costs a page fault for each page first touched, several times what a convolution takes to fill it. So
-// buffers go back to the pool, large ones are made of huge pages, and the pool has a limit.
+// buffers go back to the pool, large ones are made of huge pages (page_store.h), and the pool has a limit.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <map>
 #include <mutex>
+
+#include "page_store.h"
 
 namespace vgg {
 
@@ -40,6 +42,7 @@ class Buffer {
 
 struct PoolStatistics {
   size_t bytes_in_use = 0;
+  size_t peak_bytes_in_use = 0;
   size_t buffers_in_use = 0;
   size_t bytes_held = 0;
 };
@@ -64,13 +67,21 @@ class BufferPool {
 
  private:
   friend class Buffer;
-  void give(void *data, size_t capacity) noexcept;
+  // All of these are called with the mutex held. Null where the limit or the system refuses.
+  void *take_large(size_t wanted);
+  void *take_small(size_t wanted, size_t &capacity);
+  bool would_exceed(size_t fresh) const;
   void trim_locked() noexcept;
+
+  void give(void *data, size_t capacity) noexcept;
 
   const size_t limit_;
   const bool poison_;
   mutable std::mutex mutex_;
-  std::multimap<size_t, void *> free_;
+  // From 2 MiB on, and below that by capacity.
+  PageStore pages_;
+  std::multimap<size_t, void *> small_;
+  size_t small_held_ = 0;
   PoolStatistics statistics_;
 };
 

@@ -17,6 +17,8 @@ export interface NativeStatistics {
   /** Bytes and number of the buffers that tensors hold. */
   bytesInUse: number;
   buffersInUse: number;
+  /** The most bytes in use at once since the beginning. */
+  peakBytesInUse: number;
   /** Bytes kept for reuse. */
   bytesHeld: number;
   cachedPrimitives: number;

@@ -1,4 +1,5 @@
 /** The native environment itself: order, failures, memory. */
+import { randomStream } from '@vgg/core';
 import { describe, expect, it } from 'vitest';
 import { Device, type NativeBuffer } from '../src/device';
 import { loadNative } from '../src/load';
@@ -98,6 +99,51 @@ describe.skipIf(!isBuilt)(`the device${reason}`, () => {
     });
     device.trim();
     expect(device.statistics().bytesHeld).toBe(0);
+    device.close();
+  });
+
+  it('puts a large buffer together of the pages of smaller ones, and cuts a large one up', () => {
+    const device = makeDevice();
+    const held = () => {
+      device.drain();
+      const { bytesInUse, bytesHeld } = device.statistics();
+      return [bytesInUse / MEBIBYTE, bytesHeld / MEBIBYTE];
+    };
+    const small = Array.from({ length: 8 }, (_, i) => fill(device, [MEBIBYTE], i));
+    const between = small.splice(3, 1)[0]!;
+    for (const buffer of small) buffer.release();
+    expect(held()).toEqual([4, 28]);
+    const large = fill(device, [8 * MEBIBYTE], 7);
+    expect(held()).toEqual([36, 0]);
+    expect(new Float32Array(device.readSync(large)).every((value) => value === 7)).toBe(true);
+    expect(new Float32Array(device.readSync(between)).every((value) => value === 3)).toBe(true);
+    large.release();
+    const again = Array.from({ length: 4 }, (_, i) => fill(device, [1.5 * MEBIBYTE], i));
+    expect(held()).toEqual([28, 8]);
+    for (const [i, buffer] of again.entries()) {
+      expect(new Float32Array(device.readSync(buffer)).every((value) => value === i)).toBe(true);
+    }
+    expect(device.statistics().peakBytesInUse / MEBIBYTE).toBe(36);
+    device.close();
+  });
+
+  it('holds no more memory than was in use at once, whatever sizes come and go', () => {
+    const device = makeDevice({ memoryLimit: 2 ** 30, poison: false });
+    const random = randomStream(1, 'sizes');
+    const kept: { buffer: NativeBuffer; size: number; value: number }[] = [];
+    for (let i = 0; i < 300; i++) {
+      const size = Math.ceil(random.uniform() * 4) * (MEBIBYTE / 2) + i;
+      kept.push({ buffer: fill(device, [size], i), size, value: i });
+      while (kept.length > 2 + (i % 9)) {
+        const [oldest] = kept.splice(Math.floor(random.uniform() * kept.length), 1);
+        const values = new Float32Array(device.readSync(oldest!.buffer));
+        expect([values.length, values[0], values.at(-1)]).toEqual([oldest!.size, oldest!.value, oldest!.value]);
+        oldest!.buffer.release();
+      }
+    }
+    device.drain();
+    const { bytesInUse, bytesHeld, peakBytesInUse } = device.statistics();
+    expect(bytesInUse + bytesHeld).toBe(peakBytesInUse);
     device.close();
   });
 

@@ -90,8 +90,8 @@ describe.skipIf(!isBuilt)(`a net${reason}`, () => {
     await train('onednn', options);
     const used = () => {
       onednn.drain();
-      const { bytesInUse, buffersInUse } = tf.memory() as unknown as Record<string, number>;
-      return { bytesInUse, buffersInUse };
+      const { numTensors, bytesInUse, buffersInUse, bytesHeld } = tf.memory() as unknown as Record<string, number>;
+      return { numTensors, bytesInUse, buffersInUse, bytesHeld };
     };
     const before = used();
     for (let i = 0; i < 5; i++) await train('onednn', options);

@@ -101,8 +101,9 @@ describe('a download', () => {
     expect(seen.every(([received], i) => i === 0 || received > seen[i - 1]![0])).toBe(true);
   });
 
-  it('takes the first digits of a hash, and MD5', async () => {
+  it('takes the first digits of a hash, and other algorithms', async () => {
     await download(url, { to, hash: `sha256:${SHA256.slice(0, 8)}` });
+    await download(url, { to: `${to}3`, hash: `sha384:${createHash('sha384').update(BODY).digest('hex')}` });
     await download(url, { to: `${to}2`, hash: `md5:${MD5}` });
     expect(readFileSync(`${to}2`).equals(BODY)).toBe(true);
   });

@@ -4,6 +4,7 @@ export { type ExportedView, type ExportOptions, type NetTensors, tensorsOf } fro
 export { exportSafetensors, type SafetensorsExportOptions } from './export/safetensors';
 export type { Misshapen, WeightReport } from './fit';
 export { IMAGENET_CLASSES } from './imagenet';
+export { isKnownName, KNOWN_WEIGHTS, type KnownName, type KnownWeights, knownWeights } from './known';
 export { type LoadedNet, type LoadNetOptions, loadNet } from './load-net';
 export { type LoadWeightsOptions, loadWeights } from './load-weights';
 export { type LoadOptions, parseModel, type SavedModel, type SaveOptions, serialiseModel } from './model';

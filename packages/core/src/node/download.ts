@@ -23,7 +23,7 @@ export interface DownloadOptions {
   readonly to: string;
   /** Exact size in bytes. */
   readonly size?: number;
-  /** `sha256:` or `md5:` and at least the first 8 hexadecimal digits, lower case. */
+  /** `sha256:`, `sha384:` or `md5:` and at least the first 8 hexadecimal digits, lower case. */
   readonly hash?: ExpectedHash;
   /** Stops the download; what was received is kept for the next attempt. */
   readonly signal?: AbortSignal;

@@ -6,7 +6,10 @@ import { VggError } from '../errors';
 import { fileError, systemCode } from './failure';
 
 /** An algorithm and at least the first 8 hexadecimal digits: `sha256:397923af`. */
-export type ExpectedHash = `${'sha256' | 'md5'}:${string}`;
+export type ExpectedHash = `${'sha256' | 'sha384' | 'md5'}:${string}`;
+
+/** Hexadecimal digits of a whole hash. */
+const DIGITS: Readonly<Record<string, number>> = { sha256: 64, sha384: 96, md5: 32 };
 
 export interface Expected {
   /** In bytes. */
@@ -19,11 +22,9 @@ export function checkExpected({ size, hash }: Expected): void {
   if (size !== undefined && !(Number.isSafeInteger(size) && size >= 0)) {
     throw new VggError('argument', `expected a size in bytes, got ${size}`);
   }
-  const digits = hash?.startsWith('md5:') ? 32 : 64;
-  const match = hash === undefined || /^(?:sha256|md5):[0-9a-f]{8,}$/.test(hash);
-  if (!match || (hash !== undefined && hash.split(':')[1]!.length > digits)) {
-    throw new VggError('argument', `expected a hash like sha256:397923af, 8 to ${digits} digits, got ${hash}`);
-  }
+  const [, algorithm, digits] = /^(sha256|sha384|md5):([0-9a-f]{8,})$/.exec(hash ?? '') ?? [];
+  if (hash === undefined || (digits !== undefined && digits.length <= DIGITS[algorithm!]!)) return;
+  throw new VggError('argument', `expected a hash like sha256:397923af, 8 digits up to the algorithm's, got ${hash}`);
 }
 
 async function digest(path: string, algorithm: string, signal?: AbortSignal): Promise<string> {

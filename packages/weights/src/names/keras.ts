@@ -7,7 +7,7 @@ import type { Preprocessing } from '../preprocessing';
 import { type Naming, placesOf } from './naming';
 
 /** `preprocess_input` of keras.applications.vgg16 on images that `load_img` made 224 x 224; the mean in our order, RGB. */
-const PREPROCESSING: Preprocessing = {
+export const KERAS_PREPROCESSING: Preprocessing = {
   mean: [123.68, 116.779, 103.939],
   scale: 224,
   resize: 'stretch',
@@ -70,7 +70,7 @@ function kerasNaming(
   return {
     name: 'keras',
     channels: 'BGR',
-    preprocessing: PREPROCESSING,
+    preprocessing: KERAS_PREPROCESSING,
     varianceEpsilon: 1e-3,
     places: (layers) => {
       const names = namesOf(layers);

@@ -19,7 +19,7 @@ function featureIndices(layers: readonly Layer[]): Map<string, number> {
 }
 
 /** Both collections prepare ImageNet alike. https://pytorch.org/vision/0.14/models/generated/torchvision.models.vgg16.html */
-const PREPROCESSING: Preprocessing = {
+export const PYTORCH_PREPROCESSING: Preprocessing = {
   mean: [0.485, 0.456, 0.406],
   std: [0.229, 0.224, 0.225],
   range: 1,
@@ -31,7 +31,7 @@ function pytorchNaming(name: string, heads: Readonly<Record<string, string>>): N
   return {
     name,
     channels: 'RGB',
-    preprocessing: PREPROCESSING,
+    preprocessing: PYTORCH_PREPROCESSING,
     places(layers) {
       const indices = featureIndices(layers);
       const connected = layers.filter(({ kind }) => kind === 'fullyConnected').map((layer) => layer.name);

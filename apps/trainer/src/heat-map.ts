@@ -1,6 +1,6 @@
 /** The dense class map laid over its photograph: dark where the class is not seen, bright where it is. */
-import type { RawImage } from '@vgg/data';
-import { type ClassMap, classMap, type EvaluatedNet } from '@vgg/eval';
+import type { RawImage, TrainTransform } from '@vgg/data';
+import { type ClassMap, scalesFor } from '@vgg/eval';
 import sharp, { type Sharp } from 'sharp';
 
 /** matplotlib's `inferno` (CC0) at tenths, which is even to the eye and reads in grey too. */
@@ -19,21 +19,11 @@ export function heatColour(value: number): number[] {
 }
 
 /**
- * Test scales for a map: the dense view has a position every 32 pixels, so that the paper's scales give a few only; at two
- * and three times the crop it has enough to tell where something is.
+ * Test scales for a map: the run's own, and twice its crop. The dense view has a position every 32 pixels, so that the own
+ * scales may give a single one; at twice the crop there are enough to tell where something is.
  */
-export function heatMapScales(inputSize: number): readonly number[] {
-  return [2 * inputSize, 3 * inputSize];
-}
-
-/** The map of a class over an image; the scales are those of {@link heatMapScales} unless given. */
-export async function imageClassMap(
-  nets: readonly EvaluatedNet[],
-  image: RawImage,
-  { classIndex, key, scales }: { classIndex: number; key: string; scales?: readonly number[] },
-): Promise<ClassMap> {
-  const largest = Math.max(...nets.map(({ model }) => model.options.inputSize));
-  return classMap({ nets, image, classIndex, key, scales: scales ?? heatMapScales(largest) });
+export function heatMapScales({ scale, crop }: Pick<TrainTransform, 'scale' | 'crop'>): readonly number[] {
+  return [...new Set([...scalesFor(scale, 'multi', crop), 2 * crop])];
 }
 
 /** The value at each pixel of an image of the size, bilinear between the map's points. */

@@ -43,8 +43,8 @@ describeInBrowser('a report', (open) => {
     ]);
     expect(await page.locator('canvas').count()).toBe(5);
     expect(await page.locator('#results tbody tr').allTextContents()).toEqual([
-      'single256validation10020.505.00',
-      'dense224, 256, 288cat10019.00–',
+      'single256100 validation20.505.00',
+      'dense224, 256, 288100 cat19.00–',
     ]);
     expect(await page.locator('.matrix .right').allTextContents()).toEqual(['1', '1', '1']);
     expect(await page.evaluate(overflow)).toBeLessThanOrEqual(0);
@@ -147,12 +147,12 @@ describeInBrowser('the live page', (open) => {
     const activity = { what: 'training', epochPart: 0.5, runPart: 0.25, left: 90, imagesPerSecond: 64 };
     server.send('report', embeddedJson({ ...data, activity }));
     await page.locator('.tiles').waitFor();
-    expect(await page.locator('#activity').textContent()).toBe('training50 %run25 %, 1:30 left');
+    expect(await page.locator('#activity').textContent()).toBe('training50\u00a0%run25\u00a0%, 1:30 left');
     const headline = { ...data.headline, best: { top1: 12.34, epoch: 4, validation: true } };
     const { curves, time } = await fullReport({ epochs: 5 });
     server.send('progress', embeddedJson({ headline, curves, time, activity: { ...activity, epochPart: 0.75 } }));
     await page.getByText('12.34 %').waitFor();
-    expect(await page.locator('#activity').textContent()).toContain('training75 %');
+    expect(await page.locator('#activity').textContent()).toContain('training75\u00a0%');
     server.send('end', embeddedJson('The run has ended.'));
     await page.getByText('The run has ended.').waitFor();
     await server.close();

@@ -3,9 +3,9 @@ import { extname, resolve } from 'node:path';
 import { didYouMean, isVggError, VggError } from '@vgg/core';
 import type { RawImage } from '@vgg/data';
 import { decodeImage } from '@vgg/data/node';
-import { predict } from '@vgg/eval';
+import { classMap, predict } from '@vgg/eval';
 import { describeEngine, type EngineName, startEngine } from '../engine';
-import { heatMapOver, imageClassMap } from '../heat-map';
+import { heatMapOver, heatMapScales } from '../heat-map';
 import { print } from '../output';
 import { type LoadedRun, systemReason } from '../run-folder';
 import { createTerminal } from '../terminal';
@@ -72,7 +72,8 @@ async function writeHeatMap(
   { heatMap, scales }: PredictArguments & { heatMap: string },
   { runs, classIndex, key }: { runs: readonly LoadedRun[]; classIndex: number; key: string },
 ): Promise<string> {
-  const map = await imageClassMap(evaluatedNets(runs), image, { classIndex, key, ...(scales && { scales }) });
+  const wanted = scales ?? heatMapScales(runs[0]!.record.transform);
+  const map = await classMap({ nets: evaluatedNets(runs), image, classIndex, key, scales: wanted });
   const [least, most] = HEAT_MAP_SIDES;
   const side = Math.min(Math.max(image.width, image.height, least), most);
   try {

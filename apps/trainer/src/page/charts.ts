@@ -90,8 +90,10 @@ function colours() {
 }
 
 const HEIGHT = 220;
+/** Half of an A4 or letter page between its margins, in CSS pixels. */
+const PAPER_WIDTH = 330;
 
-function options(chart: Chart, width: number, fine: boolean): uPlot.Options {
+function options(chart: Chart, width: number, paper: boolean): uPlot.Options {
   const colour = colours();
   const log = chart.steps === true && fallsBySteps(chart.lines[0]!.values);
   const axis: uPlot.Axis = {
@@ -103,7 +105,7 @@ function options(chart: Chart, width: number, fine: boolean): uPlot.Options {
   return {
     width,
     height: HEIGHT,
-    ...(fine && { pxRatio: 3 }),
+    ...(paper && { pxRatio: 3 }),
     scales: {
       x: { time: false },
       y: {
@@ -138,6 +140,16 @@ function options(chart: Chart, width: number, fine: boolean): uPlot.Options {
         }),
       ),
     ],
+    // With no cursor on the chart the legend gives the last values.
+    hooks: {
+      ready: [(plot) => plot.setLegend({ idx: plot.data[0].length - 1 })],
+      setData: [(plot) => plot.setLegend({ idx: plot.data[0].length - 1 })],
+      setCursor: [
+        (plot) => {
+          if ((plot.cursor.left ?? -1) < 0) plot.setLegend({ idx: plot.data[0].length - 1 });
+        },
+      ],
+    },
     legend: { live: true },
     cursor: { drag: { x: false, y: false }, points: { size: 6 } },
   };
@@ -151,7 +163,7 @@ function dataOf({ lines }: Chart): uPlot.AlignedData {
 /** A figure that draws itself once it is on the page, and again when its width changes. */
 export interface Figure {
   readonly element: HTMLElement;
-  draw(fine?: boolean): void;
+  draw(): void;
   update(chart: Chart): void;
 }
 
@@ -165,18 +177,19 @@ export function figureOf(first: Chart): Figure {
     h('figcaption', {}, chart.title),
     place,
   );
-  const draw = (fine = false) => {
+  const draw = () => {
+    const paper = document.documentElement.classList.contains('paper');
     plot?.destroy();
     plot = undefined;
-    const width = place.clientWidth;
+    const width = paper ? PAPER_WIDTH : place.clientWidth;
     if (width === 0) return;
     const drawn = chart.lines.some(({ values }) => values.some((value) => value !== null));
     place.replaceChildren(drawn ? '' : 'no step yet');
     if (!drawn) return;
-    plot = new uPlot(options(chart, width, fine), dataOf(chart), place);
+    plot = new uPlot(options(chart, width, paper), dataOf(chart), place);
   };
   new ResizeObserver(() => {
-    if (plot === undefined || plot.width !== place.clientWidth) draw();
+    if (plot?.width !== place.clientWidth && plot?.width !== PAPER_WIDTH) draw();
   }).observe(place);
   return {
     element,

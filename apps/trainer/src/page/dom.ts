@@ -39,7 +39,7 @@ export function duration(seconds: number): string {
 }
 
 export function percent(part: number, digits = 0): string {
-  return `${(100 * part).toFixed(digits)} %`;
+  return `${(100 * part).toFixed(digits)}\u00a0%`;
 }
 
 /** Three significant digits at least, without exponent where that reads well. */

@@ -43,8 +43,8 @@ function draw(data: ReportData): Page {
   return page;
 }
 
-function redraw({ curves, throughput }: Page, fine = false): void {
-  for (const figure of [...curves, throughput]) figure.draw(fine);
+function redraw({ curves, throughput }: Page): void {
+  for (const figure of [...curves, throughput]) figure.draw();
 }
 
 /** Takes in what changes with every step, and leaves all else as it is. */
@@ -96,8 +96,13 @@ function follow(): void {
 const first = JSON.parse(document.querySelector('#data')!.textContent!) as ReportData | null;
 let page = first === null ? undefined : draw(first);
 if (page === undefined) preparing();
-const redrawPage = (fine = false) => page !== undefined && redraw(page, fine);
-matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => redrawPage());
-addEventListener('beforeprint', () => redrawPage(true));
-addEventListener('afterprint', () => redrawPage());
+const redrawPage = () => page !== undefined && redraw(page);
+/** Paper is light and of its own width, whatever the screen is; canvases are drawn anew for it. */
+const onPaper = (yes: boolean) => {
+  document.documentElement.classList.toggle('paper', yes);
+  redrawPage();
+};
+matchMedia('(prefers-color-scheme: dark)').addEventListener('change', redrawPage);
+addEventListener('beforeprint', () => onPaper(true));
+addEventListener('afterprint', () => onPaper(false));
 if (document.documentElement.hasAttribute('data-live')) follow();

@@ -86,7 +86,7 @@ function table(header: readonly string[], rows: readonly (readonly string[])[], 
     { class: 'scroll' },
     h(
       'table',
-      {},
+      { class: 'plain' },
       h('thead', {}, h('tr', {}, ...header.map((name, i) => h('th', { scope: 'col', ...kind(i) }, name)))),
       h('tbody', {}, ...rows.map((row) => h('tr', {}, ...row.map((cell, i) => h('td', kind(i), cell))))),
     ),
@@ -95,21 +95,24 @@ function table(header: readonly string[], rows: readonly (readonly string[])[], 
 
 export function results({ results: rows, k, missing }: ReportData): HTMLElement {
   const about =
-    'Top-1 and top-5 error by test protocol and test scale Q (section 3.2 of the paper): one centre crop; the dense view of the whole image; 5×5 crops with flips; both.';
+    'Error in % by test protocol and test scale Q (section 3.2 of the paper): one centre crop; the dense view of the whole image; 5×5 crops with flips; both.';
   if (rows.length === 0) return section('results', 'Results', about, empty(missing.results ?? ''));
+  const images = (row: ResultRow) => `${row.images} ${row.of}`;
+  // What is the same for all is said once.
+  const same = rows.every((row) => images(row) === images(rows[0]!)) ? images(rows[0]!) : undefined;
   const cells = (row: ResultRow) => [
     row.protocol,
     row.scales.join(', '),
-    row.of,
-    String(row.images),
+    ...(same === undefined ? [images(row)] : []),
     error(row.top1),
     error(row.top5),
   ];
+  const header = ['protocol', 'Q', ...(same === undefined ? ['images'] : []), 'top-1', `top-${k}`];
   return section(
     'results',
     'Results',
-    about,
-    table(['protocol', 'Q', 'images of', 'images', 'top-1 error %', `top-${k} error %`], rows.map(cells), 3),
+    same === undefined ? about : `${about} Of ${same} images.`,
+    table(header, rows.map(cells), header.length - 2),
   );
 }
 

@@ -41,7 +41,7 @@ function netName({ configuration, batchNorm, width, inputSize }: RunRecord['net'
 
 function value(given: unknown): string {
   if (typeof given === 'boolean') return given ? 'yes' : 'no';
-  if (Array.isArray(given)) return given.join(' to ');
+  if (Array.isArray(given)) return given.length === 0 ? 'none' : given.join(', ');
   return typeof given === 'object' && given !== null ? JSON.stringify(given) : String(given);
 }
 

@@ -2,9 +2,9 @@
 import { isVggError } from '@vgg/core';
 import type { ImageSource } from '@vgg/data';
 import { createBatches, decodeImage } from '@vgg/data/node';
-import { type EvaluatedNet, predict, scalesFor } from '@vgg/eval';
+import { classMap, type EvaluatedNet, predict, scalesFor } from '@vgg/eval';
 import type { Vgg } from '@vgg/models';
-import { heatMapOver, imageClassMap } from '../heat-map';
+import { heatMapOver, heatMapScales } from '../heat-map';
 import type { RunRecord } from '../run-folder';
 import type { HeatMap, LabelledPicture, Mistake, Picture } from './data';
 import type { Wrong } from './guesses';
@@ -100,7 +100,7 @@ export async function heatMaps(images: ImageSource, record: RunRecord, model: Vg
       const image = await decodeImage(images.location(at), key, HEAT_MAP_SIDE);
       const { classes, probabilities } = await predict({ nets, image, scales, key });
       const [classIndex, probability] = [classes[0]!, probabilities[0]!];
-      const seen = await imageClassMap(nets, image, { classIndex, key });
+      const seen = await classMap({ nets, image, classIndex, key, scales: heatMapScales(record.transform) });
       return {
         picture: await thumbnail(image, HEAT_MAP_SIDE),
         overlay: await asPicture(await heatMapOver(image, seen, HEAT_MAP_SIDE)),

@@ -123,11 +123,11 @@ function options(chart: Chart, width: number, paper: boolean): uPlot.Options {
         ...axis,
         size: 52,
         values: (_, splits) =>
-          splits.map((split) => (split === null ? '' : `${figure(split)}${chart.unit && ` ${chart.unit}`}`)),
+          splits.map((split) => (split == null ? '' : `${figure(split)}${chart.unit && ` ${chart.unit}`}`)),
       },
     ],
     series: [
-      { label: 'epoch', value: (_, epoch) => (epoch === null ? '–' : epoch.toFixed(2)) },
+      { label: 'epoch', value: (_, epoch) => (epoch == null ? '–' : epoch.toFixed(2)) },
       ...chart.lines.map(
         ({ label, colour: name, dashed, marked }): uPlot.Series => ({
           label,
@@ -136,7 +136,7 @@ function options(chart: Chart, width: number, paper: boolean): uPlot.Options {
           spanGaps: true,
           ...(dashed && { dash: [5, 4] }),
           points: marked ? { show: true, size: 5, fill: colour(name) } : { show: false },
-          value: (_, value) => (value === null ? '–' : `${figure(value)}${chart.unit && ` ${chart.unit}`}`),
+          value: (_, value) => (value == null ? '–' : `${figure(value)}${chart.unit && ` ${chart.unit}`}`),
         }),
       ),
     ],

@@ -31,7 +31,8 @@ export interface Commands {
 function withOutput(command: Command): Command {
   return command
     .option('--json', 'results as one JSON document on stdout', false)
-    .option('--quiet', 'no progress and no log: warnings, errors and results only', false);
+    .option('--quiet', 'no progress and no log: warnings, errors and results only', false)
+    .helpOption('-h, --help', 'print this');
 }
 
 function withEngine(command: Command): Command {
@@ -48,6 +49,7 @@ function withStrict(command: Command): Command {
 }
 
 function withNetwork(command: Command): Command {
+  command.optionsGroup('The net:');
   const head = new Option(
     '--head <kind>',
     'hidden fully-connected layers: paper (4096, 4096), small (512), linear (none), auto (by --input)',
@@ -68,11 +70,13 @@ function trainCommand(run: Commands['train']): Command {
     .description(
       'Trains a network on a folder of images and saves the run. Without --data it is the demo: it draws its own ' +
         'images, trains a narrow net on them and evaluates it under every protocol.\n\n' +
-        'The images are one folder per class (in train/ and val/, or alone: see --val-fraction), the ILSVRC-2012 ' +
-        'layout, WebDataset tar shards, or the binary files of CIFAR-10 or CIFAR-100.',
+        'The images are one folder per class, in train/ and val/, or alone, when a part of each is kept for validation: ' +
+        'photos/cat/1.jpg, photos/dog/1.jpg, ... JPEG, PNG, WebP, GIF, TIFF and AVIF of any size do. The ILSVRC-2012 ' +
+        'layout, WebDataset tar shards and the binary files of CIFAR-10 and CIFAR-100 are taken as they are.',
     )
+    .optionsGroup('What:')
+    .option('--data <dir>', 'the images (default: the demo draws its own)')
     .option('--recipe <name|file>', `settings from a file, which options override: ${recipeNames().join(', ')}`)
-    .option('--data <dir>', 'the images')
     .option('--val-fraction <f>', 'part of each class kept for validation where DIR has none', KEYS.valFraction, 0.1);
   const schedule = new Option(
     '--schedule <kind>',
@@ -80,11 +84,13 @@ function trainCommand(run: Commands['train']): Command {
   );
   const freeze = new Option('--freeze <layers>', 'layers that stay as they are, like stage1,conv3_1 or features');
   withNetwork(command)
+    .optionsGroup('Its images:')
     .option('--scale <S>', 'training scale: 256, or 256:512 for scale jittering (default: input × 256/224)', KEYS.scale)
     .option('--no-flip', 'leave out the random horizontal flips')
     .addOption(new Option('--flip').hideHelp())
     .option('--no-colour-shift', 'leave out the random colour shifts')
     .addOption(new Option('--colour-shift').hideHelp())
+    .optionsGroup('Training:')
     .option('--batch <n>', 'images per step (default: 256, or what a smaller set fills)', KEYS.batch)
     .option('--micro-batch <n>', 'images computed at once; divides --batch (default: at most 32)', KEYS.microBatch)
     .option('--train-images <n>', 'train on n images, taken evenly over the set (default: all)', KEYS.trainImages)
@@ -95,6 +101,7 @@ function trainCommand(run: Commands['train']): Command {
     .option('--warm-up <epochs>', 'epochs, or part of one, over which the rate first rises; 0: none', KEYS.warmUp, 0)
     .option('--momentum <m>', 'momentum', KEYS.momentum, 0.9)
     .option('--weight-decay <d>', 'L2 penalty', KEYS.weightDecay, 5e-4)
+    .optionsGroup('Beyond the paper:')
     .option('--label-smoothing <e>', 'part of each target spread over all classes; 0: none', KEYS.labelSmoothing, 0)
     .option('--clip-norm <n>', "greatest norm of a step's gradient, scaled down to it; 0: any", KEYS.clipNorm, 0)
     .option(
@@ -104,10 +111,12 @@ function trainCommand(run: Commands['train']): Command {
       0,
     )
     .option('--early-stop <n>', 'ends after n epochs without a better validation; 0: never', KEYS.earlyStop, 0)
-    .addOption(freeze.argParser(KEYS.freeze).default([], 'none'))
+    .optionsGroup('Where it starts:')
     .option('--init <how>', 'how weights are drawn: glorot, he, normal:SIGMA', KEYS.init, 'glorot')
     .option('--pre-init <run>', 'take the first four convolutions and the head from a run of A (section 3.1)')
     .option('--weights <run>', 'start with all weights of a run of the same net; a head of other classes is drawn')
+    .addOption(freeze.argParser(KEYS.freeze).default([], 'none'))
+    .optionsGroup('The run:')
     .option(
       '--max-steps <n>',
       'end after so many steps, in the middle of an epoch too (default: no limit)',
@@ -131,15 +140,21 @@ function trainCommand(run: Commands['train']): Command {
     .addHelpText(
       'after',
       `
+A first run on photos/CLASS/*.jpg, of a small net that trains in minutes; look at it in the browser while it trains:
+  pnpm --filter trainer start train --data photos --recipe demo --ui
+How long the paper's D, at its own size, would take here, by a few steps of it:
+  pnpm --filter trainer start train --data photos --dry-run
+Something between, and what it thinks of one more picture:
+  pnpm --filter trainer start train --data photos --config B --batch-norm --width 0.5 --input 112 --epochs 20 --out runs/mine
+  pnpm --filter trainer start predict --run runs/mine new.jpg --heat-map where.png
+On from an interrupted run; the paper's next scale, from the weights of the last; its recipe for ImageNet:
+  pnpm --filter trainer start train --resume runs/mine
+  pnpm --filter trainer start train --data photos --scale 256:512 --weights runs/D-384 --rate 1e-3
+  pnpm --filter trainer start train --recipe imagenet-a-256 --data ILSVRC2012 --batch 128
+
 A recipe's keys are these options: --rate 0.1 is "rate: 0.1", --batch-norm is "batchNorm: true". What a recipe sets is
 unset by --no-batch-norm, --flip, --pre-init none and so on. Without --recipe and --data, the recipe is demo.
-
-Examples:
-  pnpm --filter trainer start
-  pnpm --filter trainer start train --data photos --config B --width 0.5 --epochs 20
-  pnpm --filter trainer start train --recipe imagenet-a-256 --data ILSVRC2012 --batch 128
-  pnpm --filter trainer start train --data photos --scale 256:512 --weights runs/D-384 --rate 1e-3
-  pnpm --filter trainer start train --resume runs/B-20260101-120000`,
+A run that fits no memory: lower --micro-batch. One that learns nothing: --batch-norm, or a lower --rate.`,
     )
     .action(() => run(trainArguments(command)));
 }
@@ -236,6 +251,7 @@ function inspectCommand(run: Commands['inspect']): Command {
     .option('--run <dir>', 'inspect a trained run instead of a configuration');
   return withOutput(
     withNetwork(command)
+      .optionsGroup('Options:')
       .option('--classes <n>', 'number of classes', integer(2, 1_000_000), 1000)
       .option('--micro-batch <n>', 'images computed at once, for the memory', integer(1), 32),
   ).action(() => run(command.opts<InspectArguments>()));
@@ -316,11 +332,23 @@ function paperCommand(run: Commands['paper']): Command {
   return withOutput(command).action(() => run(command.opts<PaperArguments>()));
 }
 
+/** What an option does and, in the same words for all, what holds where it is not written. */
+export function describeOption(option: Option): string {
+  const { description, defaultValue, defaultValueDescription, mandatory, long } = option;
+  if (mandatory) return `${description} (required)`;
+  if (description.includes('(default') || long === '--help' || long === '--version') return description;
+  const held = option.negate ? false : defaultValue;
+  const words = held === undefined ? 'none' : typeof held === 'boolean' ? (held ? 'on' : 'off') : String(held);
+  return `${description} (default: ${defaultValueDescription ?? words})`;
+}
+
 /** The whole command line. Errors of use are thrown as CommanderError; nothing exits. */
 export function createProgram(commands: Commands): Command {
   const program = new Command('trainer')
     .description('VGG for TypeScript: the networks of arXiv:1409.1556, trained, evaluated and used on TF.js.')
     .version(version, '--version', 'print the version')
+    .helpOption('-h, --help', 'print this')
+    .addHelpText('after', '\nA first run: trainer train --help. Without a command, train; without images, its demo.')
     .addCommand(trainCommand(commands.train), { isDefault: true })
     .addCommand(evaluateCommand(commands.evaluate))
     .addCommand(predictCommand(commands.predict))
@@ -329,7 +357,8 @@ export function createProgram(commands: Commands): Command {
     .addCommand(paperCommand(commands.paper))
     .helpCommand(false);
   for (const command of [program, ...program.commands]) {
-    command.exitOverride().showSuggestionAfterError(true).configureHelp({ helpWidth: 110 });
+    command.exitOverride().showSuggestionAfterError(true);
+    command.configureHelp({ helpWidth: 110, optionDescription: describeOption });
     command.configureOutput({ outputError: () => {} });
   }
   return program;

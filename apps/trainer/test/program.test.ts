@@ -1,6 +1,6 @@
 import { CommanderError } from 'commander';
 import { describe, expect, it } from 'vitest';
-import { createProgram } from '../src/program';
+import { createProgram, describeOption } from '../src/program';
 
 type Call = { command: string; options: Record<string, unknown>; images?: readonly string[] };
 
@@ -123,5 +123,34 @@ describe('the command line', () => {
     [['predict', '--run', 'r'], /image/],
   ])('refuses %j in words that help', async (words, expected) => {
     expect(await refused(...words)).toMatch(expected);
+  });
+});
+
+describe('help', () => {
+  const nothing = async () => {};
+  const commands = createProgram({
+    ...{ train: nothing, evaluate: nothing, predict: nothing, inspect: nothing, report: nothing, paper: nothing },
+  }).commands;
+
+  it.each(commands.map((command) => [command.name(), command] as const))(
+    'of %s says for every option what holds where it is not written',
+    (_, command) => {
+      const shown = command
+        .createHelp()
+        .visibleOptions(command)
+        .filter(({ long }) => long !== '--help');
+      expect(shown.length).toBeGreaterThan(5);
+      const silent = shown.filter((option) => !/\((default: .+|required)\)$/.test(describeOption(option)));
+      expect(silent.map(({ long }) => long)).toEqual([]);
+    },
+  );
+
+  it('of train tells a new user the layout of the images, a first run and how to use it', () => {
+    const train = commands.find((command) => command.name() === 'train')!;
+    let text = '';
+    train.configureOutput({ writeOut: (part) => (text += part) }).outputHelp();
+    expect(text).toMatch(/photos\/cat\/1\.jpg/);
+    expect(text).toMatch(/A first run on photos\/CLASS[\s\S]*--ui[\s\S]*predict --run/);
+    expect(Math.max(...text.split('\n').map(({ length }) => length))).toBeLessThanOrEqual(130);
   });
 });

@@ -117,6 +117,28 @@ const SHARDED = {
   beside: new Map([['a.safetensors', REFERENCE]]),
 };
 
+/** A TF.js model: the manifest comes first, the shards lie beside it. */
+const TFJS = {
+  model: encoded(
+    JSON.stringify({
+      format: 'layers-model',
+      userDefinedMetadata: { 'vgg.classes': '["a"]' },
+      weightsManifest: [
+        {
+          paths: ['a.bin', 'b.bin'],
+          weights: [
+            { name: 'block1_conv1/kernel', shape: [1, 1, 3, 2], dtype: 'float32' },
+            { name: 'block1_conv1/bias', shape: [2], dtype: 'float32', quantization: { dtype: 'float16' } },
+            { name: 'u8', shape: [3], dtype: 'float32', quantization: { dtype: 'uint8', scale: 0.5, min: -1 } },
+            { name: 'u16', shape: [2], dtype: 'float32', quantization: { dtype: 'uint16', scale: 0.1, min: 0 } },
+          ],
+        },
+      ],
+    }),
+  ),
+  shards: [new Uint8Array(20), new Uint8Array(15)],
+};
+
 /**
  * `seeds` are sound files; `damage(random, seed)` gives a damaged one; `beside`, where there is one, the files of the same
  * folder, sometimes damaged too.
@@ -151,5 +173,31 @@ export const FORMATS = {
       random.chance(1, 4)
         ? damage(random, bytes)
         : damageMember(random, bytes, (member) => damageArray(random, member.bytes)),
+  },
+  hdf5: {
+    seeds: seeds(SEEDS, '.h5'),
+    damage,
+  },
+  keras: {
+    seeds: seeds(SEEDS, '.keras'),
+    damage: (random, bytes) =>
+      random.chance(1, 4)
+        ? damage(random, bytes)
+        : damageMember(random, bytes, (member) => damage(random, member.bytes)),
+  },
+  caffe: {
+    seeds: seeds(SEEDS, '.caffemodel'),
+    damage,
+  },
+  tfjs: {
+    seeds: [TFJS.model],
+    damage: (random, bytes) => (random.chance(3, 4) ? encoded(damageText(random, text(bytes))) : damage(random, bytes)),
+    beside: (random) => {
+      const [a, b] = TFJS.shards.map((shard) => (random.chance(1, 8) ? damage(random, shard) : shard));
+      return new Map([
+        ['a.bin', a],
+        ['b.bin', b],
+      ]);
+    },
   },
 };

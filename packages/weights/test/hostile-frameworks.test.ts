@@ -75,6 +75,8 @@ describe('a caffemodel', () => {
     ['a side of 2^62', net(numbers, shape(2n ** 62n)), /the integer at byte \d+ is too large/],
     ['a shape of 2^80', net(numbers, shape(2n ** 40n, 2n ** 40n)), /needs \d[\de+.]* bytes, got 8/],
     ['a negative side', net(numbers, shape(-2n)), /the integer at byte \d+ is too large/],
+    ['packed sides cut short', net(numbers, bytes(7, message(bytes(1, Uint8Array.of(2, 0x80))))), /are cut short/],
+    ['a shape that is an integer', net(numbers, integer(7, 2)), /expected a message/],
     ['33 axes', net(numbers, shape(2, ...Array<number>(32).fill(1))), /more than 32 axes/],
     ['numbers twice', net(numbers, numbers, shape(2)), /its numbers twice/],
     ['numbers that are not packed', net((w) => w.tag(5, Bit32).float(1), shape(1)), /are not packed/],

@@ -40,15 +40,31 @@ async function integer(messages: Messages, field: Field): Promise<number> {
   return value;
 }
 
+function messageOf(messages: Messages, field: Field): Field {
+  if (field.type === WireType.LengthDelimited) return field;
+  throw messages.corrupt(`expected a message at byte ${field.begin}`);
+}
+
+/** The integers of a packed field. */
+async function packedIntegers(messages: Messages, field: Field): Promise<number[]> {
+  const reader = new BinaryReader(await messages.read(field));
+  const values: number[] = [];
+  try {
+    while (reader.pos < reader.len) values.push(Number(reader.uint64()));
+  } catch (cause) {
+    throw messages.corrupt(`the integers at byte ${field.begin} are cut short`, cause);
+  }
+  return values;
+}
+
 /** BlobShape: dim = 1, packed or not. */
 async function blobShape(messages: Messages, field: Field): Promise<number[]> {
   const shape: number[] = [];
-  for await (const dim of messages.fields(field)) {
+  for await (const dim of messages.fields(messageOf(messages, field))) {
     if (dim.number !== 1) continue;
     if (dim.type === WireType.Varint) shape.push(await integer(messages, dim));
     else if (dim.type === WireType.LengthDelimited && dim.end - dim.begin <= 10 * MAX_AXES) {
-      const packed = new BinaryReader(await messages.read(dim));
-      while (packed.pos < packed.len) shape.push(Number(packed.uint64()));
+      shape.push(...(await packedIntegers(messages, dim)));
     } else throw messages.corrupt(`expected a shape at byte ${dim.begin}`);
     if (shape.length > MAX_AXES) throw messages.corrupt(`a blob has more than ${MAX_AXES} axes`);
   }
@@ -107,11 +123,6 @@ async function readLayer(messages: Messages, extent: Field): Promise<[string, St
     };
     return [`${name}.${i}`, { dtype, shape, read }];
   });
-}
-
-function messageOf(messages: Messages, field: Field): Field {
-  if (field.type === WireType.LengthDelimited) return field;
-  throw messages.corrupt(`expected a message at byte ${field.begin}`);
 }
 
 /**

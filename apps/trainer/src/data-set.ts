@@ -1,13 +1,58 @@
 /** Opening the images of a command, and the training set's statistics. */
+import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { VggError } from '@vgg/core';
-import { type ImageSource, type SkippedImage, subset, type TrainTransform } from '@vgg/data';
-import { type DataSet, type OpenOptions, openSource, trainingStatistics } from '@vgg/data/node';
+import { didYouMean, VggError } from '@vgg/core';
+import {
+  type ImageSource,
+  isPublicDataSet,
+  PUBLIC_DATA_SETS,
+  type SkippedImage,
+  subset,
+  type TrainTransform,
+} from '@vgg/data';
+import { type DataSet, fetchDataSet, type OpenOptions, openSource, trainingStatistics } from '@vgg/data/node';
 import type { Recipe } from './recipe';
-import type { Terminal } from './terminal';
+import type { Progress, Terminal } from './terminal';
+
+const MEGABYTE = 1e6;
 
 export interface OpenedData extends DataSet {
   train: ImageSource;
+}
+
+/**
+ * The folder of images that a person named: a path, or a public data set's name, which is then brought from its home (or
+ * from VGG_DATA_MIRROR) and kept. A folder of that name here comes first.
+ * @throws VggError `VGG_IO` when it cannot be brought, `VGG_DATASET` for an unknown name that is nearly one.
+ */
+export async function locateImages(given: string, terminal: Terminal): Promise<string> {
+  if (existsSync(given)) return resolve(given);
+  const names = Object.keys(PUBLIC_DATA_SETS);
+  if (!isPublicDataSet(given)) {
+    const hint = /[\\/.]/.test(given) ? '' : didYouMean(given, names);
+    if (hint === '') return resolve(given);
+    throw new VggError('dataset', `there is no folder ${given}${hint}: public data sets are ${names.join(', ')}`);
+  }
+  const total = Math.ceil(PUBLIC_DATA_SETS[given].size / MEGABYTE);
+  const mirror = process.env.VGG_DATA_MIRROR;
+  let progress: Progress | undefined;
+  try {
+    const folder = await fetchDataSet(given, {
+      onProgress: ({ received }) => {
+        progress ??= terminal.progress(`downloading ${given}`, total, 'MB');
+        progress.update(Math.floor(received / MEGABYTE));
+      },
+      onUnpack: () => {
+        progress?.end();
+        terminal.say(`unpacking ${given}`);
+      },
+      ...(mirror && { mirror }),
+    });
+    terminal.say(`${given} is kept in ${folder}`);
+    return folder;
+  } finally {
+    progress?.end();
+  }
 }
 
 /** How a data set without a validation part of its own is split; a fraction of 0 keeps every image for training. */

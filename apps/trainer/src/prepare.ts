@@ -3,7 +3,7 @@ import { basename, join, resolve } from 'node:path';
 import { VggError } from '@vgg/core';
 import type { ResolvedVggOptions } from '@vgg/models';
 import { writeFileAtomically } from '@vgg/weights/node';
-import { type OpenedData, openTrainingData, reportSkipped, trainingTransform } from './data-set';
+import { locateImages, type OpenedData, openTrainingData, reportSkipped, trainingTransform } from './data-set';
 import { DEMO_IMAGES } from './demo';
 import { makeDemoImages } from './demo-images';
 import { describeEngine, type Engine, type EngineName, startEngine } from './engine';
@@ -60,7 +60,7 @@ function defaultOut({ recipe, config }: TrainArguments): string {
 
 /** Where the images are; the demo draws its own first. */
 async function imagesFolder(options: TrainArguments, terminal: Terminal): Promise<string> {
-  if (options.data !== undefined) return resolve(options.data);
+  if (options.data !== undefined) return locateImages(options.data, terminal);
   if (!isDemo(options)) throw new VggError('argument', `the recipe ${options.recipe} names no images: add --data DIR`);
   const folder = resolve('runs/demo-images');
   if (await makeDemoImages(folder, DEMO_IMAGES)) terminal.say(`drew the demo's images in ${folder}`);

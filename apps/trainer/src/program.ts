@@ -2,6 +2,7 @@
  * The command line: commands, options, defaults and their help. It reads and checks words; what the commands do is in
  * `commands/`.
  */
+import { PUBLIC_DATA_SETS } from '@vgg/data';
 import { CONFIGURATION_NAMES } from '@vgg/models';
 import { Command, Option } from 'commander';
 import { version } from '../package.json';
@@ -17,6 +18,8 @@ import type { TrainArguments } from './prepare';
 import { KEYS, readRecipe, recipeNames } from './recipe-file';
 
 const PROTOCOLS = ['single', 'dense', 'multi-crop', 'both', 'all'] as const;
+
+const DATA = `the images: a folder, or downloaded by name: ${Object.keys(PUBLIC_DATA_SETS).join(', ')}`;
 
 /** What the commands do, injected so that the words can be tested without them. */
 export interface Commands {
@@ -75,7 +78,7 @@ function trainCommand(run: Commands['train']): Command {
         'layout, WebDataset tar shards and the binary files of CIFAR-10 and CIFAR-100 are taken as they are.',
     )
     .optionsGroup('What:')
-    .option('--data <dir>', 'the images (default: the demo draws its own)')
+    .option('--data <dir|name>', `${DATA} (default: the demo draws its own)`)
     .option('--recipe <name|file>', `settings from a file, which options override: ${recipeNames().join(', ')}`)
     .option('--val-fraction <f>', 'part of each class kept for validation where DIR has none', KEYS.valFraction, 0.1);
   const schedule = new Option(
@@ -212,7 +215,7 @@ function evaluateCommand(run: Commands['evaluate']): Command {
         'The images are as for train; of a data set with a validation part, that part is used.',
     )
     .requiredOption('--run <dir>', 'the run; repeated, the runs to fuse', collect)
-    .option('--data <dir>', "the images (default: the first run's own validation images)")
+    .option('--data <dir|name>', `${DATA} (default: the first run's own validation images)`)
     .option('--split <part>', 'val, train or all', oneOf(['val', 'train', 'all']), 'val')
     .option(
       '--protocol <name>',
@@ -287,7 +290,7 @@ function paperCommand(run: Commands['paper']): Command {
         "Tables 3 to 6 with the paper's ImageNet figures beside them. It measures each net, divides the budget so that all " +
         'get the same epochs, and says what was left out. The images are as for train.',
     )
-    .option('--data <dir>', 'the images')
+    .option('--data <dir|name>', DATA)
     .addOption(
       new Option('--budget <time>', 'time for everything: 90s, 30m, 8h').argParser(timeSpan).default(1800, '30m'),
     )

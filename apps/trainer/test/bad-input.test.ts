@@ -42,6 +42,7 @@ beforeAll(async () => {
 describe('a data set that cannot be used is refused', () => {
   it.each([
     ['a missing folder', () => join(home, 'nowhere'), /nowhere: there is no such folder/],
+    ['a public data set misspelt', () => 'cifar-10', /no folder cifar-10 \(did you mean "cifar10"\?\)/],
     ['a folder without classes', () => join(home, 'folder'), /holds no data set: expected class folders/],
     ['an empty class', () => changed('empty', (folder) => mkdirSync(join(folder, 'zebra'))), /zebra holds no images/],
   ])('%s', async (_, folder, expected) => {

@@ -8,6 +8,7 @@ export {
   type TrainingLoaderOptions,
 } from './node/loader';
 export { type DataSet, type OpenOptions, openSource } from './node/open';
+export { type FetchOptions, fetchDataSet } from './node/public/fetch';
 export { openClassFolders } from './node/sources/folders';
 export { expandBraces, openShards } from './node/sources/shards';
 export { type SourceStatistics, type StatisticsOptions, trainingStatistics } from './node/statistics';

@@ -14,7 +14,7 @@ import {
   predictionLine,
   scalesFor,
 } from '@vgg/eval';
-import { reportSkipped, splitOptions, spread } from '../data-set';
+import { locateImages, reportSkipped, splitOptions, spread } from '../data-set';
 import { describeEngine, type EngineName, startEngine } from '../engine';
 import { print, table } from '../output';
 import { recordEvaluation } from '../report/evaluation-file';
@@ -149,7 +149,7 @@ export async function evaluateRuns(request: EvaluationRequest, terminal: Termina
   let predictions: FileHandle | undefined;
   try {
     const { recipe } = runs[0]!.record;
-    const path = request.data === undefined ? recipe.data : resolve(request.data);
+    const path = request.data === undefined ? recipe.data : await locateImages(request.data, terminal);
     // The run's own data set is split as the run split it; any other is used whole.
     const split = path === recipe.data ? splitOptions(recipe.valFraction, recipe.seed) : {};
     const data = await openSource(path, split);

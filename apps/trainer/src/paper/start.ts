@@ -1,9 +1,8 @@
 /** The beginning of a study: its images looked at, each configuration measured, the budget divided. */
 import { mkdir } from 'node:fs/promises';
-import { resolve } from 'node:path';
 import { VggError } from '@vgg/core';
 import { decodeImage } from '@vgg/data/node';
-import { type OpenedData, openTrainingData, spread, trainingTransform } from '../data-set';
+import { locateImages, type OpenedData, openTrainingData, spread, trainingTransform } from '../data-set';
 import { describeEngine, startEngine } from '../engine';
 import { firstNet } from '../first-net';
 import { measureSpeed, epochSeconds as secondsAtSpeed } from '../measure';
@@ -101,7 +100,7 @@ export async function newStudy(
       `${folder} already holds a study: choose another --out, or go on with --resume ${folder}`,
     );
   }
-  const path = resolve(request.data);
+  const path = await locateImages(request.data, terminal);
   const data = await openTrainingData(path, request);
   if (data.validation === undefined) {
     throw new VggError('dataset', `${path} has no validation images: --val-fraction above 0 keeps some`);

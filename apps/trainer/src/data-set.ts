@@ -110,9 +110,44 @@ export function spread(source: ImageSource, count: number): ImageSource {
   );
 }
 
+/** An image that could not be used, and why. */
+export interface Skipped {
+  key: string;
+  reason: string;
+}
+
+/** Of the images that could not be used, so many are named; all are counted. */
+const NAMED = 5;
+
+/**
+ * Warns of each image that could not be used when that is first seen.
+ * @param known those that were told of before.
+ */
+export function skippedNotice(
+  terminal: Terminal,
+  known: readonly Skipped[] = [],
+): { tell(skipped: readonly Skipped[]): void; all(): readonly Skipped[] } {
+  const seen = new Map(known.map((one) => [one.key, one]));
+  let named = 0;
+  return {
+    tell(skipped) {
+      for (const one of skipped) {
+        if (seen.has(one.key)) continue;
+        seen.set(one.key, one);
+        named += 1;
+        if (named <= NAMED) terminal.warn(`skipped ${one.reason}`);
+      }
+    },
+    all() {
+      if (named > NAMED) terminal.warn(`skipped ${named - NAMED} more images`);
+      return [...seen.values()];
+    },
+  };
+}
+
 /** Warns once of every image that could not be used: the first few by name, all by number. */
-export function reportSkipped(skipped: readonly { key: string; reason: string }[], terminal: Terminal): void {
-  const shown = skipped.slice(0, 5);
-  for (const { reason } of shown) terminal.warn(`skipped ${reason}`);
-  if (skipped.length > shown.length) terminal.warn(`skipped ${skipped.length - shown.length} more images`);
+export function reportSkipped(skipped: readonly Skipped[], terminal: Terminal): void {
+  const notice = skippedNotice(terminal);
+  notice.tell(skipped);
+  notice.all();
 }

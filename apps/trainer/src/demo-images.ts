@@ -4,13 +4,17 @@
  * classifier fails; everything is addressed by (seed, class, number), so every machine draws the same pictures.
  */
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { type RandomStream, randomStream, VggError } from '@vgg/core';
+import { fileError, systemCode } from '@vgg/core/node';
 import sharp from 'sharp';
 
 /** Changes whenever the same seed would draw other pictures: an older folder is then drawn anew. */
 const VERSION = 1;
+
+/** Ends the name of the folder that is drawn in, which names its process. */
+const PART = '.part';
 
 export interface DemoImagesOptions {
   /** Pictures per class for training. */
@@ -149,23 +153,57 @@ function drawing(name: string, classIndex: number, number: number, seed: number)
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}">${behind}${CLASSES[name]!(pose)}</svg>`;
 }
 
-async function drawClass(folder: string, name: string, first: number, count: number, seed: number): Promise<void> {
+interface Part {
+  name: string;
+  /** The first picture's number, and how many there are. */
+  first: number;
+  count: number;
+}
+
+async function drawClass(
+  folder: string,
+  { name, first, count }: Part,
+  seed: number,
+  signal?: AbortSignal,
+): Promise<void> {
   const classIndex = DEMO_CLASSES.indexOf(name);
   const home = join(folder, name);
   await mkdir(home, { recursive: true });
-  for (let i = 0; i < count; i++) {
+  for (let i = 0; i < count && !signal?.aborted; i++) {
     const svg = Buffer.from(drawing(name, classIndex, first + i, seed));
     const jpeg = await sharp(svg).flatten().jpeg({ quality: 88 }).toBuffer();
     await writeFile(join(home, `${String(i).padStart(4, '0')}.jpg`), jpeg);
   }
 }
 
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return systemCode(error) !== 'ESRCH';
+  }
+}
+
+/** Removes what processes that were killed while they drew have left. */
+async function removeLeftOvers(folder: string): Promise<void> {
+  const [home, start] = [dirname(folder), `${basename(folder)}.`];
+  for (const name of await readdir(home).catch(() => [])) {
+    const pid = Number(name.startsWith(start) && name.endsWith(PART) ? name.slice(start.length, -PART.length) : '');
+    if (pid > 0 && !isRunning(pid)) await rm(join(home, name), { recursive: true, force: true });
+  }
+}
+
 /**
  * Makes `folder/train/<class>/*.jpg` and `folder/val/<class>/*.jpg`, unless the folder already holds exactly these.
  * Drawn beside and renamed, so that an interrupted run leaves nothing half done. Returns whether anything was drawn.
+ * @param signal once raised, nothing is made and what was drawn is removed.
  * @throws VggError `VGG_IO` when `folder` exists and was not made by this function: it is never touched.
  */
-export async function makeDemoImages(folder: string, options: DemoImagesOptions): Promise<boolean> {
+export async function makeDemoImages(
+  folder: string,
+  options: DemoImagesOptions,
+  signal?: AbortSignal,
+): Promise<boolean> {
   const wanted = JSON.stringify({ version: VERSION, ...options });
   const label = join(folder, 'demo.json');
   const present = await readFile(label, 'utf8').catch(() => undefined);
@@ -174,18 +212,24 @@ export async function makeDemoImages(folder: string, options: DemoImagesOptions)
     throw new VggError('io', `the demo's images go to ${folder}, but something else is there: move it away`);
   }
 
-  const drawn = `${folder}.${process.pid}.part`;
-  await rm(drawn, { recursive: true, force: true });
+  await removeLeftOvers(folder);
+  const drawn = `${folder}.${process.pid}${PART}`;
   const { train, validation, seed } = options;
-  await Promise.all(
-    DEMO_CLASSES.flatMap((name) => [
-      drawClass(join(drawn, 'train'), name, 0, train, seed),
-      drawClass(join(drawn, 'val'), name, train, validation, seed),
-    ]),
-  );
-  await writeFile(join(drawn, 'demo.json'), wanted);
-  await mkdir(dirname(folder), { recursive: true });
-  await rm(folder, { recursive: true, force: true });
-  await rename(drawn, folder);
-  return true;
+  try {
+    await Promise.all(
+      DEMO_CLASSES.flatMap((name) => [
+        drawClass(join(drawn, 'train'), { name, first: 0, count: train }, seed, signal),
+        drawClass(join(drawn, 'val'), { name, first: train, count: validation }, seed, signal),
+      ]),
+    );
+    if (signal?.aborted) return false;
+    await writeFile(join(drawn, 'demo.json'), wanted);
+    await rm(folder, { recursive: true, force: true });
+    await rename(drawn, folder);
+    return true;
+  } catch (cause) {
+    throw cause instanceof VggError ? cause : fileError('draw the images in', folder, cause);
+  } finally {
+    await rm(drawn, { recursive: true, force: true });
+  }
 }

@@ -7,7 +7,9 @@ import { locateImages, type OpenedData, openTrainingData, reportSkipped, trainin
 import { DEMO_IMAGES } from './demo';
 import { makeDemoImages } from './demo-images';
 import { describeEngine, type Engine, type EngineName, startEngine } from './engine';
+import { environment } from './environment';
 import { checkPredecessor } from './first-net';
+import { listenForInterruption } from './interruption';
 import { checkMemory } from './memory';
 import {
   checkArguments,
@@ -19,7 +21,15 @@ import {
   resolveRecipe,
 } from './recipe';
 import { formatRecipe } from './recipe-file';
-import { createRunFolder, environment, type RunRecord, readRecord, runFolder, saveRecord } from './run-folder';
+import {
+  createRunFolder,
+  type KeepingOptions,
+  lastRun,
+  openRunFolder,
+  type RunRecord,
+  readRecord,
+  saveRecord,
+} from './run-folder';
 import type { Terminal } from './terminal';
 import type { Prepared } from './training';
 
@@ -27,7 +37,9 @@ import type { Prepared } from './training';
 const RECIPE = 'recipe.yaml';
 
 /** How a session computes, which changes nothing of what. */
-export interface SessionArguments {
+export interface SessionArguments extends KeepingOptions {
+  /** Steps between checkpoints inside an epoch. */
+  checkpointEvery: number;
   engine: EngineName | 'auto';
   workers: number;
   /** Show the report live. */
@@ -42,7 +54,8 @@ export interface TrainArguments extends RecipeArguments, SessionArguments {
   /** Name or path of the recipe file whose settings these are, where there is one. */
   recipe?: string;
   out?: string;
-  resume?: string;
+  /** The run to go on with, or `true` for the one trained last. */
+  resume?: string | true;
   /** Say what the run would be and take, and train nothing. */
   dryRun: boolean;
 }
@@ -63,7 +76,14 @@ async function imagesFolder(options: TrainArguments, terminal: Terminal): Promis
   if (options.data !== undefined) return locateImages(options.data, terminal);
   if (!isDemo(options)) throw new VggError('argument', `the recipe ${options.recipe} names no images: add --data DIR`);
   const folder = resolve('runs/demo-images');
-  if (await makeDemoImages(folder, DEMO_IMAGES)) terminal.say(`drew the demo's images in ${folder}`);
+  const interruption = listenForInterruption(() => terminal.say('stopping: the images will be drawn anew'));
+  try {
+    if (await makeDemoImages(folder, DEMO_IMAGES, interruption.signal))
+      terminal.say(`drew the demo's images in ${folder}`);
+  } finally {
+    interruption.end();
+  }
+  if (interruption.exitCode !== undefined) process.exit(interruption.exitCode);
   return folder;
 }
 
@@ -99,7 +119,7 @@ export async function planRun(options: TrainArguments, terminal: Terminal): Prom
 export async function prepareNew(options: TrainArguments, terminal: Terminal): Promise<Prepared> {
   await checkPredecessor(options);
   const { recipe, data, net, engine } = await planRun(options, terminal);
-  const folder = await createRunFolder(resolve(options.out ?? defaultOut(options)));
+  const folder = createRunFolder(resolve(options.out ?? defaultOut(options)), options);
   const { transform, skipped } = await trainingTransform(recipe, data.train, { ...options, terminal });
   reportSkipped(skipped, terminal);
   const record: RunRecord = {
@@ -111,7 +131,7 @@ export async function prepareNew(options: TrainArguments, terminal: Terminal): P
     classes: data.classes,
     transform,
     images: { train: data.train.length, validation: data.validation?.length ?? 0 },
-    environment: environment(engine.name),
+    environment: environment(engine),
   };
   await saveRecord(folder, record);
   const text = `# The settings of this run, resolved: "train --recipe ${RECIPE} --out NEW" repeats it.\n\n${formatRecipe(recipe)}`;
@@ -125,9 +145,15 @@ async function resumedEngine(requested: EngineName | 'auto', begun: EngineName):
   return startEngine(begun).catch(() => startEngine('auto'));
 }
 
-export async function prepareResumed(path: string, options: SessionArguments, terminal: Terminal): Promise<Prepared> {
+export async function prepareResumed(
+  run: string | true,
+  options: SessionArguments,
+  terminal: Terminal,
+): Promise<Prepared> {
+  const path = run === true ? lastRun(resolve('runs')) : resolve(run);
+  if (run === true) terminal.say(`the run trained last is ${path}`);
   const record = await readRecord(path);
-  const folder = runFolder(path);
+  const folder = openRunFolder(path, options);
   const data = await openTrainingData(record.recipe.data, record.recipe);
   if (data.train.length !== record.images.train || data.classes.join('\n') !== record.classes.join('\n')) {
     throw new VggError(

@@ -16,6 +16,7 @@ import { ENGINE_NAMES } from './engine';
 import { PAPER_SCALES } from './paper/figures';
 import type { TrainArguments } from './prepare';
 import { KEYS, readRecipe, recipeNames } from './recipe-file';
+import { KEEPING } from './run-folder';
 
 const PROTOCOLS = ['single', 'dense', 'multi-crop', 'both', 'all'] as const;
 
@@ -127,7 +128,17 @@ function trainCommand(run: Commands['train']): Command {
     )
     .option('--seed <n>', 'names every random choice of the run', KEYS.seed, 1)
     .option('--out <dir>', 'the run folder (default: runs/CONFIG-TIME)')
-    .option('--resume <run>', 'go on with an interrupted run exactly where it stopped; its own options hold');
+    .option('--keep <n>', 'newest checkpoints that are kept, besides the best', integer(1), KEEPING.keep)
+    .option(
+      '--checkpoint-every <n>',
+      'steps between checkpoints, besides those after each epoch',
+      integer(1),
+      KEEPING.checkpointEvery,
+    )
+    .option(
+      '--resume [run]',
+      'go on with an interrupted run exactly where it stopped, its own options hold (default: the run in runs/ trained last)',
+    );
   command
     .option(
       '--dry-run',
@@ -164,13 +175,7 @@ A run that fits no memory: lower --micro-batch. One that learns nothing: --batch
 
 /** What may be said anew of a run that is resumed: nothing that would change its weights. */
 const MAY_RESUME: ReadonlySet<string> = new Set([
-  '--resume',
-  '--engine',
-  '--workers',
-  '--ui',
-  '--ui-port',
-  '--strict',
-  '--json',
+  ...['--resume', '--keep', '--checkpoint-every', '--engine', '--workers', '--ui', '--ui-port', '--strict', '--json'],
   '--quiet',
 ]);
 

@@ -6,12 +6,12 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { didYouMean, VggError } from '@vgg/core';
+import { systemReason } from '@vgg/core/node';
 import { CONFIGURATION_NAMES } from '@vgg/models';
 import * as v from 'valibot';
 import { isAlias, isMap, isScalar, parseDocument, stringify, visit } from 'yaml';
 import { anyText, integer, type Kind, nameList, oneOf, real, trainingScale, yesOrNo } from './arguments';
 import type { RecipeArguments } from './recipe';
-import { systemReason } from './run-folder';
 
 /** What a recipe file may say: what the run computes, and where it is kept. */
 export type RecipeFile = Partial<RecipeArguments> & { out?: string };

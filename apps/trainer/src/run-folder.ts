@@ -1,23 +1,24 @@
 /**
- * A run as a folder: `run.json` (recipe, classes, transform, environment), `metrics.jsonl`, `checkpoints/` and, once
- * training has ended, `model.safetensors` with the best weights.
+ * A run as a folder: that of `@vgg/train/node`, with `run.json` (recipe, classes, transform, environment) and, once training
+ * has ended, `model.safetensors` with the best weights.
  */
-import { appendFileSync, constants, existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { access, mkdir, readFile, stat } from 'node:fs/promises';
-import { cpus, platform, release } from 'node:os';
-import { dirname, join } from 'node:path';
-import { VggError } from '@vgg/core';
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { isVggError, VggError } from '@vgg/core';
+import { systemReason } from '@vgg/core/node';
 import type { TrainTransform } from '@vgg/data';
 import { createVgg, type ResolvedVggOptions, type Vgg, zeroInitialiser } from '@vgg/models';
-import { restoreCheckpoint, type TrainingState } from '@vgg/train';
-import { CheckpointFolder } from '@vgg/train/node';
+import { restoreCheckpoint } from '@vgg/train';
+import { checkpointsOf, RunFolder } from '@vgg/train/node';
 import { loadModel, saveModel, writeFileAtomically } from '@vgg/weights/node';
-import type { EngineName } from './engine';
+import type { Environment } from './environment';
 import { EXTRAS_OFF, type Recipe } from './recipe';
 
 const FORMAT = 'vgg-run';
 const RECORD = 'run.json';
 const MODEL = 'model.safetensors';
+const METRICS = 'metrics.jsonl';
 
 /** `run.json`. */
 export interface RunRecord {
@@ -34,77 +35,55 @@ export interface RunRecord {
   environment: Environment;
 }
 
-export interface Environment {
-  node: string;
-  system: string;
-  processor: string;
-  cores: number;
-  engine: EngineName;
+/** How a run's checkpoints are kept, which changes nothing of what is trained. */
+export interface KeepingOptions {
+  /** How many of the newest are kept; the best besides. */
+  keep: number;
 }
 
-export function environment(engine: EngineName): Environment {
-  const processors = cpus();
-  return {
-    node: process.versions.node,
-    system: `${platform()} ${release()} ${process.arch}`,
-    processor: processors[0]?.model.trim() ?? 'unknown',
-    cores: processors.length,
-    engine,
-  };
-}
-
-export interface RunFolder {
-  readonly path: string;
-  readonly checkpoints: CheckpointFolder;
-}
-
-export function runFolder(path: string): RunFolder {
-  return { path, checkpoints: new CheckpointFolder(join(path, 'checkpoints')) };
-}
-
-/** Why the system refused something, in words. */
-export function systemReason(error: unknown): string {
-  const code = (error as NodeJS.ErrnoException).code;
-  const known: Record<string, string> = {
-    EACCES: 'permission denied',
-    EPERM: 'permission denied',
-    EROFS: 'the file system is read-only',
-    ENOSPC: 'the disk is full',
-    ENOTDIR: 'part of the path is a file',
-    EEXIST: 'there is a file of that name',
-    EISDIR: 'it is a folder',
-    ENOENT: 'there is no such file or folder',
-  };
-  return (code === undefined ? undefined : known[code]) ?? (error instanceof Error ? error.message : String(error));
-}
-
-/** Makes a folder and those above it. Node's own recursive mkdir never returns where a file system refuses, as in /proc. */
-async function makeFolder(path: string, ifFile: 'EEXIST' | 'ENOTDIR' = 'EEXIST'): Promise<void> {
-  if (existsSync(path)) {
-    if (!(await stat(path)).isDirectory()) throw Object.assign(new Error('not a folder'), { code: ifFile });
-    return;
-  }
-  await makeFolder(dirname(path), 'ENOTDIR');
-  await mkdir(path);
-}
+/** What is kept where nothing else is asked for. */
+export const KEEPING = { keep: 2, checkpointEvery: 200 } as const;
 
 /**
- * Makes a new run folder, before anything costly is computed.
- * @throws VggError `VGG_RUN` when it cannot be written, or already holds a run.
+ * Makes a new run folder and holds it, before anything costly is computed.
+ * @throws VggError `VGG_RUN` when it already holds a run or another process trains in it, `VGG_IO` when it cannot be written.
  */
-export async function createRunFolder(path: string): Promise<RunFolder> {
-  if (existsSync(join(path, RECORD))) {
-    throw new VggError('run', `${path} already holds a run: choose another --out, or go on with --resume ${path}`);
-  }
+export function createRunFolder(path: string, options: KeepingOptions): RunFolder {
+  const refuse = () => {
+    if (existsSync(join(path, RECORD))) {
+      throw new VggError('run', `${path} already holds a run: choose another --out, or go on with --resume ${path}`);
+    }
+  };
+  refuse();
+  const folder = openRunFolder(path, options);
   try {
-    await makeFolder(path);
-    await access(path, constants.W_OK);
+    refuse();
+    return folder;
   } catch (error) {
-    throw new VggError('run', `cannot write the run folder ${path}: ${systemReason(error)}; choose another --out`, {
-      cause: error,
-    });
+    folder.close();
+    throw error;
   }
-  return runFolder(path);
+}
+
+/** Holds the folder of a run that there is. */
+export function openRunFolder(path: string, options: KeepingOptions): RunFolder {
+  try {
+    return RunFolder.open(path, options);
+  } catch (error) {
+    if (!isVggError(error) || error.code !== 'VGG_IO') throw error;
+    throw new VggError('run', `${error.message}; choose another --out`, { cause: error });
+  }
+}
+
+/** The run in `runs` that was trained last; the one to go on with where none is named. */
+export function lastRun(runs: string): string {
+  const started = (run: string) => statSync(join(run, RECORD), { throwIfNoEntry: false })?.mtimeMs;
+  const trained = (run: string) => statSync(join(run, METRICS), { throwIfNoEntry: false })?.mtimeMs ?? started(run)!;
+  const found = (existsSync(runs) ? readdirSync(runs) : [])
+    .map((name) => join(runs, name))
+    .filter((run) => started(run) !== undefined);
+  if (found.length === 0) throw new VggError('run', `there is no run in ${runs} to go on with: name one, --resume RUN`);
+  return found.reduce((last, run) => (trained(run) > trained(last) ? run : last));
 }
 
 export async function saveRecord({ path }: RunFolder, record: RunRecord): Promise<void> {
@@ -148,42 +127,20 @@ export async function loadRun(path: string): Promise<LoadedRun> {
   const record = await readRecord(path);
   const file = join(path, MODEL);
   if (existsSync(file)) return { path, record, model: (await loadModel(file)).model };
-  const checkpoint = await runFolder(path).checkpoints.best();
+  const checkpoint = await checkpointsOf(path).best();
   if (checkpoint === undefined) throw new VggError('run', `${path} has no weights yet: train it first, or --resume it`);
   const model = createVgg(record.net, zeroInitialiser());
   restoreCheckpoint(checkpoint, model);
   return { path, record, model };
 }
 
+/** Whether the run has its weights: it was trained to its end. */
+export function hasWeights({ path }: Pick<RunFolder, 'path'>): boolean {
+  return existsSync(join(path, MODEL));
+}
+
 /** Writes `model.safetensors`: the weights with everything that is needed to use them. */
 export async function saveWeights({ path }: RunFolder, model: Vgg, { classes, transform }: RunRecord): Promise<void> {
   const { mean, scale } = transform;
   await saveModel(join(path, MODEL), model, { classes, preprocessing: { mean, scale } });
-}
-
-/** Appends events to `metrics.jsonl`; a resumed run first drops the lines that its checkpoint does not know. */
-export class MetricsFile {
-  readonly #path: string;
-  constructor({ path }: RunFolder, resumed?: Pick<TrainingState, 'epoch' | 'step'>) {
-    this.#path = join(path, 'metrics.jsonl');
-    if (resumed === undefined || !existsSync(this.#path)) return;
-    const lines = readFileSync(this.#path, 'utf8').split('\n');
-    const known = lines.filter((line) => isBefore(line, resumed));
-    writeFileSync(`${this.#path}.part`, known.map((line) => `${line}\n`).join(''));
-    renameSync(`${this.#path}.part`, this.#path);
-  }
-
-  append(entry: Readonly<Record<string, unknown>>): void {
-    appendFileSync(this.#path, `${JSON.stringify(entry)}\n`);
-  }
-}
-
-/** Whether a line tells of something that the state knows; one that a kill cut short counts as never written. */
-function isBefore(line: string, state: Pick<TrainingState, 'epoch' | 'step'>): boolean {
-  try {
-    const { type, epoch, step } = JSON.parse(line) as { type: string; epoch: number; step: number };
-    return step <= state.step && (type !== 'epoch' || epoch < state.epoch);
-  } catch {
-    return false;
-  }
 }

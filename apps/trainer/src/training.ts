@@ -4,23 +4,15 @@ import { scalesFor } from '@vgg/eval';
 import type { FreezableName, Vgg } from '@vgg/models';
 import { MomentumSgd } from '@vgg/optim';
 import { type FitResult, fit, type Validation, validate } from '@vgg/train';
-import type { FoundCheckpoint } from '@vgg/train/node';
-import type { OpenedData } from './data-set';
+import type { FoundCheckpoint, RunFolder, RunLog } from '@vgg/train/node';
+import { type OpenedData, type Skipped, skippedNotice } from './data-set';
 import { trainingDisplay } from './display';
 import { listenForInterruption } from './interruption';
 import { extrasOf, scheduleOf } from './recipe';
 import { GuessBook } from './report/guesses';
 import type { RunReport } from './report/run-report';
-import type { MetricsFile, RunFolder, RunRecord } from './run-folder';
+import type { RunRecord } from './run-folder';
 import type { Terminal } from './terminal';
-
-/** Steps between checkpoints inside an epoch; each epoch ends with one too. */
-const CHECKPOINT_STEPS = 200;
-
-export interface Skipped {
-  key: string;
-  reason: string;
-}
 
 /** A run ready to be trained. */
 export interface Prepared {
@@ -52,10 +44,10 @@ async function* timed<T>(batches: AsyncIterable<T>, waited: (seconds: number) =>
 
 /** Trains `model` until the recipe is done or the person interrupts; either way the run folder holds the state. */
 export async function runTraining(
-  { folder, record, data, checkpoint }: Prepared,
+  { record, data, skipped, checkpoint }: Prepared,
   model: Vgg,
-  { workers, strict }: { workers: number; strict: boolean },
-  { terminal, metrics, report }: { terminal: Terminal; metrics: MetricsFile; report: RunReport },
+  { workers, strict, checkpointEvery }: { workers: number; strict: boolean; checkpointEvery: number },
+  { terminal, log, report }: { terminal: Terminal; log: RunLog; report: RunReport },
 ): Promise<Trained> {
   const { recipe, transform } = record;
   const { batch, microBatch, epochs, momentum, weightDecay, seed, maxSteps } = recipe;
@@ -72,11 +64,13 @@ export async function runTraining(
   model.freeze(...(recipe.freeze as readonly FreezableName[]));
   const optimiser = new MomentumSgd({ rule: 'caffe', momentum, weightDecay });
   const interruption = listenForInterruption(() => terminal.say('stopping: saving the run (again to leave at once)'));
+  const notice = skippedNotice(terminal, skipped);
   const display = trainingDisplay({
     terminal,
     record: (entry) => {
-      metrics.append({ ...entry });
+      log.onEvent(entry);
       report.record(entry);
+      notice.tell([...training.skipped, ...(validation?.skipped ?? [])]);
     },
     onActivity: (activity) => {
       report.activity = activity;
@@ -113,13 +107,14 @@ export async function runTraining(
       epochs,
       ...(maxSteps !== undefined && { maxSteps }),
       seed,
-      checkpoints: { store: folder.checkpoints, everySteps: CHECKPOINT_STEPS },
+      checkpoints: { store: log.store, everySteps: checkpointEvery },
       signal: interruption.signal,
       onEvent: display.onEvent,
       ...(validation && { validate: check }),
       ...(checkpoint && { resume: checkpoint }),
     });
-    return { result, skipped: [...training.skipped, ...(validation?.skipped ?? [])], exitCode: interruption.exitCode };
+    notice.tell([...training.skipped, ...(validation?.skipped ?? [])]);
+    return { result, skipped: notice.all(), exitCode: interruption.exitCode };
   } finally {
     display.end();
     interruption.end();

@@ -1,4 +1,6 @@
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
@@ -50,6 +52,21 @@ describe('the demo images', () => {
     await writeFile(join(folder, 'train', 'ring', 'stale.jpg'), '');
     expect(await makeDemoImages(folder, { ...few, train: 1 })).toBe(true);
     expect(await readdir(join(folder, 'train', 'ring'))).toEqual(['0000.jpg']);
+  });
+
+  it('leave nothing when they are interrupted, and clear away what a killed process left', async () => {
+    const controller = new AbortController();
+    const drawing = makeDemoImages(join(home, 'images'), { ...few, train: 500 }, controller.signal);
+    setTimeout(() => controller.abort(), 30);
+    expect(await drawing).toBe(false);
+    expect(await readdir(home)).toEqual([]);
+    const child = spawn(process.execPath, ['-e', '']);
+    await once(child, 'exit');
+    const left = `images.${child.pid}.part`;
+    const kept = ['images.part', 'images.x.part', `images.${process.ppid}.part`];
+    for (const name of [left, ...kept]) await mkdir(join(home, name));
+    await makeDemoImages(join(home, 'images'), few);
+    expect((await readdir(home)).sort()).toEqual([...kept, 'images'].sort());
   });
 
   it('never touch a folder that is not theirs', async () => {

@@ -61,7 +61,20 @@ describe('a recipe file', () => {
 
   it('has a key for every option of train that says what is computed', () => {
     const train = createProgram({} as never).commands.find((command) => command.name() === 'train')!;
-    const session = ['ui', 'uiPort', 'recipe', 'resume', 'dryRun', 'engine', 'workers', 'strict', 'json', 'quiet'];
+    const session = [
+      'ui',
+      'uiPort',
+      'recipe',
+      'resume',
+      'keep',
+      'checkpointEvery',
+      'dryRun',
+      'engine',
+      'workers',
+      'strict',
+      'json',
+      'quiet',
+    ];
     const names = new Set(train.options.map((option) => option.attributeName()));
     expect([...names].filter((name) => !session.includes(name)).sort()).toEqual(Object.keys(KEYS).sort());
   });

@@ -1,9 +1,9 @@
 /** The trainer from end to end: train, evaluate, predict, inspect, interrupt and resume. */
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openSafetensors } from '@vgg/weights/node';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { home, pictures, TINY, trainer } from './command-line';
+import { home, type Outcome, pictures, TINY, trainer } from './command-line';
 
 let data: string;
 const train = (...words: string[]) =>
@@ -23,6 +23,7 @@ describe('train', () => {
     expect(readdirSync(join(home, 'one')).sort()).toEqual([
       'checkpoints',
       'evaluation.json',
+      'events.out.tfevents.0000000001.vgg',
       'metrics.jsonl',
       'model.safetensors',
       'recipe.yaml',
@@ -76,6 +77,52 @@ describe('train', () => {
         .map((line) => JSON.parse(line))
         .map(({ type, step, metrics }) => ({ type, step, metrics }));
     expect(steps('disturbed')).toEqual(steps('undisturbed'));
+    const again = await trainer(['train', '--resume', 'disturbed']);
+    expect(again).toMatchObject({ code: 0, stdout: '' });
+    expect(again.stderr).toMatch(/disturbed is finished: it ended after epoch 4, step 20; nothing is left to train\n$/);
+  });
+
+  it('goes on with the run trained last where none is named, and never twice at once', async () => {
+    const second: Promise<Outcome>[] = [];
+    const words = ['train', '--data', data, ...TINY, '--batch', '8', '--epochs', '200', '--out', 'runs/last'];
+    const first = await trainer(words, (text, kill) => {
+      if (!/epoch 1\/200/.test(text) || second.length > 0) return;
+      second.push(trainer(['train', '--resume']));
+      second[0]!.then(() => kill('SIGTERM'));
+    });
+    const refused = await second[0]!;
+    expect(refused.code).toBe(2);
+    expect(refused.stderr).toMatch(/the run trained last is .*runs.last\n/);
+    expect(refused.stderr).toMatch(
+      /error: .*runs.last is in use: process \d+ trains in it since .*; wait for it or stop it\n$/,
+    );
+    expect(first.code).toBe(143);
+    expect(existsSync(join(home, 'runs/last/lock.json'))).toBe(false);
+    const resumed = await trainer(['train', '--resume'], (text, kill) => {
+      if (/epoch \d+\/200/.test(text) && !/stopping/.test(text)) kill('SIGINT');
+    });
+    expect(resumed.code).toBe(130);
+    expect(resumed.stderr).toMatch(/going on at epoch \d+, step \d+/);
+  });
+
+  it('stops with one line when a class folder is lost, and goes on when it is back', async () => {
+    const copy = join(home, 'lost');
+    cpSync(join(data, 'train'), copy, { recursive: true });
+    const star = join(copy, 'star');
+    const words = ['train', '--data', copy, ...TINY, '--batch', '8', '--epochs', '200', '--val-fraction', '0'];
+    const lost = await trainer([...words, '--out', 'lossy'], (text) => {
+      if (/epoch 1\/200/.test(text) && existsSync(star)) renameSync(star, join(home, 'star'));
+    });
+    expect(lost.code).toBe(1);
+    expect(lost.stderr).toMatch(/the run is kept up to step \d+; go on with: .*--resume .*lossy\n/);
+    expect(lost.stderr).toMatch(
+      /error: .*lost.star was there when the images were listed and is gone: .*bring it back\n$/,
+    );
+    renameSync(join(home, 'star'), star);
+    const back = await trainer(['train', '--resume', 'lossy'], (text, kill) => {
+      if (/epoch \d+\/200/.test(text) && !/stopping/.test(text)) kill('SIGINT');
+    });
+    expect(back.code).toBe(130);
   });
 
   it('starts from the weights of another run, and a deeper net from a run of A', async () => {

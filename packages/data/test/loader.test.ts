@@ -1,3 +1,5 @@
+import { rmSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import {
   type Batch,
@@ -123,6 +125,28 @@ describe('createBatches', () => {
         message: expect.stringMatching(/^dog\/10\.jpg: /),
       });
     }
+  });
+
+  it('stops at a file or a folder that was listed and is gone, rather than train on other data', async () => {
+    const path = folder(await photographs());
+    const gone = async (name: string, workers: number) => {
+      const loader = load(await openClassFolders(path), { workers });
+      rmSync(join(path, name), { recursive: true });
+      await expect(batchesOf(loader)).rejects.toMatchObject({
+        code: 'VGG_IO',
+        message: expect.stringContaining(`${join(path, name)} was there when the images were listed and is gone`),
+      });
+    };
+    await gone('dog/10.jpg', 0);
+    await gone('cat', 1);
+  });
+
+  it('skips a link that leads nowhere, which is no more than a bad image', async () => {
+    const path = folder(await photographs());
+    symlinkSync(join(path, 'nowhere'), join(path, 'cat', 'link.jpg'));
+    const loader = load(await openClassFolders(path));
+    await batchesOf(loader);
+    expect(loader.skipped.map(({ key }) => key)).toEqual([join('cat', 'link.jpg')]);
   });
 
   it('says when no image of the source can be used', async () => {

@@ -5,3 +5,7 @@ export {
   type FoundCheckpoint,
   type RefusedCheckpoint,
 } from './node/checkpoint-folder';
+export { EventFile } from './node/event-file';
+export { MetricsFile } from './node/metrics-file';
+export { checkpointsOf, RunFolder, type RunLog } from './node/run-folder';
+export { RunLock } from './node/run-lock';

@@ -75,7 +75,7 @@ describe('an open file', () => {
   });
 
   it.each([
-    ['missing', 'VGG_IO', /cannot read .*missing: ENOENT/],
+    ['missing', 'VGG_IO', /cannot read .*missing: there is no such file/],
     ['empty', 'VGG_WEIGHTS', /empty is not a sound safetensors file: expected at least 8 bytes, got 0/],
     ['text', 'VGG_WEIGHTS', /text is not a sound safetensors file: its header claims/],
     ['folder', 'VGG_WEIGHTS', /folder is not a file/],
@@ -141,7 +141,7 @@ describe('writing a file', () => {
   it('into a folder that is missing or a file that is a folder is refused with one line', async () => {
     await expect(writeFileAtomically(join(folder, 'no', 'd'), [])).rejects.toMatchObject({
       code: 'VGG_IO',
-      message: expect.stringMatching(/^cannot write .*: ENOENT/),
+      message: expect.stringMatching(/^cannot write .*: there is no such file/),
     });
     await mkdir(join(folder, 'taken'));
     await writeFile(join(folder, 'taken', 'x'), '');

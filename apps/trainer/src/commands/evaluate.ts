@@ -2,6 +2,7 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { didYouMean, VggError } from '@vgg/core';
+import { systemReason } from '@vgg/core/node';
 import type { ImageSource } from '@vgg/data';
 import { type DataSet, imageItems, openSource } from '@vgg/data/node';
 import {
@@ -19,7 +20,7 @@ import { describeEngine, type EngineName, startEngine } from '../engine';
 import { print, table } from '../output';
 import { recordEvaluation } from '../report/evaluation-file';
 import { GuessBook } from '../report/guesses';
-import { type LoadedRun, loadRun, systemReason } from '../run-folder';
+import { type LoadedRun, loadRun } from '../run-folder';
 import { createTerminal, type Terminal } from '../terminal';
 
 export type Split = 'val' | 'train' | 'all';

@@ -9,6 +9,7 @@ import { newStudy, type StudyRequest } from '../paper/start';
 import { readStudy, type Study, saveStudy } from '../paper/study';
 import { markdown, tables } from '../paper/tables';
 import type { SessionArguments } from '../prepare';
+import { KEEPING } from '../run-folder';
 import { createTerminal, type Terminal } from '../terminal';
 
 export interface PaperArguments extends Omit<StudyRequest, 'data'>, Omit<SessionArguments, 'ui' | 'uiPort'> {
@@ -47,7 +48,7 @@ function conclude(study: Study): Study & Required<Pick<Study, 'tables' | 'notes'
 export async function paperCommand(options: PaperArguments): Promise<void> {
   const terminal = createTerminal({ stream: process.stderr, quiet: options.quiet });
   const { engine, workers, strict, json, quiet } = options;
-  const session: SessionArguments = { engine, workers, strict, json, quiet, ui: false };
+  const session: SessionArguments = { engine, workers, strict, json, quiet, ui: false, ...KEEPING };
   const folder = folderOf(options);
   const { study, spent } = await openStudy(folder, options, session, terminal);
   terminal.say(`the study is ${folder}: ${study.nets.map(({ name }) => name).join(', ')}`);

@@ -1,13 +1,14 @@
 /** `predict`: the five likeliest classes of images, by the dense view over the run's own scales, and where they are seen. */
 import { extname, resolve } from 'node:path';
 import { didYouMean, isVggError, VggError } from '@vgg/core';
+import { systemReason } from '@vgg/core/node';
 import type { RawImage } from '@vgg/data';
 import { decodeImage } from '@vgg/data/node';
 import { classMap, predict } from '@vgg/eval';
 import { describeEngine, type EngineName, startEngine } from '../engine';
 import { heatMapOver, heatMapScales } from '../heat-map';
 import { print } from '../output';
-import { type LoadedRun, systemReason } from '../run-folder';
+import type { LoadedRun } from '../run-folder';
 import { createTerminal } from '../terminal';
 import { defaultScales, evaluatedNets, loadRuns } from './evaluate';
 

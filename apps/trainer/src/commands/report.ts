@@ -1,12 +1,13 @@
 /** `report`: makes a run's `report.html` from what its folder, its images and its weights hold now. */
 import { join, resolve } from 'node:path';
 import { VggError } from '@vgg/core';
+import { systemReason } from '@vgg/core/node';
 import { PROTOCOLS, type Protocol } from '@vgg/eval';
 import { describeEngine, type EngineName, startEngine } from '../engine';
 import { print } from '../output';
 import { readEvaluation } from '../report/evaluation-file';
 import { REPORT, reportOf, writeReport } from '../report/make';
-import { readRecord, systemReason } from '../run-folder';
+import { readRecord } from '../run-folder';
 import { createTerminal } from '../terminal';
 import { evaluateRuns } from './evaluate';
 

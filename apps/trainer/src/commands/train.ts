@@ -1,5 +1,6 @@
 /** `train`: from a folder of images to a run. Without images, the demo. */
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
+import { isVggError } from '@vgg/core';
 import { type Evaluation, PROTOCOLS, scalesFor } from '@vgg/eval';
 import type { FitResult } from '@vgg/train';
 import { print, table } from '../output';
@@ -56,6 +57,17 @@ The run is in ${path}. What to try next:
   ${start} train --help                       every option and its default`;
 }
 
+function howToGoOn(path: string): string {
+  return `go on with: pnpm --filter trainer start train --resume ${path}`;
+}
+
+/** Where the disk or the data failed, the run is as good as interrupted. */
+async function tellHowToGoOn(error: unknown, { folder }: Prepared, terminal: Terminal): Promise<void> {
+  if (!isVggError(error) || error.code !== 'VGG_IO') return;
+  const [step] = await folder.checkpoints.steps().catch(() => []);
+  if (step !== undefined) terminal.say(`the run is kept up to step ${step}; ${howToGoOn(folder.path)}`);
+}
+
 export async function trainCommand(options: TrainArguments): Promise<void> {
   const terminal = createTerminal({ stream: process.stderr, quiet: options.quiet });
   if (options.dryRun) return dryRun(options, terminal);
@@ -76,13 +88,22 @@ export async function trainCommand(options: TrainArguments): Promise<void> {
 async function train(options: TrainArguments, terminal: Terminal, livePage?: LivePage): Promise<void> {
   const prepared = await (options.resume === undefined
     ? prepareNew(options, terminal)
-    : prepareResumed(resolve(options.resume), options, terminal));
+    : prepareResumed(options.resume, options, terminal));
   const { folder } = prepared;
-  const { result, skipped, exitCode, report } = await trainPrepared(prepared, options, terminal, livePage);
-  if (exitCode !== undefined && result.reason === 'interrupted') {
+  const trained = await trainPrepared(prepared, options, terminal, livePage).catch(async (error: unknown) => {
+    await tellHowToGoOn(error, prepared, terminal);
+    throw error;
+  });
+  const { result, skipped, exitCode, report, finished } = trained;
+  if (finished) {
     terminal.say(
-      `saved after step ${result.step}; go on with: pnpm --filter trainer start train --resume ${folder.path}`,
+      `${folder.path} is finished: it ended after epoch ${result.epoch}, step ${result.step}; nothing is left to train`,
     );
+    if (options.json) await print(JSON.stringify({ run: folder.path, ...result, skipped }, null, 2));
+    return;
+  }
+  if (exitCode !== undefined && result.reason === 'interrupted') {
+    terminal.say(`saved after step ${result.step}; ${howToGoOn(folder.path)}`);
     process.exitCode = exitCode;
   }
 

@@ -4,11 +4,11 @@ import { VggError } from '@vgg/core';
 import { decodeImage } from '@vgg/data/node';
 import { locateImages, type OpenedData, openTrainingData, spread, trainingTransform } from '../data-set';
 import { describeEngine, startEngine } from '../engine';
+import { environment } from '../environment';
 import { firstNet } from '../first-net';
 import { measureSpeed, epochSeconds as secondsAtSpeed } from '../measure';
 import type { SessionArguments, TrainArguments } from '../prepare';
 import { netOptions, resolveRecipe } from '../recipe';
-import { environment } from '../run-folder';
 import type { Terminal } from '../terminal';
 import { allot, inputFor, LATER_DIVISOR, type Pace, type StudyNet, studyNets } from './plan';
 import { type Study, type StudySettings, studyExists } from './study';
@@ -115,7 +115,7 @@ export async function newStudy(
   const paces = await measurePaces(settings, nets, data, session, terminal);
   return {
     ...{ format: 'vgg-paper', version: 1, created: new Date().toISOString(), engine: engine.name },
-    ...{ environment: environment(engine.name), settings, classes: data.classes.length, images, nets, paces },
+    ...{ environment: environment(engine), settings, classes: data.classes.length, images, nets, paces },
     plan: allot(nets, paces, images, input, settings, settings.budget - spent()),
     ...{ spent: spent(), trained: {}, dense: {}, k: Math.min(5, data.classes.length) },
   };

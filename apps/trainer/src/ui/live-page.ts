@@ -1,9 +1,9 @@
 /** The live page of a run: a server in a thread of its own, told of what changes at most once a second. */
 import { Worker } from 'node:worker_threads';
 import { VggError } from '@vgg/core';
+import { systemReason } from '@vgg/core/node';
 import type { Progressing, ReportData } from '../report/data';
 import { embeddedJson, pageAssets } from '../report/html';
-import { systemReason } from '../run-folder';
 import type { FromServer, ToServer } from './worker';
 
 /** arXiv:1409.1556. */

@@ -1,5 +1,4 @@
-// Conv2DBackpropFilter: the gradient of a convolution's filter from x [n,h,w,in] and dy [n,oh,ow,out], and on the way
-// that of its bias: dy's sums over all but channels.
+// Conv2DBackpropFilter: the gradient of a convolution's filter from x [n,h,w,in] and dy [n,oh,ow,out].
 #include "convolution.h"
 #include "kernels.h"
 
@@ -12,17 +11,15 @@ bool prefers_blocks(const Convolution &c) { return c.source[1] % 16 == 0 && c.de
 
 }  // namespace
 
-// Inputs: x, dy. Outputs: dw and, perhaps, db. Attributes: those of Convolution.
+// Inputs: x, dy. Attributes: those of Convolution.
 void conv2d_backprop_filter(Context &context, const Call &call) {
   const Tensor &x = call.input(0);
   const Tensor &dy = call.input(1);
   const Tensor &dw = call.output();
   const Convolution c(call, x.dims, dw.dims, dy.dims);
   const auto f32 = memory::data_type::f32;
-  const bool sums_dy = call.outputs.size() > 1;
-  const memory::desc bias = sums_dy ? memory::desc({c.weights[0]}, f32, memory::format_tag::x) : memory::desc();
 
-  const auto primitive = context.primitives.get(c.key("conv2d_backprop_filter").add(sums_dy), [&] {
+  const auto primitive = context.primitives.get(c.key("conv2d_backprop_filter"), [&] {
     const bool blocks = context.multiplied == f32 && prefers_blocks(c);
     const auto type = context.multiplied;
     const memory::desc source = blocks ? any(c.source, type) : nhwc(c.source, type);
@@ -31,7 +28,7 @@ void conv2d_backprop_filter(Context &context, const Call &call) {
         context.engine, dnnl::primitive_attr(), dnnl::prop_kind::forward_training, dnnl::algorithm::convolution_direct,
         source, any(c.weights, type), destination, c.strides, c.dilations, c.padding_before, c.padding_after);
     const auto description = describe_backward<dnnl::convolution_backward_weights>(
-        context.engine, user_scratchpad(), hint, dnnl::algorithm::convolution_direct, source, any(c.weights, f32), bias,
+        context.engine, user_scratchpad(), hint, dnnl::algorithm::convolution_direct, source, any(c.weights, f32),
         destination, c.strides, c.dilations, c.padding_before, c.padding_after);
     return CachedPrimitive{"",
                            dnnl::convolution_backward_weights(description),
@@ -42,22 +39,16 @@ void conv2d_backprop_filter(Context &context, const Call &call) {
   });
 
   Buffer x_copy, dy_copy, blocked_result;
-  void *source = in_layout(context, nhwc(c.source, held_type(x)), x.data<void>(), primitive->source, x_copy);
-  void *gradient =
-      in_layout(context, nhwc(c.destination, held_type(dy)), dy.data<void>(), primitive->destination, dy_copy);
+  void *source = in_layout(context, nhwc(c.source, f32), x.data<void>(), primitive->source, x_copy);
+  void *gradient = in_layout(context, nhwc(c.destination, f32), dy.data<void>(), primitive->destination, dy_copy);
   const memory::desc plain = hwio(c.weights, f32);
   void *result = context.allocate<float>(dw);
   const bool direct = plain == primitive->weights;
   if (!direct) blocked_result = context.pool.take(primitive->weights.get_size());
-  std::unordered_map<int, dnnl::memory> arguments{
-      {DNNL_ARG_SRC, {primitive->source, context.engine, source}},
-      {DNNL_ARG_DIFF_DST, {primitive->destination, context.engine, gradient}},
-      {DNNL_ARG_DIFF_WEIGHTS, {primitive->weights, context.engine, direct ? result : blocked_result.data()}},
-  };
-  if (sums_dy) {
-    arguments.emplace(DNNL_ARG_DIFF_BIAS, memory(bias, context.engine, context.allocate<float>(call.output(1))));
-  }
-  execute(context, *primitive, std::move(arguments));
+  execute(context, *primitive,
+          {{DNNL_ARG_SRC, {primitive->source, context.engine, source}},
+           {DNNL_ARG_DIFF_DST, {primitive->destination, context.engine, gradient}},
+           {DNNL_ARG_DIFF_WEIGHTS, {primitive->weights, context.engine, direct ? result : blocked_result.data()}}});
   if (!direct) reorder(context, primitive->weights, blocked_result.data(), plain, result);
 }
 

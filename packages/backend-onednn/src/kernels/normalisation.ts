@@ -1,6 +1,5 @@
 /** LRN, LRNGrad, FusedBatchNorm and Softmax (native/kernels/lrn.cc, batch_norm.cc, softmax.cc). */
 import type { TensorInfo } from '@tensorflow/tfjs-core';
-import { DeferredOperation } from './deferred';
 import { isFloat, type KernelCall, type KernelTable } from './kernel';
 
 function lrnAttributes(attrs: Record<string, unknown>): number[] {
@@ -34,8 +33,7 @@ function batchNorm({ inputs, attrs, backend }: KernelCall): TensorInfo | undefin
   const operands = (given as TensorInfo[]).map((info) => backend.operand(info));
   const { varianceEpsilon = 0.001 } = attrs as { varianceEpsilon?: number };
   const attributes = [varianceEpsilon ?? 0.001, hasOffset ? 1 : 0, hasScale ? 1 : 0];
-  const plan = { kernel: 'FusedBatchNorm', operands, shape: x.shape, attributes };
-  return backend.defer(new DeferredOperation(backend, plan), x.shape);
+  return backend.run('FusedBatchNorm', operands, { shape: x.shape }, attributes);
 }
 
 function softmax({ inputs, attrs, backend }: KernelCall): TensorInfo | undefined {

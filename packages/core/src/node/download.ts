@@ -3,9 +3,10 @@ import { mkdir, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { VggError } from '../errors';
-import { downloadError, fileError, Transient } from './failure';
+import { downloadError, Transient } from './failure';
 import { withLock } from './lock';
 import { ATTEMPTS, FIRST_WAIT_MS } from './patience';
+import { fileError } from './system';
 import { discard, type Transfer, transferOnce } from './transfer';
 import { checkExpected, difference, type ExpectedHash } from './verify';
 

@@ -1,5 +1,6 @@
 /** What goes wrong in a download, each as one line. */
 import { VggError } from '../errors';
+import { systemCode } from './system';
 
 /** A failure that may pass: the transfer is tried again where it stopped. */
 export class Transient extends Error {
@@ -21,14 +22,6 @@ const UNREACHABLE: Readonly<Record<string, string>> = {
   EHOSTUNREACH: 'no network leads there: is this machine online?',
   ECONNREFUSED: 'it refuses connections',
 };
-
-/** The system's code at the bottom of an error of fetch, which wraps it; several addresses give several errors. */
-export function systemCode(error: unknown): string | undefined {
-  if (typeof error !== 'object' || error === null) return undefined;
-  const { code, cause, errors } = error as { code?: unknown; cause?: unknown; errors?: unknown };
-  const deeper = systemCode(cause) ?? (Array.isArray(errors) ? systemCode(errors[0]) : undefined);
-  return deeper ?? (typeof code === 'string' ? code : undefined);
-}
 
 /** Why the server cannot be reached at all, or undefined for a failure that may pass. */
 export function unreachable(error: unknown): string | undefined {
@@ -60,11 +53,4 @@ export function downloadError(url: URL, path: string, why: string, cause?: unkno
     ...(cause !== undefined && { cause }),
     details: { url: shown(url), path },
   });
-}
-
-/** What the system said of a file, told of the file. */
-export function fileError(doing: string, path: string, cause: unknown): VggError {
-  const full = systemCode(cause) === 'ENOSPC';
-  const reason = full ? 'the disk is full' : cause instanceof Error ? cause.message : String(cause);
-  return new VggError('io', `cannot ${doing} ${path}: ${reason}`, { cause, details: { path } });
 }

@@ -1,8 +1,9 @@
 /** One request: the bytes that a partial file still lacks, written where they belong. */
 import { type FileHandle, open, readFile, rm, stat, statfs, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { downloadError, fileError, statusReason, systemCode, Transient, unreachable } from './failure';
+import { downloadError, statusReason, Transient, unreachable } from './failure';
 import { STALL_MS } from './patience';
+import { fileError, systemCode } from './system';
 
 /** Statuses that may pass. */
 const PASSING: ReadonlySet<number> = new Set([408, 425, 429, 500, 502, 503, 504]);

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { VggError } from '../errors';
-import { fileError, systemCode } from './failure';
+import { fileError, systemCode } from './system';
 
 /** An algorithm and at least the first 8 hexadecimal digits: `sha256:397923af`. */
 export type ExpectedHash = `${'sha256' | 'sha384' | 'md5'}:${string}`;

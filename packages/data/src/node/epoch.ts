@@ -103,10 +103,10 @@ export class Epoch implements AsyncIterableIterator<Batch> {
     if (!owner) return;
     const { pending, job } = owner;
     pending.open -= completed;
-    for (const { sample, reason, image } of failures) {
+    for (const { sample, reason, fault } of failures) {
       const { slot, index, name } = job.samples[sample]!;
-      if (!image || this.#options.strict) {
-        this.fail(new VggError(image ? 'image' : 'state', reason, { details: { image: name } }));
+      if (fault !== 'image' || this.#options.strict) {
+        this.fail(new VggError(fault, reason, { details: { image: name } }));
         return;
       }
       this.#options.bad.set(index, { index, key: this.#options.source.key(index), reason });

@@ -49,8 +49,8 @@ export interface Job {
 export interface Failure {
   readonly sample: number;
   readonly reason: string;
-  /** Whether the image is at fault, rather than the program or the machine. */
-  readonly image: boolean;
+  /** What is at fault: the image, its disk, or the program. */
+  readonly fault: 'image' | 'io' | 'state';
 }
 
 /** What one worker did of a job: how many of its samples, and which of them failed. */
@@ -91,8 +91,9 @@ async function prepare({ samples, task }: Job, at: number): Promise<Failure | un
     }
     return undefined;
   } catch (error) {
-    const image = isVggError(error) && error.code === 'VGG_IMAGE';
-    return { sample: at, image, reason: error instanceof Error ? error.message : String(error) };
+    const code = isVggError(error) ? error.code : undefined;
+    const fault = code === 'VGG_IMAGE' ? 'image' : code === 'VGG_IO' ? 'io' : 'state';
+    return { sample: at, fault, reason: error instanceof Error ? error.message : String(error) };
   }
 }
 

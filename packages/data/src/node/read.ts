@@ -1,6 +1,8 @@
 /** The bytes behind an {@link ImageLocation}. Synchronous: it runs in workers, and on files that are near. */
-import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
+import { closeSync, existsSync, lstatSync, openSync, readFileSync, readSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { VggError } from '@vgg/core';
+import { fileError } from '@vgg/core/node';
 import type { RawImage } from '../image';
 import type { ImageLocation } from '../source';
 
@@ -11,7 +13,11 @@ const open = new Map<string, number>();
 function descriptor(path: string): number {
   let fd = open.get(path);
   if (fd === undefined) {
-    fd = openSync(path, 'r');
+    try {
+      fd = openSync(path, 'r');
+    } catch (error) {
+      throw lost(path, error);
+    }
     if (open.size >= OPEN_FILES) {
       const [oldest, oldestFd] = open.entries().next().value!;
       closeSync(oldestFd);
@@ -33,11 +39,48 @@ function readRange(path: string, offset: number, length: number): Buffer {
   return bytes;
 }
 
+/** Codes by which the system says that the disk itself, or the way to it, fails. */
+const DISK: ReadonlySet<string> = new Set(['EIO', 'ENXIO', 'ENODEV', 'ENOTCONN', 'ESTALE', 'EHOSTDOWN', 'EREMOTEIO']);
+
+/** Whether there is a file or link of this name, one that leads nowhere included. */
+function isThere(path: string): boolean {
+  try {
+    lstatSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * What a file that cannot be opened means. A source lists files that are there: one that no longer is, or a disk that fails,
+ * says nothing of the image, and to go on without it would be to train on other data.
+ */
+function lost(path: string, cause: unknown): unknown {
+  const code = String((cause as NodeJS.ErrnoException).code);
+  if (DISK.has(code)) return fileError('read', path, cause);
+  if (code !== 'ENOENT' && code !== 'ENOTDIR') return cause;
+  if (isThere(path)) return cause;
+  const folder = dirname(path);
+  const what = existsSync(folder) ? path : folder;
+  return new VggError(
+    'io',
+    `${what} was there when the images were listed and is gone: was the data moved, or its disk taken away? bring it back`,
+    { cause, details: { path } },
+  );
+}
+
+function whole(path: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    throw lost(path, error);
+  }
+}
+
 /** An encoded image's bytes. */
 export function readEncoded(location: Extract<ImageLocation, { kind: 'file' | 'range' }>): Buffer {
-  return location.kind === 'file'
-    ? readFileSync(location.path)
-    : readRange(location.path, location.offset, location.length);
+  return location.kind === 'file' ? whole(location.path) : readRange(location.path, location.offset, location.length);
 }
 
 /** An uncompressed image's pixels. */

@@ -115,8 +115,8 @@ async function* chunks(source: ImageSource, { workers = defaultWorkers() }: Stat
   const report = ({ id, completed, failures }: Report) => {
     const chunk = pending.get(id);
     if (chunk === undefined) return; // A worker that came when nothing was left of a job that has been used.
-    for (const { sample, reason, image } of failures) {
-      if (!image) failure ??= new VggError('state', reason);
+    for (const { sample, reason, fault } of failures) {
+      if (fault !== 'image') failure ??= new VggError(fault, reason);
       chunk.bad.set(chunk.job.samples[sample]!.slot, reason);
     }
     chunk.open -= completed;

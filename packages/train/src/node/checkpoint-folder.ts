@@ -5,6 +5,7 @@
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isVggError, VggError } from '@vgg/core';
+import { fileError } from '@vgg/core/node';
 import type { TensorData } from '@vgg/weights';
 import { openSafetensors, type SafetensorsFile, writeSafetensors } from '@vgg/weights/node';
 import type { Checkpoint, CheckpointStore, TrainingState } from '../checkpoint';
@@ -34,11 +35,6 @@ export interface FoundCheckpoint extends Checkpoint {
 
 function fileName(step: number): string {
   return `step-${String(step).padStart(9, '0')}.safetensors`;
-}
-
-function systemError(doing: string, path: string, cause: unknown): VggError {
-  const reason = cause instanceof Error ? cause.message : String(cause);
-  return new VggError('io', `cannot ${doing} ${path}: ${reason}`, { cause, details: { path } });
 }
 
 function parseState(text: string | undefined, path: string): TrainingState {
@@ -101,7 +97,7 @@ export class CheckpointFolder implements CheckpointStore {
     const described = { ...metadata, format: FORMAT, state: JSON.stringify(state) };
     const sha256 = await contentHash(tensors.keys(), (name) => bytesOf(tensors.get(name)!), described);
     await mkdir(this.path, { recursive: true }).catch((cause) => {
-      throw systemError('make the folder', this.path, cause);
+      throw fileError('make the folder', this.path, cause);
     });
     await writeSafetensors(path, tensors, { ...described, sha256 });
     await this.#prune(state.step, state.best?.step);
@@ -153,7 +149,7 @@ export class CheckpointFolder implements CheckpointStore {
       return await readdir(this.path);
     } catch (cause) {
       if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return [];
-      throw systemError('read the folder', this.path, cause);
+      throw fileError('read the folder', this.path, cause);
     }
   }
 

@@ -3,12 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { VggError } from '@vgg/core';
-
-/** What the system said, as `VGG_IO`: one line that names the file. */
-export function ioError(doing: string, path: string, cause: unknown): VggError {
-  const reason = cause instanceof Error ? cause.message : String(cause);
-  return new VggError('io', `cannot ${doing} ${path}: ${reason}`, { cause, details: { path } });
-}
+import { fileError } from '@vgg/core/node';
 
 /** Makes a rename last. Systems that cannot sync a folder (Windows) order it themselves. */
 async function syncFolder(folder: string): Promise<void> {
@@ -48,7 +43,7 @@ export async function writeFileAtomically(
   try {
     handle = await open(beside, 'wx');
   } catch (cause) {
-    throw ioError('write', path, cause);
+    throw fileError('write', path, cause);
   }
   try {
     for await (const part of parts) await writeAll(handle, part);
@@ -58,7 +53,7 @@ export async function writeFileAtomically(
   } catch (cause) {
     await handle.close().catch(() => {});
     await rm(beside, { force: true });
-    throw cause instanceof VggError || !isSystemError(cause) ? cause : ioError('write', path, cause);
+    throw cause instanceof VggError || !isSystemError(cause) ? cause : fileError('write', path, cause);
   }
   await syncFolder(dirname(path));
 }

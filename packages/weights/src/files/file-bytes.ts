@@ -2,8 +2,8 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { VggError } from '@vgg/core';
+import { fileError } from '@vgg/core/node';
 import { type ByteSource, checkBesideName, checkPart } from '../sources/bytes';
-import { ioError } from './atomic';
 
 /** The most that one system call reads. */
 const READ_BYTES = 2 ** 30;
@@ -14,7 +14,7 @@ async function readExactly(handle: FileHandle, begin: number, length: number, pa
     const { bytesRead } = await handle
       .read(bytes, done, Math.min(length - done, READ_BYTES), begin + done)
       .catch((cause: unknown) => {
-        throw ioError('read', path, cause);
+        throw fileError('read', path, cause);
       });
     if (bytesRead === 0)
       throw new VggError('weights', `${path} ends at byte ${begin + done}: it was cut short while read`);
@@ -32,7 +32,7 @@ export async function openBytes(path: string): Promise<ByteSource> {
   try {
     handle = await open(path, 'r');
   } catch (cause) {
-    throw ioError('read', path, cause);
+    throw fileError('read', path, cause);
   }
   const stats = await handle.stat();
   if (!stats.isFile()) {

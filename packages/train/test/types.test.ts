@@ -1,0 +1,50 @@
+/** The public API as TypeScript sees it: `pnpm typecheck` fails where a name or type changes. */
+import { describe, expectTypeOf, it } from 'vitest';
+import type { EndReason, FitOptions, FitResult, Metrics, TrainEvent, Validation } from '../src/index';
+import * as api from '../src/index';
+import type * as node from '../src/node';
+
+type Of<T extends TrainEvent['type']> = Extract<TrainEvent, { type: T }>;
+
+describe('the API', () => {
+  it('exports these values and no others', () => {
+    expectTypeOf<keyof typeof api>().toEqualTypeOf<
+      | 'addTotals'
+      | 'batchSums'
+      | 'captureCheckpoint'
+      | 'countErrors'
+      | 'fineTune'
+      | 'fit'
+      | 'meanOf'
+      | 'NO_SAMPLES'
+      | 'restoreCheckpoint'
+      | 'splitBatch'
+      | 'trainStep'
+      | 'validate'
+    >();
+    expectTypeOf<keyof typeof node>().toEqualTypeOf<
+      'CheckpointFolder' | 'checkpointsOf' | 'EventFile' | 'MetricsFile' | 'RunFolder' | 'RunLock'
+    >();
+  });
+
+  it('tells what happens in events that their type tells apart', () => {
+    expectTypeOf<TrainEvent['type']>().toEqualTypeOf<
+      'start' | 'micro-batch' | 'step' | 'stall' | 'epoch' | 'checkpoint' | 'end'
+    >();
+    expectTypeOf<Of<'step'>['metrics']>().toEqualTypeOf<Metrics>();
+    expectTypeOf<Of<'step'>>().toHaveProperty('imagesPerSecond').toEqualTypeOf<number>();
+    expectTypeOf<Of<'epoch'>['validation']>().toEqualTypeOf<Validation | undefined>();
+    expectTypeOf<Of<'checkpoint'>>().toEqualTypeOf<{ type: 'checkpoint'; step: number; name: string }>();
+    expectTypeOf<Of<'end'>['reason']>().toEqualTypeOf<EndReason>();
+    expectTypeOf<EndReason>().toEqualTypeOf<'complete' | 'schedule' | 'early-stop' | 'interrupted'>();
+  });
+
+  it('is driven by options of which these must be given', () => {
+    type Required = { [K in keyof FitOptions as object extends Pick<FitOptions, K> ? never : K]: true };
+    expectTypeOf<keyof Required>().toEqualTypeOf<
+      'model' | 'batches' | 'microBatch' | 'optimiser' | 'schedule' | 'epochs' | 'seed'
+    >();
+    expectTypeOf(api.fit).returns.resolves.toEqualTypeOf<FitResult>();
+    expectTypeOf<ReturnType<node.RunFolder['record']>['onEvent']>().toEqualTypeOf<(event: TrainEvent) => void>();
+  });
+});

@@ -1,7 +1,8 @@
 /**
  * `pnpm check:packages`: the tarballs are the product. Packs every package, lints each tarball (publint, arethetypeswrong),
- * installs all by npm into an empty folder, and there loads every entry in both module systems, trains by CommonJS,
- * type-checks a program and runs the examples of the READMEs. Needs a build and the npm registry; about a minute. Where the native
+ * installs all by npm, pnpm and yarn into empty folders, and there looks for one copy of TF.js, loads every entry in both
+ * module systems, type-checks a program under each resolution, and bundles one by esbuild and Vite; installed by npm it also
+ * trains by CommonJS and runs the examples of the READMEs. Needs a build and the npm registry; some three minutes. Where the native
  * engine was built, its binary's package is one of them; at the end, and where it was not, the engine is seen to do without.
  */
 import { execFileSync } from 'node:child_process';
@@ -9,18 +10,23 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, 
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { blocksOf } from './examples.mjs';
 import { ROOT, say } from './setup.mjs';
 
 const require = createRequire(import.meta.url);
 const TSC = require.resolve('typescript/bin/tsc');
 const PUBLINT = 'publint@0.3.25';
 const ATTW = '@arethetypeswrong/cli@0.18.5';
-const INSTALLED = [
-  '@tensorflow/tfjs-core@4.22.0',
-  '@tensorflow/tfjs-backend-cpu@4.22.0',
-  '@tensorflow/tfjs-backend-wasm@4.22.0',
-  '@types/node@20',
-];
+const YARN = 'yarn@1.22.22';
+/** What people install beside the packages. */
+const INSTALLED = {
+  '@tensorflow/tfjs-core': '4.22.0',
+  '@tensorflow/tfjs-backend-cpu': '4.22.0',
+  '@tensorflow/tfjs-backend-wasm': '4.22.0',
+  '@types/node': '20',
+  esbuild: '0.27',
+  vite: '7',
+};
 /** What people's TypeScript resolves modules by; `.mts` and `.cts` are the two module systems under node16. */
 const RESOLUTIONS = [
   ['node16', 'node16', ['types.mts', 'types.cts']],
@@ -30,7 +36,6 @@ const RESOLUTIONS = [
 
 const folder = mkdtempSync(join(tmpdir(), 'vgg-packages-'));
 const tarballs = join(folder, 'tarballs');
-const consumer = join(folder, 'consumer');
 const names = readdirSync(join(ROOT, 'packages')).filter((name) => {
   return !JSON.parse(readFileSync(join(ROOT, 'packages', name, 'package.json'), 'utf8')).private;
 });
@@ -40,7 +45,7 @@ const PLATFORM = `${process.platform}-${process.arch}`;
 const BUILT = existsSync(join(ONEDNN, 'build', PLATFORM, 'onednn.node'));
 
 /** Runs a program in the consumer's folder; when it fails, says what it wrote and ends. */
-function run(title, program, args, cwd = consumer) {
+function run(title, program, args, cwd) {
   say(title);
   try {
     execFileSync(program, args, {
@@ -55,7 +60,7 @@ function run(title, program, args, cwd = consumer) {
   }
 }
 
-for (const path of [tarballs, consumer]) mkdirSync(path);
+mkdirSync(tarballs);
 function pack(name) {
   run(`packing ${name}`, 'pnpm', ['pack', '--pack-destination', tarballs], join(ROOT, 'packages', name));
 }
@@ -68,39 +73,76 @@ if (BUILT) {
   say(`the native engine is not built for ${PLATFORM} here: its package and its examples are left out`);
 }
 const files = readdirSync(tarballs).map((file) => join(tarballs, file));
-for (const file of files) run(`linting ${file}`, 'pnpm', ['dlx', PUBLINT, 'run', '--strict', file]);
+for (const file of files) run(`linting ${file}`, 'pnpm', ['dlx', PUBLINT, 'run', '--strict', file], folder);
 // A package with nothing but a binary has no types.
-for (const file of libraries) run(`reading the types of ${file}`, 'pnpm', ['dlx', ATTW, join(tarballs, file)]);
+for (const file of libraries) run(`reading the types of ${file}`, 'pnpm', ['dlx', ATTW, join(tarballs, file)], folder);
 
-cpSync(join(ROOT, 'tools', 'repo', 'consumer'), consumer, { recursive: true });
-for (const extension of ['mts', 'cts']) cpSync(join(consumer, 'types.ts'), join(consumer, `types.${extension}`));
-writeFileSync(join(consumer, 'package.json'), '{ "name": "consumer", "private": true }');
-run('installing', 'npm', ['install', '--ignore-scripts', '--no-audit', '--no-fund', ...files, ...INSTALLED]);
+/** The tarballs by package name. They depend on one another by versions that no registry has yet. */
+const packed = Object.fromEntries(
+  files.map((file) => {
+    const manifest = execFileSync('tar', ['-xzOf', file, 'package/package.json'], { encoding: 'utf8' });
+    return [JSON.parse(manifest).name, `file:${file}`];
+  }),
+);
 
-run('making photographs', process.execPath, ['photographs.mjs']);
-run('loading every entry', process.execPath, ['entries.mjs', ...(BUILT ? [] : ['--without-onednn'])]);
-if (BUILT) run('training on the native engine by CommonJS', process.execPath, ['onednn.cjs']);
-run('training by CommonJS', process.execPath, ['train.cjs']);
-for (const [module, resolution, programs] of RESOLUTIONS) {
-  const flags = ['--strict', '--noEmit', '--skipLibCheck', '--target', 'es2022', '--types', 'node'];
-  const how = ['--module', module, '--moduleResolution', resolution];
-  run(`type-checking under ${resolution}`, process.execPath, [TSC, ...flags, ...how, ...programs]);
+/** npm and pnpm pass over an optional package that no registry has yet; yarn wants one, and gets one without a binary. */
+const BINARY = `@vgg/backend-onednn-${PLATFORM}`;
+const placeholder = join(folder, 'placeholder');
+mkdirSync(placeholder);
+writeFileSync(join(placeholder, 'package.json'), JSON.stringify({ name: BINARY, version: '0.0.0' }));
+
+/** How each package manager installs a folder's package.json, and what it reads there to take neighbours from tarballs. */
+const MANAGERS = {
+  npm: { install: ['npm', 'install', '--ignore-scripts', '--no-audit', '--no-fund'], extra: { overrides: packed } },
+  pnpm: { install: ['pnpm', 'install', '--ignore-scripts'], extra: { pnpm: { overrides: packed } } },
+  yarn: {
+    install: ['npx', '--yes', YARN, 'install', '--ignore-scripts'],
+    extra: { resolutions: { [BINARY]: `file:${placeholder}`, ...packed } },
+  },
+};
+
+function check(manager) {
+  const consumer = join(folder, manager);
+  const by = (title) => `${title}, installed by ${manager}`;
+  const node = (title, ...args) => run(by(title), process.execPath, args, consumer);
+  cpSync(join(ROOT, 'tools', 'repo', 'consumer'), consumer, { recursive: true });
+  for (const extension of ['mts', 'cts']) cpSync(join(consumer, 'types.ts'), join(consumer, `types.${extension}`));
+  const { install, extra } = MANAGERS[manager];
+  const manifest = { name: 'consumer', private: true, dependencies: { ...packed, ...INSTALLED }, ...extra };
+  writeFileSync(join(consumer, 'package.json'), JSON.stringify(manifest));
+  run(by('installing'), install[0], install.slice(1), consumer);
+
+  node('looking for one TF.js', 'one-engine.mjs');
+  node('loading every entry', 'entries.mjs', ...(BUILT ? [] : ['--without-onednn']));
+  for (const [module, resolution, programs] of RESOLUTIONS) {
+    const flags = ['--strict', '--noEmit', '--skipLibCheck', '--target', 'es2022', '--types', 'node'];
+    const how = ['--module', module, '--moduleResolution', resolution];
+    node(`type-checking under ${resolution}`, TSC, ...flags, ...how, ...programs);
+  }
+  node('bundling', 'bundle.mjs');
+  return consumer;
 }
 
-const readmes = [['README', ROOT], ...names.map((name) => [name, join(ROOT, 'packages', name)])];
-for (const [name, path] of readmes) {
+const [consumer] = Object.keys(MANAGERS).map(check);
+const node = (title, ...args) => run(title, process.execPath, args, consumer);
+
+node('making photographs', 'photographs.mjs');
+if (BUILT) node('training on the native engine by CommonJS', 'onednn.cjs');
+node('training by CommonJS', 'train.cjs');
+
+for (const [name, path] of [['README', 'README.md'], ...names.map((name) => [name, `packages/${name}/README.md`])]) {
   if (name === 'backend-onednn' && !BUILT) continue;
-  const examples = [...readFileSync(join(path, 'README.md'), 'utf8').matchAll(/^```ts\n(.*?)^```/gms)];
-  examples.forEach(([, source], i) => {
+  const examples = blocksOf(path).filter(({ language }) => language === 'ts');
+  examples.forEach(({ source }, i) => {
     const file = `${name}-${i}`;
     writeFileSync(join(consumer, `${file}.mts`), source);
     const flags = ['--noCheck', '--target', 'es2022', '--module', 'node16', '--skipLibCheck', `${file}.mts`];
-    run(`compiling example ${i + 1} of ${name}`, process.execPath, [TSC, ...flags]);
-    run(`running example ${i + 1} of ${name}`, process.execPath, [`${file}.mjs`]);
+    node(`compiling example ${i + 1} of ${name}`, TSC, ...flags);
+    node(`running example ${i + 1} of ${name}`, `${file}.mjs`);
   });
 }
 
 rmSync(join(consumer, 'node_modules', '@vgg', `backend-onednn-${PLATFORM}`), { recursive: true, force: true });
-run('doing without the binary', process.execPath, ['onednn.cjs', '--without']);
+node('doing without the binary', 'onednn.cjs', '--without');
 rmSync(folder, { recursive: true });
 say('all packages install and work');

@@ -18,6 +18,7 @@ const MAY_DEPEND_ON: Record<string, readonly string[]> = {
   '@vgg/train': ['@vgg/core', '@vgg/models', '@vgg/optim', '@vgg/weights'],
   '@vgg/perceptual': ['@vgg/core', '@vgg/models', '@vgg/weights'],
   '@vgg/eval': ['@vgg/core', '@vgg/models', '@vgg/data'],
+  demo: ['@vgg/core', '@vgg/backend-wasm', '@vgg/models', '@vgg/data', '@vgg/weights', '@vgg/eval'],
   trainer: [
     '@vgg/core',
     '@vgg/backend-onednn',

@@ -1,0 +1,69 @@
+/**
+ * Builds the page into `dist/` from the packages as they are published: each is packed, unpacked beside and resolved from
+ * there, never from the workspace. `--model FOLDER` is what goes with it (default `model/`, which `scripts/model.mjs` makes).
+ */
+import { execFileSync } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { extract } from 'tar';
+import { build } from 'vite';
+
+const HERE = fileURLToPath(new URL('..', import.meta.url));
+const PACKAGES = join(HERE, '..', '..', 'packages');
+const PACKED = join(HERE, '.packed');
+const USED = ['core', 'data', 'eval', 'models', 'weights', 'backend-wasm'];
+
+/** Packs and unpacks the packages: their files as npm would install them. */
+async function unpackTarballs() {
+  rmSync(PACKED, { recursive: true, force: true });
+  for (const name of USED) {
+    const folder = join(PACKED, name);
+    mkdirSync(folder, { recursive: true });
+    execFileSync('pnpm', ['pack', '--pack-destination', folder], { cwd: join(PACKAGES, name), stdio: 'pipe' });
+    const [tarball] = readdirSync(folder);
+    await extract({ file: join(folder, tarball), cwd: folder, strip: 1 });
+  }
+}
+
+/** Resolves our packages to what was unpacked, and what they in turn need to what is installed for them here. */
+function packed() {
+  return {
+    name: 'packed',
+    enforce: 'pre',
+    async resolveId(source, importer) {
+      const [, own, entry = ''] = /^@vgg\/([\w-]+)(\/.*)?$/.exec(source) ?? [];
+      if (own !== undefined) {
+        const { exports } = JSON.parse(readFileSync(join(PACKED, own, 'package.json'), 'utf8'));
+        return join(PACKED, own, exports[`.${entry}`].import.default);
+      }
+      const [, asking] = importer?.startsWith(PACKED) ? importer.slice(PACKED.length).split(/[\\/]/) : [];
+      if (asking === undefined || /^[./\0]/.test(source)) return null;
+      return (
+        (await this.resolve(source, join(HERE, 'package.json'))) ??
+        this.resolve(source, join(PACKAGES, asking, 'package.json'))
+      );
+    },
+  };
+}
+
+const { values } = parseArgs({ options: { model: { type: 'string' }, out: { type: 'string' } } });
+const model = resolve(values.model ?? join(HERE, 'model'));
+const outDir = resolve(values.out ?? join(HERE, 'dist'));
+if (!existsSync(join(model, 'model.safetensors'))) {
+  process.stderr.write(`error: expected a net in ${model}, got none: make one by \`pnpm --filter demo model\`\n`);
+  process.exit(2);
+}
+await unpackTarballs();
+await build({
+  root: HERE,
+  base: './',
+  configFile: false,
+  logLevel: 'warn',
+  plugins: [packed()],
+  resolve: { dedupe: ['@tensorflow/tfjs-core'] },
+  build: { outDir, emptyOutDir: true, target: 'es2022', chunkSizeWarningLimit: 2000 },
+});
+cpSync(model, join(outDir, 'model'), { recursive: true });
+process.stderr.write(`the page is in ${outDir}\n`);

@@ -1,0 +1,6 @@
+/** Serves the page that `scripts/build.mjs` made. */
+import { fileURLToPath } from 'node:url';
+import { preview } from 'vite';
+
+const server = await preview({ root: fileURLToPath(new URL('..', import.meta.url)), configFile: false });
+server.printUrls();

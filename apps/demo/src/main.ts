@@ -1,0 +1,217 @@
+/** The page: estimate, load, classify, show. One thing runs at a time; the line at the bottom says what. */
+import { dispose } from '@tensorflow/tfjs-core';
+import type { RawImage } from '@vgg/data';
+import { classify, netInput } from '@vgg/eval';
+import type { TapName } from '@vgg/models';
+import type { LoadedNet } from '@vgg/weights';
+import { ENGINES, type EngineName, useEngine } from './engines';
+import { download, estimate, netOf } from './model';
+import { drawMap, drawRgb, pixelsOf } from './picture';
+
+const FILE = 'model/model.safetensors';
+/** Shown of a layer: its most active channels. */
+const MOST_MAPS = 32;
+
+const element = <T extends HTMLElement>(id: string) => document.getElementById(id) as T;
+const load = element<HTMLButtonElement>('load');
+const layers = element<HTMLSelectElement>('layer');
+
+let bytes: Uint8Array | undefined;
+let net: LoadedNet | undefined;
+let picture: RawImage | undefined;
+let queue: Promise<void> = Promise.resolve();
+
+function say(line: string, failed = false): void {
+  const status = element('status');
+  status.textContent = line;
+  status.classList.toggle('failed', failed);
+}
+
+/** Runs what a control asks for after all that was asked before; a failure is one line. */
+function run(task: () => Promise<string>): void {
+  queue = queue.then(async () => {
+    try {
+      say(await task());
+    } catch (error) {
+      say(error instanceof Error ? error.message : String(error), true);
+    }
+  });
+}
+
+const megabytes = (count: number) => `${(count / 2 ** 20).toFixed(1)} MiB`;
+
+async function showEstimate(): Promise<string> {
+  const { bytes: size, dtype, configuration, summary } = await estimate(FILE);
+  const { weights, inferenceActivations, inference } = summary.memory;
+  const rows = {
+    Net: configuration,
+    Parameters: summary.parameters.toLocaleString('en'),
+    Download: `${megabytes(size)} (${dtype})`,
+    'Weights in memory': megabytes(weights),
+    'For one picture': megabytes(inferenceActivations),
+    'Memory in all': `about ${megabytes(inference)}`,
+  };
+  const list = element('estimate');
+  list.replaceChildren(
+    ...Object.entries(rows).flatMap(([name, value]) => {
+      const [term, description] = [document.createElement('dt'), document.createElement('dd')];
+      term.textContent = name;
+      description.textContent = value;
+      return [term, description];
+    }),
+  );
+  list.setAttribute('aria-busy', 'false');
+  load.disabled = false;
+  const device = (navigator as { deviceMemory?: number }).deviceMemory;
+  const much = device !== undefined && inference > (device * 2 ** 30) / 4;
+  return much ? 'This net takes much of the memory here: close other pages before loading it.' : 'Ready to load.';
+}
+
+async function showEngines(): Promise<void> {
+  const missing = await Promise.all(ENGINES.map((engine) => engine.missing()));
+  const first = missing.indexOf(undefined);
+  ENGINES.forEach(({ name, label }, i) => {
+    const input = Object.assign(document.createElement('input'), { type: 'radio', name: 'engine', value: name });
+    input.disabled = missing[i] !== undefined;
+    input.checked = i === first;
+    input.addEventListener('change', () => net && run(() => loadOn(name)));
+    const line = document.createElement('label');
+    line.append(input, ` ${label}${missing[i] === undefined ? '' : ` (${missing[i]})`}`);
+    element('engines').append(line);
+  });
+}
+
+const chosenEngine = () => document.querySelector<HTMLInputElement>('input[name=engine]:checked')!.value as EngineName;
+
+/** Puts the net on an engine: fetched once, made anew for each. */
+async function loadOn(name: EngineName): Promise<string> {
+  const progress = element<HTMLProgressElement>('progress');
+  load.disabled = true;
+  say('Loading the net…');
+  try {
+    if (bytes === undefined) {
+      progress.hidden = false;
+      bytes = await download(FILE, (share) => {
+        progress.value = share;
+      });
+      progress.hidden = true;
+    }
+    net?.model.dispose();
+    net = undefined;
+    await useEngine(name);
+    net = await netOf(bytes, FILE);
+    load.textContent = 'Loaded';
+  } catch (error) {
+    load.disabled = false;
+    throw error;
+  }
+  const convolutions = [...net.model.variables.keys()].filter((name) => /^conv.*weight$/.test(name));
+  const maps = convolutions.map((name) => name.replace(/^conv(.*)\.weight$/, 'relu$1'));
+  const before = layers.value || 'relu2_1';
+  layers.replaceChildren(...maps.map((name) => new Option(name, name, false, name === before)));
+  layers.disabled = false;
+  return await look();
+}
+
+/** Classifies the picture and shows the chosen layer, in one pass each. */
+async function look(): Promise<string> {
+  if (net === undefined) return picture === undefined ? 'Ready to load.' : 'Load the net to classify this picture.';
+  if (picture === undefined) return 'Loaded. Choose a picture.';
+  const started = performance.now();
+  const guesses = await classify(net, picture);
+  const time = performance.now() - started;
+  element('guesses').replaceChildren(
+    ...guesses.map(({ name, probability }) => {
+      const [line, share] = [document.createElement('li'), document.createElement('span')];
+      line.style.setProperty('--share', `${100 * probability}%`);
+      line.dataset.probability = String(probability);
+      line.dataset.name = name;
+      share.textContent = `${(100 * probability).toFixed(1)} %`;
+      line.append(name, share);
+      return line;
+    }),
+  );
+  await showMaps();
+  const label = ENGINES.find(({ name }) => name === chosenEngine())!.label;
+  return `${guesses[0]!.name}, ${(100 * guesses[0]!.probability).toFixed(0)} %: ${time.toFixed(0)} ms on ${label}.`;
+}
+
+async function showMaps(): Promise<string> {
+  if (net === undefined || picture === undefined) return 'Load the net and choose a picture.';
+  const layer = layers.value as TapName;
+  const input = netInput(net, picture);
+  const features = net.model.features(input, [layer])[layer];
+  const [, height, width, channels] = features.shape as [number, number, number, number];
+  const [values, seen] = [(await features.data()) as Float32Array, (await input.data()) as Float32Array];
+  dispose([features, input]);
+  const side = input.shape[1];
+  const [low, high] = [seen.reduce((a, b) => Math.min(a, b)), seen.reduce((a, b) => Math.max(a, b))];
+  drawRgb(element('seen'), seen, { width: side, height: side, low, high });
+
+  const strength = new Float64Array(channels);
+  values.forEach((value, i) => {
+    strength[i % channels]! += Math.max(0, value);
+  });
+  const order = [...strength.keys()].sort((a, b) => strength[b]! - strength[a]!).slice(0, MOST_MAPS);
+  const most = values.reduce((a, b) => Math.max(a, b), 0);
+  element('maps').dataset.mean = String(values.reduce((a, b) => a + b, 0) / values.length);
+  element('maps').replaceChildren(
+    ...order.map((channel) => {
+      const canvas = document.createElement('canvas');
+      canvas.setAttribute('role', 'img');
+      canvas.setAttribute('aria-label', `${layer}, channel ${channel}`);
+      canvas.title = `${layer}, channel ${channel}`;
+      drawMap(canvas, values, { width, height, channels, channel, most });
+      return canvas;
+    }),
+  );
+  const some = order.length < channels ? `the ${order.length} most active of ${channels}` : `all ${channels}`;
+  element('maps-note').textContent =
+    `Shown are ${some} channels of ${width} × ${height}, dark for 0 and yellow for the most.`;
+  return `${layer} shown.`;
+}
+
+function choose(read: () => Promise<Blob>, chosen?: HTMLButtonElement): void {
+  for (const button of element('pictures').querySelectorAll('button')) {
+    button.setAttribute('aria-pressed', String(button === chosen));
+  }
+  say('Looking at the picture…');
+  run(async () => {
+    picture = await pixelsOf(await read());
+    return await look();
+  });
+}
+
+async function showPictures(): Promise<void> {
+  const names: string[] = await (await fetch('model/pictures.json')).json();
+  for (const name of names) {
+    const button = document.createElement('button');
+    const image = Object.assign(new Image(), { src: `model/${name}`, alt: name.replace(/\.\w+$/, '') });
+    button.type = 'button';
+    button.setAttribute('aria-pressed', 'false');
+    button.append(image);
+    button.addEventListener('click', () => choose(async () => (await fetch(image.src)).blob(), button));
+    element('pictures').append(button);
+  }
+}
+
+load.addEventListener('click', () => run(() => loadOn(chosenEngine())));
+layers.addEventListener('change', () => run(showMaps));
+element<HTMLInputElement>('file').addEventListener('change', ({ target }) => {
+  const [file] = (target as HTMLInputElement).files ?? [];
+  if (file !== undefined) choose(async () => file);
+});
+const drop = element('drop');
+for (const type of ['dragover', 'dragleave', 'drop']) {
+  drop.addEventListener(type, (event) => {
+    event.preventDefault();
+    drop.classList.toggle('over', type === 'dragover');
+    const [file] = type === 'drop' ? ((event as DragEvent).dataTransfer?.files ?? []) : [];
+    if (file !== undefined) choose(async () => file);
+  });
+}
+
+run(async () => {
+  await Promise.all([showEngines(), showPictures()]);
+  return await showEstimate();
+});

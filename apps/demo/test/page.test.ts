@@ -1,0 +1,180 @@
+/**
+ * The page, built from the packed packages, in headless Chromium: every engine there is gives Node's result, and nothing is
+ * written to the console.
+ */
+import '@tensorflow/tfjs-backend-cpu';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { setBackend } from '@tensorflow/tfjs-core';
+import { classify, netInput } from '@vgg/eval';
+import { createVgg, heInitialiser } from '@vgg/models';
+import { bytesOf, exportSafetensors, type LoadedNet, loadNet, openWeights, tensorsOf } from '@vgg/weights';
+import { writeFileAtomically } from '@vgg/weights/node';
+import puppeteer, { type Browser, type Page } from 'puppeteer-core';
+import sharp from 'sharp';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+const BUILD = fileURLToPath(new URL('../scripts/build.mjs', import.meta.url));
+const CHROMIUM = ['chromium', 'chromium-browser', 'google-chrome']
+  .map((name) => spawnSync('sh', ['-c', `command -v ${name}`], { encoding: 'utf8' }).stdout.trim())
+  .find((path) => path !== '');
+const FLAGS = ['--no-sandbox', '--use-gl=angle', '--use-angle=swiftshader', '--enable-unsafe-swiftshader'];
+
+const folder = mkdtempSync(join(tmpdir(), 'vgg-demo-'));
+const model = join(folder, 'model');
+const site = join(folder, 'site');
+const NAMES = ['disc', 'ring', 'square'];
+
+/** A net of the page's kind with weights nobody trained, and a picture per class. */
+async function makeModel(): Promise<void> {
+  mkdirSync(model);
+  const options = {
+    configuration: 'A',
+    batchNorm: true,
+    head: 'linear',
+    inputSize: 63,
+    width: 1 / 8,
+    classes: 3,
+  } as const;
+  const net = createVgg(options, heInitialiser({ seed: 1 }));
+  const description = { classes: NAMES, preprocessing: { mean: [120, 110, 100], scale: 70 } } as const;
+  const file = exportSafetensors(tensorsOf(net), { dtype: 'F16', description });
+  await writeFileAtomically(join(model, 'model.safetensors'), file);
+  net.dispose();
+  for (const [i, name] of NAMES.entries()) {
+    const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${90 + i}" height="80"><rect width="100" height="80" fill="#28${i}"/><circle cx="40" cy="${30 + 5 * i}" r="20" fill="#e9b"/></svg>`;
+    await sharp(Buffer.from(svg))
+      .png()
+      .toFile(join(model, `${name}.png`));
+  }
+  writeFileSync(join(model, 'pictures.json'), JSON.stringify(NAMES.map((name) => `${name}.png`)));
+}
+
+/** What Node makes of a picture: the probability of each class, and the mean of a layer. */
+async function expected(net: LoadedNet, name: string) {
+  const { data, info } = await sharp(join(model, `${name}.png`))
+    .flatten()
+    .raw()
+    .toBuffer({ resolveWithObject: true });
+  const image = { data: new Uint8Array(data), width: info.width, height: info.height };
+  const guesses = await classify(net, image);
+  const { relu2_1 } = net.model.features(netInput(net, image), ['relu2_1']);
+  const values = await relu2_1.data();
+  let sum = 0;
+  for (const value of values) sum += value;
+  return { guesses, mean: sum / values.length };
+}
+
+describe.skipIf(CHROMIUM === undefined)('the page', () => {
+  let browser: Browser;
+  let address: string;
+  let stop: () => Promise<void>;
+  const said: string[] = [];
+
+  beforeAll(async () => {
+    await makeModel();
+    execFileSync(process.execPath, [BUILD, '--model', model, '--out', site], { stdio: 'pipe' });
+    const { preview } = await import('vite');
+    const server = await preview({
+      configFile: false,
+      logLevel: 'error',
+      build: { outDir: site },
+      preview: { port: 0 },
+    });
+    address = `http://localhost:${(server.httpServer.address() as AddressInfo).port}/`;
+    stop = () => server.close();
+    browser = await puppeteer.launch({ executablePath: CHROMIUM!, args: FLAGS });
+  });
+
+  afterAll(async () => {
+    await browser?.close();
+    await stop?.();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  async function open(): Promise<Page> {
+    const page = await browser.newPage();
+    // Chromium itself says so where a page asks for WebGPU and there is none.
+    const isNoise = (text: string) => text === 'No available adapters.';
+    page.on('console', (message) => isNoise(message.text()) || said.push(`${message.type()}: ${message.text()}`));
+    page.on('pageerror', (error) => said.push(String(error)));
+    page.on('requestfailed', (request) => said.push(`failed: ${request.url()}`));
+    await page.goto(address);
+    await status(page, /^Ready to load|takes much of the memory/);
+    return page;
+  }
+
+  async function status(page: Page, pattern: RegExp): Promise<string> {
+    const handle = await page.waitForFunction(
+      (source: string) => {
+        const line = document.getElementById('status')!;
+        return new RegExp(source).test(line.textContent!) || line.classList.contains('failed') ? line.textContent : '';
+      },
+      { timeout: 120_000 },
+      pattern.source,
+    );
+    const line = String(await handle.jsonValue());
+    expect(line).toMatch(pattern);
+    return line;
+  }
+
+  it('says what the net takes before it loads it', async () => {
+    const page = await open();
+    const text = await page.$eval('#estimate', (list) => (list as HTMLElement).textContent);
+    expect(text).toMatch(/A with batch norm, width 0.125/);
+    expect(text).toMatch(/Parameters\s*145,\d{3}/);
+    expect(text).toMatch(/Download\s*0\.3 MiB \(F16\)/);
+    expect(text).toMatch(/Memory in all\s*about \d+\.\d MiB/);
+    expect(said).toEqual([]);
+    await page.close();
+  });
+
+  it.each(['wasm', 'webgl', 'webgpu'])("gives Node's result on %s", async (engine) => {
+    const page = await open();
+    const radio = `input[value=${engine}]`;
+    if (await page.$eval(radio, (input) => (input as HTMLInputElement).disabled)) {
+      expect(engine, 'Chromium has WebAssembly and, by swiftshader, WebGL').toBe('webgpu');
+      expect(await page.$eval(radio, (input) => input.parentElement!.textContent)).toBe(' WebGPU (no WebGPU)');
+      return page.close();
+    }
+    await page.click(radio);
+    await page.click('#load');
+    await status(page, /^Loaded/);
+    await setBackend('cpu');
+    const net = await loadNet(await openWeights(bytesOf(readFileSync(join(model, 'model.safetensors')))));
+    for (const name of NAMES) {
+      await page.click(`img[alt=${name}]`);
+      await status(page, new RegExp(`^(${NAMES.join('|')}), \\d+ %: \\d+ ms on`));
+      const shown = await page.$$eval('#guesses li', (lines) =>
+        lines.map((line) => ({ ...(line as HTMLElement).dataset })),
+      );
+      const mean = await page.$eval('#maps', (maps) => Number((maps as HTMLElement).dataset.mean));
+      const node = await expected(net, name);
+      expect(shown.map((guess) => guess.name)).toEqual(node.guesses.map((guess) => guess.name));
+      const probabilities = node.guesses.map(({ probability }) => probability);
+      expect(shown.map((guess) => Number(guess.probability))).toBeAllclose(probabilities, { rtol: 1e-3, atol: 1e-5 });
+      expect(mean).toBeAllclose(node.mean, { rtol: 1e-3 });
+    }
+    net.model.dispose();
+    expect(await page.$$eval('#maps canvas', (maps) => maps.length)).toBe(16);
+    expect(said).toEqual([]);
+    await page.close();
+  });
+
+  it('says in one line that a file is no picture, and goes on', async () => {
+    const page = await open();
+    const input = (await page.$('#file'))!;
+    await (input as import('puppeteer-core').ElementHandle<HTMLInputElement>).uploadFile(BUILD);
+    await page.waitForSelector('#status.failed');
+    expect(await page.$eval('#status', (line) => line.textContent)).toMatch(
+      /^that file is no picture .*: try a JPEG or a PNG$/,
+    );
+    await page.click('img[alt=disc]');
+    await status(page, /^Load the net to classify this picture/);
+    await page.close();
+  });
+});

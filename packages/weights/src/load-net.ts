@@ -1,5 +1,5 @@
 /** A net from a file of any format and naming: recognised, made, its weights read one at a time. */
-import { dispose, type Tensor, tensor } from '@tensorflow/tfjs-core';
+import { backend, dispose, fill, ready, type Tensor, tensor } from '@tensorflow/tfjs-core';
 import { VggError } from '@vgg/core';
 import { createVgg, summarise, type VariableSpec, type Vgg } from '@vgg/models';
 import { describedUse } from './description';
@@ -95,6 +95,33 @@ function checkCaller({ classes, preprocessing }: LoadNetOptions, { options }: Ne
   );
 }
 
+/** A backend that keeps tensors where they can be written to: TF.js's WASM backend, in its heap. */
+interface HeapBackend {
+  typedArrayFromHeap(tensor: Tensor): Float32Array;
+}
+
+function hasHeap(backend: object): backend is HeapBackend {
+  return 'typedArrayFromHeap' in backend;
+}
+
+/** A variable's numbers as a tensor; where the backend copies what it is given, written straight to its own memory. */
+async function readTensor(weights: NetWeights, name: string, shape: number[], source: string): Promise<Tensor> {
+  const engine = backend();
+  if (!hasHeap(engine)) {
+    const values = await weights.read(name);
+    checkFinite(name, values, source);
+    return tensor(values, shape);
+  }
+  const made = fill(shape, 0);
+  try {
+    checkFinite(name, await weights.read(name, () => engine.typedArrayFromHeap(made)), source);
+    return made;
+  } catch (error) {
+    made.dispose();
+    throw error;
+  }
+}
+
 /**
  * Makes the net that a file holds. Its weights go to the backend one by one; besides them about 16 MB are in use.
  * @param source an open file; it stays open.
@@ -108,12 +135,11 @@ export async function loadNet(source: WeightSource, options: LoadNetOptions = {}
   if (strict) checkFit(weights.report, source.name);
   checkHeld(weights, source.name);
   const use = await useOf(source, weights, options);
+  await ready();
   const tensors = new Map<string, Tensor>();
   try {
     for (const [name, { shape }] of weights.tensors) {
-      const values = await weights.read(name);
-      checkFinite(name, values, source.name);
-      tensors.set(name, tensor(values, [...shape]));
+      tensors.set(name, await readTensor(weights, name, [...shape], source.name));
     }
     const model = createVgg(weights.options, (spec) => tensors.get(spec.name) ?? blank(spec));
     return { model, ...use, format: source.format, naming: weights.naming.name, report: weights.report };

@@ -47,26 +47,25 @@ export function reverseColours(weight: Float32Array, outputs: number): void {
 }
 
 /**
- * A tensor of a file as the numbers of a variable of `shape`: [h, w, in, out], [in, out] or [channels]. Its count of
- * elements must be the variable's.
+ * Writes a tensor of a file to `into` as the numbers of a variable of `shape`: [h, w, in, out], [in, out] or [channels]. Its
+ * count of elements must be the variable's.
  * @param channels for a fully-connected layer behind a map: how many channels that has; its inputs are then reordered from
  *   channels-first to rows, columns, channels.
+ * @param into gives the memory to write to; asked for anew after each wait, as WASM's memory moves when it grows.
  */
 export async function readArranged(
   source: WeightSource,
   { name, layout }: Place,
   shape: readonly number[],
   channels: number,
-): Promise<Float32Array> {
+  into: () => Float32Array,
+): Promise<void> {
   const stored = source.tensors.get(name)!;
-  if (layout === 'same') {
-    return asFloat32(await source.read(name));
-  }
-  const outputs = shape.at(-1)!;
-  const out = new Float32Array(elements(shape));
-  const positions = out.length / (outputs * channels);
+  const [count, outputs] = [elements(shape), shape.at(-1)!];
+  const positions = count / (outputs * channels);
   for (const rows of bands(stored.shape)) {
-    transposeInto(out, asFloat32(await source.read(name, rows)), rows, { outputs, channels, positions });
+    const band = asFloat32(await source.read(name, rows));
+    if (layout === 'same') into().set(band, (count / rowCount(stored.shape)) * rows.begin);
+    else transposeInto(into(), band, rows, { outputs, channels, positions });
   }
-  return out;
 }

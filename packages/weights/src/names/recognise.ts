@@ -59,9 +59,10 @@ export interface NetWeights {
   readonly besides: readonly string[];
   /**
    * A variable's numbers, in its own shape and layout; conv1_1 takes RGB.
+   * @param into gives the memory to write them to, as many as the variable has; new memory unless given.
    * @throws VggError `VGG_WEIGHTS` for a name not in `tensors`, integers, or a damaged file; `VGG_IO`.
    */
-  read(name: string): Promise<Float32Array>;
+  read(name: string, into?: () => Float32Array): Promise<Float32Array>;
 }
 
 type Guess = Pick<ResolvedVggOptions, 'configuration' | 'batchNorm' | 'head'>;
@@ -276,7 +277,7 @@ function netWeights(source: WeightSource, { naming, prefix, options, layers, pla
     tensors: new Map(tensors),
     report: { ...report, leftOver },
     besides,
-    async read(name) {
+    async read(name, into) {
       const spec = specs.get(name);
       if (spec === undefined || !report.loaded.includes(name)) {
         throw new VggError('weights', `${source.name} has no ${name}${didYouMean(name, report.loaded)}`);
@@ -285,10 +286,15 @@ function netWeights(source: WeightSource, { naming, prefix, options, layers, pla
       const side = layer.kind === 'fullyConnected' ? layer.side : 1;
       const channels = layer.kind === 'convolution' ? layer.inputs : shape[0]! / side ** 2;
       const place = { ...places.get(name)!, name: prefix + places.get(name)!.name };
-      const values = await readArranged(source, place, shape, channels);
-      if (name === 'conv1_1.weight' && naming.channels === 'BGR') reverseColours(values, shape.at(-1)!);
+      const made = into === undefined ? new Float32Array(elements(shape)) : undefined;
+      const values = into ?? (() => made!);
+      await readArranged(source, place, shape, channels, values);
+      if (name === 'conv1_1.weight' && naming.channels === 'BGR') reverseColours(values(), shape.at(-1)!);
       const { varianceEpsilon = VARIANCE_EPSILON } = naming;
-      return spec.role === 'variance' ? values.map((x) => x + varianceEpsilon - VARIANCE_EPSILON) : values;
+      if (spec.role !== 'variance' || varianceEpsilon === VARIANCE_EPSILON) return values();
+      const variances = values();
+      variances.set(variances.map((variance) => variance + varianceEpsilon - VARIANCE_EPSILON));
+      return variances;
     },
   };
 }

@@ -1,0 +1,304 @@
+/** Nets recognised in files: whose names, which parts, what is wrong with them, and how they take their images. */
+import { readFileSync } from 'node:fs';
+import '@tensorflow/tfjs-backend-cpu';
+import '@tensorflow/tfjs-backend-wasm';
+import { enableProdMode, setBackend } from '@tensorflow/tfjs-core';
+import { expectNoLeak } from '@vgg/testing';
+import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import {
+  type ByteSource,
+  bytesOf,
+  fromFloat32,
+  fromInt32,
+  IMAGENET_CLASSES,
+  type LoadNetOptions,
+  loadNet,
+  openWeights,
+  recogniseNet,
+  serialiseSafetensors,
+  type TensorData,
+  type WeightSource,
+} from '../src/index';
+import { EXPECTED, FIXTURES, narrowImages } from './narrow';
+
+enableProdMode(); // Silences TF.js's advice to install tfjs-node.
+beforeAll(() => setBackend('cpu'));
+afterEach(() => setBackend('cpu'));
+
+const FILE = new Uint8Array(readFileSync(new URL('vgg11.pth', FIXTURES)));
+
+/** The tensors of vgg11.pth, changed. */
+async function tensorsOf(change: (name: string, tensor: TensorData) => [string, TensorData][]) {
+  const source = await openWeights(bytesOf(FILE));
+  const tensors = new Map<string, TensorData>();
+  for (const name of source.tensors.keys()) {
+    for (const [key, tensor] of change(name, await source.read(name))) tensors.set(key, tensor);
+  }
+  return tensors;
+}
+
+async function fileOf(
+  tensors: ReadonlyMap<string, TensorData>,
+  metadata?: Record<string, string>,
+): Promise<WeightSource> {
+  return openWeights(bytesOf(serialiseSafetensors(tensors, metadata), 'net.safetensors'));
+}
+
+async function renamed(rename: (name: string) => string): Promise<WeightSource> {
+  return fileOf(await tensorsOf((name, tensor) => [[rename(name), tensor]]));
+}
+
+async function logitsOf(source: WeightSource, options?: LoadNetOptions): Promise<Float32Array> {
+  const { model } = await loadNet(source, options);
+  const images = narrowImages();
+  const { logits } = model.apply(images);
+  const values = (await logits.data()) as Float32Array;
+  for (const held of [images, logits, model]) held.dispose();
+  return values;
+}
+
+const CLOSE = { rtol: 1e-4, atol: 1e-5 };
+
+describe('names', () => {
+  it.each(['module.', 'state_dict.', 'state_dict.module.', 'model/'])(
+    'behind %s are found by themselves',
+    async (prefix) => {
+      const source = await renamed((name) => prefix + name);
+      expect(recogniseNet(source)).toMatchObject({ prefix, naming: { name: 'torchvision' } });
+      expect(await logitsOf(source)).toBeAllclose(EXPECTED['vgg11.pth']!, CLOSE);
+    },
+  );
+
+  it("of timm's, whose fc6 and fc7 are convolutions, are recognised", async () => {
+    const names = new Map([
+      ['classifier.0', 'pre_logits.fc1'],
+      ['classifier.3', 'pre_logits.fc2'],
+      ['classifier.6', 'head.fc'],
+    ]);
+    const shapes: Record<string, readonly number[]> = {
+      'pre_logits.fc1.weight': [64, 8, 2, 2],
+      'pre_logits.fc2.weight': [64, 64, 1, 1],
+    };
+    const tensors = await tensorsOf((name, tensor) => {
+      const key = name.replace(/^classifier\.\d/, (module) => names.get(module)!);
+      return [[key, { ...tensor, shape: shapes[key] ?? tensor.shape }]];
+    });
+    const source = await fileOf(tensors);
+    expect(recogniseNet(source)).toMatchObject({ naming: { name: 'timm' }, report: { missing: [], leftOver: [] } });
+    expect(await logitsOf(source)).toBeAllclose(EXPECTED['vgg11.pth']!, CLOSE);
+  });
+
+  it('of two nets in one file need a prefix', async () => {
+    const source = await fileOf(
+      await tensorsOf((name, tensor) => [
+        [`model.${name}`, tensor],
+        [`ema.${name}`, tensor],
+      ]),
+    );
+    expect(() => recogniseNet(source)).toThrow(
+      'net.safetensors holds several nets: choose one by its prefix, one of "model.", "ema."',
+    );
+    const chosen = recogniseNet(source, { prefix: 'ema.' });
+    expect(chosen.report).toMatchObject({ missing: [], leftOver: [] });
+    expect(chosen.besides).toContain('model.features.0.weight');
+    expect(() => recogniseNet(source, { prefix: 'mode.' })).toThrow(/no VGG whose names are known .* under "mode\."/);
+  });
+
+  it('of something else are told', async () => {
+    const source = await renamed((name) => `layer.${name.length}.${name}x`);
+    expect(() => recogniseNet(source)).toThrow(
+      /holds no VGG whose names are known \(vgg, torchvision, timm.*\): it has 22 tensors, layer\./,
+    );
+  });
+
+  it('that millions of tensors have are not gone through', async () => {
+    const many = Array.from({ length: 20_001 }, (_, i): [string, TensorData] => [
+      `t${i}`,
+      fromFloat32([0], new Float32Array()),
+    ]);
+    const source = await fileOf(new Map(many));
+    expect(() => recogniseNet(source)).toThrow('holds 20001 tensors: no VGG, nor a training state of one');
+  });
+});
+
+describe('what does not fit', () => {
+  const broken = () =>
+    tensorsOf((name, tensor) => {
+      if (name === 'features.3.bias') return [];
+      if (name === 'features.6.bias') return [[name, { ...tensor, shape: [1, 4] }]];
+      if (name === 'features.8.bias')
+        return [
+          [name, tensor],
+          ['features.9.bias', tensor],
+        ];
+      return [[name, tensor]];
+    });
+
+  it('is an error that lists it all', async () => {
+    await expect(loadNet(await fileOf(await broken()))).rejects.toMatchObject({
+      code: 'VGG_WEIGHTS',
+      message:
+        'net.safetensors does not fit the net: 1 missing (conv2_1.bias); 1 left over (features.9.bias); ' +
+        '1 of another shape (conv3_1.bias expected [4] got [1,4])',
+    });
+  });
+
+  it('is reported when not strict, and starts at 0', async () => {
+    const { model, report } = await loadNet(await fileOf(await broken()), { strict: false });
+    expect(report).toMatchObject({
+      missing: ['conv2_1.bias'],
+      leftOver: ['features.9.bias'],
+      misshapen: [{ name: 'conv3_1.bias', expected: [4], got: [1, 4] }],
+    });
+    expect([...model.variables.get('conv2_1.bias')!.dataSync()]).toEqual([0, 0]);
+    model.dispose();
+  });
+
+  it.each([
+    [
+      'NaN',
+      (tensor: TensorData) => fromFloat32(tensor.shape, new Float32Array(8).fill(Number.NaN)),
+      /conv5_2\.bias holds numbers that are not finite/,
+    ],
+    [
+      'infinite',
+      (tensor: TensorData) => fromFloat32(tensor.shape, new Float32Array(8).fill(Number.POSITIVE_INFINITY)),
+      /not finite/,
+    ],
+    ['integers', (tensor: TensorData) => fromInt32(tensor.shape, new Int32Array(8)), /expected a tensor of F32/],
+  ])('weights that are %s are refused, and nothing leaks', async (_, change, message) => {
+    const source = await fileOf(
+      await tensorsOf((name, tensor) => [[name, name === 'features.18.bias' ? change(tensor) : tensor]]),
+    );
+    await expectNoLeak(() =>
+      expect(loadNet(source)).rejects.toMatchObject({ code: 'VGG_WEIGHTS', message: expect.stringMatching(message) }),
+    );
+  });
+
+  it('a file that tells of a far larger net than it holds takes no memory', async () => {
+    const wide = fromFloat32([512, 3, 3, 3], new Float32Array(512 * 27));
+    const source = await fileOf(new Map([['features.0.weight', wide]]));
+    await expect(loadNet(source, { strict: false })).rejects.toThrow(
+      /does not fit the net: it holds 13824 weights of \d{9,}/,
+    );
+  });
+});
+
+describe('the convolutions alone', () => {
+  it('are loaded without reading a byte of the rest', async () => {
+    const file = serialiseSafetensors(await tensorsOf((name, tensor) => [[name, tensor]]));
+    const whole = bytesOf(file);
+    const read: [number, number][] = [];
+    const counting: ByteSource = {
+      ...whole,
+      read: (begin, length) => {
+        read.push([begin, length]);
+        return whole.read(begin, length);
+      },
+    };
+    const source = await openWeights(counting);
+    read.length = 0;
+    const { model, report } = await loadNet(source, { head: 'none' });
+    expect(model.options).toMatchObject({ configuration: 'A', head: 'none' });
+    expect(report).toMatchObject({ missing: [], leftOver: [], misshapen: [] });
+    const convolutions = [...model.variables.values()].reduce((sum, { size }) => sum + size * 4, 0);
+    expect(read.reduce((sum, [, length]) => sum + length, 0)).toBe(convolutions);
+    model.dispose();
+  });
+
+  it('are what a file without a head is', async () => {
+    const source = await fileOf(
+      await tensorsOf((name, tensor) => (name.startsWith('features') ? [[name, tensor]] : [])),
+    );
+    const { options, report } = recogniseNet(source);
+    expect(options).toMatchObject({ configuration: 'A', head: 'none' });
+    expect(report).toMatchObject({ missing: [], leftOver: [] });
+  });
+});
+
+describe('how a net takes its images', () => {
+  const TORCHVISION = {
+    mean: [0.485, 0.456, 0.406],
+    std: [0.229, 0.224, 0.225],
+    range: 1,
+    channels: 'RGB',
+    resize: 'shortest',
+    interpolation: 'pillow-bilinear',
+    scale: 256,
+    crop: 64,
+  };
+
+  it("is the collection's, unless something says else", async () => {
+    const net = await loadNet(await openWeights(bytesOf(FILE)));
+    expect(net).toMatchObject({
+      describedBy: 'collection',
+      transform: TORCHVISION,
+      classes: ['0', '1', '2', '3', '4'],
+    });
+    net.model.dispose();
+  });
+
+  it('is what the file says, with its classes', async () => {
+    const metadata = {
+      'vgg.classes': JSON.stringify(['a', 'b', 'c', 'd', 'e']),
+      'vgg.preprocessing': JSON.stringify({ mean: [1, 2, 3], scale: [64, 128] }),
+    };
+    const net = await loadNet(await fileOf(await tensorsOf((name, tensor) => [[name, tensor]]), metadata));
+    expect(net).toMatchObject({
+      describedBy: 'file',
+      classes: ['a', 'b', 'c', 'd', 'e'],
+      transform: { mean: [1, 2, 3], std: [1, 1, 1], range: 255, scale: 96, crop: 64, interpolation: 'antialiased' },
+    });
+    net.model.dispose();
+  });
+
+  it('is what the caller says before all', async () => {
+    const preprocessing = { mean: [0, 0, 0], scale: 32, resize: 'stretch' } as const;
+    const net = await loadNet(await openWeights(bytesOf(FILE)), { preprocessing, classes: ['v', 'w', 'x', 'y', 'z'] });
+    expect(net).toMatchObject({
+      describedBy: 'caller',
+      transform: { resize: 'stretch', scale: 64 },
+      classes: { 4: 'z' },
+    });
+    net.model.dispose();
+  });
+
+  it('is refused when the caller says it unsoundly', async () => {
+    const source = await openWeights(bytesOf(FILE));
+    await expect(loadNet(source, { classes: ['a'] })).rejects.toThrow('as the net has classes, 5, got 1');
+    const preprocessing = { mean: [0, 0, 0], scale: 32, std: [1, 0, 1] } as const;
+    await expect(loadNet(source, { preprocessing })).rejects.toThrow('expected the std as three positive numbers');
+  });
+
+  it('names the thousand classes of ILSVRC in their order', () => {
+    expect(IMAGENET_CLASSES).toHaveLength(1000);
+    expect(new Set(IMAGENET_CLASSES).size).toBe(1000);
+    expect([0, 1, 2, 207, 999].map((i) => IMAGENET_CLASSES[i])).toEqual([
+      'tench',
+      'goldfish',
+      'great white shark',
+      'golden retriever',
+      'toilet tissue',
+    ]);
+  });
+});
+
+describe("a backend with memory of its own, WASM's", () => {
+  it('is written to straight, and computes the same', async () => {
+    await setBackend('wasm');
+    expect(await expectNoLeak(async () => logitsOf(await openWeights(bytesOf(FILE))))).toBeAllclose(
+      EXPECTED['vgg11.pth']!,
+      CLOSE,
+    );
+  });
+
+  it('keeps nothing of a net that is refused', async () => {
+    await setBackend('wasm');
+    const source = await fileOf(
+      await tensorsOf((name, tensor) => [
+        [name, name === 'features.18.bias' ? fromFloat32([8], new Float32Array(8).fill(Number.NaN)) : tensor],
+      ]),
+    );
+    await expectNoLeak(() => expect(loadNet(source)).rejects.toThrow(/not finite/));
+  });
+});

@@ -31,7 +31,9 @@ async function main(words: readonly string[]): Promise<number> {
     evaluate: async (options) => (await import('./commands/evaluate')).evaluateCommand(options),
     predict: async (images, options) => (await import('./commands/predict')).predictCommand(images, options),
     report: async (run, options) => (await import('./commands/report')).reportCommand(run, options),
-    inspect: async (options) => (await import('./commands/inspect')).inspectCommand(options),
+    inspect: async (file, options) => (await import('./commands/inspect')).inspectCommand(file, options),
+    convert: async (input, output, options) =>
+      (await import('./commands/convert')).convertCommand(input, output, options),
     paper: async (options) => (await import('./commands/paper')).paperCommand(options),
   });
   try {

@@ -13,7 +13,12 @@ async function called(...words: string[]): Promise<Call> {
   const program = createProgram({
     train: record('train'),
     evaluate: record('evaluate'),
-    inspect: record('inspect'),
+    inspect: async (file, options) => {
+      calls.push({ command: 'inspect', options: { ...options, file } });
+    },
+    convert: async (input, output, options) => {
+      calls.push({ command: 'convert', options: { ...options, input, output } });
+    },
     paper: record('paper'),
     predict: async (images, options) => {
       calls.push({ command: 'predict', options: { ...options }, images });
@@ -129,7 +134,15 @@ describe('the command line', () => {
 describe('help', () => {
   const nothing = async () => {};
   const commands = createProgram({
-    ...{ train: nothing, evaluate: nothing, predict: nothing, inspect: nothing, report: nothing, paper: nothing },
+    ...{
+      train: nothing,
+      evaluate: nothing,
+      predict: nothing,
+      inspect: nothing,
+      convert: nothing,
+      report: nothing,
+      paper: nothing,
+    },
   }).commands;
 
   it.each(commands.map((command) => [command.name(), command] as const))(

@@ -17,7 +17,8 @@ function fault(options: ResolvedVggOptions, { classes, preprocessing }: ModelDes
   if (!Array.isArray(classes) || !classes.every((name) => typeof name === 'string')) {
     return 'expected the classes as a list of names';
   }
-  if (classes.length !== options.classes) {
+  // A net without a head has no outputs to name.
+  if (classes.length !== options.classes && !(options.head === 'none' && classes.length === 0)) {
     return `expected as many class names as the net has classes, ${options.classes}, got ${classes.length}`;
   }
   return preprocessingFault(preprocessing);

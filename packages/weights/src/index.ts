@@ -1,11 +1,11 @@
 export { describeModel, type ModelDescription } from './description';
 export { openWeights } from './detect';
-export { type ExportedView, type ExportOptions, type NetTensors, tensorsOf } from './export/net';
+export { checkedTensors, type ExportedView, type ExportOptions, type NetTensors, tensorsOf } from './export/net';
 export { exportSafetensors, type SafetensorsExportOptions } from './export/safetensors';
 export type { Misshapen, WeightReport } from './fit';
 export { IMAGENET_CLASSES } from './imagenet';
 export { isKnownName, KNOWN_WEIGHTS, type KnownName, type KnownWeights, knownWeights } from './known';
-export { type LoadedNet, type LoadNetOptions, loadNet } from './load-net';
+export { type LoadedNet, type LoadNetOptions, loadNet, type NetUse, netUse } from './load-net';
 export { type LoadWeightsOptions, loadWeights } from './load-weights';
 export { type LoadOptions, parseModel, type SavedModel, type SaveOptions, serialiseModel } from './model';
 export { type NetTensor, type NetWeights, type RecogniseOptions, recogniseNet } from './names/recognise';

@@ -60,10 +60,14 @@ function turned(given: Preprocessing, { naming }: NetWeights): Preprocessing {
   return { ...given, channels: 'RGB', mean: reversed(given.mean), ...(std && { std: reversed(std) }) };
 }
 
-type Use = Pick<LoadedNet, 'classes' | 'preprocessing' | 'transform' | 'describedBy'>;
+/** How a net is used: its class order and how it takes images, and who says so. */
+export type NetUse = Pick<LoadedNet, 'classes' | 'preprocessing' | 'transform' | 'describedBy'>;
 
-/** What is said of the use of a net, by whom it is best known. */
-async function useOf(source: WeightSource, weights: NetWeights, options: LoadNetOptions): Promise<Use> {
+/**
+ * What is said of the use of a net, by whom it is best known: the caller, the file, the collection of its names.
+ * @throws VggError `VGG_WEIGHTS` when the file says it unsoundly.
+ */
+export async function netUse(source: WeightSource, weights: NetWeights, options: LoadNetOptions = {}): Promise<NetUse> {
   const { classes: count, head, inputSize } = weights.options;
   const file = describedUse(source.metadata, weights.options, source.name);
   const collection = weights.naming.preprocessing;
@@ -134,7 +138,7 @@ export async function loadNet(source: WeightSource, options: LoadNetOptions = {}
   checkCaller(options, weights);
   if (strict) checkFit(weights.report, source.name);
   checkHeld(weights, source.name);
-  const use = await useOf(source, weights, options);
+  const use = await netUse(source, weights, options);
   await ready();
   const tensors = new Map<string, Tensor>();
   try {

@@ -1,4 +1,4 @@
-/** `inspect`: what a network is and costs. */
+/** `inspect`: what a network is and costs, or what is in a weight file. */
 import { formatSummary, summarise } from '@vgg/models';
 import { print } from '../output';
 import { headFor, netOptions, type RecipeArguments } from '../recipe';
@@ -10,9 +10,11 @@ export interface InspectArguments
   classes: number;
   microBatch: number;
   json: boolean;
+  quiet: boolean;
 }
 
-export async function inspectCommand(options: InspectArguments): Promise<void> {
+export async function inspectCommand(file: string | undefined, options: InspectArguments): Promise<void> {
+  if (file !== undefined) return (await import('./inspect-file')).inspectFile(file, options);
   const record = options.run === undefined ? undefined : await readRecord(options.run);
   const net = record?.net ?? netOptions({ ...options, head: headFor(options) }, options.classes);
   const summary = summarise(net, { batch: options.microBatch });

@@ -2,6 +2,9 @@
 import { VggError } from '@vgg/core';
 import { type Layer, planLayers, type ResolvedVggOptions, type Vgg } from '@vgg/models';
 import type { ModelDescription } from '../description';
+import { checkFinite, checkFit } from '../fit';
+import type { NetWeights } from '../names/recognise';
+import type { WeightSource } from '../sources/source';
 
 /** A net's numbers. `NetWeights` of a file is one, `tensorsOf(model)` another. */
 export interface NetTensors {
@@ -29,6 +32,23 @@ export function tensorsOf(model: Pick<Vgg, 'options' | 'variables'>): NetTensors
   return {
     options: model.options,
     read: async (name) => (await model.variables.get(name)!.data()) as Float32Array,
+  };
+}
+
+/**
+ * The numbers of a net in a file, checked as `loadNet` checks them.
+ * @throws VggError `VGG_WEIGHTS` at once when a weight is missing, left over or misshapen; by `read` for one that is not
+ *   finite.
+ */
+export function checkedTensors(weights: NetWeights, source: WeightSource): NetTensors {
+  checkFit(weights.report, source.name);
+  return {
+    options: weights.options,
+    async read(name) {
+      const values = await weights.read(name);
+      checkFinite(name, values, source.name);
+      return values;
+    },
   };
 }
 

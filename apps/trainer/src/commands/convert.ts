@@ -1,0 +1,139 @@
+/** `convert`: a net of any framework's file for another, without an engine and one variable in memory at a time. */
+import { mkdir, stat } from 'node:fs/promises';
+import { extname, join, resolve } from 'node:path';
+import { VggError } from '@vgg/core';
+import {
+  checkedTensors,
+  type ExportedView,
+  type ExportOptions,
+  exportOnnx,
+  exportSafetensors,
+  exportTfjs,
+  type NetTensors,
+  netUse,
+  recogniseNet,
+} from '@vgg/weights';
+import { writeFileAtomically } from '@vgg/weights/node';
+import { print } from '../output';
+import { createTerminal, type Terminal } from '../terminal';
+import { openNamed } from '../weight-file';
+
+export interface ConvertArguments {
+  to: 'auto' | 'safetensors' | 'torchvision' | 'onnx' | 'tfjs';
+  dtype: 'auto' | 'f32' | 'f16' | 'bf16';
+  view: ExportedView;
+  head: 'auto' | 'none';
+  prefix?: string;
+  input?: number;
+  json: boolean;
+  quiet: boolean;
+}
+
+type Format = Exclude<ConvertArguments['to'], 'auto'>;
+
+/** What each format can hold, the first by default. */
+const DTYPES: Readonly<Record<Format, readonly ('f32' | 'f16' | 'bf16')[]>> = {
+  safetensors: ['f32', 'f16', 'bf16'],
+  torchvision: ['f32', 'f16', 'bf16'],
+  onnx: ['f32'],
+  tfjs: ['f16', 'f32'],
+};
+
+const ENDINGS: Readonly<Record<string, Format>> = { '.safetensors': 'safetensors', '.onnx': 'onnx', '': 'tfjs' };
+
+/** The format that was asked for, or that the name of what is written tells. */
+function formatFor(output: string, to: ConvertArguments['to']): Format {
+  const format = to === 'auto' ? ENDINGS[extname(output).toLowerCase()] : to;
+  if (format !== undefined) return format;
+  throw new VggError('argument', `expected OUT as .safetensors, .onnx or a folder (TF.js), or --to, got ${output}`);
+}
+
+function dtypeFor(format: Format, wanted: ConvertArguments['dtype']): 'F32' | 'F16' | 'BF16' {
+  const possible = DTYPES[format];
+  const dtype = wanted === 'auto' ? possible[0]! : possible.find((known) => known === wanted);
+  if (dtype === undefined)
+    throw new VggError('argument', `${format} takes --dtype ${possible.join(', ')}, got ${wanted}`);
+  return dtype.toUpperCase() as 'F32' | 'F16' | 'BF16';
+}
+
+/** The net, telling the terminal of each variable that is read. */
+function counted(net: NetTensors, total: number, terminal: Terminal) {
+  const progress = terminal.progress('converting', total, 'tensors');
+  let done = 0;
+  const read: NetTensors['read'] = async (name) => {
+    const values = await net.read(name);
+    progress.update(++done);
+    return values;
+  };
+  return { net: { ...net, read }, end: () => progress.end() };
+}
+
+interface Writing extends ExportOptions {
+  readonly format: Format;
+  readonly dtype: 'F32' | 'F16' | 'BF16';
+}
+
+/** The files of a graph model in a folder; `model.json` comes last: who finds it finds all. */
+async function writeFolder(net: NetTensors, folder: string, { dtype, ...options }: Writing): Promise<string[]> {
+  try {
+    await mkdir(folder, { recursive: true });
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new VggError('io', `cannot write ${folder}: ${reason}`, { cause });
+  }
+  const paths: string[] = [];
+  for await (const { name, bytes } of exportTfjs(net, { ...options, dtype: dtype === 'F32' ? 'F32' : 'F16' })) {
+    paths.push(join(folder, name));
+    await writeFileAtomically(paths.at(-1)!, [bytes]);
+  }
+  return paths;
+}
+
+/** Writes the file or the files and gives their paths. */
+async function write(net: NetTensors, output: string, writing: Writing): Promise<string[]> {
+  const { format, dtype, description } = writing;
+  if (format === 'tfjs') return writeFolder(net, output, writing);
+  const naming = format === 'torchvision' ? 'torchvision' : 'vgg';
+  const parts =
+    format === 'onnx'
+      ? exportOnnx(net, writing)
+      : exportSafetensors(net, { ...(description && { description }), naming, dtype });
+  await writeFileAtomically(output, parts);
+  return [output];
+}
+
+export async function convertCommand(input: string, output: string, options: ConvertArguments): Promise<void> {
+  const terminal = createTerminal({ stream: process.stderr, quiet: options.quiet });
+  const format = formatFor(output, options.to);
+  const dtype = dtypeFor(format, options.dtype);
+  const source = await openNamed(input, terminal);
+  try {
+    const weights = recogniseNet(source, {
+      ...(options.head === 'none' && { head: 'none' }),
+      ...(options.prefix !== undefined && { prefix: options.prefix }),
+      ...(options.input !== undefined && { inputSize: options.input }),
+    });
+    const checked = checkedTensors(weights, source);
+    const { classes, preprocessing, describedBy } = await netUse(source, weights);
+    const description = preprocessing && { classes, preprocessing };
+    if (preprocessing === undefined) {
+      terminal.warn(`${input} does not say how its net takes images: what is written will not say it either`);
+    }
+    const { net, end } = counted(checked, weights.tensors.size, terminal);
+    const writing = { format, dtype, view: options.view, ...(description && { description }) };
+    const paths = await write(net, resolve(output), writing).finally(end);
+    let bytes = 0;
+    for (const path of paths) bytes += (await stat(path)).size;
+    const { configuration, batchNorm, head } = weights.options;
+    const result = { input, format: source.format, naming: weights.naming.name, net: weights.options, describedBy };
+    if (options.json)
+      return await print(JSON.stringify({ ...result, to: format, dtype, files: paths, bytes }, null, 2));
+    const name = `${configuration}${batchNorm ? ' with batch norm' : ''}${head === 'none' ? ' without a head' : ''}`;
+    await print(
+      `${input} (${source.format}, names of ${weights.naming.name}, net ${name}) → ${output} (${format}, ${dtype}, ` +
+        `${bytes < 1e6 ? `${Math.ceil(bytes / 1e3)} kB` : `${(bytes / 1e6).toFixed(1)} MB`}${paths.length > 1 ? ` in ${paths.length} files` : ''})`,
+    );
+  } finally {
+    await source.close();
+  }
+}

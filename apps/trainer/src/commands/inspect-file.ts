@@ -1,0 +1,77 @@
+/** `inspect FILE`: what is in a weight file, which net that is, and what is missing or left over. */
+import { existsSync } from 'node:fs';
+import { isVggError } from '@vgg/core';
+import { isKnownName, knownWeights, type NetWeights, netUse, recogniseNet, type WeightSource } from '@vgg/weights';
+import { print, table } from '../output';
+import { createTerminal } from '../terminal';
+import { openNamed } from '../weight-file';
+
+/** What the file holds as a net, or why it is none. */
+function recognised(source: WeightSource): NetWeights | string {
+  try {
+    return recogniseNet(source);
+  } catch (error) {
+    if (isVggError(error)) return error.message;
+    throw error;
+  }
+}
+
+/** A list in one line, the first of it. */
+function some(names: readonly string[]): string {
+  return names.length > 8 ? `${names.slice(0, 8).join(', ')} and ${names.length - 8} more` : names.join(', ');
+}
+
+async function describe(source: WeightSource, weights: NetWeights) {
+  const { naming, prefix, options, report, besides } = weights;
+  return { naming: naming.name, prefix, options, report, besides, ...(await netUse(source, weights)) };
+}
+
+function lines({ naming, prefix, options, report, besides, ...use }: Awaited<ReturnType<typeof describe>>): string[] {
+  const { configuration, batchNorm, width, inputSize, head, classes } = options;
+  const net = `${configuration}${batchNorm ? ' with batch norm' : ''}, width ${width}, input ${inputSize}, head ${head}`;
+  const misshapen = report.misshapen.map(({ name, expected, got }) => `${name} [${got}] for [${expected}]`);
+  return [
+    `net: ${net}, ${classes} classes (names of ${naming}${prefix === '' ? '' : ` under ${JSON.stringify(prefix)}`})`,
+    `fits: ${report.loaded.length} of ${report.loaded.length + report.missing.length + misshapen.length} weights`,
+    ...(report.missing.length > 0 ? [`missing: ${some(report.missing)}`] : []),
+    ...(report.leftOver.length > 0 ? [`left over: ${some(report.leftOver)}`] : []),
+    ...(misshapen.length > 0 ? [`of another shape: ${some(misshapen)}`] : []),
+    ...(besides.length > 0 ? [`besides the net: ${some(besides)}`] : []),
+    use.preprocessing === undefined
+      ? 'images: nothing says how the net takes them'
+      : `images: ${JSON.stringify(use.preprocessing)} (says the ${use.describedBy})`,
+    ...(use.classes.length > 0 ? [`classes: ${some(use.classes)}`] : []),
+  ];
+}
+
+/** A published net's entry: inspecting fetches nothing. */
+async function printKnown(name: string, json: boolean): Promise<void> {
+  const known = knownWeights(name);
+  if (json) return print(JSON.stringify({ name, ...known }, null, 2));
+  const rows = Object.entries(known).map(([key, value]) => [
+    key,
+    typeof value === 'object' ? JSON.stringify(value) : String(value),
+  ]);
+  await print(`${table(['published net', name], rows, 2)}\n\nto fetch it: convert ${name} ${name}.safetensors`);
+}
+
+export async function inspectFile(file: string, { json, quiet }: { json: boolean; quiet: boolean }): Promise<void> {
+  if (isKnownName(file) && !existsSync(file)) return printKnown(file, json);
+  const source = await openNamed(file, createTerminal({ stream: process.stderr, quiet }));
+  try {
+    const weights = recognised(source);
+    const net = typeof weights === 'string' ? undefined : await describe(source, weights);
+    const tensors = [...source.tensors].map(([name, { dtype, shape }]) => ({ name, dtype, shape }));
+    const { format, metadata } = source;
+    if (json) return await print(JSON.stringify({ file, format, tensors, metadata, net: net ?? weights }, null, 2));
+    const from =
+      typeof weights === 'string' ? new Map() : new Map([...weights.tensors].map(([name, t]) => [t.from, name]));
+    const rows = tensors.map(({ name, dtype, shape }) => [name, from.get(name) ?? '', dtype, `[${shape.join(', ')}]`]);
+    const told = net === undefined ? [`net: none: ${weights}`] : lines(net);
+    await print(
+      `${table(['tensor', 'as', 'type', 'shape'], rows, 4)}\n\n${[`format: ${format}, ${tensors.length} tensors`, ...told].join('\n')}`,
+    );
+  } finally {
+    await source.close();
+  }
+}

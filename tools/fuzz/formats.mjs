@@ -1,5 +1,6 @@
 /** What is fuzzed, by format: sound files to begin with, and damage that knows the format besides damage that does not. */
 import { readdirSync, readFileSync } from 'node:fs';
+import { gunzipSync } from 'node:zlib';
 import { damage, damageText, splice } from './mutate.mjs';
 import { unzip, zip } from './zip.mjs';
 
@@ -11,6 +12,29 @@ function seeds(folder, ending) {
     .filter((name) => name.endsWith(ending))
     .sort()
     .map((name) => new Uint8Array(readFileSync(new URL(name, folder))));
+}
+
+const FRAMEWORKS = new URL('frameworks/', WEIGHTS_FIXTURES);
+
+/** Files of HDF5 are kept compressed. Their structure lies in their first kilobytes, which damage should meet. */
+function hdf5Seeds() {
+  return readdirSync(FRAMEWORKS)
+    .filter((name) => name.endsWith('.h5.gz'))
+    .sort()
+    .map((name) => new Uint8Array(gunzipSync(readFileSync(new URL(name, FRAMEWORKS)))));
+}
+
+/** A TF.js model's shards by name. */
+function shards(name) {
+  const folder = new URL(`${name}/`, FRAMEWORKS);
+  const names = readdirSync(folder).filter((file) => file.endsWith('.bin'));
+  return new Map(names.map((file) => [file, new Uint8Array(readFileSync(new URL(file, folder)))]));
+}
+
+/** One wound in four is to the first kilobyte, as files hold most of what can lie there. */
+function damageAhead(random, bytes) {
+  if (random.chance(3, 4) || bytes.length < 1024) return damage(random, bytes);
+  return splice(bytes, 0, 1024, damage(random, bytes.subarray(0, 1024)));
 }
 
 function text(bytes) {
@@ -99,6 +123,8 @@ function damageArray(random, bytes) {
 }
 
 const REFERENCE = new Uint8Array(readFileSync(new URL('reference.safetensors', WEIGHTS_FIXTURES)));
+
+const TFJS_SHARDS = shards('tfjs-uint8');
 
 /** Files of a set of shards: the index comes first, the others lie beside it. */
 const SHARDED = {
@@ -199,5 +225,19 @@ export const FORMATS = {
         ['b.bin', b],
       ]);
     },
+  },
+  hdf5: { seeds: hdf5Seeds(), damage: damageAhead },
+  keras: {
+    seeds: seeds(FRAMEWORKS, '.keras'),
+    damage: (random, bytes) =>
+      random.chance(1, 4)
+        ? damage(random, bytes)
+        : damageMember(random, bytes, (member) => damageAhead(random, member.bytes)),
+  },
+  caffe: { seeds: seeds(FRAMEWORKS, '.caffemodel'), damage: damageAhead },
+  tfjs: {
+    seeds: [new Uint8Array(readFileSync(new URL('tfjs-uint8/model.json', FRAMEWORKS)))],
+    damage: (random, bytes) => (random.chance(3, 4) ? encoded(damageText(random, text(bytes))) : damage(random, bytes)),
+    beside: () => TFJS_SHARDS,
   },
 };

@@ -1,0 +1,1 @@
+export const FORMATS: Readonly<Record<string, object>>;

@@ -1,0 +1,44 @@
+/** What a package adds to a page: its root entry, minified and compressed, TF.js and its neighbours not counted. */
+import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
+import { build } from 'esbuild';
+import { expect, it } from 'vitest';
+
+const HERE = fileURLToPath(new URL('.', import.meta.url));
+
+/** Bytes, some tenth above what it is: growth beyond that is to be meant. What is fetched only when used counts too. */
+const BUDGETS = {
+  core: 1_900,
+  models: 8_400,
+  data: 6_100,
+  optim: 15_000,
+  weights: 36_000,
+  train: 6_500,
+  eval: 6_200,
+  perceptual: 1_700,
+  'backend-wasm': 21_500,
+};
+
+it.each(Object.entries(BUDGETS))('@vgg/%s keeps within %i bytes', async (name, budget) => {
+  const { outputFiles } = await build({
+    stdin: { contents: `export * from '@vgg/${name}';`, resolveDir: HERE },
+    plugins: [
+      {
+        name: 'neighbours',
+        setup({ onResolve }) {
+          const own = new RegExp(`^@vgg/${name}$`);
+          onResolve({ filter: /^[^./]/ }, ({ path }) => (own.test(path) ? null : { path, external: true }));
+        },
+      },
+    ],
+    bundle: true,
+    minify: true,
+    format: 'esm',
+    platform: 'browser',
+    write: false,
+    logLevel: 'error',
+  });
+  const bytes = gzipSync(outputFiles[0]!.contents, { level: 9 }).length;
+  expect(bytes).toBeGreaterThan(500);
+  expect(bytes).toBeLessThanOrEqual(budget);
+});

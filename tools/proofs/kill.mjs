@@ -3,9 +3,9 @@
  * Shows that nothing can lose a run: a small run is killed at random instants, interrupted, starved of disk, robbed of its
  * images, damaged; each is resumed and must reach what the undisturbed run reaches, to the bit. Needs a build.
  *
- *     node tools/proofs/kill.mjs [--engine wasm] [--kills 50] [--seed 1] [--events PYTHON]
+ *     node tools/proofs/kill.mjs [--engine wasm] [--kills 50] [--seed 1] [--only PART,...] [--events PYTHON]
  *
- * `--events` is a Python with tensorboard and google-crc32c, by which `events.py` reads every run's event files. Mounting a
+ * The parts: kills, again, signals, disk, read-only, data, bit, torn. `--events` is a Python with tensorboard and google-crc32c, by which `events.py` reads every run's event files. Mounting a
  * small tmpfs and a read-only folder needs root; without, these two are left out and said to be.
  */
 import { execFileSync, spawn } from 'node:child_process';
@@ -31,9 +31,11 @@ const { values } = parseArgs({
     engine: { type: 'string', default: 'wasm' },
     kills: { type: 'string', default: '50' },
     seed: { type: 'string', default: '1' },
+    only: { type: 'string', default: 'kills,again,signals,disk,read-only,data,bit,torn' },
     events: { type: 'string' },
   },
 });
+const parts = new Set(values.only.split(','));
 const CLI = fileURLToPath(new URL('../../apps/trainer/dist/cli.js', import.meta.url));
 const EVENTS = fileURLToPath(new URL('events.py', import.meta.url));
 const home = mkdtempSync(join(tmpdir(), 'vgg-proof-'));
@@ -117,8 +119,10 @@ function report(what, problems, detail = '') {
 const lastLine = (log) => log.trimEnd().split('\n').at(-1);
 
 console.log(`engine ${values.engine}, seed ${values.seed}; Node ${process.version}`);
-// The demo draws its images; its first eight of each class are enough.
-await trainer(['--engine', values.engine, '--epochs', '1', '--max-steps', '1', '--out', 'demo']);
+// The demo draws its images, and need do no more; the first eight of each class are enough.
+await trainer(['--out', 'demo'], (log, child) => {
+  if (/drew the demo's images/.test(log)) child.kill('SIGKILL');
+});
 for (const part of ['train', 'val']) {
   for (const name of readdirSync(join(home, 'runs/demo-images', part))) {
     mkdirSync(join(data, part, name), { recursive: true });
@@ -147,9 +151,10 @@ async function goOn(run) {
 }
 
 const events = [];
+const kills = parts.has('kills') ? Number(values.kills) : 0;
 const tally = { 'before the run began': 0, 'while training': 0, 'with a half checkpoint': 0, 'after its end': 0 };
 let bad = 0;
-for (let i = 0; i < Number(values.kills); i++) {
+for (let i = 0; i < kills; i++) {
   const run = `kill-${i}`;
   const after = random() * length;
   const { signal } = await trainer(fresh(run), (log, child) => {
@@ -178,26 +183,29 @@ for (let i = 0; i < Number(values.kills); i++) {
   if (values.events) events.push(run);
   else rmSync(join(home, run), { recursive: true });
 }
-report(`kill -9 at ${values.kills} random instants`, bad ? [`${bad} runs differ`] : [], JSON.stringify(tally));
+if (kills > 0) report(`kill -9 at ${kills} random instants`, bad ? [`${bad} runs differ`] : [], JSON.stringify(tally));
 
 // Killed again and again, each time a little further on.
-let again = 0;
-for (let done = false; !done; again++) {
-  const words = existsSync(join(home, 'again', 'run.json')) ? resume('again') : fresh('again');
-  const { signal } = await trainer(words, (log, child) => {
-    if (!child.armed && /training A/.test(log))
-      child.armed = setTimeout(() => child.kill('SIGKILL'), length * (0.2 + 0.4 * random()));
-  });
-  done = signal === null || again > 20;
+if (parts.has('again')) {
+  let again = 0;
+  for (let done = false; !done; again++) {
+    const words = existsSync(join(home, 'again', 'run.json')) ? resume('again') : fresh('again');
+    const { signal } = await trainer(words, (log, child) => {
+      if (!child.armed && /training A/.test(log))
+        child.armed = setTimeout(() => child.kill('SIGKILL'), length * (0.2 + 0.4 * random()));
+    });
+    done = signal === null || again > 20;
+  }
+  report('one run killed whenever it had begun, until it ended', same('again'), `${again - 1} kills`);
+  events.push('again');
 }
-report('one run killed whenever it had begun, until it ended', same('again'), `${again - 1} kills`);
-events.push('again');
 
-for (const [signal, code] of [
+const SIGNALS = [
   ['SIGINT', 130],
   ['SIGTERM', 143],
   ['SIGHUP', 129],
-]) {
+];
+for (const [signal, code] of parts.has('signals') ? SIGNALS : []) {
   const first = await trainer(fresh(signal), (log, child) => {
     if (!child.told && /epoch 2\/4/.test(log)) child.told = child.kill(signal);
   });
@@ -208,7 +216,7 @@ for (const [signal, code] of [
   events.push(signal);
 }
 
-{
+if (parts.has('signals')) {
   const first = await trainer(fresh('twice'), (log, child) => {
     if (!child.told && /epoch 2\/4/.test(log)) {
       child.told = child.kill('SIGINT');
@@ -219,7 +227,8 @@ for (const [signal, code] of [
 }
 
 /** As root, `work` with a file system mounted at `path`. */
-async function mounted(path, words, what, work) {
+async function mounted(part, path, words, what, work) {
+  if (!parts.has(part)) return;
   mkdirSync(path, { recursive: true });
   try {
     execFileSync('mount', [...words, path], { stdio: 'ignore' });
@@ -234,7 +243,7 @@ async function mounted(path, words, what, work) {
   }
 }
 
-await mounted(join(home, 'small'), ['-t', 'tmpfs', '-o', 'size=1500k', 'tmpfs'], 'disk full', async () => {
+await mounted('disk', join(home, 'small'), ['-t', 'tmpfs', '-o', 'size=3m', 'tmpfs'], 'disk full', async () => {
   // What fills the disk is another's file: of the run there is room for its first checkpoints.
   let filled = false;
   const first = await trainer(fresh('small/run'), (log) => {
@@ -263,29 +272,35 @@ await mounted(join(home, 'small'), ['-t', 'tmpfs', '-o', 'size=1500k', 'tmpfs'],
   report('disk full', problems, lastLine(first.log));
 });
 
-await mounted(join(home, 'read-only'), ['-t', 'tmpfs', '-o', 'size=64m', 'tmpfs'], 'read-only', async () => {
-  const remount = (mode) => execFileSync('mount', ['-o', `remount,${mode}`, join(home, 'read-only')]);
-  let told = false;
-  const first = await trainer(fresh('read-only/run'), (log, child) => {
-    if (told || !/epoch 2\/4/.test(log)) return;
-    told = true;
-    child.kill('SIGINT');
-  });
-  remount('ro');
-  const refused = await trainer(resume('read-only/run'));
-  const another = await trainer(fresh('read-only/other'));
-  remount('rw');
-  const problems = [];
-  for (const { code, log } of [refused, another]) {
-    if (code !== 2 || !/error: cannot write the run folder .*: the file system is read-only/.test(lastLine(log)))
-      problems.push(`exit code ${code}, last line: ${lastLine(log)}`);
-  }
-  if (first.code !== 130) problems.push(`exit code ${first.code}, not 130`);
-  problems.push(...(await goOn('read-only/run')).problems);
-  report('read-only out folder', problems, lastLine(refused.log));
-});
+await mounted(
+  'read-only',
+  join(home, 'read-only'),
+  ['-t', 'tmpfs', '-o', 'size=64m', 'tmpfs'],
+  'read-only',
+  async () => {
+    const remount = (mode) => execFileSync('mount', ['-o', `remount,${mode}`, join(home, 'read-only')]);
+    let told = false;
+    const first = await trainer(fresh('read-only/run'), (log, child) => {
+      if (told || !/epoch 2\/4/.test(log)) return;
+      told = true;
+      child.kill('SIGINT');
+    });
+    remount('ro');
+    const refused = await trainer(resume('read-only/run'));
+    const another = await trainer(fresh('read-only/other'));
+    remount('rw');
+    const problems = [];
+    for (const { code, log } of [refused, another]) {
+      if (code !== 2 || !/error: cannot write the run folder .*: the file system is read-only/.test(lastLine(log)))
+        problems.push(`exit code ${code}, last line: ${lastLine(log)}`);
+    }
+    if (first.code !== 130) problems.push(`exit code ${first.code}, not 130`);
+    problems.push(...(await goOn('read-only/run')).problems);
+    report('read-only out folder', problems, lastLine(refused.log));
+  },
+);
 
-{
+if (parts.has('data')) {
   const away = join(home, 'away');
   const copy = join(home, 'movable');
   cpSync(data, copy, { recursive: true });
@@ -304,7 +319,7 @@ await mounted(join(home, 'read-only'), ['-t', 'tmpfs', '-o', 'size=64m', 'tmpfs'
   report('data folder lost', problems, `${lastLine(first.log)} | ${lastLine(gone.log)}`);
 }
 
-{
+if (parts.has('bit')) {
   const run = 'flipped';
   await trainer(fresh(run), (log, child) => {
     if (!child.told && /epoch 3\/4/.test(log)) child.told = child.kill('SIGINT');
@@ -319,7 +334,7 @@ await mounted(join(home, 'read-only'), ['-t', 'tmpfs', '-o', 'size=64m', 'tmpfs'
   report(`one flipped bit, number ${bit} of a checkpoint`, problems, passedOver[0]);
 }
 
-{
+if (parts.has('torn')) {
   const run = 'torn';
   await trainer(fresh(run), (log, child) => {
     if (!child.told && /epoch 3\/4/.test(log)) child.told = child.kill('SIGKILL');

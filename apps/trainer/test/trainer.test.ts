@@ -54,32 +54,45 @@ describe('train', () => {
     expect(JSON.parse(stdout)).toMatchObject({ reason: 'complete', epoch: 1, step: 5, skipped: [] });
   });
 
-  it('goes on after SIGINT to exactly the weights of an undisturbed run', async () => {
-    const extras = ['--average-decay', '0.9', '--clip-norm', '1', '--label-smoothing', '0.1', '--freeze', 'stage1'];
-    const schedule = ['--epochs', '4', '--schedule', 'cosine', '--warm-up', '0.5', ...extras];
-    await train(...schedule, '--out', 'undisturbed');
-    const words = ['train', '--data', data, ...TINY, '--batch', '8', '--micro-batch', '4', '--batch-norm', ...schedule];
-    const interrupted = await trainer([...words, '--out', 'disturbed'], (text, kill) => {
-      if (/epoch 1\/4/.test(text) && !/stopping/.test(text)) kill('SIGINT');
+  const extras = ['--average-decay', '0.9', '--clip-norm', '1', '--label-smoothing', '0.1', '--freeze', 'stage1'];
+  const long = ['--epochs', '4', '--schedule', 'cosine', '--warm-up', '0.5', ...extras];
+  const bytes = (run: string) => readFileSync(join(home, run, 'model.safetensors'));
+  const told = (run: string) =>
+    readFileSync(join(home, run, 'metrics.jsonl'), 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line))
+      .map(({ type, step, metrics }) => ({ type, step, metrics }));
+  const disturbed = (signal: NodeJS.Signals, ...words: string[]) => {
+    const options = [...TINY, '--batch', '8', '--micro-batch', '4', '--batch-norm', ...long, '--out', signal];
+    return trainer(['train', '--data', data, ...options, ...words], (text, kill) => {
+      if (/epoch 1\/4/.test(text) && !/stopping/.test(text)) kill(signal);
     });
+  };
+
+  it('goes on after SIGINT to exactly the weights of an undisturbed run', async () => {
+    await train(...long, '--out', 'undisturbed');
+    const interrupted = await disturbed('SIGINT');
     expect(interrupted.code).toBe(130);
-    expect(interrupted.stderr).toMatch(/stopping: saving the run.*go on with: .*--resume .*disturbed/s);
-    expect(existsSync(join(home, 'disturbed', 'model.safetensors'))).toBe(false);
-    const resumed = await trainer(['train', '--resume', 'disturbed', '--workers', '0']);
+    expect(interrupted.stderr).toMatch(/stopping: saving the run.*go on with: .*--resume .*SIGINT/s);
+    expect(existsSync(join(home, 'SIGINT', 'model.safetensors'))).toBe(false);
+    const resumed = await trainer(['train', '--resume', 'SIGINT', '--workers', '0']);
     expect(resumed).toMatchObject({ code: 0 });
     expect(resumed.stderr).toMatch(/engine wasm/);
-    const bytes = (run: string) => readFileSync(join(home, run, 'model.safetensors'));
-    expect(bytes('disturbed').equals(bytes('undisturbed'))).toBe(true);
-    const steps = (run: string) =>
-      readFileSync(join(home, run, 'metrics.jsonl'), 'utf8')
-        .trim()
-        .split('\n')
-        .map((line) => JSON.parse(line))
-        .map(({ type, step, metrics }) => ({ type, step, metrics }));
-    expect(steps('disturbed')).toEqual(steps('undisturbed'));
-    const again = await trainer(['train', '--resume', 'disturbed']);
+    expect(bytes('SIGINT').equals(bytes('undisturbed'))).toBe(true);
+    expect(told('SIGINT')).toEqual(told('undisturbed'));
+  });
+
+  it('goes on after kill -9 to the same, and says so when nothing is left to train', async () => {
+    expect(await disturbed('SIGKILL', '--checkpoint-every', '1')).toMatchObject({ code: null });
+    expect(existsSync(join(home, 'SIGKILL', 'lock.json'))).toBe(true);
+    expect(await trainer(['train', '--resume', 'SIGKILL'])).toMatchObject({ code: 0 });
+    expect(bytes('SIGKILL').equals(bytes('undisturbed'))).toBe(true);
+    expect(told('SIGKILL')).toEqual(told('undisturbed'));
+    expect(existsSync(join(home, 'SIGKILL', 'lock.json'))).toBe(false);
+    const again = await trainer(['train', '--resume', 'SIGKILL']);
     expect(again).toMatchObject({ code: 0, stdout: '' });
-    expect(again.stderr).toMatch(/disturbed is finished: it ended after epoch 4, step 20; nothing is left to train\n$/);
+    expect(again.stderr).toMatch(/SIGKILL is finished: it ended after epoch 4, step 20; nothing is left to train\n$/);
   });
 
   it('goes on with the run trained last where none is named, and never twice at once', async () => {

@@ -24,7 +24,7 @@ import {
 } from '@tensorflow/tfjs-core';
 import { VggError } from '@vgg/core';
 import type { Vgg } from '@vgg/models';
-import { asFloat32, type TensorData } from '@vgg/weights';
+import { asFloat32, type WeightSource } from '@vgg/weights';
 import { checkAlike } from './layers';
 
 /** The layers that LPIPS compares, in the order of its `lin` weights. */
@@ -47,25 +47,27 @@ const LEAST_SQUARE = 1e-30;
  * [1, 64, 1, 1] to `lin4.model.1.weight` [1, 512, 1, 1]), also from a whole LPIPS state dict, where other tensors are left
  * alone.
  *
- * @param tensors of a file, by name.
+ * @param source an open file of any format that `@vgg/weights` reads.
  * @throws VggError `VGG_WEIGHTS`, one line that names what is missing, misshapen or not finite.
  */
-export function lpipsWeights(tensors: ReadonlyMap<string, TensorData>): LpipsWeights {
-  return LPIPS_TAPS.map((_, layer) => {
-    const name = `lin${layer}.model.1.weight`;
-    const data = tensors.get(name);
-    if (data === undefined) {
-      const found = [...tensors.keys()].slice(0, 3).join(', ') || 'nothing';
-      throw new VggError('weights', `expected the linear weights of LPIPS, got no ${name} among ${found}`);
-    }
-    const [one, channels, ...rest] = data.shape;
-    if (data.shape.length !== 4 || one !== 1 || !channels || rest.some((side) => side !== 1)) {
-      throw new VggError('weights', `expected ${name} as [1, channels, 1, 1], got [${data.shape}]`);
-    }
-    const values = asFloat32(data);
-    if (values.every(Number.isFinite)) return values;
-    throw new VggError('weights', `${name} holds numbers that are not finite: the file is damaged`);
-  });
+export async function lpipsWeights(source: Pick<WeightSource, 'tensors' | 'read'>): Promise<LpipsWeights> {
+  return await Promise.all(
+    LPIPS_TAPS.map(async (_, layer) => {
+      const name = `lin${layer}.model.1.weight`;
+      const info = source.tensors.get(name);
+      if (info === undefined) {
+        const found = [...source.tensors.keys()].slice(0, 3).join(', ') || 'nothing';
+        throw new VggError('weights', `expected the linear weights of LPIPS, got no ${name} among ${found}`);
+      }
+      const [one, channels, ...rest] = info.shape;
+      if (info.shape.length !== 4 || one !== 1 || !channels || rest.some((side) => side !== 1)) {
+        throw new VggError('weights', `expected ${name} as [1, channels, 1, 1], got [${info.shape}]`);
+      }
+      const values = asFloat32(await source.read(name));
+      if (values.every(Number.isFinite)) return values;
+      throw new VggError('weights', `${name} holds numbers that are not finite: the file is damaged`);
+    }),
+  );
 }
 
 /**

@@ -1,6 +1,7 @@
 /** The losses and their gradients in the image against PyTorch (tools/fixtures/perceptual.py), and what they refuse. */
 import '@tensorflow/tfjs-backend-cpu';
 import '@tensorflow/tfjs-core/dist/register_all_gradients';
+import { readFileSync } from 'node:fs';
 import {
   env,
   grads,
@@ -18,7 +19,7 @@ import { ERROR_CODES, isVggError, type VggErrorKind } from '@vgg/core';
 import { createVgg, type ResolvedVggOptions, zeroInitialiser } from '@vgg/models';
 import { expectNoLeak, hashed, hashedImages, hashedInitialiser, readFixture } from '@vgg/testing';
 import type { TensorData } from '@vgg/weights';
-import { fromFloat32 } from '@vgg/weights';
+import { bytesOf, fromFloat32, openWeights } from '@vgg/weights';
 import { describe, expect, it } from 'vitest';
 import {
   featureDistance,
@@ -50,6 +51,12 @@ const targets = () => hashedImages({ seed: seed + 501, amplitude: 1 }, 2, ...sid
 
 const small = (stream: number) => hashedImages({ seed: stream, amplitude: 1 }, 1, 16, 16);
 
+/** An open file of tensors. */
+const fileOf = (tensors: ReadonlyMap<string, TensorData>) => ({
+  tensors,
+  read: async (name: string) => tensors.get(name)!,
+});
+
 /** LPIPS's linear weights as its repository names and shapes them. */
 function linear(channels = CHANNELS): Map<string, TensorData> {
   const entries = channels.map((count, layer): [string, TensorData] => [
@@ -59,10 +66,12 @@ function linear(channels = CHANNELS): Map<string, TensorData> {
   return new Map(entries);
 }
 
+const lin = await lpipsWeights(fileOf(linear()));
+
 const LOSSES: Record<string, (x: Tensor4D, target: Tensor4D) => Tensor> = {
   content: (x, target) => perceptualLoss(net, x, target, { relu2_2: 1, relu3_3: 0.5 }),
   style: (x, target) => styleLoss(net, x, target, { 'features.3': 1000, block2_conv2: 100, relu3_3: 10, relu4_3: 1 }),
-  lpips: (x, target) => lpips(net, lpipsWeights(linear()), x, target),
+  lpips: (x, target) => lpips(net, lin, x, target),
 };
 
 function refusal(kind: VggErrorKind, run: () => unknown): string {
@@ -176,7 +185,7 @@ describe('LPIPS', () => {
   it('has a finite gradient where no channel is active', () => {
     const dead = createVgg({ ...options, head: 'none' }, zeroInitialiser());
     tidy(() => {
-      const distance = (x: Tensor) => lpips(dead, lpipsWeights(linear()), x as Tensor4D, targets());
+      const distance = (x: Tensor) => lpips(dead, lin, x as Tensor4D, targets());
       const { value, grad } = valueAndGrad(distance)(images());
       expect([...value.dataSync()]).toEqual([0, 0]);
       expect(grad.dataSync().every((x) => x === 0)).toBe(true);
@@ -184,21 +193,37 @@ describe('LPIPS', () => {
     dead.dispose();
   });
 
-  it('reads its weights from a whole state dict, and leaves the rest of that alone', () => {
+  it("reads its weights from PyTorch's file, and from a whole state dict, the rest of which it leaves alone", async () => {
+    const file = await openWeights(bytesOf(readFileSync(new URL('./fixtures/lin.pth', import.meta.url))));
+    const read = await lpipsWeights(file);
+    await file.close();
+    expect(read).toEqual(lin);
     const whole = linear().set('net.slice1.0.weight', fromFloat32([1], new Float32Array(1)));
-    expect(lpipsWeights(whole).map(({ length }) => length)).toEqual(CHANNELS);
+    expect((await lpipsWeights(fileOf(whole))).map(({ length }) => length)).toEqual(CHANNELS);
   });
 
-  it('refuses weights that are not its own', () => {
+  it('refuses weights that are not its own', async () => {
     const without = linear();
     without.delete('lin3.model.1.weight');
-    expect(refusal('weights', () => lpipsWeights(without))).toMatch(/got no lin3.model.1.weight among lin0/);
-    expect(refusal('weights', () => lpipsWeights(new Map()))).toMatch(/among nothing/);
-    const flat = linear().set('lin1.model.1.weight', fromFloat32([21], new Float32Array(21)));
-    expect(refusal('weights', () => lpipsWeights(flat))).toMatch(/lin1.* as \[1, channels, 1, 1\], got \[21\]/);
-    const broken = linear().set('lin4.model.1.weight', fromFloat32([1, 1, 1, 1], Float32Array.of(Number.NaN)));
-    expect(refusal('weights', () => lpipsWeights(broken))).toMatch(/lin4.* not finite/);
-    const wide = lpipsWeights(linear([11, 21, 44, 85, 85]));
+    const wrong: [Map<string, TensorData>, RegExp][] = [
+      [without, /got no lin3.model.1.weight among lin0/],
+      [new Map(), /among nothing/],
+      [
+        linear().set('lin1.model.1.weight', fromFloat32([21], new Float32Array(21))),
+        /lin1.* as \[1, channels, 1, 1\], got \[21\]/,
+      ],
+      [
+        linear().set('lin4.model.1.weight', fromFloat32([1, 1, 1, 1], Float32Array.of(Number.NaN))),
+        /lin4.* not finite/,
+      ],
+    ];
+    for (const [tensors, message] of wrong) {
+      await expect(lpipsWeights(fileOf(tensors))).rejects.toMatchObject({
+        code: ERROR_CODES.weights,
+        message: expect.stringMatching(message),
+      });
+    }
+    const wide = await lpipsWeights(fileOf(linear([11, 21, 44, 85, 85])));
     expect(refusal('weights', () => lpips(net, wide, images(), targets()))).toMatch(
       /relu3_3 of the net has 43 channels, the linear weights are for 44/,
     );

@@ -388,11 +388,14 @@ function paperCommand(run: Commands['paper']): Command {
     .option('--val-fraction <f>', 'part of each class kept for validation where DIR has none', KEYS.valFraction, 0.1)
     .option('--seed <n>', 'names every random choice', KEYS.seed, 1)
     .option('--out <dir>', 'the folder of the study, with a run for each net (default: runs/paper-TIME)')
-    .option('--resume <dir>', 'go on with an interrupted study; its own options and budget hold')
+    .option(
+      '--resume <dir>',
+      'go on with a study that was interrupted, or, with a larger --budget, with what it left out',
+    )
     .option('--workers <n>', 'threads that decode images; 0: the main thread decodes', integer(0, 64), 2);
   withStrict(command);
   withEngine(command);
-  return withOutput(command).action(() => run(command.opts<PaperArguments>()));
+  return withOutput(command).action(() => run(paperArguments(command)));
 }
 
 /** What an option does and, in the same words for all, what holds where it is not written. */
@@ -403,6 +406,28 @@ export function describeOption(option: Option): string {
   const held = option.negate ? false : defaultValue;
   const words = held === undefined ? 'none' : typeof held === 'boolean' ? (held ? 'on' : 'off') : String(held);
   return `${description} (default: ${defaultValueDescription ?? words})`;
+}
+
+/** What may be said anew of a study that is resumed: how it computes, and how long it may take. */
+const MAY_RESUME_STUDY: ReadonlySet<string> = new Set([
+  '--resume',
+  '--budget',
+  '--workers',
+  '--strict',
+  '--json',
+  '--quiet',
+]);
+
+function paperArguments(command: Command): PaperArguments {
+  const options = command.opts<PaperArguments>();
+  const written = (name: string) => command.getOptionValueSource(name) === 'cli';
+  if (options.resume === undefined) return options;
+  const other = command.options.find(
+    (option) => written(option.attributeName()) && !MAY_RESUME_STUDY.has(option.long!),
+  );
+  if (other !== undefined)
+    command.error(`error: --resume goes on with the study's own options: leave out ${other.long}`);
+  return { ...options, ...(written('budget') && { extendTo: options.budget }) };
 }
 
 /** The whole command line. Errors of use are thrown as CommanderError; nothing exits. */

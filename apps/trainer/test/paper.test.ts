@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { PAPER_SCALES, TABLES_3_AND_4 } from '../src/paper/figures';
 import { allot, deepest, epochsLeft, inputFor, scaleFor, studyNets } from '../src/paper/plan';
+import { extended, type Study } from '../src/paper/study';
 import { markdown, type Result, tables } from '../src/paper/tables';
 import { recipeNames, recipePath } from '../src/recipe-file';
 import { home, pictures, trainer } from './command-line';
@@ -69,6 +70,25 @@ describe('a budget', () => {
     expect(epochsLeft(10, { own: 100, remaining: 300 }, 150)).toBe(5);
     expect(epochsLeft(10, { own: 100, remaining: 300 }, 20)).toBe(1);
     expect(epochsLeft(10, { own: 100, remaining: 300 }, 5)).toBe(0);
+  });
+});
+
+describe('a study with more time', () => {
+  const study = {
+    settings: { budget: 60 },
+    trained: { 'A-256': { epochs: 3, seconds: 9 }, 'D-256': { epochs: 0, seconds: 0 } },
+    protocols: [{}],
+    notes: ['Left out'],
+  } as unknown as Study;
+
+  it('is given what it left out, and evaluated anew', () => {
+    expect(extended(study, 90)).toEqual({
+      settings: { budget: 90 },
+      trained: { 'A-256': { epochs: 3, seconds: 9 } },
+    });
+    const complete = { ...study, trained: { 'A-256': { epochs: 3, seconds: 9 } } };
+    expect(extended(complete, 90)).toMatchObject({ trained: complete.trained, protocols: [{}] });
+    expect(extended({ ...complete, protocols: [] }, 90)).not.toHaveProperty('protocols');
   });
 });
 

@@ -90,6 +90,12 @@ describe('the command line', () => {
     expect(await from('--pre-init', 'none')).toEqual({ preInit: undefined, weights: undefined });
   });
 
+  it('resumes a study as it is, or with another budget', async () => {
+    expect((await called('paper', '--resume', 's')).options).not.toHaveProperty('extendTo');
+    expect((await called('paper', '--resume', 's', '--budget', '1.5h')).options).toMatchObject({ extendTo: 5400 });
+    expect((await called('paper', '--data', 'd')).options).toMatchObject({ budget: 1800, epochs: 74, batchNorm: true });
+  });
+
   it('takes nothing of the demo when a run is resumed', async () => {
     expect((await called('train', '--resume', 'runs/x')).options).toMatchObject({ config: 'D', resume: 'runs/x' });
   });
@@ -122,6 +128,9 @@ describe('the command line', () => {
     [['--batch', '12.5'], /integer, 1 or more/],
     [['--scale', '512:256'], /256:512/],
     [['--engine', 'wasn'], /did you mean "wasm"/],
+    [['paper', '--resume', 's', '--width', '1'], /study's own options: leave out --width/],
+    [['paper', '--data', 'd', '--budget', '30'], /90s, 30m or 8h/],
+    [['paper', '--data', 'd', '--configs', 'A,F'], /one of A, A-LRN/],
     [['evaluate'], /--run/],
     [['train', '--resume', 'r', '--epochs', '9'], /own recipe: leave out --epochs/],
     [['evaluate', '--run', 'r', '--protocol', 'dence'], /did you mean "dense"/],

@@ -6,7 +6,7 @@ import { print } from '../output';
 import { notesOn } from '../paper/notes';
 import { carryOut } from '../paper/run';
 import { newStudy, type StudyRequest } from '../paper/start';
-import { readStudy, type Study, saveStudy } from '../paper/study';
+import { extended, readStudy, type Study, saveStudy } from '../paper/study';
 import { markdown, tables } from '../paper/tables';
 import type { SessionArguments } from '../prepare';
 import { KEEPING } from '../run-folder';
@@ -16,6 +16,8 @@ export interface PaperArguments extends Omit<StudyRequest, 'data'>, Omit<Session
   data?: string;
   out?: string;
   resume?: string;
+  /** Seconds: another budget for the study that is resumed. */
+  extendTo?: number;
 }
 
 function folderOf({ resume, out }: PaperArguments): string {
@@ -26,9 +28,10 @@ function folderOf({ resume, out }: PaperArguments): string {
 async function openStudy(folder: string, options: PaperArguments, session: SessionArguments, terminal: Terminal) {
   const began = performance.now();
   const since = () => (performance.now() - began) / 1000;
-  const { data, out: _out, resume, ...rest } = options;
+  const { data, out: _out, resume, extendTo, ...rest } = options;
   if (resume !== undefined) {
-    const study = await readStudy(folder);
+    const kept = await readStudy(folder);
+    const study = extendTo === undefined ? kept : extended(kept, extendTo);
     const before = study.spent;
     return { study, spent: () => before + since() };
   }

@@ -60,6 +60,18 @@ export interface Study {
   notes?: readonly string[];
 }
 
+/** A study given another budget, in seconds: what it left out for want of time is to be done. */
+export function extended({ protocols, tables, notes, ...study }: Study, budget: number): Study {
+  const done = Object.entries(study.trained).filter(([, { epochs }]) => epochs > 0);
+  const complete = done.length === Object.keys(study.trained).length && protocols !== undefined && protocols.length > 0;
+  return {
+    ...study,
+    settings: { ...study.settings, budget },
+    trained: Object.fromEntries(done),
+    ...(complete && { protocols }),
+  };
+}
+
 export function studyExists(folder: string): boolean {
   return existsSync(join(folder, FILE));
 }

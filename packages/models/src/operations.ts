@@ -61,8 +61,8 @@ interface Recorded {
 
 /**
  * Runs `forward` as one operation. `gradients` gives those of the inputs, in their order, from that of the output and the
- * saved tensors, which are then freed: TF.js would keep those of every layer until the last gradient is done, beside the
- * gradients of all activations, which are as many.
+ * saved tensors. All these are then freed, since nothing reads them again: TF.js would keep those of every layer until the
+ * last gradient is done.
  */
 function operation<T extends Tensor>(
   { inputs, saved, output = false, relu = false }: Recorded,
@@ -78,7 +78,7 @@ function operation<T extends Tensor>(
       value: y,
       gradFunc: (dy, kept) => {
         const computed = tidy(() => gradients(relu ? masked(dy, kept.at(-1)!) : dy, kept));
-        dispose(kept);
+        dispose(computed.includes(dy) ? kept : [...kept, dy]);
         return computed;
       },
     };

@@ -25,7 +25,10 @@ export interface MemorySummary {
   velocities: number;
   /** Activations in inference: the images and the largest input and output of a layer. */
   inferenceActivations: number;
-  /** Activations that training keeps for the gradient, and twice the largest input and output of a layer to work on them. */
+  /**
+   * Activations at the gradient of the layer that takes most: those kept up to it, and its input and output
+   * twice, three times for batch norm, to work on. What comes after it is freed by then.
+   */
   trainingActivations: number;
   /** What an update of `@vgg/optim` works on, once the activations are freed: three times the largest variable. */
   update: number;
@@ -73,6 +76,11 @@ function keepsOutput(layer: Layer, next: Layer | undefined): boolean {
   return layerVariables(layer).length === 0 || next?.kind !== 'relu';
 }
 
+/** How often a layer's gradient holds what is as large as its input and output: dy, its part behind the ReLU, dx, products. */
+function workOf(layer: Layer): number {
+  return layer.kind === 'batchNorm' ? 3 : 2;
+}
+
 /**
  * The summary of a net, without making it.
  *
@@ -88,7 +96,7 @@ export function summarise(options: VggOptions, { batch = 1 }: { batch?: number }
   const plan = planLayers(resolved);
   let shape: readonly number[] = [resolved.inputSize, resolved.inputSize, 3];
   const input = product(shape);
-  let [variables, largest, kept, widest] = [0, 0, input, 0];
+  let [variables, largest, kept, widest, most] = [0, 0, input, 0, 0];
   const layers = plan.map((layer, i): LayerSummary => {
     const before = product(shape);
     shape = outputShape(layer, shape);
@@ -98,6 +106,7 @@ export function summarise(options: VggOptions, { batch = 1 }: { batch?: number }
     largest = Math.max(largest, ...specs.map((spec) => product(spec.shape)));
     if (keepsOutput(layer, plan[i + 1])) kept += product(shape);
     widest = Math.max(widest, before + product(shape));
+    most = Math.max(most, kept + workOf(layer) * (before + product(shape)));
     return {
       name: layer.name,
       kind: layer.kind,
@@ -113,7 +122,7 @@ export function summarise(options: VggOptions, { batch = 1 }: { batch?: number }
     gradients: parameters * BYTES,
     velocities: parameters * BYTES,
     inferenceActivations: (input + widest) * batch * BYTES,
-    trainingActivations: (kept + 2 * widest) * batch * BYTES,
+    trainingActivations: most * batch * BYTES,
     update: 3 * largest * BYTES,
   };
   return {

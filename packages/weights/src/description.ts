@@ -107,6 +107,8 @@ export function describedUse(
   source: string,
 ): ModelDescription | undefined {
   if (metadata[CLASSES] === undefined && metadata[PREPROCESSING] === undefined) return undefined;
-  const described = parseDescription({ ...metadata, [OPTIONS]: JSON.stringify(options) }, source);
+  // Whoever takes the convolutions alone of a net with classes has none of them left.
+  const headless = options.head === 'none' ? { [CLASSES]: '[]' } : {};
+  const described = parseDescription({ ...metadata, [OPTIONS]: JSON.stringify(options), ...headless }, source);
   return { classes: described.classes, preprocessing: described.preprocessing };
 }

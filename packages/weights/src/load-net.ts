@@ -81,7 +81,7 @@ export async function netUse(source: WeightSource, weights: NetWeights, options:
   const outputs = head === 'none' ? 0 : count;
   const known = collection !== undefined && outputs === 1000;
   const classes =
-    options.classes ??
+    (head === 'none' ? [] : options.classes) ??
     file?.classes ??
     (known ? (await import('./imagenet')).IMAGENET_CLASSES : Array.from({ length: outputs }, (_, i) => String(i)));
   const transform = preprocessing && inputTransform(preprocessing, inputSize);
@@ -92,7 +92,7 @@ export async function netUse(source: WeightSource, weights: NetWeights, options:
 function checkCaller({ classes, preprocessing }: LoadNetOptions, { options }: NetWeights): void {
   const fault = preprocessing && preprocessingFault(preprocessing);
   if (fault !== undefined) throw new VggError('argument', `preprocessing of a net: ${fault}`);
-  if (classes === undefined || classes.length === options.classes) return;
+  if (classes === undefined || options.head === 'none' || classes.length === options.classes) return;
   throw new VggError(
     'argument',
     `expected as many class names as the net has classes, ${options.classes}, got ${classes.length}`,

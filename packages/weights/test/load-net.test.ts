@@ -2,7 +2,8 @@
 import { readFileSync } from 'node:fs';
 import '@tensorflow/tfjs-backend-cpu';
 import '@tensorflow/tfjs-backend-wasm';
-import { enableProdMode, setBackend } from '@tensorflow/tfjs-core';
+import { argMax, enableProdMode, setBackend } from '@tensorflow/tfjs-core';
+import { classify, netInput } from '@vgg/eval';
 import { expectNoLeak } from '@vgg/testing';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import {
@@ -238,6 +239,22 @@ describe('how a net takes its images', () => {
     net.model.dispose();
   });
 
+  it('is all that classifying a photograph needs', async () => {
+    const net = await loadNet(await openWeights(bytesOf(FILE)), { classes: ['a', 'b', 'c', 'd', 'e'] });
+    const image = {
+      data: Uint8Array.from({ length: 300 * 260 * 3 }, (_, i) => (i * 7) % 256),
+      width: 300,
+      height: 260,
+    };
+    const guesses = await classify(net, image);
+    const input = netInput(net, image);
+    const { logits } = net.model.apply(input);
+    expect(guesses[0]!.index).toBe(argMax(logits, 1).dataSync()[0]);
+    expect(guesses[0]!.name).toBe('abcde'[guesses[0]!.index]);
+    expect(input.shape).toEqual([1, 64, 64, 3]);
+    net.model.dispose();
+  });
+
   it('is what the file says, with its classes', async () => {
     const metadata = {
       'vgg.classes': JSON.stringify(['a', 'b', 'c', 'd', 'e']),
@@ -249,6 +266,17 @@ describe('how a net takes its images', () => {
       classes: ['a', 'b', 'c', 'd', 'e'],
       transform: { mean: [1, 2, 3], std: [1, 1, 1], range: 255, scale: 96, crop: 64, interpolation: 'antialiased' },
     });
+    net.model.dispose();
+  });
+
+  it('is what the file says, without classes where only the convolutions are taken', async () => {
+    const metadata = {
+      'vgg.classes': JSON.stringify(['a', 'b', 'c', 'd', 'e']),
+      'vgg.preprocessing': JSON.stringify({ mean: [1, 2, 3], scale: 64 }),
+    };
+    const source = await fileOf(await tensorsOf((name, tensor) => [[name, tensor]]), metadata);
+    const net = await loadNet(source, { head: 'none', classes: ['v', 'w', 'x', 'y', 'z'] });
+    expect(net).toMatchObject({ describedBy: 'file', classes: [], transform: { mean: [1, 2, 3] } });
     net.model.dispose();
   });
 

@@ -1,9 +1,9 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { createProgram } from '../src/program';
-import { formatRecipe, KEYS, parseRecipe, readRecipe, recipeFor, recipeNames } from '../src/recipe-file';
+import { formatRecipe, KEYS, parseRecipe, readRecipe, recipeFor, recipeNames, recipePath } from '../src/recipe-file';
 
 const folder = mkdtempSync(join(tmpdir(), 'recipes-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -89,6 +89,15 @@ describe('the recipes that come with the trainer', () => {
       ...['c', 'd', 'e'].flatMap((n) => [`${n}-256`, `${n}-384`, `${n}-256-512`]),
     ];
     expect(recipeNames()).toEqual(['cifar10', 'demo', 'fine-tune', ...rows.map((row) => `imagenet-${row}`)].sort());
+  });
+
+  it.each(recipeNames())('%s says command, hardware, time and error in its head', (name) => {
+    const head = readFileSync(recipePath(name), 'utf8').split('\n\n')[0]!;
+    for (const what of ['Command', 'Hardware', 'Time', 'Error']) {
+      expect(head).toMatch(new RegExp(`^# ${what}: +\\S`, 'm'));
+    }
+    const words = /^# Command: +pnpm --filter trainer start(.*)$/m.exec(head)![1]!;
+    expect(name === 'demo' ? '' : ` train --recipe ${name}`).toBe(words.replace(/ --(data|weights) \S+/g, ''));
   });
 
   it('are chained as the paper chains them', () => {

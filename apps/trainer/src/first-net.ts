@@ -1,8 +1,10 @@
-/** The net that a run starts with: weights drawn, or taken from a run before it (section 3.1). */
+/** The net that a run starts with: weights drawn, or taken from a run before it (section 3.1) or from a file. */
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { VggError } from '@vgg/core';
 import { createVgg, fromTrainedA, type Vgg } from '@vgg/models';
+import { isKnownName } from '@vgg/weights';
+import { firstWeights, isWeightFile } from './first-weights';
 import { initialiserOf, type RecipeArguments } from './recipe';
 import { recipeFor } from './recipe-file';
 import { loadRun, type RunRecord, readRecord } from './run-folder';
@@ -16,7 +18,8 @@ const SHARED = ['configuration', 'batchNorm', 'width', 'inputSize', 'head'] as c
  */
 export async function checkPredecessor({ preInit, weights, data }: RecipeArguments): Promise<void> {
   const path = preInit ?? weights;
-  if (path === undefined) return;
+  if (path === undefined || isWeightFile(path) || (weights !== undefined && !existsSync(path) && isKnownName(path)))
+    return;
   const first = existsSync(path) ? undefined : recipeFor(path);
   if (first !== undefined) {
     const command = `pnpm --filter trainer start train --recipe ${first}${data === undefined ? '' : ` --data ${data}`}`;
@@ -27,7 +30,7 @@ export async function checkPredecessor({ preInit, weights, data }: RecipeArgumen
 
 /**
  * A net with its first weights, as the recipe says.
- * @throws VggError `VGG_RUN` when the run to take weights from is none, or of another net.
+ * @throws VggError `VGG_RUN` when the run to take weights from is none, or of another net; for a file as `firstWeights`.
  */
 export async function firstNet({ recipe, net }: Pick<RunRecord, 'recipe' | 'net'>): Promise<Vgg> {
   const initialiser = initialiserOf(recipe);
@@ -45,6 +48,10 @@ export async function firstNet({ recipe, net }: Pick<RunRecord, 'recipe' | 'net'
     } finally {
       model.dispose();
     }
+  }
+  if (recipe.weights !== undefined && isWeightFile(recipe.weights)) {
+    const given = await (await firstWeights(recipe.weights, net)).read();
+    return createVgg(net, (spec) => given.get(spec.name) ?? initialiser(spec));
   }
   if (recipe.weights !== undefined) {
     const { record, model } = await loadRun(recipe.weights);

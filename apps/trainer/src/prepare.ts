@@ -1,7 +1,9 @@
 /** From what a person asked for to a run ready to be trained: a new one, or one to go on with. */
+import { existsSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { VggError } from '@vgg/core';
 import type { ResolvedVggOptions } from '@vgg/models';
+import { isKnownName } from '@vgg/weights';
 import { writeFileAtomically } from '@vgg/weights/node';
 import { locateImages, type OpenedData, openTrainingData, reportSkipped, trainingTransform } from './data-set';
 import { DEMO_IMAGES } from './demo';
@@ -9,6 +11,7 @@ import { makeDemoImages } from './demo-images';
 import { describeEngine, type Engine, type EngineName, startEngine } from './engine';
 import { environment } from './environment';
 import { checkPredecessor } from './first-net';
+import { type FirstWeights, firstWeights, isWeightFile } from './first-weights';
 import { listenForInterruption } from './interruption';
 import { checkMemory } from './memory';
 import {
@@ -32,6 +35,7 @@ import {
 } from './run-folder';
 import type { Terminal } from './terminal';
 import type { Prepared } from './training';
+import { weightFile } from './weight-file';
 
 /** In a run folder: its recipe once more, as a file that --recipe takes. */
 const RECIPE = 'recipe.yaml';
@@ -95,9 +99,30 @@ export interface PlannedRun {
   engine: Engine;
 }
 
+/** The options with a published net's name in `--weights` replaced by its file, which is fetched. */
+async function withFetchedWeights(options: TrainArguments, terminal: Terminal): Promise<TrainArguments> {
+  const { weights } = options;
+  if (weights === undefined || existsSync(weights) || !isKnownName(weights)) return options;
+  return { ...options, weights: await weightFile(weights, terminal) };
+}
+
+/** What the file in `--weights` gives, if it is a file, told to the terminal. */
+async function startingFile(
+  { recipe, net }: Pick<PlannedRun, 'recipe' | 'net'>,
+  terminal: Terminal,
+): Promise<FirstWeights | undefined> {
+  if (recipe.weights === undefined || !isWeightFile(recipe.weights)) return undefined;
+  const first = await firstWeights(recipe.weights, net);
+  const drawn = first.drawn.length === 0 ? 'every layer' : `every layer but ${first.drawn.join(', ')} (drawn)`;
+  terminal.say(`starting from ${recipe.weights}: ${drawn}`);
+  if (first.mean === undefined) terminal.warn(`${recipe.weights} does not say its mean: the images' own is subtracted`);
+  return first;
+}
+
 /** @throws VggError for options that contradict each other, images that cannot be used, a net that the engine cannot hold. */
-export async function planRun(options: TrainArguments, terminal: Terminal): Promise<PlannedRun> {
-  checkArguments(options);
+export async function planRun(given: TrainArguments, terminal: Terminal): Promise<PlannedRun> {
+  checkArguments(given);
+  const options = await withFetchedWeights(given, terminal);
   initialiserOf(options);
   const path = await imagesFolder(options, terminal);
   const data = await openTrainingData(path, options);
@@ -119,8 +144,10 @@ export async function planRun(options: TrainArguments, terminal: Terminal): Prom
 export async function prepareNew(options: TrainArguments, terminal: Terminal): Promise<Prepared> {
   await checkPredecessor(options);
   const { recipe, data, net, engine } = await planRun(options, terminal);
+  const first = await startingFile({ recipe, net }, terminal);
   const folder = createRunFolder(resolve(options.out ?? defaultOut(options)), options);
-  const { transform, skipped } = await trainingTransform(recipe, data.train, { ...options, terminal });
+  const { transform: own, skipped } = await trainingTransform(recipe, data.train, { ...options, terminal });
+  const transform = first?.mean === undefined ? own : { ...own, mean: first.mean };
   reportSkipped(skipped, terminal);
   const record: RunRecord = {
     format: 'vgg-run',

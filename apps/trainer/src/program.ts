@@ -120,7 +120,11 @@ function trainCommand(run: Commands['train']): Command {
     .optionsGroup('Where it starts:')
     .option('--init <how>', 'how weights are drawn: glorot, he, normal:SIGMA', KEYS.init, 'glorot')
     .option('--pre-init <run>', 'take the first four convolutions and the head from a run of A (section 3.1)')
-    .option('--weights <run>', 'start with all weights of a run of the same net; a head of other classes is drawn')
+    .option(
+      '--weights <run|file|name>',
+      'start with the weights of a run of the same net, of a file of any framework, or of a published net ' +
+        '(vgg16.tv_in1k, ...); what does not fit of the classifier is drawn',
+    )
     .addOption(freeze.argParser(KEYS.freeze).default([], 'none'))
     .optionsGroup('The run:')
     .option(

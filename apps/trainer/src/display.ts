@@ -67,9 +67,16 @@ export function trainingDisplay(options: DisplayOptions): TrainingDisplay {
     progress?.end();
     progress = undefined;
   };
+  /** Before the first image, so that the pace counts what it takes. */
+  const open = (title: string, total: number) => {
+    end();
+    progress = terminal.progress(title, total, 'images');
+  };
+  const openEpoch = () => {
+    if (epochNow < epochs) open(`epoch ${epochNow + 1}/${epochs}`, perEpoch - firstImage);
+  };
   const show = (what: string, done: number, total: number) => {
-    progress ??= terminal.progress(what === 'training' ? `epoch ${epochNow + 1}/${epochs}` : what, total, 'images');
-    progress.update(done, note, whole());
+    progress?.update(done, note, whole());
     const { part: runPart, left } = pace.run;
     const epochPart = total > 0 ? Math.min(1, done / total) : 1;
     onActivity?.({ what, epochPart, runPart, left, imagesPerSecond: pace.stepsPerSecond * batch || null });
@@ -82,6 +89,7 @@ export function trainingDisplay(options: DisplayOptions): TrainingDisplay {
       [epochNow, firstImage] = [event.epoch, event.batch * batch];
       pace.begin(event.epoch, event.batch);
       if (event.resumed) terminal.say(`going on at epoch ${event.epoch + 1}, step ${event.step + 1}`);
+      openEpoch();
     } else if (event.type === 'micro-batch') {
       const part = event.done / event.of;
       if (part < 1) pace.train(epochNow, (firstImage + images) / batch + part);
@@ -110,6 +118,7 @@ export function trainingDisplay(options: DisplayOptions): TrainingDisplay {
       );
       [images, firstImage, note, validatingFor] = [0, 0, '', 0];
       epochNow = event.epoch + 1;
+      openEpoch();
     } else if (event.type === 'stall') {
       terminal.warn(event.message);
     }
@@ -121,7 +130,7 @@ export function trainingDisplay(options: DisplayOptions): TrainingDisplay {
       waiting += seconds;
     },
     validating: async (validate) => {
-      end();
+      open('validation', validationImages);
       const since = now();
       pace.validate(0);
       try {

@@ -42,7 +42,7 @@ export interface Given {
 
 /** A whole report, every section filled. */
 export async function fullReport({
-  names = ['cat', 'dog', 'star'],
+  names = ['cat', 'dog', 'star', 'ship', 'frog', 'tree'],
   epochs = 4,
   batchesPerEpoch = 30,
   side = 32,
@@ -62,6 +62,7 @@ export async function fullReport({
     name: name(0),
     summary: `net A, images of ${name(0)}`,
     made: '2026-01-01T00:00:00.000Z',
+    classes: names.length,
     k: 5,
     headline: { state: 'complete', epoch: epochs, epochs, best: course.best, seconds: 100, imagesPerSecond: 64 },
     curves: course.curves,

@@ -24,8 +24,8 @@ interface Chart {
   steps?: boolean;
 }
 
-/** The charts of curves. */
-export function chartsOf({ steps, validation }: Curves): Chart[] {
+/** The charts of curves. Among five classes or fewer there is no top-5 error. */
+export function chartsOf({ steps, validation }: Curves, classes: number): Chart[] {
   const training = (label: string, values: Column, dashed = false): Line => ({
     ...{ label, values, dashed, epoch: steps.epoch, colour: 'training' },
   });
@@ -45,12 +45,16 @@ export function chartsOf({ steps, validation }: Curves): Chart[] {
       fromZero: true,
       lines: [training('training', steps.top1), ...(checked ? [validating('validation', validation.top1)] : [])],
     },
-    {
-      title: 'Top-5 error',
-      unit: '%',
-      fromZero: true,
-      lines: [training('training', steps.top5), ...(checked ? [validating('validation', validation.top5)] : [])],
-    },
+    ...(classes > 5
+      ? [
+          {
+            title: 'Top-5 error',
+            unit: '%',
+            fromZero: true,
+            lines: [training('training', steps.top5), ...(checked ? [validating('validation', validation.top5)] : [])],
+          },
+        ]
+      : []),
     { title: 'Learning rate', unit: '', steps: true, lines: [training('rate', steps.rate)] },
   ];
 }

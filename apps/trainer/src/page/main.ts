@@ -13,7 +13,7 @@ interface Page {
 }
 
 function draw(data: ReportData): Page {
-  const curves = chartsOf(data.curves).map(figureOf);
+  const curves = chartsOf(data.curves, data.classes).map(figureOf);
   const throughput = figureOf(throughputChart(data.curves));
   const { missing } = data;
   const place = document.querySelector('#report')!;
@@ -53,7 +53,7 @@ function progress(page: Page, now: Progressing): void {
   document.querySelector('#activity')!.replaceWith(part.activity(now.activity));
   document.querySelector('#tiles')!.replaceWith(part.tiles(now));
   document.querySelector('#spent')!.replaceWith(part.timeSpent(now.time));
-  for (const [i, chart] of chartsOf(now.curves).entries()) page.curves[i]!.update(chart);
+  for (const [i, chart] of chartsOf(now.curves, page.data.classes).entries()) page.curves[i]!.update(chart);
   page.throughput.update(throughputChart(now.curves));
 }
 

@@ -144,6 +144,7 @@ export function assemble(parts: Parts): ReportData {
     name: basename(path),
     summary: `${netName(record.net)} · ${grouped(images.train)} images of ${classes.length} classes, ${grouped(images.validation)} for validation`,
     made: new Date().toISOString(),
+    classes: classes.length,
     k: evaluation.k,
     ...progressing(parts),
     results: evaluation.rows,

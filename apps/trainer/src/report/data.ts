@@ -141,6 +141,7 @@ export interface ReportData extends Progressing {
   readonly summary: string;
   /** When this was made, ISO 8601. */
   readonly made: string;
+  readonly classes: number;
   /** How many guesses the top-5 error allows. */
   readonly k: number;
   readonly results: readonly ResultRow[];

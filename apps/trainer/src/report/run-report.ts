@@ -26,8 +26,9 @@ export interface RunReportOptions {
   readonly onFailure: (error: unknown) => void;
 }
 
-/** A report is made anew once this many times the last one's time has passed: at most 1 % of the run goes into it. */
-const REST = 100;
+/** How much of the time goes into reports at most, and what they may take besides, in milliseconds: the first ones. */
+const SHARE = 0.01;
+const ALLOWANCE = 1000;
 
 export class RunReport {
   readonly #options: RunReportOptions;
@@ -38,7 +39,9 @@ export class RunReport {
   #activity: Activity | null = null;
   #state: RunState = 'training';
   #work: Promise<void> | undefined;
-  #restUntil = 0;
+  readonly #begun = performance.now();
+  /** Milliseconds that went into reports. */
+  #spent = 0;
 
   private constructor(
     options: RunReportOptions,
@@ -100,13 +103,13 @@ export class RunReport {
 
   /** Makes the report in the background, unless one is in the making or has only just been made. */
   #refresh(): void {
-    if (this.#work !== undefined || Date.now() < this.#restUntil) return;
     const begun = performance.now();
+    if (this.#work !== undefined || this.#spent > ALLOWANCE + SHARE * (begun - this.#begun)) return;
     this.#work = this.#make()
       .catch(this.#options.onFailure)
       .finally(() => {
         this.#work = undefined;
-        this.#restUntil = Date.now() + REST * (performance.now() - begun);
+        this.#spent += performance.now() - begun;
       });
   }
 

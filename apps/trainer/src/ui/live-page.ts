@@ -9,8 +9,9 @@ import type { FromServer, ToServer } from './worker';
 /** arXiv:1409.1556. */
 export const DEFAULT_PORT = 1409;
 
-/** Between two updates of the curves, in milliseconds. */
+/** Between two updates of the curves, in milliseconds: while somebody looks, and for whoever comes next. */
 const INTERVAL = 1000;
+const UNSEEN_INTERVAL = 5000;
 
 export class LivePage {
   readonly url: string;
@@ -60,10 +61,10 @@ export class LivePage {
     this.#send('report', data);
   }
 
-  /** @param now asked only when somebody looks and enough time has passed. */
+  /** @param now asked only when enough time has passed. */
   progress(now: () => Progressing): void {
-    if (this.#listeners === 0 || performance.now() < this.#nextAt) return;
-    this.#nextAt = performance.now() + INTERVAL;
+    if (performance.now() < this.#nextAt) return;
+    this.#nextAt = performance.now() + (this.#listeners > 0 ? INTERVAL : UNSEEN_INTERVAL);
     this.#send('progress', now());
   }
 

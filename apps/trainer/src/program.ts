@@ -331,7 +331,7 @@ function reportCommand(run: Commands['report']): Command {
       "Makes a run's report.html anew: curves, results, confusion, mistakes, class maps, crops, filters, time. " +
         'Training writes it too; this adds what was evaluated since. The file needs no network and no other file.',
     )
-    .argument('<run>', 'the run folder')
+    .argument('<run>', "the run folder, or that of a study of paper's")
     .option(
       '--evaluate <protocol>',
       'evaluate first, and keep the results in the run: single, dense, multi-crop, both, all, none',

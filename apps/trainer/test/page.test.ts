@@ -4,7 +4,7 @@ import { request } from 'node:http';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { ReportData } from '../src/report/data';
+import type { ReportData, StudyData } from '../src/report/data';
 import { embeddedJson, type PageAssets, pageAssets, reportHtml } from '../src/report/html';
 import { PageServer } from '../src/ui/server';
 import { describeInBrowser } from './browser';
@@ -38,7 +38,7 @@ describeInBrowser('a report', (open) => {
   it('draws every section, asks for nothing and complains of nothing', async () => {
     const { page, complaints, requests } = await open(written('full.html', await fullReport()));
     expect(await page.locator('section h2').allTextContents()).toEqual([
-      ...['Curves', 'cat', 'Results', 'Confusion', 'Most confident mistakes', 'Where the net sees it'],
+      ...['Curves', 'Results', 'Confusion', 'Most confident mistakes', 'Where the net sees it'],
       ...['Training crops', 'First layer', 'Throughput and time', 'The run'],
     ]);
     expect(await page.locator('canvas').count()).toBe(5);
@@ -76,10 +76,27 @@ describeInBrowser('a report', (open) => {
     await page.close();
   });
 
+  it('of a study shows its tables, and leads to the reports of its nets', async () => {
+    const study: StudyData = {
+      ...{ kind: 'study', name: 'paper-1', summary: 'two nets', made: '2026-01-01T00:00:00.000Z', notes: ['a note'] },
+      tables: [{ title: 'Table 3', header: ['net', 'top-1 %'], rows: [['A <b>', '20.5']], textColumns: 1 }],
+      runs: [{ name: 'A-256', href: 'nets/A-256/report.html' }],
+      facts: [{ title: 'Settings', rows: [['budget', '60']] }],
+    };
+    const file = join(home, 'study.html');
+    writeFileSync(file, reportHtml(study, assets));
+    const { page, complaints, requests } = await open(pathToFileURL(file).href);
+    expect(await page.locator('h2').allTextContents()).toEqual(['Table 3', 'The run']);
+    expect(await page.locator('#table-0 td').allTextContents()).toEqual(['A <b>', '20.5']);
+    expect(await page.locator('a').getAttribute('href')).toBe('nets/A-256/report.html');
+    expect({ complaints, requests }).toEqual({ complaints: [], requests: [] });
+    await page.close();
+  });
+
   it('says why, where there is nothing to show', async () => {
     const data: ReportData = {
       ...(await fullReport({ epochs: 0 })),
-      ...{ results: [], tables: [], confusion: null, mistakes: [], heatMaps: [], crops: [], filters: null },
+      ...{ results: [], confusion: null, mistakes: [], heatMaps: [], crops: [], filters: null },
       missing: {
         ...{ results: 'not evaluated', confusion: 'no images', mistakes: 'none', heatMaps: 'no weights' },
         ...{ crops: 'images gone', filters: 'no weights yet' },

@@ -58,7 +58,7 @@ export async function fullReport({
   const name = (i: number) => names[i % names.length]!;
   const guesses = book.guesses;
   const data: ReportData = {
-    version: 1,
+    kind: 'run',
     name: name(0),
     summary: `net A, images of ${name(0)}`,
     made: '2026-01-01T00:00:00.000Z',
@@ -72,7 +72,6 @@ export async function fullReport({
       { protocol: 'single', scales: [256], images: 100, of: 'validation', top1: 20.5, top5: 5 },
       { protocol: 'dense', scales: [224, 256, 288], images: 100, of: name(0), top1: 19, top5: null },
     ],
-    tables: [{ title: name(0), header: ['net', 'top-1 error %'], rows: [[name(0), '24.8']], note: name(0) }],
     confusion: confusionMatrix(guesses, names),
     mistakes: guesses.mistakes.map(({ key, label, predicted, probability }, i) => ({
       ...{ picture: i === 1 ? null : picture, key, probability, label: name(label), predicted: name(predicted) },

@@ -2,6 +2,7 @@
 import { cpSync, existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openSafetensors } from '@vgg/weights/node';
+import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { home, type Outcome, pictures, TINY, trainer } from './command-line';
 
@@ -197,6 +198,71 @@ describe('predict', () => {
     expect(mixed.code).toBe(2);
     expect(mixed.stdout).toMatch(/0000\.jpg\n +\d/);
     expect(mixed.stderr).toMatch(/text\.jpg.*\n?.*error: 1 of 2 images could not be read/s);
+  });
+});
+
+describe('predict --heat-map', () => {
+  const picture = () => join(data, 'val', 'star', '0000.jpg');
+  const heat = (...words: string[]) => trainer(['predict', '--run', 'one', '--engine', 'wasm', ...words]);
+
+  it('writes the class map over the image, for the likeliest class or the one named', async () => {
+    const likeliest = await heat(picture(), '--heat-map', 'likeliest.png');
+    expect(likeliest).toMatchObject({ code: 0 });
+    const [, first] = /% {2}(\S+)/.exec(likeliest.stdout)!;
+    expect(likeliest.stderr).toMatch(new RegExp(`where ${first} is seen, from [\\d.]+ %.*likeliest\\.png`));
+    const { code, stderr } = await heat(picture(), '--heat-map', 'star.jpg', '--class', 'star', '--quiet');
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    const [png, jpeg] = [
+      await sharp(join(home, 'likeliest.png')).metadata(),
+      await sharp(join(home, 'star.jpg')).metadata(),
+    ];
+    // The pictures are 96 pixels wide; maps are at least 320.
+    expect([png.format, png.width, jpeg.format, jpeg.width]).toEqual(['png', 320, 'jpeg', 320]);
+  });
+
+  it.each([
+    [['--heat-map', 'x.png', 'other.jpg'], /--heat-map takes one image, got 2/],
+    [['--heat-map', 'x.gif'], /x\.gif: expected a name that ends in \.png or \.jpg/],
+    [['--heat-map', 'x.png', '--class', 'sta'], /--class sta is no class of the run.*did you mean "star"/],
+    [['--class', 'star'], /add --heat-map OUT\.png/],
+    [['--heat-map', 'none/x.png'], /cannot write --heat-map none\/x\.png/],
+  ])('refuses %j', async (words, message) => {
+    const { code, stderr } = await heat(picture(), ...words);
+    expect(code === 2 || /cannot write/.test(stderr)).toBe(true);
+    expect(stderr.trim().split('\n').at(-1)).toMatch(message);
+  });
+});
+
+describe('report', () => {
+  it('is made again with what was evaluated since, and without the images that are gone', async () => {
+    const words = [
+      'report',
+      'one',
+      '--evaluate',
+      'single',
+      '--scales',
+      '32',
+      '--engine',
+      'wasm',
+      '--out',
+      'again.html',
+    ];
+    const { code, stdout } = await trainer([...words, '--json']);
+    expect(code).toBe(0);
+    const { report, rows } = JSON.parse(stdout);
+    expect(
+      rows.map(({ protocol, scales }: { protocol: string; scales: number[] }) => [protocol, scales]),
+    ).toContainEqual(['single', [32]]);
+    expect(readFileSync(report, 'utf8')).toMatch(/^<!doctype html>[\s\S]*"protocol":"single","scales":\[32\]/);
+    const record = JSON.parse(readFileSync(join(home, 'one', 'run.json'), 'utf8'));
+    cpSync(join(home, 'one'), join(home, 'moved'), { recursive: true });
+    writeFileSync(
+      join(home, 'moved', 'run.json'),
+      JSON.stringify({ ...record, recipe: { ...record.recipe, data: '/gone' } }),
+    );
+    expect(await trainer(['report', 'moved', '--engine', 'wasm'])).toMatchObject({ code: 0 });
+    expect(readFileSync(join(home, 'moved', 'report.html'), 'utf8')).toContain('The images are not in /gone any more.');
+    expect(await trainer(['report', 'nothing'])).toMatchObject({ code: 2 });
   });
 });
 

@@ -9,6 +9,8 @@ import { newStudy, type StudyRequest } from '../paper/start';
 import { extended, readStudy, type Study, saveStudy } from '../paper/study';
 import { markdown, tables } from '../paper/tables';
 import type { SessionArguments } from '../prepare';
+import { REPORT, writeReport } from '../report/make';
+import { studyReportOf } from '../report/study';
 import { KEEPING } from '../run-folder';
 import { createTerminal, type Terminal } from '../terminal';
 
@@ -65,6 +67,7 @@ export async function paperCommand(options: PaperArguments): Promise<void> {
   const title = `The paper's study on ${basename(study.settings.data)}`;
   const text = markdown(title, concluded.tables, concluded.notes);
   await writeFileAtomically(join(folder, 'paper.md'), [Buffer.from(text)]);
+  await writeReport(join(folder, REPORT), await studyReportOf(folder));
   await print(json ? JSON.stringify({ folder, ...concluded }, null, 2) : text.trimEnd());
-  terminal.say(`the tables are in ${join(folder, 'paper.md')} and paper.json`);
+  terminal.say(`the tables are in ${join(folder, 'paper.md')}, ${REPORT} and paper.json`);
 }

@@ -5,8 +5,11 @@ import { systemReason } from '@vgg/core/node';
 import { PROTOCOLS, type Protocol } from '@vgg/eval';
 import { describeEngine, type EngineName, startEngine } from '../engine';
 import { print } from '../output';
+import { studyExists } from '../paper/study';
+import type { ReportData, StudyData } from '../report/data';
 import { readEvaluation } from '../report/evaluation-file';
 import { REPORT, reportOf, writeReport } from '../report/make';
+import { studyReportOf } from '../report/study';
 import { readRecord } from '../run-folder';
 import { createTerminal } from '../terminal';
 import { evaluateRuns } from './evaluate';
@@ -24,6 +27,16 @@ export interface ReportArguments {
 export async function reportCommand(run: string, options: ReportArguments): Promise<void> {
   const terminal = createTerminal({ stream: process.stderr, quiet: options.quiet });
   const path = resolve(run);
+  const out = resolve(options.out ?? join(path, REPORT));
+  const write = async (data: ReportData | StudyData) => {
+    await writeReport(out, data).catch((error: unknown) => {
+      throw new VggError('io', `cannot write ${out}: ${systemReason(error)}; choose another --out`, { cause: error });
+    });
+  };
+  if (studyExists(path)) {
+    await write(await studyReportOf(path));
+    return print(options.json ? JSON.stringify({ report: out }, null, 2) : out);
+  }
   await readRecord(path);
   terminal.say(describeEngine(await startEngine(options.engine)));
   if (options.evaluate !== 'none') {
@@ -32,11 +45,7 @@ export async function reportCommand(run: string, options: ReportArguments): Prom
     const asked = { ...(scales && { scales }), ...(limit !== undefined && { limit }) };
     await evaluateRuns({ runs: [path], split: 'val', protocols, strict: false, ...asked }, terminal);
   }
-  const out = resolve(options.out ?? join(path, REPORT));
-  const data = await reportOf(path);
-  await writeReport(out, data).catch((error: unknown) => {
-    throw new VggError('io', `cannot write ${out}: ${systemReason(error)}; choose another --out`, { cause: error });
-  });
+  await write(await reportOf(path));
   if (options.json) return print(JSON.stringify({ report: out, ...(await readEvaluation(path)) }, null, 2));
   await print(out);
 }

@@ -1,7 +1,7 @@
 /** Draws a report from the data in the page and, on a live page, keeps it up to date with what its server sends. */
 import 'uplot/dist/uPlot.min.css';
 import './style.css';
-import type { Progressing, ReportData } from '../report/data';
+import type { Progressing, ReportData, StudyData } from '../report/data';
 import { chartsOf, type Figure, figureOf, throughputChart } from './charts';
 import { h, section } from './dom';
 import * as part from './sections';
@@ -23,7 +23,6 @@ function draw(data: ReportData): Page {
     part.activity(data.activity),
     part.tiles(data),
     section('curves', 'Curves', '', h('div', { class: 'charts' }, ...curves.map(({ element }) => element))),
-    ...data.tables.map(part.extraTable),
     part.results(data),
     part.confusion(data.confusion, missing.confusion),
     part.mistakes(data.mistakes, missing.mistakes),
@@ -55,6 +54,14 @@ function progress(page: Page, now: Progressing): void {
   document.querySelector('#spent')!.replaceWith(part.timeSpent(now.time));
   for (const [i, chart] of chartsOf(now.curves, page.data.classes).entries()) page.curves[i]!.update(chart);
   page.throughput.update(throughputChart(now.curves));
+}
+
+/** The report of a study, which has no curves of its own. */
+function drawStudy(data: StudyData): void {
+  document.title = data.name;
+  document
+    .querySelector('#report')!
+    .replaceChildren(part.studyHeader(data), ...data.tables.map(part.printedTable), part.factTables(data.facts));
 }
 
 /** A live page before the run has anything to show. */
@@ -93,9 +100,10 @@ function follow(): void {
   });
 }
 
-const first = JSON.parse(document.querySelector('#data')!.textContent!) as ReportData | null;
-let page = first === null ? undefined : draw(first);
-if (page === undefined) preparing();
+const first = JSON.parse(document.querySelector('#data')!.textContent!) as ReportData | StudyData | null;
+let page = first?.kind === 'run' ? draw(first) : undefined;
+if (first === null) preparing();
+if (first?.kind === 'study') drawStudy(first);
 const redrawPage = () => page !== undefined && redraw(page);
 /** Paper is light and of its own width, whatever the screen is; canvases are drawn anew for it. */
 const onPaper = (yes: boolean) => {

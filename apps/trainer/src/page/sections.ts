@@ -2,15 +2,16 @@
 import type {
   Activity,
   Confusion,
-  ExtraTable,
   Facts,
   HeatMap,
   LabelledPicture,
   Mistake,
   Picture,
+  PrintedTable,
   Progressing,
   ReportData,
   ResultRow,
+  StudyData,
   TimeSpent,
 } from '../report/data';
 import { duration, empty, figure, h, percent, section } from './dom';
@@ -23,14 +24,18 @@ const STATES = {
   unfinished: 'not finished',
 } as const;
 
+/** `2026-01-01 12:00:00 UTC`. */
+function timeOf(made: string): string {
+  return made.replace('T', ' ').replace(/\.\d+Z$/, ' UTC');
+}
+
 export function header({ name, summary, made, headline }: ReportData): HTMLElement {
-  const time = made.replace('T', ' ').replace(/\.\d+Z$/, ' UTC');
   return h(
     'header',
     {},
     h('h1', {}, name, ' ', h('span', { class: `state ${headline.state}`, id: 'state' }, STATES[headline.state])),
     h('p', {}, summary),
-    h('p', { class: 'about', id: 'made' }, `As of ${time}`),
+    h('p', { class: 'about', id: 'made' }, `As of ${timeOf(made)}`),
   );
 }
 
@@ -116,10 +121,22 @@ export function results({ results: rows, k, missing }: ReportData): HTMLElement 
   );
 }
 
-export function extraTable({ title, header: names, rows, note = '' }: ExtraTable, index: number): HTMLElement {
-  const textual = (i: number) => rows.some((row) => !/^[\d.–\s/%-]*$/.test(row[i] ?? ''));
-  const text = names.findIndex((_, i) => !textual(i));
-  return section(`table-${index}`, title, note, table(names, rows, text < 0 ? names.length : text));
+export function printedTable({ title, header: names, rows, textColumns }: PrintedTable, index: number): HTMLElement {
+  return section(`table-${index}`, title, '', table(names, rows, textColumns));
+}
+
+export function studyHeader({ name, summary, made, notes, runs }: StudyData): HTMLElement {
+  const links = runs.map(({ name: run, href }) => h('li', {}, h('a', { href }, run)));
+  return h(
+    'header',
+    {},
+    h('h1', {}, name),
+    h('p', {}, summary),
+    h('p', { class: 'about', id: 'made' }, `As of ${timeOf(made)}`),
+    ...notes.map((note) => h('p', {}, note)),
+    links.length > 0 && h('p', {}, 'The reports of its nets:'),
+    h('ul', { class: 'links' }, ...links),
+  );
 }
 
 export function confusion(matrix: Confusion | null, why: string | undefined): HTMLElement {

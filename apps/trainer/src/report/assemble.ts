@@ -2,7 +2,7 @@
 import { basename } from 'node:path';
 import { summarise } from '@vgg/models';
 import type { RunRecord } from '../run-folder';
-import type { Activity, ExtraTable, Facts, Headline, Progressing, ReportData, RunState, Section } from './data';
+import type { Activity, Facts, Headline, Progressing, ReportData, RunState, Section } from './data';
 import type { EvaluationRecord } from './evaluation-file';
 import { shortened } from './gather';
 import { confusionMatrix } from './guesses';
@@ -19,7 +19,6 @@ export interface Parts {
   readonly activity: Activity | null;
   readonly evaluation: EvaluationRecord;
   readonly pictures: Pictures;
-  readonly tables: readonly ExtraTable[];
 }
 
 function grouped(value: number): string {
@@ -39,19 +38,27 @@ function netName({ configuration, batchNorm, width, inputSize }: RunRecord['net'
   ].join(', ');
 }
 
-function value(given: unknown): string {
+/** A setting's value, for people. */
+export function shownValue(given: unknown): string {
   if (typeof given === 'boolean') return given ? 'yes' : 'no';
-  if (Array.isArray(given)) return given.length === 0 ? 'none' : given.join(', ');
-  return typeof given === 'object' && given !== null ? JSON.stringify(given) : String(given);
+  if (Array.isArray(given)) return shortened(given.length === 0 ? 'none' : given.join(', '), 200);
+  return shortened(typeof given === 'object' && given !== null ? JSON.stringify(given) : String(given), 200);
 }
 
 /** `weightDecay` as `weight decay`. */
-function spaced(name: string): string {
+export function spaced(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
 }
 
 /** What the tables of the net and the data say already. */
 const SAID = new Set(['config', 'batchNorm', 'width', 'input', 'head', 'dropout', 'data', 'valFraction', 'scale']);
+
+/** Where a run or study was made, and when it began. */
+export function environmentFacts(environment: RunRecord['environment'], created: string): Facts {
+  const known = Object.entries(environment).filter(([, given]) => given !== undefined && given !== null);
+  const rows = known.map(([name, given]) => [spaced(name), shownValue(given)] as const);
+  return { title: 'Environment', rows: [['begun', created.replace('T', ' ').replace(/\.\d+Z$/, ' UTC')], ...rows] };
+}
 
 function facts({ recipe, net, classes, transform, images, environment, created }: RunRecord): Facts[] {
   const { parameters, multiplyAdds } = summarise(net, { batch: 1 });
@@ -61,10 +68,10 @@ function facts({ recipe, net, classes, transform, images, environment, created }
       title: 'Net',
       rows: [
         ['configuration', `${net.configuration}${net.batchNorm ? ' with batch norm' : ''}`],
-        ['width', value(net.width)],
+        ['width', shownValue(net.width)],
         ['input', `${net.inputSize}×${net.inputSize}`],
         ['head', net.head],
-        ['dropout', value(net.dropout)],
+        ['dropout', shownValue(net.dropout)],
         ['parameters', grouped(parameters)],
         ['multiply-adds an image', grouped(multiplyAdds)],
       ],
@@ -80,16 +87,8 @@ function facts({ recipe, net, classes, transform, images, environment, created }
         ['mean RGB', transform.mean.map((mean) => mean.toFixed(2)).join(', ')],
       ],
     },
-    { title: 'Recipe', rows: rest.map(([name, given]) => [spaced(name), shortened(value(given), 200)] as const) },
-    {
-      title: 'Environment',
-      rows: [
-        ['begun', created.replace('T', ' ').replace(/\.\d+Z$/, ' UTC')],
-        ...Object.entries(environment)
-          .filter(([, given]) => given !== undefined && given !== null)
-          .map(([name, given]) => [spaced(name), shortened(value(given), 200)] as const),
-      ],
-    },
+    { title: 'Recipe', rows: rest.map(([name, given]) => [spaced(name), shownValue(given)] as const) },
+    environmentFacts(environment, created),
   ];
 }
 
@@ -136,11 +135,11 @@ function missingOf({ evaluation, pictures, record, state }: Parts): ReportData['
 }
 
 export function assemble(parts: Parts): ReportData {
-  const { path, record, evaluation, pictures, tables } = parts;
+  const { path, record, evaluation, pictures } = parts;
   const { images, classes } = record;
   const { guesses } = evaluation;
   return {
-    version: 1,
+    kind: 'run',
     name: basename(path),
     summary: `${netName(record.net)} · ${grouped(images.train)} images of ${classes.length} classes, ${grouped(images.validation)} for validation`,
     made: new Date().toISOString(),
@@ -148,7 +147,6 @@ export function assemble(parts: Parts): ReportData {
     k: evaluation.k,
     ...progressing(parts),
     results: evaluation.rows,
-    tables,
     confusion:
       guesses === null
         ? null

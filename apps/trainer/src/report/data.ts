@@ -40,12 +40,13 @@ export interface ResultRow {
   readonly top5: number | null;
 }
 
-/** A table beside those that every report has. */
-export interface ExtraTable {
+/** A table as it is printed. */
+export interface PrintedTable {
   readonly title: string;
   readonly header: readonly string[];
   readonly rows: readonly (readonly string[])[];
-  readonly note?: string;
+  /** How many columns, from the left, are text. */
+  readonly textColumns: number;
 }
 
 export interface Confusion {
@@ -135,7 +136,7 @@ export interface Progressing {
 export type Section = 'results' | 'confusion' | 'mistakes' | 'heatMaps' | 'crops' | 'filters';
 
 export interface ReportData extends Progressing {
-  readonly version: 1;
+  readonly kind: 'run';
   readonly name: string;
   /** One line on what the run is. */
   readonly summary: string;
@@ -145,7 +146,6 @@ export interface ReportData extends Progressing {
   /** How many guesses the top-5 error allows. */
   readonly k: number;
   readonly results: readonly ResultRow[];
-  readonly tables: readonly ExtraTable[];
   readonly confusion: Confusion | null;
   readonly mistakes: readonly Mistake[];
   readonly heatMaps: readonly HeatMap[];
@@ -153,4 +153,17 @@ export interface ReportData extends Progressing {
   readonly filters: Picture | null;
   readonly facts: readonly Facts[];
   readonly missing: Readonly<Partial<Record<Section, string>>>;
+}
+
+/** The report of the paper's study: its tables, and where each net's own report is. */
+export interface StudyData {
+  readonly kind: 'study';
+  readonly name: string;
+  readonly summary: string;
+  readonly made: string;
+  readonly tables: readonly PrintedTable[];
+  readonly notes: readonly string[];
+  /** Addresses relative to the file. */
+  readonly runs: readonly { readonly name: string; readonly href: string }[];
+  readonly facts: readonly Facts[];
 }

@@ -1,7 +1,7 @@
 /** `report.html`: one file with its data, its style and its script, which asks nothing of any network. */
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import type { ReportData } from './data';
+import type { ReportData, StudyData } from './data';
 
 /** The page's script and style, as the build bundles them from `page/`. */
 export interface PageAssets {
@@ -69,6 +69,6 @@ export function reportPage(name: string, json: string, assets: PageAssets, { liv
 `;
 }
 
-export function reportHtml(data: ReportData, assets: PageAssets): string {
+export function reportHtml(data: ReportData | StudyData, assets: PageAssets): string {
   return reportPage(data.name, embeddedJson(data), assets);
 }

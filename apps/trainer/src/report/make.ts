@@ -7,7 +7,7 @@ import { writeFileAtomically } from '@vgg/weights/node';
 import { splitOptions } from '../data-set';
 import { loadRun, type RunRecord, readRecord } from '../run-folder';
 import { assemble, type Pictures } from './assemble';
-import type { ReportData, RunState } from './data';
+import type { ReportData, RunState, StudyData } from './data';
 import { type EvaluationRecord, readEvaluation } from './evaluation-file';
 import { firstFilters, heatMaps, mistakesShown, trainingCrops } from './gather';
 import { readHistory } from './history';
@@ -82,11 +82,10 @@ export async function reportOf(path: string, state?: RunState): Promise<ReportDa
     activity: null,
     evaluation,
     pictures: await picturesOf(path, record, evaluation),
-    tables: [],
   });
 }
 
 /** @param path of the file; it is written beside, synced and renamed. */
-export async function writeReport(path: string, data: ReportData): Promise<void> {
+export async function writeReport(path: string, data: ReportData | StudyData): Promise<void> {
   await writeFileAtomically(path, [Buffer.from(reportHtml(data, await pageAssets()))]);
 }

@@ -118,7 +118,7 @@ export class RunReport {
     const evaluation = this.#evaluation;
     await writeEvaluation(path, evaluation);
     const data = assemble({
-      ...{ path, record, evaluation, history: this.#history, state: this.#state, activity: this.#activity, tables: [] },
+      ...{ path, record, evaluation, history: this.#history, state: this.#state, activity: this.#activity },
       pictures: {
         crops: this.#crops,
         filters: await firstFilters(model),

@@ -18,6 +18,8 @@ const TSC = require.resolve('typescript/bin/tsc');
 const PUBLINT = 'publint@0.3.25';
 const ATTW = '@arethetypeswrong/cli@0.18.5';
 const YARN = 'yarn@1.22.22';
+/** Of Vite. yarn 1 fails when a registry has not every platform's package of a release, which the newest may lack. */
+const ROLLUP = '4.60.0';
 /** What people install beside the packages. */
 const INSTALLED = {
   '@tensorflow/tfjs-core': '4.22.0',
@@ -97,7 +99,7 @@ const MANAGERS = {
   pnpm: { install: ['pnpm', 'install', '--ignore-scripts'], extra: { pnpm: { overrides: packed } } },
   yarn: {
     install: ['npx', '--yes', YARN, 'install', '--ignore-scripts'],
-    extra: { resolutions: { [BINARY]: `file:${placeholder}`, ...packed } },
+    extra: { resolutions: { rollup: ROLLUP, [BINARY]: `file:${placeholder}`, ...packed } },
   },
 };
 

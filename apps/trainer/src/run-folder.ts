@@ -46,7 +46,7 @@ export const KEEPING = { keep: 2, checkpointEvery: 200 } as const;
 
 /**
  * Makes a new run folder and holds it, before anything costly is computed.
- * @throws VggError `VGG_RUN` when it already holds a run or another process trains in it, `VGG_IO` when it cannot be written.
+ * @throws VggError `VGG_RUN` when it already holds a run or another process trains in it or it cannot be written.
  */
 export function createRunFolder(path: string, options: KeepingOptions): RunFolder {
   const refuse = () => {
@@ -55,7 +55,7 @@ export function createRunFolder(path: string, options: KeepingOptions): RunFolde
     }
   };
   refuse();
-  const folder = openRunFolder(path, options);
+  const folder = holdFolder(path, options, 'choose another --out');
   try {
     refuse();
     return folder;
@@ -65,13 +65,20 @@ export function createRunFolder(path: string, options: KeepingOptions): RunFolde
   }
 }
 
-/** Holds the folder of a run that there is. */
+/**
+ * Holds the folder of a run that there is.
+ * @throws VggError `VGG_RUN` when another process trains in it or it cannot be written.
+ */
 export function openRunFolder(path: string, options: KeepingOptions): RunFolder {
+  return holdFolder(path, options, 'a run that goes on must write there');
+}
+
+function holdFolder(path: string, options: KeepingOptions, remedy: string): RunFolder {
   try {
     return RunFolder.open(path, options);
   } catch (error) {
     if (!isVggError(error) || error.code !== 'VGG_IO') throw error;
-    throw new VggError('run', `${error.message}; choose another --out`, { cause: error });
+    throw new VggError('run', `${error.message}; ${remedy}`, { cause: error });
   }
 }
 

@@ -68,6 +68,8 @@ class Environment : public Napi::ObjectWrap<Environment> {
                            InstanceMethod<&Environment::drain>("drain"),
                            InstanceMethod<&Environment::trim>("trim"),
                            InstanceMethod<&Environment::statistics>("statistics"),
+                           InstanceMethod<&Environment::profile>("profile"),
+                           InstanceMethod<&Environment::times>("times"),
                            InstanceMethod<&Environment::close>("close"),
                        });
   }
@@ -276,6 +278,30 @@ class Environment : public Napi::ObjectWrap<Environment> {
     result.Set("bytesHeld", static_cast<double>(pool.bytes_held));
     result.Set("cachedPrimitives", static_cast<double>(engine_->cached_primitives()));
     result.Set("queued", static_cast<double>(engine_->queued()));
+    return result;
+  }
+
+  // Argument: whether to measure operations from now on; what was measured is forgotten.
+  void profile(const Napi::CallbackInfo &info) {
+    require_open();
+    engine_->drain();
+    engine_->profile(info[0].As<Napi::Boolean>());
+  }
+
+  // What operations have taken, by operation and shapes.
+  Napi::Value times(const Napi::CallbackInfo &info) {
+    require_open();
+    engine_->drain();
+    Napi::Array result = Napi::Array::New(info.Env());
+    for (const auto &[operation, time] : engine_->times()) {
+      Napi::Object entry = Napi::Object::New(info.Env());
+      entry.Set("operation", operation);
+      entry.Set("calls", static_cast<double>(time.calls));
+      entry.Set("seconds", time.seconds);
+      entry.Set("processorSeconds", time.processor_seconds);
+      entry.Set("primitiveSeconds", time.primitive_seconds);
+      result.Set(result.Length(), entry);
+    }
     return result;
   }
 

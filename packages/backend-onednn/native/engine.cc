@@ -1,7 +1,9 @@
 #include "engine.h"
 
 #include <omp.h>
+#include <time.h>
 
+#include <chrono>
 #include <cstring>
 #include <exception>
 #include <future>
@@ -44,6 +46,47 @@ class FenceTask : public Task {
   std::promise<void> reached_;
 };
 
+double processor_now() {
+  timespec time;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
+}
+
+// A float32 copy of a storage held as bfloat16.
+std::shared_ptr<Storage> widened(Context &context, const Storage &storage) {
+  auto copy = std::make_shared<Storage>(storage.type, storage.count);
+  copy->buffer = context.pool.take(copy->bytes());
+  widen_numbers(static_cast<const bf16 *>(storage.buffer.data()), static_cast<float *>(copy->buffer.data()),
+                storage.count);
+  return copy;
+}
+
+// Adds the time of its life to what is known of the call's kernel, if that is asked for.
+class Timer {
+ public:
+  Timer(Engine &engine, Context &context, const Call &call)
+      : engine_(engine), context_(context), call_(call), measures_(engine.profiles()) {
+    if (!measures_) return;
+    context.primitive_seconds = 0;
+    start_ = now();
+    processor_start_ = processor_now();
+  }
+  ~Timer() {
+    if (!measures_) return;
+    engine_.add_time(describe_call(call_),
+                     {1, now() - start_, processor_now() - processor_start_, context_.primitive_seconds});
+  }
+  Timer(const Timer &) = delete;
+  Timer &operator=(const Timer &) = delete;
+
+ private:
+  Engine &engine_;
+  Context &context_;
+  const Call &call_;
+  const bool measures_;
+  double start_ = 0, processor_start_ = 0;
+};
+
 }  // namespace
 
 class CallTask : public Task {
@@ -58,6 +101,11 @@ class CallTask : public Task {
       }
     }
     try {
+      const Timer timer(engine_, context, call_);
+      for (size_t i = call_.kernel->narrow_inputs; i < call_.inputs.size(); i++) {
+        Tensor &input = call_.inputs[i];
+        if (input.narrow()) input.storage = widened(context, *input.storage);
+      }
       call_.kernel->run(context, call_);
       engine_.cached_primitives_.store(context.primitives.size(), std::memory_order_relaxed);
     } catch (const dnnl::error &error) {
@@ -121,6 +169,26 @@ size_t Engine::queued() const {
   return tasks_.size();
 }
 
+void Engine::profile(bool on) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  times_.clear();
+  profiles_.store(on, std::memory_order_relaxed);
+}
+
+void Engine::add_time(const std::string &operation, const KernelTime &time) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  KernelTime &total = times_[operation];
+  total.calls += time.calls;
+  total.seconds += time.seconds;
+  total.processor_seconds += time.processor_seconds;
+  total.primitive_seconds += time.primitive_seconds;
+}
+
+std::map<std::string, KernelTime> Engine::times() const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return times_;
+}
+
 void Engine::fail(std::string message, const Call &call) {
   const auto failure = std::make_shared<const std::string>(describe_call(call) + ": " + message);
   for (const Tensor &output : call.outputs) output.storage->failure = failure;
@@ -145,10 +213,27 @@ void Engine::work(int threads, size_t cache_limit, bool bf16) {
   }
 }
 
+double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+
+void hold_wide(Context &context, Storage &storage) {
+  if (!storage.narrow) return;
+  storage.buffer = std::move(widened(context, storage)->buffer);
+  storage.narrow = false;
+}
+
+void widen_numbers(const bf16 *from, float *to, int64_t count) {
+#pragma omp parallel for simd schedule(static) if (count > 1 << 15)
+  for (int64_t i = 0; i < count; i++) to[i] = widen(from[i]);
+}
+
 std::shared_ptr<const std::string> copy_out(const Storage &storage, void *target) {
   if (storage.failure) return storage.failure;
   if (!storage.buffer) return std::make_shared<const std::string>("the numbers were never computed");
-  std::memcpy(target, storage.buffer.data(), storage.bytes());
+  if (storage.narrow) {
+    widen_numbers(static_cast<const bf16 *>(storage.buffer.data()), static_cast<float *>(target), storage.count);
+  } else {
+    std::memcpy(target, storage.buffer.data(), storage.bytes());
+  }
   return nullptr;
 }
 

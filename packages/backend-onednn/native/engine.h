@@ -7,6 +7,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <deque>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -23,6 +24,16 @@ struct EngineOptions {
   bool poison = false;
   // Multiply in bfloat16.
   bool bf16 = false;
+};
+
+// What one kind of operation has taken.
+struct KernelTime {
+  int64_t calls = 0;
+  double seconds = 0;
+  // Of the compute thread alone: without the time in which another program had its processor.
+  double processor_seconds = 0;
+  // Within oneDNN's own primitives.
+  double primitive_seconds = 0;
 };
 
 // What the compute thread does next.
@@ -58,6 +69,13 @@ class Engine {
   // The first failure since the last call, or nothing.
   std::shared_ptr<const std::string> take_failure();
 
+  // Starts measuring operations anew, or stops.
+  void profile(bool on);
+  bool profiles() const { return profiles_.load(std::memory_order_relaxed); }
+  void add_time(const std::string &operation, const KernelTime &time);
+  // By operation and shapes.
+  std::map<std::string, KernelTime> times() const;
+
   BufferPool &pool() { return pool_; }
   size_t queued() const;
   size_t cached_primitives() const { return cached_primitives_.load(std::memory_order_relaxed); }
@@ -76,6 +94,8 @@ class Engine {
   bool stopping_ = false;
   std::shared_ptr<const std::string> failure_;
   std::atomic<size_t> cached_primitives_{0};
+  std::atomic<bool> profiles_{false};
+  std::map<std::string, KernelTime> times_;
   std::thread thread_;
 };
 

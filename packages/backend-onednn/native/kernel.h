@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "dnnl_versions.h"
@@ -12,6 +13,9 @@ namespace vgg {
 
 struct Call;
 
+// Seconds since some start.
+double now();
+
 // The state of one environment's compute thread.
 struct Context {
   Context(BufferPool &pool, size_t cache_limit, bool bf16)
@@ -19,28 +23,59 @@ struct Context {
         stream(engine),
         pool(pool),
         primitives(cache_limit),
+        bfloat16(bf16),
         multiplied(bf16 ? memory::data_type::bf16 : memory::data_type::f32) {}
 
   dnnl::engine engine;
   dnnl::stream stream;
   BufferPool &pool;
   PrimitiveCache primitives;
-  // The type that convolutions and matrix products multiply in. They add up, and tensors are kept, in float32.
+  // Time that oneDNN's own primitives, without what is around them, have taken since the operation's start.
+  double primitive_seconds = 0;
+  // Whether convolutions and matrix products multiply in bfloat16, and activations are held in it. They add up in
+  // float32.
+  const bool bfloat16;
   const memory::data_type multiplied;
 
   // Gives the output its memory and returns it.
   template <typename T>
   T *allocate(const Tensor &output) {
-    output.storage->buffer = pool.take(output.storage->bytes());
+    output.storage->narrow = std::is_same_v<T, bf16>;
+    output.storage->buffer = pool.take(output.storage->held_bytes());
     return output.data<T>();
   }
+
+  // As above, in the type of `multiplied`.
+  void *allocate_activation(const Tensor &output) {
+    return bfloat16 ? static_cast<void *>(allocate<bf16>(output)) : allocate<float>(output);
+  }
 };
+
+// Calls `body` with a pointer of the type in which a float32 tensor's numbers are held.
+template <typename Body>
+void with_numbers(const Tensor &tensor, Body body) {
+  if (tensor.narrow()) return body(static_cast<const bf16 *>(tensor.data<bf16>()));
+  body(static_cast<const float *>(tensor.data<float>()));
+}
+
+// The type in which a float32 tensor's numbers are held, in oneDNN's words.
+inline memory::data_type held_type(const Tensor &tensor) {
+  return tensor.narrow() ? memory::data_type::bf16 : memory::data_type::f32;
+}
+
+// Makes a storage hold float32 numbers, if it holds bfloat16.
+void hold_wide(Context &context, Storage &storage);
+
+// float32 numbers of what is held as bfloat16.
+void widen_numbers(const bf16 *from, float *to, int64_t count);
 
 using KernelFunction = void (*)(Context &, const Call &);
 
 struct Kernel {
   const char *name;
   KernelFunction run;
+  // How many of its first inputs may be held as bfloat16. Of others it gets float32 copies.
+  size_t narrow_inputs = 0;
 };
 
 // One queued operation. Attributes are numbers whose meaning is the kernel's.

@@ -7,6 +7,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "bf16.h"
 #include "pool.h"
 
 namespace vgg {
@@ -30,6 +31,9 @@ struct Storage {
 
   Type type;
   int64_t count;
+  // Whether float32 numbers are held as bfloat16. Decided by the operation that computes them: JavaScript does not
+  // know.
+  bool narrow = false;
   // Empty until the operation that computes it has run.
   Buffer buffer;
   // For a max-pool's output: which element of each window was the largest.
@@ -39,7 +43,9 @@ struct Storage {
   // Why there are no numbers: the message of the operation that failed, or of one it depends on.
   std::shared_ptr<const std::string> failure;
 
+  // As JavaScript sees them, and as they are held.
   size_t bytes() const { return size_of(type) * static_cast<size_t>(count); }
+  size_t held_bytes() const { return narrow ? 2 * static_cast<size_t>(count) : bytes(); }
 };
 
 struct Tensor {
@@ -48,6 +54,7 @@ struct Tensor {
 
   int64_t count() const { return storage->count; }
   Type type() const { return storage->type; }
+  bool narrow() const { return storage->narrow; }
   template <typename T>
   T *data() const {
     return static_cast<T *>(storage->buffer.data());

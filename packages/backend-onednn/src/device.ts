@@ -118,6 +118,15 @@ export class Device {
     return this.#native.statistics();
   }
 
+  /** Starts measuring operations anew, or stops. */
+  profile(on: boolean): void {
+    this.#native.profile(on);
+  }
+
+  times() {
+    return this.#native.times();
+  }
+
   close(): void {
     this.#native.close();
   }

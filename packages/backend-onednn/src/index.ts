@@ -4,6 +4,7 @@
  */
 import type { Fallback } from './fallbacks';
 import { loadNative } from './load';
+import type { KernelTime } from './native';
 import { currentBackend, register } from './register';
 
 const native = loadNative();
@@ -13,7 +14,7 @@ register(native);
 export const oneDnnVersion: string = native.version;
 
 export type { Fallback } from './fallbacks';
-export { type MomentumSgdUpdate, momentumSgd } from './momentum-sgd';
+export type { KernelTime } from './native';
 export { configure, type OnednnOptions, type Precision } from './options';
 export { physicalCores } from './threads';
 
@@ -25,6 +26,16 @@ export function fallbacks(): ReadonlyMap<string, Fallback> {
 /** Starts counting {@link fallbacks} anew. */
 export function clearFallbacks(): void {
   currentBackend()?.fallbacks.clear();
+}
+
+/** Starts measuring operations anew, or stops; a few microseconds each. */
+export function profile(on: boolean): void {
+  currentBackend()?.device.profile(on);
+}
+
+/** What operations have taken since {@link profile}, by kind and shapes; waits for those that are queued. */
+export function kernelTimes(): readonly KernelTime[] {
+  return currentBackend()?.device.times() ?? [];
 }
 
 /** Waits until everything queued has run. */

@@ -26,6 +26,18 @@ export interface NativeStatistics {
   queued: number;
 }
 
+/** What operations of one kind and shape have taken. */
+export interface KernelTime {
+  /** Kernel, shapes of its inputs, shapes of its outputs: 'Conv2D [8,224,224,3] [3,3,3,64] [64] -> [8,224,224,64]'. */
+  operation: string;
+  calls: number;
+  seconds: number;
+  /** Of the compute thread alone: without the time in which another program had its processor. */
+  processorSeconds: number;
+  /** Within oneDNN's own primitives. */
+  primitiveSeconds: number;
+}
+
 export interface NativeEnvironment {
   /** Where an operation is written before `submit`. */
   readonly commands: Float64Array;
@@ -37,6 +49,8 @@ export interface NativeEnvironment {
   drain(): void;
   trim(): void;
   statistics(): NativeStatistics;
+  profile(on: boolean): void;
+  times(): KernelTime[];
   close(): void;
 }
 

@@ -21,6 +21,7 @@ export class TensorRecord {
   #host: backend_util.BackendValues | undefined;
   #buffer: NativeBuffer | undefined;
   #deferred: Deferred | undefined;
+  #channelSums: NativeBuffer | undefined;
 
   constructor(
     readonly device: Device,
@@ -76,9 +77,22 @@ export class TensorRecord {
     this.#buffer = buffer;
   }
 
-  /** Forgets the copy in JavaScript, after the native numbers were changed in place. */
-  forgetHost(): void {
+  /** The sums over all axes but the last, if an operation came by them (Conv2DBackpropFilter): the bias's gradient. */
+  get channelSums(): NativeBuffer | undefined {
+    return this.#channelSums;
+  }
+
+  /** Takes over the buffer's reference. */
+  keepChannelSums(sums: NativeBuffer): void {
+    this.#channelSums?.release();
+    this.#channelSums = sums;
+  }
+
+  /** Forgets what was derived from the native numbers, after they were changed in place. */
+  forgetDerived(): void {
     this.#host = undefined;
+    this.#channelSums?.release();
+    this.#channelSums = undefined;
   }
 
   typed(bytes: ArrayBuffer): backend_util.TypedArray {
@@ -89,7 +103,8 @@ export class TensorRecord {
   release(): void {
     this.#buffer?.release();
     this.#deferred?.dispose();
-    this.#host = this.#buffer = this.#deferred = undefined;
+    this.#channelSums?.release();
+    this.#host = this.#buffer = this.#deferred = this.#channelSums = undefined;
   }
 }
 

@@ -12,6 +12,7 @@ import {
   type TensorInfo,
   util,
 } from '@tensorflow/tfjs-core';
+import { VggError } from '@vgg/core';
 import { registerMissingGradients } from '@vgg/tfjs-gradients';
 import { OnednnBackend } from './backend';
 import { convolutionKernels } from './kernels/convolution';
@@ -23,6 +24,7 @@ import { normalisationKernels } from './kernels/normalisation';
 import { poolingKernels } from './kernels/pooling';
 import { reductionKernels } from './kernels/reduction';
 import { selectionKernels } from './kernels/selection';
+import { trainingKernels } from './kernels/training';
 import type { NativeModule } from './native';
 import { resolveOptions } from './options';
 
@@ -63,6 +65,14 @@ function withFallback(config: KernelConfig, native: NativeKernel | undefined): K
   };
 }
 
+/** In place of a CPU kernel, for kernels that are this backend's own. */
+function refuse(kernelName: string): KernelConfig['kernelFunc'] {
+  return ({ inputs }) => {
+    const given = Object.entries(inputs).map(([name, info]) => `${name} ${info?.dtype} [${info?.shape}]`);
+    throw new VggError('argument', `${kernelName} of onednn takes float32 tensors that fit, got ${given.join(', ')}`);
+  };
+}
+
 /** Registers everything once, however many copies of this package a program loads. */
 export function register(module: NativeModule): void {
   registerMissingGradients();
@@ -71,6 +81,9 @@ export function register(module: NativeModule): void {
     if (getKernel(config.kernelName, 'onednn') === undefined) {
       registerKernel(withFallback(config, NATIVE[config.kernelName]));
     }
+  }
+  for (const [kernelName, native] of Object.entries(trainingKernels)) {
+    registerKernel(withFallback({ kernelName, backendName: 'onednn', kernelFunc: refuse(kernelName) }, native));
   }
   registerBackend('onednn', () => new OnednnBackend(module, resolveOptions(module)), PRIORITY);
 }

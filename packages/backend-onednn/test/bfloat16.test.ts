@@ -1,6 +1,10 @@
-/** Multiplying in bfloat16: within its error of float64, and a net that still learns. */
+/**
+ * bfloat16: products of rounded numbers that are added up in float32, activations that are rounded once more, and a net that
+ * still learns.
+ */
 import * as tf from '@tensorflow/tfjs-core';
 import { randomStream } from '@vgg/core';
+import '@vgg/testing';
 import { createVgg, heInitialiser } from '@vgg/models';
 import { lossAndGradients, MomentumSgd, softmaxCrossEntropy } from '@vgg/optim';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -10,6 +14,15 @@ import { convolutionAt, filterGradientAt, geometryOf, inputGradientAt, normals, 
 
 const able = isBuilt && loadNative().bf16;
 const why = isBuilt && !able ? ' (skipped: this processor has no bfloat16)' : reason;
+
+/** The nearest bfloat16, ties to even: what the backend multiplies. */
+function rounded(values: Float32Array): Float32Array {
+  const bits = new Uint32Array(values.slice().buffer);
+  return new Float32Array(bits.map((b) => (b + 0x7fff + ((b >>> 16) & 1)) & 0xffff0000).buffer);
+}
+
+/** Half the distance between neighbours, which is 2^-7 of a power of two: how far one rounding is off, relatively, at most. */
+const ROUNDING = 2 ** -8;
 
 /** |actual - expected| / |expected| over the sample. */
 function relativeError(actual: readonly number[], expected: readonly number[]): number {
@@ -41,19 +54,26 @@ describe.skipIf(!able)(`bfloat16${why}`, () => {
       const gradients = tf.grads(run)([...operands], tf.tensor4d(dy, [g.n, g.oh, g.ow, g.cout]));
       return [run(...operands), ...gradients].map((t) => t.dataSync());
     });
-    const check = (values: ArrayLike<number>, reference: (i: number) => number) => {
+    const [u, v, w] = [rounded(x), rounded(filter), rounded(dy)];
+    const terms = g.k * g.k * Math.max(g.cin, g.cout, g.n * g.oh * g.ow);
+    const check = (values: ArrayLike<number>, reference: (i: number) => number, rtol: number) => {
       const at = places(values.length, 60);
-      const error = relativeError(
-        at.map((i) => values[i]!),
-        at.map(reference),
-      );
-      // Both factors are rounded to 8 bits: a relative error of at most 2^-9 each, less on average. None would be float32.
-      expect(error).toBeLessThan(3e-3);
-      expect(error).toBeGreaterThan(1e-5);
+      const expected = at.map(reference);
+      // Sums in float32 are off by 2^-24 of their terms' size for each term, at worst.
+      expect(at.map((i) => values[i]!)).toBeAllclose(expected, { rtol, atol: 2 ** -23 * terms });
     };
-    check(y!, (i) => convolutionAt(g, x, filter, i));
-    check(dx!, (i) => inputGradientAt(g, dy, filter, i));
-    check(dw!, (i) => filterGradientAt(g, x, dy, i));
+    // Activations and their gradients are rounded when they are stored, gradients of filters are not.
+    check(y!, (i) => convolutionAt(g, u, v, i), ROUNDING);
+    check(dx!, (i) => inputGradientAt(g, w, v, i), ROUNDING);
+    check(dw!, (i) => filterGradientAt(g, u, w, i), 1e-5);
+    // It did round: float32 would be nearer to the numbers given.
+    const at = places(y!.length, 60);
+    const error = relativeError(
+      at.map((i) => y![i]!),
+      at.map((i) => convolutionAt(g, x, filter, i)),
+    );
+    expect(error).toBeGreaterThan(1e-4);
+    expect(error).toBeLessThan(5e-3);
   });
 
   it.each([
@@ -84,6 +104,36 @@ describe.skipIf(!able)(`bfloat16${why}`, () => {
       return sum;
     });
     expect(relativeError(Array.from(product), expected)).toBeLessThan(3e-3);
+  });
+
+  it('reads what is held as bfloat16 in every kernel', async () => {
+    const [n, side, channels] = [3, 9, 24];
+    const operations: Record<string, (y: tf.Tensor4D) => tf.Tensor> = {
+      relu: (y) => tf.relu(y),
+      'max pool': (y) => tf.maxPool(y, 2, 2, 'valid'),
+      'padded max pool': (y) => tf.maxPool(y, 3, 2, 'same'),
+      sum: (y) => tf.sum(y, [0, 1, 2]),
+      slice: (y) => tf.slice(y, [1, 2, 0, 3], [2, 4, 9, 5]),
+      transpose: (y) => tf.transpose(y, [0, 3, 1, 2]),
+      add: (y) => tf.add(y, 1),
+      concat: (y) => tf.concat([y, y], 3),
+      'batch norm': (y) => tf.batchNorm(y, tf.zeros([channels]), tf.ones([channels])),
+      LRN: (y) => tf.localResponseNormalization(y, 2),
+      softmax: (y) => tf.softmax(tf.reshape(y, [n, -1])),
+      'top k': (y) => tf.topk(tf.reshape(y, [n, -1]), 3).values,
+      'on the CPU kernel': (y) => tf.avgPool(y, 2, 2, 'valid'),
+    };
+    tf.tidy(() => {
+      const x = tf.tensor4d(normals(n * side * side * 8, 1), [n, side, side, 8]);
+      const filter = tf.tensor4d(normals(3 * 3 * 8 * channels, 2), [3, 3, 8, channels]);
+      const convolved = () => tf.conv2d(x, filter, 1, 'same');
+      const copy = tf.tensor4d(convolved().dataSync() as Float32Array, [n, side, side, channels]);
+      for (const [name, operation] of Object.entries(operations)) {
+        const [held, plain] = [operation(convolved()).dataSync(), operation(copy).dataSync()];
+        // Those that keep bfloat16 round their result once more.
+        expect(held, name).toBeAllclose(Array.from(plain), { rtol: ROUNDING, atol: 1e-6 });
+      }
+    });
   });
 
   it('learns: the loss of a small net falls on the batch it is shown', async () => {

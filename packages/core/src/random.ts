@@ -113,6 +113,22 @@ export class RandomStream {
     return this.#block[this.#used++]!;
   }
 
+  /**
+   * The address of the next `count` integers, which count as drawn: for who draws them elsewhere with the same generator. The
+   * integer at place i is word i mod 2 of the block that encrypts the counter ⌊i / 2⌋ under the key.
+   */
+  take(count: number): { key: readonly [number, number]; start: number } {
+    checkIndex(count, 'a count');
+    const start = this.#counter * 2 - (2 - this.#used);
+    const end = start + count;
+    this.#counter = Math.floor(end / 2);
+    this.#used = 2;
+    if (end % 2 === 1) {
+      this.uint32();
+    }
+    return { key: this.#key, start };
+  }
+
   /** A number uniform in [0, 1), a multiple of 2^-24: exact in float32, so it never rounds up to 1. */
   uniform(): number {
     return (this.uint32() >>> 8) * 2 ** -24;

@@ -14,6 +14,7 @@ import {
   FusedBatchNorm,
   FusedConv2D,
   type GradSaveFunc,
+  getKernel,
   LRN,
   LRNGrad,
   MaxPool,
@@ -44,8 +45,20 @@ const VARIANCE_EPSILON = 1e-5;
 
 const SPATIAL = [0, 1, 2];
 
+const CHANNEL_MOMENTS = 'ChannelMoments';
+const CHANNEL_NORM_GRAD = 'ChannelNormGrad';
+const ADDRESSED_DROPOUT = 'AddressedDropout';
+
 function runKernel<T extends Tensor>(name: string, inputs: NamedTensorMap, attributes: object): T {
   return engine().runKernel(name, inputs, attributes as NamedAttrMap) as T;
+}
+
+/**
+ * Whether the current backend has a kernel that TF.js does not know: `@vgg/backend-onednn` has some that do in one pass over
+ * memory what is composed here of several. What they compute is the same.
+ */
+function has(kernel: string): boolean {
+  return getKernel(kernel, engine().backendName) !== undefined;
 }
 
 interface Recorded {
@@ -184,46 +197,61 @@ export function normalise(
   x: Tensor4D,
   { scale, offset, mean, variance, ofBatch, relu, constant = {} }: Normalised,
 ): Tensor4D {
-  const count = x.size / mean.size;
   const epsilon = { varianceEpsilon: VARIANCE_EPSILON };
-  return operation<Tensor4D>(
-    { inputs: differentiated(x, scale, offset, constant), saved: [x, scale, mean, variance], relu },
-    () =>
-      tidy(() => {
-        const y = runKernel<Tensor4D>(FusedBatchNorm, { x, scale, offset, mean, variance }, epsilon);
-        return relu ? rectify(y) : y;
-      }),
-    (dy, saved) => {
-      const [keptX, keptScale, keptMean, keptVariance] = saved as Tensor[];
-      const inverseDeviation = rsqrt(add(keptVariance!, VARIANCE_EPSILON));
-      const slope = mul(keptScale!, inverseDeviation);
-      const direct = () => mul(dy, slope);
-      if (constant.variables && !ofBatch) return constant.input ? [] : [direct()];
+  const inputs = differentiated(x, scale, offset, constant);
+  const forward = () =>
+    tidy(() => {
+      const y = runKernel<Tensor4D>(FusedBatchNorm, { x, scale, offset, mean, variance }, epsilon);
+      return relu ? rectify(y) : y;
+    });
+  if (has(CHANNEL_NORM_GRAD)) {
+    // The mask of the ReLU is found again from x, so that its output need not be kept.
+    return operation<Tensor4D>({ inputs, saved: [x, scale, mean, variance, offset] }, forward, (dy, saved) => {
+      const [keptX, keptScale, keptMean, keptVariance, keptOffset] = saved as Tensor[];
+      const given = { x: keptX!, dy, mean: keptMean!, variance: keptVariance!, scale: keptScale!, offset: keptOffset! };
+      const [dx, ...dVariables] = engine().runKernel(CHANNEL_NORM_GRAD, given, {
+        ...epsilon,
+        relu,
+        ofBatch,
+      }) as Tensor[];
+      return [...(constant.input ? [] : [dx!]), ...(constant.variables ? [] : dVariables)];
+    });
+  }
+  return operation<Tensor4D>({ inputs, saved: [x, scale, mean, variance], relu }, forward, (dy, saved) => {
+    const [keptX, keptScale, keptMean, keptVariance] = saved as Tensor[];
+    const inverseDeviation = rsqrt(add(keptVariance!, VARIANCE_EPSILON));
+    const slope = mul(keptScale!, inverseDeviation);
+    const direct = () => mul(dy, slope);
+    if (constant.variables && !ofBatch) return constant.input ? [] : [direct()];
 
-      const dOffset = sum(dy, SPATIAL);
-      const dScale = tidy(() => mul(sum(mul(dy, sub(keptX!, keptMean!)), SPATIAL), inverseDeviation));
-      const dVariables = constant.variables ? [] : [dScale, dOffset];
-      if (constant.input) return dVariables;
-      if (!ofBatch) return [direct(), ...dVariables];
-      const share = mul(slope, -1 / count);
-      const throughStatistics = runKernel(
-        FusedBatchNorm,
-        {
-          x: keptX!,
-          mean: keptMean!,
-          variance: keptVariance!,
-          scale: mul(share, dScale),
-          offset: mul(share, dOffset),
-        },
-        epsilon,
-      );
-      return [add(direct(), throughStatistics), ...dVariables];
-    },
-  );
+    const dOffset = sum(dy, SPATIAL);
+    const dScale = tidy(() => mul(sum(mul(dy, sub(keptX!, keptMean!)), SPATIAL), inverseDeviation));
+    const dVariables = constant.variables ? [] : [dScale, dOffset];
+    if (constant.input) return dVariables;
+    if (!ofBatch) return [direct(), ...dVariables];
+    const share = mul(slope, -mean.size / x.size);
+    const throughStatistics = runKernel(
+      FusedBatchNorm,
+      {
+        x: keptX!,
+        mean: keptMean!,
+        variance: keptVariance!,
+        scale: mul(share, dScale),
+        offset: mul(share, dOffset),
+      },
+      epsilon,
+    );
+    return [add(direct(), throughStatistics), ...dVariables];
+  });
 }
 
 /** Mean and biased variance of every channel of `x` [n, h, w, channels] over images and positions, as constants. */
 export function channelMoments(x: Tensor4D): { mean: Tensor1D; variance: Tensor1D } {
+  if (has(CHANNEL_MOMENTS)) {
+    // It has no gradient, so nothing is kept for one.
+    const [centre, spread] = engine().runKernel(CHANNEL_MOMENTS, { x }) as Tensor[];
+    return { mean: centre as Tensor1D, variance: spread as Tensor1D };
+  }
   const centre = untracked(() => mean(x, SPATIAL) as Tensor1D);
   return { mean: centre, variance: untracked(() => mean(squaredDifference(x, centre), SPATIAL) as Tensor1D) };
 }
@@ -233,6 +261,15 @@ export function channelMoments(x: Tensor4D): { mean: Tensor1D; variance: Tensor1
  * so that nothing needs scaling at test time (PyTorch does the same).
  */
 export function dropOut(x: Tensor2D, rate: number, stream: RandomStream): Tensor2D {
+  if (has(ADDRESSED_DROPOUT)) {
+    const attributes = { rate, ...stream.take(x.size) };
+    const drop = (from: Tensor) => runKernel<Tensor2D>(ADDRESSED_DROPOUT, { x: from }, attributes);
+    return operation(
+      { inputs: [x], saved: [] },
+      () => drop(x),
+      (dy) => [drop(dy)],
+    );
+  }
   const mask = stream.fillUniform(new Float32Array(x.size));
   const kept = 1 / (1 - rate);
   for (let i = 0; i < mask.length; i++) mask[i] = mask[i]! < rate ? 0 : kept;

@@ -1,5 +1,5 @@
 /** Mini-batch gradient descent with momentum and L2 weight decay (section 3.1). */
-import { add, keep, mul, type Tensor, tidy, type Variable } from '@tensorflow/tfjs-core';
+import { add, engine, getKernel, keep, mul, type Tensor, tidy, type Variable } from '@tensorflow/tfjs-core';
 import { VggError } from '@vgg/core';
 
 /**
@@ -53,6 +53,33 @@ function addScaled(sum: Tensor, x: Tensor, factor: number): Tensor {
   const result = tidy(() => add(sum, mul(x, factor)));
   sum.dispose();
   return result;
+}
+
+/** v = a·gradient + b·weights + m·velocity; weights + c·v. */
+interface Factors {
+  a: number;
+  b: number;
+  m: number;
+  c: number;
+}
+
+/**
+ * The kernel of backends that update weights and velocity in one pass over memory (`@vgg/backend-onednn`), which has the
+ * factors for attributes and takes its inputs over. It rounds as the operations below do: the bits are the same.
+ */
+const ONE_PASS = 'MomentumSgd';
+
+/** The weights and velocity behind a step. */
+function moved(weights: Tensor, gradient: Tensor, velocity: Tensor | undefined, { a, b, m, c }: Factors) {
+  if (getKernel(ONE_PASS, engine().backendName) !== undefined) {
+    const inputs = velocity === undefined ? { weights, gradient } : { weights, gradient, velocity };
+    const [w, v] = engine().runKernel(ONE_PASS, inputs, { a, b, m, c }) as Tensor[];
+    return { weights: w!, velocity: v! };
+  }
+  let sum = a === 1 ? gradient.clone() : mul(gradient, a);
+  if (b !== 0) sum = addScaled(sum, weights, b);
+  if (velocity !== undefined) sum = addScaled(sum, velocity, m);
+  return { weights: tidy(() => add(weights, c === 1 ? sum : mul(sum, c))), velocity: sum };
 }
 
 /** The optimiser. It owns one velocity tensor per variable it has updated; `dispose` frees them. */
@@ -145,13 +172,17 @@ export class MomentumSgd {
     if (group?.rate === 0) return;
     // In Caffe's rule the rate is inside the velocity: fold its sign and size into the two scalars.
     const inside = this.rule === 'caffe' ? -groupRate : 1;
+    const factors = {
+      a: inside * gradientScale,
+      b: inside * decay,
+      m: this.momentum,
+      c: this.rule === 'caffe' ? 1 : -groupRate,
+    };
     const previous = this.#velocities.get(name);
     const velocity = tidy(() => {
-      let sum = inside * gradientScale === 1 ? gradient.clone() : mul(gradient, inside * gradientScale);
-      if (decay !== 0) sum = addScaled(sum, variable, inside * decay);
-      if (previous !== undefined) sum = addScaled(sum, previous, this.momentum);
-      tidy(() => variable.assign(add(variable, this.rule === 'caffe' ? sum : mul(sum, -groupRate))));
-      return keep(sum);
+      const updated = moved(variable, gradient, previous, factors);
+      variable.assign(updated.weights);
+      return keep(updated.velocity);
     });
     previous?.dispose();
     this.#velocities.set(name, velocity);

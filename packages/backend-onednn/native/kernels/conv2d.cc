@@ -26,7 +26,7 @@ void conv2d(Context &context, const Call &call) {
     const auto direct = dnnl::algorithm::convolution_direct;
     const memory::desc source = nhwc(c.source, context.multiplied);
     const memory::desc weights = any(c.weights, context.multiplied);
-    const memory::desc destination = nhwc(c.destination, f32);
+    const memory::desc destination = nhwc(c.destination, context.multiplied);
     const auto description = bias ? describe<dnnl::convolution_forward>(
                                         context.engine, attributes, kind, direct, source, weights, bias_layout,
                                         destination, c.strides, c.dilations, c.padding_before, c.padding_after)
@@ -41,16 +41,21 @@ void conv2d(Context &context, const Call &call) {
                            description.scratchpad_desc()};
   });
 
-  void *weights = weights_in_layout(context, *filter.storage, hwio(c.weights, f32), *primitive);
+  void *weights = weights_in_layout(context, *filter.storage, hwio(c.weights, held_type(filter)), *primitive);
   Buffer converted;
-  void *source = in_layout(context, nhwc(c.source, f32), x.data<void>(), primitive->source, converted);
-  void *result = context.allocate<float>(y);
+  void *source = in_layout(context, nhwc(c.source, held_type(x)), x.data<void>(), primitive->source, converted);
+  void *result = context.allocate_activation(y);
   std::unordered_map<int, dnnl::memory> arguments{
       {DNNL_ARG_SRC, {primitive->source, context.engine, source}},
       {DNNL_ARG_WEIGHTS, {primitive->weights, context.engine, weights}},
       {DNNL_ARG_DST, {primitive->destination, context.engine, result}},
   };
-  if (bias) arguments.emplace(DNNL_ARG_BIAS, memory(bias_layout, context.engine, call.input(2).data<void>()));
+  Buffer wide_bias;
+  if (bias) {
+    const memory::desc given({c.weights[0]}, held_type(call.input(2)), memory::format_tag::x);
+    void *values = in_layout(context, given, call.input(2).data<void>(), bias_layout, wide_bias);
+    arguments.emplace(DNNL_ARG_BIAS, memory(bias_layout, context.engine, values));
+  }
   execute(context, *primitive, std::move(arguments));
 }
 

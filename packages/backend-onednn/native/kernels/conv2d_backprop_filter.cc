@@ -1,4 +1,5 @@
-// Conv2DBackpropFilter: the gradient of a convolution's filter from x [n,h,w,in] and dy [n,oh,ow,out].
+// Conv2DBackpropFilter: the gradient of a convolution's filter from x [n,h,w,in] and dy [n,oh,ow,out], and on the way
+// that of its bias: dy's sums over all but channels.
 #include "convolution.h"
 #include "kernels.h"
 
@@ -11,13 +12,14 @@ bool prefers_blocks(const Convolution &c) { return c.source[1] % 16 == 0 && c.de
 
 }  // namespace
 
-// Inputs: x, dy. Attributes: those of Convolution.
+// Inputs: x, dy. Outputs: dw, db. Attributes: those of Convolution.
 void conv2d_backprop_filter(Context &context, const Call &call) {
   const Tensor &x = call.input(0);
   const Tensor &dy = call.input(1);
   const Tensor &dw = call.output();
   const Convolution c(call, x.dims, dw.dims, dy.dims);
   const auto f32 = memory::data_type::f32;
+  const memory::desc bias({c.weights[0]}, f32, memory::format_tag::x);
 
   const auto primitive = context.primitives.get(c.key("conv2d_backprop_filter"), [&] {
     const bool blocks = context.multiplied == f32 && prefers_blocks(c);
@@ -28,7 +30,7 @@ void conv2d_backprop_filter(Context &context, const Call &call) {
         context.engine, dnnl::primitive_attr(), dnnl::prop_kind::forward_training, dnnl::algorithm::convolution_direct,
         source, any(c.weights, type), destination, c.strides, c.dilations, c.padding_before, c.padding_after);
     const auto description = describe_backward<dnnl::convolution_backward_weights>(
-        context.engine, user_scratchpad(), hint, dnnl::algorithm::convolution_direct, source, any(c.weights, f32),
+        context.engine, user_scratchpad(), hint, dnnl::algorithm::convolution_direct, source, any(c.weights, f32), bias,
         destination, c.strides, c.dilations, c.padding_before, c.padding_after);
     return CachedPrimitive{"",
                            dnnl::convolution_backward_weights(description),
@@ -39,15 +41,18 @@ void conv2d_backprop_filter(Context &context, const Call &call) {
   });
 
   Buffer x_copy, dy_copy, blocked_result;
-  void *source = in_layout(context, nhwc(c.source, f32), x.data<void>(), primitive->source, x_copy);
-  void *gradient = in_layout(context, nhwc(c.destination, f32), dy.data<void>(), primitive->destination, dy_copy);
+  void *source = in_layout(context, nhwc(c.source, held_type(x)), x.data<void>(), primitive->source, x_copy);
+  void *gradient =
+      in_layout(context, nhwc(c.destination, held_type(dy)), dy.data<void>(), primitive->destination, dy_copy);
   const memory::desc plain = hwio(c.weights, f32);
   void *result = context.allocate<float>(dw);
+  void *sums = context.allocate<float>(call.output(1));
   const bool direct = plain == primitive->weights;
   if (!direct) blocked_result = context.pool.take(primitive->weights.get_size());
   execute(context, *primitive,
           {{DNNL_ARG_SRC, {primitive->source, context.engine, source}},
            {DNNL_ARG_DIFF_DST, {primitive->destination, context.engine, gradient}},
+           {DNNL_ARG_DIFF_BIAS, {bias, context.engine, sums}},
            {DNNL_ARG_DIFF_WEIGHTS, {primitive->weights, context.engine, direct ? result : blocked_result.data()}}});
   if (!direct) reorder(context, primitive->weights, blocked_result.data(), plain, result);
 }

@@ -10,13 +10,12 @@ void conv2d_backprop_input(Context &context, const Call &call) {
   const Tensor &filter = call.input(1);
   const Tensor &dx = call.output();
   const Convolution c(call, dx.dims, filter.dims, dy.dims);
-  const auto f32 = memory::data_type::f32;
 
   const auto primitive = context.primitives.get(c.key("conv2d_backprop_input"), [&] {
     const auto description = describe_backward<dnnl::convolution_backward_data>(
         context.engine, user_scratchpad(), forward_hint(context, c), dnnl::algorithm::convolution_direct,
-        nhwc(c.source, f32), any(c.weights, context.multiplied), nhwc(c.destination, context.multiplied), c.strides,
-        c.dilations, c.padding_before, c.padding_after);
+        nhwc(c.source, context.multiplied), any(c.weights, context.multiplied), nhwc(c.destination, context.multiplied),
+        c.strides, c.dilations, c.padding_before, c.padding_after);
     return CachedPrimitive{"",
                            dnnl::convolution_backward_data(description),
                            description.diff_src_desc(),
@@ -25,10 +24,11 @@ void conv2d_backprop_input(Context &context, const Call &call) {
                            description.scratchpad_desc()};
   });
 
-  void *weights = weights_in_layout(context, *filter.storage, hwio(c.weights, f32), *primitive);
+  void *weights = weights_in_layout(context, *filter.storage, hwio(c.weights, held_type(filter)), *primitive);
   Buffer converted;
-  void *gradient = in_layout(context, nhwc(c.destination, f32), dy.data<void>(), primitive->destination, converted);
-  void *result = context.allocate<float>(dx);
+  void *gradient =
+      in_layout(context, nhwc(c.destination, held_type(dy)), dy.data<void>(), primitive->destination, converted);
+  void *result = context.allocate_activation(dx);
   execute(context, *primitive,
           {{DNNL_ARG_DIFF_DST, {primitive->destination, context.engine, gradient}},
            {DNNL_ARG_WEIGHTS, {primitive->weights, context.engine, weights}},

@@ -34,8 +34,10 @@ void execute(Context &context, const CachedPrimitive &primitive, std::unordered_
     scratchpad = context.pool.take(bytes);
     arguments.emplace(DNNL_ARG_SCRATCHPAD, dnnl::memory(primitive.scratchpad, context.engine, scratchpad.data()));
   }
+  const double start = now();
   primitive.primitive.execute(context.stream, arguments);
   context.stream.wait();
+  context.primitive_seconds += now() - start;
 }
 
 dnnl::convolution_forward::primitive_desc forward_hint(Context &context, const Convolution &c) {

@@ -1,6 +1,7 @@
 // What the three convolution kernels share: geometry, formats, and running a primitive.
 //
-// Activations are always row-major NHWC; a primitive that is faster in another layout gets a copy from the pool.
+// Activations are always row-major NHWC, in float32 or bfloat16; a primitive that is faster in another layout gets a
+// copy from the pool.
 #pragma once
 
 #include <unordered_map>

@@ -15,6 +15,12 @@ memory::desc matrix(const Dims &dims, bool transposed, memory::data_type type) {
                     : memory::desc({batch, rows, columns}, type, memory::format_tag::abc);
 }
 
+// One number a column, for every row of every matrix.
+memory::desc row(int64_t columns, int64_t batch, memory::data_type type) {
+  if (batch == 1) return {{1, columns}, type, memory::format_tag::ab};
+  return {{1, 1, columns}, type, memory::format_tag::abc};
+}
+
 }  // namespace
 
 // Inputs: a, b, bias if given; a and b have equal batches. Attributes: transpose a, transpose b, 1 for ReLU.
@@ -27,11 +33,8 @@ void mat_mul(Context &context, const Call &call) {
   const bool relu = call.integer(2) == 1;
   const bool bias = call.has_input(2);
   const int64_t columns = y.dims[2];
-  const memory::desc bias_layout(y.dims[0] == 1 ? memory::dims{1, columns} : memory::dims{1, 1, columns},
-                                 memory::data_type::f32,
-                                 y.dims[0] == 1 ? memory::format_tag::ab : memory::format_tag::abc);
-
   const auto f32 = memory::data_type::f32;
+  const memory::desc bias_layout = row(columns, y.dims[0], f32);
   const Key key = Key("mat_mul").add(a.dims).add(b.dims).add(transpose_a).add(transpose_b).add(bias).add(relu);
   const auto primitive = context.primitives.get(key, [&] {
     dnnl::primitive_attr attributes = user_scratchpad();
@@ -55,15 +58,21 @@ void mat_mul(Context &context, const Call &call) {
   });
 
   Buffer converted;
-  void *left = in_layout(context, matrix(a.dims, transpose_a, f32), a.data<void>(), primitive->source, converted);
-  void *right = weights_in_layout(context, *b.storage, matrix(b.dims, transpose_b, f32), *primitive);
+  void *left =
+      in_layout(context, matrix(a.dims, transpose_a, held_type(a)), a.data<void>(), primitive->source, converted);
+  void *right = weights_in_layout(context, *b.storage, matrix(b.dims, transpose_b, held_type(b)), *primitive);
   void *result = context.allocate<float>(y);
   std::unordered_map<int, dnnl::memory> arguments{
       {DNNL_ARG_SRC, {primitive->source, context.engine, left}},
       {DNNL_ARG_WEIGHTS, {primitive->weights, context.engine, right}},
       {DNNL_ARG_DST, {primitive->destination, context.engine, result}},
   };
-  if (bias) arguments.emplace(DNNL_ARG_BIAS, memory(bias_layout, context.engine, call.input(2).data<void>()));
+  Buffer wide_bias;
+  if (bias) {
+    const memory::desc given = row(columns, y.dims[0], held_type(call.input(2)));
+    void *values = in_layout(context, given, call.input(2).data<void>(), bias_layout, wide_bias);
+    arguments.emplace(DNNL_ARG_BIAS, memory(bias_layout, context.engine, values));
+  }
   execute(context, *primitive, std::move(arguments));
 }
 

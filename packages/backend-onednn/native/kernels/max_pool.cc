@@ -1,8 +1,10 @@
 // MaxPool and MaxPoolGrad on NHWC. The workspace says which element of a window was the largest: the first one; as in
 // TF.js, NaN never is.
 #include <algorithm>
+#include <cstring>
 #include <limits>
 #include <stdexcept>
+#include <vector>
 
 #include "kernels.h"
 
@@ -25,18 +27,69 @@ struct Window {
   int64_t height, width, stride_h, stride_w, dilation_h, dilation_w, top, left;
 };
 
-// Fills y and, unless null, the workspace.
-void pool(const Window &w, const Tensor &x, const Tensor &y, float *out, uint8_t *chosen) {
-  const float *in = x.data<float>();
+// The nets' own pool: 2 x 2 at stride 2, nothing padded. Others take the general path.
+bool is_square_of_two(const Window &w) {
+  return w.height == 2 && w.width == 2 && w.stride_h == 2 && w.stride_w == 2 && w.dilation_h == 1 &&
+         w.dilation_w == 1 && w.top == 0 && w.left == 0;
+}
+
+// The larger of two and which it is; of NaN none.
+inline void choose(float value, int32_t element, float &best, int32_t &index) {
+  index = value > best ? element : index;
+  best = value > best ? value : best;
+}
+
+// One output pixel from four input pixels.
+template <bool keeps, typename T>
+void pool_square(const T *__restrict a, const T *__restrict b, const T *__restrict c, const T *__restrict d,
+                 int64_t channels, T *__restrict out, uint8_t *__restrict chosen) {
+#pragma omp simd
+  for (int64_t i = 0; i < channels; i++) {
+    float best = -std::numeric_limits<float>::infinity();
+    int32_t index = 255;
+    choose(widen(a[i]), 0, best, index);
+    choose(widen(b[i]), 1, best, index);
+    choose(widen(c[i]), 2, best, index);
+    choose(widen(d[i]), 3, best, index);
+    narrow_to(best, out[i]);
+    if (keeps) chosen[i] = static_cast<uint8_t>(index);
+  }
+}
+
+template <bool keeps, typename T>
+void pool_squares(const Tensor &x, const T *in, const Tensor &y, T *out, uint8_t *chosen) {
+  const int64_t height = x.dims[1], width = x.dims[2], channels = x.dims[3];
+  const int64_t out_height = y.dims[1], out_width = y.dims[2];
+#pragma omp parallel for schedule(static)
+  for (int64_t line = 0; line < y.dims[0] * out_height; line++) {
+    const T *top = in + (line / out_height * height + line % out_height * 2) * width * channels;
+    for (int64_t ox = 0; ox < out_width; ox++) {
+      const T *at = top + 2 * ox * channels;
+      const T *below = at + width * channels;
+      const int64_t to = (line * out_width + ox) * channels;
+      pool_square<keeps>(at, at + channels, below, below + channels, channels, out + to, keeps ? chosen + to : nullptr);
+    }
+  }
+}
+
+// Fills `out`, of the shape of y, and, unless null, the workspace.
+template <typename T>
+void pool(const Window &w, const Tensor &x, const T *in, const Tensor &y, T *out, uint8_t *chosen) {
+  if (is_square_of_two(w)) {
+    if (chosen == nullptr) return pool_squares<false>(x, in, y, out, chosen);
+    return pool_squares<true>(x, in, y, out, chosen);
+  }
+  T lowest;
+  narrow_to(-std::numeric_limits<float>::infinity(), lowest);
   const int64_t height = x.dims[1], width = x.dims[2], channels = x.dims[3];
   const int64_t out_height = y.dims[1], out_width = y.dims[2];
 #pragma omp parallel for schedule(static)
   for (int64_t line = 0; line < y.dims[0] * out_height; line++) {
     const int64_t image = line / out_height, oy = line % out_height;
     for (int64_t ox = 0; ox < out_width; ox++) {
-      float *__restrict best = out + (line * out_width + ox) * channels;
+      T *__restrict best = out + (line * out_width + ox) * channels;
       uint8_t *__restrict index = chosen == nullptr ? nullptr : chosen + (line * out_width + ox) * channels;
-      std::fill_n(best, channels, -std::numeric_limits<float>::infinity());
+      std::fill_n(best, channels, lowest);
       if (index != nullptr) std::fill_n(index, channels, uint8_t{255});
       for (int64_t ky = 0; ky < w.height; ky++) {
         const int64_t iy = oy * w.stride_h - w.top + ky * w.dilation_h;
@@ -44,15 +97,15 @@ void pool(const Window &w, const Tensor &x, const Tensor &y, float *out, uint8_t
         for (int64_t kx = 0; kx < w.width; kx++) {
           const int64_t ix = ox * w.stride_w - w.left + kx * w.dilation_w;
           if (ix < 0 || ix >= width) continue;
-          const float *__restrict values = in + ((image * height + iy) * width + ix) * channels;
+          const T *__restrict values = in + ((image * height + iy) * width + ix) * channels;
           const auto element = static_cast<uint8_t>(ky * w.width + kx);
           if (index == nullptr) {
 #pragma omp simd
-            for (int64_t c = 0; c < channels; c++) best[c] = values[c] > best[c] ? values[c] : best[c];
+            for (int64_t c = 0; c < channels; c++) best[c] = widen(values[c]) > widen(best[c]) ? values[c] : best[c];
           } else {
 #pragma omp simd
             for (int64_t c = 0; c < channels; c++) {
-              const bool wins = values[c] > best[c];
+              const bool wins = widen(values[c]) > widen(best[c]);
               index[c] = wins ? element : index[c];
               best[c] = wins ? values[c] : best[c];
             }
@@ -63,63 +116,125 @@ void pool(const Window &w, const Tensor &x, const Tensor &y, float *out, uint8_t
   }
 }
 
-}  // namespace
-
-// Input: x. Attributes: those of Window, then 1 to keep a workspace for the gradient.
-void max_pool(Context &context, const Call &call) {
-  const Window window(call);
-  const Tensor &y = call.output();
-  float *out = context.allocate<float>(y);
-  uint8_t *chosen = nullptr;
-  if (call.integer(8) == 1) {
-    y.storage->workspace = context.pool.take(static_cast<size_t>(y.count()));
-    chosen = static_cast<uint8_t *>(y.storage->workspace.data());
+// One line of dx: each element gathers the gradients of the windows that chose it, so that threads share nothing.
+template <typename Gradient>
+void gather_line(const Window &w, const Tensor &dy, const Gradient *gradient, const uint8_t *chosen, int64_t image,
+                 int64_t iy, int64_t ix, float *__restrict sums) {
+  const int64_t out_height = dy.dims[1], out_width = dy.dims[2], channels = dy.dims[3];
+  std::fill_n(sums, channels, 0.0f);
+  for (int64_t ky = 0; ky < w.height; ky++) {
+    const int64_t from_top = iy + w.top - ky * w.dilation_h;
+    if (from_top < 0 || from_top % w.stride_h != 0 || from_top / w.stride_h >= out_height) continue;
+    for (int64_t kx = 0; kx < w.width; kx++) {
+      const int64_t from_left = ix + w.left - kx * w.dilation_w;
+      if (from_left < 0 || from_left % w.stride_w != 0 || from_left / w.stride_w >= out_width) continue;
+      const int64_t at = ((image * out_height + from_top / w.stride_h) * out_width + from_left / w.stride_w) * channels;
+      const auto element = static_cast<uint8_t>(ky * w.width + kx);
+      const Gradient *__restrict from = gradient + at;
+      const uint8_t *__restrict index = chosen + at;
+#pragma omp simd
+      for (int64_t c = 0; c < channels; c++) sums[c] += index[c] == element ? widen(from[c]) : 0.0f;
+    }
   }
-  pool(window, call.input(0), y, out, chosen);
 }
 
-// Inputs: dy, x, y. Each input element gathers the gradients of the windows that chose it, so that threads share
-// nothing.
+// The gradient of the nets' own pool: each output pixel gives to its own four.
+template <typename Gradient, typename T>
+void square_gradient(const Tensor &x, const Tensor &dy, const Gradient *gradient, const uint8_t *chosen, T *dx) {
+  const int64_t height = x.dims[1], width = x.dims[2], channels = x.dims[3];
+  const int64_t out_height = dy.dims[1], out_width = dy.dims[2];
+#pragma omp parallel for schedule(static)
+  for (int64_t line = 0; line < x.dims[0] * height; line++) {
+    const int64_t image = line / height, oy = line % height / 2, row = line % height % 2;
+    T *target = dx + line * width * channels;
+    const int64_t covered = oy < out_height ? 2 * out_width : 0;
+    for (int64_t ix = 0; ix < covered; ix++) {
+      const int64_t at = ((image * out_height + oy) * out_width + ix / 2) * channels;
+      const auto element = static_cast<uint8_t>(2 * row + ix % 2);
+      const Gradient *__restrict from = gradient + at;
+      const uint8_t *__restrict index = chosen + at;
+      T *__restrict to = target + ix * channels;
+#pragma omp simd
+      for (int64_t c = 0; c < channels; c++) {
+        narrow_to(kept_if(index[c] == element, widen(from[c])), to[c]);
+      }
+    }
+    // What no window covers: the last row or column of odd sides.
+    std::memset(target + covered * channels, 0, sizeof(T) * static_cast<size_t>((width - covered) * channels));
+  }
+}
+
+template <typename Gradient, typename T>
+void pool_gradient(const Window &w, const Tensor &x, const Tensor &dy, const Gradient *gradient, const uint8_t *chosen,
+                   T *dx) {
+  const int64_t height = x.dims[1], width = x.dims[2], channels = x.dims[3];
+#pragma omp parallel
+  {
+    std::vector<float> sums(static_cast<size_t>(channels));
+#pragma omp for schedule(static)
+    for (int64_t line = 0; line < x.dims[0] * height; line++) {
+      for (int64_t ix = 0; ix < width; ix++) {
+        gather_line(w, dy, gradient, chosen, line / height, line % height, ix, sums.data());
+        T *__restrict target = dx + (line * width + ix) * channels;
+        const float *__restrict from = sums.data();
+#pragma omp simd
+        for (int64_t c = 0; c < channels; c++) narrow_to(from[c], target[c]);
+      }
+    }
+  }
+}
+
+}  // namespace
+
+// Input: x. Attributes: those of Window, then 1 to keep a workspace for the gradient. y is held as x is.
+void max_pool(Context &context, const Call &call) {
+  const Window window(call);
+  const Tensor &x = call.input(0);
+  const Tensor &y = call.output();
+  with_numbers(x, [&](const auto *in) {
+    auto *out = context.allocate<std::decay_t<decltype(*in)>>(y);
+    uint8_t *chosen = nullptr;
+    if (call.integer(8) == 1) {
+      y.storage->workspace = context.pool.take(static_cast<size_t>(y.count()));
+      chosen = static_cast<uint8_t *>(y.storage->workspace.data());
+    }
+    pool(window, x, in, y, out, chosen);
+  });
+}
+
+// Inputs: dy, x, y. Attributes: those of Window, then 1 where x is a ReLU's output, whose mask dx is to have: dy counts
+// where y is positive. dx is held as x is.
 void max_pool_grad(Context &context, const Call &call) {
   const Window w(call);
   const Tensor &dy = call.input(0);
   const Tensor &x = call.input(1);
   const Tensor &y = call.input(2);
-  Buffer remade, values;
-  const auto *chosen = static_cast<const uint8_t *>(y.storage->workspace.data());
-  if (chosen == nullptr) {
-    remade = context.pool.take(static_cast<size_t>(dy.count()));
-    values = context.pool.take(dy.storage->bytes());
-    pool(w, x, dy, static_cast<float *>(values.data()), static_cast<uint8_t *>(remade.data()));
-    chosen = static_cast<const uint8_t *>(remade.data());
-  }
-  float *dx = context.allocate<float>(call.output());
-  const float *gradient = dy.data<float>();
-  const int64_t height = x.dims[1], width = x.dims[2], channels = x.dims[3];
-  const int64_t out_height = dy.dims[1], out_width = dy.dims[2];
-#pragma omp parallel for schedule(static)
-  for (int64_t line = 0; line < x.dims[0] * height; line++) {
-    const int64_t image = line / height, iy = line % height;
-    for (int64_t ix = 0; ix < width; ix++) {
-      float *__restrict target = dx + (line * width + ix) * channels;
-      std::fill_n(target, channels, 0.0f);
-      for (int64_t ky = 0; ky < w.height; ky++) {
-        const int64_t from_top = iy + w.top - ky * w.dilation_h;
-        if (from_top < 0 || from_top % w.stride_h != 0 || from_top / w.stride_h >= out_height) continue;
-        for (int64_t kx = 0; kx < w.width; kx++) {
-          const int64_t from_left = ix + w.left - kx * w.dilation_w;
-          if (from_left < 0 || from_left % w.stride_w != 0 || from_left / w.stride_w >= out_width) continue;
-          const int64_t at =
-              ((image * out_height + from_top / w.stride_h) * out_width + from_left / w.stride_w) * channels;
-          const auto element = static_cast<uint8_t>(ky * w.width + kx);
-          const float *__restrict from = gradient + at;
-          const uint8_t *__restrict index = chosen + at;
-#pragma omp simd
-          for (int64_t c = 0; c < channels; c++) target[c] += index[c] == element ? from[c] : 0.0f;
-        }
-      }
+  with_numbers(x, [&](const auto *in) {
+    using T = std::decay_t<decltype(*in)>;
+    Buffer remade, values;
+    const auto *chosen = static_cast<const uint8_t *>(y.storage->workspace.data());
+    if (chosen == nullptr) {
+      remade = context.pool.take(static_cast<size_t>(dy.count()));
+      values = context.pool.take(sizeof(T) * static_cast<size_t>(dy.count()));
+      pool(w, x, in, dy, static_cast<T *>(values.data()), static_cast<uint8_t *>(remade.data()));
+      chosen = static_cast<const uint8_t *>(remade.data());
     }
-  }
+    Buffer masked;
+    if (call.integer(8) == 1) {
+      masked = context.pool.take(static_cast<size_t>(dy.count()));
+      auto *mask = static_cast<uint8_t *>(masked.data());
+      with_numbers(y, [&](const auto *largest) {
+#pragma omp parallel for simd schedule(static) if (dy.count() > 1 << 15)
+        for (int64_t i = 0; i < dy.count(); i++) mask[i] = widen(largest[i]) > 0 ? chosen[i] : uint8_t{255};
+      });
+      chosen = mask;
+    }
+    T *dx = context.allocate<T>(call.output());
+    with_numbers(dy, [&](const auto *gradient) {
+      if (is_square_of_two(w)) return square_gradient(x, dy, gradient, chosen, dx);
+      pool_gradient(w, x, dy, gradient, chosen, dx);
+    });
+  });
 }
 
 }  // namespace vgg

@@ -1,38 +1,52 @@
-// Momentum SGD as one pass over memory, in place (section 3.1 of the paper).
-//   caffe:   v = m * v - rate * (s * g + decay * w);  w = w + v
-//   pytorch: v = m * v + s * g + decay * w;           w = w - rate * v
+// Momentum SGD as one pass over memory, in place (section 3.1 of the paper): v = a * g + b * w + m * v; w = w + c * v.
+// Each product and sum is rounded to float32, in this order, so that the bits are those of the same steps as
+// operations.
 #include <stdexcept>
 
 #include "kernels.h"
 
 namespace vgg {
+namespace {
 
-// Input: the gradient. Outputs, which hold numbers already: weights, velocity.
-// Attributes: rate, momentum, decay, gradient scale s, 1 for pytorch.
-void momentum_sgd(Context &, const Call &call) {
+struct Rule {
+  float a, b, m, c;
+};
+
+template <bool decays, bool moves>
+void update(const Rule &rule, const float *__restrict g, float *__restrict w, float *__restrict v, int64_t count) {
+#pragma omp parallel for simd schedule(static) if (count > 1 << 15)
+  for (int64_t i = 0; i < count; i++) {
+    float sum = rule.a * g[i];
+    if (decays) sum = sum + rule.b * w[i];
+    if (moves) sum = sum + rule.m * v[i];
+    v[i] = sum;
+    w[i] = w[i] + rule.c * sum;
+  }
+}
+
+}  // namespace
+
+// Input: the gradient. Outputs: weights, which hold numbers already, and the velocity, which does if m is not 0.
+// Attributes: a, b, m, c. A factor of 0 leaves its term out.
+void momentum_sgd(Context &context, const Call &call) {
   const Tensor &weights = call.output(0);
   const Tensor &velocity = call.output(1);
   if (weights.storage->failure || velocity.storage->failure) throw std::runtime_error("the weights hold no numbers");
+  hold_wide(context, *weights.storage);
+  hold_wide(context, *velocity.storage);
+  if (!velocity.storage->buffer) context.allocate<float>(velocity);
+  const Rule rule{static_cast<float>(call.number(0)), static_cast<float>(call.number(1)),
+                  static_cast<float>(call.number(2)), static_cast<float>(call.number(3))};
   const float *g = call.input(0).data<float>();
   float *w = weights.data<float>();
   float *v = velocity.data<float>();
   const int64_t count = weights.count();
-  const auto rate = static_cast<float>(call.number(0)), momentum = static_cast<float>(call.number(1));
-  const auto decay = static_cast<float>(call.number(2)), scale = static_cast<float>(call.number(3));
   weights.storage->layouts.clear();
-  if (call.integer(4) == 1) {
-#pragma omp parallel for simd schedule(static) if (count > 1 << 15)
-    for (int64_t i = 0; i < count; i++) {
-      v[i] = momentum * v[i] + (scale * g[i] + decay * w[i]);
-      w[i] -= rate * v[i];
-    }
-  } else {
-#pragma omp parallel for simd schedule(static) if (count > 1 << 15)
-    for (int64_t i = 0; i < count; i++) {
-      v[i] = momentum * v[i] - rate * (scale * g[i] + decay * w[i]);
-      w[i] += v[i];
-    }
-  }
+  const bool decays = rule.b != 0, moves = rule.m != 0;
+  if (decays && moves) return update<true, true>(rule, g, w, v, count);
+  if (decays) return update<true, false>(rule, g, w, v, count);
+  if (moves) return update<false, true>(rule, g, w, v, count);
+  update<false, false>(rule, g, w, v, count);
 }
 
 }  // namespace vgg

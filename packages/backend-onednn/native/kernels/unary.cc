@@ -10,9 +10,6 @@ namespace {
 constexpr int64_t kParallel = 1 << 15;
 
 // Comparisons are written so that NaN stays NaN where TF.js keeps it.
-struct Relu {
-  static float apply(float x, const double *) { return x < 0 ? 0.0f : x; }
-};
 struct Relu6 {
   static float apply(float x, const double *) { return x < 0 ? 0.0f : (x > 6 ? 6.0f : x); }
 };
@@ -80,19 +77,32 @@ void unary(Context &context, const Call &call) {
   for (int64_t i = 0; i < count; i++) target[i] = Operation::apply(source[i], parameters);
 }
 
-// Inputs: dy and the ReLU's output y. dy where y is positive, else 0.
-void relu_grad(Context &context, const Call &call) {
-  const float *dy = call.input(0).data<float>();
-  const float *y = call.input(1).data<float>();
-  const int64_t count = call.input(0).count();
-  float *dx = context.allocate<float>(call.output());
+// Input: x. The ReLU's output is held as its input is.
+void relu(Context &context, const Call &call) {
+  const Tensor &x = call.input(0);
+  const int64_t count = x.count();
+  with_numbers(x, [&](const auto *source) {
+    auto *target = context.allocate<std::decay_t<decltype(*source)>>(call.output());
 #pragma omp parallel for simd schedule(static) if (count > kParallel)
-  for (int64_t i = 0; i < count; i++) dx[i] = y[i] > 0 ? dy[i] : 0.0f;
+    for (int64_t i = 0; i < count; i++) narrow_to(kept_if(!(widen(source[i]) < 0), widen(source[i])), target[i]);
+  });
+}
+
+// Inputs: dy and the ReLU's output y. dy where y is positive, else 0, held as dy is.
+void relu_grad(Context &context, const Call &call) {
+  const int64_t count = call.input(0).count();
+  with_numbers(call.input(0), [&](const auto *dy) {
+    auto *dx = context.allocate<std::decay_t<decltype(*dy)>>(call.output());
+    with_numbers(call.input(1), [&](const auto *y) {
+#pragma omp parallel for simd schedule(static) if (count > kParallel)
+      for (int64_t i = 0; i < count; i++) narrow_to(kept_if(widen(y[i]) > 0, widen(dy[i])), dx[i]);
+    });
+  });
 }
 
 const std::vector<Kernel> &unary_kernels() {
   static const std::vector<Kernel> table{
-      {"Relu", unary<Relu>},
+      {"Relu", relu, 1},
       {"Relu6", unary<Relu6>},
       {"LeakyRelu", unary<LeakyRelu>},
       {"Step", unary<Step>},

@@ -1,7 +1,7 @@
 /** Conv2D, FusedConv2D and their two gradients (native/kernels/conv2d*.cc). */
 import { backend_util, type TensorInfo } from '@tensorflow/tfjs-core';
 import { activated, type FusedAttributes, nativeActivation } from './activation';
-import { DeferredConvolution } from './deferred';
+import { DeferredOperation } from './deferred';
 import { isFloat, type KernelCall, type KernelTable } from './kernel';
 
 interface ConvolutionAttributes {
@@ -42,7 +42,9 @@ function conv2d({ inputs, attrs, backend }: KernelCall): TensorInfo | undefined 
   if (!isFloat(x) || !isFloat(filter)) return undefined;
   const info = geometry(x.shape, filter.shape, attrs as unknown as ConvolutionAttributes);
   if (info === undefined) return undefined;
-  const deferred = new DeferredConvolution(backend, {
+  const deferred = new DeferredOperation(backend, {
+    kernel: 'Conv2D',
+    takesBias: true,
     operands: [backend.operand(x), backend.operand(filter)],
     shape: info.outShape,
     attributes: convolutionAttributes(info),
@@ -84,7 +86,15 @@ function conv2dBackpropFilter({ inputs, attrs, backend }: KernelCall): TensorInf
   const info = geometry(x.shape, filterShape, attrs as unknown as ConvolutionAttributes);
   if (info === undefined || info.outShape.join() !== dy.shape.join()) return undefined;
   const operands = [backend.operand(x), backend.operand(dy)];
-  return backend.run('Conv2DBackpropFilter', operands, { shape: filterShape }, convolutionAttributes(info));
+  // The primitive gives the bias's gradient as well, which a reading of dy of its own would otherwise.
+  const [dw, db] = [backend.device.reserve(), backend.device.reserve()];
+  const outputs = [
+    { buffer: dw, shape: filterShape, dtype: 'float32' },
+    { buffer: db, shape: [info.outChannels], dtype: 'float32' },
+  ] as const;
+  backend.device.submit('Conv2DBackpropFilter', operands, outputs, convolutionAttributes(info));
+  backend.record(dy).keepChannelSums(db);
+  return backend.wrap(dw, filterShape, 'float32');
 }
 
 export const convolutionKernels: KernelTable = {

@@ -1,6 +1,7 @@
 /**
  * A short peephole that gives plain user code the fused kernels' speed. `relu(add(conv2d(x, w), b))` calls three kernels;
- * the first two only note what they would do. Whoever reads such a tensor makes it be computed then.
+ * the first two only note what they would do. Whoever reads such a tensor makes it be computed then. Batch normalisation
+ * before a ReLU, and a pool's gradient before the mask of a ReLU, are put off likewise.
  *
  * On the way back TF.js asks for `dy · step(z)` with z the sum before the ReLU, which was never computed: the ReLU's output
  * has the same positive elements, and the product is one kernel.
@@ -9,47 +10,45 @@ import type { OnednnBackend } from '../backend';
 import type { NativeBuffer, Operand } from '../device';
 import type { Deferred } from '../record';
 
-function retained(operands: readonly Operand[]): readonly Operand[] {
-  for (const { buffer } of operands) buffer.retain();
-  return operands;
-}
-
-export interface ConvolutionPlan {
-  /** x, filter and, once it is known, bias. */
+export interface Plan {
+  kernel: string;
   operands: readonly Operand[];
   shape: readonly number[];
   /** Of the native kernel, without the last, which asks for ReLU. */
   attributes: readonly number[];
+  /** Whether one number a channel may still be added: a third operand. */
+  takesBias?: boolean;
 }
 
-/** Conv2D, alone or with its bias. */
-export class DeferredConvolution implements Deferred {
+/** An operation that has a form with ReLU. */
+export class DeferredOperation implements Deferred {
   readonly #backend: OnednnBackend;
-  readonly plan: ConvolutionPlan;
+  readonly plan: Plan;
   /** The output of the ReLU that took this operation in. */
   #rectified: NativeBuffer | undefined;
 
-  constructor(backend: OnednnBackend, plan: ConvolutionPlan) {
+  constructor(backend: OnednnBackend, plan: Plan) {
     this.#backend = backend;
-    this.plan = { ...plan, operands: retained(plan.operands) };
-  }
-
-  get hasBias(): boolean {
-    return this.plan.operands.length > 2;
+    this.plan = plan;
+    for (const { buffer } of plan.operands) buffer.retain();
   }
 
   get rectified(): NativeBuffer | undefined {
     return this.#rectified;
   }
 
-  withBias(bias: Operand): DeferredConvolution {
-    return new DeferredConvolution(this.#backend, { ...this.plan, operands: [...this.plan.operands, bias] });
+  withBias(bias: Operand): DeferredOperation {
+    return new DeferredOperation(this.#backend, {
+      ...this.plan,
+      operands: [...this.plan.operands, bias],
+      takesBias: false,
+    });
   }
 
   #compute(relu: 0 | 1): NativeBuffer {
-    const { operands, shape, attributes } = this.plan;
+    const { kernel, operands, shape, attributes } = this.plan;
     const buffer = this.#backend.device.reserve();
-    this.#backend.device.submit('Conv2D', operands, [{ buffer, shape, dtype: 'float32' }], [...attributes, relu]);
+    this.#backend.device.submit(kernel, operands, [{ buffer, shape, dtype: 'float32' }], [...attributes, relu]);
     return buffer;
   }
 
@@ -66,6 +65,14 @@ export class DeferredConvolution implements Deferred {
   dispose(): void {
     for (const { buffer } of this.plan.operands) buffer.release();
     this.#rectified?.release();
+  }
+}
+
+/** The gradient of a max-pool: of dy, the pool's input and its output. */
+export class DeferredPoolGradient extends DeferredOperation {
+  /** Whether `y` is what was pooled: then its mask is that of the pooled numbers. */
+  pools(y: Operand): boolean {
+    return this.plan.operands[1]!.buffer === y.buffer;
   }
 }
 

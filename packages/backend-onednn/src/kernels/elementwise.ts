@@ -2,7 +2,7 @@
 import { backend_util, type TensorInfo } from '@tensorflow/tfjs-core';
 import type { OnednnBackend } from '../backend';
 import type { NativeType } from '../native';
-import { DeferredConvolution, DeferredStep } from './deferred';
+import { DeferredOperation, DeferredPoolGradient, DeferredStep } from './deferred';
 import { isFloat, isNumeric, type KernelCall, type KernelTable, type NativeKernel } from './kernel';
 
 function sameShape(a: TensorInfo, b: TensorInfo): boolean {
@@ -21,7 +21,7 @@ function relu({ inputs, backend }: KernelCall): TensorInfo | undefined {
   const { x } = inputs;
   if (!isFloat(x)) return undefined;
   const { deferred } = backend.record(x);
-  if (deferred instanceof DeferredConvolution) return backend.wrap(deferred.rectify(), x.shape, 'float32');
+  if (deferred instanceof DeferredOperation) return backend.wrap(deferred.rectify(), x.shape, 'float32');
   return backend.run('Relu', [backend.operand(x)], { shape: x.shape });
 }
 
@@ -31,15 +31,15 @@ function step({ inputs, attrs, backend }: KernelCall): TensorInfo | undefined {
   const { alpha = 0 } = attrs as { alpha?: number };
   if (alpha !== 0) return backend.run('Step', [backend.operand(x)], { shape: x.shape }, [alpha]);
   const { deferred } = backend.record(x);
-  const rectified = deferred instanceof DeferredConvolution ? deferred.rectified : undefined;
+  const rectified = deferred instanceof DeferredOperation ? deferred.rectified : undefined;
   const operand = rectified === undefined ? backend.operand(x) : { buffer: rectified, shape: x.shape };
   return backend.defer(new DeferredStep(backend, operand), x.shape);
 }
 
 /** The bias of `convolution + bias`, when `a + b` is one that can be put off. */
-function biasOf(a: TensorInfo, b: TensorInfo, backend: OnednnBackend): DeferredConvolution | undefined {
+function biasOf(a: TensorInfo, b: TensorInfo, backend: OnednnBackend): DeferredOperation | undefined {
   const { deferred } = backend.record(a);
-  if (!(deferred instanceof DeferredConvolution) || deferred.hasBias) return undefined;
+  if (!(deferred instanceof DeferredOperation) || !deferred.plan.takesBias) return undefined;
   const fits = b.shape.length === 1 && b.shape[0] === a.shape.at(-1);
   return fits ? deferred.withBias(backend.operand(b)) : undefined;
 }
@@ -72,6 +72,10 @@ function add(call: KernelCall) {
 function maskedBy(mask: TensorInfo, dy: TensorInfo, backend: OnednnBackend): TensorInfo | undefined {
   const { deferred } = backend.record(mask);
   if (!(deferred instanceof DeferredStep) || !sameShape(mask, dy)) return undefined;
+  const source = backend.record(dy).deferred;
+  if (source instanceof DeferredPoolGradient && source.pools(deferred.operand)) {
+    return backend.wrap(source.rectify(), dy.shape, 'float32');
+  }
   return backend.run('ReluGrad', [backend.operand(dy), deferred.operand], { shape: dy.shape });
 }
 

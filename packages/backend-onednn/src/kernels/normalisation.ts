@@ -1,5 +1,6 @@
 /** LRN, LRNGrad, FusedBatchNorm and Softmax (native/kernels/lrn.cc, batch_norm.cc, softmax.cc). */
 import type { TensorInfo } from '@tensorflow/tfjs-core';
+import { DeferredOperation } from './deferred';
 import { isFloat, type KernelCall, type KernelTable } from './kernel';
 
 function lrnAttributes(attrs: Record<string, unknown>): number[] {
@@ -33,7 +34,8 @@ function batchNorm({ inputs, attrs, backend }: KernelCall): TensorInfo | undefin
   const operands = (given as TensorInfo[]).map((info) => backend.operand(info));
   const { varianceEpsilon = 0.001 } = attrs as { varianceEpsilon?: number };
   const attributes = [varianceEpsilon ?? 0.001, hasOffset ? 1 : 0, hasScale ? 1 : 0];
-  return backend.run('FusedBatchNorm', operands, { shape: x.shape }, attributes);
+  const plan = { kernel: 'FusedBatchNorm', operands, shape: x.shape, attributes };
+  return backend.defer(new DeferredOperation(backend, plan), x.shape);
 }
 
 function softmax({ inputs, attrs, backend }: KernelCall): TensorInfo | undefined {

@@ -1,5 +1,6 @@
 /** MaxPool and its gradient (native/kernels/max_pool.cc). */
 import { backend_util, engine, type TensorInfo } from '@tensorflow/tfjs-core';
+import { DeferredPoolGradient } from './deferred';
 import { isFloat, type KernelCall, type KernelTable } from './kernel';
 
 interface PoolAttributes {
@@ -52,7 +53,8 @@ function maxPoolGrad({ inputs, attrs, backend }: KernelCall): TensorInfo | undef
   const info = geometry(input.shape, attrs);
   if (info === undefined || info.outShape.join() !== dy.shape.join()) return undefined;
   const operands = [backend.operand(dy), backend.operand(input), backend.operand(output)];
-  return backend.run('MaxPoolGrad', operands, { shape: input.shape }, poolAttributes(info));
+  const plan = { kernel: 'MaxPoolGrad', operands, shape: input.shape, attributes: poolAttributes(info) };
+  return backend.defer(new DeferredPoolGradient(backend, plan), input.shape);
 }
 
 export const poolingKernels: KernelTable = { MaxPool: maxPool, MaxPoolGrad: maxPoolGrad };

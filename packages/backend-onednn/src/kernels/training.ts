@@ -1,0 +1,88 @@
+/**
+ * Kernels of our own for training, under names that no other backend of TF.js has. Packages that train call them where the
+ * current backend registers them (`getKernel`), else compose the same from TF.js's operations: so they need not know this one.
+ *
+ * | kernel | inputs | attributes | outputs |
+ * | --- | --- | --- | --- |
+ * | ChannelMoments | x [..., channels] | | mean, biased variance |
+ * | ChannelNormGrad | x, dy, mean, variance, scale, offset | varianceEpsilon, relu, ofBatch | gradients of x, scale, offset |
+ * | AddressedDropout | x | rate, key [2], start | x, each number dropped with that probability, others · 1 / (1 - rate) |
+ * | MomentumSgd | weights, gradient, velocity if any | a, b, m, c | weights + c·v, v = a·gradient + b·weights + m·velocity |
+ *
+ * MomentumSgd takes over its inputs: where nobody else holds them, weights and velocity are changed in place, in one pass over
+ * memory. Each product and sum is rounded to float32 in the order written, a factor of 0 leaves its term out.
+ */
+import { type TensorInfo, util } from '@tensorflow/tfjs-core';
+import type { OnednnBackend } from '../backend';
+import { isFloat, type KernelCall, type KernelTable } from './kernel';
+
+function floats(inputs: Record<string, TensorInfo | undefined>, ...names: string[]): TensorInfo[] | undefined {
+  const given = names.map((name) => inputs[name]);
+  return given.every(isFloat) ? (given as TensorInfo[]) : undefined;
+}
+
+function channelMoments({ inputs, backend }: KernelCall): TensorInfo[] | undefined {
+  const { x } = inputs;
+  if (!isFloat(x)) return undefined;
+  const shape = [x.shape.at(-1)!];
+  const outputs = [0, 1].map(() => ({ buffer: backend.device.reserve(), shape, dtype: 'float32' as const }));
+  backend.device.submit('ChannelMoments', [backend.operand(x)], outputs, []);
+  return outputs.map(({ buffer }) => backend.wrap(buffer, shape, 'float32'));
+}
+
+function channelNormGrad({ inputs, attrs, backend }: KernelCall): TensorInfo[] | undefined {
+  const given = floats(inputs, 'x', 'dy', 'mean', 'variance', 'scale', 'offset');
+  if (given === undefined) return undefined;
+  const { varianceEpsilon, relu, ofBatch } = attrs as { varianceEpsilon: number; relu: boolean; ofBatch: boolean };
+  const { shape } = given[0]!;
+  const outputs = [shape, [shape.at(-1)!], [shape.at(-1)!]].map((of) => ({
+    buffer: backend.device.reserve(),
+    shape: of,
+    dtype: 'float32' as const,
+  }));
+  const operands = given.map((info) => backend.operand(info));
+  backend.device.submit('BatchNormGrad', operands, outputs, [varianceEpsilon, relu ? 1 : 0, ofBatch ? 1 : 0]);
+  return outputs.map(({ buffer, shape: of }) => backend.wrap(buffer, of, 'float32'));
+}
+
+function addressedDropout({ inputs, attrs, backend }: KernelCall): TensorInfo | undefined {
+  const { x } = inputs;
+  if (!isFloat(x)) return undefined;
+  const { rate, key, start } = attrs as { rate: number; key: [number, number]; start: number };
+  return backend.run('Dropout', [backend.operand(x)], { shape: x.shape }, [rate, ...key, start]);
+}
+
+/** The tensor itself, if nobody else sees its memory, else a copy: what may be changed in place. */
+function ownMemory(backend: OnednnBackend, info: TensorInfo): TensorInfo {
+  const record = backend.record(info);
+  const alone = record.refCount === 1;
+  // Operations that wait hold the memory, too.
+  if (alone && !(record.hasNative && record.buffer.shared)) return backend.alias(info, info.shape);
+  const copy = backend.run('StridedCopy', [backend.operand(info)], { shape: info.shape }, [0, sizeOf(info), 1]);
+  if (!alone) return copy;
+  record.replaceBuffer(backend.record(copy).buffer.retain());
+  backend.disposeIntermediateTensorInfo(copy);
+  return backend.alias(info, info.shape);
+}
+
+const sizeOf = ({ shape }: TensorInfo) => util.sizeFromShape(shape);
+
+function momentumSgd({ inputs, attrs, backend }: KernelCall): TensorInfo[] | undefined {
+  const { weights, gradient, velocity } = inputs;
+  const { a, b, m, c } = attrs as Record<'a' | 'b' | 'm' | 'c', number>;
+  if (!isFloat(weights) || !isFloat(gradient) || sizeOf(gradient) !== sizeOf(weights)) return undefined;
+  const { shape } = weights;
+  const w = ownMemory(backend, weights);
+  const v = isFloat(velocity) ? ownMemory(backend, velocity) : backend.wrap(backend.device.reserve(), shape, 'float32');
+  const outputs = [w, v].map((info) => ({ ...backend.operand(info, shape), dtype: 'float32' as const }));
+  backend.device.submit('MomentumSgd', [backend.operand(gradient, shape)], outputs, [a, b, velocity ? m : 0, c]);
+  for (const info of [w, v]) backend.record(info).forgetDerived();
+  return [w, v];
+}
+
+export const trainingKernels: KernelTable = {
+  ChannelMoments: channelMoments,
+  ChannelNormGrad: channelNormGrad,
+  AddressedDropout: addressedDropout,
+  MomentumSgd: momentumSgd,
+};

@@ -19,10 +19,13 @@ import { type Deferred, TensorRecord } from './record';
 export class OnednnBackend extends MathBackendCPU {
   readonly device: Device;
   readonly fallbacks = new Fallbacks();
+  /** Whether convolutions and matrix products multiply in bfloat16, and activations are held in it. */
+  readonly bf16: boolean;
 
   constructor(module: NativeModule, options: NativeOptions) {
     super();
     this.device = new Device(module, options);
+    this.bf16 = options.bf16;
   }
 
   record(info: { dataId: DataId }): TensorRecord {

@@ -106,6 +106,26 @@ describe.skipIf(!able)(`bfloat16${why}`, () => {
     expect(relativeError(Array.from(product), expected)).toBeLessThan(3e-3);
   });
 
+  it("gives a bias's gradient along with the filter's", () => {
+    tf.tidy(() => {
+      const [n, side, channels] = [33, 30, 24];
+      const dy = rounded(normals(n * side * side * channels, 6));
+      const sums = new Float64Array(channels);
+      for (const [i, value] of dy.entries()) sums[i % channels]! += value;
+      const x = tf.tensor(normals(n * side * side * 16, 7), [n, side, side, 16]);
+      const gradient = tf.tensor(dy, [n, side, side, channels]);
+      const geometry = { strides: [1, 1], pad: 'same', dataFormat: 'NHWC', dilations: [1, 1] };
+      const attributes = { ...geometry, filterShape: [3, 3, 16, channels] };
+      tf.engine().runKernel('Conv2DBackpropFilter', { x, dy: gradient }, attributes);
+      expect(tf.sum(gradient, [0, 1, 2])).toBeAllclose(Array.from(sums), { rtol: 1e-5, atol: 1e-2 });
+      expect(tf.sum(gradient, [0, 1, 2], true).shape).toEqual([1, 1, 1, channels]);
+      expect(tf.mean(gradient, [0, 1, 2])).toBeAllclose(
+        Array.from(sums, (sum) => sum / (n * side * side)),
+        { rtol: 1e-5, atol: 1e-6 },
+      );
+    });
+  });
+
   it('reads what is held as bfloat16 in every kernel', async () => {
     const [n, side, channels] = [3, 9, 24];
     const operations: Record<string, (y: tf.Tensor4D) => tf.Tensor> = {

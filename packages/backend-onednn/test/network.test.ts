@@ -63,11 +63,13 @@ describe.skipIf(!isBuilt)(`a net${reason}`, () => {
     const expected = await train('cpu', options);
     const actual = await train('onednn', options);
     expect([...actual.keys()]).toEqual([...expected.keys()]);
-    const errors = [...expected].map(([name, values]) => ({
-      name,
-      // The gradient of a bias before batch norm is 0 in exact arithmetic: rounding is all that is there to compare.
-      error: distance(actual.get(name)!, values) / (norm(values) + 1e-3 * Math.sqrt(values.length)),
-    }));
+    const errors = [...expected].map(([name, values]) => {
+      // The gradient of a bias before batch norm is 0 in exact arithmetic: of either backend there is only what rounding left
+      // of some three thousand terms, in whatever order each adds up.
+      const vanishes = options.batchNorm === true && /^conv.*bias/.test(name);
+      const floor = (vanishes ? 5e-3 : 1e-3) * Math.sqrt(values.length);
+      return { name, error: distance(actual.get(name)!, values) / (norm(values) + floor) };
+    });
     expect(errors.filter(({ error }) => !(error < 1e-3))).toEqual([]);
   });
 

@@ -112,25 +112,6 @@ describe.skipIf(!isBuilt)(`kernels for training${reason}`, () => {
     expect(stream.uint32()).toBe(same.uint32());
   });
 
-  it("gives a bias's gradient along with the filter's", () => {
-    tf.tidy(() => {
-      const [n, side, channels] = [33, 30, 24];
-      const dy = normals(n * side * side * channels, 6);
-      const sums = new Float64Array(channels);
-      for (const [i, value] of dy.entries()) sums[i % channels]! += value;
-      const x = tf.tensor(normals(n * side * side * 16, 7), [n, side, side, 16]);
-      const gradient = tf.tensor(dy, [n, side, side, channels]);
-      const geometry = { strides: [1, 1], pad: 'same', dataFormat: 'NHWC', dilations: [1, 1] };
-      run('Conv2DBackpropFilter', { x, dy: gradient }, { ...geometry, filterShape: [3, 3, 16, channels] });
-      expect(tf.sum(gradient, [0, 1, 2])).toBeAllclose(Array.from(sums), { rtol: 1e-5, atol: 1e-2 });
-      expect(tf.sum(gradient, [0, 1, 2], true).shape).toEqual([1, 1, 1, channels]);
-      expect(tf.mean(gradient, [0, 1, 2])).toBeAllclose(
-        Array.from(sums, (sum) => sum / (n * side * side)),
-        { rtol: 1e-5, atol: 1e-6 },
-      );
-    });
-  });
-
   it("masks a pool's gradient by the ReLU before it in one kernel", async () => {
     const gradients = async (backend: string) => {
       await tf.setBackend(backend);

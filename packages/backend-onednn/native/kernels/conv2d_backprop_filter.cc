@@ -12,16 +12,17 @@ bool prefers_blocks(const Convolution &c) { return c.source[1] % 16 == 0 && c.de
 
 }  // namespace
 
-// Inputs: x, dy. Outputs: dw, db. Attributes: those of Convolution.
+// Inputs: x, dy. Outputs: dw and, perhaps, db. Attributes: those of Convolution.
 void conv2d_backprop_filter(Context &context, const Call &call) {
   const Tensor &x = call.input(0);
   const Tensor &dy = call.input(1);
   const Tensor &dw = call.output();
   const Convolution c(call, x.dims, dw.dims, dy.dims);
   const auto f32 = memory::data_type::f32;
-  const memory::desc bias({c.weights[0]}, f32, memory::format_tag::x);
+  const bool sums_dy = call.outputs.size() > 1;
+  const memory::desc bias = sums_dy ? memory::desc({c.weights[0]}, f32, memory::format_tag::x) : memory::desc();
 
-  const auto primitive = context.primitives.get(c.key("conv2d_backprop_filter"), [&] {
+  const auto primitive = context.primitives.get(c.key("conv2d_backprop_filter").add(sums_dy), [&] {
     const bool blocks = context.multiplied == f32 && prefers_blocks(c);
     const auto type = context.multiplied;
     const memory::desc source = blocks ? any(c.source, type) : nhwc(c.source, type);
@@ -46,14 +47,17 @@ void conv2d_backprop_filter(Context &context, const Call &call) {
       in_layout(context, nhwc(c.destination, held_type(dy)), dy.data<void>(), primitive->destination, dy_copy);
   const memory::desc plain = hwio(c.weights, f32);
   void *result = context.allocate<float>(dw);
-  void *sums = context.allocate<float>(call.output(1));
   const bool direct = plain == primitive->weights;
   if (!direct) blocked_result = context.pool.take(primitive->weights.get_size());
-  execute(context, *primitive,
-          {{DNNL_ARG_SRC, {primitive->source, context.engine, source}},
-           {DNNL_ARG_DIFF_DST, {primitive->destination, context.engine, gradient}},
-           {DNNL_ARG_DIFF_BIAS, {bias, context.engine, sums}},
-           {DNNL_ARG_DIFF_WEIGHTS, {primitive->weights, context.engine, direct ? result : blocked_result.data()}}});
+  std::unordered_map<int, dnnl::memory> arguments{
+      {DNNL_ARG_SRC, {primitive->source, context.engine, source}},
+      {DNNL_ARG_DIFF_DST, {primitive->destination, context.engine, gradient}},
+      {DNNL_ARG_DIFF_WEIGHTS, {primitive->weights, context.engine, direct ? result : blocked_result.data()}},
+  };
+  if (sums_dy) {
+    arguments.emplace(DNNL_ARG_DIFF_BIAS, memory(bias, context.engine, context.allocate<float>(call.output(1))));
+  }
+  execute(context, *primitive, std::move(arguments));
   if (!direct) reorder(context, primitive->weights, blocked_result.data(), plain, result);
 }
 

@@ -86,13 +86,16 @@ function conv2dBackpropFilter({ inputs, attrs, backend }: KernelCall): TensorInf
   const info = geometry(x.shape, filterShape, attrs as unknown as ConvolutionAttributes);
   if (info === undefined || info.outShape.join() !== dy.shape.join()) return undefined;
   const operands = [backend.operand(x), backend.operand(dy)];
-  // The primitive gives the bias's gradient as well, which a reading of dy of its own would otherwise.
+  const attributes = convolutionAttributes(info);
+  if (!backend.bf16) return backend.run('Conv2DBackpropFilter', operands, { shape: filterShape }, attributes);
+  // The primitive gives the bias's gradient as well, which would be another reading of dy. It adds up in float32, coarser than
+  // Sum does: that is for float32.
   const [dw, db] = [backend.device.reserve(), backend.device.reserve()];
   const outputs = [
     { buffer: dw, shape: filterShape, dtype: 'float32' },
     { buffer: db, shape: [info.outChannels], dtype: 'float32' },
   ] as const;
-  backend.device.submit('Conv2DBackpropFilter', operands, outputs, convolutionAttributes(info));
+  backend.device.submit('Conv2DBackpropFilter', operands, outputs, attributes);
   backend.record(dy).keepChannelSums(db);
   return backend.wrap(dw, filterShape, 'float32');
 }

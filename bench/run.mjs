@@ -34,6 +34,24 @@ const BENCHMARKS = [
     needs: 'the same, and a folder of photographs by class',
   },
   {
+    script: 'onednn/compare.mjs',
+    arguments: ['--python', 'python3', '--onnxruntime', 'FOLDER'],
+    compares: '@vgg/backend-onednn with PyTorch, onnxruntime-node and WASM: images a second',
+    needs: 'a Python with PyTorch, jemalloc, a folder with onnxruntime-node, and up to an hour',
+  },
+  {
+    script: 'onednn/profile.mjs',
+    arguments: ['train', '8'],
+    compares: "a step's kernels with oneDNN's own primitives in them",
+    needs: 'the native build',
+  },
+  {
+    script: 'onednn/determinism.mjs',
+    arguments: [],
+    compares: 'two trainings from one seed, bit by bit, in both precisions',
+    needs: 'the native build, and minutes',
+  },
+  {
     script: 'wasm/browser.mjs',
     arguments: [],
     compares: 'nothing: shows that @vgg/backend-wasm trains in a browser',

@@ -2,7 +2,7 @@
  * This backend beside PyTorch, onnxruntime and TF.js's WASM: one command, peers in turns, a Markdown table of ratios.
  *
  *   node bench/onednn/compare.mjs [--python "COMMAND"] [--jemalloc FILE] [--onnxruntime FOLDER] [--wasm]
- *                                 [--threads N] [--rounds N] [--only TEXT] [--quick]
+ *                                 [--threads N] [--rounds N] [--only TEXT] [--quick] [--busy]
  *
  * --python       a Python with PyTorch (2.14 is what the targets are about), as a command line: `python3`, or
  *                `chroot /srv/sid python3`, for which this repository's bench/onednn must be readable there: it is copied to
@@ -14,6 +14,8 @@
  * --rounds       of all peers in turns; medians are printed. Default: 3.
  * --only         jobs whose line contains this text.
  * --quick        two steps a round in place of five.
+ * --busy         rates from processor time in place of the clock's, for a machine that does other work. With one thread only:
+ *                threads that wait for each other use processor time, too.
  *
  * Each run of a peer is a process of its own: two steps that are not counted, then the median of five. Needs `pnpm build` and
  * an idle machine.
@@ -34,6 +36,7 @@ const { values: options } = parseArgs({
     rounds: { type: 'string', default: '3' },
     only: { type: 'string', default: '' },
     quick: { type: 'boolean', default: false },
+    busy: { type: 'boolean', default: false },
   },
 });
 const here = fileURLToPath(new URL('./', import.meta.url));
@@ -145,14 +148,18 @@ const model = cpus()[0]?.model ?? 'unknown';
 const features = existsSync('/proc/cpuinfo') ? readFileSync('/proc/cpuinfo', 'utf8') : '';
 const instructions = ['avx2', 'avx512f', 'avx512_bf16', 'amx_bf16'].filter((name) => features.includes(name));
 console.log(`${model}, ${cpus().length} processors, ${instructions.join(' ')}; ${options.threads} threads each;`);
-console.log(`${[...versions].join(', ')}; medians of ${options.rounds} rounds, images/s\n`);
+console.log(
+  `${[...versions].join(', ')}; medians of ${options.rounds} rounds, images a second${options.busy ? ' of processor time' : ''}\n`,
+);
 console.log(
   `| job | ${used.map(({ name }) => name).join(' | ')} | ${others.map(({ name }) => `to ${name}`).join(' | ')} | to reach |`,
 );
 console.log(`| --- |${' --: |'.repeat(used.length + others.length)} --- |`);
 for (const { job, results } of rows) {
   const rate = (name) => {
-    const found = results.get(name).map(({ images_per_second: value }) => value);
+    const found = results
+      .get(name)
+      .map(({ images_per_second: rate, processor_seconds: taken, batch }) => (options.busy ? batch / taken : rate));
     return found.length === 0 ? undefined : middle(found);
   };
   const rates = used.map(({ name }) => rate(name)?.toFixed(2) ?? '');

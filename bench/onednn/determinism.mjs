@@ -1,0 +1,34 @@
+/**
+ * Trains twice from the same seed, each time in a process of its own, in both precisions, and compares every bit of the weights.
+ *
+ *   node bench/onednn/determinism.mjs [STEPS=100] [BATCH=32] [CONFIGURATION=D-bn] [SIDE=32] [WIDTH=0.25]
+ *
+ * Exits 1 when two runs differ. Needs `pnpm build`.
+ */
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { fileURLToPath } from 'node:url';
+import { prepare } from './net.mjs';
+
+const [steps = '100', batch = '32', configuration = 'D-bn', side = '32', width = '0.25', child] = process.argv.slice(2);
+
+if (child === 'child') {
+  const { engine, model, step } = await prepare({ backend: 'onednn', job: 'train', batch, configuration, side, width });
+  let loss = 0;
+  for (let number = 0; number < Number(steps); number++) loss = await step(number);
+  const hash = createHash('sha256');
+  for (const variable of model.variables.values()) hash.update(new Uint8Array((await variable.data()).buffer));
+  console.log(`${hash.digest('hex')} after ${steps} steps, loss ${loss}, oneDNN ${engine.oneDnnVersion}`);
+} else {
+  const args = [fileURLToPath(import.meta.url), steps, batch, configuration, side, width, 'child'];
+  for (const precision of ['float32', 'bfloat16']) {
+    const environment = { ...process.env, VGG_ONEDNN_PRECISION: precision };
+    const runs = [0, 1].map(() => spawnSync('node', args, { encoding: 'utf8', env: environment }));
+    const [first, second] = runs.map(({ stdout, stderr }) => stdout.trim() || stderr.trim());
+    const same = first === second && runs.every(({ status }) => status === 0);
+    console.log(
+      `${precision}: ${same ? 'the same bits twice' : 'DIFFERENT'}\n  ${first}${same ? '' : `\n  ${second}`}`,
+    );
+    if (!same) process.exitCode = 1;
+  }
+}

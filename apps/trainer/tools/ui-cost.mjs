@@ -17,9 +17,13 @@ const folder = mkdtempSync(join(tmpdir(), 'ui-cost-'));
 
 /** Reads all that the page would. */
 async function follow(url) {
-  const response = await fetch(`${url}events`);
   let bytes = 0;
-  for await (const part of response.body) bytes += part.length;
+  try {
+    const response = await fetch(`${url}events`);
+    for await (const part of response.body) bytes += part.length;
+  } catch {
+    // The run has ended, and the connection with it.
+  }
   return bytes;
 }
 
@@ -33,7 +37,7 @@ async function train(name, ui) {
     const had = text.includes('http:');
     text += part;
     const [url] = /http:\S+/.exec(text) ?? [];
-    if (!had && url !== undefined) bytes = follow(url).catch(() => 0);
+    if (!had && url !== undefined) bytes = follow(url);
   });
   await new Promise((done) => child.on('close', done));
   const [user, system] = text.trim().split('\n').at(-1).split(' ').map(Number);

@@ -33,6 +33,18 @@ export interface Hdf5File {
 }
 
 let count = 0;
+/** Whether the library has aborted, after which it reads nothing: there is one of it, and it cannot be made anew. */
+let broken = false;
+
+/**
+ * Keeps what HDF5 says of a damaged file from the terminal. Its other way, an error handler that throws, leaves the library
+ * by the middle of its functions: after some thousand damaged files its memory was damaged too.
+ */
+function silence({ FS }: H5Module): void {
+  const stderr = (FS as unknown as { streams: ({ tty?: { ops: { put_char(): void; fsync(): void } } } | null)[] })
+    .streams[2];
+  if (stderr?.tty !== undefined) stderr.tty.ops = { ...stderr.tty.ops, put_char: () => {}, fsync: () => {} };
+}
 
 async function load(source: string): Promise<{ h5: H5wasm; module: H5Module }> {
   let h5: H5wasm;
@@ -44,7 +56,11 @@ async function load(source: string): Promise<{ h5: H5wasm; module: H5Module }> {
     });
   }
   const module = await h5.ready;
-  module.activate_throwing_error_handler();
+  if (broken) {
+    const what = "HDF5's library failed at a damaged file before: start the program again";
+    throw new VggError('weights', `${source} cannot be read: ${what}`);
+  }
+  silence(module);
   return { h5, module };
 }
 
@@ -74,6 +90,7 @@ class Reader {
     try {
       return work();
     } catch (cause) {
+      broken ||= cause instanceof WebAssembly.RuntimeError;
       throw cause instanceof VggError ? cause : this.corrupt(reasonOf(cause), cause);
     }
   }
@@ -127,7 +144,8 @@ class Reader {
     if (at === 0) throw this.corrupt(`no memory for ${bytes} bytes`);
     try {
       module.HEAPU8.fill(0, at, at + bytes);
-      module.get_dataset_data(dataset.file_id, dataset.path, counts, offsets, strides, BigInt(at));
+      const status = module.get_dataset_data(dataset.file_id, dataset.path, counts, offsets, strides, BigInt(at));
+      if (status < 0) throw this.corrupt(`${JSON.stringify(dataset.path.slice(0, 80))} cannot be read`);
       return module.HEAPU8.slice(at, at + bytes);
     } finally {
       module._free(at);

@@ -184,6 +184,17 @@ void pool_gradient(const Window &w, const Tensor &x, const Tensor &dy, const Gra
   }
 }
 
+// Which element of a window is taken, and none where what it gave is not positive.
+template <typename T>
+void leave_positive(const T *__restrict largest, const uint8_t *__restrict chosen, uint8_t *__restrict mask,
+                    int64_t count) {
+#pragma omp parallel for simd schedule(static) if (count > 1 << 15)
+  for (int64_t i = 0; i < count; i++) {
+    const auto none = static_cast<uint8_t>(widen(largest[i]) > 0 ? 0 : 255);
+    mask[i] = chosen[i] | none;
+  }
+}
+
 }  // namespace
 
 // Input: x. Attributes: those of Window, then 1 to keep a workspace for the gradient. y is held as x is.
@@ -223,10 +234,7 @@ void max_pool_grad(Context &context, const Call &call) {
     if (call.integer(8) == 1) {
       masked = context.pool.take(static_cast<size_t>(dy.count()));
       auto *mask = static_cast<uint8_t *>(masked.data());
-      with_numbers(y, [&](const auto *largest) {
-#pragma omp parallel for simd schedule(static) if (dy.count() > 1 << 15)
-        for (int64_t i = 0; i < dy.count(); i++) mask[i] = widen(largest[i]) > 0 ? chosen[i] : uint8_t{255};
-      });
+      with_numbers(y, [&](const auto *largest) { leave_positive(largest, chosen, mask, dy.count()); });
       chosen = mask;
     }
     T *dx = context.allocate<T>(call.output());

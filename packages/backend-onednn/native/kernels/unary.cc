@@ -77,26 +77,31 @@ void unary(Context &context, const Call &call) {
   for (int64_t i = 0; i < count; i++) target[i] = Operation::apply(source[i], parameters);
 }
 
+// Functions of their own: what a lambda captures by reference keeps compilers from vectorising.
+template <typename T>
+void rectify(const T *__restrict x, T *__restrict y, int64_t count) {
+#pragma omp parallel for simd schedule(static) if (count > kParallel)
+  for (int64_t i = 0; i < count; i++) narrow_to(kept_if(!(widen(x[i]) < 0), widen(x[i])), y[i]);
+}
+
+template <typename T, typename Output>
+void mask(const T *__restrict dy, const Output *__restrict y, T *__restrict dx, int64_t count) {
+#pragma omp parallel for simd schedule(static) if (count > kParallel)
+  for (int64_t i = 0; i < count; i++) narrow_to(kept_if(widen(y[i]) > 0, widen(dy[i])), dx[i]);
+}
+
 // Input: x. The ReLU's output is held as its input is.
 void relu(Context &context, const Call &call) {
-  const Tensor &x = call.input(0);
-  const int64_t count = x.count();
-  with_numbers(x, [&](const auto *source) {
-    auto *target = context.allocate<std::decay_t<decltype(*source)>>(call.output());
-#pragma omp parallel for simd schedule(static) if (count > kParallel)
-    for (int64_t i = 0; i < count; i++) narrow_to(kept_if(!(widen(source[i]) < 0), widen(source[i])), target[i]);
+  with_numbers(call.input(0), [&](const auto *x) {
+    rectify(x, context.allocate<std::decay_t<decltype(*x)>>(call.output()), call.input(0).count());
   });
 }
 
 // Inputs: dy and the ReLU's output y. dy where y is positive, else 0, held as dy is.
 void relu_grad(Context &context, const Call &call) {
-  const int64_t count = call.input(0).count();
   with_numbers(call.input(0), [&](const auto *dy) {
     auto *dx = context.allocate<std::decay_t<decltype(*dy)>>(call.output());
-    with_numbers(call.input(1), [&](const auto *y) {
-#pragma omp parallel for simd schedule(static) if (count > kParallel)
-      for (int64_t i = 0; i < count; i++) narrow_to(kept_if(widen(y[i]) > 0, widen(dy[i])), dx[i]);
-    });
+    with_numbers(call.input(1), [&](const auto *y) { mask(dy, y, dx, call.input(0).count()); });
   });
 }
 

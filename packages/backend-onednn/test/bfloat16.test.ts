@@ -77,11 +77,14 @@ describe.skipIf(!able)(`bfloat16${why}`, () => {
   });
 
   it.each([
-    [false, false],
-    [true, false],
-    [false, true],
-  ])('matrix product, transposed %s and %s', (transposeA, transposeB) => {
-    const [rows, inner, columns] = [33, 300, 65];
+    [false, false, 33],
+    [true, false, 33],
+    [false, true, 33],
+    [false, false, 1],
+    [true, false, 2],
+    [false, true, 3],
+  ])('matrix product, transposed %s and %s, %i rows', (transposeA, transposeB, rows) => {
+    const [inner, columns] = [300, 65];
     const [a, b] = [normals(rows * inner, 1), normals(inner * columns, 2)];
     const product = tf.tidy(() =>
       tf

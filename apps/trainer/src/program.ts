@@ -218,6 +218,20 @@ function collect(value: string, before: readonly string[] = []): readonly string
   return [...before, value];
 }
 
+const WEIGHTS =
+  "a net of any framework, or a published one's name (vgg16.tv_in1k, ...), instead of a run: .pth, .safetensors, .h5, " +
+  '.keras, .caffemodel, model.json, .npz';
+
+/** A command whose net is a run or a weight file, not both. */
+function usedNet(command: Command): Command {
+  const { run, weights } = command.opts<{ run?: readonly string[]; weights?: string }>();
+  if (run === undefined && weights === undefined)
+    command.error('error: which net? expected --run RUN or --weights FILE');
+  if (run !== undefined && weights !== undefined)
+    command.error('error: expected --run RUN or --weights FILE, got both: leave one out');
+  return command;
+}
+
 function evaluateCommand(run: Commands['evaluate']): Command {
   const command = new Command('evaluate')
     .summary('error of one or several trained networks on a folder of images')
@@ -245,17 +259,34 @@ function evaluateCommand(run: Commands['evaluate']): Command {
 function predictCommand(run: Commands['predict']): Command {
   const command = new Command('predict')
     .summary('the five likeliest classes of images')
-    .description('Prints the five likeliest classes of each image, by the dense view averaged over scales and flips.')
+    .description(
+      'Prints the five likeliest classes of each image. A run looks at it by the dense view, averaged over scales and flips; ' +
+        'the net of a weight file or a published one by its own preprocessing, which comes with it, and its own class names.',
+    )
     .argument('<image...>', 'image files')
-    .requiredOption('--run <dir>', 'the run; repeated, the runs to fuse', collect)
-    .option('--scales <Q,...>', "test scales, evaluated densely (default: the run's own)", scaleList)
+    .option('--run <dir>', 'the run; repeated, the runs to fuse; this or --weights', collect)
+    .option('--weights <file|name>', WEIGHTS)
+    .option(
+      '--scales <Q,...>',
+      "test scales, evaluated densely (default: the run's own; with --weights one centre crop, as the net's makers did)",
+      scaleList,
+    )
     .option(
       '--heat-map <file>',
       'write where the dense view sees a class, laid over the image (one image; .png or .jpg)',
     )
     .option('--class <name>', 'the class that the heat map shows (default: the likeliest)');
   withEngine(command);
-  return withOutput(command).action((images: readonly string[]) => run(images, command.opts<PredictArguments>()));
+  return withOutput(command)
+    .addHelpText(
+      'after',
+      `
+By a run, by weights that you have, by a published net (fetched once):
+  pnpm --filter trainer start predict --run runs/mine photo.jpg --heat-map where.png
+  pnpm --filter trainer start predict --weights vgg16.pth photo.jpg
+  pnpm --filter trainer start predict --weights vgg16.tv_in1k *.jpg --json`,
+    )
+    .action((images: readonly string[]) => run(images, usedNet(command).opts<PredictArguments>()));
 }
 
 function inspectCommand(run: Commands['inspect']): Command {

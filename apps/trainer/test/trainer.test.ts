@@ -223,7 +223,7 @@ describe('predict --heat-map', () => {
   it.each([
     [['--heat-map', 'x.png', 'other.jpg'], /--heat-map takes one image, got 2/],
     [['--heat-map', 'x.gif'], /x\.gif: expected a name that ends in \.png or \.jpg/],
-    [['--heat-map', 'x.png', '--class', 'sta'], /--class sta is no class of the run.*did you mean "star"/],
+    [['--heat-map', 'x.png', '--class', 'sta'], /--class sta is no class of the net.*did you mean "star"/],
     [['--class', 'star'], /add --heat-map OUT\.png/],
     [['--heat-map', 'none/x.png'], /cannot write --heat-map none\/x\.png/],
   ])('refuses %j', async (words, message) => {

@@ -1,9 +1,10 @@
 /** Where in an image the dense view sees a class (section 3.2): the map that evaluation averages, laid over the image. */
-import { slice, softmax, sub, type Tensor4D, tensor1d, tensor4d, tidy } from '@tensorflow/tfjs-core';
+import { slice, softmax, type Tensor4D, tensor4d, tidy } from '@tensorflow/tfjs-core';
 import { VggError } from '@vgg/core';
 import { type FloatImage, flip, type RawImage, resample, rescaledSize } from '@vgg/data';
 import { checkArea, MAX_IMAGE_PIXELS } from './limits';
 import { checkPlan, type EvaluatedNet } from './protocol';
+import { normalised } from './score';
 
 export interface ClassMapOptions {
   /** Several are averaged. */
@@ -41,11 +42,10 @@ interface Positions {
 /** Pixels between two positions: five pools of 2. */
 const STRIDE = 32;
 
-async function densePosterior({ model, mean }: EvaluatedNet, image: FloatImage, index: number): Promise<Positions> {
+async function densePosterior(net: EvaluatedNet, image: FloatImage, index: number): Promise<Positions> {
   const { data, width, height } = image;
   const posterior = tidy(() => {
-    const centred = sub(tensor4d(data, [1, height, width, 3]), tensor1d([...mean])) as Tensor4D;
-    const { scores } = model.dense(centred);
+    const { scores } = net.model.dense(normalised(net, tensor4d(data, [1, height, width, 3])));
     return slice(softmax(scores), [0, 0, 0, index], [1, -1, -1, 1]) as Tensor4D;
   });
   try {

@@ -62,15 +62,17 @@ export function softmax(scores: ArrayLike<number>): Float64Array {
   return posterior.map((value) => value / sum);
 }
 
+/** Images of 0..255 as the net takes them. */
+export function normalised({ mean: rgb, std = [1, 1, 1] }: EvaluatedNet, images: Tensor4D): Tensor4D {
+  const centred = sub(images, tensor1d([...rgb])) as Tensor4D;
+  return std.every((value) => value === 1) ? centred : (div(centred, tensor1d([...std])) as Tensor4D);
+}
+
 /** One score vector for each view: the logits of a crop, or the spatial mean of the dense map. */
-async function classScores(
-  { model, mean: rgb, std = [1, 1, 1] }: EvaluatedNet,
-  images: Tensor4D,
-  dense: boolean,
-): Promise<Float32Array> {
+async function classScores(net: EvaluatedNet, images: Tensor4D, dense: boolean): Promise<Float32Array> {
+  const { model } = net;
   const scores = tidy(() => {
-    const centred = sub(images, tensor1d([...rgb])) as Tensor4D;
-    const input = std.every((value) => value === 1) ? centred : (div(centred, tensor1d([...std])) as Tensor4D);
+    const input = normalised(net, images);
     return dense ? mean(model.dense(input).scores, [1, 2]) : model.apply(input).logits;
   });
   try {

@@ -1,9 +1,9 @@
 /** Where a class is seen: maps worked by hand, from a net whose map a test chooses. */
 import '@tensorflow/tfjs-backend-cpu';
-import { enableProdMode } from '@tensorflow/tfjs-core';
+import { enableProdMode, tensor4d } from '@tensorflow/tfjs-core';
 import { expectNoLeak } from '@vgg/testing';
 import { describe, expect, it } from 'vitest';
-import { classMap } from '../src/index';
+import { type Classifier, classMap } from '../src/index';
 import { coordinates, fakeNet } from './fake-net';
 
 enableProdMode(); // Silences TF.js's advice to install tfjs-node.
@@ -35,6 +35,21 @@ describe('the class map', () => {
     // The mirrored map at the same points is 0.9, 0.7, 0.3, 0.1, read from the right.
     const row = [(0.75 + 0.1) / 2, (0.6875 + 0.3) / 2, (0.5625 + 0.7) / 2, (0.5 + 0.9) / 2];
     expect(data).toBeAllclose([...row, ...row], { rtol: 1e-5 });
+  });
+
+  it('is of the image as the net takes it, less the mean and divided by the deviation', async () => {
+    const seen: number[][] = [];
+    const model: Classifier = {
+      ...net.model,
+      dense: (images) => {
+        seen.push([...images.dataSync().slice(0, 6)]);
+        return { scores: tensor4d([[[scores(0.5)]]]) };
+      },
+    };
+    const deviating = { name: 'net', model, mean: [1, 2, 60], std: [2, 4, 10] } as const;
+    await classMap({ ...asked, nets: [deviating], flips: false });
+    // The first two pixels are (0, 0, 100) and (1, 0, 100).
+    expect(seen[0]).toBeAllclose([-0.5, -0.5, 4, 0, -0.5, 4], { rtol: 1e-6 });
   });
 
   it('sums over the classes to 1 everywhere', async () => {

@@ -1,19 +1,21 @@
-/** `predict`: the five likeliest classes of images, by the dense view over the run's own scales, and where they are seen. */
+/** `predict`: the five likeliest classes of images, by runs or by the net of a weight file, and where they are seen. */
 import { extname, resolve } from 'node:path';
 import { didYouMean, isVggError, VggError } from '@vgg/core';
 import { systemReason } from '@vgg/core/node';
 import type { RawImage } from '@vgg/data';
 import { decodeImage } from '@vgg/data/node';
-import { classMap, predict } from '@vgg/eval';
+import { classMap, type Guess } from '@vgg/eval';
 import { describeEngine, type EngineName, startEngine } from '../engine';
-import { heatMapOver, heatMapScales } from '../heat-map';
+import { type Guesser, runGuesser, weightsGuesser } from '../guesser';
+import { heatMapOver } from '../heat-map';
 import { print } from '../output';
-import type { LoadedRun } from '../run-folder';
-import { createTerminal } from '../terminal';
-import { defaultScales, evaluatedNets, loadRuns } from './evaluate';
+import { createTerminal, type Terminal } from '../terminal';
 
+/** One of `run` and `weights` is given. */
 export interface PredictArguments {
-  run: readonly string[];
+  run?: readonly string[];
+  /** A weight file, or a published net's name. */
+  weights?: string;
   scales?: readonly number[];
   heatMap?: string;
   class?: string;
@@ -24,7 +26,7 @@ export interface PredictArguments {
 
 interface ImageResult {
   image: string;
-  classes: { name: string; probability: number }[];
+  classes: Pick<Guess, 'name' | 'probability'>[];
 }
 
 /** Cells of a bar that stands for certainty. */
@@ -49,7 +51,7 @@ export function barLines({ image, classes }: ImageResult): string {
 /** Longer side of a heat map, in pixels: that of the image within these. */
 const HEAT_MAP_SIDES = [320, 1600] as const;
 
-/** @throws VggError `VGG_ARGUMENT` for a heat map of several images, in no known format, or of no class of the runs. */
+/** @throws VggError `VGG_ARGUMENT` for a heat map of several images, in no known format, or of no class of the net. */
 function checkHeatMap(
   images: readonly string[],
   { heatMap, class: wanted }: PredictArguments,
@@ -64,17 +66,17 @@ function checkHeatMap(
     throw new VggError('argument', `--heat-map ${heatMap}: expected a name that ends in .png or .jpg`);
   }
   if (wanted !== undefined && !names.includes(wanted)) {
-    throw new VggError('argument', `--class ${wanted} is no class of the run${didYouMean(wanted, names)}`);
+    throw new VggError('argument', `--class ${wanted} is no class of the net${didYouMean(wanted, names)}`);
   }
 }
 
 async function writeHeatMap(
   image: RawImage,
   { heatMap, scales }: PredictArguments & { heatMap: string },
-  { runs, classIndex, key }: { runs: readonly LoadedRun[]; classIndex: number; key: string },
+  { guesser, classIndex, key }: { guesser: Guesser; classIndex: number; key: string },
 ): Promise<string> {
-  const wanted = scales ?? heatMapScales(runs[0]!.record.transform);
-  const map = await classMap({ nets: evaluatedNets(runs), image, classIndex, key, scales: wanted });
+  const wanted = scales ?? guesser.heatMapScales();
+  const map = await classMap({ nets: guesser.nets(), image, classIndex, key, scales: wanted });
   const [least, most] = HEAT_MAP_SIDES;
   const side = Math.min(Math.max(image.width, image.height, least), most);
   try {
@@ -83,36 +85,38 @@ async function writeHeatMap(
     throw new VggError('io', `cannot write --heat-map ${heatMap}: ${systemReason(error)}`, { cause: error });
   }
   const [low, high] = [map.data.reduce((a, b) => Math.min(a, b), 1), map.data.reduce((a, b) => Math.max(a, b), 0)];
-  const name = runs[0]!.record.classes[classIndex];
-  return `where ${name} is seen, from ${(100 * low).toFixed(1)} % (dark) to ${(100 * high).toFixed(1)} %: ${heatMap}`;
+  return `where ${guesser.classes[classIndex]} is seen, from ${(100 * low).toFixed(1)} % (dark) to ${(100 * high).toFixed(1)} %: ${heatMap}`;
+}
+
+/** The smallest side that an image is decoded for: undefined where it is wanted whole. */
+function sideOf({ side }: Guesser, { heatMap }: PredictArguments): number | undefined {
+  return side && Math.max(side, heatMap === undefined ? 0 : HEAT_MAP_SIDES[1]);
+}
+
+function openGuesser({ run = [], weights, scales }: PredictArguments, terminal: Terminal): Promise<Guesser> {
+  return weights === undefined ? runGuesser(run, scales) : weightsGuesser(weights, scales, terminal);
 }
 
 export async function predictCommand(images: readonly string[], options: PredictArguments): Promise<void> {
   const terminal = createTerminal({ stream: process.stderr, quiet: options.quiet });
   terminal.say(describeEngine(await startEngine(options.engine)));
-  const runs = await loadRuns(options.run.map((path) => resolve(path)));
-  const scales = options.scales ?? defaultScales(runs);
-  const names = runs[0]!.record.classes;
+  const guesser = await openGuesser(options, terminal);
   const results: ImageResult[] = [];
   const failures: string[] = [];
   const { heatMap } = options;
   try {
-    checkHeatMap(images, options, names);
+    checkHeatMap(images, options, guesser.classes);
+    if (heatMap !== undefined) guesser.nets();
     for (const image of images) {
       try {
-        const file = { kind: 'file', path: resolve(image) } as const;
-        const pixels = await decodeImage(
-          file,
-          image,
-          Math.max(...scales, heatMap === undefined ? 0 : HEAT_MAP_SIDES[1]),
-        );
-        const { classes, probabilities } = await predict({ nets: evaluatedNets(runs), image: pixels, scales });
-        const result = { image, classes: classes.map((c, i) => ({ name: names[c]!, probability: probabilities[i]! })) };
+        const pixels = await decodeImage({ kind: 'file', path: resolve(image) }, image, sideOf(guesser, options));
+        const guesses = await guesser.guess(pixels);
+        const result = { image, classes: guesses.map(({ name, probability }) => ({ name, probability })) };
         results.push(result);
         if (!options.json) await print(barLines(result));
         if (heatMap !== undefined) {
-          const classIndex = options.class === undefined ? classes[0]! : names.indexOf(options.class);
-          terminal.say(await writeHeatMap(pixels, { ...options, heatMap }, { runs, classIndex, key: image }));
+          const classIndex = options.class === undefined ? guesses[0]!.index : guesser.classes.indexOf(options.class);
+          terminal.say(await writeHeatMap(pixels, { ...options, heatMap }, { guesser, classIndex, key: image }));
         }
       } catch (error) {
         if (!isVggError(error) || error.code !== 'VGG_IMAGE') throw error;
@@ -121,7 +125,7 @@ export async function predictCommand(images: readonly string[], options: Predict
       }
     }
   } finally {
-    for (const { model } of runs) model.dispose();
+    guesser.dispose();
   }
   if (options.json) await print(JSON.stringify(results, null, 2));
   if (failures.length === 1 && images.length === 1) throw new VggError('image', failures[0]!);

@@ -1,0 +1,82 @@
+/** `--weights` of `predict` and `evaluate`: weights that people have, used by their own preprocessing. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { home, type Outcome, trainer } from './command-line';
+
+const PTH = fileURLToPath(new URL('../../../packages/weights/test/fixtures/pytorch/vgg11.pth', import.meta.url));
+const PICTURE = fileURLToPath(new URL('fixtures/predict.png', import.meta.url));
+/** torch's probabilities of the picture's classes, by torchvision's preprocessing. */
+const TORCH = JSON.parse(readFileSync(new URL('fixtures/predict.json', import.meta.url), 'utf8')) as number[];
+
+const likeliest = TORCH.map((probability, index) => ({ name: String(index), probability })).sort(
+  (a, b) => b.probability - a.probability,
+);
+
+const predict = (...words: string[]) => trainer(['predict', PICTURE, '--engine', 'cpu', ...words]);
+
+function refusal({ code, stdout, stderr }: Outcome): string {
+  const lines = stderr.trimEnd().split('\n');
+  expect({ code, stdout, error: lines.at(-1)!.startsWith('error: ') }).toEqual({ code: 2, stdout: '', error: true });
+  return lines.at(-1)!;
+}
+
+describe('predict --weights', () => {
+  it("gives torch's classes and probabilities for torch's file", async () => {
+    const { code, stdout } = await predict('--weights', PTH, '--json', '--quiet');
+    expect(code).toBe(0);
+    const [{ image, classes }] = JSON.parse(stdout) as [{ image: string; classes: typeof likeliest }];
+    expect(image).toBe(PICTURE);
+    expect(classes.map(({ name }) => name)).toEqual(likeliest.map(({ name }) => name));
+    expect(classes.map(({ probability }) => probability)).toBeAllclose(
+      likeliest.map(({ probability }) => probability),
+      { rtol: 1e-4 },
+    );
+  });
+
+  it('keeps preprocessing and class names through a conversion', async () => {
+    expect((await trainer(['convert', PTH, 'net.safetensors'])).code).toBe(0);
+    const [own, converted] = [await predict('--weights', PTH), await predict('--weights', 'net.safetensors')];
+    expect(converted.stdout).toBe(own.stdout);
+    expect(own.stdout.split('\n')[1]).toMatch(
+      new RegExp(`^ +${(100 * likeliest[0]!.probability).toFixed(1)} %  ${likeliest[0]!.name}  █`),
+    );
+  });
+
+  it('looks densely at the scales asked for, and where a class is seen', async () => {
+    const { code, stdout, stderr } = await predict('--weights', PTH, '--scales', '64,96', '--heat-map', 'where.png');
+    expect(code).toBe(0);
+    expect(stdout.match(/%/g)).toHaveLength(5);
+    expect(stderr).toMatch(/where \d is seen, from .*where\.png/);
+  });
+});
+
+describe('weights that cannot be used are one line and exit code 2', () => {
+  beforeAll(async () => {
+    writeFileSync(join(home, 'damaged.pth'), readFileSync(PTH).subarray(0, 9000));
+    await trainer(['convert', PTH, 'convolutions.safetensors', '--head', 'none']);
+    await trainer(['convert', PTH, 'described.safetensors']);
+    const bytes = readFileSync(join(home, 'described.safetensors'));
+    const length = Number(bytes.readBigUInt64LE(0));
+    const { __metadata__, ...tensors } = JSON.parse(bytes.subarray(8, 8 + length).toString());
+    expect(__metadata__).toBeDefined();
+    const text = Buffer.from(JSON.stringify(tensors));
+    const size = Buffer.alloc(8);
+    size.writeBigUInt64LE(BigInt(text.length));
+    writeFileSync(join(home, 'silent.safetensors'), Buffer.concat([size, text, bytes.subarray(8 + length)]));
+  });
+
+  it.concurrent.each([
+    [[], /which net\? expected --run RUN or --weights FILE/],
+    [['--run', 'x', '--weights', PTH], /expected --run RUN or --weights FILE, got both/],
+    [['--weights', 'vgg16.tv_in'], /no file, run or published net "vgg16\.tv_in" \(did you mean "vgg16\.tv_in1k"\?\)/],
+    [['--weights', 'damaged.pth'], /damaged\.pth/],
+    [['--weights', 'convolutions.safetensors'], /convolutions\.safetensors has no classifier/],
+    [['--weights', 'silent.safetensors'], /nothing says how the net in silent\.safetensors takes its images/],
+    [['--weights', PTH, '--heat-map', 'x.png', '--class', '7'], /--class 7 is no class of the net/],
+    [['--weights', PTH, '--scales', '32'], /needs integer scales Q ≥ 64, got 32/],
+  ] as const)('%j', async (words, line) => {
+    expect(refusal(await predict(...words))).toMatch(line);
+  });
+});

@@ -46,6 +46,9 @@ export interface VggErrorOptions {
   details?: Readonly<Record<string, unknown>>;
 }
 
+/** Ends of lines, and what a terminal would obey: names in files and of files may hold any of them. */
+const CONTROLS = /[\p{Cc}\u2028\u2029]+/gu;
+
 /**
  * An error with a stable code. The message is one line: what was expected, what came, what to do.
  *
@@ -57,7 +60,7 @@ export class VggError extends Error {
   readonly details: Readonly<Record<string, unknown>>;
 
   constructor(kind: VggErrorKind, message: string, options: VggErrorOptions = {}) {
-    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    super(message.replace(CONTROLS, ' '), options.cause === undefined ? undefined : { cause: options.cause });
     this.code = ERROR_CODES[kind];
     this.details = options.details ?? {};
     Object.defineProperty(this, BRAND, { value: true });

@@ -8,6 +8,10 @@ describe('VggError', () => {
     expect(String(error)).toBe('VggError: expected rank 4, got rank 3');
   });
 
+  it('stays one line, and says nothing to a terminal, whatever names it tells', () => {
+    expect(new VggError('io', 'a\r\nb\u001b[2Jc\u2028d: é 写').message).toBe('a b [2Jc d: é 写');
+  });
+
   it('is recognised when another copy of the package made it', async () => {
     vi.resetModules();
     const other = await import('../src');

@@ -30,6 +30,13 @@ async function deadProcess(): Promise<number> {
   return child.pid!;
 }
 
+it('clears away what a kill in the middle of writing left, and nothing else', () => {
+  const left = 'evaluation.json.2d8ef2c9-7447-4a75-ba83-c359f7e412af.tmp';
+  for (const name of [left, 'notes.tmp', 'evaluation.json']) writeFileSync(join(folder, name), '{');
+  RunFolder.open(folder).close();
+  expect(readdirSync(folder).sort()).toEqual(['evaluation.json', 'notes.tmp']);
+});
+
 describe('the lock of a run folder', () => {
   it('is had by one at a time, and given back', () => {
     const lock = RunLock.take(folder);

@@ -2,7 +2,7 @@
  * A run on disk, whoever trains: its lock, its checkpoints, its metrics and its TensorBoard events. What a program adds of
  * its own (options, reports, weights) lies beside them.
  */
-import { accessSync, constants, mkdirSync, statSync } from 'node:fs';
+import { accessSync, constants, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileError, systemCode } from '@vgg/core/node';
 import type { Checkpoint, CheckpointStore, TrainingState } from '../checkpoint';
@@ -11,6 +11,9 @@ import { CheckpointFolder, type CheckpointFolderOptions } from './checkpoint-fol
 import { EventFile } from './event-file';
 import { MetricsFile } from './metrics-file';
 import { RunLock } from './run-lock';
+
+/** What a kill in the middle of `writeFileAtomically` leaves beside a file. */
+const LEFT_OVER = /\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.tmp$/;
 
 /** Makes a folder and those above it. Node's own recursive mkdir never returns where a file system refuses, as in /proc. */
 function makeFolder(path: string): void {
@@ -49,6 +52,9 @@ export class RunFolder {
     this.path = path;
     this.checkpoints = checkpointsOf(path, options);
     this.#lock = RunLock.take(path);
+    for (const name of readdirSync(path).filter((name) => LEFT_OVER.test(name))) {
+      rmSync(join(path, name), { force: true });
+    }
   }
 
   /**

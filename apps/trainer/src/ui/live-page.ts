@@ -70,9 +70,9 @@ export class LivePage {
 
   /** Says good-bye to the pages, and ends. */
   async close(words: string): Promise<void> {
+    const ended = new Promise((resolve) => this.#worker.once('exit', resolve));
     this.#send('end', words);
-    // Long enough for what was sent to leave, unless nobody listens.
-    if (this.#listeners > 0) await new Promise((resolve) => setTimeout(resolve, 250));
+    await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, 2000).unref())]);
     await this.#worker.terminate();
   }
 }

@@ -73,8 +73,10 @@ export class PageServer {
     for (const listener of this.#listeners) this.#tell(listener, event, json);
   }
 
+  /** Ends what pages are being told, when all of it has left for them, or after a second. */
   async close(): Promise<void> {
-    for (const listener of this.#listeners) listener.end();
+    const ends = [...this.#listeners].map((listener) => new Promise<void>((resolve) => listener.end(resolve)));
+    await Promise.race([Promise.all(ends), new Promise((resolve) => setTimeout(resolve, 1000).unref())]);
     const closed = new Promise((resolve) => this.#server.close(resolve));
     this.#server.closeAllConnections();
     await closed;

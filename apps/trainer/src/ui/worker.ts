@@ -21,7 +21,12 @@ try {
     ...(workerData as Omit<PageServerOptions, 'onListeners'>),
     onListeners: (count) => tell({ kind: 'listeners', count }),
   });
-  parentPort!.on('message', ({ event, json }: ToServer) => server.send(event, json));
+  parentPort!.on('message', async ({ event, json }: ToServer) => {
+    server.send(event, json);
+    if (event !== 'end') return;
+    await server.close();
+    parentPort!.close();
+  });
   tell({ kind: 'listening', port: server.port });
 } catch (error) {
   const { code, message } = error as NodeJS.ErrnoException;

@@ -124,8 +124,6 @@ function damageArray(random, bytes) {
 
 const REFERENCE = new Uint8Array(readFileSync(new URL('reference.safetensors', WEIGHTS_FIXTURES)));
 
-const TFJS_SHARDS = shards('tfjs-uint8');
-
 /** Files of a set of shards: the index comes first, the others lie beside it. */
 const SHARDED = {
   index: encoded(
@@ -143,26 +141,29 @@ const SHARDED = {
   beside: new Map([['a.safetensors', REFERENCE]]),
 };
 
-/** A TF.js model: the manifest comes first, the shards lie beside it. */
+/** TF.js models: the manifests come first, the shards of both lie beside them. */
 const TFJS = {
-  model: encoded(
-    JSON.stringify({
-      format: 'layers-model',
-      userDefinedMetadata: { 'vgg.classes': '["a"]' },
-      weightsManifest: [
-        {
-          paths: ['a.bin', 'b.bin'],
-          weights: [
-            { name: 'block1_conv1/kernel', shape: [1, 1, 3, 2], dtype: 'float32' },
-            { name: 'block1_conv1/bias', shape: [2], dtype: 'float32', quantization: { dtype: 'float16' } },
-            { name: 'u8', shape: [3], dtype: 'float32', quantization: { dtype: 'uint8', scale: 0.5, min: -1 } },
-            { name: 'u16', shape: [2], dtype: 'float32', quantization: { dtype: 'uint16', scale: 0.1, min: 0 } },
-          ],
-        },
-      ],
-    }),
-  ),
-  shards: [new Uint8Array(20), new Uint8Array(15)],
+  models: [
+    new Uint8Array(readFileSync(new URL('tfjs-uint8/model.json', FRAMEWORKS))),
+    encoded(
+      JSON.stringify({
+        format: 'layers-model',
+        userDefinedMetadata: { 'vgg.classes': '["a"]' },
+        weightsManifest: [
+          {
+            paths: ['a.bin', 'b.bin'],
+            weights: [
+              { name: 'block1_conv1/kernel', shape: [1, 1, 3, 2], dtype: 'float32' },
+              { name: 'block1_conv1/bias', shape: [2], dtype: 'float32', quantization: { dtype: 'float16' } },
+              { name: 'u8', shape: [3], dtype: 'float32', quantization: { dtype: 'uint8', scale: 0.5, min: -1 } },
+              { name: 'u16', shape: [2], dtype: 'float32', quantization: { dtype: 'uint16', scale: 0.1, min: 0 } },
+            ],
+          },
+        ],
+      }),
+    ),
+  ],
+  shards: new Map([...shards('tfjs-uint8'), ['a.bin', new Uint8Array(20)], ['b.bin', new Uint8Array(15)]]),
 };
 
 /**
@@ -200,44 +201,19 @@ export const FORMATS = {
         ? damage(random, bytes)
         : damageMember(random, bytes, (member) => damageArray(random, member.bytes)),
   },
-  hdf5: {
-    seeds: seeds(SEEDS, '.h5'),
-    damage,
-  },
+  hdf5: { seeds: [...seeds(SEEDS, '.h5'), ...hdf5Seeds()], damage: damageAhead },
   keras: {
-    seeds: seeds(SEEDS, '.keras'),
-    damage: (random, bytes) =>
-      random.chance(1, 4)
-        ? damage(random, bytes)
-        : damageMember(random, bytes, (member) => damage(random, member.bytes)),
-  },
-  caffe: {
-    seeds: seeds(SEEDS, '.caffemodel'),
-    damage,
-  },
-  tfjs: {
-    seeds: [TFJS.model],
-    damage: (random, bytes) => (random.chance(3, 4) ? encoded(damageText(random, text(bytes))) : damage(random, bytes)),
-    beside: (random) => {
-      const [a, b] = TFJS.shards.map((shard) => (random.chance(1, 8) ? damage(random, shard) : shard));
-      return new Map([
-        ['a.bin', a],
-        ['b.bin', b],
-      ]);
-    },
-  },
-  hdf5: { seeds: hdf5Seeds(), damage: damageAhead },
-  keras: {
-    seeds: seeds(FRAMEWORKS, '.keras'),
+    seeds: [...seeds(SEEDS, '.keras'), ...seeds(FRAMEWORKS, '.keras')],
     damage: (random, bytes) =>
       random.chance(1, 4)
         ? damage(random, bytes)
         : damageMember(random, bytes, (member) => damageAhead(random, member.bytes)),
   },
-  caffe: { seeds: seeds(FRAMEWORKS, '.caffemodel'), damage: damageAhead },
+  caffe: { seeds: [...seeds(SEEDS, '.caffemodel'), ...seeds(FRAMEWORKS, '.caffemodel')], damage: damageAhead },
   tfjs: {
-    seeds: [new Uint8Array(readFileSync(new URL('tfjs-uint8/model.json', FRAMEWORKS)))],
+    seeds: TFJS.models,
     damage: (random, bytes) => (random.chance(3, 4) ? encoded(damageText(random, text(bytes))) : damage(random, bytes)),
-    beside: () => TFJS_SHARDS,
+    beside: (random) =>
+      new Map(Array.from(TFJS.shards, ([name, shard]) => [name, random.chance(1, 8) ? damage(random, shard) : shard])),
   },
 };

@@ -2,7 +2,7 @@
 import { resolve } from 'node:path';
 import type { RawImage } from '@vgg/data';
 import { classify, type EvaluatedNet, evaluatedNet, type Guess, predict } from '@vgg/eval';
-import { defaultScales, evaluatedNets, loadRuns } from './commands/evaluate';
+import { loadRuns } from './evaluated';
 import { heatMapScales } from './heat-map';
 import { usableNet } from './named-net';
 import type { Terminal } from './terminal';
@@ -15,14 +15,14 @@ export interface Guesser {
   /** The five likeliest classes, likeliest first. */
   guess(image: RawImage): Promise<Guess[]>;
   /** @throws VggError `VGG_ARGUMENT` for a net that the dense view cannot take. */
-  nets(): EvaluatedNet[];
+  nets(): readonly EvaluatedNet[];
   /** Test scales of a heat map where none are asked for. */
   heatMapScales(): readonly number[];
   dispose(): void;
 }
 
 /** @param nets each call gives the nets that are fused. */
-function denseGuesses(nets: () => EvaluatedNet[], names: readonly string[], scales: readonly number[]) {
+function denseGuesses(nets: Guesser['nets'], names: readonly string[], scales: readonly number[]) {
   return async (image: RawImage): Promise<Guess[]> => {
     const { classes, probabilities } = await predict({ nets: nets(), image, scales });
     return classes.map((index, i) => ({ name: names[index]!, index, probability: probabilities[i]! }));
@@ -31,19 +31,17 @@ function denseGuesses(nets: () => EvaluatedNet[], names: readonly string[], scal
 
 /** Guesses by runs, fused, by the dense view over the scales, or else the first run's own. */
 export async function runGuesser(paths: readonly string[], asked: readonly number[] | undefined): Promise<Guesser> {
-  const runs = await loadRuns(paths.map((path) => resolve(path)));
-  const { classes, transform } = runs[0]!.record;
-  const scales = asked ?? defaultScales(runs);
-  const nets = () => evaluatedNets(runs);
+  const evaluated = await loadRuns(paths.map((path) => resolve(path)));
+  const { classes, runs, dispose } = evaluated;
+  const scales = asked ?? evaluated.scales;
+  const nets = () => evaluated.nets;
   return {
     classes,
     side: Math.max(...scales),
     guess: denseGuesses(nets, classes, scales),
     nets,
-    heatMapScales: () => heatMapScales(transform),
-    dispose: () => {
-      for (const { model } of runs) model.dispose();
-    },
+    heatMapScales: () => heatMapScales(runs[0]!.record.transform),
+    dispose,
   };
 }
 

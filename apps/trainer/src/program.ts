@@ -234,13 +234,16 @@ function usedNet(command: Command): Command {
 
 function evaluateCommand(run: Commands['evaluate']): Command {
   const command = new Command('evaluate')
-    .summary('error of one or several trained networks on a folder of images')
+    .summary('error of trained networks, or of weights that you have, on a folder of images')
     .description(
-      'Evaluates a run, or the fusion of several (the mean of their posteriors), as section 3.2 does. ' +
-        'The images are as for train; of a data set with a validation part, that part is used.',
+      'Evaluates a run, the fusion of several (the mean of their posteriors) or the net of a weight file, as section 3.2 ' +
+        "does. A weight file's net is given the mean and deviation that it was trained with; its classes must be the folders, " +
+        "in their order (ImageNet's may be WordNet numbers). The images are as for train; of a data set with a validation " +
+        'part, that part is used.',
     )
-    .requiredOption('--run <dir>', 'the run; repeated, the runs to fuse', collect)
-    .option('--data <dir|name>', `${DATA} (default: the first run's own validation images)`)
+    .option('--run <dir>', 'the run; repeated, the runs to fuse; this or --weights', collect)
+    .option('--weights <file|name>', WEIGHTS)
+    .option('--data <dir|name>', `${DATA} (default: the first run's own validation images; needed with --weights)`)
     .option('--split <part>', 'val, train or all', oneOf(['val', 'train', 'all']), 'val')
     .option(
       '--protocol <name>',
@@ -248,12 +251,26 @@ function evaluateCommand(run: Commands['evaluate']): Command {
       oneOf(PROTOCOLS),
       'dense',
     )
-    .option('--scales <Q,...>', "test scales (default: the paper's three for the run's training scale)", scaleList)
+    .option('--scales <Q,...>', "test scales (default: the paper's three for the net's training scale)", scaleList)
     .option('--limit <n>', 'evaluate n images, taken evenly over the set (default: all)', integer(1))
     .option('--predictions <file>', "write every image's five likeliest classes to a file of JSON lines");
   withStrict(command);
   withEngine(command);
-  return withOutput(command).action(() => run(command.opts<EvaluateArguments>()));
+  return withOutput(command)
+    .addHelpText(
+      'after',
+      `
+A run as the paper tests it, two fused, a published net (fetched once) by one centre crop, as its makers test it:
+  pnpm --filter trainer start evaluate --run runs/mine --protocol all
+  pnpm --filter trainer start evaluate --run runs/D-384 --run runs/E-384 --protocol both
+  pnpm --filter trainer start evaluate --weights vgg16.tv_in1k --data ILSVRC2012 --protocol single --scales 256`,
+    )
+    .action(() => {
+      const options = usedNet(command).opts<EvaluateArguments>();
+      if (options.weights !== undefined && options.data === undefined)
+        command.error('error: --weights has no images of its own: add --data DIR');
+      return run(options);
+    });
 }
 
 function predictCommand(run: Commands['predict']): Command {

@@ -1,5 +1,5 @@
 /** `--weights` of `predict` and `evaluate`: weights that people have, used by their own preprocessing. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -49,6 +49,58 @@ describe('predict --weights', () => {
     expect(code).toBe(0);
     expect(stdout.match(/%/g)).toHaveLength(5);
     expect(stderr).toMatch(/where \d is seen, from .*where\.png/);
+  });
+});
+
+/** A folder with the picture in a folder of each class. */
+function classFolders(name: string, classes: readonly string[]): string {
+  for (const one of classes) {
+    mkdirSync(join(home, name, one), { recursive: true });
+    cpSync(PICTURE, join(home, name, one, 'picture.png'));
+  }
+  return name;
+}
+
+const evaluate = (...words: string[]) => trainer(['evaluate', '--weights', PTH, '--engine', 'cpu', ...words]);
+
+describe('evaluate --weights', () => {
+  const centre = ['--protocol', 'single', '--scales', '256'];
+
+  it("gives a torch file's net torch's images: its probabilities, and the error that they make", async () => {
+    const words = ['--data', classFolders('named', ['0', '1', '2', '3', '4']), '--predictions', 'p.jsonl'];
+    const { code, stdout, stderr } = await evaluate(...words, ...centre, '--json');
+    expect(code).toBe(0);
+    expect(stderr).not.toMatch(/warning/);
+    expect(readdirSync(join(home, 'named')).sort()).toEqual(['0', '1', '2', '3', '4']);
+    const { images, rows } = JSON.parse(stdout);
+    // One picture in each of five folders: one of them is right.
+    expect({ images, rows }).toMatchObject({ images: 5, rows: [{ nets: [PTH], top1Error: 80, top5Error: 0 }] });
+    const [line] = readFileSync(join(home, 'p.jsonl'), 'utf8').split('\n');
+    const { classes, probabilities } = JSON.parse(line!);
+    expect(classes.map(String)).toEqual(likeliest.map(({ name }) => name));
+    // Pillow rounds to 8 bits as it enlarges; the protocols rescale in float32, which alone makes 0.0035. Another mean makes
+    // 0.012, another colour order 0.027.
+    const expected = likeliest.map(({ probability }) => probability);
+    expect(probabilities).toBeAllclose(expected, { rtol: 0, atol: 4e-3 });
+  });
+
+  it('evaluates densely over scales, and says what it takes for granted where nothing names the classes', async () => {
+    const words = ['--data', classFolders('animals', ['ant', 'bee', 'cat', 'dog', 'eel']), '--scales', '64,96'];
+    const { code, stdout, stderr } = await evaluate(...words);
+    expect(code).toBe(0);
+    expect(stdout.match(/dense/g)).toHaveLength(3);
+    expect(stderr).toMatch(
+      /warning: nothing names the classes of .*vgg11\.pth: its first output is taken for ant, its last for eel/,
+    );
+  });
+
+  it.concurrent.each([
+    ['no images', [], /--weights has no images of its own: add --data DIR/],
+    ['a class too few', ['few', ['a', 'b', 'c', 'd']], /vgg11\.pth has 5 classes, the data set has 4: they must be/],
+    ['another order', ['turned', ['0', '1', '10', '2', '3']], /class 2 of .*vgg11\.pth is 2, of the data set it is 10/],
+  ] as const)('refuses %s in one line', async (_, [name, classes], line) => {
+    const data = name === undefined ? [] : ['--data', classFolders(name, classes)];
+    expect(refusal(await evaluate(...data))).toMatch(line);
   });
 });
 

@@ -4,6 +4,7 @@ import { VggError } from '@vgg/core';
 import { systemReason } from '@vgg/core/node';
 import { PROTOCOLS, type Protocol } from '@vgg/eval';
 import { describeEngine, type EngineName, startEngine } from '../engine';
+import { evaluateRuns } from '../evaluation';
 import { print } from '../output';
 import { studyExists } from '../paper/study';
 import type { ReportData, StudyData } from '../report/data';
@@ -12,7 +13,6 @@ import { REPORT, reportOf, writeReport } from '../report/make';
 import { studyReportOf } from '../report/study';
 import { readRecord } from '../run-folder';
 import { createTerminal } from '../terminal';
-import { evaluateRuns } from './evaluate';
 
 export interface ReportArguments {
   out?: string;
@@ -43,7 +43,7 @@ export async function reportCommand(run: string, options: ReportArguments): Prom
     const { scales, limit } = options;
     const protocols = options.evaluate === 'all' ? PROTOCOLS : [options.evaluate];
     const asked = { ...(scales && { scales }), ...(limit !== undefined && { limit }) };
-    await evaluateRuns({ runs: [path], split: 'val', protocols, strict: false, ...asked }, terminal);
+    await evaluateRuns([path], { split: 'val', protocols, strict: false, ...asked }, terminal);
   }
   await write(await reportOf(path));
   if (options.json) return print(JSON.stringify({ report: out, ...(await readEvaluation(path)) }, null, 2));

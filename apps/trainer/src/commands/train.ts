@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { isVggError } from '@vgg/core';
 import { type Evaluation, PROTOCOLS, scalesFor } from '@vgg/eval';
 import type { FitResult } from '@vgg/train';
+import { evaluateRuns } from '../evaluation';
 import { print, table } from '../output';
 import { isDemo, prepareNew, prepareResumed, type TrainArguments } from '../prepare';
 import { REPORT } from '../report/make';
@@ -11,7 +12,7 @@ import { trainPrepared } from '../train-prepared';
 import type { Prepared } from '../training';
 import { LivePage } from '../ui/live-page';
 import { dryRun } from './dry-run';
-import { evaluateRuns, printEvaluation } from './evaluate';
+import { printEvaluation } from './evaluate';
 
 function summaryTable({ training, validation, best }: FitResult): string {
   const row = (name: string, { loss, top1, top5 }: { loss: number; top1: number; top5: number }) => [
@@ -37,11 +38,12 @@ async function evaluateBest(
   options: TrainArguments,
   terminal: Terminal,
 ): Promise<Evaluation | undefined> {
-  const request = { runs: [folder.path], split: 'val', strict: options.strict } as const;
-  if (isDemo(options)) return evaluateRuns({ ...request, protocols: PROTOCOLS }, terminal);
+  const runs = [folder.path];
+  const request = { split: 'val', strict: options.strict } as const;
+  if (isDemo(options)) return evaluateRuns(runs, { ...request, protocols: PROTOCOLS }, terminal);
   if (data.validation === undefined) return undefined;
   const scales = scalesFor(record.transform.scale, 'single', record.transform.crop);
-  await evaluateRuns({ ...request, protocols: ['dense'], scales, limit: DENSE_IMAGES }, terminal);
+  await evaluateRuns(runs, { ...request, protocols: ['dense'], scales, limit: DENSE_IMAGES }, terminal);
   return undefined;
 }
 

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Evaluation, PROTOCOLS, type Protocol, scalesFor } from '@vgg/eval';
-import { evaluateRuns } from '../commands/evaluate';
+import { evaluateRuns } from '../evaluation';
 import { prepareNew, prepareResumed, type SessionArguments } from '../prepare';
 import { duration, type Terminal } from '../terminal';
 import { trainPrepared } from '../train-prepared';
@@ -110,8 +110,8 @@ async function evaluateNets(
 ): Promise<Result[]> {
   const scales = scalesFor(nets[0]!.scale, 'multi', study.settings.input);
   const runs = nets.map(({ name }) => runOf(folder, name));
-  const request = { runs, split: 'val', protocols, scales, limit, strict: session.strict } as const;
-  return resultsOf(await evaluateRuns(request, terminal));
+  const request = { split: 'val', protocols, scales, limit, strict: session.strict } as const;
+  return resultsOf(await evaluateRuns(runs, request, terminal));
 }
 
 /** The nets of Tables 5 and 6 under every protocol, on as many images as the time allows. */

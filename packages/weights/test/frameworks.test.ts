@@ -34,6 +34,8 @@ describe('a net written by another framework', () => {
     ['caffe-2014.caffemodel', 'caffe', 'caffe', { configuration: 'A', batchNorm: false, head: 'paper' }],
     ['caffe.caffemodel', 'caffe', 'caffe', { configuration: 'B', batchNorm: false, head: 'small' }],
     ['caffe-doubles.caffemodel', 'caffe', 'caffe', { configuration: 'D', batchNorm: false, head: 'small' }],
+    ['caffe-bn.caffemodel', 'caffe', 'caffe', { configuration: 'B', batchNorm: true, head: 'small' }],
+    ['caffe-bn-alone.caffemodel', 'caffe', 'caffe', { configuration: 'A', batchNorm: true, head: 'small' }],
   ] as const)('%s is read, recognised and gives its logits', async (file, format, naming, options) => {
     await expectNoLeak(async () => {
       const source = await openWeights(await open(file));

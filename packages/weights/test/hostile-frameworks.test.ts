@@ -1,10 +1,11 @@
 /** Damaged and hostile files of Keras, Caffe and TF.js: each is one line that names it. */
 import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
-import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
+import { WireType } from '@bufbuild/protobuf/wire';
 import { isVggError } from '@vgg/core';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { bytesOf, type FileSet, openWeights } from '../src/index';
+import { bytes, integer, message, type Part, text } from './protobuf';
 
 const FIXTURES = new URL('./fixtures/frameworks/', import.meta.url);
 
@@ -37,19 +38,11 @@ async function failure(content: Uint8Array, beside?: FileSet): Promise<string> {
 }
 
 describe('a caffemodel', () => {
-  const { Varint, LengthDelimited, Bit32 } = WireType;
-  const message = (...parts: ((writer: BinaryWriter) => BinaryWriter)[]) =>
-    parts.reduce((writer, part) => part(writer), new BinaryWriter()).finish();
-  const bytes = (field: number, value: Uint8Array) => (writer: BinaryWriter) =>
-    writer.tag(field, LengthDelimited).bytes(value);
-  const text = (field: number, value: string) => (writer: BinaryWriter) =>
-    writer.tag(field, LengthDelimited).string(value);
-  const integer = (field: number, value: number | bigint) => (writer: BinaryWriter) =>
-    writer.tag(field, Varint).int64(value);
+  const { LengthDelimited, Bit32 } = WireType;
   const numbers = bytes(5, new Uint8Array(8));
   const shape = (...sides: (number | bigint)[]) => bytes(7, message(...sides.map((side) => integer(1, side))));
   /** A net of one layer with one blob. */
-  const net = (...blob: ((writer: BinaryWriter) => BinaryWriter)[]) =>
+  const net = (...blob: Part[]) =>
     message(bytes(100, message(text(1, 'conv1_1'), text(2, 'Convolution'), bytes(7, message(...blob)))));
 
   it('of the same making is read', async () => {

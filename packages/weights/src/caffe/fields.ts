@@ -22,6 +22,7 @@ const HEAD_BYTES = 20;
 const WINDOW_BYTES = 2 ** 16;
 /** More fields than a net's file has: nets have some hundreds. */
 const MAX_FIELDS = 1_000_000;
+const MAX_NAME_BYTES = 1024;
 
 /** A file of protobuf messages, read through a window. */
 export class Messages {
@@ -52,6 +53,31 @@ export class Messages {
   /** The bytes of a field of text or of numbers. */
   read({ begin, end }: Extent): Promise<Uint8Array> {
     return this.#bytes.read(begin, end - begin);
+  }
+
+  /** A field that is a message. */
+  message(field: Field): Field {
+    if (field.type === WireType.LengthDelimited) return field;
+    throw this.corrupt(`expected a message at byte ${field.begin}`);
+  }
+
+  async text(field: Field): Promise<string> {
+    if (field.type !== WireType.LengthDelimited || field.end - field.begin > MAX_NAME_BYTES) {
+      throw this.corrupt(`expected a name at byte ${field.begin}`);
+    }
+    return new TextDecoder().decode(await this.read(field));
+  }
+
+  async integer(field: Field): Promise<number> {
+    if (field.type !== WireType.Varint) throw this.corrupt(`expected an integer at byte ${field.begin}`);
+    const value = Number(new BinaryReader(await this.read(field)).uint64());
+    if (!Number.isSafeInteger(value)) throw this.corrupt(`the integer at byte ${field.begin} is too large`);
+    return value;
+  }
+
+  async float(field: Field): Promise<number> {
+    if (field.type !== WireType.Bit32) throw this.corrupt(`expected a number at byte ${field.begin}`);
+    return new BinaryReader(await this.read(field)).float();
   }
 
   async #head(at: number, end: number): Promise<Uint8Array> {

@@ -25,7 +25,7 @@ export interface Naming {
   readonly channels: 'RGB' | 'BGR';
   /** How the nets published under these names take their images, RGB: what holds unless the file or the user says else. */
   readonly preprocessing?: Preprocessing;
-  /** What the framework's batch norm adds to the variance, where that is not our 1e-5. */
+  /** What the framework's batch norm adds to the variance unless the file says so, where that is not our 1e-5. */
   readonly varianceEpsilon?: number;
   /** The file's name of each variable of the net's layers, by the canonical name; undefined where it has no such net. */
   places(layers: readonly Layer[]): Map<string, Place> | undefined;

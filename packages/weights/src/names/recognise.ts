@@ -290,7 +290,7 @@ function netWeights(source: WeightSource, { naming, prefix, options, layers, pla
       const values = into ?? (() => made!);
       await readArranged(source, place, shape, channels, values);
       if (name === 'conv1_1.weight' && naming.channels === 'BGR') reverseColours(values(), shape.at(-1)!);
-      const { varianceEpsilon = VARIANCE_EPSILON } = naming;
+      const { varianceEpsilon = naming.varianceEpsilon ?? VARIANCE_EPSILON } = source.tensors.get(place.name)!;
       if (spec.role !== 'variance' || varianceEpsilon === VARIANCE_EPSILON) return values();
       const variances = values();
       variances.set(variances.map((variance) => variance + varianceEpsilon - VARIANCE_EPSILON));

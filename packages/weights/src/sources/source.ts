@@ -10,6 +10,8 @@ export interface TensorInfo {
   readonly dtype: Dtype;
   /** Row-major. */
   readonly shape: readonly number[];
+  /** Of a batch norm's variance: what is added to it, where the file says so. */
+  readonly varianceEpsilon?: number;
 }
 
 /** A range of a tensor's first axis: from `begin` up to, not including, `end`. */

@@ -1,0 +1,76 @@
+/** BlobProto: a layer's numbers and their shape. */
+import { BinaryReader, WireType } from '@bufbuild/protobuf/wire';
+import { DTYPE_BYTES, elements } from '../safetensors/dtypes';
+import type { TensorInfo } from '../sources/source';
+import type { Extent, Field, Messages } from './fields';
+
+const BLOB = { data: 5, shape: 7, doubles: 8 } as const;
+/** num, channels, height, width of a BlobProto before it had a shape. */
+const LEGACY_SIDES = [1, 2, 3, 4] as const;
+/** Caffe's own limit. */
+const MAX_AXES = 32;
+
+/** A blob before its name is known. */
+export interface Blob extends TensorInfo {
+  readonly data: Extent;
+  /** Whether its shape is of the four sides that blobs had at first. */
+  readonly legacy: boolean;
+}
+
+/** The integers of a packed field. */
+async function packedIntegers(messages: Messages, field: Field): Promise<number[]> {
+  const reader = new BinaryReader(await messages.read(field));
+  const values: number[] = [];
+  try {
+    while (reader.pos < reader.len) values.push(Number(reader.uint64()));
+  } catch (cause) {
+    throw messages.corrupt(`the integers at byte ${field.begin} are cut short`, cause);
+  }
+  return values;
+}
+
+/** BlobShape: dim = 1, packed or not. */
+async function blobShape(messages: Messages, field: Field): Promise<number[]> {
+  const shape: number[] = [];
+  for await (const dim of messages.fields(messages.message(field))) {
+    if (dim.number !== 1) continue;
+    if (dim.type === WireType.Varint) shape.push(await messages.integer(dim));
+    else if (dim.type === WireType.LengthDelimited && dim.end - dim.begin <= 10 * MAX_AXES) {
+      shape.push(...(await packedIntegers(messages, dim)));
+    } else throw messages.corrupt(`expected a shape at byte ${dim.begin}`);
+    if (shape.length > MAX_AXES) throw messages.corrupt(`a blob has more than ${MAX_AXES} axes`);
+  }
+  return shape;
+}
+
+/** @throws VggError `VGG_WEIGHTS` unless there are as many numbers as its shape needs. */
+export async function readBlob(messages: Messages, extent: Extent): Promise<Blob> {
+  const sides = new Map<number, number>();
+  let [shape, data, dtype]: [number[] | undefined, Extent | undefined, 'F32' | 'F64'] = [undefined, undefined, 'F32'];
+  for await (const field of messages.fields(extent)) {
+    if (field.number === BLOB.shape) shape = await blobShape(messages, field);
+    else if (field.number === BLOB.data || field.number === BLOB.doubles) {
+      if (data !== undefined) throw messages.corrupt(`the blob at byte ${extent.begin} has its numbers twice`);
+      if (field.type !== WireType.LengthDelimited) {
+        throw messages.corrupt(`the numbers at byte ${field.begin} are not packed`);
+      }
+      [data, dtype] = [field, field.number === BLOB.data ? 'F32' : 'F64'];
+    } else if ((LEGACY_SIDES as readonly number[]).includes(field.number)) {
+      sides.set(field.number, await messages.integer(field));
+    }
+  }
+  const found = shape ?? LEGACY_SIDES.map((side) => sides.get(side) ?? 1);
+  data ??= { begin: extent.begin, end: extent.begin };
+  const needed = elements(found) * DTYPE_BYTES[dtype];
+  if (needed !== data.end - data.begin) {
+    throw messages.corrupt(`a blob of shape [${found}] needs ${needed} bytes, got ${data.end - data.begin}`);
+  }
+  return { dtype, shape: found, data, legacy: shape === undefined };
+}
+
+/** A shape without the axes of 1 with which old files pad all shapes to four; of a layer's blob by its index. */
+export function unpadded({ shape, legacy }: Blob, index: number, type: string): readonly number[] {
+  if (!legacy) return shape;
+  if (index > 0 || type === 'BatchNorm' || type === 'Scale') return [elements(shape)];
+  return type === 'InnerProduct' ? [elements(shape.slice(0, 3)), shape[3]!] : shape;
+}

@@ -13,6 +13,12 @@ export function makeInput(format, seed, number) {
   return { bytes, beside: beside?.(random) };
 }
 
+/** The sound files of a format, each always with the same ones beside it. */
+export function soundInputs(format) {
+  const { seeds, beside } = FORMATS[format];
+  return seeds.map((bytes) => ({ bytes, beside: beside?.(new Random(0, 0)) }));
+}
+
 /**
  * Opens a file, reads its tensors, looks for a net in it.
  * @returns `read`, or the code of the VggError that refused it.

@@ -4,7 +4,8 @@
  *   node tools/fuzz/fuzz.mjs [--format NAME|all] [--inputs 1000000] [--minutes 10] [--seed 1] [--first 0]
  *
  * Needs `pnpm build`. Whichever comes first, inputs or minutes, ends a format. A defect is a crash, an input that takes more
- * than 5 s, memory that grows without bound, or an error other than a one-line VggError; exits with 1 when there is one.
+ * than 5 s of processor time, memory that grows without bound, an error other than a one-line VggError, or a sound file, read
+ * every 1,000 inputs, that gives something else than at first; exits with 1 when there is one.
  * `--first N --inputs 1` runs one input again.
  */
 import { fileURLToPath } from 'node:url';
@@ -12,7 +13,8 @@ import { parseArgs } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import { FORMATS } from './formats.mjs';
 
-const HANG_MILLISECONDS = 5000;
+/** Of processor time, and of the clock's, in case it waits for something. */
+const HANG_SECONDS = { processor: 5, clock: 120 };
 /** Above what the process has at the start of a format. */
 const MEMORY_BYTES = 768 * 2 ** 20;
 
@@ -39,7 +41,7 @@ function fuzz(format) {
   });
   const base = process.memoryUsage().rss;
   const defects = [];
-  let [peak, last, since] = [0, -1, Date.now()];
+  let [peak, last, since, used] = [0, -1, Date.now(), process.cpuUsage()];
   return new Promise((resolve) => {
     const finish = (more = {}) => {
       clearInterval(watch);
@@ -52,9 +54,14 @@ function fuzz(format) {
         defects.push({ number: progress[0], error: `memory grew by ${Math.round(peak / 2 ** 20)} MiB` });
         finish();
       }
-      if (progress[0] !== last) [last, since] = [progress[0], Date.now()];
-      else if (progress[1] > 0 && Date.now() - since > HANG_MILLISECONDS) {
-        defects.push({ number: last, error: `no end after ${HANG_MILLISECONDS} ms` });
+      if (progress[0] !== last || progress[1] === 0) {
+        [last, since, used] = [progress[0], Date.now(), process.cpuUsage()];
+        return;
+      }
+      const { user, system } = process.cpuUsage(used);
+      const [processor, clock] = [(user + system) / 1e6, (Date.now() - since) / 1e3];
+      if (processor > HANG_SECONDS.processor || clock > HANG_SECONDS.clock) {
+        defects.push({ number: last, error: `no end after ${processor.toFixed(1)} s of processor time` });
         finish();
       }
     }, 200);

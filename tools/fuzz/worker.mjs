@@ -1,10 +1,15 @@
 /** Reads one fuzzed input after the other, telling which is under way, so that a hang or a crash can be laid to it. */
 import { parentPort, workerData } from 'node:worker_threads';
-import { makeInput, readInput } from './case.mjs';
+import { makeInput, readInput, soundInputs } from './case.mjs';
 
 const { api, format, seed, first, inputs, until, progress } = workerData;
 const loaded = await import(api);
 const weights = loaded.default ?? loaded;
+/** How often a sound file is read again: the damaged ones must not have harmed the reader. */
+const SOUND_EVERY = 1000;
+const sound = soundInputs(format);
+const expected = [];
+for (const input of sound) expected.push(await readInput(weights, input));
 const counts = {};
 const slowest = { milliseconds: 0, number: first };
 const largest = { bytes: 0, number: first };
@@ -25,6 +30,15 @@ for (let number = first; number < first + inputs && Date.now() < until; number++
   const grown = process.memoryUsage().arrayBuffers - before;
   if (milliseconds > slowest.milliseconds) Object.assign(slowest, { milliseconds, number });
   if (grown > largest.bytes) Object.assign(largest, { bytes: grown, number });
+  if (number % SOUND_EVERY === SOUND_EVERY - 1) {
+    const one = Math.floor(number / SOUND_EVERY) % sound.length;
+    const now = await readInput(weights, sound[one]).catch(String);
+    if (now !== expected[one]) {
+      parentPort.postMessage({
+        defect: { number, error: `after it sound file ${one} gives ${now}, at first ${expected[one]}` },
+      });
+    }
+  }
   counts[outcome] = (counts[outcome] ?? 0) + 1;
   Atomics.store(progress, 1, number + 1 - first);
 }

@@ -4,6 +4,8 @@ import { gunzipSync } from 'node:zlib';
 import { WireType } from '@bufbuild/protobuf/wire';
 import { isVggError } from '@vgg/core';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { makeInput, readInput } from '../../../tools/fuzz/case.mjs';
+import * as weights from '../src/index';
 import { bytesOf, type FileSet, openWeights } from '../src/index';
 import { bytes, integer, message, type Part, text } from './protobuf';
 
@@ -177,6 +179,20 @@ describe('an HDF5 file', () => {
     ['an array that claims far more than the file', 'claims.h5.gz', /"weights" of shape \[\d+\] claims \d+ bytes/],
   ])('with %s is refused', async (_what, file, line) => {
     expect(await failure(fixture(file))).toMatch(line);
+  });
+
+  it('that is damaged leaves nothing on the stack of the library', async () => {
+    const { ready } = await import('h5wasm');
+    const { ccall, get_names } = (await ready) as unknown as {
+      ccall(name: string, result: string, kinds: string[], values: number[][]): number;
+      get_names(id: bigint, path: string, recursive: boolean): string[];
+    };
+    const pointer = () => ccall('htonl', 'number', ['array'], [[]]);
+    const before = pointer();
+    for (let number = 0; number < 20; number++) await readInput(weights, makeInput('hdf5', 2014, number));
+    expect(pointer()).toBe(before);
+    expect(() => get_names(-1n, '/', false)).toThrow();
+    expect(pointer(), 'the library itself leaves something there: is it still so?').not.toBe(before);
   });
 
   it('without the package that reads it says which to install', async () => {

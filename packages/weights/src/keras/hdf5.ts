@@ -6,6 +6,7 @@ import { VggError } from '@vgg/core';
 import type { Dataset, File, Group } from 'h5wasm';
 import { type Dtype, elements } from '../safetensors/dtypes';
 import { type Rows, rowCount, type StoredTensor, type WeightSource, weightSource } from '../sources/source';
+import { withStack } from './hdf5-stack';
 
 type H5wasm = typeof import('h5wasm');
 type H5Module = Awaited<H5wasm['ready']>;
@@ -88,7 +89,7 @@ class Reader {
   /** Errors of HDF5 become one line. */
   guard<T>(work: () => T): T {
     try {
-      return work();
+      return withStack(this.#module, work);
     } catch (cause) {
       broken ||= cause instanceof WebAssembly.RuntimeError;
       throw cause instanceof VggError ? cause : this.corrupt(reasonOf(cause), cause);
@@ -167,7 +168,7 @@ export async function readHdf5(file: Hdf5File): Promise<WeightSource> {
   let opened: File | undefined;
   const release = () => {
     try {
-      opened?.close();
+      withStack(module, () => opened?.close());
     } catch {
       // A damaged file may not even close; its memory goes with its name.
     }

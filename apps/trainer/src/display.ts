@@ -58,6 +58,7 @@ export function trainingDisplay(options: DisplayOptions): TrainingDisplay {
   );
   const perEpoch = batchesPerEpoch * batch;
   let progress: Progress | undefined;
+  let goingOn: string | undefined;
   let [epochNow, firstImage, images, note] = [0, 0, 0, ''];
   /** Seconds since the last line of the metrics that went elsewhere, and when the last event was. */
   let [waiting, saving, validatingFor, lastEvent] = [0, 0, 0, now()];
@@ -88,9 +89,12 @@ export function trainingDisplay(options: DisplayOptions): TrainingDisplay {
     if (event.type === 'start') {
       [epochNow, firstImage] = [event.epoch, event.batch * batch];
       pace.begin(event.epoch, event.batch);
-      if (event.resumed) terminal.say(`going on at epoch ${event.epoch + 1}, step ${event.step + 1}`);
+      if (event.resumed) goingOn = `going on at epoch ${event.epoch + 1}, step ${event.step + 1}`;
       openEpoch();
     } else if (event.type === 'micro-batch') {
+      // Only now: a run that is finished does not go on.
+      if (goingOn !== undefined) terminal.say(goingOn);
+      goingOn = undefined;
       const part = event.done / event.of;
       if (part < 1) pace.train(epochNow, (firstImage + images) / batch + part);
       show('training', images + Math.round(part * batch), perEpoch - firstImage);

@@ -7,16 +7,17 @@ import { isKnownName } from '@vgg/weights';
 import { firstWeights, isWeightFile } from './first-weights';
 import { initialiserOf, type RecipeArguments } from './recipe';
 import { recipeFor } from './recipe-file';
-import { loadRun, type RunRecord, readRecord } from './run-folder';
+import { hasWeights, loadRun, type RunRecord, readRecord } from './run-folder';
+import type { Terminal } from './terminal';
 
 /** What two nets must share for one to start with the other's weights; the last layer may differ. */
 const SHARED = ['configuration', 'batchNorm', 'width', 'inputSize', 'head'] as const;
 
 /**
- * Checks that the run to start from is there, before anything costly is computed.
+ * Checks that the run to start from is there, before anything costly is computed; says so when it has not finished.
  * @throws VggError `VGG_RUN` when it is not; where a recipe makes it, with the command to run first.
  */
-export async function checkPredecessor({ preInit, weights, data }: RecipeArguments): Promise<void> {
+export async function checkPredecessor({ preInit, weights, data }: RecipeArguments, terminal: Terminal): Promise<void> {
   const path = preInit ?? weights;
   if (path === undefined || isWeightFile(path) || (weights !== undefined && !existsSync(path) && isKnownName(path)))
     return;
@@ -26,6 +27,8 @@ export async function checkPredecessor({ preInit, weights, data }: RecipeArgumen
     throw new VggError('run', `this run starts from ${path}, which is not there; first run: ${command}`);
   }
   await readRecord(resolve(path));
+  if (hasWeights({ path })) return;
+  terminal.warn(`${path} has not been trained to its end: this run starts from its best weights so far`);
 }
 
 /**

@@ -142,7 +142,7 @@ export async function planRun(given: TrainArguments, terminal: Terminal): Promis
 }
 
 export async function prepareNew(options: TrainArguments, terminal: Terminal): Promise<Prepared> {
-  await checkPredecessor(options);
+  await checkPredecessor(options, terminal);
   const { recipe, data, net, engine } = await planRun(options, terminal);
   const first = await startingFile({ recipe, net }, terminal);
   const folder = createRunFolder(resolve(options.out ?? defaultOut(options)), options);

@@ -94,6 +94,7 @@ describe('train', () => {
     const again = await trainer(['train', '--resume', 'SIGKILL']);
     expect(again).toMatchObject({ code: 0, stdout: '' });
     expect(again.stderr).toMatch(/SIGKILL is finished: it ended after epoch 4, step 20; nothing is left to train\n$/);
+    expect(again.stderr).not.toMatch(/going on/);
   });
 
   it('goes on with the run trained last where none is named, and never twice at once', async () => {
@@ -117,6 +118,15 @@ describe('train', () => {
     });
     expect(resumed.code).toBe(130);
     expect(resumed.stderr).toMatch(/going on at epoch \d+, step \d+/);
+  });
+
+  it('says so where the run that it starts from has not been trained to its end', async () => {
+    const words = ['train', '--data', data, ...TINY, '--batch', '8', '--max-steps', '1', '--weights', 'runs/last'];
+    const after = await trainer([...words, '--out', 'after']);
+    expect(after).toMatchObject({ code: 0 });
+    expect(after.stderr.match(/warning: .*/g)).toEqual([
+      'warning: runs/last has not been trained to its end: this run starts from its best weights so far',
+    ]);
   });
 
   it('stops with one line when a class folder is lost, and goes on when it is back', async () => {

@@ -18,7 +18,7 @@ const STATISTICS_IMAGES = 256;
 /** The recipe's first net; drawn at random where the run that it starts from is not there yet. */
 async function netToMeasure({ recipe, net }: PlannedRun, terminal: Terminal): Promise<Vgg> {
   try {
-    await checkPredecessor(recipe);
+    await checkPredecessor(recipe, terminal);
   } catch (error) {
     terminal.warn((error as Error).message);
     return createVgg(net, initialiserOf(recipe));

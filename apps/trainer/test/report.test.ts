@@ -2,6 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { factRow } from '../src/report/assemble';
 import { withRows } from '../src/report/evaluation-file';
 import { confusionMatrix, GuessBook } from '../src/report/guesses';
 import { type EpochEntry, History, readHistory, type StepEntry } from '../src/report/history';
@@ -65,6 +66,21 @@ describe('the history of a run', () => {
     const history = await readHistory(file, 10);
     expect([history.curves.steps.loss.length, history.epoch]).toEqual([1, 1]);
     expect((await readHistory(join(home, 'none.jsonl'), 10)).epoch).toBe(0);
+  });
+});
+
+describe('settings and the environment', () => {
+  it.each([
+    ['budget', 900, 'budget', '15 min'],
+    ['budget', 90, 'budget', '90 s'],
+    ['budget', 7200, 'budget', '2 h'],
+    ['memory', 24, 'memory', '24 GiB'],
+    ['microBatch', 32, 'micro batch', '32 images'],
+    ['patience', 1, 'patience', '1 epoch'],
+    ['weightDecay', 5e-4, 'weight decay', '0.0005'],
+    ['freeze', [], 'freeze', 'none'],
+  ])('say %s %j with its unit', (name, given, row, shown) => {
+    expect(factRow([name, given])).toEqual([row, shown]);
   });
 });
 

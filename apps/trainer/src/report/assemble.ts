@@ -39,15 +39,46 @@ function netName({ configuration, batchNorm, width, inputSize }: RunRecord['net'
 }
 
 /** A setting's value, for people. */
-export function shownValue(given: unknown): string {
+function shownValue(given: unknown): string {
   if (typeof given === 'boolean') return given ? 'yes' : 'no';
   if (Array.isArray(given)) return shortened(given.length === 0 ? 'none' : given.join(', '), 200);
   return shortened(typeof given === 'object' && given !== null ? JSON.stringify(given) : String(given), 200);
 }
 
+/** A span of time as one would say it: `90 s`, `15 min`, `2 h`. */
+function timeText(seconds: number): string {
+  if (seconds % 60 !== 0) return `${seconds} s`;
+  return seconds % 3600 === 0 ? `${seconds / 3600} h` : `${seconds / 60} min`;
+}
+
+/** Of settings and facts of the environment that are numbers of something, what that is. */
+const UNITS: Readonly<Record<string, string>> = {
+  ...{
+    memory: 'GiB',
+    input: 'pixels',
+    batch: 'images',
+    microBatch: 'images',
+    trainImages: 'images',
+    maxSteps: 'steps',
+  },
+  ...{ epochs: 'epochs', patience: 'epochs', warmUp: 'epochs', earlyStop: 'epochs' },
+};
+
 /** `weightDecay` as `weight decay`. */
-export function spaced(name: string): string {
+function spaced(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
+}
+
+/** `1 epoch`, `74 epochs`, `24 GiB`. */
+function counted(number: number, unit: string): string {
+  return `${grouped(number)} ${number === 1 ? unit.replace(/s$/, '') : unit}`;
+}
+
+/** A setting or a fact of the environment as a row of a table: its name, and its value with its unit. */
+export function factRow([name, given]: readonly [string, unknown]): readonly [string, string] {
+  if (name === 'budget' && typeof given === 'number') return [name, timeText(given)];
+  const unit = typeof given === 'number' ? UNITS[name] : undefined;
+  return [spaced(name), unit === undefined ? shownValue(given) : counted(given as number, unit)];
 }
 
 /** What the tables of the net and the data say already. */
@@ -56,7 +87,7 @@ const SAID = new Set(['config', 'batchNorm', 'width', 'input', 'head', 'dropout'
 /** Where a run or study was made, and when it began. */
 export function environmentFacts(environment: RunRecord['environment'], created: string): Facts {
   const known = Object.entries(environment).filter(([, given]) => given !== undefined && given !== null);
-  const rows = known.map(([name, given]) => [spaced(name), shownValue(given)] as const);
+  const rows = known.map(factRow);
   return { title: 'Environment', rows: [['begun', created.replace('T', ' ').replace(/\.\d+Z$/, ' UTC')], ...rows] };
 }
 
@@ -87,7 +118,7 @@ function facts({ recipe, net, classes, transform, images, environment, created }
         ['mean RGB', transform.mean.map((mean) => mean.toFixed(2)).join(', ')],
       ],
     },
-    { title: 'Recipe', rows: rest.map(([name, given]) => [spaced(name), shownValue(given)] as const) },
+    { title: 'Recipe', rows: rest.map(factRow) },
     environmentFacts(environment, created),
   ];
 }

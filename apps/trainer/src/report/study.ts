@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { readStudy } from '../paper/study';
-import { environmentFacts, shownValue, spaced } from './assemble';
+import { environmentFacts, factRow } from './assemble';
 import type { StudyData } from './data';
 import { REPORT } from './make';
 
@@ -12,7 +12,6 @@ import { REPORT } from './make';
  */
 export async function studyReportOf(folder: string): Promise<StudyData> {
   const { settings, nets, tables = [], notes = [], environment, created, classes, images } = await readStudy(folder);
-  const made = Object.entries(settings).map(([name, given]) => [spaced(name), shownValue(given)] as const);
   return {
     kind: 'study',
     name: basename(folder),
@@ -23,6 +22,6 @@ export async function studyReportOf(folder: string): Promise<StudyData> {
     runs: nets
       .filter(({ name }) => existsSync(join(folder, 'nets', name, REPORT)))
       .map(({ name }) => ({ name, href: `nets/${encodeURIComponent(name)}/${REPORT}` })),
-    facts: [{ title: 'Settings', rows: made }, environmentFacts(environment, created)],
+    facts: [{ title: 'Settings', rows: Object.entries(settings).map(factRow) }, environmentFacts(environment, created)],
   };
 }

@@ -26,6 +26,8 @@ export interface EvaluationRequest {
   /** A file for every image's likeliest classes. */
   predictions?: string;
   strict: boolean;
+  /** Ends it between two forward passes: `evaluateNets` then throws what it was raised with. */
+  signal?: AbortSignal;
 }
 
 /** The images asked for: of a data set with parts, one part; one without a validation part is taken whole for it. */
@@ -109,6 +111,7 @@ export async function evaluateNets(
   try {
     const evaluation = await evaluate({
       ...{ nets, images: imageItems(source), protocols, scales, strict: request.strict },
+      ...(request.signal && { signal: request.signal }),
       onEvent: async (event) => {
         if (event.type === 'progress') progress.update(event.views + event.skipped * views);
         if (event.type !== 'prediction') return;

@@ -65,7 +65,7 @@ export interface TrainArguments extends RecipeArguments, SessionArguments {
 }
 
 /** Whether this is the demo, which draws its own images. */
-export function isDemo({ recipe, data, resume }: TrainArguments): boolean {
+function isDemo({ recipe, data, resume }: TrainArguments): boolean {
   return recipe === 'demo' && data === undefined && resume === undefined;
 }
 
@@ -80,7 +80,9 @@ async function imagesFolder(options: TrainArguments, terminal: Terminal): Promis
   if (options.data !== undefined) return locateImages(options.data, terminal);
   if (!isDemo(options)) throw new VggError('argument', `the recipe ${options.recipe} names no images: add --data DIR`);
   const folder = resolve('runs/demo-images');
-  const interruption = listenForInterruption(() => terminal.say('stopping: the images will be drawn anew'));
+  const interruption = listenForInterruption(() =>
+    terminal.say('stopping: no run was begun yet, nothing is kept; the same command draws the images anew'),
+  );
   try {
     if (await makeDemoImages(folder, DEMO_IMAGES, interruption.signal))
       terminal.say(`drew the demo's images in ${folder}`);
@@ -153,6 +155,7 @@ export async function prepareNew(options: TrainArguments, terminal: Terminal): P
     format: 'vgg-run',
     version: 1,
     created: new Date().toISOString(),
+    ...(isDemo(options) && { demo: true }),
     recipe,
     net,
     classes: data.classes,

@@ -25,6 +25,8 @@ export interface RunRecord {
   format: typeof FORMAT;
   version: 1;
   created: string;
+  /** Whether it is the demo, whose evaluation is more thorough. */
+  demo?: boolean;
   recipe: Recipe;
   net: ResolvedVggOptions;
   /** Class names in the order of the net's outputs. */

@@ -129,6 +129,27 @@ describe('train', () => {
     ]);
   });
 
+  it('leaves its last evaluation when interrupted, and completes it when resumed', async () => {
+    const rows = () => JSON.parse(readFileSync(join(home, 'evaluated', 'evaluation.json'), 'utf8')).rows;
+    const protocols = () => rows().map(({ protocol }: { protocol: string }) => protocol);
+    const words = ['train', '--data', data, ...TINY, '--batch', '8', '--epochs', '1', '--scale', '32:600'];
+    const interrupted = await trainer([...words, '--out', 'evaluated'], (text, kill) => {
+      if (/evaluating one net/.test(text) && !/stopping/.test(text)) kill('SIGTERM');
+    });
+    expect(interrupted).toMatchObject({ code: 143, stdout: '' });
+    expect(interrupted.stderr).toMatch(
+      /stopping: the run is trained and its weights are saved, .*; go on with: .*train --resume .*evaluated\n$/,
+    );
+    expect(protocols()).toEqual(['single']);
+    expect(existsSync(join(home, 'evaluated', 'model.safetensors'))).toBe(true);
+    const resumed = await trainer(['train', '--resume', 'evaluated']);
+    expect(resumed).toMatchObject({ code: 0 });
+    expect(resumed.stderr).toMatch(/evaluated is trained; what is left is its evaluation\n[\s\S]*the report is/);
+    expect(protocols()).toEqual(['single', 'dense']);
+    const again = await trainer(['train', '--resume', 'evaluated']);
+    expect(again.stderr).toMatch(/evaluated is finished: .*; nothing is left to train\n$/);
+  });
+
   it('stops with one line when a class folder is lost, and goes on when it is back', async () => {
     const copy = join(home, 'lost');
     cpSync(join(data, 'train'), copy, { recursive: true });

@@ -1,11 +1,10 @@
 /** `train`: from a folder of images to a run. Without images, the demo. */
 import { join } from 'node:path';
 import { isVggError } from '@vgg/core';
-import { type Evaluation, PROTOCOLS, scalesFor } from '@vgg/eval';
 import type { FitResult } from '@vgg/train';
-import { evaluateRuns } from '../evaluation';
+import { evaluateBest, isEvaluated } from '../final-evaluation';
 import { print, table } from '../output';
-import { isDemo, prepareNew, prepareResumed, type TrainArguments } from '../prepare';
+import { prepareNew, prepareResumed, type TrainArguments } from '../prepare';
 import { REPORT } from '../report/make';
 import { createTerminal, type Terminal } from '../terminal';
 import { trainPrepared } from '../train-prepared';
@@ -27,24 +26,6 @@ function summaryTable({ training, validation, best }: FitResult): string {
   ];
   const named = best === null ? '' : `\n\nbest top-1 error ${best.metric.toFixed(2)} % after epoch ${best.epoch + 1}`;
   return `${table(['last epoch', 'loss', 'top-1 error %', 'top-5 error %'], rows)}${named}`;
-}
-
-/** As many validation images as are evaluated densely when training has ended: enough to look at, little beside an epoch. */
-const DENSE_IMAGES = 256;
-
-/** What the best weights get wrong: of the demo every protocol, else the dense view of some images at the run's own scale. */
-async function evaluateBest(
-  { folder, record, data }: Prepared,
-  options: TrainArguments,
-  terminal: Terminal,
-): Promise<Evaluation | undefined> {
-  const runs = [folder.path];
-  const request = { split: 'val', strict: options.strict } as const;
-  if (isDemo(options)) return evaluateRuns(runs, { ...request, protocols: PROTOCOLS }, terminal);
-  if (data.validation === undefined) return undefined;
-  const scales = scalesFor(record.transform.scale, 'single', record.transform.crop);
-  await evaluateRuns(runs, { ...request, protocols: ['dense'], scales, limit: DENSE_IMAGES }, terminal);
-  return undefined;
 }
 
 function whatNext(path: string): string {
@@ -96,31 +77,46 @@ async function train(options: TrainArguments, terminal: Terminal, livePage?: Liv
     await tellHowToGoOn(error, prepared, terminal);
     throw error;
   });
-  const { result, skipped, exitCode, report, finished } = trained;
-  if (finished) {
+  const { result, skipped, report, finished } = trained;
+  const { path } = folder;
+  const json = (more: object = {}) => print(JSON.stringify({ run: path, ...result, skipped, ...more }, null, 2));
+  if (finished && (await isEvaluated(path, prepared.record))) {
     terminal.say(
-      `${folder.path} is finished: it ended after epoch ${result.epoch}, step ${result.step}; nothing is left to train`,
+      `${path} is finished: it ended after epoch ${result.epoch}, step ${result.step}; nothing is left to train`,
     );
-    if (options.json) await print(JSON.stringify({ run: folder.path, ...result, skipped }, null, 2));
+    if (options.json) await json();
     return;
   }
-  if (exitCode !== undefined && result.reason === 'interrupted') {
-    terminal.say(`saved after step ${result.step}; ${howToGoOn(folder.path)}`);
-    process.exitCode = exitCode;
+  if (result.reason === 'interrupted') {
+    if (trained.exitCode !== undefined) {
+      terminal.say(`saved after step ${result.step}; ${howToGoOn(path)}`);
+      process.exitCode = trained.exitCode;
+    }
+    await report.finish('interrupted');
+    if (options.json) return json();
+    if (result.training !== undefined) await print(summaryTable(result));
+    terminal.say(`the report is ${join(path, REPORT)}`);
+    return;
   }
 
-  const interrupted = result.reason === 'interrupted';
-  const evaluation = interrupted ? undefined : await evaluateBest(prepared, options, terminal);
-  await report.finish(interrupted ? 'interrupted' : 'complete');
-  if (options.json) {
-    return print(JSON.stringify({ run: folder.path, ...result, skipped, ...(evaluation && { evaluation }) }, null, 2));
+  if (finished) terminal.say(`${path} is trained; what is left is its evaluation`);
+  const { record } = prepared;
+  const { evaluation, exitCode } = await evaluateBest(
+    { path, record, strict: options.strict, goOn: howToGoOn(path) },
+    terminal,
+  );
+  if (exitCode !== undefined) {
+    process.exitCode = exitCode;
+    if (options.json) await json();
+    return;
   }
+  await report.finish('complete');
+  if (options.json) return json(evaluation && { evaluation });
   if (result.training !== undefined) await print(summaryTable(result));
-  else if (result.reason !== 'interrupted')
-    terminal.say(`the run ended after step ${result.step}, with no epoch completed since it began`);
-  terminal.say(`the report is ${join(folder.path, REPORT)}`);
+  else if (!finished) terminal.say(`the run ended after step ${result.step}, with no epoch completed since it began`);
+  terminal.say(`the report is ${join(path, REPORT)}`);
   if (evaluation !== undefined) {
     await printEvaluation(evaluation);
-    await print(whatNext(folder.path));
+    await print(whatNext(path));
   }
 }

@@ -198,19 +198,21 @@ if (kills > 0) {
   report(`kill -9 at ${kills} random instants`, problems, JSON.stringify(tally));
 }
 
-// Killed again and again, each time a little further on.
+// Killed again and again, and in the end, wherever it has come to, left to end.
 if (parts.has('again')) {
   let again = 0;
-  for (let done = false; !done; again++) {
+  for (let done = false; !done && again < 20; again++) {
     const words = existsSync(join(home, 'again', 'run.json')) ? resume('again') : fresh('again');
     const { signal } = await trainer(words, (log, child) => {
       if (!child.armed && /training A/.test(log))
         child.armed = setTimeout(() => child.kill('SIGKILL'), length * (0.05 + 0.2 * random()));
     });
-    done = signal === null || again > 20;
+    done = signal === null;
   }
-  const problems = again > 1 ? same('again') : ['it ended before the first kill'];
-  report('one run killed whenever it had begun, until it ended', problems, `${again - 1} kills`);
+  const ended = existsSync(join(home, 'again', 'model.safetensors'));
+  const problems =
+    again > 1 ? (ended ? same('again') : (await goOn('again')).problems) : ['it ended before the first kill'];
+  report('one run killed whenever it had begun', problems, `${again - (ended ? 1 : 0)} kills`);
   events.push('again');
 }
 

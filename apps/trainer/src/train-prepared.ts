@@ -48,7 +48,11 @@ async function train(
     livePage,
     onFailure: (error) => terminal.warn(`the report could not be written: ${systemReason(error)}`),
   });
-  const trained = await runTraining(prepared, model, options, { terminal, log, report });
+  const trained = await runTraining(prepared, model, options, { terminal, log, report }).catch(async (error) => {
+    // What ended the run is said last.
+    await report.settle();
+    throw error;
+  });
   const interrupted = trained.result.reason === 'interrupted';
   const finished = !interrupted && prepared.checkpoint?.state.step === trained.result.step && hasWeights(folder);
   if (!interrupted && !finished) {

@@ -27,11 +27,14 @@ export function soundInputs(format) {
 export async function readInput({ openWeights, bytesOf, recogniseNet, DTYPE_BYTES }, { bytes, beside }) {
   try {
     const source = await openWeights(bytesOf(bytes, 'file', beside));
-    for (const [name, { dtype, shape }] of source.tensors) {
-      const size = shape.reduce((product, side) => product * side, DTYPE_BYTES[dtype]);
-      if (size <= READ_BYTES) await source.read(name);
+    try {
+      for (const [name, { dtype, shape }] of source.tensors) {
+        const size = shape.reduce((product, side) => product * side, DTYPE_BYTES[dtype]);
+        if (size <= READ_BYTES) await source.read(name);
+      }
+    } finally {
+      await source.close();
     }
-    await source.close();
     recogniseNet(source);
     return 'read';
   } catch (error) {

@@ -28,6 +28,7 @@ describe('a net written by another framework', () => {
     ['keras-1.h5', 'hdf5', 'keras', { configuration: 'D', batchNorm: false, head: 'small' }],
     ['keras-3.keras', 'keras', 'keras', { configuration: 'A', batchNorm: true, head: 'paper' }],
     ['tfjs-float32/model.json', 'tfjs', 'keras', { configuration: 'A', batchNorm: false, head: 'small' }],
+    ['tfjs-bn/model.json', 'tfjs', 'keras', { configuration: 'A', batchNorm: true, head: 'small' }],
     ['tfjs-uint8/model.json', 'tfjs', 'keras', { configuration: 'A', batchNorm: false, head: 'small' }],
     ['tfjs-uint16/model.json', 'tfjs', 'keras', { configuration: 'B', batchNorm: false, head: 'small' }],
     ['tfjs-float16/model.json', 'tfjs', 'keras', { configuration: 'D', batchNorm: false, head: 'small' }],

@@ -3,6 +3,9 @@ import { VggError } from '@vgg/core';
 import { jsonDepth, repeatedKey } from '../safetensors/json';
 import type { ByteSource } from './bytes';
 
+/** Bytes that are JSON; `name` is what errors call them. */
+export type JsonBytes = Pick<ByteSource, 'name' | 'size' | 'read'>;
+
 export type JsonObject = Readonly<Record<string, unknown>>;
 
 const MAX_BYTES = 64 * 2 ** 20;
@@ -16,7 +19,7 @@ export function isJsonObject(value: unknown): value is JsonObject {
  * A whole file as a JSON object.
  * @throws VggError `VGG_WEIGHTS` when it is none, is longer than 64 MiB, nests deeper than 64 levels or repeats a key.
  */
-export async function readJson(bytes: ByteSource): Promise<JsonObject> {
+export async function readJson(bytes: JsonBytes): Promise<JsonObject> {
   const corrupt = (what: string, cause?: unknown) =>
     new VggError('weights', `${bytes.name} is not sound JSON: ${what}`, { cause });
   if (bytes.size > MAX_BYTES) throw corrupt(`it has ${bytes.size} bytes, above the limit of 64 MiB`);

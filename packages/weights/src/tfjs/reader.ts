@@ -3,6 +3,7 @@
  * https://github.com/tensorflow/tfjs/blob/master/tfjs-core/src/io/types.ts
  */
 import { VggError } from '@vgg/core';
+import { modelOfTopology, withEpsilons } from '../keras/epsilons';
 import { DTYPE_BYTES, type Dtype, elements } from '../safetensors/dtypes';
 import type { ByteSource } from '../sources/bytes';
 import { isJsonObject, type JsonObject } from '../sources/json';
@@ -142,7 +143,7 @@ export async function readTfjs(bytes: ByteSource, json: JsonObject): Promise<Wei
     return weightSource({
       name: bytes.name,
       format: 'tfjs',
-      tensors,
+      tensors: withEpsilons(tensors, modelOfTopology(json), bytes.name),
       metadata: metadataOf(json),
       close: async () => {
         await close();

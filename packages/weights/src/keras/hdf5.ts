@@ -33,40 +33,9 @@ export interface Hdf5File {
   close(): Promise<void>;
 }
 
-/** Emscripten's open files. */
-interface Streams {
-  readonly streams: readonly ({ readonly fd: number; readonly path: string } | null)[];
-  close(stream: object): void;
-}
-
-/** What the names of files begin with that are read here: a program may use the library besides. */
-const PREFIX = '/weights-';
-
 let count = 0;
-/** Files that are open in the library. */
-let open = 0;
-/** Whether the library has aborted since its memory was last put back. */
+/** Whether the library has aborted, after which it reads nothing: there is one of it, and it cannot be made anew. */
 let broken = false;
-/** The library's memory as it was before its first file, without the zeros at its end. */
-let fresh: Uint8Array | undefined;
-
-/**
- * Puts the library's memory back to what it was before its first file, whatever files have done to it: there is one library,
- * and no way to make another. Only while no file is open in it, the program's own included.
- */
-function renew({ HEAPU8, FS }: H5Module): void {
-  const { streams, close } = FS as unknown as Streams;
-  const files = streams.filter((stream) => stream !== null && stream.fd > 2);
-  if (files.some((stream) => !stream?.path.startsWith(PREFIX))) return;
-  if (fresh === undefined) {
-    let end = HEAPU8.length;
-    while (end > 0 && HEAPU8[end - 1] === 0) end -= 1;
-    fresh = HEAPU8.slice(0, end);
-  }
-  HEAPU8.set(fresh);
-  broken = false;
-  for (const stream of files) if (stream !== null) close(stream);
-}
 
 /**
  * Keeps what HDF5 says of a damaged file from the terminal. Its other way, an error handler that throws, leaves the library
@@ -88,6 +57,10 @@ async function load(source: string): Promise<{ h5: H5wasm; module: H5Module }> {
     });
   }
   const module = await h5.ready;
+  if (broken) {
+    const what = "HDF5's library failed at a damaged file before: start the program again";
+    throw new VggError('weights', `${source} cannot be read: ${what}`);
+  }
   silence(module);
   return { h5, module };
 }
@@ -188,22 +161,12 @@ class Reader {
  */
 export async function readHdf5(file: Hdf5File): Promise<WeightSource> {
   const { h5, module } = await load(file.name);
-  if (open === 0) renew(module);
-  if (broken) {
-    const what = "HDF5's library failed at a damaged file: close the other HDF5 files and open it again";
-    throw new VggError('weights', `${file.name} cannot be read: ${what}`);
-  }
   const reader = new Reader(module, file);
-  const path = `${PREFIX}${count++}.h5`;
+  const path = `/weights-${count++}.h5`;
   // Its own memory, not a copy: a net's file has 550 MB.
   module.FS.writeFile(path, file.content, { canOwn: true } as object);
   let opened: File | undefined;
-  let released = false;
-  open += 1;
   const release = () => {
-    if (released) return;
-    released = true;
-    open -= 1;
     try {
       withStack(module, () => opened?.close());
     } catch {

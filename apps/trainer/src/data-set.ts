@@ -94,6 +94,7 @@ export async function trainingTransform(
       flip: recipe.flip,
       colour: recipe.colourShift ? { values, vectors, sigma: 0.1 } : null,
       mean,
+      ...(recipe.randomErasing > 0 && { erasing: recipe.randomErasing }),
     };
     return { transform, skipped };
   } finally {

@@ -42,6 +42,7 @@ export const KEYS: { readonly [K in keyof Values]: Kind<Values[K]> } = {
   warmUp: real(0, 1000),
   momentum: real(0, 0.9999),
   weightDecay: real(0, 1),
+  randomErasing: real(0, 1),
   labelSmoothing: real(0, 0.99),
   clipNorm: real(0, 1e9),
   averageDecay: real(0, 0.999999),

@@ -41,6 +41,8 @@ export interface RecipeArguments {
   warmUp: number;
   momentum: number;
   weightDecay: number;
+  /** Probability that a rectangle of a crop is erased; 0 for never. */
+  randomErasing: number;
   /** 0 for none. */
   labelSmoothing: number;
   /** The greatest norm of a step's gradient; 0 for any. */
@@ -73,7 +75,7 @@ const SMALLEST_PAPER_INPUT = 128;
 
 /** What the paper does without, off: for records of runs that know nothing of it. */
 export const EXTRAS_OFF = {
-  ...{ warmUp: 0, labelSmoothing: 0, clipNorm: 0, averageDecay: 0, earlyStop: 0 },
+  ...{ warmUp: 0, randomErasing: 0, labelSmoothing: 0, clipNorm: 0, averageDecay: 0, earlyStop: 0 },
   freeze: [] as readonly string[],
 };
 
@@ -158,11 +160,11 @@ function pick(
 > {
   const { valFraction, config, batchNorm, width, input, dropout, flip, colourShift } = given;
   const { epochs, rate, schedule, patience, warmUp, momentum, weightDecay, init, seed } = given;
-  const { labelSmoothing, clipNorm, averageDecay, earlyStop, freeze } = given;
+  const { randomErasing, labelSmoothing, clipNorm, averageDecay, earlyStop, freeze } = given;
   return {
     ...{ valFraction, config, batchNorm, width, input, dropout, flip, colourShift },
     ...{ epochs, rate, schedule, patience, warmUp, momentum, weightDecay, init, seed },
-    ...{ labelSmoothing, clipNorm, averageDecay, earlyStop, freeze },
+    ...{ randomErasing, labelSmoothing, clipNorm, averageDecay, earlyStop, freeze },
   };
 }
 

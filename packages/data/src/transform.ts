@@ -1,6 +1,6 @@
 /**
  * From a decoded image to a network's input, in the paper's order (sections 2.1, 3.1): rescale to smallest side S, crop,
- * flip, colour shift, mean subtraction.
+ * flip, colour shift, mean subtraction; beyond the paper and off by default, random erasing.
  *
  * What is random about one sample is a pure function of (seed, epoch, sample): no worker, prefetch depth or resume
  * changes it.
@@ -8,6 +8,7 @@
 import { randomStream, VggError } from '@vgg/core';
 import { type ColourShift, colourOffset, drawAlphas } from './colour';
 import { centreWindow } from './crop';
+import { drawErased } from './erasing';
 import type { Rgb, Size, Window } from './image';
 import { rescaledSize } from './rescale';
 
@@ -23,6 +24,8 @@ export interface TrainTransform {
   readonly colour: ColourShift | null;
   /** Mean RGB of the training set (0..255), subtracted last. */
   readonly mean: Rgb;
+  /** Probability, 0 to 1, that a rectangle of the crop is erased (set to the mean colour); none by default, as in the paper. */
+  readonly erasing?: number;
 }
 
 /** How evaluation images are prepared: rescaled to smallest side `scale` (Q), the centre cropped, the mean subtracted. */
@@ -41,6 +44,8 @@ export interface Augmentation {
   readonly flip: boolean;
   /** α of the three principal components. */
   readonly alphas: Rgb;
+  /** The rectangle of the crop that is erased, or none. */
+  readonly erased: Window | null;
 }
 
 /** All that is needed to make one network input from one decoded image. */
@@ -52,10 +57,20 @@ export interface Geometry {
   readonly flip: boolean;
   /** Added to every pixel: colour shift minus mean. */
   readonly shift: Rgb;
+  /** The rectangle of the crop that becomes 0, or none. */
+  readonly erased: Window | null;
 }
 
-/** @throws VggError `VGG_ARGUMENT` for sides that are not positive integers, an empty range, or a scale below the crop. */
-export function checkTransform({ crop, scale, mean }: TrainTransform | EvaluationTransform): void {
+/**
+ * @throws VggError `VGG_ARGUMENT` for sides that are not positive integers, an empty range, a scale below the crop, or an erasing
+ *   that is no probability.
+ */
+export function checkTransform(transform: TrainTransform | EvaluationTransform): void {
+  const { crop, scale, mean } = transform;
+  const erasing = 'erasing' in transform ? (transform.erasing ?? 0) : 0;
+  if (!(erasing >= 0 && erasing <= 1)) {
+    throw new VggError('argument', `erasing must be a probability from 0 to 1, got ${erasing}`);
+  }
   const [low, high] = typeof scale === 'number' ? [scale, scale] : scale;
   if (!Number.isInteger(crop) || crop < 1) {
     throw new VggError('argument', `the crop must be a positive integer, got ${crop}`);
@@ -83,7 +98,10 @@ export function drawAugmentation(transform: TrainTransform, seed: number, epoch:
   const position = [random.uniform(), random.uniform()] as const;
   const flip = random.uniform() < 0.5 && transform.flip;
   const alphas = drawAlphas(random, transform.colour?.sigma ?? 0);
-  return { smallestSide, position, flip, alphas };
+  const { erasing = 0, crop } = transform;
+  // Drawn last, so that all else stays as it is without.
+  const erased = erasing > 0 && random.uniform() < erasing ? drawErased(random, crop) : null;
+  return { smallestSide, position, flip, alphas, erased };
 }
 
 /** Where a drawn augmentation cuts an image of `size`, and what it adds. */
@@ -99,11 +117,13 @@ export function trainingGeometry(size: Size, transform: TrainTransform, drawn: A
   };
   const [red, green, blue] = transform.colour ? colourOffset(transform.colour, drawn.alphas) : ([0, 0, 0] as const);
   const { mean } = transform;
-  return { rescaled, window, flip: drawn.flip, shift: [red - mean[0], green - mean[1], blue - mean[2]] };
+  const shift = [red - mean[0], green - mean[1], blue - mean[2]] as const;
+  return { rescaled, window, flip: drawn.flip, shift, erased: drawn.erased };
 }
 
 /** Where evaluation cuts an image of `size`: the centre, unflipped. */
 export function evaluationGeometry(size: Size, { crop, scale, mean }: EvaluationTransform): Geometry {
   const rescaled = rescaledSize(size, scale);
-  return { rescaled, window: centreWindow(rescaled, crop), flip: false, shift: [-mean[0], -mean[1], -mean[2]] };
+  const shift = [-mean[0], -mean[1], -mean[2]] as const;
+  return { rescaled, window: centreWindow(rescaled, crop), flip: false, shift, erased: null };
 }

@@ -101,6 +101,30 @@ describe('createBatches', () => {
     }
   });
 
+  it('erases a rectangle of some crops, and changes nothing else', async () => {
+    const source = await openClassFolders(folder(await photographs()));
+    const [whole] = await batchesOf(load(source, { batchSize: IMAGES }));
+    const transform = { ...TRANSFORM, erasing: 0.5 };
+    const [some] = await batchesOf(load(source, { batchSize: IMAGES, transform }));
+    let erasures = 0;
+    for (const [slot, index] of whole!.indices.entries()) {
+      const { erased } = drawAugmentation(transform, 7, 3, index);
+      if (erased !== null) erasures += 1;
+      for (let at = 0; at < 32 * 32 * 3; at++) {
+        const [x, y] = [Math.floor(at / 3) % 32, Math.floor(at / 96)];
+        const inside =
+          erased !== null &&
+          x >= erased.left &&
+          x < erased.left + erased.width &&
+          y >= erased.top &&
+          y < erased.top + erased.height;
+        expect(some!.images[slot * 3072 + at]).toBe(inside ? 0 : whole!.images[slot * 3072 + at]);
+      }
+    }
+    expect(erasures).toBeGreaterThan(3);
+    expect(erasures).toBeLessThan(15);
+  });
+
   it('replaces a bad image by the next of the source, counts and names it, whoever meets it and when', async () => {
     const source = await damaged();
     const bad = Array.from({ length: IMAGES }, (_, i) => i).find((i) => source.key(i) === 'dog/10.jpg')!;

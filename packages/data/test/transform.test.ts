@@ -76,6 +76,26 @@ describe('drawAugmentation', () => {
     for (const other of [at(2, 2, 3), at(1, 3, 3), at(1, 2, 4)]) expect(other).not.toEqual(at(1, 2, 3));
   });
 
+  it('erases rectangles of 2 to 33 % of the crop, of sides 0.3 to 3.3 to one another, anywhere, and draws all else as without', () => {
+    const transform = { ...TRANSFORM, erasing: 0.25 };
+    const draws = Array.from({ length: DRAWS }, (_, i) => drawAugmentation(transform, 5, i % 7, i));
+    expect(draws.map(({ erased: _, ...rest }) => rest)).toEqual(drawn.map(({ erased: _, ...rest }) => rest));
+    const windows = draws.flatMap(({ erased }) => (erased === null ? [] : [erased]));
+    expect(Math.abs(windows.length / DRAWS - 0.25)).toBeLessThan(5 * Math.sqrt((0.25 * 0.75) / DRAWS));
+    const areas = windows.map(({ width, height }) => (width * height) / 224 ** 2);
+    // Uniform on [0.02, 0.33]: mean 0.175, variance 0.31² / 12; sides are rounded, and none reaches the crop's.
+    expect(Math.min(...areas)).toBeGreaterThan(0.018);
+    expect(Math.max(...areas)).toBeLessThan(0.332);
+    expect(Math.abs(moments(areas).mean - 0.175)).toBeLessThan((5 * 0.0895) / Math.sqrt(windows.length) + 0.001);
+    const ratios = windows.map(({ width, height }) => Math.log(height / width));
+    expect(Math.abs(moments(ratios).mean)).toBeLessThan((5 * 0.69) / Math.sqrt(windows.length) + 0.01);
+    for (const { left, top, width, height } of windows) {
+      expect(
+        Math.min(left, top, 223 - width, 223 - height, 224 - left - width, 224 - top - height),
+      ).toBeGreaterThanOrEqual(0);
+    }
+  });
+
   it('keeps a fixed S', () => {
     expect(drawAugmentation({ ...TRANSFORM, scale: 384 }, 1, 0, 0).smallestSide).toBe(384);
   });
@@ -108,6 +128,7 @@ describe('trainingGeometry', () => {
       position: [0, 0],
       flip: false,
       alphas: [0.1, -0.2, 0.3],
+      erased: null,
     });
     // αλ = 0.02, -0.004, 0.0012. Red: 0.6·0.02 + 0.7·0.004 + 0.4·0.0012 = 0.01528, times 255 = 3.8964, minus 120.
     // Green: 0.012 - 0.8·0.0012 = 0.01104 → 2.8152 - 115. Blue: 0.01 - 0.0028 + 0.00048 = 0.00768 → 1.9584 - 100.

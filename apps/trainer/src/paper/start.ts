@@ -8,7 +8,7 @@ import { environment } from '../environment';
 import { firstNet } from '../first-net';
 import { measureSpeed, epochSeconds as secondsAtSpeed } from '../measure';
 import type { SessionArguments, TrainArguments } from '../prepare';
-import { netOptions, resolveRecipe } from '../recipe';
+import { EXTRAS_OFF, netOptions, resolveRecipe } from '../recipe';
 import type { Terminal } from '../terminal';
 import { allot, inputFor, LATER_DIVISOR, type Pace, type StudyNet, studyNets } from './plan';
 import { type Study, type StudySettings, studyExists } from './study';
@@ -18,9 +18,6 @@ export type StudyRequest = Omit<StudySettings, 'input' | 'batch'> & { input?: nu
 
 /** Images per step unless told: with few epochs many small steps learn more. */
 const BATCH = 64;
-
-/** What the paper does not do. */
-const OFF = { warmUp: 0, labelSmoothing: 0, clipNorm: 0, averageDecay: 0, earlyStop: 0, freeze: [] } as const;
 
 /** Pictures looked at to know how large the set's are. */
 const SAMPLED = 32;
@@ -50,7 +47,7 @@ export function trainArguments(
   const { config, scale } = net;
   const { from, ...kept } = training;
   return {
-    ...{ ...session, ...settings, ...OFF, ...kept, data, config, scale },
+    ...{ ...session, ...settings, ...EXTRAS_OFF, ...kept, data, config, scale },
     ...{ flip: true, colourShift: true, schedule: 'cosine', patience: 5, momentum: 0.9, init: 'he', dryRun: false },
     rate: net.from?.key === 'weights' && from !== undefined ? rate / LATER_DIVISOR : rate,
     ...(net.from && from !== undefined && { [net.from.key]: from }),

@@ -45,6 +45,12 @@ export function trainCommand(run: Commands['train']): Command {
     .option('--momentum <m>', 'momentum', KEYS.momentum, 0.9)
     .option('--weight-decay <d>', 'L2 penalty', KEYS.weightDecay, 5e-4)
     .optionsGroup('Beyond the paper:')
+    .option(
+      '--random-erasing <p>',
+      'part of the crops in which a random rectangle is erased; 0: none',
+      KEYS.randomErasing,
+      0,
+    )
     .option('--label-smoothing <e>', 'part of each target spread over all classes; 0: none', KEYS.labelSmoothing, 0)
     .option('--clip-norm <n>', "greatest norm of a step's gradient, scaled down to it; 0: any", KEYS.clipNorm, 0)
     .option(

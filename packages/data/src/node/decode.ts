@@ -8,15 +8,16 @@
  */
 import { VggError } from '@vgg/core';
 import sharp, { type Sharp } from 'sharp';
+import { erase } from '../erasing';
 import type { RawImage, Size, Window } from '../image';
-import { span, triangleAxis } from '../resample';
+import { type Axis, span, triangleAxis } from '../resample';
 import { rescaledSize } from '../rescale';
 import type { ImageLocation } from '../source';
 import type { Geometry } from '../transform';
 import { decodeBaseline } from './baseline';
 import { readJpegHeader } from './jpeg';
 import { readEncoded, readPixels } from './read';
-import { resampleBytes } from './resample';
+import { type BytePart, resampleBytes } from './resample';
 
 sharp.cache(false);
 sharp.concurrency(1);
@@ -167,9 +168,8 @@ export function decodeInto(
     if (location.kind === 'planes' || location.kind === 'pixels') {
       const image = readPixels(location);
       const geometry = geometryOf(image);
-      const { horizontal, vertical } = axes(image, geometry);
       const part = { data: image.data, width: image.width, left: 0, top: 0 };
-      resampleBytes(out, offset, part, horizontal, vertical, geometry.flip, geometry.shift);
+      write(out, offset, part, axes(image, geometry), geometry);
       return;
     }
     const bytes = readEncoded(location);
@@ -177,11 +177,24 @@ export function decodeInto(
     checkLimits(header, name);
     const geometry = geometryOf(header);
     const size = reducedSize(header, Math.min(geometry.rescaled.width, geometry.rescaled.height));
-    const { horizontal, vertical, window } = axes(size, geometry);
+    const cut = axes(size, geometry);
+    const { window } = cut;
     const data = decodeQuickly(bytes, header, size, window) ?? (await decodeWindow(bytes, header, size, window));
     const part = { data, width: window.width, left: window.left, top: window.top };
-    resampleBytes(out, offset, part, horizontal, vertical, geometry.flip, geometry.shift);
+    write(out, offset, part, cut, geometry);
   });
+}
+
+/** The crop of a part of an image, erased where it is to be. */
+function write(
+  out: Float32Array,
+  offset: number,
+  part: BytePart,
+  { horizontal, vertical }: { horizontal: Axis; vertical: Axis },
+  { flip, shift, erased, window }: Geometry,
+): void {
+  resampleBytes(out, offset, part, horizontal, vertical, flip, shift);
+  if (erased !== null) erase(out, offset, window.width, erased);
 }
 
 function axes(size: Size, { rescaled, window }: Geometry) {

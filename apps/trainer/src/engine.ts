@@ -5,7 +5,10 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { VggError } from '@vgg/core';
 
-export const ENGINE_NAMES = ['onednn', 'tensorflow', 'wasm', 'cpu'] as const;
+/** The fastest first. */
+const BEST = ['onednn', 'tensorflow', 'wasm', 'cpu'] as const;
+/** With those that are asked for by name alone: oneDNN by itself takes bfloat16 only where the processor has AMX. */
+export const ENGINE_NAMES = [...BEST, 'onednn-float32', 'onednn-bfloat16'] as const;
 export type EngineName = (typeof ENGINE_NAMES)[number];
 
 export interface Engine {
@@ -62,15 +65,28 @@ async function startTensorflow(): Promise<{ gpu: boolean }> {
   return { gpu: (tf.backend() as { isUsingGpuDevice?: boolean }).isUsingGpuDevice === true };
 }
 
+async function startOnednn(asked?: 'float32' | 'bfloat16'): Promise<string> {
+  const { configure, precision } = (await importOptional('@vgg/backend-onednn')) as Onednn;
+  if (asked !== undefined && tf.getBackend() !== 'onednn') configure({ precision: asked });
+  await activate('onednn');
+  const taken = precision();
+  if (asked !== undefined && taken !== asked) throw new Error(`it computes in ${taken} already`);
+  return `oneDNN, native, ${taken}`;
+}
+
+/** What is used of the package `@vgg/backend-onednn`. */
+interface Onednn {
+  configure(options: { precision: string }): void;
+  precision(): string | undefined;
+}
+
 type Start = () => Promise<string>;
 
 /** How each engine starts; resolves to its description, rejects with the reason it cannot run. */
 const START: Readonly<Record<EngineName, Start>> = {
-  onednn: async () => {
-    await importOptional('@vgg/backend-onednn');
-    await activate('onednn');
-    return 'oneDNN, native';
-  },
+  onednn: () => startOnednn(),
+  'onednn-float32': () => startOnednn('float32'),
+  'onednn-bfloat16': () => startOnednn('bfloat16'),
   tensorflow: async () => ((await startTensorflow()).gpu ? 'libtensorflow on the GPU' : 'libtensorflow on the CPU'),
   wasm: async () => {
     await import('@vgg/backend-wasm');
@@ -99,7 +115,7 @@ async function startBest(): Promise<Engine> {
   } catch (error) {
     passedOver.push(`tensorflow: ${firstLine(error)}`);
   }
-  for (const name of ENGINE_NAMES) {
+  for (const name of BEST) {
     if (name === 'tensorflow' && !tensorflowOnCpu) continue;
     try {
       return { name, description: await START[name](), passedOver };

@@ -78,11 +78,21 @@ describe('choosing an engine', () => {
   });
 
   it('says in one line why an engine that was asked for cannot run', async () => {
-    const missing = ENGINE_NAMES.find((candidate) => candidate === 'onednn')!;
-    const outcome = await startEngine(missing).then(
+    const outcome = await startEngine('onednn').then(
       (engine) => engine.name,
       (error: unknown) => String(error),
     );
     expect(outcome).toMatch(/^onednn$|^VggError: engine onednn cannot run here: [^\n]+; try --engine auto$/);
+  });
+
+  it('computes in the precision that is asked for, one in a process, and says which', async () => {
+    const outcomes: string[] = [];
+    for (const asked of ['onednn-float32', 'onednn-bfloat16'] as const) {
+      outcomes.push(await startEngine(asked).then(describeEngine, String));
+    }
+    const refused = /^VggError: engine onednn-(float32|bfloat16) cannot run here: [^\n]+; try --engine auto$/;
+    const taken = outcomes.filter((outcome) => !refused.test(outcome));
+    expect(taken.length).toBeLessThan(2);
+    for (const outcome of taken) expect(outcome).toMatch(/^engine onednn-(float32|bfloat16) \(oneDNN, native, \1\)$/);
   });
 });

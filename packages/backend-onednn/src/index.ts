@@ -5,6 +5,7 @@
 import type { Fallback } from './fallbacks';
 import { loadNative } from './load';
 import type { KernelTime } from './native';
+import type { Precision } from './options';
 import { currentBackend, register } from './register';
 
 const native = loadNative();
@@ -17,6 +18,12 @@ export type { Fallback } from './fallbacks';
 export type { KernelTime } from './native';
 export { configure, type OnednnOptions, type Precision } from './options';
 export { physicalCores } from './threads';
+
+/** What the backend in use multiplies in; `undefined` when another backend is in use. */
+export function precision(): Precision | undefined {
+  const backend = currentBackend();
+  return backend && (backend.bf16 ? 'bfloat16' : 'float32');
+}
 
 /** What ran on TF.js's slow CPU kernels, by kernel; empty when another backend is in use. */
 export function fallbacks(): ReadonlyMap<string, Fallback> {

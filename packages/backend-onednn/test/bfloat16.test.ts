@@ -32,9 +32,11 @@ function relativeError(actual: readonly number[], expected: readonly number[]): 
 
 describe.skipIf(!able)(`bfloat16${why}`, () => {
   beforeAll(async () => {
-    const { configure } = await import('../src/index');
+    const { configure, precision } = await import('../src/index');
     configure({ poison: true, precision: 'bfloat16' });
+    expect(precision()).toBeUndefined();
     await tf.setBackend('onednn');
+    expect(precision()).toBe('bfloat16');
   });
 
   it.each([

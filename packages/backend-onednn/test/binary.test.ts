@@ -58,7 +58,7 @@ function installPlatformPackage(version: string): string {
 }
 
 /** The real addon, or something in its place where it was not built. */
-const ADDON = isBuilt ? readFileSync(join(BUILD_FOLDER, 'onednn.node')) : Buffer.from('\u007fELF');
+const ADDON = isBuilt ? readFileSync(join(BUILD_FOLDER, 'onednn.node')) : Buffer.alloc(64, '\u007fELF');
 
 /** The same library for another processor: the machine's number is at byte 18. */
 const FOREIGN = Buffer.from(ADDON).fill(0xb7, 18, 19);

@@ -2,15 +2,16 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { didYouMean, VggError } from '@vgg/core';
+import { type ImageSource, type SkippedImage, subset, type TrainTransform } from '@vgg/data';
 import {
-  type ImageSource,
+  type DataSet,
+  fetchDataSet,
   isPublicDataSet,
+  type OpenOptions,
+  openSource,
   PUBLIC_DATA_SETS,
-  type SkippedImage,
-  subset,
-  type TrainTransform,
-} from '@vgg/data';
-import { type DataSet, fetchDataSet, type OpenOptions, openSource, trainingStatistics } from '@vgg/data/node';
+  trainingStatistics,
+} from '@vgg/data/node';
 import type { Recipe } from './recipe';
 import type { Progress, Terminal } from './terminal';
 

@@ -5,7 +5,6 @@ export type { FloatImage, RawImage, Rgb, Size, Window } from './image';
 export { epochOrder } from './order';
 export { type PillowFilter, resampleAsPillow } from './pillow';
 export { checkImageTransform, type ImageTransform, prepareImage, sameTransform } from './prepare';
-export { isPublicDataSet, PUBLIC_DATA_SETS, type PublicDataSet, type PublicDataSetName } from './public';
 export { resample, sourceWindow } from './resample';
 export { rescale, rescaledSize } from './rescale';
 export { type ImageLocation, type ImageSource, type RawArrays, rawSource, subset } from './source';

@@ -9,6 +9,7 @@ export {
 } from './node/loader';
 export { type DataSet, type OpenOptions, openSource } from './node/open';
 export { type FetchOptions, fetchDataSet } from './node/public/fetch';
+export { isPublicDataSet, PUBLIC_DATA_SETS, type PublicDataSet, type PublicDataSetName } from './node/public/sets';
 export { openClassFolders } from './node/sources/folders';
 export { expandBraces, openShards } from './node/sources/shards';
 export { type SourceStatistics, type StatisticsOptions, trainingStatistics } from './node/statistics';

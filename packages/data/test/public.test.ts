@@ -18,8 +18,7 @@ import { Uint8ArrayReader, Uint8ArrayWriter, ZipWriter } from '@zip.js/zip.js/in
 import sharp from 'sharp';
 import { create, Header } from 'tar';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { PUBLIC_DATA_SETS, type PublicDataSet } from '../src/index';
-import { type FetchOptions, fetchDataSet, openSource } from '../src/node';
+import { type FetchOptions, fetchDataSet, openSource, PUBLIC_DATA_SETS, type PublicDataSet } from '../src/node';
 import { unpackMember, unpackTar } from '../src/node/public/unpack';
 
 let folder: string;

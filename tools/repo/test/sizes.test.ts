@@ -10,7 +10,7 @@ const HERE = fileURLToPath(new URL('.', import.meta.url));
 const BUDGETS = {
   core: 1_900,
   models: 8_400,
-  data: 6_500,
+  data: 6_100,
   optim: 15_000,
   weights: 36_000,
   train: 6_500,

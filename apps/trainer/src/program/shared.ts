@@ -1,6 +1,6 @@
 /** Options and words that several commands share. */
 
-import { PUBLIC_DATA_SETS } from '@vgg/data';
+import { PUBLIC_DATA_SETS } from '@vgg/data/node';
 import { CONFIGURATION_NAMES } from '@vgg/models';
 import { type Command, Option } from 'commander';
 import { oneOf } from '../arguments';

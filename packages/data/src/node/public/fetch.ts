@@ -5,8 +5,8 @@ import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promise
 import { basename, join } from 'node:path';
 import { VggError } from '@vgg/core';
 import { cacheFolder, type DownloadProgress, download } from '@vgg/core/node';
-import { PUBLIC_DATA_SETS, type PublicDataSet, type PublicDataSetName } from '../../public';
 import { openSource } from '../open';
+import { PUBLIC_DATA_SETS, type PublicDataSet, type PublicDataSetName } from './sets';
 import { unpackMember, unpackTar } from './unpack';
 
 export interface FetchOptions {

@@ -2,7 +2,13 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 import { QUIET_ENVIRONMENT, ROOT, say, setUp } from './setup.mjs';
+
+function runTurbo(args) {
+  const env = { ...process.env, ...QUIET_ENVIRONMENT };
+  return spawnSync('pnpm', ['exec', 'turbo', 'run', ...args], { cwd: ROOT, stdio: 'inherit', env });
+}
 
 /** The tested packages: every workspace folder with a test script. */
 function testedFolders() {
@@ -26,16 +32,28 @@ function totals(report) {
   };
 }
 
+/** What failed, a line or a few each: thousands of lines lie between the failure and the end of the output. */
+function failures(report, folder) {
+  const files = report.testResults.filter(({ status }) => status === 'failed');
+  return files.flatMap(({ name, message, assertionResults }) => {
+    const file = `${folder.slice(ROOT.length)}${name.slice(folder.length)}`;
+    const tests = assertionResults.filter(({ status }) => status === 'failed');
+    if (tests.length === 0) return [`FAILED ${file}\n${message}`];
+    return tests.map(({ fullName, failureMessages }) => `FAILED ${file}: ${fullName}\n${failureMessages.join('\n')}`);
+  });
+}
+
+/** With colours taken out, so that a log shows what a terminal does. */
+const excerpt = (text) => stripVTControlCharacters(text).split('\n').slice(0, 30).join('\n');
+
 const folders = testedFolders();
 for (const folder of folders) rmSync(join(folder, 'test-results.json'), { force: true });
 setUp();
 
-const turbo = ['exec', 'turbo', 'run', 'lint', 'lint:root', 'typecheck', 'test', '--continue', '--concurrency=2'];
-const tasks = spawnSync('pnpm', [...turbo, '--output-logs=new-only', ...process.argv.slice(2)], {
-  cwd: ROOT,
-  stdio: 'inherit',
-  env: { ...process.env, ...QUIET_ENVIRONMENT },
-});
+const tasks = runTurbo([
+  ...['lint', 'lint:root', 'typecheck', 'test'],
+  ...['--continue', '--concurrency=2', '--output-logs=new-only', ...process.argv.slice(2)],
+]);
 
 let [passed, failed, skipped] = [0, 0, 0];
 for (const folder of folders) {
@@ -45,11 +63,17 @@ for (const folder of folders) {
     failed += 1;
     continue;
   }
-  const total = totals(JSON.parse(readFileSync(file, 'utf8')));
+  const report = JSON.parse(readFileSync(file, 'utf8'));
+  for (const failure of failures(report, folder)) say(excerpt(failure));
+  const total = totals(report);
   passed += total.passed;
   failed += total.failed;
   skipped += total.skipped;
 }
-if (tasks.status !== 0 && failed === 0) say('lint or typecheck failed; see above');
+if (tasks.status !== 0 && failed === 0) {
+  // What passed comes from the cache: this prints what the linter and the compiler had to say once more, and nothing else.
+  runTurbo(['lint', 'lint:root', 'typecheck', '--continue', '--output-logs=errors-only']);
+  say('lint or typecheck failed');
+}
 console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`);
 process.exit(tasks.status === 0 && failed === 0 ? 0 : 1);

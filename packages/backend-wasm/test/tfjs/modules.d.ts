@@ -15,7 +15,7 @@ declare module 'jasmine-core/lib/jasmine-core/node_boot.js' {
     addReporter(reporter: { specDone(result: SpecDone): void }): void;
     execute(): Promise<unknown>;
   }
-  const boot: (jasmineRequire: unknown) => { getEnv(): Environment };
+  const boot: (jasmineRequire: unknown) => { getEnv(): Environment; DEFAULT_TIMEOUT_INTERVAL: number };
   export default boot;
 }
 

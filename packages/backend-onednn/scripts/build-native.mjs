@@ -12,7 +12,7 @@
  */
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
@@ -112,10 +112,10 @@ async function compile(file) {
   const object = join(objects, `${name}.o`);
   const stamp = `${object}.hash`;
   const hash = createHash('sha256').update(commonHash).update(readFileSync(file)).digest('hex');
-  if (existsSync(object) && existsSync(stamp) && readFileSync(stamp, 'utf8') === hash) return { object, fresh: false };
+  if (existsSync(object) && existsSync(stamp) && readFileSync(stamp, 'utf8') === hash) return { object, hash };
   await run(COMPILER, [...flags, '-c', file, '-o', object]);
   writeFileSync(stamp, hash);
-  return { object, fresh: true };
+  return { object, hash };
 }
 
 /** As many at once as there are processors. */
@@ -130,17 +130,29 @@ async function compileAll(sources) {
 }
 
 const target = join(output, 'onednn.node');
+const manifest = join(output, 'onednn.json');
+
+/** Which sources the binary that is there was linked from; none, where there is none with a readable manifest. */
+function linkedFrom() {
+  try {
+    return existsSync(target) ? JSON.parse(readFileSync(manifest, 'utf8')).sources : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 try {
   const compiled = await compileAll(files.filter((file) => file.endsWith('.cc')));
-  if (compiled.some(({ fresh }) => fresh) || !existsSync(target)) {
+  const sources = createHash('sha256')
+    .update(JSON.stringify(compiled.map(({ hash }) => hash)))
+    .digest('hex');
+  if (linkedFrom() !== sources) {
     const partial = `${target}.partial`;
     await run(COMPILER, [...compiled.map(({ object }) => object), ...linkFlags, '-o', partial]);
     const sha256 = createHash('sha256').update(readFileSync(partial)).digest('hex');
-    writeFileSync(
-      join(output, 'onednn.json'),
-      `${JSON.stringify({ oneDnn: version, files: { 'onednn.node': sha256 } })}\n`,
-    );
+    rmSync(manifest, { force: true });
     renameSync(partial, target);
+    writeFileSync(manifest, `${JSON.stringify({ oneDnn: version, sources, files: { 'onednn.node': sha256 } })}\n`);
     console.log(`@vgg/backend-onednn: built ${relative(process.cwd(), target)} with oneDNN ${version}`);
   }
 } catch (error) {

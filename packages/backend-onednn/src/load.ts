@@ -23,6 +23,9 @@ function missingFeature(): string | undefined {
   return NEEDED_FEATURES.find((feature) => !features.has(feature));
 }
 
+/** What is said of a place with nothing in it. */
+const ABSENT = { binary: 'no binary there', package: 'not installed' } as const;
+
 /** Where a binary may be. */
 interface Place {
   /** For people. */
@@ -47,7 +50,7 @@ function platformPackage(require: NodeJS.Require): string {
   try {
     manifest = require.resolve(`${PLATFORM_PACKAGE}/package.json`);
   } catch {
-    throw new Error('not installed');
+    throw new Error(ABSENT.package);
   }
   const version = (file: string): unknown => JSON.parse(readFileSync(file, 'utf8')).version;
   const [theirs, ours] = [version(manifest), version(fileURLToPath(new URL('../package.json', import.meta.url)))];
@@ -58,7 +61,7 @@ function platformPackage(require: NodeJS.Require): string {
 /** Checks every file of a binary, since a truncated library can end the process inside the system's loader, and loads it. */
 function load(require: NodeJS.Require, folder: string): NativeModule {
   const manifest = join(folder, 'onednn.json');
-  if (!existsSync(join(folder, 'onednn.node')) || !existsSync(manifest)) throw new Error('no binary there');
+  if (!existsSync(join(folder, 'onednn.node')) || !existsSync(manifest)) throw new Error(ABSENT.binary);
   const { files } = JSON.parse(readFileSync(manifest, 'utf8')) as { files?: Record<string, string> };
   if (files?.['onednn.node'] === undefined) throw new Error('onednn.json is damaged (no checksum of the addon)');
   for (const [name, expected] of Object.entries(files)) {
@@ -72,7 +75,7 @@ function load(require: NodeJS.Require, folder: string): NativeModule {
 
 /**
  * Loads the addon.
- * @throws VggError `VGG_BACKEND`, one line that lists what was tried, when there is no binary for this platform, it is damaged, or
+ * @throws VggError `VGG_BACKEND`, one line that lists what was found unusable, when there is no binary for this platform, it is damaged, or
  *   this processor cannot run it.
  */
 export function loadNative(): NativeModule {
@@ -81,17 +84,18 @@ export function loadNative(): NativeModule {
     throw new VggError('backend', `the engine onednn needs a processor with ${feature}, which this one lacks`);
   }
   const require = createRequire(import.meta.url);
-  const failures: string[] = [];
-  const causes: unknown[] = [];
+  const failures: { name: string; why: string; cause: unknown }[] = [];
   for (const { name, folder } of places(require)) {
     try {
       return load(require, folder());
     } catch (cause) {
-      causes.push(cause);
-      failures.push(`${name}: ${(cause as Error).message.split('\n')[0]}`);
+      failures.push({ name, why: (cause as Error).message.split('\n')[0]!, cause });
     }
   }
-  throw new VggError('backend', `the engine onednn has no binary that runs here (${failures.join('; ')}): ${REMEDY}`, {
-    cause: causes.at(-1),
+  // Where nothing was ever installed, the places where nothing is are no news.
+  const nowhere = failures.length > 1 && failures.every(({ why }) => Object.values<string>(ABSENT).includes(why));
+  const tried = nowhere ? '' : ` (${failures.map(({ name, why }) => `${name}: ${why}`).join('; ')})`;
+  throw new VggError('backend', `the engine onednn has no binary that runs here${tried}: ${REMEDY}`, {
+    cause: failures.at(-1)?.cause,
   });
 }

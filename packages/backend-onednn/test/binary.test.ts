@@ -96,11 +96,20 @@ describe('a binary that cannot be used', () => {
 });
 
 describe('the binary is looked for', () => {
-  it('in a local build, then in the package of the platform, and the line lists both', () => {
+  it('nowhere else, and where nothing is installed the line only says what to do', () => {
     installPlatformPackage(VERSION);
     expect(attempt({ VGG_ONEDNN_BUILD: '' })).toEqual({
       code: 'VGG_BACKEND',
-      message: `the engine onednn has no binary that runs here (${join(program.folder, 'build', PLATFORM)}: no binary there; @vgg/backend-onednn-${PLATFORM}: no binary there)${REMEDY}`,
+      message: `the engine onednn has no binary that runs here${REMEDY}`,
+    });
+  });
+
+  it('in a local build, then in the package of the platform, and the line lists both', () => {
+    place(join('build', PLATFORM), 'hello', 'other');
+    installPlatformPackage(VERSION);
+    expect(attempt({ VGG_ONEDNN_BUILD: '' })).toEqual({
+      code: 'VGG_BACKEND',
+      message: `the engine onednn has no binary that runs here (${join(program.folder, 'build', PLATFORM)}: onednn.node is damaged (wrong checksum); @vgg/backend-onednn-${PLATFORM}: no binary there)${REMEDY}`,
     });
   });
 

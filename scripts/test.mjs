@@ -5,9 +5,11 @@ import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { QUIET_ENVIRONMENT, ROOT, say, setUp } from './setup.mjs';
 
+/** With what the command was given besides, such as --filter. */
 function runTurbo(args) {
   const env = { ...process.env, ...QUIET_ENVIRONMENT };
-  return spawnSync('pnpm', ['exec', 'turbo', 'run', ...args], { cwd: ROOT, stdio: 'inherit', env });
+  const command = ['exec', 'turbo', 'run', ...args, '--continue', ...process.argv.slice(2)];
+  return spawnSync('pnpm', command, { cwd: ROOT, stdio: 'inherit', env });
 }
 
 /** The tested packages: every workspace folder with a test script. */
@@ -50,10 +52,8 @@ const folders = testedFolders();
 for (const folder of folders) rmSync(join(folder, 'test-results.json'), { force: true });
 setUp();
 
-const tasks = runTurbo([
-  ...['lint', 'lint:root', 'typecheck', 'test'],
-  ...['--continue', '--concurrency=2', '--output-logs=new-only', ...process.argv.slice(2)],
-]);
+const CHECKS = ['lint', 'lint:root', 'typecheck'];
+const tasks = runTurbo([...CHECKS, 'test', '--concurrency=2', '--output-logs=new-only']);
 
 let [passed, failed, skipped] = [0, 0, 0];
 for (const folder of folders) {
@@ -72,7 +72,7 @@ for (const folder of folders) {
 }
 if (tasks.status !== 0 && failed === 0) {
   // What passed comes from the cache: this prints what the linter and the compiler had to say once more, and nothing else.
-  runTurbo(['lint', 'lint:root', 'typecheck', '--continue', '--output-logs=errors-only']);
+  runTurbo([...CHECKS, '--output-logs=errors-only']);
   say('lint or typecheck failed');
 }
 console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`);

@@ -73,6 +73,11 @@ export function trainingDisplay(options: DisplayOptions): TrainingDisplay {
     end();
     progress = terminal.progress(title, total, 'images');
   };
+  /** Once there is something to do: a run that is finished does not go on. */
+  const sayGoingOn = () => {
+    if (goingOn !== undefined) terminal.say(goingOn);
+    goingOn = undefined;
+  };
   const openEpoch = () => {
     if (epochNow < epochs) open(`epoch ${epochNow + 1}/${epochs}`, perEpoch - firstImage);
   };
@@ -92,9 +97,7 @@ export function trainingDisplay(options: DisplayOptions): TrainingDisplay {
       if (event.resumed) goingOn = `going on at epoch ${event.epoch + 1}, step ${event.step + 1}`;
       openEpoch();
     } else if (event.type === 'micro-batch') {
-      // Only now: a run that is finished does not go on.
-      if (goingOn !== undefined) terminal.say(goingOn);
-      goingOn = undefined;
+      sayGoingOn();
       const part = event.done / event.of;
       if (part < 1) pace.train(epochNow, (firstImage + images) / batch + part);
       show('training', images + Math.round(part * batch), perEpoch - firstImage);
@@ -108,6 +111,7 @@ export function trainingDisplay(options: DisplayOptions): TrainingDisplay {
     } else if (event.type === 'checkpoint') {
       saving += (time - before) / 1000;
     } else if (event.type === 'epoch') {
+      sayGoingOn();
       end();
       record({ ...event, ...(validatingFor > 0 && { validating: validatingFor }) });
       const { training, validation } = event;
@@ -134,6 +138,7 @@ export function trainingDisplay(options: DisplayOptions): TrainingDisplay {
       waiting += seconds;
     },
     validating: async (validate) => {
+      sayGoingOn();
       open('validation', validationImages);
       const since = now();
       pace.validate(0);

@@ -39,23 +39,22 @@ void Buffer::swap(Buffer &other) noexcept {
 BufferPool::~BufferPool() { trim(); }
 
 Buffer BufferPool::take(size_t bytes) {
-  const size_t wanted = round_up(bytes);
-  size_t capacity = wanted;
+  const size_t capacity = round_up(bytes);
   void *data = nullptr;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
-    if (statistics_.bytes_in_use + wanted > limit_) {
+    if (statistics_.bytes_in_use + capacity > limit_) {
       throw std::runtime_error("out of memory: " + std::to_string(bytes) + " bytes wanted, " +
                                std::to_string(statistics_.bytes_in_use) + " in use of a limit of " +
                                std::to_string(limit_) + "; use a smaller batch or raise memoryLimit");
     }
-    data = is_large(wanted) ? take_large(wanted) : take_small(wanted, capacity);
+    data = is_large(capacity) ? take_large(capacity) : take_small(capacity);
     if (data == nullptr) {
       trim_locked();
-      data = is_large(wanted) ? pages_.take(wanted) : std::aligned_alloc(kAlignment, wanted);
+      data = is_large(capacity) ? pages_.take(capacity) : std::aligned_alloc(kAlignment, capacity);
     }
     if (data == nullptr) {
-      throw std::runtime_error("out of memory: the system refused " + std::to_string(wanted) + " bytes");
+      throw std::runtime_error("out of memory: the system refused " + std::to_string(capacity) + " bytes");
     }
     statistics_.bytes_in_use += capacity;
     statistics_.peak_bytes_in_use = std::max(statistics_.peak_bytes_in_use, statistics_.bytes_in_use);
@@ -70,15 +69,12 @@ void *BufferPool::take_large(size_t wanted) {
   return would_exceed(fresh) ? nullptr : pages_.take(wanted);
 }
 
-void *BufferPool::take_small(size_t wanted, size_t &capacity) {
-  const auto fit = small_.lower_bound(wanted);
-  if (fit == small_.end() || fit->first > wanted + wanted / 4) {
-    return would_exceed(wanted) ? nullptr : std::aligned_alloc(kAlignment, wanted);
-  }
-  void *data = fit->second;
-  capacity = fit->first;
-  small_held_ -= capacity;
-  small_.erase(fit);
+void *BufferPool::take_small(size_t wanted) {
+  const auto held = small_.find(wanted);
+  if (held == small_.end()) return would_exceed(wanted) ? nullptr : std::aligned_alloc(kAlignment, wanted);
+  void *data = held->second;
+  small_held_ -= wanted;
+  small_.erase(held);
   return data;
 }
 

@@ -69,7 +69,7 @@ class BufferPool {
   friend class Buffer;
   // All of these are called with the mutex held. Null where the limit or the system refuses.
   void *take_large(size_t wanted);
-  void *take_small(size_t wanted, size_t &capacity);
+  void *take_small(size_t wanted);
   bool would_exceed(size_t fresh) const;
   void trim_locked() noexcept;
 

@@ -132,7 +132,7 @@ async function compileAll(sources) {
 const target = join(output, 'onednn.node');
 const manifest = join(output, 'onednn.json');
 
-/** Which sources the binary that is there was linked from; none, where there is none with a readable manifest. */
+/** Which sources the present binary was linked from; undefined without one, or without a readable manifest. */
 function linkedFrom() {
   try {
     return existsSync(target) ? JSON.parse(readFileSync(manifest, 'utf8')).sources : undefined;

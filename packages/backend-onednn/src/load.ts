@@ -23,8 +23,8 @@ function missingFeature(): string | undefined {
   return NEEDED_FEATURES.find((feature) => !features.has(feature));
 }
 
-/** What is said of a place with nothing in it. */
-const ABSENT = { binary: 'no binary there', package: 'not installed' } as const;
+/** Of a place with nothing in it. */
+class Absent extends Error {}
 
 /** Where a binary may be. */
 interface Place {
@@ -50,7 +50,7 @@ function platformPackage(require: NodeJS.Require): string {
   try {
     manifest = require.resolve(`${PLATFORM_PACKAGE}/package.json`);
   } catch {
-    throw new Error(ABSENT.package);
+    throw new Absent('not installed');
   }
   const version = (file: string): unknown => JSON.parse(readFileSync(file, 'utf8')).version;
   const [theirs, ours] = [version(manifest), version(fileURLToPath(new URL('../package.json', import.meta.url)))];
@@ -61,7 +61,7 @@ function platformPackage(require: NodeJS.Require): string {
 /** Checks every file of a binary, since a truncated library can end the process inside the system's loader, and loads it. */
 function load(require: NodeJS.Require, folder: string): NativeModule {
   const manifest = join(folder, 'onednn.json');
-  if (!existsSync(join(folder, 'onednn.node')) || !existsSync(manifest)) throw new Error(ABSENT.binary);
+  if (!existsSync(join(folder, 'onednn.node')) || !existsSync(manifest)) throw new Absent('no binary there');
   const { files } = JSON.parse(readFileSync(manifest, 'utf8')) as { files?: Record<string, string> };
   if (files?.['onednn.node'] === undefined) throw new Error('onednn.json is damaged (no checksum of the addon)');
   for (const [name, expected] of Object.entries(files)) {
@@ -84,18 +84,20 @@ export function loadNative(): NativeModule {
     throw new VggError('backend', `the engine onednn needs a processor with ${feature}, which this one lacks`);
   }
   const require = createRequire(import.meta.url);
-  const failures: { name: string; why: string; cause: unknown }[] = [];
-  for (const { name, folder } of places(require)) {
+  const searched = places(require);
+  const failures: Error[] = [];
+  for (const { folder } of searched) {
     try {
       return load(require, folder());
-    } catch (cause) {
-      failures.push({ name, why: (cause as Error).message.split('\n')[0]!, cause });
+    } catch (error) {
+      failures.push(error as Error);
     }
   }
-  // Where nothing was ever installed, the places where nothing is are no news.
-  const nowhere = failures.length > 1 && failures.every(({ why }) => Object.values<string>(ABSENT).includes(why));
-  const tried = nowhere ? '' : ` (${failures.map(({ name, why }) => `${name}: ${why}`).join('; ')})`;
+  // Where nothing was ever installed, the places where nothing is are no news; a folder that was given is.
+  const nowhere = searched.length > 1 && failures.every((failure) => failure instanceof Absent);
+  const clauses = failures.map(({ message }, i) => `${searched[i]!.name}: ${message.split('\n')[0]}`);
+  const tried = nowhere ? '' : ` (${clauses.join('; ')})`;
   throw new VggError('backend', `the engine onednn has no binary that runs here${tried}: ${REMEDY}`, {
-    cause: failures.at(-1)?.cause,
+    cause: failures.at(-1),
   });
 }

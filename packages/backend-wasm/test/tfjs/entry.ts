@@ -2,12 +2,12 @@
  * Runs tfjs-core's own specs against the backend 'wasm' of this package, in a process of its own: bundled with tfjs-core's
  * modules so that both see one engine. Writes [{ name, status, message }] as JSON to the file named by SPEC_RESULTS.
  */
-import { writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import '@tensorflow/tfjs-core/dist/public/chained_ops/register_all_chained_ops';
 import { setTestEnvs } from '@tensorflow/tfjs-core/dist/jasmine_util';
 import { setWasmPaths } from '@vgg/backend-wasm';
 import { randomStream } from '@vgg/core';
+import { recordSpecs } from '@vgg/testing/specs';
 import jasmineRequire from 'jasmine-core/lib/jasmine-core/jasmine.js';
 import boot from 'jasmine-core/lib/jasmine-core/node_boot.js';
 
@@ -16,22 +16,10 @@ const jasmine = boot(jasmineRequire);
 setWasmPaths(`${dirname(STOCK_WASM!)}/`);
 setTestEnvs([{ name: 'wasm', backendName: 'wasm', isDataSync: true }]);
 
-// Specs that draw unseeded numbers, or wait on a busy machine, must not fail one run in a thousand.
-const random = randomStream(1, 'specs');
-Math.random = () => random.uniform();
-jasmine.DEFAULT_TIMEOUT_INTERVAL = 60_000;
-
-const results: { name: string; status: string; message: string }[] = [];
-const env = jasmine.getEnv();
-env.configure({ random: false });
-env.addReporter({
-  specDone: ({ fullName, status, failedExpectations }) => {
-    if (status !== 'excluded') {
-      results.push({ name: fullName, status, message: failedExpectations.map((f) => f.message).join('\n') });
-    }
-  },
+const stream = randomStream(1, 'specs');
+await recordSpecs(jasmine, {
+  define: () => import('tfjs-specs'),
+  random: () => stream.uniform(),
+  file: SPEC_RESULTS!,
 });
-await import('tfjs-specs');
-await env.execute();
-writeFileSync(SPEC_RESULTS!, JSON.stringify(results));
 process.exit(0);

@@ -5,17 +5,7 @@ declare module 'jasmine-core/lib/jasmine-core/jasmine.js' {
 }
 
 declare module 'jasmine-core/lib/jasmine-core/node_boot.js' {
-  interface SpecDone {
-    fullName: string;
-    status: string;
-    failedExpectations: { message: string }[];
-  }
-  interface Environment {
-    configure(options: { random: boolean }): void;
-    addReporter(reporter: { specDone(result: SpecDone): void }): void;
-    execute(): Promise<unknown>;
-  }
-  const boot: (jasmineRequire: unknown) => { getEnv(): Environment; DEFAULT_TIMEOUT_INTERVAL: number };
+  const boot: (jasmineRequire: unknown) => import('@vgg/testing/specs').Jasmine;
   export default boot;
 }
 

@@ -19,7 +19,7 @@ export interface Outcome {
 export const home = mkdtempSync(join(tmpdir(), 'trainer-'));
 afterAll(() => rmSync(home, { recursive: true, force: true }));
 
-/** @param onError called with what stderr has so far and the means to send a signal. */
+/** @param onError called with what stderr has so far and the means to send a signal, which is sent once. */
 export function trainer(
   words: readonly string[],
   onError: (text: string, kill: (signal: NodeJS.Signals) => void) => void = () => {},
@@ -34,7 +34,7 @@ export function trainer(
   });
   child.stderr.on('data', (text) => {
     stderr += String(text);
-    onError(stderr, (signal) => child.kill(signal));
+    onError(stderr, (signal) => child.killed || child.kill(signal));
   });
   return new Promise((resolve, reject) => {
     child.on('error', reject);

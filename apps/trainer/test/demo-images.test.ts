@@ -56,7 +56,7 @@ describe('the demo images', () => {
 
   it('leave nothing when they are interrupted, and clear away what a killed process left', async () => {
     const controller = new AbortController();
-    const drawing = makeDemoImages(join(home, 'images'), { ...few, train: 500 }, controller.signal);
+    const drawing = makeDemoImages(join(home, 'images'), { ...few, train: 2000 }, controller.signal);
     setTimeout(() => controller.abort(), 30);
     expect(await drawing).toBe(false);
     expect(await readdir(home)).toEqual([]);

@@ -13,12 +13,12 @@
  * --threads      of every peer. Default: 2.
  * --rounds       of all peers in turns; medians are printed. Default: 3.
  * --only         jobs whose line contains this text.
- * --quick        two steps a round in place of five.
+ * --quick        two steps a round, not five, at least.
  * --busy         rates from processor time in place of the clock's, for a machine that does other work. With one thread only:
  *                threads that wait for each other use processor time, too.
  *
- * Each run of a peer is a process of its own: two steps that are not counted, then the median of five. Needs `pnpm build` and
- * an idle machine.
+ * Each run of a peer is a process of its own: two steps and two seconds that are not counted, then the median of at least five
+ * steps and two seconds. Needs `pnpm build` and an idle machine.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';

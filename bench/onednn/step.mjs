@@ -4,7 +4,8 @@
  *   node bench/onednn/step.mjs BACKEND train|infer BATCH [CONFIGURATION=D] [SIDE=224] [STEPS=5] [WIDTH=1]
  *
  * BACKEND: onednn, wasm or cpu; CONFIGURATION as in net.mjs. Needs `pnpm build`. Prints one JSON line, as the scripts for other
- * peers do: seconds per step are the median after two that are not counted. VGG_ONEDNN_THREADS, VGG_ONEDNN_PRECISION.
+ * peers do: seconds per step are the median of at least STEPS steps and two seconds, after two steps and two seconds that are
+ * not counted: short steps are slower until V8 has compiled what they run. VGG_ONEDNN_THREADS, VGG_ONEDNN_PRECISION.
  */
 import { prepare } from './net.mjs';
 
@@ -12,28 +13,36 @@ const [backend = 'onednn', job = 'train', batch = '8', configuration = 'D', ...r
 const [side = '224', steps = '5', width = '1'] = rest;
 const { engine, tf, step } = await prepare({ backend, job, batch, configuration, side, width });
 
+let number = 0;
 let last = 0;
 const lags = [];
 const seconds = [];
 const processor = [];
-for (let number = 0; number < Number(steps) + 2; number++) {
+
+/** So often, and for two seconds. */
+async function repeat(times, run) {
+  const begin = performance.now();
+  for (let i = 0; i < times || performance.now() - begin < 2000; i++) await run();
+}
+
+async function timed() {
   const timer = setInterval(() => {
     const now = performance.now();
-    if (number > 1) lags.push(Math.max(0, now - last - 5));
+    lags.push(Math.max(0, now - last - 5));
     last = now;
   }, 5);
   last = performance.now();
   const start = performance.now();
   const used = process.cpuUsage();
-  await step(number);
-  const taken = (performance.now() - start) / 1000;
+  await step(number++);
+  seconds.push((performance.now() - start) / 1000);
   clearInterval(timer);
   const { user, system } = process.cpuUsage(used);
-  if (number > 1) {
-    seconds.push(taken);
-    processor.push((user + system) / 1e6);
-  }
+  processor.push((user + system) / 1e6);
 }
+
+await repeat(2, () => step(number++));
+await repeat(Number(steps), timed);
 const sorted = (values) => values.sort((a, b) => a - b);
 const middle = (values) => sorted(values)[values.length >> 1];
 const median = middle(seconds);

@@ -77,10 +77,14 @@ else:
         with torch.inference_mode():
             return net(x).float().sum().item()
 
-for _ in range(2):
+# As step.mjs: two steps and two seconds that are not counted, then as many steps as asked for and two seconds.
+begin, warm = time.perf_counter(), 0
+while warm < 2 or time.perf_counter() - begin < 2:
     step()
+    warm += 1
 seconds, processor = [], []
-for _ in range(steps):
+begin = time.perf_counter()
+while len(seconds) < steps or time.perf_counter() - begin < 2:
     start, used = time.perf_counter(), time.process_time()
     step()
     seconds.append(time.perf_counter() - start)

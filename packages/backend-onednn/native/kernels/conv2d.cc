@@ -1,6 +1,7 @@
 // Conv2D and FusedConv2D: x [n,h,w,in], filter [kh,kw,in,out], optionally bias [out] and ReLU, in one primitive.
 #include "convolution.h"
 #include "kernels.h"
+#include "winograd.h"
 
 namespace vgg {
 
@@ -14,6 +15,15 @@ void conv2d(Context &context, const Call &call) {
   const bool relu = call.integer(8) == 1;
   const auto f32 = memory::data_type::f32;
   const memory::desc bias_layout({c.weights[0]}, f32, memory::format_tag::x);
+  Buffer wide_bias;
+  void *bias_values = nullptr;
+  if (bias) {
+    const memory::desc given({c.weights[0]}, held_type(call.input(2)), memory::format_tag::x);
+    bias_values = in_layout(context, given, call.input(2).data<void>(), bias_layout, wide_bias);
+  }
+  if (winograd_pays(context, c)) {
+    return winograd_forward(context, c, x, filter, static_cast<const float *>(bias_values), relu, y);
+  }
 
   const auto primitive = context.primitives.get(c.key("conv2d").add(bias).add(relu), [&] {
     dnnl::primitive_attr attributes = user_scratchpad();
@@ -50,12 +60,7 @@ void conv2d(Context &context, const Call &call) {
       {DNNL_ARG_WEIGHTS, {primitive->weights, context.engine, weights}},
       {DNNL_ARG_DST, {primitive->destination, context.engine, result}},
   };
-  Buffer wide_bias;
-  if (bias) {
-    const memory::desc given({c.weights[0]}, held_type(call.input(2)), memory::format_tag::x);
-    void *values = in_layout(context, given, call.input(2).data<void>(), bias_layout, wide_bias);
-    arguments.emplace(DNNL_ARG_BIAS, memory(bias_layout, context.engine, values));
-  }
+  if (bias) arguments.emplace(DNNL_ARG_BIAS, memory(bias_layout, context.engine, bias_values));
   execute(context, *primitive, std::move(arguments));
 }
 

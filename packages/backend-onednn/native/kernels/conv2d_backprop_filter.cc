@@ -2,6 +2,7 @@
 // that of its bias: dy's sums over all but channels.
 #include "convolution.h"
 #include "kernels.h"
+#include "winograd.h"
 
 namespace vgg {
 namespace {
@@ -20,6 +21,10 @@ void conv2d_backprop_filter(Context &context, const Call &call) {
   const Convolution c(call, x.dims, dw.dims, dy.dims);
   const auto f32 = memory::data_type::f32;
   const bool sums_dy = call.outputs.size() > 1;
+  if (winograd_pays(context, c)) {
+    float *sums = sums_dy ? context.allocate<float>(call.output(1)) : nullptr;
+    return winograd_backprop_filter(context, c, x, dy, context.allocate<float>(dw), sums);
+  }
   const memory::desc bias = sums_dy ? memory::desc({c.weights[0]}, f32, memory::format_tag::x) : memory::desc();
 
   const auto primitive = context.primitives.get(c.key("conv2d_backprop_filter").add(sums_dy), [&] {

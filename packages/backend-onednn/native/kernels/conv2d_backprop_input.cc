@@ -1,6 +1,7 @@
 // Conv2DBackpropInput: the gradient of a convolution's input from dy [n,oh,ow,out] and the filter.
 #include "convolution.h"
 #include "kernels.h"
+#include "winograd.h"
 
 namespace vgg {
 
@@ -10,6 +11,7 @@ void conv2d_backprop_input(Context &context, const Call &call) {
   const Tensor &filter = call.input(1);
   const Tensor &dx = call.output();
   const Convolution c(call, dx.dims, filter.dims, dy.dims);
+  if (winograd_pays(context, c)) return winograd_backprop_input(context, c, dy, filter, dx);
 
   const auto primitive = context.primitives.get(c.key("conv2d_backprop_input"), [&] {
     const auto description = describe_backward<dnnl::convolution_backward_data>(

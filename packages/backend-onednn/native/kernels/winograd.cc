@@ -3,8 +3,6 @@
 #include <omp.h>
 
 #include <algorithm>
-#include <cstdlib>
-#include <cstring>
 
 #include "winograd_tiles.h"
 
@@ -13,13 +11,20 @@ namespace {
 
 using namespace winograd;
 
-// How many tiles are worked on at once: all of about the same number, odd, so that the lines of the 36 products do not
-// fall on the same places of the cache.
+// Tiles that are worked on at once, so that what lies between the transforms stays in a core's cache and the filter is
+// not read too often. An odd number, so that the lines of the 36 products fall on different places of the cache.
+constexpr int64_t CACHE = 2 << 20;
+constexpr int64_t FEWEST_TILES = 112;
+
+// How often the tiles are gone through, `threads` blocks of at most so many at a time.
+int64_t rounds_of(int64_t tiles, int64_t channels, int64_t threads) {
+  const int64_t most = std::max<int64_t>(FEWEST_TILES, CACHE / (PRODUCTS * channels * sizeof(float))) * threads;
+  return (tiles + most - 1) / most;
+}
+
 int64_t block_of(int64_t tiles, int64_t channels, int64_t threads) {
-  static const int64_t kib = std::getenv("WG_KIB") ? std::atoi(std::getenv("WG_KIB")) : 8192;
-  const int64_t most = std::max<int64_t>(std::getenv("WG_MIN") ? std::atoi(std::getenv("WG_MIN")) : 56, kib * 1024 / (PRODUCTS * channels * 4));
-  const int64_t rounds = (tiles + most * threads - 1) / (most * threads);
-  return ((tiles + rounds * threads - 1) / (rounds * threads)) | 1;
+  const int64_t blocks = rounds_of(tiles, channels, threads) * threads;
+  return ((tiles + blocks - 1) / blocks) | 1;
 }
 
 const TileKernels &tile_kernels() {
@@ -124,8 +129,6 @@ void convolve(Context &context, const Tiling &tiling, const Tensor &x, int64_t i
 }  // namespace
 
 bool winograd_pays(const Context &context, const Convolution &c) {
-  static const bool off = std::getenv("WG_OFF") != nullptr;
-  if (off) return false;
   const auto all = [](const memory::dims &dims, int64_t value) { return dims[0] == value && dims[1] == value; };
   if (c.weights[2] != FILTER || c.weights[3] != FILTER || !all(c.strides, 1) || !all(c.dilations, 0)) return false;
   const auto padded = [](const memory::dims &dims) { return dims[0] < FILTER && dims[1] < FILTER; };
@@ -134,11 +137,12 @@ bool winograd_pays(const Context &context, const Convolution &c) {
   if (in % LANES != 0 || out % LANES != 0) return false;
   const Tiling tiling(c.source, c.destination, c.padding_before[0], c.padding_before[1]);
   const double pixels = static_cast<double>(c.destination[0] * c.destination[2] * c.destination[3]);
-  // In multiplications: one moved number costs as much as 40 of them.
-  const double moved = 40;
-  const double direct = pixels * 9 * in * out * (context.bfloat16 ? 0.5 : 1);
-  const double transformed = static_cast<double>(PRODUCTS) *
-                             (tiling.count * (in * out + moved * (in + out)) + moved * in * out);
+  // In multiplications, as measured (docs/onednn-backend.md): a number that is transformed costs as much as 25, one of
+  // the filter 80 whenever a block begins, and one in bfloat16 half of one in float32.
+  const double direct = pixels * FILTER * FILTER * in * out * (context.bfloat16 ? 0.5 : 1);
+  const double rounds = static_cast<double>(rounds_of(tiling.count, in + out, omp_get_max_threads()));
+  const double transformed =
+      PRODUCTS * (tiling.count * (in * out + 25.0 * (in + out)) + static_cast<double>(in * out) * (25 + 80 * rounds));
   return transformed < direct;
 }
 

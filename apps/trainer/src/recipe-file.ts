@@ -44,6 +44,7 @@ export const KEYS: { readonly [K in keyof Values]: Kind<Values[K]> } = {
   weightDecay: real(0, 1),
   randomErasing: real(0, 1),
   labelSmoothing: real(0, 0.99),
+  cutMix: real(0, 1),
   clipNorm: real(0, 1e9),
   averageDecay: real(0, 0.999999),
   earlyStop: integer(0),

@@ -45,6 +45,8 @@ export interface RecipeArguments {
   randomErasing: number;
   /** 0 for none. */
   labelSmoothing: number;
+  /** Probability that a micro-batch's pictures get parts of each other; 0 for never. */
+  cutMix: number;
   /** The greatest norm of a step's gradient; 0 for any. */
   clipNorm: number;
   /** Decay of the averaged weights; 0 where they are not averaged. */
@@ -75,7 +77,7 @@ const SMALLEST_PAPER_INPUT = 128;
 
 /** What the paper does without, off: for records of runs that know nothing of it. */
 export const EXTRAS_OFF = {
-  ...{ warmUp: 0, randomErasing: 0, labelSmoothing: 0, clipNorm: 0, averageDecay: 0, earlyStop: 0 },
+  ...{ warmUp: 0, randomErasing: 0, labelSmoothing: 0, cutMix: 0, clipNorm: 0, averageDecay: 0, earlyStop: 0 },
   freeze: [] as readonly string[],
 };
 
@@ -160,11 +162,11 @@ function pick(
 > {
   const { valFraction, config, batchNorm, width, input, dropout, flip, colourShift } = given;
   const { epochs, rate, schedule, patience, warmUp, momentum, weightDecay, init, seed } = given;
-  const { randomErasing, labelSmoothing, clipNorm, averageDecay, earlyStop, freeze } = given;
+  const { randomErasing, labelSmoothing, cutMix, clipNorm, averageDecay, earlyStop, freeze } = given;
   return {
     ...{ valFraction, config, batchNorm, width, input, dropout, flip, colourShift },
     ...{ epochs, rate, schedule, patience, warmUp, momentum, weightDecay, init, seed },
-    ...{ randomErasing, labelSmoothing, clipNorm, averageDecay, earlyStop, freeze },
+    ...{ randomErasing, labelSmoothing, cutMix, clipNorm, averageDecay, earlyStop, freeze },
   };
 }
 
@@ -203,11 +205,12 @@ export function scheduleOf(recipe: Recipe, epochSteps: number): Schedule {
 /** What a run of the recipe trains with that the paper does without: each left out where its option is 0. */
 export function extrasOf({
   labelSmoothing,
+  cutMix,
   clipNorm,
   averageDecay,
   earlyStop,
-}: Recipe): Pick<FitOptions, 'labelSmoothing' | 'clipNorm' | 'averageDecay' | 'earlyStop'> {
-  const extras = { labelSmoothing, clipNorm, averageDecay, earlyStop };
+}: Recipe): Pick<FitOptions, 'labelSmoothing' | 'cutMix' | 'clipNorm' | 'averageDecay' | 'earlyStop'> {
+  const extras = { labelSmoothing, cutMix, clipNorm, averageDecay, earlyStop };
   return Object.fromEntries(Object.entries(extras).filter(([, value]) => value > 0));
 }
 

@@ -342,10 +342,8 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   const dnnl_version_t *version = dnnl_version();
   exports.Set("version", std::to_string(version->major) + "." + std::to_string(version->minor) + "." +
                              std::to_string(version->patch));
-  const auto isa = static_cast<unsigned>(dnnl_get_effective_cpu_isa());
-  const auto has = [isa](dnnl_cpu_isa_t wanted) { return (isa & wanted) == static_cast<unsigned>(wanted); };
-  exports.Set("bf16", has(dnnl_cpu_isa_avx512_core_bf16));
-  exports.Set("amx", has(dnnl_cpu_isa_avx512_core_amx));
+  exports.Set("bf16", processor_has(dnnl_cpu_isa_avx512_core_bf16));
+  exports.Set("amx", processor_has(dnnl_cpu_isa_avx512_core_amx));
   return exports;
 }
 

@@ -16,6 +16,12 @@ struct Call;
 // Seconds since some start.
 double now();
 
+// Whether oneDNN uses these instructions: the processor has them and ONEDNN_MAX_CPU_ISA does not forbid them.
+inline bool processor_has(dnnl_cpu_isa_t wanted) {
+  const auto isa = static_cast<unsigned>(dnnl_get_effective_cpu_isa());
+  return (isa & static_cast<unsigned>(wanted)) == static_cast<unsigned>(wanted);
+}
+
 // The state of one environment's compute thread.
 struct Context {
   Context(BufferPool &pool, size_t cache_limit, bool bf16)

@@ -10,7 +10,15 @@ import { lossAndGradients, MomentumSgd, softmaxCrossEntropy } from '@vgg/optim';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { loadNative } from '../src/load';
 import { isBuilt, reason } from './native-build';
-import { convolutionAt, filterGradientAt, geometryOf, inputGradientAt, normals, places } from './reference';
+import {
+  convolutionAt,
+  filterGradientAt,
+  type Geometry,
+  geometryOf,
+  inputGradientAt,
+  normals,
+  places,
+} from './reference';
 
 const able = isBuilt && loadNative().bf16;
 const why = isBuilt && !able ? ' (skipped: this processor has no bfloat16)' : reason;
@@ -30,6 +38,16 @@ function relativeError(actual: readonly number[], expected: readonly number[]): 
   return norm(actual.map((v, i) => v - expected[i]!)) / norm(expected);
 }
 
+/** y, dx and dw of a convolution. */
+function convolved(g: Geometry, x: Float32Array, filter: Float32Array, dy: Float32Array) {
+  const run = (u: tf.Tensor, v: tf.Tensor) => tf.conv2d(u as tf.Tensor4D, v as tf.Tensor4D, g.stride, g.pad);
+  return tf.tidy(() => {
+    const operands = [tf.tensor4d(x, [g.n, g.h, g.w, g.cin]), tf.tensor4d(filter, [g.k, g.k, g.cin, g.cout])] as const;
+    const gradients = tf.grads(run)([...operands], tf.tensor4d(dy, [g.n, g.oh, g.ow, g.cout]));
+    return [run(...operands), ...gradients].map((t) => t.dataSync());
+  });
+}
+
 describe.skipIf(!able)(`bfloat16${why}`, () => {
   beforeAll(async () => {
     const { configure, precision } = await import('../src/index');
@@ -47,15 +65,7 @@ describe.skipIf(!able)(`bfloat16${why}`, () => {
     const g = geometryOf(c);
     const [x, filter] = [normals(g.n * g.h * g.w * g.cin, 1), normals(g.k * g.k * g.cin * g.cout, 2)];
     const dy = normals(g.n * g.oh * g.ow * g.cout, 4);
-    const run = (u: tf.Tensor, v: tf.Tensor) => tf.conv2d(u as tf.Tensor4D, v as tf.Tensor4D, c.stride, c.pad);
-    const [y, dx, dw] = tf.tidy(() => {
-      const operands = [
-        tf.tensor4d(x, [g.n, g.h, g.w, g.cin]),
-        tf.tensor4d(filter, [g.k, g.k, g.cin, g.cout]),
-      ] as const;
-      const gradients = tf.grads(run)([...operands], tf.tensor4d(dy, [g.n, g.oh, g.ow, g.cout]));
-      return [run(...operands), ...gradients].map((t) => t.dataSync());
-    });
+    const [y, dx, dw] = convolved(g, x, filter, dy);
     const [u, v, w] = [rounded(x), rounded(filter), rounded(dy)];
     const terms = g.k * g.k * Math.max(g.cin, g.cout, g.n * g.oh * g.ow);
     const check = (values: ArrayLike<number>, reference: (i: number) => number, rtol: number) => {
@@ -76,6 +86,20 @@ describe.skipIf(!able)(`bfloat16${why}`, () => {
     );
     expect(error).toBeGreaterThan(1e-4);
     expect(error).toBeLessThan(5e-3);
+  });
+
+  it.skipIf(isBuilt && loadNative().amx)('takes wide convolutions by Winograd, in float32: only what is stored is rounded', () => {
+    const g = geometryOf({ n: 8, h: 48, w: 47, cin: 128, cout: 128, k: 3, stride: 1, pad: 'same' });
+    const [x, filter] = [normals(g.n * g.h * g.w * g.cin, 1), normals(g.k * g.k * g.cin * g.cout, 2)];
+    const dy = normals(g.n * g.oh * g.ow * g.cout, 4);
+    const [y, dx, dw] = convolved(g, x, filter, dy);
+    const check = (values: ArrayLike<number>, reference: (i: number) => number, rtol: number, terms: number) => {
+      const at = places(values.length, 60);
+      expect(at.map((i) => values[i]!)).toBeAllclose(at.map(reference), { rtol, atol: 2 ** -23 * terms });
+    };
+    check(y!, (i) => convolutionAt(g, x, filter, i), ROUNDING, g.k * g.k * g.cin);
+    check(dx!, (i) => inputGradientAt(g, dy, filter, i), ROUNDING, g.k * g.k * g.cout);
+    check(dw!, (i) => filterGradientAt(g, x, dy, i), 1e-5, g.n * g.oh * g.ow);
   });
 
   it.each([
@@ -111,16 +135,18 @@ describe.skipIf(!able)(`bfloat16${why}`, () => {
     expect(relativeError(Array.from(product), expected)).toBeLessThan(3e-3);
   });
 
-  it("gives a bias's gradient along with the filter's", () => {
+  it.each([
+    { n: 33, side: 30, inputs: 16, channels: 24 },
+    { n: 8, side: 48, inputs: 128, channels: 128 },
+  ])("gives a bias's gradient along with the filter's, $inputs → $channels", ({ n, side, inputs, channels }) => {
     tf.tidy(() => {
-      const [n, side, channels] = [33, 30, 24];
       const dy = rounded(normals(n * side * side * channels, 6));
       const sums = new Float64Array(channels);
       for (const [i, value] of dy.entries()) sums[i % channels]! += value;
-      const x = tf.tensor(normals(n * side * side * 16, 7), [n, side, side, 16]);
+      const x = tf.tensor(normals(n * side * side * inputs, 7), [n, side, side, inputs]);
       const gradient = tf.tensor(dy, [n, side, side, channels]);
       const geometry = { strides: [1, 1], pad: 'same', dataFormat: 'NHWC', dilations: [1, 1] };
-      const attributes = { ...geometry, filterShape: [3, 3, 16, channels] };
+      const attributes = { ...geometry, filterShape: [3, 3, inputs, channels] };
       tf.engine().runKernel('Conv2DBackpropFilter', { x, dy: gradient }, attributes);
       expect(tf.sum(gradient, [0, 1, 2])).toBeAllclose(Array.from(sums), { rtol: 1e-5, atol: 1e-2 });
       expect(tf.sum(gradient, [0, 1, 2], true).shape).toEqual([1, 1, 1, channels]);

@@ -19,6 +19,10 @@ const CASES: readonly ConvolutionCase[] = [
   { n: 1, h: 112, w: 112, cin: 64, cout: 128, k: 3, stride: 1, pad: 'same' },
   { n: 2, h: 28, w: 28, cin: 256, cout: 512, k: 3, stride: 1, pad: 'same' },
   { n: 2, h: 14, w: 14, cin: 512, cout: 512, k: 1, stride: 1, pad: 'same' },
+  // Winograd's: sizes that are no multiple of its tiles, windows without padding, an odd number of lanes.
+  { n: 5, h: 30, w: 29, cin: 64, cout: 48, k: 3, stride: 1, pad: 'same' },
+  { n: 33, h: 14, w: 11, cin: 32, cout: 64, k: 3, stride: 1, pad: 'valid' },
+  { n: 2, h: 62, w: 35, cin: 16, cout: 48, k: 3, stride: 1, pad: 'same' },
   { n: 33, h: 9, w: 7, cin: 17, cout: 15, k: 3, stride: 1, pad: 'same' },
   { n: 3, h: 13, w: 21, cin: 16, cout: 31, k: 3, stride: 2, pad: 'same' },
   { n: 1, h: 30, w: 11, cin: 5, cout: 1, k: 5, stride: 3, pad: 'valid' },

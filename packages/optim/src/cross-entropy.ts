@@ -7,6 +7,14 @@ export interface CrossEntropyOptions {
   reduction?: 'mean' | 'sum';
   /** ε in [0, 1): each target is (1 - ε)·one-hot + ε/classes. 0 (default) is the paper's. */
   labelSmoothing?: number;
+  /** Second labels, of pictures that hold a part of others. */
+  mixed?: MixedLabels;
+}
+
+/** Second labels, as many as the first, and the share of each target that is theirs, in [0, 1]. */
+export interface MixedLabels {
+  labels: Int32Array | readonly number[];
+  share: number;
 }
 
 /** @throws VggError `VGG_ARGUMENT`, naming the first one, for a label that is not an integer from 0 to `classes` - 1. */
@@ -22,12 +30,14 @@ export function checkLabels(labels: ArrayLike<number>, classes: number): void {
 }
 
 /** Target probabilities, row-major [labels.length, classes]. */
-function targets(labels: ArrayLike<number>, classes: number, smoothing: number): Float32Array {
-  checkLabels(labels, classes);
+function targets(labels: ArrayLike<number>, classes: number, smoothing: number, mixed?: MixedLabels): Float32Array {
   const target = new Float32Array(labels.length * classes).fill(smoothing / classes);
-  for (let i = 0; i < labels.length; i++) {
-    target[i * classes + labels[i]!] = 1 - smoothing + smoothing / classes;
-  }
+  const add = (some: ArrayLike<number>, share: number) => {
+    checkLabels(some, classes);
+    for (let i = 0; i < some.length; i++) target[i * classes + some[i]!]! += share * (1 - smoothing);
+  };
+  add(labels, 1 - (mixed?.share ?? 0));
+  if (mixed !== undefined) add(mixed.labels, mixed.share);
   return target;
 }
 
@@ -37,12 +47,12 @@ function targets(labels: ArrayLike<number>, classes: number, smoothing: number):
  * @param logits [n, classes], any finite values.
  * @param labels n class indices, on the host: each is checked against the number of classes.
  * @throws VggError `VGG_SHAPE` when logits are not [n ≥ 1, classes ≥ 1] with n labels; `VGG_ARGUMENT` for a label outside
- *   the classes or a smoothing outside [0, 1).
+ *   the classes, a smoothing outside [0, 1), or second labels of another number or share.
  */
 export function softmaxCrossEntropy(
   logits: Tensor2D,
   labels: Int32Array | readonly number[],
-  { reduction = 'mean', labelSmoothing = 0 }: CrossEntropyOptions = {},
+  { reduction = 'mean', labelSmoothing = 0, mixed }: CrossEntropyOptions = {},
 ): Scalar {
   const [samples, classes] = logits.shape;
   if (logits.rank !== 2 || samples === 0 || classes === 0 || samples !== labels.length) {
@@ -54,9 +64,15 @@ export function softmaxCrossEntropy(
   if (!(labelSmoothing >= 0 && labelSmoothing < 1)) {
     throw new VggError('argument', `expected a label smoothing in [0, 1), got ${labelSmoothing}`);
   }
+  if (mixed !== undefined && !(mixed.share >= 0 && mixed.share <= 1 && mixed.labels.length === samples)) {
+    throw new VggError(
+      'argument',
+      `expected ${samples} second labels and a share of them in [0, 1], got ${mixed.labels.length} and ${mixed.share}`,
+    );
+  }
   const scale = reduction === 'mean' ? 1 / samples : 1;
   return tidy(() => {
-    const target = tensor2d(targets(labels, classes, labelSmoothing), [samples, classes]);
+    const target = tensor2d(targets(labels, classes, labelSmoothing, mixed), [samples, classes]);
     return mul(sum(mul(logSoftmax(logits), target)), -scale);
   });
 }

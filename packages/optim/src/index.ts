@@ -1,5 +1,5 @@
 export { GradientAccumulator } from './accumulator';
-export { type CrossEntropyOptions, checkLabels, softmaxCrossEntropy } from './cross-entropy';
+export { type CrossEntropyOptions, checkLabels, type MixedLabels, softmaxCrossEntropy } from './cross-entropy';
 export { ensureGradients, type LossAndGradients, lossAndGradients } from './gradients';
 export { DECAY_WEIGHTS_ONLY, MomentumSgd, type MomentumSgdOptions, type ParameterGroup } from './momentum-sgd';
 export { assertFinite, clipScale, type FiniteCheck, globalNorm, nonFiniteNames } from './norm';

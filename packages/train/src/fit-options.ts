@@ -35,6 +35,11 @@ export interface FitOptions {
   /** ε in [0, 1) of the training loss; 0, the paper's, unless given. Validation is measured without. */
   labelSmoothing?: number;
   /**
+   * Probability in [0, 1] that a micro-batch's pictures get rectangles of each other, and their labels in that measure
+   * (CutMix, arXiv:1905.04899); 0, the paper's, unless given. Training's errors are then those of mixed pictures.
+   */
+  cutMix?: number;
+  /**
    * Averages the weights over the steps with this decay, above 0 and below 1 (see `WeightAverage` of `@vgg/optim`). The
    * averages are what is validated, what the best is judged by and what the net holds when `fit` returns; training itself
    * goes on with the weights. Not averaged, as in the paper, unless given.

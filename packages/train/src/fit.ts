@@ -104,7 +104,7 @@ class Run {
   }
 
   async #runStep(batch: ImageBatch, asked: number): Promise<StepResult | undefined> {
-    const { model, optimiser, microBatch, seed, clipNorm, labelSmoothing, signal } = this.#options;
+    const { model, optimiser, microBatch, seed, clipNorm, labelSmoothing, cutMix, signal } = this.#options;
     const { step, epoch, batch: index } = this.#state;
     const rate = this.#rate();
     const result = await trainStep({
@@ -118,6 +118,7 @@ class Run {
       onMicroBatch: (done, of) => this.#emit({ type: 'micro-batch', step, done, of }),
       ...(clipNorm === undefined ? {} : { clipNorm }),
       ...(labelSmoothing === undefined ? {} : { labelSmoothing }),
+      ...(cutMix === undefined ? {} : { cutMix }),
       ...(signal === undefined ? {} : { signal }),
     });
     if (result === undefined) return undefined;

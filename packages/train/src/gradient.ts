@@ -8,6 +8,7 @@ import { type Communicator, randomStream, singleProcess } from '@vgg/core';
 import { checkLabels, GradientAccumulator, lossAndGradients, softmaxCrossEntropy } from '@vgg/optim';
 import type { MicroBatch } from './batch';
 import { breathe } from './breathe';
+import { cutMix } from './cut-mix';
 import { addTotals, countErrors, NO_SAMPLES, type Totals } from './metrics';
 import type { TrainableNet } from './net';
 import { type NamedShape, reduceTensors, reduceTotals } from './reduce';
@@ -22,6 +23,8 @@ export interface GradientOptions {
   step: number;
   /** 0, the paper's, unless given. */
   labelSmoothing?: number;
+  /** Probability that a micro-batch's pictures get parts of each other (CutMix); 0, the paper's, unless given. */
+  cutMix?: number;
   communicator?: Communicator;
   /** Stops between two micro-batches; heeded only by a job of one process, since all must stop at the same place. */
   signal?: AbortSignal;
@@ -47,10 +50,14 @@ interface MicroBatchResult {
 }
 
 async function microBatchSums(options: GradientOptions, microBatch: MicroBatch): Promise<MicroBatchResult> {
-  const { model, seed, step, labelSmoothing = 0 } = options;
-  const { images, labels, size, height, width, index } = microBatch;
+  const { model, seed, step, labelSmoothing = 0, cutMix: probability = 0 } = options;
+  const { labels, size, height, width, index } = microBatch;
   // Before the forward pass: TF.js frees what it saved for a gradient only once that is computed.
   checkLabels(labels, model.options.classes);
+  const { images, mixed } =
+    probability > 0
+      ? cutMix(microBatch, probability, randomStream(seed, 'cut-mix', step, index))
+      : { images: microBatch.images, mixed: undefined };
   const pixels = tensor4d(images, [size, height, width, 3]);
   let logits: Tensor2D | undefined;
   const statistics = new Map<string, Tensor>();
@@ -63,7 +70,11 @@ async function microBatchSums(options: GradientOptions, microBatch: MicroBatch):
       logits = keep(output.logits);
       for (const [name, statistic] of Object.entries(output.batchStatistics))
         statistics.set(name, keep(mul(statistic, size)));
-      return softmaxCrossEntropy(output.logits, labels, { reduction: 'sum', labelSmoothing });
+      return softmaxCrossEntropy(output.logits, labels, {
+        reduction: 'sum',
+        labelSmoothing,
+        ...(mixed === undefined ? {} : { mixed }),
+      });
     }, model.trainable);
     const [[value], scores] = await Promise.all([loss.data(), logits!.data()]);
     loss.dispose();

@@ -52,6 +52,12 @@ export function trainCommand(run: Commands['train']): Command {
       0,
     )
     .option('--label-smoothing <e>', 'part of each target spread over all classes; 0: none', KEYS.labelSmoothing, 0)
+    .option(
+      '--cut-mix <p>',
+      'part of the micro-batches whose pictures get parts of each other; 0: none',
+      KEYS.cutMix,
+      0,
+    )
     .option('--clip-norm <n>', "greatest norm of a step's gradient, scaled down to it; 0: any", KEYS.clipNorm, 0)
     .option(
       '--average-decay <d>',

@@ -4,7 +4,7 @@
 
 #include "winograd_tiles.h"
 
-// From here on: what the headers above define inline must not be compiled for AVX-512 and then be taken by others.
+// From here on only: were what the headers define inline compiled for AVX-512, the linker might take it for every file.
 #pragma GCC target("arch=x86-64-v4")
 
 namespace vgg::winograd {

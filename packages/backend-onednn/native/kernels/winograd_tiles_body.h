@@ -7,10 +7,10 @@
 // Included once for each set of instructions, after the includes and within a namespace without a name: every function
 // here must be compiled anew.
 
-// The numbers of sixteen neighbouring channels.
+// The numbers of sixteen neighbouring channels, and their bits.
+using Lanes = float __attribute__((vector_size(LANES * sizeof(float))));
 using Words = uint32_t __attribute__((vector_size(LANES * sizeof(uint32_t))));
 using Halves = uint16_t __attribute__((vector_size(LANES * sizeof(uint16_t))));
-using Lanes = float __attribute__((vector_size(LANES * sizeof(float))));
 
 constexpr float P = 0.625f, Q = 1.5f;
 constexpr float P2 = P * P, Q2 = Q * Q;
@@ -164,7 +164,8 @@ void transform_input(const Tiling &tiling, const T *x, int64_t channels, Block b
 }
 
 template <typename T>
-void transform_gradient(const Tiling &tiling, const T *dy, int64_t channels, Block block, Range part, float *to, float *sums) {
+void transform_gradient(const Tiling &tiling, const T *dy, int64_t channels, Block block, Range part, float *to,
+                        float *sums) {
   for (int64_t tile = part.first; tile < part.last; tile++) {
     const auto [image, y, left] = tiling.place(block.first + tile);
     const T *picture = dy + image * tiling.out_height * tiling.out_width * channels;
@@ -184,8 +185,8 @@ void transform_gradient(const Tiling &tiling, const T *dy, int64_t channels, Blo
 }
 
 template <typename T>
-void transform_output(const Tiling &tiling, const float *products, int64_t channels, Block block, Range part, const float *bias,
-                      bool relu, T *y) {
+void transform_output(const Tiling &tiling, const float *products, int64_t channels, Block block, Range part,
+                      const float *bias, bool relu, T *y) {
   for (int64_t tile = part.first; tile < part.last; tile++) {
     const auto [image, top, left] = tiling.place(block.first + tile);
     T *out = y + ((image * tiling.out_height + top) * tiling.out_width + left) * channels;
@@ -239,10 +240,11 @@ constexpr TileKernels kernels_here = {
       with_numbers(x, [&](const auto *values) { transform_input(tiling, values, channels, block, part, to); });
     },
     [](const Tiling &tiling, const Tensor &dy, int64_t channels, Block block, Range part, float *to, float *sums) {
-      with_numbers(dy, [&](const auto *values) { transform_gradient(tiling, values, channels, block, part, to, sums); });
+      with_numbers(dy,
+                   [&](const auto *values) { transform_gradient(tiling, values, channels, block, part, to, sums); });
     },
-    [](const Tiling &tiling, const float *products, int64_t channels, Block block, Range part, const float *bias, bool relu,
-       const Tensor &y) {
+    [](const Tiling &tiling, const float *products, int64_t channels, Block block, Range part, const float *bias,
+       bool relu, const Tensor &y) {
       if (y.narrow()) return transform_output(tiling, products, channels, block, part, bias, relu, y.data<bf16>());
       transform_output(tiling, products, channels, block, part, bias, relu, y.data<float>());
     },

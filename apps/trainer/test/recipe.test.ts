@@ -81,7 +81,7 @@ describe('a recipe', () => {
   it('trains with nothing that the paper does without unless asked', () => {
     const recipe = resolveRecipe(GIVEN, '/data', 1000);
     expect(extrasOf(recipe)).toEqual({});
-    const asked = { labelSmoothing: 0.1, clipNorm: 5, averageDecay: 0.999, earlyStop: 7 };
+    const asked = { labelSmoothing: 0.1, cutMix: 0.5, clipNorm: 5, averageDecay: 0.999, earlyStop: 7 };
     expect(extrasOf({ ...recipe, ...asked })).toEqual(asked);
   });
 

@@ -30,6 +30,21 @@ describe('softmaxCrossEntropy', () => {
     });
   });
 
+  it('is the mean of two losses by share where labels are mixed', () => {
+    const logits = tensor2d([
+      [1, 2, 4],
+      [0, -1, 3],
+    ]);
+    const loss = (labels: number[], options = {}) =>
+      softmaxCrossEntropy(logits, labels, { labelSmoothing: 0.1, ...options }).dataSync()[0]!;
+    const mixed = tidy(() => loss([0, 1], { mixed: { labels: [2, 0], share: 0.25 } }));
+    expect(mixed).toBeCloseTo(
+      tidy(() => 0.75 * loss([0, 1]) + 0.25 * loss([2, 0])),
+      5,
+    );
+    logits.dispose();
+  });
+
   it('is ln(classes) for a net that answers every image alike', () => {
     const loss = tidy(() => softmaxCrossEntropy(tensor2d(new Float32Array(30), [3, 10]), [0, 5, 9]).dataSync());
     expect(loss).toBeAllclose([Math.log(10)], { rtol: 1e-6 });
@@ -50,6 +65,10 @@ describe('softmaxCrossEntropy', () => {
       {},
       /got \[2,2\] and 1 labels/,
     ],
+    ['a second label past the classes', [[1, 2]], [0], { mixed: { labels: [2], share: 0.5 } }, /got 2 at index 0/],
+    ['too few second labels', [[1, 2]], [0], { mixed: { labels: [], share: 0.5 } }, /1 second labels .* got 0 and 0.5/],
+    ['a share above 1', [[1, 2]], [0], { mixed: { labels: [1], share: 1.5 } }, /in \[0, 1\], got 1 and 1.5/],
+    ['a share that is NaN', [[1, 2]], [0], { mixed: { labels: [1], share: Number.NaN } }, /got 1 and NaN/],
     ['a smoothing of 1', [[1, 2]], [0], { labelSmoothing: 1 }, /smoothing in \[0, 1\), got 1/],
   ])('refuses %s', (_, logits, labels, options, message) => {
     tidy(() => {

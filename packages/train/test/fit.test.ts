@@ -239,9 +239,9 @@ describe('averaged weights', () => {
   });
 });
 
-describe('clipping, smoothing and freezing', () => {
+describe('clipping, smoothing, mixing and freezing', () => {
   it('resume to the bit', async () => {
-    const options = { clipNorm: 0.3, labelSmoothing: 0.1, epochs: 2 };
+    const options = { clipNorm: 0.3, labelSmoothing: 0.1, cutMix: 0.5, epochs: 2 };
     const frozen = (seed?: number) => {
       const net = new ToyNet(seed === undefined ? {} : { seed });
       net.frozen.add('fc8.bias');

@@ -88,19 +88,22 @@ describe.skipIf(!able)(`bfloat16${why}`, () => {
     expect(error).toBeLessThan(5e-3);
   });
 
-  it.skipIf(isBuilt && loadNative().amx)('takes wide convolutions by Winograd, in float32: only what is stored is rounded', () => {
-    const g = geometryOf({ n: 8, h: 48, w: 47, cin: 128, cout: 128, k: 3, stride: 1, pad: 'same' });
-    const [x, filter] = [normals(g.n * g.h * g.w * g.cin, 1), normals(g.k * g.k * g.cin * g.cout, 2)];
-    const dy = normals(g.n * g.oh * g.ow * g.cout, 4);
-    const [y, dx, dw] = convolved(g, x, filter, dy);
-    const check = (values: ArrayLike<number>, reference: (i: number) => number, rtol: number, terms: number) => {
-      const at = places(values.length, 60);
-      expect(at.map((i) => values[i]!)).toBeAllclose(at.map(reference), { rtol, atol: 2 ** -23 * terms });
-    };
-    check(y!, (i) => convolutionAt(g, x, filter, i), ROUNDING, g.k * g.k * g.cin);
-    check(dx!, (i) => inputGradientAt(g, dy, filter, i), ROUNDING, g.k * g.k * g.cout);
-    check(dw!, (i) => filterGradientAt(g, x, dy, i), 1e-5, g.n * g.oh * g.ow);
-  });
+  it.skipIf(isBuilt && loadNative().amx)(
+    'takes wide convolutions by Winograd, in float32: only what is stored is rounded',
+    () => {
+      const g = geometryOf({ n: 8, h: 48, w: 47, cin: 128, cout: 128, k: 3, stride: 1, pad: 'same' });
+      const [x, filter] = [normals(g.n * g.h * g.w * g.cin, 1), normals(g.k * g.k * g.cin * g.cout, 2)];
+      const dy = normals(g.n * g.oh * g.ow * g.cout, 4);
+      const [y, dx, dw] = convolved(g, x, filter, dy);
+      const check = (values: ArrayLike<number>, reference: (i: number) => number, rtol: number, terms: number) => {
+        const at = places(values.length, 60);
+        expect(at.map((i) => values[i]!)).toBeAllclose(at.map(reference), { rtol, atol: 2 ** -23 * terms });
+      };
+      check(y!, (i) => convolutionAt(g, x, filter, i), ROUNDING, g.k * g.k * g.cin);
+      check(dx!, (i) => inputGradientAt(g, dy, filter, i), ROUNDING, g.k * g.k * g.cout);
+      check(dw!, (i) => filterGradientAt(g, x, dy, i), 1e-5, g.n * g.oh * g.ow);
+    },
+  );
 
   it.each([
     [false, false, 33],

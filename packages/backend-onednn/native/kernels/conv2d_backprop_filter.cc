@@ -21,7 +21,7 @@ void conv2d_backprop_filter(Context &context, const Call &call) {
   const Convolution c(call, x.dims, dw.dims, dy.dims);
   const auto f32 = memory::data_type::f32;
   const bool sums_dy = call.outputs.size() > 1;
-  if (winograd_pays(context, c)) {
+  if (winograd_pays(context, c, true)) {
     float *sums = sums_dy ? context.allocate<float>(call.output(1)) : nullptr;
     return winograd_backprop_filter(context, c, x, dy, context.allocate<float>(dw), sums);
   }

@@ -12,20 +12,31 @@ namespace {
 
 using namespace winograd;
 
-// Tiles that are worked on at once, so that what lies between the transforms stays in a core's cache and the filter is
-// not read too often. An odd number, so that the lines of the 36 products fall on different places of the cache.
-constexpr int64_t CACHE = 2 << 20;
-constexpr int64_t FEWEST_TILES = 112;
+// How much of a core's cache the tiles that it works on may fill, in bytes, and how many there should be at least, so that
+// the filters are not read too often. Those of few channels stay in the second level, others in the third.
+constexpr int64_t CACHE = 256 << 10;
+constexpr int64_t FEWEST_TILES = 56;
+// Of the filter's gradient, whose sums are read and written once for every block of tiles.
+constexpr int64_t GRADIENT_TILES = 112;
+constexpr int64_t FEW_SUMS = 128 * 256;
+// How much the numbers of all tiles may take, in bytes, for threads to share them and to part the filters instead.
+constexpr int64_t SHARED = 4 << 20;
 
-// How often the tiles are gone through, `threads` blocks of at most so many at a time.
-int64_t rounds_of(int64_t tiles, int64_t channels, int64_t threads) {
-  const int64_t most = std::max<int64_t>(FEWEST_TILES, CACHE / (PRODUCTS * channels * sizeof(float))) * threads;
-  return (tiles + most - 1) / most;
-}
+// How the tiles of a convolution are gone through: in blocks of `size`, each thread its own, or all at once, `shared` by
+// threads that part the filters and transform each part where they multiply by it. That is for tiles that take less
+// memory than the filters: those are gone through once and never leave the cache.
+struct Plan {
+  int64_t size, blocks;
+  bool shared;
+};
 
-int64_t block_of(int64_t tiles, int64_t channels, int64_t threads) {
-  const int64_t blocks = rounds_of(tiles, channels, threads) * threads;
-  return ((tiles + blocks - 1) / blocks) | 1;
+Plan plan_of(int64_t tiles, int64_t in, int64_t out, int64_t threads) {
+  const int64_t bytes = PRODUCTS * in * static_cast<int64_t>(sizeof(float));
+  if (tiles < out && tiles * bytes <= SHARED) return {tiles, 1, true};
+  const int64_t most = std::max(FEWEST_TILES, CACHE / bytes) * threads;
+  const int64_t rounds = (tiles + most - 1) / most;
+  const int64_t size = (tiles + rounds * threads - 1) / (rounds * threads);
+  return {size, (tiles + size - 1) / size, false};
 }
 
 const TileKernels &tile_kernels() {
@@ -55,87 +66,86 @@ void on_all_threads(Body body) {
   if (failure) std::rethrow_exception(failure);
 }
 
-// 36 products of a [rows, inner] with b [inner, columns], either of them transposed in memory, on one thread or on all.
-std::shared_ptr<const CachedPrimitive> products(Context &context, int64_t rows, int64_t inner, int64_t columns,
-                                                bool transpose_a, bool transpose_b, bool accumulate, bool alone) {
-  const Key key =
-      Key("winograd").add(rows).add(inner).add(columns).add(transpose_a).add(transpose_b).add(accumulate).add(alone);
-  return context.primitives.get(key, [&] {
-    dnnl::primitive_attr attributes = user_scratchpad();
-    if (accumulate) {
-      dnnl::post_ops operations;
-      operations.append_sum();
-      attributes.set_post_ops(operations);
-    }
-    const auto matrix = [](int64_t rows, int64_t columns, bool transposed) {
-      const auto tag = transposed ? memory::format_tag::acb : memory::format_tag::abc;
-      return memory::desc({PRODUCTS, rows, columns}, memory::data_type::f32, tag);
-    };
-    // A primitive divides its work among as many threads as there are when it is made.
-    const int threads = omp_get_max_threads();
-    if (alone) omp_set_num_threads(1);
-    const auto description = describe<dnnl::matmul>(context.engine, attributes, matrix(rows, inner, transpose_a),
-                                                    matrix(inner, columns, transpose_b), matrix(rows, columns, false));
-    dnnl::matmul primitive(description);
-    omp_set_num_threads(threads);
-    return CachedPrimitive{"",
-                           primitive,
-                           description.src_desc(),
-                           description.weights_desc(),
-                           description.dst_desc(),
-                           description.scratchpad_desc()};
-  });
-}
-
 Buffer take_floats(Context &context, int64_t count) {
   return context.pool.take(static_cast<size_t>(count) * sizeof(float));
 }
 
 float *floats(const Buffer &buffer) { return static_cast<float *>(buffer.data()); }
 
+Buffer take_zeros(Context &context, int64_t count) {
+  Buffer zeros = take_floats(context, count);
+  std::fill_n(floats(zeros), count, 0.0f);
+  return zeros;
+}
+
+// The filters in parts that are multiplied at once.
+struct FilterParts {
+  FilterParts(int64_t channels, int64_t filters, int64_t columns)
+      : channels(channels), filters(filters), columns(columns), count((filters + columns - 1) / columns) {}
+
+  FilterPart part(int64_t i) const { return {channels, i * columns, std::min(columns, filters - i * columns)}; }
+  // Where the numbers of a part begin.
+  int64_t offset(int64_t i) const { return i * FilterPart{channels, 0, columns}.size(); }
+  int64_t size() const { return offset(count); }
+
+  int64_t channels, filters, columns, count;
+};
+
 // `y` of `out` channels from `x` of `in` channels; the filter is [3, 3, in, out], `turned` [3, 3, out, in].
 void convolve(Context &context, const Tiling &tiling, const Tensor &x, int64_t in, const Tensor &filter, bool turned,
               int64_t out, const float *bias, bool relu, const Tensor &y) {
   const TileKernels &tiles = tile_kernels();
-  const int threads = omp_get_max_threads();
-  const int64_t size = block_of(tiling.count, in + out, threads);
-  const int64_t blocks = (tiling.count + size - 1) / size;
-  const auto primitive = products(context, size, in, out, false, turned, false, true);
+  const int64_t threads = omp_get_max_threads();
+  const FilterParts parts(in, out, tiles.columns);
+  const Plan plan = plan_of(tiling.count, in, out, threads);
+  const Transformed whole{in, plan.size};
+  const int64_t products = PRODUCTS * odd_lines(plan.size * tiles.columns);
   context.allocate_activation(y);
-  const Buffer u = take_floats(context, PRODUCTS * in * out);
-  const int64_t scratch = static_cast<int64_t>(primitive->scratchpad.get_size() + 63) / 64 * 16;
-  const int64_t own = PRODUCTS * size * (in + out) + scratch + 64;
-  const Buffer work = take_floats(context, threads * own);
+  const Buffer zeros = take_zeros(context, in);
+  const Buffer all_filters = take_floats(context, plan.shared ? threads * parts.offset(1) : parts.size());
+  const Buffer all_numbers = take_floats(context, (plan.shared ? 1 : threads) * whole.size());
+  const Buffer all_products = take_floats(context, threads * products);
+  const auto transform_filters = [&](int64_t i, Range panels, float *to) {
+    tiles.filter(filter, in, out, turned, {panels.first * LANES, panels.last * LANES}, parts.part(i), to);
+  };
+  const auto multiply = [&](int64_t i, Block block, const float *numbers, const float *filters) {
+    float *own = floats(all_products) + omp_get_thread_num() * products;
+    tiles.multiply(numbers, {in, block.size}, filters, parts.part(i), own);
+    tiles.output(tiling, own, parts.part(i), out, block, block.size, bias, relu, y);
+  };
+  if (plan.shared) {
+    const Block block{0, tiling.count};
+    on_all_threads([&] {
+      tiles.input(tiling, x, whole, block, own_part(block.size), floats(zeros), floats(all_numbers));
+    });
+    on_all_threads([&] {
+      float *own = floats(all_filters) + omp_get_thread_num() * parts.offset(1);
+      const Range mine = own_part(parts.count);
+      for (int64_t i = mine.first; i < mine.last; i++) {
+        transform_filters(i, {0, in / LANES}, own);
+        multiply(i, block, floats(all_numbers), own);
+      }
+    });
+    return;
+  }
   on_all_threads([&] {
-    const int64_t rows = turned ? out : in;
-    tiles.filter(filter, rows, turned ? in : out, turned, own_part(rows), floats(u));
+    const Range panels = own_part(in / LANES);
+    for (int64_t i = 0; i < parts.count; i++) transform_filters(i, panels, floats(all_filters) + parts.offset(i));
   });
-  double seconds = 0;
   on_all_threads([&] {
-    float *v = floats(work) + omp_get_thread_num() * own, *m = v + PRODUCTS * size * in;
-    const std::unordered_map<int, dnnl::memory> arguments{
-        {DNNL_ARG_SRC, {primitive->source, context.engine, v}},
-        {DNNL_ARG_WEIGHTS, {primitive->weights, context.engine, floats(u)}},
-        {DNNL_ARG_DST, {primitive->destination, context.engine, m}},
-        {DNNL_ARG_SCRATCHPAD, {primitive->scratchpad, context.engine, m + PRODUCTS * size * out}},
-    };
-    const Range mine = own_part(blocks);
+    float *own = floats(all_numbers) + omp_get_thread_num() * whole.size();
+    const Range mine = own_part(plan.blocks);
     for (int64_t i = mine.first; i < mine.last; i++) {
-      const Block block{i * size, size};
-      const Range filled{0, std::min(size, tiling.count - block.first)};
-      tiles.input(tiling, x, in, block, filled, v);
-      const double start = now();
-      primitive->primitive.execute(context.stream, arguments);
-      if (omp_get_thread_num() == 0) seconds += now() - start;
-      tiles.output(tiling, m, out, block, filled, bias, relu, y);
+      const Block block{i * plan.size, std::min(plan.size, tiling.count - i * plan.size)};
+      tiles.input(tiling, x, {in, block.size}, block, {0, block.size}, floats(zeros), own);
+      for (int64_t k = 0; k < parts.count; k++) multiply(k, block, own, floats(all_filters) + parts.offset(k));
     }
   });
-  context.primitive_seconds += seconds;
 }
 
 }  // namespace
 
-bool winograd_pays(const Context &context, const Convolution &c) {
+bool winograd_pays(const Context &context, const Convolution &c, bool of_filter) {
   // Products of bfloat16 on AMX are sixteen times as fast as those of float32.
   if (context.bfloat16 && processor_has(dnnl_cpu_isa_avx512_core_amx)) return false;
   const auto all = [](const memory::dims &dims, int64_t value) { return dims[0] == value && dims[1] == value; };
@@ -146,12 +156,12 @@ bool winograd_pays(const Context &context, const Convolution &c) {
   if (in % LANES != 0 || out % LANES != 0) return false;
   const Tiling tiling(c.source, c.destination, c.padding_before[0], c.padding_before[1]);
   const double pixels = static_cast<double>(c.destination[0] * c.destination[2] * c.destination[3]);
-  // In multiplications, as measured (docs/onednn-backend.md): a number that is transformed costs as much as 25, one of
-  // the filter 80 whenever a block begins, and one in bfloat16 half of one in float32.
-  const double direct = pixels * FILTER * FILTER * in * out * (context.bfloat16 ? 0.5 : 1);
-  const double rounds = static_cast<double>(rounds_of(tiling.count, in + out, omp_get_max_threads()));
+  // In multiplications of float32, as measured (docs/onednn-backend.md): those of bfloat16 cost half, direct ones of the
+  // filter's gradient a quarter more; a number that is transformed costs 16, one of the filters, which are written to
+  // memory and read from it, 150.
+  const double direct = pixels * FILTER * FILTER * in * out * (context.bfloat16 ? 0.5 : 1) * (of_filter ? 1.25 : 1);
   const double transformed =
-      PRODUCTS * (tiling.count * (in * out + 25.0 * (in + out)) + static_cast<double>(in * out) * (25 + 80 * rounds));
+      PRODUCTS * (tiling.count * (in * out + 16.0 * (in + out)) + 150.0 * static_cast<double>(in * out));
   return transformed < direct;
 }
 
@@ -169,40 +179,58 @@ void winograd_backprop_input(Context &context, const Convolution &c, const Tenso
 
 void winograd_backprop_filter(Context &context, const Convolution &c, const Tensor &x, const Tensor &dy, float *dw,
                               float *sums) {
-  const int64_t in = c.source[1], out = c.destination[1];
+  const int64_t in = c.source[1], out = c.destination[1], count = PRODUCTS * in * out;
   const Tiling tiling(c.source, c.destination, c.padding_before[0], c.padding_before[1]);
   const TileKernels &tiles = tile_kernels();
-  const int64_t size = block_of(tiling.count, in + out, 1);
   const int threads = omp_get_max_threads();
-  const Buffer v = take_floats(context, PRODUCTS * size * in);
-  const Buffer w = take_floats(context, PRODUCTS * size * out);
-  const Buffer sum = take_floats(context, PRODUCTS * in * out);
-  Buffer partial;
-  if (sums != nullptr) {
-    partial = take_floats(context, threads * out);
-    std::fill_n(floats(partial), threads * out, 0.0f);
-  }
-  for (int64_t first = 0; first < tiling.count; first += size) {
-    const Block block{first, size};
-    const int64_t filled = std::min(size, tiling.count - first);
-    if (filled < size) {
-      for (int i = 0; i < PRODUCTS; i++) {
-        std::fill_n(floats(v) + (i * size + filled) * in, (size - filled) * in, 0.0f);
-        std::fill_n(floats(w) + (i * size + filled) * out, (size - filled) * out, 0.0f);
-      }
-    }
+  const bool alone = in * out <= FEW_SUMS;
+  const int64_t size = std::min(alone ? (tiling.count + threads - 1) / threads : tiling.count,
+                                alone ? FEWEST_TILES : GRADIENT_TILES);
+  const int64_t blocks = (tiling.count + size - 1) / size;
+  const int64_t v_size = Transformed{in, size}.size(), w_size = Transformed{out, size}.size();
+  const Buffer v = take_floats(context, (alone ? threads : 1) * v_size);
+  const Buffer w = take_floats(context, (alone ? threads : 1) * w_size);
+  const Buffer products = take_floats(context, (alone ? threads : 1) * count);
+  const Buffer zeros = take_zeros(context, std::max(in, out));
+  const Buffer partial = take_zeros(context, threads * out);
+  const auto block_of = [&](int64_t i) { return Block{i * size, std::min(size, tiling.count - i * size)}; };
+  const auto transform = [&](Block block, Range part, float *own_v, float *own_w) {
+    float *own = sums == nullptr ? nullptr : floats(partial) + omp_get_thread_num() * out;
+    tiles.input(tiling, x, {in, block.size}, block, part, floats(zeros), own_v);
+    tiles.gradient(tiling, dy, {out, block.size}, block, part, floats(zeros), own_w, own);
+  };
+  if (alone) {
     on_all_threads([&] {
-      float *own = sums == nullptr ? nullptr : floats(partial) + omp_get_thread_num() * out;
-      tiles.input(tiling, x, in, block, own_part(filled), floats(v));
-      tiles.gradient(tiling, dy, out, block, own_part(filled), floats(w), own);
+      const int64_t thread = omp_get_thread_num();
+      float *own_v = floats(v) + thread * v_size, *own_w = floats(w) + thread * w_size;
+      float *own = floats(products) + thread * count;
+      const Range mine = own_part(blocks);
+      if (mine.first == mine.last) std::fill_n(own, count, 0.0f);
+      for (int64_t i = mine.first; i < mine.last; i++) {
+        const Block block = block_of(i);
+        transform(block, {0, block.size}, own_v, own_w);
+        tiles.multiply_tiles(own_v, {in, block.size}, own_w, {out, block.size}, {0, PRODUCTS * in / LANES},
+                             i > mine.first, own);
+      }
     });
-    const auto primitive = products(context, in, size, out, true, false, first > 0, false);
-    execute(context, *primitive,
-            {{DNNL_ARG_SRC, {primitive->source, context.engine, floats(v)}},
-             {DNNL_ARG_WEIGHTS, {primitive->weights, context.engine, floats(w)}},
-             {DNNL_ARG_DST, {primitive->destination, context.engine, floats(sum)}}});
+    on_all_threads([&] {
+      const Range mine = own_part(count);
+      float *total = floats(products);
+      for (int64_t thread = 1; thread < threads; thread++) {
+        for (int64_t i = mine.first; i < mine.last; i++) total[i] += total[thread * count + i];
+      }
+    });
+  } else {
+    for (int64_t i = 0; i < blocks; i++) {
+      const Block block = block_of(i);
+      on_all_threads([&] { transform(block, own_part(block.size), floats(v), floats(w)); });
+      on_all_threads([&] {
+        tiles.multiply_tiles(floats(v), {in, block.size}, floats(w), {out, block.size}, own_part(PRODUCTS * in / LANES),
+                             i > 0, floats(products));
+      });
+    }
   }
-  on_all_threads([&] { tiles.filter_gradient(floats(sum), in, out, own_part(in), dw); });
+  on_all_threads([&] { tiles.filter_gradient(floats(products), in, out, own_part(in), dw); });
   if (sums != nullptr) {
     std::fill_n(sums, out, 0.0f);
     for (int thread = 0; thread < threads; thread++) {

@@ -8,9 +8,10 @@
 
 namespace vgg {
 
-// Whether the transforms cost less than the multiplications that they save. It depends on shapes and the processor, so
+// Whether the transforms cost less than the multiplications that they save, in the output, the input's gradient or, as
+// `of_filter`, the filter's. It depends on shapes and the processor, so
 // that the same program computes the same bits.
-bool winograd_pays(const Context &context, const Convolution &convolution);
+bool winograd_pays(const Context &context, const Convolution &convolution, bool of_filter = false);
 
 // y [n,oh,ow,out] from x [n,h,w,in] and the filter. `bias`: [out] in float32, or null.
 void winograd_forward(Context &context, const Convolution &convolution, const Tensor &x, const Tensor &filter,

@@ -45,18 +45,48 @@ struct Range {
   int64_t first, last;
 };
 
+// How numbers lie between the transforms. Numbers of tiles are [36, channels / 16, tiles, 16], products of a part of the
+// filters [36, tiles, that part]; filters are cut into parts of `columns` (the last one may be smaller), each of them
+// [36, channels, that part]. From one of the 36 to the next it is an odd number of cache lines, so that what is written
+// at once falls on different places of the cache.
+inline int64_t odd_lines(int64_t floats) { return (floats / LANES | 1) * LANES; }
+
+struct Transformed {
+  int64_t channels, tiles;
+  int64_t panel() const { return tiles * LANES; }
+  int64_t product() const { return odd_lines(channels * tiles); }
+  int64_t size() const { return PRODUCTS * product(); }
+};
+
+struct FilterPart {
+  int64_t channels, first, columns;
+  int64_t product() const { return odd_lines(channels * columns); }
+  int64_t size() const { return PRODUCTS * product(); }
+};
+
 // `from` and `to` of tensors are NHWC numbers of the tensor given, float32 or bfloat16.
 struct TileKernels {
-  // Tiles of x [n,h,w,channels] to `to` [36, block.size, channels].
-  void (*input)(const Tiling &tiling, const Tensor &x, int64_t channels, Block block, Range part, float *to);
-  // Tiles of dy [n,oh,ow,channels] to `to` [36, block.size, channels]. `sums`: [channels], added to, or null.
-  void (*gradient)(const Tiling &tiling, const Tensor &dy, int64_t channels, Block block, Range part, float *to,
-                   float *sums);
-  // Products [36, block.size, channels] to tiles of y [n,oh,ow,channels]. `bias`: [channels], or null.
-  void (*output)(const Tiling &tiling, const float *products, int64_t channels, Block block, Range part,
-                 const float *bias, bool relu, const Tensor &y);
-  // The filter [3, 3, in, out] to `to` [36, in, out]; `turned` by half a turn, as the input's gradient wants it.
-  void (*filter)(const Tensor &filter, int64_t in, int64_t out, bool turned, Range part, float *to);
+  // Into how many filters at once they are cut.
+  int64_t columns;
+  // Tiles of x [n,h,w,channels] to numbers of tiles. `zeros`: as many as there are channels.
+  void (*input)(const Tiling &tiling, const Tensor &x, const Transformed &layout, Block block, Range part,
+                const float *zeros, float *to);
+  // Tiles of dy [n,oh,ow,channels] to numbers of tiles. `sums`: [channels], added to, or null.
+  void (*gradient)(const Tiling &tiling, const Tensor &dy, const Transformed &layout, Block block, Range part,
+                   const float *zeros, float *to, float *sums);
+  // The channels of `part` of the filter [3, 3, in, out], or `turned` [3, 3, out, in], for its filters in `to`.
+  void (*filter)(const Tensor &filter, int64_t in, int64_t out, bool turned, Range part, const FilterPart &to,
+                 float *values);
+  // Numbers of tiles times a part of the filters to products.
+  void (*multiply)(const float *tiles, const Transformed &layout, const float *filters, const FilterPart &part,
+                   float *products);
+  // Products to tiles of y [n,oh,ow,channels], the part of its channels that they are for. `bias`: [channels], or null.
+  void (*output)(const Tiling &tiling, const float *products, const FilterPart &part, int64_t channels, Block block,
+                 int64_t filled, const float *bias, bool relu, const Tensor &y);
+  // For the channels of `part`, in panels of 16 of each of the 36: the sums of x's numbers times dy's over all tiles, to
+  // `products` [36, in, out] or added to them.
+  void (*multiply_tiles)(const float *x, const Transformed &x_layout, const float *dy, const Transformed &dy_layout,
+                         Range part, bool add, float *products);
   // Products [36, in, out] to dw [3, 3, in, out].
   void (*filter_gradient)(const float *products, int64_t in, int64_t out, Range part, float *dw);
 };

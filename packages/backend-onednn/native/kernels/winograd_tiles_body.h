@@ -43,183 +43,212 @@ inline void store(const Lanes &lanes, bf16 *to) {
 // B' d: six input pixels of a line.
 struct InputTransform {
   static constexpr int FROM = INPUT, TO = INPUT;
-  static void apply(const Lanes *d, int64_t step, Lanes *to, int64_t to_step) {
-    const Lanes d0 = d[0], d1 = d[step], d2 = d[2 * step], d3 = d[3 * step], d4 = d[4 * step], d5 = d[5 * step];
+  static void apply(const Lanes *d, Lanes *to) {
+    const Lanes d0 = d[0], d1 = d[1], d2 = d[2], d3 = d[3], d4 = d[4], d5 = d[5];
     const Lanes even_p = d4 - Q2 * d2, odd_p = P * (d3 - Q2 * d1);
     const Lanes even_q = d4 - P2 * d2, odd_q = Q * (d3 - P2 * d1);
     to[0] = P2 * Q2 * d0 - (P2 + Q2) * d2 + d4;
-    to[to_step] = even_p + odd_p;
-    to[2 * to_step] = even_p - odd_p;
-    to[3 * to_step] = even_q + odd_q;
-    to[4 * to_step] = even_q - odd_q;
-    to[5 * to_step] = P2 * Q2 * d1 - (P2 + Q2) * d3 + d5;
+    to[1] = even_p + odd_p;
+    to[2] = even_p - odd_p;
+    to[3] = even_q + odd_q;
+    to[4] = even_q - odd_q;
+    to[5] = P2 * Q2 * d1 - (P2 + Q2) * d3 + d5;
   }
 };
 
 // A' m: four output pixels.
 struct OutputTransform {
   static constexpr int FROM = INPUT, TO = OUTPUT;
-  static void apply(const Lanes *m, int64_t step, Lanes *to, int64_t to_step) {
-    const Lanes m1 = m[step], m2 = m[2 * step], m3 = m[3 * step], m4 = m[4 * step];
+  static void apply(const Lanes *m, Lanes *to) {
+    const Lanes m1 = m[1], m2 = m[2], m3 = m[3], m4 = m[4];
     const Lanes even_p = m1 + m2, odd_p = m1 - m2, even_q = m3 + m4, odd_q = m3 - m4;
     to[0] = m[0] + even_p + even_q;
-    to[to_step] = P * odd_p + Q * odd_q;
-    to[2 * to_step] = P2 * even_p + Q2 * even_q;
-    to[3 * to_step] = P2 * P * odd_p + Q2 * Q * odd_q + m[5 * step];
+    to[1] = P * odd_p + Q * odd_q;
+    to[2] = P2 * even_p + Q2 * even_q;
+    to[3] = P2 * P * odd_p + Q2 * Q * odd_q + m[5];
   }
 };
 
 // A dy: the gradient of four output pixels, for the filter's gradient.
 struct GradientTransform {
   static constexpr int FROM = OUTPUT, TO = INPUT;
-  static void apply(const Lanes *d, int64_t step, Lanes *to, int64_t to_step) {
-    const Lanes d0 = d[0], d1 = d[step], d2 = d[2 * step], d3 = d[3 * step];
+  static void apply(const Lanes *d, Lanes *to) {
+    const Lanes d0 = d[0], d1 = d[1], d2 = d[2], d3 = d[3];
     const Lanes even_p = d0 + P2 * d2, odd_p = P * (d1 + P2 * d3);
     const Lanes even_q = d0 + Q2 * d2, odd_q = Q * (d1 + Q2 * d3);
     to[0] = d0;
-    to[to_step] = even_p + odd_p;
-    to[2 * to_step] = even_p - odd_p;
-    to[3 * to_step] = even_q + odd_q;
-    to[4 * to_step] = even_q - odd_q;
-    to[5 * to_step] = d3;
+    to[1] = even_p + odd_p;
+    to[2] = even_p - odd_p;
+    to[3] = even_q + odd_q;
+    to[4] = even_q - odd_q;
+    to[5] = d3;
   }
 };
 
 // G g: three numbers of the filter.
 struct FilterTransform {
   static constexpr int FROM = FILTER, TO = INPUT;
-  static void apply(const Lanes *g, int64_t step, Lanes *to, int64_t to_step) {
-    const Lanes g0 = g[0], g1 = g[step], g2 = g[2 * step];
+  static void apply(const Lanes *g, Lanes *to) {
+    const Lanes g0 = g[0], g1 = g[1], g2 = g[2];
     const Lanes even_p = AT_P * (g0 + P2 * g2), odd_p = AT_P * P * g1;
     const Lanes even_q = AT_Q * (g0 + Q2 * g2), odd_q = AT_Q * Q * g1;
     to[0] = AT_ZERO * g0;
-    to[to_step] = even_p + odd_p;
-    to[2 * to_step] = even_p - odd_p;
-    to[3 * to_step] = even_q + odd_q;
-    to[4 * to_step] = even_q - odd_q;
-    to[5 * to_step] = g2;
+    to[1] = even_p + odd_p;
+    to[2] = even_p - odd_p;
+    to[3] = even_q + odd_q;
+    to[4] = even_q - odd_q;
+    to[5] = g2;
   }
 };
 
 // G' r: back to the gradient of three numbers of the filter.
 struct FilterGradientTransform {
   static constexpr int FROM = INPUT, TO = FILTER;
-  static void apply(const Lanes *r, int64_t step, Lanes *to, int64_t to_step) {
-    const Lanes r1 = r[step], r2 = r[2 * step], r3 = r[3 * step], r4 = r[4 * step];
+  static void apply(const Lanes *r, Lanes *to) {
+    const Lanes r1 = r[1], r2 = r[2], r3 = r[3], r4 = r[4];
     const Lanes even_p = AT_P * (r1 + r2), odd_p = AT_P * P * (r1 - r2);
     const Lanes even_q = AT_Q * (r3 + r4), odd_q = AT_Q * Q * (r3 - r4);
     to[0] = AT_ZERO * r[0] + even_p + even_q;
-    to[to_step] = odd_p + odd_q;
-    to[2 * to_step] = P2 * even_p + Q2 * even_q + r[5 * step];
+    to[1] = odd_p + odd_q;
+    to[2] = P2 * even_p + Q2 * even_q + r[5];
   }
 };
 
-// Both passes: `from` of FROM x FROM, `to` of TO x TO.
-template <typename Transform>
-inline void transform_tile(const Lanes *from, Lanes *to) {
-  Lanes half[Transform::TO * Transform::FROM];
+// Both passes: `from(row, column)` gives the FROM x FROM numbers, `to(row, column, value)` takes the TO x TO ones.
+template <typename Transform, typename From, typename To>
+inline void transform_tile(From from, To to) {
+  Lanes half[Transform::TO][Transform::FROM];
+#pragma GCC unroll 6
   for (int column = 0; column < Transform::FROM; column++) {
-    Transform::apply(from + column, Transform::FROM, half + column, Transform::FROM);
+    Lanes given[Transform::FROM], result[Transform::TO];
+#pragma GCC unroll 6
+    for (int row = 0; row < Transform::FROM; row++) given[row] = from(row, column);
+    Transform::apply(given, result);
+#pragma GCC unroll 6
+    for (int row = 0; row < Transform::TO; row++) half[row][column] = result[row];
   }
+#pragma GCC unroll 6
   for (int row = 0; row < Transform::TO; row++) {
-    Transform::apply(half + row * Transform::FROM, 1, to + row * Transform::TO, 1);
+    Lanes result[Transform::TO];
+    Transform::apply(half[row], result);
+#pragma GCC unroll 6
+    for (int column = 0; column < Transform::TO; column++) to(row, column, result[column]);
   }
 }
 
-// Sixteen channels of a square of `size` pixels whose first is (y, x); zero outside the picture.
+// The pixels of a square whose first is (y, x); those outside the picture are `zeros`, as long as a pixel.
 template <int size, typename T>
-inline void load_square(const T *picture, int64_t height, int64_t width, int64_t channels, int64_t y, int64_t x,
-                        Lanes *to) {
-  const T *from = picture + (y * width + x) * channels;
-  if (y >= 0 && x >= 0 && y + size <= height && x + size <= width) {
+struct Square {
+  Square(const T *picture, int64_t height, int64_t width, int64_t channels, int64_t y, int64_t x, const float *zeros) {
+    const T *outside = reinterpret_cast<const T *>(zeros);
     for (int i = 0; i < size; i++) {
-      for (int j = 0; j < size; j++) to[i * size + j] = load(from + (i * width + j) * channels);
-    }
-    return;
-  }
-  for (int i = 0; i < size; i++) {
-    for (int j = 0; j < size; j++) {
-      const bool inside = y + i >= 0 && y + i < height && x + j >= 0 && x + j < width;
-      to[i * size + j] = inside ? load(from + (i * width + j) * channels) : Lanes{};
+      const bool line = y + i >= 0 && y + i < height;
+      for (int j = 0; j < size; j++) {
+        const bool inside = line && x + j >= 0 && x + j < width;
+        pixels[i][j] = inside ? picture + ((y + i) * width + x + j) * channels : outside;
+      }
     }
   }
-}
 
-inline void scatter(const Lanes *values, float *to, int64_t step) {
-  for (int i = 0; i < PRODUCTS; i++) store(values[i], to + i * step);
+  const T *pixels[size][size];
+};
+
+// A function that writes the number of (row, column) of the 36.
+inline auto scatter(float *to, int64_t step) {
+  return [=](int row, int column, const Lanes &value) { store(value, to + (row * INPUT + column) * step); };
 }
 
 template <typename T>
-void transform_input(const Tiling &tiling, const T *x, int64_t channels, Block block, Range part, float *to) {
+void transform_input(const Tiling &tiling, const T *x, const Transformed &layout, Block block, Range part,
+                     const float *zeros, float *to) {
+  const int64_t channels = layout.channels;
   for (int64_t tile = part.first; tile < part.last; tile++) {
     const auto [image, y, left] = tiling.place(block.first + tile);
     const T *picture = x + image * tiling.height * tiling.width * channels;
+    const Square<INPUT, T> square(picture, tiling.height, tiling.width, channels, y - tiling.top, left - tiling.left,
+                                  zeros);
     for (int64_t c = 0; c < channels; c += LANES) {
-      Lanes d[PRODUCTS], v[PRODUCTS];
-      load_square<INPUT>(picture + c, tiling.height, tiling.width, channels, y - tiling.top, left - tiling.left, d);
-      transform_tile<InputTransform>(d, v);
-      scatter(v, to + tile * channels + c, block.size * channels);
+      transform_tile<InputTransform>([&](int i, int j) { return load(square.pixels[i][j] + c); },
+                                     scatter(to + c / LANES * layout.panel() + tile * LANES, layout.product()));
     }
   }
 }
 
 template <typename T>
-void transform_gradient(const Tiling &tiling, const T *dy, int64_t channels, Block block, Range part, float *to,
-                        float *sums) {
+void transform_gradient(const Tiling &tiling, const T *dy, const Transformed &layout, Block block, Range part,
+                        const float *zeros, float *to, float *sums) {
+  const int64_t channels = layout.channels;
   for (int64_t tile = part.first; tile < part.last; tile++) {
     const auto [image, y, left] = tiling.place(block.first + tile);
     const T *picture = dy + image * tiling.out_height * tiling.out_width * channels;
+    const Square<OUTPUT, T> square(picture, tiling.out_height, tiling.out_width, channels, y, left, zeros);
     for (int64_t c = 0; c < channels; c += LANES) {
-      Lanes d[OUTPUT * OUTPUT], v[PRODUCTS];
-      load_square<OUTPUT>(picture + c, tiling.out_height, tiling.out_width, channels, y, left, d);
-      transform_tile<GradientTransform>(d, v);
-      scatter(v, to + tile * channels + c, block.size * channels);
-      if (sums != nullptr) {
-        float *sum = sums + c;
-        Lanes total = load(sum);
-        for (const Lanes &pixel : d) total += pixel;
-        store(total, sum);
-      }
+      Lanes total = sums == nullptr ? Lanes{} : load(sums + c);
+      const auto summed = [&](int i, int j) {
+        const Lanes value = load(square.pixels[i][j] + c);
+        total += value;
+        return value;
+      };
+      transform_tile<GradientTransform>(summed,
+                                        scatter(to + c / LANES * layout.panel() + tile * LANES, layout.product()));
+      if (sums != nullptr) store(total, sums + c);
     }
   }
 }
 
 template <typename T>
-void transform_output(const Tiling &tiling, const float *products, int64_t channels, Block block, Range part,
-                      const float *bias, bool relu, T *y) {
-  for (int64_t tile = part.first; tile < part.last; tile++) {
+void transform_output(const Tiling &tiling, const float *products, const FilterPart &filters, int64_t channels,
+                      Block block, int64_t filled, const float *bias, bool relu, T *y) {
+  const int64_t step = odd_lines(block.size * filters.columns);
+  for (int64_t tile = 0; tile < filled; tile++) {
     const auto [image, top, left] = tiling.place(block.first + tile);
-    T *out = y + ((image * tiling.out_height + top) * tiling.out_width + left) * channels;
+    T *out = y + ((image * tiling.out_height + top) * tiling.out_width + left) * channels + filters.first;
     const int64_t rows = std::min<int64_t>(OUTPUT, tiling.out_height - top);
     const int64_t columns = std::min<int64_t>(OUTPUT, tiling.out_width - left);
-    for (int64_t c = 0; c < channels; c += LANES) {
-      Lanes m[PRODUCTS], result[OUTPUT * OUTPUT];
-      for (int i = 0; i < PRODUCTS; i++) m[i] = load(products + (i * block.size + tile) * channels + c);
-      transform_tile<OutputTransform>(m, result);
-      const Lanes added = bias == nullptr ? Lanes{} : load(bias + c);
-      for (int64_t i = 0; i < rows; i++) {
-        for (int64_t j = 0; j < columns; j++) {
-          Lanes value = result[i * OUTPUT + j] + added;
-          // NaN stays NaN.
-          if (relu) value = value < 0 ? Lanes{} : value;
-          store(value, out + (i * tiling.out_width + j) * channels + c);
-        }
-      }
+    for (int64_t c = 0; c < filters.columns; c += LANES) {
+      const float *from = products + tile * filters.columns + c;
+      const Lanes added = bias == nullptr ? Lanes{} : load(bias + filters.first + c);
+      transform_tile<OutputTransform>([=](int i, int j) { return load(from + (i * INPUT + j) * step); },
+                                      [&](int i, int j, Lanes value) {
+                                        if (i >= rows || j >= columns) return;
+                                        value += added;
+                                        // NaN stays NaN.
+                                        if (relu) value = value < 0 ? Lanes{} : value;
+                                        store(value, out + (i * tiling.out_width + j) * channels + c);
+                                      });
     }
   }
 }
 
 template <typename T>
-void transform_filter(const T *filter, int64_t in, int64_t out, bool turned, Range part, float *to) {
+void transform_filter(const T *filter, int64_t in, int64_t out, Range part, const FilterPart &filters, float *to) {
   for (int64_t row = part.first; row < part.last; row++) {
-    for (int64_t c = 0; c < out; c += LANES) {
-      Lanes g[FILTER * FILTER], u[PRODUCTS];
-      for (int i = 0; i < FILTER * FILTER; i++) {
-        const int from = turned ? FILTER * FILTER - 1 - i : i;
-        g[i] = load(filter + (from * in + row) * out + c);
+    for (int64_t c = 0; c < filters.columns; c += LANES) {
+      const T *from = filter + row * out + filters.first + c;
+      transform_tile<FilterTransform>([=](int i, int j) { return load(from + (i * FILTER + j) * in * out); },
+                                      scatter(to + row * filters.columns + c, filters.product()));
+    }
+  }
+}
+
+// As above from [3, 3, out, in]: sixteen filters of sixteen channels are transposed at a time.
+template <typename T>
+void transform_turned_filter(const T *filter, int64_t in, int64_t out, Range part, const FilterPart &filters,
+                             float *to) {
+  constexpr int TAPS = FILTER * FILTER;
+  for (int64_t row = part.first; row < part.last; row += LANES) {
+    for (int64_t c = 0; c < filters.columns; c += LANES) {
+      float taps[TAPS][LANES][LANES];
+      for (int i = 0; i < TAPS; i++) {
+        const T *from = filter + ((TAPS - 1 - i) * out + filters.first + c) * in + row;
+        for (int k = 0; k < LANES; k++) {
+          for (int r = 0; r < LANES; r++) taps[i][r][k] = widen(from[k * in + r]);
+        }
       }
-      transform_tile<FilterTransform>(g, u);
-      scatter(u, to + row * out + c, in * out);
+      for (int r = 0; r < LANES; r++) {
+        transform_tile<FilterTransform>([&](int i, int j) { return load(taps[i * FILTER + j][r]); },
+                                        scatter(to + (row + r) * filters.columns + c, filters.product()));
+      }
     }
   }
 }
@@ -227,29 +256,44 @@ void transform_filter(const T *filter, int64_t in, int64_t out, bool turned, Ran
 void transform_filter_gradient(const float *products, int64_t in, int64_t out, Range part, float *dw) {
   for (int64_t row = part.first; row < part.last; row++) {
     for (int64_t c = 0; c < out; c += LANES) {
-      Lanes r[PRODUCTS], g[FILTER * FILTER];
-      for (int i = 0; i < PRODUCTS; i++) r[i] = load(products + (i * in + row) * out + c);
-      transform_tile<FilterGradientTransform>(r, g);
-      for (int i = 0; i < FILTER * FILTER; i++) store(g[i], dw + (i * in + row) * out + c);
+      const float *from = products + row * out + c;
+      float *to = dw + row * out + c;
+      transform_tile<FilterGradientTransform>([=](int i, int j) { return load(from + (i * INPUT + j) * in * out); },
+                                              [=](int i, int j, const Lanes &value) {
+                                                store(value, to + (i * FILTER + j) * in * out);
+                                              });
     }
   }
 }
 
+#include "winograd_products_body.h"
+
 constexpr TileKernels kernels_here = {
-    [](const Tiling &tiling, const Tensor &x, int64_t channels, Block block, Range part, float *to) {
-      with_numbers(x, [&](const auto *values) { transform_input(tiling, values, channels, block, part, to); });
+    WIDTH * LANES,
+    [](const Tiling &tiling, const Tensor &x, const Transformed &layout, Block block, Range part, const float *zeros,
+       float *to) {
+      with_numbers(x, [&](const auto *values) { transform_input(tiling, values, layout, block, part, zeros, to); });
     },
-    [](const Tiling &tiling, const Tensor &dy, int64_t channels, Block block, Range part, float *to, float *sums) {
-      with_numbers(dy,
-                   [&](const auto *values) { transform_gradient(tiling, values, channels, block, part, to, sums); });
+    [](const Tiling &tiling, const Tensor &dy, const Transformed &layout, Block block, Range part, const float *zeros,
+       float *to, float *sums) {
+      with_numbers(
+          dy, [&](const auto *values) { transform_gradient(tiling, values, layout, block, part, zeros, to, sums); });
     },
-    [](const Tiling &tiling, const float *products, int64_t channels, Block block, Range part, const float *bias,
-       bool relu, const Tensor &y) {
-      if (y.narrow()) return transform_output(tiling, products, channels, block, part, bias, relu, y.data<bf16>());
-      transform_output(tiling, products, channels, block, part, bias, relu, y.data<float>());
+    [](const Tensor &filter, int64_t in, int64_t out, bool turned, Range part, const FilterPart &filters, float *to) {
+      with_numbers(filter, [&](const auto *values) {
+        if (turned) return transform_turned_filter(values, in, out, part, filters, to);
+        transform_filter(values, in, out, part, filters, to);
+      });
     },
-    [](const Tensor &filter, int64_t in, int64_t out, bool turned, Range part, float *to) {
-      with_numbers(filter, [&](const auto *values) { transform_filter(values, in, out, turned, part, to); });
+    multiply,
+    [](const Tiling &tiling, const float *products, const FilterPart &part, int64_t channels, Block block,
+       int64_t filled, const float *bias, bool relu, const Tensor &y) {
+      const auto to = [&](auto *values) {
+        transform_output(tiling, products, part, channels, block, filled, bias, relu, values);
+      };
+      if (y.narrow()) return to(y.data<bf16>());
+      to(y.data<float>());
     },
+    multiply_tiles,
     transform_filter_gradient,
 };

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { VggError } from '@vgg/core';
-import { createVgg, fromTrainedA, type Vgg } from '@vgg/models';
+import { createVgg, fromTrainedA, layerVariables, planLayers, type ResolvedVggOptions, type Vgg } from '@vgg/models';
 import { isKnownName } from '@vgg/weights';
 import { firstWeights, isWeightFile } from './first-weights';
 import { initialiserOf, type RecipeArguments } from './recipe';
@@ -11,7 +11,20 @@ import { hasWeights, loadRun, type RunRecord, readRecord } from './run-folder';
 import type { Terminal } from './terminal';
 
 /** What two nets must share for one to start with the other's weights; the last layer may differ. */
-const SHARED = ['configuration', 'batchNorm', 'width', 'inputSize', 'head'] as const;
+const SHARED = ['configuration', 'batchNorm', 'width', 'head'] as const;
+
+/** What keeps a net from starting with the weights of another, if anything. The input's size does where it shapes the classifier. */
+function difference(
+  from: ResolvedVggOptions,
+  to: ResolvedVggOptions,
+): 'inputSize' | (typeof SHARED)[number] | undefined {
+  const shapes = (net: ResolvedVggOptions) =>
+    planLayers({ ...net, classes: to.classes })
+      .flatMap(layerVariables)
+      .map(({ shape }) => shape.join());
+  const differing = SHARED.find((option) => from[option] !== to[option]);
+  return differing ?? (shapes(from).join(';') === shapes(to).join(';') ? undefined : 'inputSize');
+}
 
 /**
  * Checks that the run to start from is there, before anything costly is computed; says so when it has not finished.
@@ -58,7 +71,7 @@ export async function firstNet({ recipe, net }: Pick<RunRecord, 'recipe' | 'net'
   }
   if (recipe.weights !== undefined) {
     const { record, model } = await loadRun(recipe.weights);
-    const differing = SHARED.find((option) => record.net[option] !== net[option]);
+    const differing = difference(record.net, net);
     if (differing !== undefined) {
       model.dispose();
       throw new VggError(
@@ -67,7 +80,10 @@ export async function firstNet({ recipe, net }: Pick<RunRecord, 'recipe' | 'net'
       );
     }
     if (record.net.classes !== net.classes) model.replaceHead(net.classes, initialiser);
-    return model;
+    if (record.net.inputSize === net.inputSize) return model;
+    const larger = createVgg(net, ({ name }) => model.variables.get(name)!.dataSync() as Float32Array);
+    model.dispose();
+    return larger;
   }
   return createVgg(net, initialiser);
 }

@@ -192,6 +192,14 @@ describe('train', () => {
     expect(not).toMatchObject({ code: 2 });
     expect(not.stderr).toMatch(/error: --weights needs a run of the same net: its configuration is A, expected B/);
   });
+
+  it('goes on with larger pictures where the classifier fits', async () => {
+    const larger = ['train', '--data', data, ...TINY, '--weights', 'one', '--epochs', '1', '--json', '--quiet'];
+    expect(await trainer([...larger, '--input', '48', '--out', 'larger'])).toMatchObject({ code: 0, stderr: '' });
+    const { code, stderr } = await trainer([...larger, '--input', '64', '--out', 'too-large']);
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/error: --weights needs a run of the same net: its inputSize is 32, expected 64/);
+  });
 });
 
 describe('evaluate', () => {

@@ -58,8 +58,9 @@ describe.skipIf(!able)(`bfloat16${why}`, () => {
   });
 
   it.each([
-    { n: 2, h: 28, w: 27, cin: 64, cout: 128, k: 3, stride: 1, pad: 'same' },
+    { n: 2, h: 28, w: 27, cin: 72, cout: 120, k: 3, stride: 1, pad: 'same' },
     { n: 33, h: 9, w: 7, cin: 3, cout: 17, k: 3, stride: 1, pad: 'same' },
+    { n: 33, h: 2, w: 2, cin: 32, cout: 64, k: 3, stride: 1, pad: 'same' },
     { n: 1, h: 14, w: 14, cin: 31, cout: 64, k: 1, stride: 2, pad: 'valid' },
   ] as const)('convolution $n × $h × $w × $cin → $cout, $k × $k', (c) => {
     const g = geometryOf(c);
@@ -140,6 +141,7 @@ describe.skipIf(!able)(`bfloat16${why}`, () => {
 
   it.each([
     { n: 33, side: 30, inputs: 16, channels: 24 },
+    { n: 33, side: 2, inputs: 16, channels: 32 },
     { n: 8, side: 48, inputs: 128, channels: 128 },
   ])("gives a bias's gradient along with the filter's, $inputs → $channels", ({ n, side, inputs, channels }) => {
     tf.tidy(() => {

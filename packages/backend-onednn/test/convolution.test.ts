@@ -1,6 +1,7 @@
 /** Convolutions at the net's sizes and at the edges of what oneDNN blocks, against float64, with poisoned buffers. */
 import * as tf from '@tensorflow/tfjs-core';
 import { randomStream } from '@vgg/core';
+import { MomentumSgd } from '@vgg/optim';
 import { expectNoLeak } from '@vgg/testing';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { isBuilt, reason } from './native-build';
@@ -23,6 +24,11 @@ const CASES: readonly ConvolutionCase[] = [
   { n: 5, h: 30, w: 29, cin: 64, cout: 48, k: 3, stride: 1, pad: 'same' },
   { n: 33, h: 14, w: 11, cin: 32, cout: 64, k: 3, stride: 1, pad: 'valid' },
   { n: 2, h: 62, w: 35, cin: 16, cout: 48, k: 3, stride: 1, pad: 'same' },
+  // Its tiles shared by all threads.
+  { n: 1, h: 28, w: 26, cin: 256, cout: 208, k: 3, stride: 1, pad: 'same' },
+  // Pictures of a few pixels, of which every one meets every other.
+  { n: 33, h: 2, w: 2, cin: 32, cout: 48, k: 3, stride: 1, pad: 'same' },
+  { n: 40, h: 1, w: 3, cin: 5, cout: 7, k: 3, stride: 2, pad: 'same' },
   { n: 33, h: 9, w: 7, cin: 17, cout: 15, k: 3, stride: 1, pad: 'same' },
   { n: 3, h: 13, w: 21, cin: 16, cout: 31, k: 3, stride: 2, pad: 'same' },
   { n: 1, h: 30, w: 11, cin: 5, cout: 1, k: 5, stride: 3, pad: 'valid' },
@@ -100,6 +106,25 @@ describe.skipIf(!isBuilt)(`convolution${reason}`, () => {
         });
       });
     });
+  });
+});
+
+describe.skipIf(!isBuilt)(`a filter of several convolutions${reason}`, () => {
+  it('is transformed anew once it has changed', () => {
+    const [inputs, outputs] = [normals(30 * 30 * 64, 1), normals(3 * 3 * 64 * 64, 2)];
+    const filter = tf.variable(tf.tensor4d(outputs, [3, 3, 64, 64]));
+    const optimiser = new MomentumSgd({ momentum: 0, weightDecay: 0 });
+    tf.tidy(() => {
+      const x = tf.tensor4d(inputs, [1, 30, 30, 64]);
+      const convolved = () => tf.conv2d(x, filter as unknown as tf.Tensor4D, 1, 'same').dataSync();
+      const [first, again] = [convolved(), convolved()];
+      expect(again).toEqual(first);
+      // w - 2w.
+      optimiser.step(new Map([['filter', filter]]), new Map([['filter', tf.mul(filter, 2)]]), 1);
+      expect(convolved()).toEqual(first.map((value) => -value));
+    });
+    optimiser.dispose();
+    filter.dispose();
   });
 });
 

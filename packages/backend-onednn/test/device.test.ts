@@ -43,7 +43,7 @@ function convolve(device: Device, side: number): number {
       { buffer: filter, shape: [3, 3, 1, 1] },
     ],
     [{ buffer, shape: [1, side, side, 1], dtype: 'float32' }],
-    [1, 1, 1, 1, 1, 1, 1, 1, 0],
+    [1, 1, 1, 1, 1, 1, 1, 1, 0, 0],
   );
   const [corner] = new Float32Array(device.readSync(buffer));
   for (const each of [x, filter, buffer]) each.release();

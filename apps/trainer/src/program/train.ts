@@ -71,7 +71,8 @@ export function trainCommand(run: Commands['train']): Command {
     .option('--pre-init <run>', 'take the first four convolutions and the head from a run of A (section 3.1)')
     .option(
       '--weights <run|file|name>',
-      'start with the weights of a run of the same net, of a file of any framework, or of a published net ' +
+      'start with the weights of a run of the same net (on smaller pictures too, where the classifier fits), of a file of ' +
+        'any framework, or of a published net ' +
         '(vgg16.tv_in1k, ...); what does not fit of the classifier is drawn',
     )
     .addOption(freeze.argParser(KEYS.freeze).default([], 'none'))

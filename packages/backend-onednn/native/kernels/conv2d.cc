@@ -1,18 +1,20 @@
 // Conv2D and FusedConv2D: x [n,h,w,in], filter [kh,kw,in,out], optionally bias [out] and ReLU, in one primitive.
-#include "convolution.h"
+#include "dense_convolution.h"
 #include "kernels.h"
 #include "winograd.h"
 
 namespace vgg {
 
-// Inputs: x, filter, bias if given. Attributes: those of Convolution, then 1 for ReLU.
+// Inputs: x, filter, bias if given. Attributes: those of Convolution, then 1 where the filter is expected again (no
+// gradient is asked for), then 1 for ReLU.
 void conv2d(Context &context, const Call &call) {
   const Tensor &x = call.input(0);
   const Tensor &filter = call.input(1);
   const Tensor &y = call.output();
   const Convolution c(call, x.dims, filter.dims, y.dims);
   const bool bias = call.has_input(2);
-  const bool relu = call.integer(8) == 1;
+  const bool again = call.integer(8) == 1;
+  const bool relu = call.integer(9) == 1;
   const auto f32 = memory::data_type::f32;
   const memory::desc bias_layout({c.weights[0]}, f32, memory::format_tag::x);
   Buffer wide_bias;
@@ -21,8 +23,11 @@ void conv2d(Context &context, const Call &call) {
     const memory::desc given({c.weights[0]}, held_type(call.input(2)), memory::format_tag::x);
     bias_values = in_layout(context, given, call.input(2).data<void>(), bias_layout, wide_bias);
   }
-  if (winograd_pays(context, c)) {
-    return winograd_forward(context, c, x, filter, static_cast<const float *>(bias_values), relu, y);
+  if (is_dense(context, c)) {
+    return dense_forward(context, c, x, filter, static_cast<const float *>(bias_values), relu, y);
+  }
+  if (winograd_pays(context, c, again ? Wanted::output_again : Wanted::output)) {
+    return winograd_forward(context, c, x, filter, static_cast<const float *>(bias_values), relu, again, y);
   }
 
   const auto primitive = context.primitives.get(c.key("conv2d").add(bias).add(relu), [&] {

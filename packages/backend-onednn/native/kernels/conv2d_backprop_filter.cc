@@ -1,6 +1,6 @@
 // Conv2DBackpropFilter: the gradient of a convolution's filter from x [n,h,w,in] and dy [n,oh,ow,out], and on the way
 // that of its bias: dy's sums over all but channels.
-#include "convolution.h"
+#include "dense_convolution.h"
 #include "kernels.h"
 #include "winograd.h"
 
@@ -21,9 +21,11 @@ void conv2d_backprop_filter(Context &context, const Call &call) {
   const Convolution c(call, x.dims, dw.dims, dy.dims);
   const auto f32 = memory::data_type::f32;
   const bool sums_dy = call.outputs.size() > 1;
-  if (winograd_pays(context, c, true)) {
+  const bool dense = is_dense(context, c);
+  if (dense || winograd_pays(context, c, Wanted::filter_gradient)) {
     float *sums = sums_dy ? context.allocate<float>(call.output(1)) : nullptr;
-    return winograd_backprop_filter(context, c, x, dy, context.allocate<float>(dw), sums);
+    const auto run = dense ? dense_backprop_filter : winograd_backprop_filter;
+    return run(context, c, x, dy, context.allocate<float>(dw), sums);
   }
   const memory::desc bias = sums_dy ? memory::desc({c.weights[0]}, f32, memory::format_tag::x) : memory::desc();
 

@@ -12,18 +12,19 @@ namespace {
 
 using namespace winograd;
 
-// How much of a core's cache the tiles that it works on may fill, in bytes, and how many there should be at least, so that
-// the filters are not read too often. Those of few channels stay in the second level, others in the third.
+// How much of a core's cache the tiles that it works on may fill, in bytes, and how many there should be at least, so
+// that the filters are not read too often. Those of few channels stay in the second level, others in the third.
 constexpr int64_t CACHE = 256 << 10;
 constexpr int64_t FEWEST_TILES = 56;
-// Of the filter's gradient, whose sums are read and written once for every block of tiles.
-constexpr int64_t GRADIENT_TILES = 112;
+// For the filter's gradient, up to so many input channels times filters, each thread adds up products of its own tiles.
+// Beyond, threads share blocks of so many tiles and part the products, which are read and written once a block.
 constexpr int64_t FEW_SUMS = 128 * 256;
+constexpr int64_t GRADIENT_TILES = 112;
 // How much the numbers of all tiles may take, in bytes, for threads to share them and to part the filters instead.
 constexpr int64_t SHARED = 4 << 20;
 
-// How the tiles of a convolution are gone through: in blocks of `size`, each thread its own, or all at once, `shared` by
-// threads that part the filters and transform each part where they multiply by it. That is for tiles that take less
+// How the tiles of a convolution are gone through: in blocks of `size`, each thread its own, or all at once, `shared`
+// by threads that part the filters and transform each part where they multiply by it. That is for tiles that take less
 // memory than the filters: those are gone through once and never leave the cache.
 struct Plan {
   int64_t size, blocks;
@@ -91,9 +92,16 @@ struct FilterParts {
   int64_t channels, filters, columns, count;
 };
 
-// `y` of `out` channels from `x` of `in` channels; the filter is [3, 3, in, out], `turned` [3, 3, out, in].
-void convolve(Context &context, const Tiling &tiling, const Tensor &x, int64_t in, const Tensor &filter, bool turned,
-              int64_t out, const float *bias, bool relu, const Tensor &y) {
+// The filter [3, 3, in, out] of a convolution, or `turned` [3, 3, out, in]. `kept` transformed for the next time, or
+// not.
+struct Filter {
+  const Tensor &tensor;
+  bool turned, kept;
+};
+
+// `y` of `out` channels from `x` of `in` channels.
+void convolve(Context &context, const Tiling &tiling, const Tensor &x, int64_t in, const Filter &filter, int64_t out,
+              const float *bias, bool relu, const Tensor &y) {
   const TileKernels &tiles = tile_kernels();
   const int64_t threads = omp_get_max_threads();
   const FilterParts parts(in, out, tiles.columns);
@@ -102,50 +110,137 @@ void convolve(Context &context, const Tiling &tiling, const Tensor &x, int64_t i
   const int64_t products = PRODUCTS * odd_lines(plan.size * tiles.columns);
   context.allocate_activation(y);
   const Buffer zeros = take_zeros(context, in);
-  const Buffer all_filters = take_floats(context, plan.shared ? threads * parts.offset(1) : parts.size());
   const Buffer all_numbers = take_floats(context, (plan.shared ? 1 : threads) * whole.size());
   const Buffer all_products = take_floats(context, threads * products);
   const auto transform_filters = [&](int64_t i, Range panels, float *to) {
-    tiles.filter(filter, in, out, turned, {panels.first * LANES, panels.last * LANES}, parts.part(i), to);
+    const Range channels{panels.first * LANES, panels.last * LANES};
+    tiles.filter(filter.tensor, in, out, filter.turned, channels, parts.part(i), to);
   };
-  const auto multiply = [&](int64_t i, Block block, const float *numbers, const float *filters) {
+
+  // Threads that share the tiles transform each part of the filters where they multiply by it, unless they are kept.
+  const bool at_once = filter.kept || !plan.shared;
+  Buffer for_now;
+  // The same storage may be viewed as a filter of another shape.
+  const Key key = Key("winograd").add(in).add(out);
+  Buffer &filters = filter.kept ? filter.tensor.storage->layouts[key.text()] : for_now;
+  if (!filters) {
+    Buffer fresh = take_floats(context, at_once ? parts.size() : threads * parts.offset(1));
+    if (at_once) {
+      on_all_threads([&] {
+        const Range panels = own_part(in / LANES);
+        for (int64_t i = 0; i < parts.count; i++) transform_filters(i, panels, floats(fresh) + parts.offset(i));
+      });
+    }
+    filters = std::move(fresh);
+  }
+
+  const auto multiply = [&](int64_t i, Block block, const float *numbers, const float *part) {
     float *own = floats(all_products) + omp_get_thread_num() * products;
-    tiles.multiply(numbers, {in, block.size}, filters, parts.part(i), own);
+    tiles.multiply(numbers, {in, block.size}, part, parts.part(i), own);
     tiles.output(tiling, own, parts.part(i), out, block, block.size, bias, relu, y);
   };
   if (plan.shared) {
     const Block block{0, tiling.count};
+    on_all_threads(
+        [&] { tiles.input(tiling, x, whole, block, own_part(block.size), floats(zeros), floats(all_numbers)); });
     on_all_threads([&] {
-      tiles.input(tiling, x, whole, block, own_part(block.size), floats(zeros), floats(all_numbers));
-    });
-    on_all_threads([&] {
-      float *own = floats(all_filters) + omp_get_thread_num() * parts.offset(1);
       const Range mine = own_part(parts.count);
       for (int64_t i = mine.first; i < mine.last; i++) {
-        transform_filters(i, {0, in / LANES}, own);
-        multiply(i, block, floats(all_numbers), own);
+        float *part = floats(filters) + parts.offset(at_once ? i : omp_get_thread_num());
+        if (!at_once) transform_filters(i, {0, in / LANES}, part);
+        multiply(i, block, floats(all_numbers), part);
       }
     });
     return;
   }
-  on_all_threads([&] {
-    const Range panels = own_part(in / LANES);
-    for (int64_t i = 0; i < parts.count; i++) transform_filters(i, panels, floats(all_filters) + parts.offset(i));
-  });
   on_all_threads([&] {
     float *own = floats(all_numbers) + omp_get_thread_num() * whole.size();
     const Range mine = own_part(plan.blocks);
     for (int64_t i = mine.first; i < mine.last; i++) {
       const Block block{i * plan.size, std::min(plan.size, tiling.count - i * plan.size)};
       tiles.input(tiling, x, {in, block.size}, block, {0, block.size}, floats(zeros), own);
-      for (int64_t k = 0; k < parts.count; k++) multiply(k, block, own, floats(all_filters) + parts.offset(k));
+      for (int64_t k = 0; k < parts.count; k++) multiply(k, block, own, floats(filters) + parts.offset(k));
     }
   });
 }
 
+// The sums over all tiles of the 36 products of x's and dy's numbers, [36, in, out].
+struct FilterGradient {
+  Context &context;
+  const Tiling &tiling;
+  const TileKernels &tiles;
+  const Tensor &x, &dy;
+  int64_t in, out;
+  Buffer zeros;
+  // dy's sums over all but channels, [threads, out], or none.
+  Buffer sums;
+
+  // Every thread goes through tiles of its own, and what they added up is added.
+  Buffer apart() const {
+    const int64_t threads = omp_get_max_threads(), count = PRODUCTS * in * out;
+    const int64_t size = std::min((tiling.count + threads - 1) / threads, FEWEST_TILES);
+    const int64_t blocks = (tiling.count + size - 1) / size;
+    const int64_t x_size = Transformed{in, size}.size(), dy_size = Transformed{out, size}.size();
+    const Buffer numbers = take_floats(context, threads * (x_size + dy_size));
+    Buffer products = take_floats(context, threads * count);
+    int64_t used = threads;
+    on_all_threads([&] {
+      const int64_t thread = omp_get_thread_num();
+      if (thread == 0) used = omp_get_num_threads();
+      float *own_x = floats(numbers) + thread * (x_size + dy_size), *own_dy = own_x + x_size;
+      float *own = floats(products) + thread * count;
+      const Range mine = own_part(blocks);
+      if (mine.first == mine.last) std::fill_n(own, count, 0.0f);
+      for (int64_t i = mine.first; i < mine.last; i++) {
+        const Block block = block_of(i, size);
+        transform(block, {0, block.size}, own_x, own_dy);
+        multiply(block, {0, PRODUCTS * in / LANES}, own_x, own_dy, i > mine.first, own);
+      }
+    });
+    on_all_threads([&] {
+      const Range mine = own_part(count);
+      float *total = floats(products);
+      for (int64_t thread = 1; thread < used; thread++) {
+        for (int64_t i = mine.first; i < mine.last; i++) total[i] += total[thread * count + i];
+      }
+    });
+    return products;
+  }
+
+  // All threads transform a block of tiles, then part the products of all of it.
+  Buffer together() const {
+    const int64_t size = std::min(tiling.count, GRADIENT_TILES);
+    const Buffer x_numbers = take_floats(context, Transformed{in, size}.size());
+    const Buffer dy_numbers = take_floats(context, Transformed{out, size}.size());
+    Buffer products = take_floats(context, PRODUCTS * in * out);
+    for (int64_t i = 0; i * size < tiling.count; i++) {
+      const Block block = block_of(i, size);
+      on_all_threads([&] { transform(block, own_part(block.size), floats(x_numbers), floats(dy_numbers)); });
+      on_all_threads([&] {
+        multiply(block, own_part(PRODUCTS * in / LANES), floats(x_numbers), floats(dy_numbers), i > 0,
+                 floats(products));
+      });
+    }
+    return products;
+  }
+
+  Block block_of(int64_t i, int64_t size) const { return {i * size, std::min(size, tiling.count - i * size)}; }
+
+  void transform(Block block, Range part, float *x_numbers, float *dy_numbers) const {
+    float *own = sums ? floats(sums) + omp_get_thread_num() * out : nullptr;
+    tiles.input(tiling, x, {in, block.size}, block, part, floats(zeros), x_numbers);
+    tiles.gradient(tiling, dy, {out, block.size}, block, part, floats(zeros), dy_numbers, own);
+  }
+
+  void multiply(Block block, Range panels, const float *x_numbers, const float *dy_numbers, bool add,
+                float *products) const {
+    tiles.multiply_tiles(x_numbers, {in, block.size}, dy_numbers, {out, block.size}, panels, add, products);
+  }
+};
+
 }  // namespace
 
-bool winograd_pays(const Context &context, const Convolution &c, bool of_filter) {
+bool winograd_pays(const Context &context, const Convolution &c, Wanted wanted) {
   // Products of bfloat16 on AMX are sixteen times as fast as those of float32.
   if (context.bfloat16 && processor_has(dnnl_cpu_isa_avx512_core_amx)) return false;
   const auto all = [](const memory::dims &dims, int64_t value) { return dims[0] == value && dims[1] == value; };
@@ -156,86 +251,48 @@ bool winograd_pays(const Context &context, const Convolution &c, bool of_filter)
   if (in % LANES != 0 || out % LANES != 0) return false;
   const Tiling tiling(c.source, c.destination, c.padding_before[0], c.padding_before[1]);
   const double pixels = static_cast<double>(c.destination[0] * c.destination[2] * c.destination[3]);
-  // In multiplications of float32, as measured (docs/onednn-backend.md): those of bfloat16 cost half, direct ones of the
-  // filter's gradient a quarter more; a number that is transformed costs 16, one of the filters, which are written to
-  // memory and read from it, 150.
-  const double direct = pixels * FILTER * FILTER * in * out * (context.bfloat16 ? 0.5 : 1) * (of_filter ? 1.25 : 1);
-  const double transformed =
-      PRODUCTS * (tiling.count * (in * out + 16.0 * (in + out)) + 150.0 * static_cast<double>(in * out));
+  // In multiplications of float32, as measured (docs/onednn-backend.md): those of bfloat16 cost half, direct ones of
+  // the filter's gradient a quarter more; a number that is transformed costs 16, one of the filters, which are written
+  // to memory and read from it, 150, or 40 where they are only read.
+  const double direct = pixels * FILTER * FILTER * in * out * (context.bfloat16 ? 0.5 : 1) *
+                        (wanted == Wanted::filter_gradient ? 1.25 : 1);
+  const double filters = static_cast<double>(in * out) * (wanted == Wanted::output_again ? 40 : 150);
+  const double transformed = PRODUCTS * (tiling.count * (in * out + 16.0 * (in + out)) + filters);
   return transformed < direct;
 }
 
 void winograd_forward(Context &context, const Convolution &c, const Tensor &x, const Tensor &filter, const float *bias,
-                      bool relu, const Tensor &y) {
+                      bool relu, bool keep, const Tensor &y) {
   const Tiling tiling(c.source, c.destination, c.padding_before[0], c.padding_before[1]);
-  convolve(context, tiling, x, c.source[1], filter, false, c.destination[1], bias, relu, y);
+  convolve(context, tiling, x, c.source[1], {filter, false, keep}, c.destination[1], bias, relu, y);
 }
 
 void winograd_backprop_input(Context &context, const Convolution &c, const Tensor &dy, const Tensor &filter,
                              const Tensor &dx) {
   const Tiling tiling(c.destination, c.source, FILTER - 1 - c.padding_before[0], FILTER - 1 - c.padding_before[1]);
-  convolve(context, tiling, dy, c.destination[1], filter, true, c.source[1], nullptr, false, dx);
+  convolve(context, tiling, dy, c.destination[1], {filter, true, false}, c.source[1], nullptr, false, dx);
 }
 
 void winograd_backprop_filter(Context &context, const Convolution &c, const Tensor &x, const Tensor &dy, float *dw,
                               float *sums) {
-  const int64_t in = c.source[1], out = c.destination[1], count = PRODUCTS * in * out;
+  const int64_t in = c.source[1], out = c.destination[1];
   const Tiling tiling(c.source, c.destination, c.padding_before[0], c.padding_before[1]);
   const TileKernels &tiles = tile_kernels();
-  const int threads = omp_get_max_threads();
-  const bool alone = in * out <= FEW_SUMS;
-  const int64_t size = std::min(alone ? (tiling.count + threads - 1) / threads : tiling.count,
-                                alone ? FEWEST_TILES : GRADIENT_TILES);
-  const int64_t blocks = (tiling.count + size - 1) / size;
-  const int64_t v_size = Transformed{in, size}.size(), w_size = Transformed{out, size}.size();
-  const Buffer v = take_floats(context, (alone ? threads : 1) * v_size);
-  const Buffer w = take_floats(context, (alone ? threads : 1) * w_size);
-  const Buffer products = take_floats(context, (alone ? threads : 1) * count);
-  const Buffer zeros = take_zeros(context, std::max(in, out));
-  const Buffer partial = take_zeros(context, threads * out);
-  const auto block_of = [&](int64_t i) { return Block{i * size, std::min(size, tiling.count - i * size)}; };
-  const auto transform = [&](Block block, Range part, float *own_v, float *own_w) {
-    float *own = sums == nullptr ? nullptr : floats(partial) + omp_get_thread_num() * out;
-    tiles.input(tiling, x, {in, block.size}, block, part, floats(zeros), own_v);
-    tiles.gradient(tiling, dy, {out, block.size}, block, part, floats(zeros), own_w, own);
-  };
-  if (alone) {
-    on_all_threads([&] {
-      const int64_t thread = omp_get_thread_num();
-      float *own_v = floats(v) + thread * v_size, *own_w = floats(w) + thread * w_size;
-      float *own = floats(products) + thread * count;
-      const Range mine = own_part(blocks);
-      if (mine.first == mine.last) std::fill_n(own, count, 0.0f);
-      for (int64_t i = mine.first; i < mine.last; i++) {
-        const Block block = block_of(i);
-        transform(block, {0, block.size}, own_v, own_w);
-        tiles.multiply_tiles(own_v, {in, block.size}, own_w, {out, block.size}, {0, PRODUCTS * in / LANES},
-                             i > mine.first, own);
-      }
-    });
-    on_all_threads([&] {
-      const Range mine = own_part(count);
-      float *total = floats(products);
-      for (int64_t thread = 1; thread < threads; thread++) {
-        for (int64_t i = mine.first; i < mine.last; i++) total[i] += total[thread * count + i];
-      }
-    });
-  } else {
-    for (int64_t i = 0; i < blocks; i++) {
-      const Block block = block_of(i);
-      on_all_threads([&] { transform(block, own_part(block.size), floats(v), floats(w)); });
-      on_all_threads([&] {
-        tiles.multiply_tiles(floats(v), {in, block.size}, floats(w), {out, block.size}, own_part(PRODUCTS * in / LANES),
-                             i > 0, floats(products));
-      });
-    }
-  }
+  const FilterGradient gradient{context,
+                                tiling,
+                                tiles,
+                                x,
+                                dy,
+                                in,
+                                out,
+                                take_zeros(context, std::max(in, out)),
+                                sums == nullptr ? Buffer() : take_zeros(context, omp_get_max_threads() * out)};
+  const Buffer products = in * out <= FEW_SUMS ? gradient.apart() : gradient.together();
   on_all_threads([&] { tiles.filter_gradient(floats(products), in, out, own_part(in), dw); });
-  if (sums != nullptr) {
-    std::fill_n(sums, out, 0.0f);
-    for (int thread = 0; thread < threads; thread++) {
-      for (int64_t i = 0; i < out; i++) sums[i] += floats(partial)[thread * out + i];
-    }
+  if (sums == nullptr) return;
+  std::fill_n(sums, out, 0.0f);
+  for (int thread = 0; thread < omp_get_max_threads(); thread++) {
+    for (int64_t i = 0; i < out; i++) sums[i] += floats(gradient.sums)[thread * out + i];
   }
 }
 

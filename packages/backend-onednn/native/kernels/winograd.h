@@ -8,14 +8,18 @@
 
 namespace vgg {
 
-// Whether the transforms cost less than the multiplications that they save, in the output, the input's gradient or, as
-// `of_filter`, the filter's. It depends on shapes and the processor, so
-// that the same program computes the same bits.
-bool winograd_pays(const Context &context, const Convolution &convolution, bool of_filter = false);
+// What is computed. Of `output_again`, the same filter is expected to come again, as in inference: it is kept
+// transformed.
+enum class Wanted { output, output_again, input_gradient, filter_gradient };
 
-// y [n,oh,ow,out] from x [n,h,w,in] and the filter. `bias`: [out] in float32, or null.
+// Whether the transforms cost less than the multiplications that they save. It depends on shapes, the processor and
+// what is wanted, so that the same program computes the same bits.
+bool winograd_pays(const Context &context, const Convolution &convolution, Wanted wanted);
+
+// y [n,oh,ow,out] from x [n,h,w,in] and the filter, which `keep` keeps transformed with its storage. `bias`: [out] in
+// float32, or null.
 void winograd_forward(Context &context, const Convolution &convolution, const Tensor &x, const Tensor &filter,
-                      const float *bias, bool relu, const Tensor &y);
+                      const float *bias, bool relu, bool keep, const Tensor &y);
 
 // dx from dy and the filter.
 void winograd_backprop_input(Context &context, const Convolution &convolution, const Tensor &dy, const Tensor &filter,

@@ -1,16 +1,26 @@
-// The products between the transforms, summed up in registers: included once for each set of instructions, behind
-// winograd_tiles_body.h's types and with ROWS, WIDTH and TURNED_ROWS, the numbers that the registers hold.
+// The products between the transforms, summed up in registers. Included once for each set of instructions, behind
+// winograd_tiles_body.h, with what its registers hold: REGISTER numbers each, ROWS tiles by WIDTH registers of filters,
+// or CHANNELS channels by as many.
 
-// ROWS tiles times WIDTH x 16 filters: `rows` and `width` of them.
+using Register = float __attribute__((vector_size(REGISTER * sizeof(float))));
+
+inline Register load_register(const float *from) {
+  Register result;
+  __builtin_memcpy(&result, from, sizeof result);
+  return result;
+}
+
+inline void store_register(const Register &numbers, float *to) { __builtin_memcpy(to, &numbers, sizeof numbers); }
+
+// `rows` tiles times `width` registers of filters.
 template <int rows, int width>
 void multiply_rows(const float *left, int64_t panel, const float *right, int64_t channels, float *to) {
-  Lanes sums[rows][width] = {};
+  Register sums[rows][width] = {};
   for (int64_t c = 0; c < channels; c += LANES, left += panel) {
-#pragma GCC unroll 2
-    for (int k = 0; k < LANES; k++, right += width * LANES) {
-      Lanes filters[width];
+    for (int k = 0; k < LANES; k++, right += width * REGISTER) {
+      Register filters[width];
 #pragma GCC unroll 4
-      for (int j = 0; j < width; j++) filters[j] = load(right + j * LANES);
+      for (int j = 0; j < width; j++) filters[j] = load_register(right + j * REGISTER);
 #pragma GCC unroll 16
       for (int i = 0; i < rows; i++) {
         const float tile = left[i * LANES + k];
@@ -22,7 +32,7 @@ void multiply_rows(const float *left, int64_t panel, const float *right, int64_t
 #pragma GCC unroll 16
   for (int i = 0; i < rows; i++) {
 #pragma GCC unroll 4
-    for (int j = 0; j < width; j++) store(sums[i][j], to + (i * width + j) * LANES);
+    for (int j = 0; j < width; j++) store_register(sums[i][j], to + (i * width + j) * REGISTER);
   }
 }
 
@@ -48,35 +58,48 @@ void multiply_part(const float *tiles, const Transformed &layout, const float *f
   }
 }
 
+// A part holds WIDTH registers of filters, or the sixteen that are left.
 void multiply(const float *tiles, const Transformed &layout, const float *filters, const FilterPart &part,
               float *products) {
-  if (part.columns == LANES) return multiply_part<1>(tiles, layout, filters, part, products);
-  multiply_part<WIDTH>(tiles, layout, filters, part, products);
+  if (part.columns == WIDTH * REGISTER) return multiply_part<WIDTH>(tiles, layout, filters, part, products);
+  multiply_part<LANES / REGISTER>(tiles, layout, filters, part, products);
 }
 
-// TURNED_ROWS channels of x times `width` x 16 of dy, over all tiles.
+// CHANNELS channels of x times `width` registers of dy's, over all tiles.
 template <int width>
 void multiply_channels(const float *left, const float *right, int64_t panel, int64_t tiles, bool add, float *to,
                        int64_t step) {
-  Lanes sums[TURNED_ROWS][width] = {};
-#pragma GCC unroll 2
+  Register sums[CHANNELS][width] = {};
   for (int64_t tile = 0; tile < tiles; tile++, left += LANES, right += LANES) {
-    Lanes filters[width];
+    Register filters[width];
 #pragma GCC unroll 4
-    for (int j = 0; j < width; j++) filters[j] = load(right + j * panel);
+    for (int j = 0; j < width; j++) {
+      filters[j] = load_register(right + j * REGISTER / LANES * panel + j * REGISTER % LANES);
+    }
 #pragma GCC unroll 16
-    for (int i = 0; i < TURNED_ROWS; i++) {
+    for (int i = 0; i < CHANNELS; i++) {
 #pragma GCC unroll 4
       for (int j = 0; j < width; j++) sums[i][j] += left[i] * filters[j];
     }
   }
 #pragma GCC unroll 16
-  for (int i = 0; i < TURNED_ROWS; i++) {
+  for (int i = 0; i < CHANNELS; i++) {
 #pragma GCC unroll 4
     for (int j = 0; j < width; j++) {
-      float *place = to + i * step + j * LANES;
-      store(add ? load(place) + sums[i][j] : sums[i][j], place);
+      float *place = to + i * step + j * REGISTER;
+      store_register(add ? load_register(place) + sums[i][j] : sums[i][j], place);
     }
+  }
+}
+
+// Sixteen channels of x times `width` registers of dy's, from its channel `k` on.
+template <int width>
+void multiply_panel(const float *left, const float *right, const Transformed &right_layout, int64_t k, bool add,
+                    float *to) {
+  const int64_t out = right_layout.channels;
+  for (int channel = 0; channel < LANES; channel += CHANNELS) {
+    multiply_channels<width>(left + channel, right + k / LANES * right_layout.panel(), right_layout.panel(),
+                             right_layout.tiles, add, to + channel * out + k, out);
   }
 }
 
@@ -89,17 +112,9 @@ void multiply_tiles(const float *x, const Transformed &x_layout, const float *dy
     const float *right = dy + product * dy_layout.product();
     float *to = products + (product * in + panel * LANES) * out;
     int64_t k = 0;
-    for (; k + WIDTH * LANES <= out; k += WIDTH * LANES) {
-      for (int row = 0; row < LANES; row += TURNED_ROWS) {
-        multiply_channels<WIDTH>(left + row, right + k / LANES * dy_layout.panel(), dy_layout.panel(), x_layout.tiles,
-                                 add, to + row * out + k, out);
-      }
+    for (; k + WIDTH * REGISTER <= out; k += WIDTH * REGISTER) {
+      multiply_panel<WIDTH>(left, right, dy_layout, k, add, to);
     }
-    for (; k < out; k += LANES) {
-      for (int row = 0; row < LANES; row += TURNED_ROWS) {
-        multiply_channels<1>(left + row, right + k / LANES * dy_layout.panel(), dy_layout.panel(), x_layout.tiles, add,
-                             to + row * out + k, out);
-      }
-    }
+    if (k < out) multiply_panel<LANES / REGISTER>(left, right, dy_layout, k, add, to);
   }
 }

@@ -45,10 +45,10 @@ struct Range {
   int64_t first, last;
 };
 
-// How numbers lie between the transforms. Numbers of tiles are [36, channels / 16, tiles, 16], products of a part of the
-// filters [36, tiles, that part]; filters are cut into parts of `columns` (the last one may be smaller), each of them
-// [36, channels, that part]. From one of the 36 to the next it is an odd number of cache lines, so that what is written
-// at once falls on different places of the cache.
+// How numbers lie between the transforms. Numbers of tiles are [36, channels / 16, tiles, 16], products of a part of
+// the filters [36, tiles, that part]; filters are cut into parts of `columns` (the last one may be smaller), each of
+// them [36, channels, that part]. From one of the 36 to the next it is an odd number of cache lines, so that what is
+// written at once falls on different places of the cache.
 inline int64_t odd_lines(int64_t floats) { return (floats / LANES | 1) * LANES; }
 
 struct Transformed {
@@ -83,8 +83,8 @@ struct TileKernels {
   // Products to tiles of y [n,oh,ow,channels], the part of its channels that they are for. `bias`: [channels], or null.
   void (*output)(const Tiling &tiling, const float *products, const FilterPart &part, int64_t channels, Block block,
                  int64_t filled, const float *bias, bool relu, const Tensor &y);
-  // For the channels of `part`, in panels of 16 of each of the 36: the sums of x's numbers times dy's over all tiles, to
-  // `products` [36, in, out] or added to them.
+  // For the channels of `part`, in panels of 16 of each of the 36: the sums of x's numbers times dy's over all tiles,
+  // to `products` [36, in, out] or added to them.
   void (*multiply_tiles)(const float *x, const Transformed &x_layout, const float *dy, const Transformed &dy_layout,
                          Range part, bool add, float *products);
   // Products [36, in, out] to dw [3, 3, in, out].

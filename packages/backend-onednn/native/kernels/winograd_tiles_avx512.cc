@@ -12,8 +12,8 @@
 
 namespace vgg::winograd {
 namespace {
-// Of 32 registers of sixteen numbers.
-constexpr int ROWS = 14, WIDTH = 2, TURNED_ROWS = 8;
+// 28 or 16 sums of 32 registers.
+constexpr int REGISTER = 16, ROWS = 14, WIDTH = 2, CHANNELS = 8;
 #include "winograd_tiles_body.h"
 }  // namespace
 

@@ -9,8 +9,8 @@
 
 namespace vgg::winograd {
 namespace {
-// Of 16 registers of eight numbers.
-constexpr int ROWS = 6, WIDTH = 1, TURNED_ROWS = 4;
+// 12 or 8 sums of 16 registers.
+constexpr int REGISTER = 8, ROWS = 6, WIDTH = 2, CHANNELS = 4;
 #include "winograd_tiles_body.h"
 }  // namespace
 

@@ -258,10 +258,9 @@ void transform_filter_gradient(const float *products, int64_t in, int64_t out, R
     for (int64_t c = 0; c < out; c += LANES) {
       const float *from = products + row * out + c;
       float *to = dw + row * out + c;
-      transform_tile<FilterGradientTransform>([=](int i, int j) { return load(from + (i * INPUT + j) * in * out); },
-                                              [=](int i, int j, const Lanes &value) {
-                                                store(value, to + (i * FILTER + j) * in * out);
-                                              });
+      transform_tile<FilterGradientTransform>(
+          [=](int i, int j) { return load(from + (i * INPUT + j) * in * out); },
+          [=](int i, int j, const Lanes &value) { store(value, to + (i * FILTER + j) * in * out); });
     }
   }
 }
@@ -269,7 +268,7 @@ void transform_filter_gradient(const float *products, int64_t in, int64_t out, R
 #include "winograd_products_body.h"
 
 constexpr TileKernels kernels_here = {
-    WIDTH * LANES,
+    WIDTH * REGISTER,
     [](const Tiling &tiling, const Tensor &x, const Transformed &layout, Block block, Range part, const float *zeros,
        float *to) {
       with_numbers(x, [&](const auto *values) { transform_input(tiling, values, layout, block, part, zeros, to); });

@@ -1,5 +1,5 @@
 /** Conv2D, FusedConv2D and their two gradients (native/kernels/conv2d*.cc). */
-import { backend_util, type TensorInfo } from '@tensorflow/tfjs-core';
+import { backend_util, engine, type TensorInfo } from '@tensorflow/tfjs-core';
 import { activated, type FusedAttributes, nativeActivation } from './activation';
 import { DeferredOperation } from './deferred';
 import { isFloat, type KernelCall, type KernelTable } from './kernel';
@@ -37,6 +37,11 @@ function convolutionAttributes(info: backend_util.Conv2DInfo): number[] {
   return [info.strideHeight, info.strideWidth, info.dilationHeight, info.dilationWidth, top, bottom, left, right];
 }
 
+/** As native/kernels/conv2d.cc reads them, but for ReLU's: a filter is expected to come again where it is not being trained. */
+function forwardAttributes(info: backend_util.Conv2DInfo): number[] {
+  return [...convolutionAttributes(info), engine().state.gradientDepth > 0 ? 0 : 1];
+}
+
 function conv2d({ inputs, attrs, backend }: KernelCall): TensorInfo | undefined {
   const { x, filter } = inputs;
   if (!isFloat(x) || !isFloat(filter)) return undefined;
@@ -47,7 +52,7 @@ function conv2d({ inputs, attrs, backend }: KernelCall): TensorInfo | undefined 
     takesBias: true,
     operands: [backend.operand(x), backend.operand(filter)],
     shape: info.outShape,
-    attributes: convolutionAttributes(info),
+    attributes: forwardAttributes(info),
   });
   return backend.defer(deferred, info.outShape);
 }
@@ -64,7 +69,7 @@ function fusedConv2d({ inputs, attrs, backend }: KernelCall): TensorInfo | undef
   const { kernel, relu } = nativeActivation(fused.activation);
   const operands = [backend.operand(x), backend.operand(filter)];
   if (hasBias) operands.push(backend.operand(bias));
-  const attributes = [...convolutionAttributes(info), relu ? 1 : 0];
+  const attributes = [...forwardAttributes(info), relu ? 1 : 0];
   const y = backend.run('Conv2D', operands, { shape: info.outShape }, attributes);
   return kernel === undefined ? y : activated(kernel, backend, y, fused, preluActivationWeights);
 }

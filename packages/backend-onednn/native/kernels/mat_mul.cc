@@ -45,7 +45,7 @@ void mat_mul(Context &context, const Call &call) {
     }
     const memory::desc left = matrix(a.dims, transpose_a, context.multiplied);
     // A few rows take as long as reading b does: oneDNN's own layout is read fastest. It is a copy anyway.
-    const bool few_rows = context.bfloat16 && y.dims[0] == 1 && y.dims[1] <= 4;
+    const bool few_rows = context.bfloat16 && y.dims[0] == 1 && y.dims[1] <= 32;
     const memory::desc plain = matrix(b.dims, transpose_b, context.multiplied);
     const memory::desc right = few_rows ? any({b.dims[transpose_b ? 2 : 1], columns}, context.multiplied) : plain;
     const memory::desc product = matrix(y.dims, false, f32);

@@ -12,13 +12,16 @@ namespace {
 
 using namespace winograd;
 
-// How much of a core's cache the tiles that it works on may fill, in bytes, and how many there should be at least, so
-// that the filters are not read too often. Those of few channels stay in the second level, others in the third.
-constexpr int64_t CACHE = 256 << 10;
-constexpr int64_t FEWEST_TILES = 56;
+// How many tiles a thread works on at a time: as many as fill this much of its cache, in bytes, but at least a few, so
+// that the filters are not read too often; more where those do not stay in the cache that all cores share.
+constexpr int64_t CACHE = 128 << 10;
+constexpr int64_t SHARED_CACHE = 16 << 20;
+constexpr int64_t FEWEST_TILES = 14;
+constexpr int64_t FEWEST_TILES_OF_MANY_FILTERS = 56;
 // For the filter's gradient, up to so many input channels times filters, each thread adds up products of its own tiles.
 // Beyond, threads share blocks of so many tiles and part the products, which are read and written once a block.
 constexpr int64_t FEW_SUMS = 128 * 256;
+constexpr int64_t APART_TILES = 28;
 constexpr int64_t GRADIENT_TILES = 112;
 // How much the numbers of all tiles may take, in bytes, for threads to share them and to part the filters instead.
 constexpr int64_t SHARED = 4 << 20;
@@ -34,7 +37,8 @@ struct Plan {
 Plan plan_of(int64_t tiles, int64_t in, int64_t out, int64_t threads) {
   const int64_t bytes = PRODUCTS * in * static_cast<int64_t>(sizeof(float));
   if (tiles < out && tiles * bytes <= SHARED) return {tiles, 1, true};
-  const int64_t most = std::max(FEWEST_TILES, CACHE / bytes) * threads;
+  const int64_t fewest = bytes * out <= SHARED_CACHE ? FEWEST_TILES : FEWEST_TILES_OF_MANY_FILTERS;
+  const int64_t most = std::max(fewest, CACHE / bytes) * threads;
   const int64_t rounds = (tiles + most - 1) / most;
   const int64_t size = (tiles + rounds * threads - 1) / (rounds * threads);
   return {size, (tiles + size - 1) / size, false};
@@ -178,7 +182,7 @@ struct FilterGradient {
   // Every thread goes through tiles of its own, and what they added up is added.
   Buffer apart() const {
     const int64_t threads = omp_get_max_threads(), count = PRODUCTS * in * out;
-    const int64_t size = std::min((tiling.count + threads - 1) / threads, FEWEST_TILES);
+    const int64_t size = std::min((tiling.count + threads - 1) / threads, APART_TILES);
     const int64_t blocks = (tiling.count + size - 1) / size;
     const int64_t x_size = Transformed{in, size}.size(), dy_size = Transformed{out, size}.size();
     const Buffer numbers = take_floats(context, threads * (x_size + dy_size));

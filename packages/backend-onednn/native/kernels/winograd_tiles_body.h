@@ -158,19 +158,35 @@ inline auto scatter(float *to, int64_t step) {
   return [=](int row, int column, const Lanes &value) { store(value, to + (row * INPUT + column) * step); };
 }
 
+// Asks for what lies in memory for the channels that begin at `c`, once for each line of the cache.
+template <int size, typename T>
+inline void prefetch(const Square<size, T> &square, int64_t c) {
+  if (c * static_cast<int64_t>(sizeof(T)) % 64 != 0) return;
+  for (const auto &line : square.pixels) {
+    for (const T *pixel : line) __builtin_prefetch(pixel + c);
+  }
+}
+
 template <typename T>
 void transform_input(const Tiling &tiling, const T *x, const Transformed &layout, Block block, Range part,
                      const float *zeros, float *to) {
   const int64_t channels = layout.channels;
-  for (int64_t tile = part.first; tile < part.last; tile++) {
+  const auto square_of = [&](int64_t tile) {
     const auto [image, y, left] = tiling.place(block.first + tile);
     const T *picture = x + image * tiling.height * tiling.width * channels;
-    const Square<INPUT, T> square(picture, tiling.height, tiling.width, channels, y - tiling.top, left - tiling.left,
-                                  zeros);
+    return Square<INPUT, T>(picture, tiling.height, tiling.width, channels, y - tiling.top, left - tiling.left, zeros);
+  };
+  if (part.first == part.last) return;
+  Square<INPUT, T> square = square_of(part.first);
+  for (int64_t tile = part.first; tile < part.last; tile++) {
+    // The processor does not guess where the next tile lies.
+    const Square<INPUT, T> next = square_of(std::min(tile + 1, part.last - 1));
     for (int64_t c = 0; c < channels; c += LANES) {
+      prefetch(next, c);
       transform_tile<InputTransform>([&](int i, int j) { return load(square.pixels[i][j] + c); },
                                      scatter(to + c / LANES * layout.panel() + tile * LANES, layout.product()));
     }
+    square = next;
   }
 }
 

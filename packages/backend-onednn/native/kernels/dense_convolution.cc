@@ -84,9 +84,10 @@ void *matrix_of(Context &context, const Blocks &blocks, const Tensor &filter) {
   return kept.data();
 }
 
+// left [., .] * right [., columns], perhaps with one number a column added and ReLU.
 std::shared_ptr<const CachedPrimitive> product(Context &context, const Key &key, const memory::desc &left,
-                                               const memory::desc &right, const memory::desc &result, bool bias,
-                                               bool relu) {
+                                               const memory::desc &right, const memory::desc &result, int64_t columns,
+                                               bool bias, bool relu) {
   return context.primitives.get(key, [&] {
     dnnl::primitive_attr attributes = user_scratchpad();
     if (relu) {
@@ -94,7 +95,7 @@ std::shared_ptr<const CachedPrimitive> product(Context &context, const Key &key,
       append_relu(operations);
       attributes.set_post_ops(operations);
     }
-    const memory::desc row = plain(1, result.dims()[1], memory::data_type::f32);
+    const memory::desc row = plain(1, columns, memory::data_type::f32);
     const auto description = bias ? describe<dnnl::matmul>(context.engine, attributes, left, right, row, result)
                                   : describe<dnnl::matmul>(context.engine, attributes, left, right, result);
     return CachedPrimitive{"",
@@ -127,9 +128,9 @@ void dense_forward(Context &context, const Convolution &c, const Tensor &x, cons
   const Blocks blocks(c);
   const int64_t pictures = c.source[0];
   const auto type = context.multiplied;
-  const auto primitive =
-      product(context, c.key("dense_forward").add(bias != nullptr).add(relu), plain(pictures, blocks.inputs, type),
-              plain(blocks.inputs, blocks.outputs, type), plain(pictures, blocks.outputs, type), bias != nullptr, relu);
+  const auto primitive = product(context, c.key("dense_forward").add(bias != nullptr).add(relu),
+                                 plain(pictures, blocks.inputs, type), plain(blocks.inputs, blocks.outputs, type),
+                                 plain(pictures, blocks.outputs, type), blocks.outputs, bias != nullptr, relu);
   Buffer converted, every_bias;
   void *matrix = matrix_of(context, blocks, filter);
   void *source = rows_of(context, x, pictures, primitive->source, converted);
@@ -153,9 +154,9 @@ void dense_backprop_input(Context &context, const Convolution &c, const Tensor &
   const Blocks blocks(c);
   const int64_t pictures = c.source[0];
   const auto type = context.multiplied;
-  const auto primitive =
-      product(context, c.key("dense_backprop_input"), plain(pictures, blocks.outputs, type),
-              transposed(blocks.inputs, blocks.outputs, type), plain(pictures, blocks.inputs, type), false, false);
+  const auto primitive = product(context, c.key("dense_backprop_input"), plain(pictures, blocks.outputs, type),
+                                 transposed(blocks.inputs, blocks.outputs, type), plain(pictures, blocks.inputs, type),
+                                 blocks.inputs, false, false);
   Buffer converted;
   void *matrix = matrix_of(context, blocks, filter);
   void *gradient = rows_of(context, dy, pictures, primitive->source, converted);
@@ -170,9 +171,10 @@ void dense_backprop_filter(Context &context, const Convolution &c, const Tensor 
   const Blocks blocks(c);
   const int64_t pictures = c.source[0];
   const auto type = context.multiplied;
-  const auto primitive = product(context, c.key("dense_backprop_filter"), transposed(pictures, blocks.inputs, type),
-                                 plain(pictures, blocks.outputs, type),
-                                 plain(blocks.inputs, blocks.outputs, memory::data_type::f32), false, false);
+  const auto primitive =
+      product(context, c.key("dense_backprop_filter"), transposed(pictures, blocks.inputs, type),
+              plain(pictures, blocks.outputs, type), plain(blocks.inputs, blocks.outputs, memory::data_type::f32),
+              blocks.outputs, false, false);
   Buffer x_copy, dy_copy;
   const memory::desc rows = plain(pictures, blocks.inputs, type);
   void *source = rows_of(context, x, pictures, rows, x_copy);

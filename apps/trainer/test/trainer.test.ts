@@ -194,7 +194,8 @@ describe('train', () => {
   });
 
   it('goes on with larger pictures where the classifier fits', async () => {
-    const larger = ['train', '--data', data, ...TINY, '--weights', 'one', '--epochs', '1', '--json', '--quiet'];
+    const net = [...TINY, '--batch-norm', '--batch', '8'];
+    const larger = ['train', '--data', data, ...net, '--weights', 'one', '--epochs', '1', '--json', '--quiet'];
     expect(await trainer([...larger, '--input', '48', '--out', 'larger'])).toMatchObject({ code: 0, stderr: '' });
     const { code, stderr } = await trainer([...larger, '--input', '64', '--out', 'too-large']);
     expect(code).toBe(2);

@@ -141,7 +141,7 @@ void convolve(Context &context, const Tiling &tiling, const Tensor &x, int64_t i
   const auto multiply = [&](int64_t i, Block block, const float *numbers, const float *part) {
     float *own = floats(all_products) + omp_get_thread_num() * products;
     tiles.multiply(numbers, {in, block.size}, part, parts.part(i), own);
-    tiles.output(tiling, own, parts.part(i), out, block, block.size, bias, relu, y);
+    tiles.output(tiling, own, parts.part(i), out, block, bias, relu, y);
   };
   if (plan.shared) {
     const Block block{0, tiling.count};

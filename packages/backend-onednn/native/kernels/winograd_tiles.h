@@ -35,7 +35,7 @@ struct Tiling {
   }
 };
 
-// Tiles that are worked on at once: those from `first` on, `size` at most.
+// Tiles that are worked on at once: `size` of them, from `first` on.
 struct Block {
   int64_t first, size;
 };
@@ -82,7 +82,7 @@ struct TileKernels {
                    float *products);
   // Products to tiles of y [n,oh,ow,channels], the part of its channels that they are for. `bias`: [channels], or null.
   void (*output)(const Tiling &tiling, const float *products, const FilterPart &part, int64_t channels, Block block,
-                 int64_t filled, const float *bias, bool relu, const Tensor &y);
+                 const float *bias, bool relu, const Tensor &y);
   // For the channels of `part`, in panels of 16 of each of the 36: the sums of x's numbers times dy's over all tiles,
   // to `products` [36, in, out] or added to them.
   void (*multiply_tiles)(const float *x, const Transformed &x_layout, const float *dy, const Transformed &dy_layout,

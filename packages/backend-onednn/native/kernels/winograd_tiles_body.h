@@ -214,9 +214,9 @@ void transform_gradient(const Tiling &tiling, const T *dy, const Transformed &la
 
 template <typename T>
 void transform_output(const Tiling &tiling, const float *products, const FilterPart &filters, int64_t channels,
-                      Block block, int64_t filled, const float *bias, bool relu, T *y) {
+                      Block block, const float *bias, bool relu, T *y) {
   const int64_t step = odd_lines(block.size * filters.columns);
-  for (int64_t tile = 0; tile < filled; tile++) {
+  for (int64_t tile = 0; tile < block.size; tile++) {
     const auto [image, top, left] = tiling.place(block.first + tile);
     T *out = y + ((image * tiling.out_height + top) * tiling.out_width + left) * channels + filters.first;
     const int64_t rows = std::min<int64_t>(OUTPUT, tiling.out_height - top);
@@ -302,9 +302,9 @@ constexpr TileKernels kernels_here = {
     },
     multiply,
     [](const Tiling &tiling, const float *products, const FilterPart &part, int64_t channels, Block block,
-       int64_t filled, const float *bias, bool relu, const Tensor &y) {
+       const float *bias, bool relu, const Tensor &y) {
       const auto to = [&](auto *values) {
-        transform_output(tiling, products, part, channels, block, filled, bias, relu, values);
+        transform_output(tiling, products, part, channels, block, bias, relu, values);
       };
       if (y.narrow()) return to(y.data<bf16>());
       to(y.data<float>());

@@ -31,12 +31,7 @@ void conv2d(Context &context, const Call &call) {
   }
 
   const auto primitive = context.primitives.get(c.key("conv2d").add(bias).add(relu), [&] {
-    dnnl::primitive_attr attributes = user_scratchpad();
-    if (relu) {
-      dnnl::post_ops operations;
-      append_relu(operations);
-      attributes.set_post_ops(operations);
-    }
+    const dnnl::primitive_attr attributes = user_scratchpad(relu);
     const auto kind = dnnl::prop_kind::forward_training;
     const auto direct = dnnl::algorithm::convolution_direct;
     const memory::desc source = nhwc(c.source, context.multiplied);

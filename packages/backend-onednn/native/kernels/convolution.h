@@ -48,10 +48,26 @@ inline memory::desc any(const memory::dims &dims, memory::data_type type) {
   return {dims, type, memory::format_tag::any};
 }
 
-inline dnnl::primitive_attr user_scratchpad() {
+// Attributes of a primitive that takes its scratchpad from the pool, perhaps with ReLU behind it.
+inline dnnl::primitive_attr user_scratchpad(bool relu = false) {
   dnnl::primitive_attr attributes;
   attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+  if (relu) {
+    dnnl::post_ops operations;
+    append_relu(operations);
+    attributes.set_post_ops(operations);
+  }
   return attributes;
+}
+
+// A matrix product for the cache.
+inline CachedPrimitive cached_product(const dnnl::matmul::primitive_desc &description) {
+  return {"",
+          dnnl::matmul(description),
+          description.src_desc(),
+          description.weights_desc(),
+          description.dst_desc(),
+          description.scratchpad_desc()};
 }
 
 // Rewrites `from` in the layout or type of `to`.

@@ -89,21 +89,11 @@ std::shared_ptr<const CachedPrimitive> product(Context &context, const Key &key,
                                                const memory::desc &right, const memory::desc &result, int64_t columns,
                                                bool bias, bool relu) {
   return context.primitives.get(key, [&] {
-    dnnl::primitive_attr attributes = user_scratchpad();
-    if (relu) {
-      dnnl::post_ops operations;
-      append_relu(operations);
-      attributes.set_post_ops(operations);
-    }
+    const dnnl::primitive_attr attributes = user_scratchpad(relu);
     const memory::desc row = plain(1, columns, memory::data_type::f32);
     const auto description = bias ? describe<dnnl::matmul>(context.engine, attributes, left, right, row, result)
                                   : describe<dnnl::matmul>(context.engine, attributes, left, right, result);
-    return CachedPrimitive{"",
-                           dnnl::matmul(description),
-                           description.src_desc(),
-                           description.weights_desc(),
-                           description.dst_desc(),
-                           description.scratchpad_desc()};
+    return cached_product(description);
   });
 }
 

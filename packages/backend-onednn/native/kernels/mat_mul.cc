@@ -37,12 +37,7 @@ void mat_mul(Context &context, const Call &call) {
   const memory::desc bias_layout = row(columns, y.dims[0], f32);
   const Key key = Key("mat_mul").add(a.dims).add(b.dims).add(transpose_a).add(transpose_b).add(bias).add(relu);
   const auto primitive = context.primitives.get(key, [&] {
-    dnnl::primitive_attr attributes = user_scratchpad();
-    if (relu) {
-      dnnl::post_ops operations;
-      append_relu(operations);
-      attributes.set_post_ops(operations);
-    }
+    const dnnl::primitive_attr attributes = user_scratchpad(relu);
     const memory::desc left = matrix(a.dims, transpose_a, context.multiplied);
     // A few rows take as long as reading b does: oneDNN's own layout is read fastest. It is a copy anyway.
     const bool few_rows = context.bfloat16 && y.dims[0] == 1 && y.dims[1] <= 32;
@@ -52,12 +47,7 @@ void mat_mul(Context &context, const Call &call) {
     const auto description = bias
                                  ? describe<dnnl::matmul>(context.engine, attributes, left, right, bias_layout, product)
                                  : describe<dnnl::matmul>(context.engine, attributes, left, right, product);
-    return CachedPrimitive{"",
-                           dnnl::matmul(description),
-                           description.src_desc(),
-                           description.weights_desc(),
-                           description.dst_desc(),
-                           description.scratchpad_desc()};
+    return cached_product(description);
   });
 
   Buffer converted;

@@ -94,6 +94,7 @@ struct Call {
   const Tensor &input(size_t i) const { return inputs.at(i); }
   const Tensor &output(size_t i = 0) const { return outputs.at(i); }
   bool has_input(size_t i) const { return i < inputs.size(); }
+  bool has_attribute(size_t i) const { return i < attributes.size(); }
   double number(size_t i) const { return attributes.at(i); }
   int64_t integer(size_t i) const { return static_cast<int64_t>(attributes.at(i)); }
 };

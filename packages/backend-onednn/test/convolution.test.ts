@@ -128,6 +128,138 @@ describe.skipIf(!isBuilt)(`a filter of several convolutions${reason}`, () => {
   });
 });
 
+describe.skipIf(!isBuilt)(`a pool behind a convolution and ReLU${reason}`, () => {
+  type Shape = [number, number, number, number];
+  const geometries: readonly { x: Shape; filter: Shape; stride: number; way: string }[] = [
+    { x: [3, 26, 30, 32], filter: [3, 3, 32, 48], stride: 1, way: 'by Winograd' },
+    { x: [2, 29, 27, 64], filter: [3, 3, 64, 32], stride: 1, way: 'by Winograd, odd sides' },
+    { x: [1, 20, 18, 64], filter: [3, 3, 64, 160], stride: 1, way: 'by Winograd, shared tiles' },
+    { x: [2, 9, 13, 3], filter: [3, 3, 3, 17], stride: 1, way: 'directly' },
+    { x: [2, 12, 15, 16], filter: [5, 5, 16, 8], stride: 2, way: 'at stride 2' },
+    { x: [33, 2, 2, 32], filter: [3, 3, 32, 48], stride: 1, way: 'of a few pixels' },
+  ];
+  const pool = (y: tf.Tensor) => tf.maxPool(y as tf.Tensor4D, 2, 2, 'valid');
+  const ofFilter = (filter: Shape) => tf.tensor4d(normals(filter[0] * filter[1] * filter[2] * filter[3], 2), filter);
+
+  let engine: typeof import('../src/index');
+  beforeAll(async () => {
+    engine = await import('../src/index');
+    await tf.setBackend('onednn');
+  });
+
+  /** The kernels that run. */
+  function whatRuns(body: () => void): string[] {
+    engine.profile(true);
+    body();
+    const names = engine.kernelTimes().map(({ operation }) => operation.split(' ')[0]!);
+    engine.profile(false);
+    return names;
+  }
+
+  describe.each(geometries)('$way: x=$x filter=$filter', ({ x: sides, filter: window, stride }) => {
+    function withOperands(body: (fused: () => tf.Tensor, plain: () => tf.Tensor) => void): void {
+      tf.tidy(() => {
+        const values = normals(sides[0] * sides[1] * sides[2] * sides[3], 1);
+        // NaN is never the largest.
+        values[7 * sides[3]] = Number.NaN;
+        const [x, filter, bias] = [tf.tensor4d(values, sides), ofFilter(window), tf.tensor1d(normals(window[3], 3))];
+        const fused = { x, filter, strides: stride, pad: 'same', bias, activation: 'relu' } as const;
+        body(
+          () => tf.fused.conv2d(fused),
+          () => tf.relu(tf.add(tf.conv2d(x, filter, stride, 'same'), bias)),
+        );
+      });
+    }
+
+    it('gives the bits of the pool of the whole output', () => {
+      withOperands((...ways) => {
+        for (const rectified of ways) {
+          const whole = rectified();
+          whole.dataSync();
+          const expected = pool(whole).dataSync();
+          expect(expected.some((value) => value > 0)).toBe(true);
+          const unread = tf.tidy(rectified);
+          const pooled = pool(unread);
+          unread.dispose();
+          expect(pooled.dataSync()).toEqual(expected);
+        }
+      });
+    });
+
+    it('computes the convolution once, and its output only where somebody holds it', () => {
+      withOperands((rectified) => {
+        const alone = whatRuns(() => {
+          const unread = rectified();
+          const pooled = pool(unread);
+          unread.dispose();
+          pooled.dataSync();
+        });
+        expect(alone).toEqual(['Conv2D']);
+        const held = whatRuns(() => {
+          const kept = rectified();
+          pool(kept).dataSync();
+          kept.dataSync();
+        });
+        expect(held.sort()).toEqual(['Conv2D', 'MaxPool']);
+      });
+    });
+
+    it('leaks nothing, read or not', () =>
+      expectNoLeak(() => {
+        withOperands((rectified) => {
+          pool(rectified()).dataSync();
+          pool(rectified());
+          const unread = rectified();
+          pool(unread);
+          unread.dispose();
+        });
+      }));
+  });
+
+  it('takes the weights as they were when it was asked for', () => {
+    const filter = tf.tidy(() => tf.variable(ofFilter([3, 3, 32, 32])));
+    const optimiser = new MomentumSgd({ momentum: 0, weightDecay: 0 });
+    tf.tidy(() => {
+      const x = tf.tensor4d(normals(2 * 12 * 12 * 32, 1), [2, 12, 12, 32]);
+      const pooled = () => pool(tf.tidy(() => tf.relu(tf.conv2d(x, filter as unknown as tf.Tensor4D, 1, 'same'))));
+      const expected = pooled().dataSync();
+      const waiting = pooled();
+      optimiser.step(new Map([['filter', filter]]), new Map([['filter', tf.mul(filter, 2)]]), 1);
+      expect(waiting.dataSync()).toEqual(expected);
+    });
+    optimiser.dispose();
+    filter.dispose();
+  });
+
+  it('leaves other pools, and those of a tape, as they are', async () => {
+    const x = tf.tensor4d(normals(2 * 9 * 9 * 32, 1), [2, 9, 9, 32]);
+    const filter = ofFilter([3, 3, 32, 32]);
+    const rectified = (u: tf.Tensor) => tf.relu(tf.conv2d(u as tf.Tensor4D, filter, 1, 'same'));
+    const pools: Record<string, (y: tf.Tensor) => tf.Tensor> = {
+      'rounded up': (y) => tf.maxPool(y as tf.Tensor4D, 2, 2, 'same'),
+      'of three': (y) => tf.maxPool(y as tf.Tensor4D, 3, 2, 'valid'),
+      overlapping: (y) => tf.maxPool(y as tf.Tensor4D, 2, 1, 'valid'),
+      padded: (y) => tf.maxPool(y as tf.Tensor4D, 2, 2, 1),
+    };
+    tf.tidy(() => {
+      const whole = rectified(x);
+      whole.dataSync();
+      for (const [name, operation] of Object.entries(pools)) {
+        const unread = tf.tidy(() => operation(rectified(x)));
+        expect(unread.dataSync(), name).toEqual(operation(whole).dataSync());
+      }
+      const gradient = tf.grad((u) => pool(rectified(u)))(x);
+      const ofWhole = tf.grad((u) => {
+        const y = rectified(u);
+        y.dataSync();
+        return pool(y);
+      })(x);
+      expect(gradient.dataSync()).toEqual(ofWhole.dataSync());
+    });
+    tf.dispose([x, filter]);
+  });
+});
+
 describe.skipIf(!isBuilt)(`conv2d, add and relu in user code${reason}`, () => {
   const stream = randomStream(3, 'peephole');
   const tensor = (...shape: number[]) =>

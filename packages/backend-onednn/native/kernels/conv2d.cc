@@ -1,48 +1,30 @@
-// Conv2D and FusedConv2D: x [n,h,w,in], filter [kh,kw,in,out], optionally bias [out] and ReLU, in one primitive.
+// Conv2D and FusedConv2D: x [n,h,w,in], filter [kh,kw,in,out], optionally bias [out], ReLU, and a max-pool of 2 x 2.
 #include "dense_convolution.h"
 #include "kernels.h"
+#include "max_pool.h"
 #include "winograd.h"
 
 namespace vgg {
+namespace {
 
-// Inputs: x, filter, bias if given. Attributes: those of Convolution, then 1 where the filter is expected again (no
-// gradient is asked for), then 1 for ReLU.
-void conv2d(Context &context, const Call &call) {
-  const Tensor &x = call.input(0);
-  const Tensor &filter = call.input(1);
-  const Tensor &y = call.output();
-  const Convolution c(call, x.dims, filter.dims, y.dims);
-  const bool bias = call.has_input(2);
-  const bool again = call.integer(8) == 1;
-  const bool relu = call.integer(9) == 1;
-  const auto f32 = memory::data_type::f32;
-  const memory::desc bias_layout({c.weights[0]}, f32, memory::format_tag::x);
-  Buffer wide_bias;
-  void *bias_values = nullptr;
-  if (bias) {
-    const memory::desc given({c.weights[0]}, held_type(call.input(2)), memory::format_tag::x);
-    bias_values = in_layout(context, given, call.input(2).data<void>(), bias_layout, wide_bias);
-  }
-  if (is_dense(context, c)) {
-    return dense_forward(context, c, x, filter, static_cast<const float *>(bias_values), relu, y);
-  }
-  if (winograd_pays(context, c, again ? Wanted::output_again : Wanted::output)) {
-    return winograd_forward(context, c, x, filter, static_cast<const float *>(bias_values), relu, again, y);
-  }
-
-  const auto primitive = context.primitives.get(c.key("conv2d").add(bias).add(relu), [&] {
+// By oneDNN's direct convolution. `bias`: [out] in float32, or null.
+void direct_forward(Context &context, const Convolution &c, const Tensor &x, const Tensor &filter, void *bias,
+                    bool relu, const Tensor &y) {
+  const memory::desc bias_layout({c.weights[0]}, memory::data_type::f32, memory::format_tag::x);
+  const auto primitive = context.primitives.get(c.key("conv2d").add(bias != nullptr).add(relu), [&] {
     const dnnl::primitive_attr attributes = user_scratchpad(relu);
     const auto kind = dnnl::prop_kind::forward_training;
     const auto direct = dnnl::algorithm::convolution_direct;
     const memory::desc source = nhwc(c.source, context.multiplied);
     const memory::desc weights = any(c.weights, context.multiplied);
     const memory::desc destination = nhwc(c.destination, context.multiplied);
-    const auto description = bias ? describe<dnnl::convolution_forward>(
-                                        context.engine, attributes, kind, direct, source, weights, bias_layout,
-                                        destination, c.strides, c.dilations, c.padding_before, c.padding_after)
-                                  : describe<dnnl::convolution_forward>(context.engine, attributes, kind, direct,
-                                                                        source, weights, destination, c.strides,
-                                                                        c.dilations, c.padding_before, c.padding_after);
+    const auto description = bias != nullptr
+                                 ? describe<dnnl::convolution_forward>(context.engine, attributes, kind, direct, source,
+                                                                       weights, bias_layout, destination, c.strides,
+                                                                       c.dilations, c.padding_before, c.padding_after)
+                                 : describe<dnnl::convolution_forward>(context.engine, attributes, kind, direct, source,
+                                                                       weights, destination, c.strides, c.dilations,
+                                                                       c.padding_before, c.padding_after);
     return CachedPrimitive{"",
                            dnnl::convolution_forward(description),
                            description.src_desc(),
@@ -60,8 +42,45 @@ void conv2d(Context &context, const Call &call) {
       {DNNL_ARG_WEIGHTS, {primitive->weights, context.engine, weights}},
       {DNNL_ARG_DST, {primitive->destination, context.engine, result}},
   };
-  if (bias) arguments.emplace(DNNL_ARG_BIAS, memory(bias_layout, context.engine, bias_values));
+  if (bias != nullptr) arguments.emplace(DNNL_ARG_BIAS, memory(bias_layout, context.engine, bias));
   execute(context, *primitive, std::move(arguments));
+}
+
+}  // namespace
+
+// Inputs: x, filter, bias if given. Attributes: those of Convolution, then 1 where the filter is expected again (no
+// gradient is asked for), then 1 for ReLU, then, if a max-pool of 2 x 2 at stride 2 follows, the height and width of
+// what it takes in.
+void conv2d(Context &context, const Call &call) {
+  const Tensor &x = call.input(0);
+  const Tensor &filter = call.input(1);
+  const Tensor &y = call.output();
+  const bool again = call.integer(8) == 1;
+  const bool relu = call.integer(9) == 1;
+  const bool pool = call.has_attribute(10);
+  const Dims dims = pool ? Dims{y.dims[0], call.integer(10), call.integer(11), y.dims[3]} : y.dims;
+  const Convolution c(call, x.dims, filter.dims, dims);
+  Buffer wide_bias;
+  void *bias = nullptr;
+  if (call.has_input(2)) {
+    const auto layout_in = [&](memory::data_type type) {
+      return memory::desc({c.weights[0]}, type, memory::format_tag::x);
+    };
+    bias = in_layout(context, layout_in(held_type(call.input(2))), call.input(2).data<void>(),
+                     layout_in(memory::data_type::f32), wide_bias);
+  }
+  const auto *added = static_cast<const float *>(bias);
+  const bool dense = is_dense(context, c);
+  if (!dense && winograd_pays(context, c, again ? Wanted::output_again : Wanted::output)) {
+    return winograd_forward(context, c, x, filter, {added, relu, pool}, again, y);
+  }
+  const Tensor whole = pool ? Tensor{std::make_shared<Storage>(Type::f32, count_of(dims)), dims} : y;
+  if (dense) {
+    dense_forward(context, c, x, filter, added, relu, whole);
+  } else {
+    direct_forward(context, c, x, filter, bias, relu, whole);
+  }
+  if (pool) max_pool_squares(context, whole, y);
 }
 
 }  // namespace vgg

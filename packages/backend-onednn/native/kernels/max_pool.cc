@@ -1,5 +1,7 @@
 // MaxPool and MaxPoolGrad on NHWC. The workspace says which element of a window was the largest: the first one; as in
 // TF.js, NaN never is.
+#include "max_pool.h"
+
 #include <algorithm>
 #include <cstring>
 #include <limits>
@@ -196,6 +198,13 @@ void leave_positive(const T *__restrict largest, const uint8_t *__restrict chose
 }
 
 }  // namespace
+
+void max_pool_squares(Context &context, const Tensor &x, const Tensor &y) {
+  with_numbers(x, [&](const auto *in) {
+    auto *out = context.allocate<std::decay_t<decltype(*in)>>(y);
+    pool_squares<false>(x, in, y, out, nullptr);
+  });
+}
 
 // Input: x. Attributes: those of Window, then 1 to keep a workspace for the gradient. y is held as x is.
 void max_pool(Context &context, const Call &call) {

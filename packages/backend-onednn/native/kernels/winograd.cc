@@ -105,7 +105,7 @@ struct Filter {
 
 // `y` of `out` channels from `x` of `in` channels.
 void convolve(Context &context, const Tiling &tiling, const Tensor &x, int64_t in, const Filter &filter, int64_t out,
-              const float *bias, bool relu, const Tensor &y) {
+              const Finish &finish, const Tensor &y) {
   const TileKernels &tiles = tile_kernels();
   const int64_t threads = omp_get_max_threads();
   const FilterParts parts(in, out, tiles.columns);
@@ -141,7 +141,7 @@ void convolve(Context &context, const Tiling &tiling, const Tensor &x, int64_t i
   const auto multiply = [&](int64_t i, Block block, const float *numbers, const float *part) {
     float *own = floats(all_products) + omp_get_thread_num() * products;
     tiles.multiply(numbers, {in, block.size}, part, parts.part(i), own);
-    tiles.output(tiling, own, parts.part(i), out, block, bias, relu, y);
+    tiles.output(tiling, own, parts.part(i), out, block, finish, y);
   };
   if (plan.shared) {
     const Block block{0, tiling.count};
@@ -265,16 +265,16 @@ bool winograd_pays(const Context &context, const Convolution &c, Wanted wanted) 
   return transformed < direct;
 }
 
-void winograd_forward(Context &context, const Convolution &c, const Tensor &x, const Tensor &filter, const float *bias,
-                      bool relu, bool keep, const Tensor &y) {
+void winograd_forward(Context &context, const Convolution &c, const Tensor &x, const Tensor &filter,
+                      const Finish &finish, bool keep, const Tensor &y) {
   const Tiling tiling(c.source, c.destination, c.padding_before[0], c.padding_before[1]);
-  convolve(context, tiling, x, c.source[1], {filter, false, keep}, c.destination[1], bias, relu, y);
+  convolve(context, tiling, x, c.source[1], {filter, false, keep}, c.destination[1], finish, y);
 }
 
 void winograd_backprop_input(Context &context, const Convolution &c, const Tensor &dy, const Tensor &filter,
                              const Tensor &dx) {
   const Tiling tiling(c.destination, c.source, FILTER - 1 - c.padding_before[0], FILTER - 1 - c.padding_before[1]);
-  convolve(context, tiling, dy, c.destination[1], {filter, true, false}, c.source[1], nullptr, false, dx);
+  convolve(context, tiling, dy, c.destination[1], {filter, true, false}, c.source[1], {nullptr, false, false}, dx);
 }
 
 void winograd_backprop_filter(Context &context, const Convolution &c, const Tensor &x, const Tensor &dy, float *dw,

@@ -16,10 +16,17 @@ enum class Wanted { output, output_again, input_gradient, filter_gradient };
 // what is wanted, so that the same program computes the same bits.
 bool winograd_pays(const Context &context, const Convolution &convolution, Wanted wanted);
 
-// y [n,oh,ow,out] from x [n,h,w,in] and the filter, which `keep` keeps transformed with its storage. `bias`: [out] in
-// float32, or null.
+// What is done to an output: a bias [out] in float32, or null, is added, then ReLU, then the largest of each 2 x 2 is
+// taken.
+struct Finish {
+  const float *bias;
+  bool relu, pool;
+};
+
+// y [n,oh,ow,out], or [n,oh/2,ow/2,out] of a pool, from x [n,h,w,in] and the filter, which `keep` keeps transformed
+// with its storage.
 void winograd_forward(Context &context, const Convolution &convolution, const Tensor &x, const Tensor &filter,
-                      const float *bias, bool relu, bool keep, const Tensor &y);
+                      const Finish &finish, bool keep, const Tensor &y);
 
 // dx from dy and the filter.
 void winograd_backprop_input(Context &context, const Convolution &convolution, const Tensor &dy, const Tensor &filter,

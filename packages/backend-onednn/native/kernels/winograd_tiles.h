@@ -1,7 +1,7 @@
 // What is done to tiles around the products of winograd.cc, in the widest instructions of the processor at hand.
 #pragma once
 
-#include "convolution.h"
+#include "winograd.h"
 
 namespace vgg::winograd {
 
@@ -80,9 +80,10 @@ struct TileKernels {
   // Numbers of tiles times a part of the filters to products.
   void (*multiply)(const float *tiles, const Transformed &layout, const float *filters, const FilterPart &part,
                    float *products);
-  // Products to tiles of y [n,oh,ow,channels], the part of its channels that they are for. `bias`: [channels], or null.
+  // Products to tiles of y [n,oh,ow,channels], or [n,oh/2,ow/2,channels] of a pool: the part of its channels that they
+  // are for.
   void (*output)(const Tiling &tiling, const float *products, const FilterPart &part, int64_t channels, Block block,
-                 const float *bias, bool relu, const Tensor &y);
+                 const Finish &finish, const Tensor &y);
   // For the channels of `part`, in panels of 16 of each of the 36: the sums of x's numbers times dy's over all tiles,
   // to `products` [36, in, out] or added to them.
   void (*multiply_tiles)(const float *x, const Transformed &x_layout, const float *dy, const Transformed &dy_layout,

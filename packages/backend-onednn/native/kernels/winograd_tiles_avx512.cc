@@ -2,6 +2,7 @@
 #if defined(__x86_64__)
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <utility>
 
 #include "winograd_tiles.h"

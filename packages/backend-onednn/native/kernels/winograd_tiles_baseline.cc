@@ -1,6 +1,7 @@
 // The tiles' transforms and products for any processor that the addon runs on.
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <utility>
 
 #include "winograd_tiles.h"

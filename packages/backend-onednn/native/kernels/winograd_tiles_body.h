@@ -212,25 +212,37 @@ void transform_gradient(const Tiling &tiling, const T *dy, const Transformed &la
   }
 }
 
-template <typename T>
+// Products to the outputs of their tiles, of which each gets `SIDE` x `SIDE` pixels of y.
+template <bool pools, typename T>
 void transform_output(const Tiling &tiling, const float *products, const FilterPart &filters, int64_t channels,
-                      Block block, const float *bias, bool relu, T *y) {
+                      Block block, const Finish &finish, T *y) {
+  constexpr int POOL = pools ? 2 : 1, SIDE = OUTPUT / POOL;
   const int64_t step = odd_lines(block.size * filters.columns);
+  const int64_t height = tiling.out_height / POOL, width = tiling.out_width / POOL;
+  const Lanes lowest = Lanes{} - std::numeric_limits<float>::infinity();
   for (int64_t tile = 0; tile < block.size; tile++) {
     const auto [image, top, left] = tiling.place(block.first + tile);
-    T *out = y + ((image * tiling.out_height + top) * tiling.out_width + left) * channels + filters.first;
-    const int64_t rows = std::min<int64_t>(OUTPUT, tiling.out_height - top);
-    const int64_t columns = std::min<int64_t>(OUTPUT, tiling.out_width - left);
+    T *out = y + ((image * height + top / POOL) * width + left / POOL) * channels + filters.first;
+    const int64_t rows = std::min<int64_t>(SIDE, height - top / POOL);
+    const int64_t columns = std::min<int64_t>(SIDE, width - left / POOL);
     for (int64_t c = 0; c < filters.columns; c += LANES) {
       const float *from = products + tile * filters.columns + c;
-      const Lanes added = bias == nullptr ? Lanes{} : load(bias + filters.first + c);
+      const Lanes added = finish.bias == nullptr ? Lanes{} : load(finish.bias + filters.first + c);
+      // The largest of each window so far; NaN never is (max_pool.cc).
+      Lanes largest[SIDE];
       transform_tile<OutputTransform>([=](int i, int j) { return load(from + (i * INPUT + j) * step); },
                                       [&](int i, int j, Lanes value) {
-                                        if (i >= rows || j >= columns) return;
+                                        const int row = i / POOL, column = j / POOL;
+                                        if (row >= rows || column >= columns) return;
                                         value += added;
                                         // NaN stays NaN.
-                                        if (relu) value = value < 0 ? Lanes{} : value;
-                                        store(value, out + (i * tiling.out_width + j) * channels + c);
+                                        if (finish.relu) value = value < 0 ? Lanes{} : value;
+                                        T *place = out + (row * width + column) * channels + c;
+                                        if (!pools) return store(value, place);
+                                        const bool first = i % POOL == 0 && j % POOL == 0;
+                                        const Lanes best = first ? lowest : largest[column];
+                                        largest[column] = value > best ? value : best;
+                                        if (i % POOL == 1 && j % POOL == 1) store(largest[column], place);
                                       });
     }
   }
@@ -302,9 +314,10 @@ constexpr TileKernels kernels_here = {
     },
     multiply,
     [](const Tiling &tiling, const float *products, const FilterPart &part, int64_t channels, Block block,
-       const float *bias, bool relu, const Tensor &y) {
+       const Finish &finish, const Tensor &y) {
       const auto to = [&](auto *values) {
-        transform_output(tiling, products, part, channels, block, bias, relu, values);
+        if (finish.pool) return transform_output<true>(tiling, products, part, channels, block, finish, values);
+        transform_output<false>(tiling, products, part, channels, block, finish, values);
       };
       if (y.narrow()) return to(y.data<bf16>());
       to(y.data<float>());

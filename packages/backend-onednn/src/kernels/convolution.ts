@@ -1,7 +1,7 @@
 /** Conv2D, FusedConv2D and their two gradients (native/kernels/conv2d*.cc). */
 import { backend_util, engine, type TensorInfo } from '@tensorflow/tfjs-core';
 import { activated, type FusedAttributes, nativeActivation } from './activation';
-import { DeferredOperation } from './deferred';
+import { DeferredOperation, DeferredRelu } from './deferred';
 import { isFloat, type KernelCall, type KernelTable } from './kernel';
 
 interface ConvolutionAttributes {
@@ -37,7 +37,7 @@ function convolutionAttributes(info: backend_util.Conv2DInfo): number[] {
   return [info.strideHeight, info.strideWidth, info.dilationHeight, info.dilationWidth, top, bottom, left, right];
 }
 
-/** As native/kernels/conv2d.cc reads them, but for ReLU's: a filter is expected to come again where it is not being trained. */
+/** As native/kernels/conv2d.cc reads them, but for ReLU's and the pool's. A filter that is not trained is expected again. */
 function forwardAttributes(info: backend_util.Conv2DInfo): number[] {
   return [...convolutionAttributes(info), engine().state.gradientDepth > 0 ? 0 : 1];
 }
@@ -69,8 +69,12 @@ function fusedConv2d({ inputs, attrs, backend }: KernelCall): TensorInfo | undef
   const { kernel, relu } = nativeActivation(fused.activation);
   const operands = [backend.operand(x), backend.operand(filter)];
   if (hasBias) operands.push(backend.operand(bias));
-  const attributes = [...forwardAttributes(info), relu ? 1 : 0];
-  const y = backend.run('Conv2D', operands, { shape: info.outShape }, attributes);
+  const [attributes, shape] = [forwardAttributes(info), info.outShape];
+  if (relu && engine().state.gradientDepth === 0) {
+    const convolution = new DeferredOperation(backend, { kernel: 'Conv2D', operands, shape, attributes });
+    return backend.defer(new DeferredRelu(convolution), shape);
+  }
+  const y = backend.run('Conv2D', operands, { shape }, [...attributes, relu ? 1 : 0]);
   return kernel === undefined ? y : activated(kernel, backend, y, fused, preluActivationWeights);
 }
 

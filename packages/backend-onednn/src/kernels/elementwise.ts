@@ -1,8 +1,8 @@
 /** Element-wise kernels of one and two inputs (native/kernels/unary.cc, binary.cc, cast.cc). */
-import { backend_util, type TensorInfo } from '@tensorflow/tfjs-core';
+import { backend_util, engine, type TensorInfo } from '@tensorflow/tfjs-core';
 import type { OnednnBackend } from '../backend';
 import type { NativeType } from '../native';
-import { DeferredOperation, DeferredPoolGradient, DeferredStep } from './deferred';
+import { DeferredOperation, DeferredPoolGradient, DeferredRelu, DeferredStep } from './deferred';
 import { isFloat, isNumeric, type KernelCall, type KernelTable, type NativeKernel } from './kernel';
 
 function sameShape(a: TensorInfo, b: TensorInfo): boolean {
@@ -21,6 +21,13 @@ function relu({ inputs, backend }: KernelCall): TensorInfo | undefined {
   const { x } = inputs;
   if (!isFloat(x)) return undefined;
   const { deferred } = backend.record(x);
+  if (
+    deferred instanceof DeferredOperation &&
+    deferred.plan.kernel === 'Conv2D' &&
+    engine().state.gradientDepth === 0
+  ) {
+    return backend.defer(new DeferredRelu(deferred.retain()), x.shape);
+  }
   if (deferred instanceof DeferredOperation) return backend.wrap(deferred.rectify(), x.shape, 'float32');
   return backend.run('Relu', [backend.operand(x)], { shape: x.shape });
 }

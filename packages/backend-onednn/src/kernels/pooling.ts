@@ -1,6 +1,6 @@
 /** MaxPool and its gradient (native/kernels/max_pool.cc). */
 import { backend_util, engine, type TensorInfo } from '@tensorflow/tfjs-core';
-import { DeferredPoolGradient } from './deferred';
+import { DeferredPool, DeferredPoolGradient, DeferredRelu } from './deferred';
 import { isFloat, type KernelCall, type KernelTable } from './kernel';
 
 interface PoolAttributes {
@@ -34,6 +34,13 @@ function poolAttributes(info: backend_util.Conv2DInfo): number[] {
   ];
 }
 
+/** Whether it is the nets' own pool: 2 × 2 at stride 2, nothing padded. */
+function isSquareOfTwo(info: backend_util.Conv2DInfo): boolean {
+  const { inHeight, inWidth, outHeight, outWidth } = info;
+  const halved = outHeight === Math.floor(inHeight / 2) && outWidth === Math.floor(inWidth / 2);
+  return halved && poolAttributes(info).join() === '2,2,2,2,1,1,0,0';
+}
+
 function maxPool({ inputs, attrs, backend }: KernelCall): TensorInfo | undefined {
   const { x } = inputs;
   if (!isFloat(x)) return undefined;
@@ -44,6 +51,11 @@ function maxPool({ inputs, attrs, backend }: KernelCall): TensorInfo | undefined
   if (trivial) return backend.alias(x, x.shape);
   const recordsGradients = engine().state.gradientDepth > 0;
   const attributes = [...poolAttributes(info), recordsGradients ? 1 : 0];
+  const input = backend.record(x);
+  const { deferred } = input;
+  if (deferred instanceof DeferredRelu && !recordsGradients && isSquareOfTwo(info)) {
+    return backend.defer(new DeferredPool(backend, input, deferred, info.outShape, attributes), info.outShape);
+  }
   return backend.run('MaxPool', [backend.operand(x)], { shape: info.outShape }, attributes);
 }
 

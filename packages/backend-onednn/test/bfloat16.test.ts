@@ -192,6 +192,26 @@ describe.skipIf(!able)(`bfloat16${why}`, () => {
     });
   });
 
+  it.each([
+    { way: 'by Winograd', inputs: 32, filters: 48, side: 26 },
+    { way: 'by Winograd, odd sides', inputs: 64, filters: 64, side: 27 },
+    { way: 'directly', inputs: 3, filters: 16, side: 13 },
+  ])('takes in the pool behind a convolution and ReLU, $way: the bits of the pool of the whole', (c) => {
+    tf.tidy(() => {
+      const x = tf.tensor4d(normals(2 * c.side * c.side * c.inputs, 1), [2, c.side, c.side, c.inputs]);
+      const filter = tf.tensor4d(normals(9 * c.inputs * c.filters, 2), [3, 3, c.inputs, c.filters]);
+      const rectified = () => tf.relu(tf.conv2d(x, filter, 1, 'same'));
+      const whole = rectified();
+      whole.dataSync();
+      const expected = tf.maxPool(whole, 2, 2, 'valid').dataSync();
+      const unread = rectified();
+      const pooled = tf.maxPool(unread, 2, 2, 'valid');
+      unread.dispose();
+      expect(pooled.dataSync()).toEqual(expected);
+      expect(expected.some((value) => value > 0)).toBe(true);
+    });
+  });
+
   it('learns: the loss of a small net falls on the batch it is shown', async () => {
     const model = createVgg(
       { configuration: 'A', inputSize: 32, width: 1 / 8, classes: 4, dropout: 0 },

@@ -299,6 +299,31 @@ describe.skipIf(!isBuilt)(`conv2d, add and relu in user code${reason}`, () => {
     tf.dispose([x, w, b]);
   });
 
+  it('sees through no reshape: what follows one works on the shape that it was given', async () => {
+    const [x, w, b] = [tensor(2, 6, 5, 16), tensor(3, 3, 16, 16), tensor(8)];
+    const f = () => {
+      const convolved = () => tf.conv2d(x as tf.Tensor4D, w as tf.Tensor4D, 1, 'same');
+      const unread = tf.reshape(tf.relu(convolved()), [1, 12, 5, 16]) as tf.Tensor4D;
+      return [
+        tf.add(tf.reshape(convolved(), [2, 6, 10, 8]), b),
+        tf.maxPool(unread, 2, 2, 'valid'),
+        tf.maxPool(tf.reshape(tf.relu(convolved()), [2, 5, 6, 16]) as tf.Tensor4D, 2, 2, 'valid'),
+        tf.maxPool(tf.reshape(tf.relu(convolved()), [2, 6, 10, 8]) as tf.Tensor4D, 2, 2, 'valid'),
+      ];
+    };
+    await tf.setBackend('onednn');
+    // Read once the tensors between are gone.
+    const results = tf.tidy(f);
+    const actual = results.map((t) => t.dataSync());
+    await tf.setBackend('cpu');
+    const expected = tf.tidy(() => f().map((t) => t.dataSync()));
+    await tf.setBackend('onednn');
+    expected.forEach((values, i) => {
+      expect(actual[i]).toBeAllclose(values, { rtol: 1e-5, atol: 1e-5 });
+    });
+    tf.dispose([x, w, b, ...results]);
+  });
+
   it('survives its inputs and intermediates being disposed', () => {
     const [x, w, b] = [tensor(1, 4, 4, 3), tensor(3, 3, 3, 5), tensor(5)];
     const expected = tf.tidy(() =>

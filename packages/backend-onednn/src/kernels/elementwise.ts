@@ -47,7 +47,8 @@ function step({ inputs, attrs, backend }: KernelCall): TensorInfo | undefined {
 function biasOf(a: TensorInfo, b: TensorInfo, backend: OnednnBackend): DeferredOperation | undefined {
   const { deferred } = backend.record(a);
   if (!(deferred instanceof DeferredOperation) || !deferred.plan.takesBias) return undefined;
-  const fits = b.shape.length === 1 && b.shape[0] === a.shape.at(-1);
+  // A reshaped tensor may have other channels than the convolution's output.
+  const fits = b.shape.length === 1 && [a.shape, deferred.plan.shape].every((shape) => shape.at(-1) === b.shape[0]);
   return fits ? deferred.withBias(backend.operand(b)) : undefined;
 }
 

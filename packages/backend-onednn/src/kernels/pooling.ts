@@ -53,7 +53,9 @@ function maxPool({ inputs, attrs, backend }: KernelCall): TensorInfo | undefined
   const attributes = [...poolAttributes(info), recordsGradients ? 1 : 0];
   const input = backend.record(x);
   const { deferred } = input;
-  if (deferred instanceof DeferredRelu && !recordsGradients && isSquareOfTwo(info)) {
+  const joins = deferred instanceof DeferredRelu && !recordsGradients && isSquareOfTwo(info);
+  // A reshaped tensor has other windows than the convolution's output.
+  if (joins && deferred.convolution.plan.shape.join() === x.shape.join()) {
     return backend.defer(new DeferredPool(backend, input, deferred, info.outShape, attributes), info.outShape);
   }
   return backend.run('MaxPool', [backend.operand(x)], { shape: info.outShape }, attributes);

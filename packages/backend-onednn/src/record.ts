@@ -1,6 +1,6 @@
 /** Where a tensor's numbers are: in JavaScript, in native memory, in both, or not yet computed. */
 import type { backend_util, DataType, TensorInfo } from '@tensorflow/tfjs-core';
-import type { Device, NativeBuffer } from './device';
+import type { Device, NativeBuffer, Operand } from './device';
 import type { NativeType } from './native';
 
 /** An operation that is put off, since the next one may take it in (src/kernels/deferred.ts). */
@@ -21,7 +21,7 @@ export class TensorRecord {
   #host: backend_util.BackendValues | undefined;
   #buffer: NativeBuffer | undefined;
   #deferred: Deferred | undefined;
-  #channelSums: NativeBuffer | undefined;
+  #channelSums: Operand | undefined;
 
   constructor(
     readonly device: Device,
@@ -78,20 +78,20 @@ export class TensorRecord {
   }
 
   /** The sums over all axes but the last, if an operation came by them (Conv2DBackpropFilter): the bias's gradient. */
-  get channelSums(): NativeBuffer | undefined {
+  get channelSums(): Operand | undefined {
     return this.#channelSums;
   }
 
-  /** Takes over the buffer's reference. */
-  keepChannelSums(sums: NativeBuffer): void {
-    this.#channelSums?.release();
+  /** Takes over the buffer's reference. The shape is [channels], which those of a reshaped tensor need not be. */
+  keepChannelSums(sums: Operand): void {
+    this.#channelSums?.buffer.release();
     this.#channelSums = sums;
   }
 
   /** Forgets what was derived from the native numbers, after they were changed in place. */
   forgetDerived(): void {
     this.#host = undefined;
-    this.#channelSums?.release();
+    this.#channelSums?.buffer.release();
     this.#channelSums = undefined;
   }
 
@@ -103,7 +103,7 @@ export class TensorRecord {
   release(): void {
     this.#buffer?.release();
     this.#deferred?.dispose();
-    this.#channelSums?.release();
+    this.#channelSums?.buffer.release();
     this.#host = this.#buffer = this.#deferred = this.#channelSums = undefined;
   }
 }

@@ -155,6 +155,12 @@ describe.skipIf(!able)(`bfloat16${why}`, () => {
       tf.engine().runKernel('Conv2DBackpropFilter', { x, dy: gradient }, attributes);
       expect(tf.sum(gradient, [0, 1, 2])).toBeAllclose(Array.from(sums), { rtol: 1e-5, atol: 1e-2 });
       expect(tf.sum(gradient, [0, 1, 2], true).shape).toEqual([1, 1, 1, channels]);
+      // Half as many channels are other channels.
+      const half = channels / 2;
+      const pairs = new Float32Array(half);
+      for (const [i, value] of sums.entries()) pairs[i % half]! += value;
+      const reshaped = tf.reshape(gradient, [n, side, side * 2, half]);
+      expect(tf.sum(reshaped, [0, 1, 2])).toBeAllclose(Array.from(pairs), { rtol: 1e-5, atol: 1e-2 });
       expect(tf.mean(gradient, [0, 1, 2])).toBeAllclose(
         Array.from(sums, (sum) => sum / (n * side * side)),
         { rtol: 1e-5, atol: 1e-6 },

@@ -105,7 +105,7 @@ function conv2dBackpropFilter({ inputs, attrs, backend }: KernelCall): TensorInf
     { buffer: db, shape: [info.outChannels], dtype: 'float32' },
   ] as const;
   backend.device.submit('Conv2DBackpropFilter', operands, outputs, attributes);
-  backend.record(dy).keepChannelSums(db);
+  backend.record(dy).keepChannelSums({ buffer: db, shape: [info.outChannels] });
   return backend.wrap(dw, filterShape, 'float32');
 }
 

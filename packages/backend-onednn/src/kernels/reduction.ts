@@ -19,8 +19,9 @@ function reduction(kernel: string, factor: (reduced: number) => number = () => 1
     const [kept, reducedShape] = backend_util.computeOutAndReduceShapes(x.shape, axes);
     const shape = keepDims ? backend_util.expandShapeToKeepDim(kept, axes) : kept;
     const known = kernel === 'Sum' && factor(2) === 1 ? backend.record(x).channelSums : undefined;
-    if (known !== undefined && axes.length === x.shape.length - 1 && !axes.includes(axes.length)) {
-      return backend.wrap(known.retain(), shape, 'float32');
+    const overAllButChannels = axes.length === x.shape.length - 1 && !axes.includes(axes.length);
+    if (known !== undefined && overAllButChannels && known.shape[0] === x.shape.at(-1)) {
+      return backend.wrap(known.buffer.retain(), shape, 'float32');
     }
     const mask = x.shape.map((_, i) => (axes.includes(i) ? 1 : 0));
     return backend.run(kernel, [backend.operand(x)], { shape }, [factor(util.sizeFromShape(reducedShape)), ...mask]);

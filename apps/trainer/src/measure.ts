@@ -3,10 +3,10 @@ import type { TrainTransform } from '@vgg/data';
 import { createBatches, createEvaluationBatches } from '@vgg/data/node';
 import { scalesFor } from '@vgg/eval';
 import type { Vgg } from '@vgg/models';
-import { constant, MomentumSgd } from '@vgg/optim';
+import { constant } from '@vgg/optim';
 import { fit, validate } from '@vgg/train';
 import { type OpenedData, spread } from './data-set';
-import type { Recipe } from './recipe';
+import { optimiserOf, type Recipe } from './recipe';
 
 /** Micro-batches measured, at least, after one that warms up. */
 const MEASURED = 4;
@@ -45,9 +45,9 @@ export interface MeasureOptions {
 /** Takes a few steps of one micro-batch each, which change `model`, and validates a few images. */
 export async function measureSpeed(options: MeasureOptions): Promise<Speed> {
   const { recipe, data, transform, workers, strict, model, shortest = SHORTEST } = options;
-  const { microBatch: batchSize, momentum, weightDecay, seed, rate } = recipe;
+  const { microBatch: batchSize, seed, rate } = recipe;
   const training = createBatches(data.train, { transform, batchSize, seed, workers, strict });
-  const optimiser = new MomentumSgd({ rule: 'caffe', momentum, weightDecay });
+  const optimiser = optimiserOf(recipe);
   const began = performance.now();
   const samples: { microBatch: number; update: number }[] = [];
   const enough = () => {

@@ -11,7 +11,16 @@ import {
   type ResolvedVggOptions,
   resolveOptions,
 } from '@vgg/models';
-import { constant, cosine, plateau, warmUp as rateWarmUp, type Schedule } from '@vgg/optim';
+import {
+  constant,
+  cosine,
+  MomentumSgd,
+  Muon,
+  type Optimiser,
+  plateau,
+  warmUp as rateWarmUp,
+  type Schedule,
+} from '@vgg/optim';
 import type { FitOptions } from '@vgg/train';
 
 /** What the command line gives; what it leaves out follows from the data or from other options. */
@@ -36,9 +45,12 @@ export interface RecipeArguments {
   maxSteps?: number;
   rate: number;
   schedule: 'plateau' | 'cosine' | 'constant';
+  /** Where a cosine ends. */
+  finalRate: number;
   patience: number;
   /** Epochs, any fraction; 0 for none. */
   warmUp: number;
+  optimiser: 'sgd' | 'muon';
   momentum: number;
   weightDecay: number;
   /** Probability that a rectangle of a crop is erased; 0 for never. */
@@ -79,6 +91,8 @@ const SMALLEST_PAPER_INPUT = 128;
 export const EXTRAS_OFF = {
   ...{ warmUp: 0, randomErasing: 0, labelSmoothing: 0, cutMix: 0, clipNorm: 0, averageDecay: 0, earlyStop: 0 },
   freeze: [] as readonly string[],
+  optimiser: 'sgd' as const,
+  finalRate: 0,
 };
 
 /** The paper's batch. */
@@ -113,9 +127,25 @@ function batchesFor(images: number, { batch, microBatch }: RecipeArguments): Pic
 
 /** @throws VggError `VGG_ARGUMENT` for options that contradict each other, before any image is read. */
 export function checkArguments(given: RecipeArguments): void {
-  const { batch, microBatch, input, scale, preInit, weights, warmUp, epochs } = given;
+  const { batch, microBatch, input, scale, preInit, weights, warmUp, epochs, optimiser, batchNorm } = given;
+  const { schedule, rate, finalRate } = given;
   if (warmUp >= epochs) {
     throw new VggError('argument', `--warm-up ${warmUp} takes all of --epochs ${epochs}: lower it`);
+  }
+  if (finalRate > 0 && schedule !== 'cosine') {
+    throw new VggError('argument', `--final-rate ${finalRate} is where a cosine ends: add --schedule cosine`);
+  }
+  if (finalRate > rate) {
+    throw new VggError(
+      'argument',
+      `--final-rate ${finalRate} is above --rate ${rate}, where the cosine begins: lower it`,
+    );
+  }
+  if (optimiser === 'muon' && !batchNorm) {
+    throw new VggError(
+      'argument',
+      '--optimiser muon keeps the size of the weights, which only batch norm makes up for: add --batch-norm or take sgd',
+    );
   }
   if (preInit !== undefined && weights !== undefined) {
     throw new VggError('argument', '--pre-init and --weights both say what the run starts from: choose one');
@@ -161,11 +191,11 @@ function pick(
   'data' | 'head' | 'scale' | 'batch' | 'microBatch' | 'trainImages' | 'maxSteps' | 'preInit' | 'weights'
 > {
   const { valFraction, config, batchNorm, width, input, dropout, flip, colourShift } = given;
-  const { epochs, rate, schedule, patience, warmUp, momentum, weightDecay, init, seed } = given;
+  const { epochs, rate, finalRate, schedule, patience, warmUp, optimiser, momentum, weightDecay, init, seed } = given;
   const { randomErasing, labelSmoothing, cutMix, clipNorm, averageDecay, earlyStop, freeze } = given;
   return {
     ...{ valFraction, config, batchNorm, width, input, dropout, flip, colourShift },
-    ...{ epochs, rate, schedule, patience, warmUp, momentum, weightDecay, init, seed },
+    ...{ epochs, rate, finalRate, schedule, patience, warmUp, optimiser, momentum, weightDecay, init, seed },
     ...{ randomErasing, labelSmoothing, cutMix, clipNorm, averageDecay, earlyStop, freeze },
   };
 }
@@ -191,15 +221,25 @@ export function checkFreezing(net: ResolvedVggOptions, { freeze }: Pick<Recipe, 
 
 /** @param epochSteps steps of an epoch. */
 export function scheduleOf(recipe: Recipe, epochSteps: number): Schedule {
-  const { schedule, rate, patience, warmUp, epochs, maxSteps = Number.POSITIVE_INFINITY } = recipe;
+  const { schedule, rate, finalRate, patience, warmUp, epochs, maxSteps = Number.POSITIVE_INFINITY } = recipe;
   const first = Math.round(warmUp * epochSteps);
   const steps = Math.max(1, Math.min(epochs * epochSteps, maxSteps) - first);
   const rest = {
     plateau: () => plateau({ rate, patience }) as Schedule,
-    cosine: () => cosine({ rate, steps }) as Schedule,
+    cosine: () => cosine({ rate, steps, floor: finalRate }) as Schedule,
     constant: () => constant(rate) as Schedule,
   }[schedule]();
   return first > 0 ? rateWarmUp(first, rest) : rest;
+}
+
+/** What updates the weights; whoever asks disposes it. */
+export function optimiserOf({
+  optimiser,
+  momentum,
+  weightDecay,
+}: Pick<Recipe, 'optimiser' | 'momentum' | 'weightDecay'>): Optimiser {
+  const sgd = new MomentumSgd({ rule: 'caffe', momentum, weightDecay });
+  return optimiser === 'muon' ? new Muon({ rest: sgd }) : sgd;
 }
 
 /** What a run of the recipe trains with that the paper does without: each left out where its option is 0. */

@@ -2,13 +2,12 @@
 import { createBatches, createEvaluationBatches } from '@vgg/data/node';
 import { scalesFor } from '@vgg/eval';
 import type { FreezableName, Vgg } from '@vgg/models';
-import { MomentumSgd } from '@vgg/optim';
 import { type FitResult, fit, type Validation, validate } from '@vgg/train';
 import type { FoundCheckpoint, RunFolder, RunLog } from '@vgg/train/node';
 import { type OpenedData, type Skipped, skippedNotice } from './data-set';
 import { trainingDisplay } from './display';
 import { listenForInterruption } from './interruption';
-import { extrasOf, scheduleOf } from './recipe';
+import { extrasOf, optimiserOf, scheduleOf } from './recipe';
 import { GuessBook } from './report/guesses';
 import type { RunReport } from './report/run-report';
 import type { RunRecord } from './run-folder';
@@ -50,7 +49,7 @@ export async function runTraining(
   { terminal, log, report }: { terminal: Terminal; log: RunLog; report: RunReport },
 ): Promise<Trained> {
   const { recipe, transform } = record;
-  const { batch, microBatch, epochs, momentum, weightDecay, seed, maxSteps } = recipe;
+  const { batch, microBatch, epochs, seed, maxSteps } = recipe;
   const training = createBatches(data.train, { transform, batchSize: batch, seed, workers, strict });
   const [scale] = scalesFor(transform.scale, 'single', transform.crop);
   const validation =
@@ -62,7 +61,7 @@ export async function runTraining(
       strict,
     });
   model.freeze(...(recipe.freeze as readonly FreezableName[]));
-  const optimiser = new MomentumSgd({ rule: 'caffe', momentum, weightDecay });
+  const optimiser = optimiserOf(recipe);
   const interruption = listenForInterruption(() => terminal.say('stopping: saving the run (again to leave at once)'));
   const notice = skippedNotice(terminal, skipped);
   const display = trainingDisplay({

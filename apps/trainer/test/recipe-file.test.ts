@@ -88,7 +88,16 @@ describe('the recipes that come with the trainer', () => {
       'b-256',
       ...['c', 'd', 'e'].flatMap((n) => [`${n}-256`, `${n}-384`, `${n}-256-512`]),
     ];
-    expect(recipeNames()).toEqual(['cifar10', 'demo', 'fine-tune', ...rows.map((row) => `imagenet-${row}`)].sort());
+    expect(recipeNames()).toEqual(
+      [
+        'cifar10',
+        'cifar10-wide-32',
+        'cifar10-wide-48',
+        'demo',
+        'fine-tune',
+        ...rows.map((row) => `imagenet-${row}`),
+      ].sort(),
+    );
   });
 
   it.each(recipeNames())('%s says command, hardware, time and error in its head', (name) => {

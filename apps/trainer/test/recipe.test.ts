@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { Muon } from '@vgg/optim';
 import { describe, expect, it } from 'vitest';
 import {
   checkArguments,
@@ -7,6 +8,7 @@ import {
   extrasOf,
   initialiserOf,
   netOptions,
+  optimiserOf,
   type RecipeArguments,
   resolveRecipe,
   scheduleOf,
@@ -65,6 +67,13 @@ describe('a recipe', () => {
     const schedule = scheduleOf(recipe, 10);
     expect(schedule.rate(schedule.initial, 0)).toBe(0.01);
     expect(schedule.rate(schedule.initial, 50)).toBeCloseTo(0.005, 12);
+    expect(schedule.rate(schedule.initial, 100)).toBe(0);
+    const floored = scheduleOf({ ...recipe, finalRate: 0.002 }, 10);
+    expect(floored.rate(floored.initial, 50)).toBeCloseTo(0.006, 12);
+    expect(floored.rate(floored.initial, 100)).toBeCloseTo(0.002, 12);
+    expect(() => checkArguments({ ...GIVEN, finalRate: 0.001 })).toThrow(/--final-rate 0.001 .*add --schedule cosine/);
+    const above = { ...GIVEN, schedule: 'cosine', finalRate: 0.02 } as const;
+    expect(() => checkArguments(above)).toThrow(/--final-rate 0.02 is above --rate 0.01/);
     expect(scheduleOf({ ...recipe, schedule: 'constant' }, 10).rate(null, 99)).toBe(0.01);
   });
 
@@ -83,6 +92,16 @@ describe('a recipe', () => {
     expect(extrasOf(recipe)).toEqual({});
     const asked = { labelSmoothing: 0.1, cutMix: 0.5, clipNorm: 5, averageDecay: 0.999, earlyStop: 7 };
     expect(extrasOf({ ...recipe, ...asked })).toEqual(asked);
+  });
+
+  it('trains by the paper’s momentum SGD unless asked for Muon, which only a net with batch norm may', () => {
+    const recipe = resolveRecipe({ ...GIVEN, momentum: 0.8, weightDecay: 1e-3 }, '/data', 1000);
+    expect(optimiserOf(recipe)).toMatchObject({ rule: 'caffe', momentum: 0.8, weightDecay: 1e-3 });
+    const muon = optimiserOf({ ...recipe, optimiser: 'muon' });
+    expect(muon).toBeInstanceOf(Muon);
+    expect((muon as Muon).rest).toMatchObject({ rule: 'caffe', momentum: 0.8, weightDecay: 1e-3 });
+    expect(() => checkArguments({ ...GIVEN, optimiser: 'muon', batchNorm: true })).not.toThrow();
+    expect(() => checkArguments({ ...GIVEN, optimiser: 'muon' })).toThrow(/add --batch-norm or take sgd/);
   });
 
   it('refuses to freeze what is no layer, or all of them', () => {

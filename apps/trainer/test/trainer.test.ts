@@ -55,7 +55,18 @@ describe('train', () => {
     expect(JSON.parse(stdout)).toMatchObject({ reason: 'complete', epoch: 1, step: 5, skipped: [] });
   });
 
-  const extras = ['--average-decay', '0.9', '--clip-norm', '1', '--label-smoothing', '0.1', '--freeze', 'stage1'];
+  const extras = [
+    '--average-decay',
+    '0.9',
+    '--clip-norm',
+    '1',
+    '--label-smoothing',
+    '0.1',
+    '--freeze',
+    'stage1',
+    '--optimiser',
+    'muon',
+  ];
   // Many epochs, so that a signal after the first finds the run at work.
   const long = ['--epochs', '12', '--schedule', 'cosine', '--warm-up', '0.5', ...extras];
   const bytes = (run: string) => readFileSync(join(home, run, 'model.safetensors'));

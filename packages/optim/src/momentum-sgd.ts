@@ -1,6 +1,7 @@
 /** Mini-batch gradient descent with momentum and L2 weight decay (section 3.1). */
 import { add, engine, getKernel, keep, mul, type Tensor, tidy, type Variable } from '@tensorflow/tfjs-core';
 import { VggError } from '@vgg/core';
+import { check, checkStep, checkVelocities, type Optimiser } from './optimiser';
 
 /**
  * A set of variables with its own multiples of rate and decay. `match` is a name, in which `*` stands for any run of
@@ -41,13 +42,6 @@ function matcher(match: ParameterGroup['match']): (name: string) => boolean {
   return (name) => pattern.test(name);
 }
 
-function check(what: string, value: number, below = Number.POSITIVE_INFINITY): number {
-  if (!(value >= 0 && value < below)) {
-    throw new VggError('argument', `expected ${what} in [0, ${below}), got ${value}`);
-  }
-  return value;
-}
-
 /** sum + factor · x. Frees `sum` at once: of the largest variable, each intermediate value counts. */
 function addScaled(sum: Tensor, x: Tensor, factor: number): Tensor {
   const result = tidy(() => add(sum, mul(x, factor)));
@@ -83,7 +77,7 @@ function moved(weights: Tensor, gradient: Tensor, velocity: Tensor | undefined, 
 }
 
 /** The optimiser. It owns one velocity tensor per variable it has updated; `dispose` frees them. */
-export class MomentumSgd {
+export class MomentumSgd implements Optimiser {
   readonly rule: 'caffe' | 'pytorch';
   readonly momentum: number;
   readonly weightDecay: number;
@@ -110,58 +104,24 @@ export class MomentumSgd {
     }));
   }
 
-  /** Velocities by variable name, for a checkpoint; the optimiser keeps owning them. Empty before the first step. */
   get velocities(): ReadonlyMap<string, Tensor> {
     return this.#velocities;
   }
 
-  /**
-   * Takes copies of saved velocities in place of its own.
-   * @throws VggError `VGG_SHAPE` when `variables` are given and one is missing or shaped otherwise.
-   */
   loadVelocities(velocities: ReadonlyMap<string, Tensor>, variables?: ReadonlyMap<string, Variable>): void {
-    for (const [name, velocity] of velocities) {
-      const shape = variables?.get(name)?.shape;
-      if (variables !== undefined && shape?.join() !== velocity.shape.join()) {
-        const expected = shape === undefined ? 'no such variable' : `shape [${shape}]`;
-        throw new VggError('shape', `velocity of ${name}: expected ${expected}, got shape [${velocity.shape}]`);
-      }
-    }
+    checkVelocities(velocities, variables);
     const copies = [...velocities].map(([name, velocity]) => [name, keep(velocity.clone())] as const);
     this.dispose();
     for (const [name, copy] of copies) this.#velocities.set(name, copy);
   }
 
-  /**
-   * One update of every variable that has a gradient. The caller keeps owning the gradients.
-   *
-   * @param rate the learning rate ε of this step, ≥ 0.
-   * @param gradientScale multiplies every gradient first: what {@link clipScale} gives.
-   * @throws VggError `VGG_ARGUMENT` for a bad rate or a gradient without variable, `VGG_SHAPE` for one of another shape.
-   */
   step(
     variables: ReadonlyMap<string, Variable>,
     gradients: ReadonlyMap<string, Tensor>,
     rate: number,
     gradientScale = 1,
   ): void {
-    check('a learning rate', rate);
-    check('a gradient scale', gradientScale);
-    for (const [name, gradient] of gradients) {
-      const variable = variables.get(name);
-      if (variable === undefined) throw new VggError('argument', `a gradient came for ${name}, which is no variable`);
-      if (variable.shape.join() !== gradient.shape.join()) {
-        throw new VggError('shape', `gradient of ${name}: expected shape [${variable.shape}], got [${gradient.shape}]`);
-      }
-      const velocity = this.#velocities.get(name);
-      if (velocity !== undefined && velocity.shape.join() !== variable.shape.join()) {
-        const shapes = `[${variable.shape}], got [${velocity.shape}]`;
-        throw new VggError(
-          'shape',
-          `velocity of ${name}: expected shape ${shapes}: dispose it after replacing a layer`,
-        );
-      }
-    }
+    checkStep(this, variables, gradients, rate, gradientScale);
     for (const [name, gradient] of gradients) this.#update(name, variables.get(name)!, gradient, rate, gradientScale);
   }
 
@@ -188,7 +148,6 @@ export class MomentumSgd {
     this.#velocities.set(name, velocity);
   }
 
-  /** Frees the velocities; the next step starts from zero ones. */
   dispose(): void {
     for (const velocity of this.#velocities.values()) velocity.dispose();
     this.#velocities.clear();

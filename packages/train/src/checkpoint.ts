@@ -1,7 +1,7 @@
 /** All that a run needs to go on as if it had never stopped: weights, velocities, schedule and place in the epoch. */
 import { type Tensor, tensor, tidy } from '@tensorflow/tfjs-core';
 import { VggError } from '@vgg/core';
-import type { JsonValue, MomentumSgd, StallState, WeightAverage } from '@vgg/optim';
+import type { JsonValue, Optimiser, StallState, WeightAverage } from '@vgg/optim';
 import { asFloat32, type TensorData } from '@vgg/weights';
 import type { Totals } from './metrics';
 import type { TrainableNet } from './net';
@@ -50,7 +50,7 @@ export function hasAverages({ tensors }: Pick<Checkpoint, 'tensors'>): boolean {
 /** A checkpoint of the net and optimiser as they are; its tensors are theirs, not copies. */
 export function captureCheckpoint(
   model: TrainableNet,
-  optimiser: MomentumSgd,
+  optimiser: Optimiser,
   state: TrainingState,
   metadata: Readonly<Record<string, string>> = {},
   average?: WeightAverage,
@@ -68,7 +68,7 @@ function asTensor(value: Tensor | TensorData): Tensor {
 
 /** What a run trains with, beside the net. */
 export interface TrainingParts {
-  optimiser: MomentumSgd;
+  optimiser: Optimiser;
   average?: WeightAverage | undefined;
 }
 

@@ -1,5 +1,5 @@
 /** Making a trained net tell other classes apart: a new last layer on features that stay as they are, in one call. */
-import { constant, MomentumSgd, type Schedule } from '@vgg/optim';
+import { constant, MomentumSgd, type Optimiser, type Schedule } from '@vgg/optim';
 import { fit } from './fit';
 import type { FitOptions, FitResult } from './fit-options';
 import type { TrainableNet } from './net';
@@ -18,7 +18,7 @@ export interface FineTuneOptions<Layer extends string>
   /** Layers that stay as they are: all convolutions (`features`) unless given; `[]` trains everything. */
   freeze?: readonly Layer[];
   /** Momentum SGD in the paper's rule with its own momentum and decay unless given. */
-  optimiser?: MomentumSgd;
+  optimiser?: Optimiser;
   /** A constant rate of 1e-3, the paper's when it starts from trained weights (section 3.1), unless given. */
   schedule?: Schedule;
   /** 10 unless given. */

@@ -1,6 +1,6 @@
 /** What a training run is given and what it gives back. */
 import { type Communicator, VggError } from '@vgg/core';
-import type { JsonValue, MomentumSgd, Schedule } from '@vgg/optim';
+import type { JsonValue, Optimiser, Schedule } from '@vgg/optim';
 import type { ImageBatch } from './batch';
 import { type Best, type Checkpoint, type CheckpointStore, hasAverages } from './checkpoint';
 import type { EndReason, TrainEvent } from './events';
@@ -17,7 +17,7 @@ export interface FitOptions {
   batches: (epoch: number, startBatch: number) => AsyncIterable<ImageBatch> | Iterable<ImageBatch>;
   /** Images computed at once: the most that fit into memory. A batch is as many micro-batches as it needs. */
   microBatch: number;
-  optimiser: MomentumSgd;
+  optimiser: Optimiser;
   schedule: Schedule;
   epochs: number;
   /** Most steps of the whole run, which may end inside an epoch, without a validation; no limit unless given. */

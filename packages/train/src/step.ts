@@ -1,12 +1,12 @@
 /** One step of training: the gradient of a batch, checked, and the update it makes (sections 3.1, 3.3). */
 import { dispose, mul, type Tensor1D, tidy } from '@tensorflow/tfjs-core';
-import { assertFinite, clipScale, type MomentumSgd } from '@vgg/optim';
+import { assertFinite, clipScale, type Optimiser } from '@vgg/optim';
 import { explainLoss } from './diagnose';
 import { type BatchSums, batchSums, type GradientOptions } from './gradient';
 import { type Metrics, meanOf, type Totals } from './metrics';
 
 export interface StepOptions extends GradientOptions {
-  optimiser: MomentumSgd;
+  optimiser: Optimiser;
   /** The learning rate of this step. */
   rate: number;
   /** Gradients whose global norm is above this are scaled down to it; not clipped unless given. */

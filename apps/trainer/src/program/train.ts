@@ -25,6 +25,10 @@ export function trainCommand(run: Commands['train']): Command {
     '--schedule <kind>',
     'plateau (÷10 when validation stalls, three times), cosine, constant',
   );
+  const optimiser = new Option(
+    '--optimiser <name>',
+    "sgd, the paper's; muon: makes the step of each convolution orthogonal, for fewer epochs (needs --batch-norm)",
+  );
   const freeze = new Option('--freeze <layers>', 'layers that stay as they are, like stage1,conv3_1 or features');
   withNetwork(command)
     .optionsGroup('Its images:')
@@ -40,6 +44,7 @@ export function trainCommand(run: Commands['train']): Command {
     .option('--epochs <n>', 'passes over the training images', KEYS.epochs, 74)
     .option('--rate <r>', 'initial learning rate', KEYS.rate, 0.01)
     .addOption(schedule.argParser(KEYS.schedule).default('plateau'))
+    .option('--final-rate <r>', 'learning rate at the end of a cosine', KEYS.finalRate, 0)
     .option('--patience <n>', 'epochs without improvement after which plateau divides the rate', KEYS.patience, 5)
     .option('--warm-up <epochs>', 'epochs, or part of one, over which the rate first rises; 0: none', KEYS.warmUp, 0)
     .option('--momentum <m>', 'momentum', KEYS.momentum, 0.9)
@@ -58,6 +63,7 @@ export function trainCommand(run: Commands['train']): Command {
       KEYS.cutMix,
       0,
     )
+    .addOption(optimiser.argParser(KEYS.optimiser).default('sgd'))
     .option('--clip-norm <n>', "greatest norm of a step's gradient, scaled down to it; 0: any", KEYS.clipNorm, 0)
     .option(
       '--average-decay <d>',

@@ -1,7 +1,7 @@
 /** Mini-batch gradient descent with momentum and L2 weight decay (section 3.1). */
 import { add, engine, getKernel, keep, mul, type Tensor, tidy, type Variable } from '@tensorflow/tfjs-core';
 import { VggError } from '@vgg/core';
-import { check, checkStep, checkVelocities, type Optimiser } from './optimiser';
+import { check, checkStep, checkVelocities, copied, type Optimiser } from './optimiser';
 
 /**
  * A set of variables with its own multiples of rate and decay. `match` is a name, in which `*` stands for any run of
@@ -110,7 +110,7 @@ export class MomentumSgd implements Optimiser {
 
   loadVelocities(velocities: ReadonlyMap<string, Tensor>, variables?: ReadonlyMap<string, Variable>): void {
     checkVelocities(velocities, variables);
-    const copies = [...velocities].map(([name, velocity]) => [name, keep(velocity.clone())] as const);
+    const copies = copied(velocities);
     this.dispose();
     for (const [name, copy] of copies) this.#velocities.set(name, copy);
   }

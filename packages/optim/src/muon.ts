@@ -19,7 +19,7 @@ import {
 } from '@tensorflow/tfjs-core';
 import { VggError } from '@vgg/core';
 import { MomentumSgd } from './momentum-sgd';
-import { check, checkStep, checkVelocities, type Optimiser } from './optimiser';
+import { check, checkStep, checkVelocities, copied, type Optimiser } from './optimiser';
 
 export interface MuonOptions {
   /** m of the convolutions' weights, in [0, 1); 0.95 unless given. */
@@ -90,7 +90,7 @@ export class Muon implements Optimiser {
   loadVelocities(velocities: ReadonlyMap<string, Tensor>, variables?: ReadonlyMap<string, Variable>): void {
     checkVelocities(velocities, variables);
     const [own, others] = divided(velocities);
-    const copies = [...own].map(([name, velocity]) => [name, keep(velocity.clone())] as const);
+    const copies = copied(own);
     this.dispose();
     for (const [name, copy] of copies) this.#velocities.set(name, copy);
     this.rest.loadVelocities(others);

@@ -1,5 +1,5 @@
 /** What optimisers have in common: how a training loop uses them, and what they refuse. */
-import type { Tensor, Variable } from '@tensorflow/tfjs-core';
+import { keep, type Tensor, type Variable } from '@tensorflow/tfjs-core';
 import { VggError } from '@vgg/core';
 
 /** What a training loop needs of an optimiser. It owns its velocities, one tensor per variable it has updated. */
@@ -58,6 +58,11 @@ export function checkStep(
       throw new VggError('shape', `velocity of ${name}: expected shape ${shapes}: dispose it after replacing a layer`);
     }
   }
+}
+
+/** Copies that outlive every tidy, by the same names. */
+export function copied(tensors: ReadonlyMap<string, Tensor>): Map<string, Tensor> {
+  return new Map([...tensors].map(([name, tensor]) => [name, keep(tensor.clone())]));
 }
 
 /** Refuses saved velocities that are not those of `variables`: see {@link Optimiser.loadVelocities}. */

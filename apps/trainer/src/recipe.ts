@@ -14,9 +14,11 @@ import {
 import {
   constant,
   cosine,
+  DECAY_WEIGHTS_ONLY,
   MomentumSgd,
   Muon,
   type Optimiser,
+  type ParameterGroup,
   plateau,
   warmUp as rateWarmUp,
   type Schedule,
@@ -232,14 +234,26 @@ export function scheduleOf(recipe: Recipe, epochSteps: number): Schedule {
   return first > 0 ? rateWarmUp(first, rest) : rest;
 }
 
+/**
+ * What Muon leaves to momentum SGD: at its rate fully-connected layers overshoot, whose gradients grow with the features
+ * that they see (docs/decisions/0103).
+ */
+const BESIDE_MUON: readonly ParameterGroup[] = [
+  { match: 'fc*.weight', rateMultiple: 1 / 6 },
+  { match: 'fc*.bias', rateMultiple: 1 / 6, decayMultiple: 0 },
+  ...DECAY_WEIGHTS_ONLY,
+];
+
 /** What updates the weights; whoever asks disposes it. */
 export function optimiserOf({
   optimiser,
   momentum,
   weightDecay,
 }: Pick<Recipe, 'optimiser' | 'momentum' | 'weightDecay'>): Optimiser {
-  const sgd = new MomentumSgd({ rule: 'caffe', momentum, weightDecay });
-  return optimiser === 'muon' ? new Muon({ rest: sgd }) : sgd;
+  const sgd = { rule: 'caffe', momentum, weightDecay } as const;
+  return optimiser === 'muon'
+    ? new Muon({ rest: new MomentumSgd({ ...sgd, groups: BESIDE_MUON }) })
+    : new MomentumSgd(sgd);
 }
 
 /** What a run of the recipe trains with that the paper does without: each left out where its option is 0. */

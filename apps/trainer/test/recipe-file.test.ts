@@ -91,8 +91,8 @@ describe('the recipes that come with the trainer', () => {
     expect(recipeNames()).toEqual(
       [
         'cifar10',
-        'cifar10-wide-32',
-        'cifar10-wide-48',
+        'cifar10-muon-32',
+        'cifar10-muon-48',
         'demo',
         'fine-tune',
         ...rows.map((row) => `imagenet-${row}`),

@@ -1,4 +1,6 @@
 import { resolve } from 'node:path';
+import { env, ones, setBackend, type Variable, variable, zeros } from '@tensorflow/tfjs-core';
+import '@tensorflow/tfjs-backend-cpu';
 import { Muon } from '@vgg/optim';
 import { describe, expect, it } from 'vitest';
 import {
@@ -102,6 +104,23 @@ describe('a recipe', () => {
     expect((muon as Muon).rest).toMatchObject({ rule: 'caffe', momentum: 0.8, weightDecay: 1e-3 });
     expect(() => checkArguments({ ...GIVEN, optimiser: 'muon', batchNorm: true })).not.toThrow();
     expect(() => checkArguments({ ...GIVEN, optimiser: 'muon' })).toThrow(/add --batch-norm or take sgd/);
+  });
+
+  it('has fully-connected layers go a sixth as far as batch norm beside Muon, and as far by momentum SGD alone', async () => {
+    env().set('IS_TEST', true);
+    await setBackend('cpu');
+    const recipe = resolveRecipe({ ...GIVEN, weightDecay: 1 }, '/data', 1000);
+    const moved = (optimiser: 'sgd' | 'muon') => {
+      const variables = new Map(
+        ['fc8.weight', 'fc8.bias', 'bn1_1.scale'].map((name) => [name, variable(ones([1])) as Variable]),
+      );
+      const gradients = new Map([...variables].map(([name]) => [name, name === 'fc8.weight' ? zeros([1]) : ones([1])]));
+      optimiserOf({ ...recipe, optimiser }).step(variables, gradients, 0.06);
+      return [...variables.values()].map((each) => each.dataSync()[0]);
+    };
+    // Of the weight its own decay is all that moves it; the others have none.
+    expect(moved('muon')).toEqual([0.99, 0.99, 0.94].map((value) => expect.closeTo(value, 6)));
+    expect(moved('sgd')).toEqual([0.94, 0.94, 0.94].map((value) => expect.closeTo(value, 6)));
   });
 
   it('refuses to freeze what is no layer, or all of them', () => {

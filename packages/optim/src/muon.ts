@@ -22,9 +22,9 @@ import { MomentumSgd } from './momentum-sgd';
 import { check, checkStep, checkVelocities, copied, type Optimiser } from './optimiser';
 
 export interface MuonOptions {
-  /** m of the convolutions' weights, in [0, 1); 0.95 unless given. */
+  /** m of the convolutions' weights, in [0, 1); 0.8 unless given. */
   momentum?: number;
-  /** The convolutions' rate by the one that a step is given, above 0; 0.1 unless given. */
+  /** The convolutions' rate by the one that a step is given, above 0; 1 unless given: the rate is then what a step turns them by. */
   rateMultiple?: number;
   /** Updates all that is no convolution's weights, and is this optimiser's own from then on; `new MomentumSgd()` unless given. */
   rest?: MomentumSgd;
@@ -74,7 +74,7 @@ export class Muon implements Optimiser {
   readonly #velocities = new Map<string, Tensor>();
 
   /** @throws VggError `VGG_ARGUMENT` for a number out of its range. */
-  constructor({ momentum = 0.95, rateMultiple = 0.1, rest = new MomentumSgd() }: MuonOptions = {}) {
+  constructor({ momentum = 0.8, rateMultiple = 1, rest = new MomentumSgd() }: MuonOptions = {}) {
     if (!(rateMultiple > 0 && rateMultiple < Number.POSITIVE_INFINITY)) {
       throw new VggError('argument', `expected a rate multiple above 0, got ${rateMultiple}`);
     }

@@ -27,7 +27,7 @@ export function trainCommand(run: Commands['train']): Command {
   );
   const optimiser = new Option(
     '--optimiser <name>',
-    "sgd, the paper's; muon: makes the step of each convolution orthogonal, for fewer epochs (needs --batch-norm)",
+    "sgd, the paper's; muon: a step turns convolutions by the rate (try 0.02 to 0.06); needs --batch-norm, is for batches of 512 and more",
   );
   const freeze = new Option('--freeze <layers>', 'layers that stay as they are, like stage1,conv3_1 or features');
   withNetwork(command)

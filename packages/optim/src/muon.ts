@@ -45,7 +45,7 @@ function divided(tensors: ReadonlyMap<string, Tensor>): [Map<string, Tensor>, Ma
   return [convolutions, rest];
 }
 
-/** √Σx², at least what may divide. `norm` of the library raises to a power, which is dearer than the whole rest. */
+/** √Σx², at least what may divide. `norm` of TF.js raises to a power, which takes many times as long. */
 const size = (x: Tensor): Tensor => maximum(sqrt(sum(square(x))), EPSILON);
 
 /**

@@ -8,7 +8,7 @@ import { VggError } from '@vgg/core';
 /** The fastest first. */
 const BEST = ['onednn', 'tensorflow', 'wasm', 'cpu'] as const;
 /** With those that are asked for by name alone: oneDNN by itself takes bfloat16 only where the processor has AMX. */
-export const ENGINE_NAMES = [...BEST, 'onednn-float32', 'onednn-bfloat16'] as const;
+export const ENGINE_NAMES = [...BEST, 'onednn-float32', 'onednn-bfloat16', 'onednn-bfloat16-fast'] as const;
 export type EngineName = (typeof ENGINE_NAMES)[number];
 
 export interface Engine {
@@ -65,7 +65,7 @@ async function startTensorflow(): Promise<{ gpu: boolean }> {
   return { gpu: (tf.backend() as { isUsingGpuDevice?: boolean }).isUsingGpuDevice === true };
 }
 
-async function startOnednn(asked?: 'float32' | 'bfloat16'): Promise<string> {
+async function startOnednn(asked?: 'float32' | 'bfloat16' | 'bfloat16-fast'): Promise<string> {
   const { configure, precision } = (await importOptional('@vgg/backend-onednn')) as Onednn;
   if (asked !== undefined && tf.getBackend() !== 'onednn') configure({ precision: asked });
   await activate('onednn');
@@ -87,6 +87,7 @@ const START: Readonly<Record<EngineName, Start>> = {
   onednn: () => startOnednn(),
   'onednn-float32': () => startOnednn('float32'),
   'onednn-bfloat16': () => startOnednn('bfloat16'),
+  'onednn-bfloat16-fast': () => startOnednn('bfloat16-fast'),
   tensorflow: async () => ((await startTensorflow()).gpu ? 'libtensorflow on the GPU' : 'libtensorflow on the CPU'),
   wasm: async () => {
     await import('@vgg/backend-wasm');

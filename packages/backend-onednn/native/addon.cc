@@ -74,7 +74,7 @@ class Environment : public Napi::ObjectWrap<Environment> {
                        });
   }
 
-  // Argument: { threads, memoryLimit, cacheLimit, poison, synchronous, bf16 }.
+  // Argument: { threads, memoryLimit, cacheLimit, poison, synchronous, precision }.
   explicit Environment(const Napi::CallbackInfo &info) : Napi::ObjectWrap<Environment>(info) {
     const Napi::Env env = info.Env();
     const Napi::Object options = info[0].As<Napi::Object>();
@@ -83,7 +83,9 @@ class Environment : public Napi::ObjectWrap<Environment> {
     engine.memory_limit = static_cast<size_t>(options.Get("memoryLimit").As<Napi::Number>().DoubleValue());
     engine.cache_limit = options.Get("cacheLimit").As<Napi::Number>().Uint32Value();
     engine.poison = options.Get("poison").As<Napi::Boolean>();
-    engine.bf16 = options.Get("bf16").As<Napi::Boolean>();
+    const std::string precision = options.Get("precision").As<Napi::String>();
+    engine.bf16 = precision != "float32";
+    engine.bf16_tiles = precision == "bfloat16-fast";
     synchronous_ = options.Get("synchronous").As<Napi::Boolean>();
     engine_ = std::make_unique<Engine>(engine);
 

@@ -121,8 +121,7 @@ class CallTask : public Task {
 };
 
 Engine::Engine(const EngineOptions &options)
-    : pool_(options.memory_limit, options.poison),
-      thread_([this, options] { work(options.threads, options.cache_limit, options.bf16); }) {}
+    : pool_(options.memory_limit, options.poison), thread_([this, options] { work(options); }) {}
 
 Engine::~Engine() { stop(); }
 
@@ -196,9 +195,9 @@ void Engine::fail(std::string message, const Call &call) {
   if (!failure_) failure_ = failure;
 }
 
-void Engine::work(int threads, size_t cache_limit, bool bf16) {
-  omp_set_num_threads(threads);
-  Context context(pool_, cache_limit, bf16);
+void Engine::work(const EngineOptions &options) {
+  omp_set_num_threads(options.threads);
+  Context context(pool_, options.cache_limit, options.bf16, options.bf16_tiles);
   for (;;) {
     std::unique_ptr<Task> task;
     {

@@ -22,8 +22,8 @@ struct EngineOptions {
   size_t memory_limit = 0;
   size_t cache_limit = 256;
   bool poison = false;
-  // Multiply in bfloat16.
-  bool bf16 = false;
+  // Multiply in bfloat16, and hold it between Winograd's transforms, too.
+  bool bf16 = false, bf16_tiles = false;
 };
 
 // What one kind of operation has taken.
@@ -82,7 +82,7 @@ class Engine {
 
  private:
   friend class CallTask;
-  void work(int threads, size_t cache_limit, bool bf16);
+  void work(const EngineOptions &options);
   void fail(std::string message, const Call &call);
 
   // Destroyed last: buffers of dropped tasks go back to it.

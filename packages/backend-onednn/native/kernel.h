@@ -24,12 +24,13 @@ inline bool processor_has(dnnl_cpu_isa_t wanted) {
 
 // The state of one environment's compute thread.
 struct Context {
-  Context(BufferPool &pool, size_t cache_limit, bool bf16)
+  Context(BufferPool &pool, size_t cache_limit, bool bf16, bool bf16_tiles)
       : engine(dnnl::engine::kind::cpu, 0),
         stream(engine),
         pool(pool),
         primitives(cache_limit),
         bfloat16(bf16),
+        bfloat16_tiles(bf16_tiles),
         multiplied(bf16 ? memory::data_type::bf16 : memory::data_type::f32) {}
 
   dnnl::engine engine;
@@ -41,6 +42,8 @@ struct Context {
   // Whether convolutions and matrix products multiply in bfloat16, and activations are held in it. They add up in
   // float32.
   const bool bfloat16;
+  // Whether Winograd's transformed numbers may be rounded to it where gradients are asked for.
+  const bool bfloat16_tiles;
   const memory::data_type multiplied;
 
   // Gives the output its memory and returns it.

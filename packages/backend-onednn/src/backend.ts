@@ -18,6 +18,7 @@ import { type Deferred, TensorRecord } from './record';
 
 export class OnednnBackend extends MathBackendCPU {
   readonly device: Device;
+  readonly precision: NativeOptions['precision'];
   readonly fallbacks = new Fallbacks();
   /** Whether convolutions and matrix products multiply in bfloat16, and activations are held in it. */
   readonly bf16: boolean;
@@ -25,7 +26,8 @@ export class OnednnBackend extends MathBackendCPU {
   constructor(module: NativeModule, options: NativeOptions) {
     super();
     this.device = new Device(module, options);
-    this.bf16 = options.bf16;
+    this.precision = options.precision;
+    this.bf16 = options.precision !== 'float32';
   }
 
   record(info: { dataId: DataId }): TensorRecord {

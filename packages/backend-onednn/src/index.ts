@@ -21,8 +21,7 @@ export { physicalCores } from './threads';
 
 /** What the backend in use multiplies in; `undefined` when another backend is in use. */
 export function precision(): Precision | undefined {
-  const backend = currentBackend();
-  return backend && (backend.bf16 ? 'bfloat16' : 'float32');
+  return currentBackend()?.precision;
 }
 
 /** What ran on TF.js's slow CPU kernels, by kernel; empty when another backend is in use. */

@@ -10,7 +10,7 @@ export interface NativeOptions {
   cacheLimit: number;
   poison: boolean;
   synchronous: boolean;
-  bf16: boolean;
+  precision: 'float32' | 'bfloat16' | 'bfloat16-fast';
 }
 
 export interface NativeStatistics {

@@ -18,6 +18,7 @@ import {
   inputGradientAt,
   normals,
   places,
+  relativeError,
 } from './reference';
 
 const able = isBuilt && loadNative().bf16;
@@ -31,12 +32,6 @@ function rounded(values: Float32Array): Float32Array {
 
 /** Half the distance between neighbours, which is 2^-7 of a power of two: how far one rounding is off, relatively, at most. */
 const ROUNDING = 2 ** -8;
-
-/** |actual - expected| / |expected| over the sample. */
-function relativeError(actual: readonly number[], expected: readonly number[]): number {
-  const norm = (values: readonly number[]) => Math.hypot(...values);
-  return norm(actual.map((v, i) => v - expected[i]!)) / norm(expected);
-}
 
 /** y, dx and dw of a convolution. */
 function convolved(g: Geometry, x: Float32Array, filter: Float32Array, dy: Float32Array) {

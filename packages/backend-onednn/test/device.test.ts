@@ -15,7 +15,7 @@ function makeDevice(options: Partial<NativeOptions> = {}): Device {
     cacheLimit: 4,
     poison: true,
     synchronous: false,
-    bf16: false,
+    precision: 'float32',
     ...options,
   });
 }

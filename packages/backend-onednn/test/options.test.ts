@@ -38,19 +38,23 @@ describe('options', () => {
 
 describe('precision', () => {
   it.each([
-    [{ bf16: false, amx: false }, false],
-    [{ bf16: true, amx: false }, false],
-    [{ bf16: true, amx: true }, true],
-  ])('on a processor with %j is bfloat16: %s', (processor, expected) => {
-    expect(resolveOptions(processor).bf16).toBe(expected);
+    [{ bf16: false, amx: false }, 'float32'],
+    [{ bf16: true, amx: false }, 'float32'],
+    [{ bf16: true, amx: true }, 'bfloat16'],
+  ])('on a processor with %j is %s', (processor, expected) => {
+    expect(resolveOptions(processor).precision).toBe(expected);
   });
 
   it('is as asked for, where the processor has it', () => {
-    vi.stubEnv('VGG_ONEDNN_PRECISION', 'bfloat16');
-    expect(resolveOptions({ bf16: true, amx: false }).bf16).toBe(true);
-    expect(() => resolveOptions(PLAIN)).toThrow('bfloat16 needs a processor with AVX512_BF16 or AMX');
+    for (const precision of ['bfloat16', 'bfloat16-fast']) {
+      vi.stubEnv('VGG_ONEDNN_PRECISION', precision);
+      expect(resolveOptions({ bf16: true, amx: false }).precision).toBe(precision);
+      expect(() => resolveOptions(PLAIN)).toThrow(`${precision} needs a processor with AVX512_BF16 or AMX`);
+    }
     vi.stubEnv('VGG_ONEDNN_PRECISION', 'half');
-    expect(() => resolveOptions(PLAIN)).toThrow('precision of onednn must be "float32" or "bfloat16", got half');
+    expect(() => resolveOptions(PLAIN)).toThrow(
+      'precision of onednn must be one of float32, bfloat16 and bfloat16-fast, got half',
+    );
   });
 });
 

@@ -44,6 +44,12 @@ export function places(
   return [0, length - 1, ...Array.from({ length: count }, () => stream.integer(length))];
 }
 
+/** |actual - expected| / |expected| over the sample. */
+export function relativeError(actual: readonly number[], expected: readonly number[]): number {
+  const norm = (values: readonly number[]) => Math.hypot(...values);
+  return norm(actual.map((v, i) => v - expected[i]!)) / norm(expected);
+}
+
 /** y at a flat index: the sum over the window and input channels. */
 export function convolutionAt(g: Geometry, x: Float32Array, filter: Float32Array, index: number): number {
   const oc = index % g.cout;

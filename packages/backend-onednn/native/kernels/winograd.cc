@@ -44,8 +44,12 @@ Plan plan_of(int64_t tiles, int64_t in, int64_t out, int64_t threads) {
   return {size, (tiles + size - 1) / size, false};
 }
 
-const TileKernels &tile_kernels() {
+// Of what is wanted of `in` input channels, or of `in` gradients' ones.
+const TileKernels &tile_kernels(const Context &context, Wanted wanted, int64_t in) {
 #if defined(__x86_64__)
+  const bool rounds = context.bfloat16_tiles && wanted != Wanted::output_again;
+  const bool paired = in % (2 * LANES) == 0 || wanted == Wanted::filter_gradient;
+  if (rounds && paired && processor_has(dnnl_cpu_isa_avx512_core_bf16)) return bf16_tiles;
   if (processor_has(dnnl_cpu_isa_avx512_core)) return avx512_tiles;
 #endif
   return baseline_tiles;
@@ -105,20 +109,22 @@ struct Filter {
 
 // `y` of `out` channels from `x` of `in` channels.
 void convolve(Context &context, const Tiling &tiling, const Tensor &x, int64_t in, const Filter &filter, int64_t out,
-              const Finish &finish, const Tensor &y) {
-  const TileKernels &tiles = tile_kernels();
+              const Finish &finish, const Tensor &y, Wanted wanted) {
+  const TileKernels &tiles = tile_kernels(context, wanted, in);
   const int64_t threads = omp_get_max_threads();
-  const FilterParts parts(in, out, tiles.columns);
-  const Plan plan = plan_of(tiling.count, in, out, threads);
-  const Transformed whole{in, plan.size};
+  // A word holds that many channels.
+  const int64_t words = in / tiles.packed;
+  const FilterParts parts(words, out, tiles.columns);
+  const Plan plan = plan_of(tiling.count, words, out, threads);
+  const Transformed whole{words, plan.size};
   const int64_t products = PRODUCTS * odd_lines(plan.size * tiles.columns);
   context.allocate_activation(y);
   const Buffer zeros = take_zeros(context, in);
   const Buffer all_numbers = take_floats(context, (plan.shared ? 1 : threads) * whole.size());
   const Buffer all_products = take_floats(context, threads * products);
   const auto transform_filters = [&](int64_t i, Range panels, float *to) {
-    const Range channels{panels.first * LANES, panels.last * LANES};
-    tiles.filter(filter.tensor, in, out, filter.turned, channels, parts.part(i), to);
+    const Range part{panels.first * LANES, panels.last * LANES};
+    tiles.filter(filter.tensor, in, out, filter.turned, part, parts.part(i), to);
   };
 
   // Threads that share the tiles transform each part of the filters where they multiply by it, unless they are kept.
@@ -131,7 +137,7 @@ void convolve(Context &context, const Tiling &tiling, const Tensor &x, int64_t i
     Buffer fresh = take_floats(context, at_once ? parts.size() : threads * parts.offset(1));
     if (at_once) {
       on_all_threads([&] {
-        const Range panels = own_part(in / LANES);
+        const Range panels = own_part(words / LANES);
         for (int64_t i = 0; i < parts.count; i++) transform_filters(i, panels, floats(fresh) + parts.offset(i));
       });
     }
@@ -140,7 +146,7 @@ void convolve(Context &context, const Tiling &tiling, const Tensor &x, int64_t i
 
   const auto multiply = [&](int64_t i, Block block, const float *numbers, const float *part) {
     float *own = floats(all_products) + omp_get_thread_num() * products;
-    tiles.multiply(numbers, {in, block.size}, part, parts.part(i), own);
+    tiles.multiply(numbers, {words, block.size}, part, parts.part(i), own);
     tiles.output(tiling, own, parts.part(i), out, block, finish, y);
   };
   if (plan.shared) {
@@ -151,7 +157,7 @@ void convolve(Context &context, const Tiling &tiling, const Tensor &x, int64_t i
       const Range mine = own_part(parts.count);
       for (int64_t i = mine.first; i < mine.last; i++) {
         float *part = floats(filters) + parts.offset(at_once ? i : omp_get_thread_num());
-        if (!at_once) transform_filters(i, {0, in / LANES}, part);
+        if (!at_once) transform_filters(i, {0, words / LANES}, part);
         multiply(i, block, floats(all_numbers), part);
       }
     });
@@ -162,7 +168,7 @@ void convolve(Context &context, const Tiling &tiling, const Tensor &x, int64_t i
     const Range mine = own_part(plan.blocks);
     for (int64_t i = mine.first; i < mine.last; i++) {
       const Block block{i * plan.size, std::min(plan.size, tiling.count - i * plan.size)};
-      tiles.input(tiling, x, {in, block.size}, block, {0, block.size}, floats(zeros), own);
+      tiles.input(tiling, x, {words, block.size}, block, {0, block.size}, floats(zeros), own);
       for (int64_t k = 0; k < parts.count; k++) multiply(k, block, own, floats(filters) + parts.offset(k));
     }
   });
@@ -184,7 +190,7 @@ struct FilterGradient {
     const int64_t threads = omp_get_max_threads(), count = PRODUCTS * in * out;
     const int64_t size = std::min((tiling.count + threads - 1) / threads, APART_TILES);
     const int64_t blocks = (tiling.count + size - 1) / size;
-    const int64_t x_size = Transformed{in, size}.size(), dy_size = Transformed{out, size}.size();
+    const int64_t x_size = Transformed{in, words(size)}.size(), dy_size = Transformed{out, words(size)}.size();
     const Buffer numbers = take_floats(context, threads * (x_size + dy_size));
     Buffer products = take_floats(context, threads * count);
     int64_t used = threads;
@@ -197,7 +203,7 @@ struct FilterGradient {
       if (mine.first == mine.last) std::fill_n(own, count, 0.0f);
       for (int64_t i = mine.first; i < mine.last; i++) {
         const Block block = block_of(i, size);
-        transform(block, {0, block.size}, own_x, own_dy);
+        transform(block, {0, words(block.size)}, own_x, own_dy);
         multiply(block, {0, PRODUCTS * in / LANES}, own_x, own_dy, i > mine.first, own);
       }
     });
@@ -214,12 +220,12 @@ struct FilterGradient {
   // All threads transform a block of tiles, then part the products of all of it.
   Buffer together() const {
     const int64_t size = std::min(tiling.count, GRADIENT_TILES);
-    const Buffer x_numbers = take_floats(context, Transformed{in, size}.size());
-    const Buffer dy_numbers = take_floats(context, Transformed{out, size}.size());
+    const Buffer x_numbers = take_floats(context, Transformed{in, words(size)}.size());
+    const Buffer dy_numbers = take_floats(context, Transformed{out, words(size)}.size());
     Buffer products = take_floats(context, PRODUCTS * in * out);
     for (int64_t i = 0; i * size < tiling.count; i++) {
       const Block block = block_of(i, size);
-      on_all_threads([&] { transform(block, own_part(block.size), floats(x_numbers), floats(dy_numbers)); });
+      on_all_threads([&] { transform(block, own_part(words(block.size)), floats(x_numbers), floats(dy_numbers)); });
       on_all_threads([&] {
         multiply(block, own_part(PRODUCTS * in / LANES), floats(x_numbers), floats(dy_numbers), i > 0,
                  floats(products));
@@ -228,17 +234,21 @@ struct FilterGradient {
     return products;
   }
 
+  // The words of so many tiles.
+  int64_t words(int64_t count) const { return (count + tiles.packed - 1) / tiles.packed; }
+
   Block block_of(int64_t i, int64_t size) const { return {i * size, std::min(size, tiling.count - i * size)}; }
 
   void transform(Block block, Range part, float *x_numbers, float *dy_numbers) const {
     float *own = sums ? floats(sums) + omp_get_thread_num() * out : nullptr;
-    tiles.input(tiling, x, {in, block.size}, block, part, floats(zeros), x_numbers);
-    tiles.gradient(tiling, dy, {out, block.size}, block, part, floats(zeros), dy_numbers, own);
+    tiles.input_for_sums(tiling, x, {in, words(block.size)}, block, part, floats(zeros), x_numbers);
+    tiles.gradient(tiling, dy, {out, words(block.size)}, block, part, floats(zeros), dy_numbers, own);
   }
 
   void multiply(Block block, Range panels, const float *x_numbers, const float *dy_numbers, bool add,
                 float *products) const {
-    tiles.multiply_tiles(x_numbers, {in, block.size}, dy_numbers, {out, block.size}, panels, add, products);
+    tiles.multiply_tiles(x_numbers, {in, words(block.size)}, dy_numbers, {out, words(block.size)}, panels, add,
+                         products);
   }
 };
 
@@ -257,31 +267,35 @@ bool winograd_pays(const Context &context, const Convolution &c, Wanted wanted) 
   const double pixels = static_cast<double>(c.destination[0] * c.destination[2] * c.destination[3]);
   // In multiplications of float32, as measured (docs/onednn-backend.md): those of bfloat16 cost half, direct ones of
   // the filter's gradient a quarter more; a number that is transformed costs 16, one of the filters, which are written
-  // to memory and read from it, 150, or 40 where they are only read.
+  // to memory and read from it, 150, or 40 where they are only read; rounded to bfloat16 12 and 60.
+  const bool halves = tile_kernels(context, wanted, wanted == Wanted::input_gradient ? out : in).packed == 2;
   const double direct = pixels * FILTER * FILTER * in * out * (context.bfloat16 ? 0.5 : 1) *
                         (wanted == Wanted::filter_gradient ? 1.25 : 1);
-  const double filters = static_cast<double>(in * out) * (wanted == Wanted::output_again ? 40 : 150);
-  const double transformed = PRODUCTS * (tiling.count * (in * out + 16.0 * (in + out)) + filters);
+  const double product = static_cast<double>(in * out), each = halves ? 12 : 16;
+  const double filters = product * (halves ? 60 : wanted == Wanted::output_again ? 40 : 150);
+  const double transformed = PRODUCTS * (tiling.count * (product * (halves ? 0.5 : 1) + each * (in + out)) + filters);
   return transformed < direct;
 }
 
 void winograd_forward(Context &context, const Convolution &c, const Tensor &x, const Tensor &filter,
                       const Finish &finish, bool keep, const Tensor &y) {
   const Tiling tiling(c.source, c.destination, c.padding_before[0], c.padding_before[1]);
-  convolve(context, tiling, x, c.source[1], {filter, false, keep}, c.destination[1], finish, y);
+  convolve(context, tiling, x, c.source[1], {filter, false, keep}, c.destination[1], finish, y,
+           keep ? Wanted::output_again : Wanted::output);
 }
 
 void winograd_backprop_input(Context &context, const Convolution &c, const Tensor &dy, const Tensor &filter,
                              const Tensor &dx) {
   const Tiling tiling(c.destination, c.source, FILTER - 1 - c.padding_before[0], FILTER - 1 - c.padding_before[1]);
-  convolve(context, tiling, dy, c.destination[1], {filter, true, false}, c.source[1], {nullptr, false, false}, dx);
+  convolve(context, tiling, dy, c.destination[1], {filter, true, false}, c.source[1], {nullptr, false, false}, dx,
+           Wanted::input_gradient);
 }
 
 void winograd_backprop_filter(Context &context, const Convolution &c, const Tensor &x, const Tensor &dy, float *dw,
                               float *sums) {
   const int64_t in = c.source[1], out = c.destination[1];
   const Tiling tiling(c.source, c.destination, c.padding_before[0], c.padding_before[1]);
-  const TileKernels &tiles = tile_kernels();
+  const TileKernels &tiles = tile_kernels(context, Wanted::filter_gradient, in);
   const FilterGradient gradient{context,
                                 tiling,
                                 tiles,

@@ -1,8 +1,6 @@
 // The products between the transforms, summed up in registers. Included once for each set of instructions, behind
-// winograd_tiles_body.h, with what its registers hold: REGISTER numbers each, ROWS tiles by WIDTH registers of filters,
-// or CHANNELS channels by as many.
-
-using Register = float __attribute__((vector_size(REGISTER * sizeof(float))));
+// what says how words are multiplied, with what its registers hold: REGISTER words each, ROWS tiles by WIDTH registers
+// of filters, or CHANNELS channels by as many.
 
 inline Register load_register(const float *from) {
   Register result;
@@ -25,7 +23,7 @@ void multiply_rows(const float *left, int64_t panel, const float *right, int64_t
       for (int i = 0; i < rows; i++) {
         const float tile = left[i * LANES + k];
 #pragma GCC unroll 4
-        for (int j = 0; j < width; j++) sums[i][j] += tile * filters[j];
+        for (int j = 0; j < width; j++) multiply_add(sums[i][j], tile, filters[j]);
       }
     }
   }
@@ -79,7 +77,7 @@ void multiply_channels(const float *left, const float *right, int64_t panel, int
 #pragma GCC unroll 16
     for (int i = 0; i < CHANNELS; i++) {
 #pragma GCC unroll 4
-      for (int j = 0; j < width; j++) sums[i][j] += left[i] * filters[j];
+      for (int j = 0; j < width; j++) multiply_add(sums[i][j], left[i], filters[j]);
     }
   }
 #pragma GCC unroll 16

@@ -15,7 +15,12 @@ namespace vgg::winograd {
 namespace {
 // 28 or 16 sums of 32 registers.
 constexpr int REGISTER = 16, ROWS = 14, WIDTH = 2, CHANNELS = 8;
+// clang-format off
 #include "winograd_tiles_body.h"
+#include "winograd_floats_body.h"
+#include "winograd_products_body.h"
+#include "winograd_table_body.h"
+// clang-format on
 }  // namespace
 
 const TileKernels avx512_tiles = kernels_here;

@@ -12,6 +12,9 @@ using Lanes = float __attribute__((vector_size(LANES * sizeof(float))));
 using Words = uint32_t __attribute__((vector_size(LANES * sizeof(uint32_t))));
 using Halves = uint16_t __attribute__((vector_size(LANES * sizeof(uint16_t))));
 
+// What a register of the processor holds.
+using Register = float __attribute__((vector_size(REGISTER * sizeof(float))));
+
 constexpr float P = 0.625f, Q = 1.5f;
 constexpr float P2 = P * P, Q2 = Q * Q;
 // What the filter's rows are divided by: the product of a point's distances from the others.
@@ -153,62 +156,12 @@ struct Square {
   const T *pixels[size][size];
 };
 
-// A function that writes the number of (row, column) of the 36.
-inline auto scatter(float *to, int64_t step) {
-  return [=](int row, int column, const Lanes &value) { store(value, to + (row * INPUT + column) * step); };
-}
-
 // Asks for what lies in memory for the channels that begin at `c`, once for each line of the cache.
 template <int size, typename T>
 inline void prefetch(const Square<size, T> &square, int64_t c) {
   if (c * static_cast<int64_t>(sizeof(T)) % 64 != 0) return;
   for (const auto &line : square.pixels) {
     for (const T *pixel : line) __builtin_prefetch(pixel + c);
-  }
-}
-
-template <typename T>
-void transform_input(const Tiling &tiling, const T *x, const Transformed &layout, Block block, Range part,
-                     const float *zeros, float *to) {
-  const int64_t channels = layout.channels;
-  const auto square_of = [&](int64_t tile) {
-    const auto [image, y, left] = tiling.place(block.first + tile);
-    const T *picture = x + image * tiling.height * tiling.width * channels;
-    return Square<INPUT, T>(picture, tiling.height, tiling.width, channels, y - tiling.top, left - tiling.left, zeros);
-  };
-  if (part.first == part.last) return;
-  Square<INPUT, T> square = square_of(part.first);
-  for (int64_t tile = part.first; tile < part.last; tile++) {
-    // The processor does not guess where the next tile lies.
-    const Square<INPUT, T> next = square_of(std::min(tile + 1, part.last - 1));
-    for (int64_t c = 0; c < channels; c += LANES) {
-      prefetch(next, c);
-      transform_tile<InputTransform>([&](int i, int j) { return load(square.pixels[i][j] + c); },
-                                     scatter(to + c / LANES * layout.panel() + tile * LANES, layout.product()));
-    }
-    square = next;
-  }
-}
-
-template <typename T>
-void transform_gradient(const Tiling &tiling, const T *dy, const Transformed &layout, Block block, Range part,
-                        const float *zeros, float *to, float *sums) {
-  const int64_t channels = layout.channels;
-  for (int64_t tile = part.first; tile < part.last; tile++) {
-    const auto [image, y, left] = tiling.place(block.first + tile);
-    const T *picture = dy + image * tiling.out_height * tiling.out_width * channels;
-    const Square<OUTPUT, T> square(picture, tiling.out_height, tiling.out_width, channels, y, left, zeros);
-    for (int64_t c = 0; c < channels; c += LANES) {
-      Lanes total = sums == nullptr ? Lanes{} : load(sums + c);
-      const auto summed = [&](int i, int j) {
-        const Lanes value = load(square.pixels[i][j] + c);
-        total += value;
-        return value;
-      };
-      transform_tile<GradientTransform>(summed,
-                                        scatter(to + c / LANES * layout.panel() + tile * LANES, layout.product()));
-      if (sums != nullptr) store(total, sums + c);
-    }
   }
 }
 
@@ -248,39 +201,6 @@ void transform_output(const Tiling &tiling, const float *products, const FilterP
   }
 }
 
-template <typename T>
-void transform_filter(const T *filter, int64_t in, int64_t out, Range part, const FilterPart &filters, float *to) {
-  for (int64_t row = part.first; row < part.last; row++) {
-    for (int64_t c = 0; c < filters.columns; c += LANES) {
-      const T *from = filter + row * out + filters.first + c;
-      transform_tile<FilterTransform>([=](int i, int j) { return load(from + (i * FILTER + j) * in * out); },
-                                      scatter(to + row * filters.columns + c, filters.product()));
-    }
-  }
-}
-
-// As above from [3, 3, out, in]: sixteen filters of sixteen channels are transposed at a time.
-template <typename T>
-void transform_turned_filter(const T *filter, int64_t in, int64_t out, Range part, const FilterPart &filters,
-                             float *to) {
-  constexpr int TAPS = FILTER * FILTER;
-  for (int64_t row = part.first; row < part.last; row += LANES) {
-    for (int64_t c = 0; c < filters.columns; c += LANES) {
-      float taps[TAPS][LANES][LANES];
-      for (int i = 0; i < TAPS; i++) {
-        const T *from = filter + ((TAPS - 1 - i) * out + filters.first + c) * in + row;
-        for (int k = 0; k < LANES; k++) {
-          for (int r = 0; r < LANES; r++) taps[i][r][k] = widen(from[k * in + r]);
-        }
-      }
-      for (int r = 0; r < LANES; r++) {
-        transform_tile<FilterTransform>([&](int i, int j) { return load(taps[i * FILTER + j][r]); },
-                                        scatter(to + (row + r) * filters.columns + c, filters.product()));
-      }
-    }
-  }
-}
-
 void transform_filter_gradient(const float *products, int64_t in, int64_t out, Range part, float *dw) {
   for (int64_t row = part.first; row < part.last; row++) {
     for (int64_t c = 0; c < out; c += LANES) {
@@ -292,36 +212,3 @@ void transform_filter_gradient(const float *products, int64_t in, int64_t out, R
     }
   }
 }
-
-#include "winograd_products_body.h"
-
-constexpr TileKernels kernels_here = {
-    WIDTH * REGISTER,
-    [](const Tiling &tiling, const Tensor &x, const Transformed &layout, Block block, Range part, const float *zeros,
-       float *to) {
-      with_numbers(x, [&](const auto *values) { transform_input(tiling, values, layout, block, part, zeros, to); });
-    },
-    [](const Tiling &tiling, const Tensor &dy, const Transformed &layout, Block block, Range part, const float *zeros,
-       float *to, float *sums) {
-      with_numbers(
-          dy, [&](const auto *values) { transform_gradient(tiling, values, layout, block, part, zeros, to, sums); });
-    },
-    [](const Tensor &filter, int64_t in, int64_t out, bool turned, Range part, const FilterPart &filters, float *to) {
-      with_numbers(filter, [&](const auto *values) {
-        if (turned) return transform_turned_filter(values, in, out, part, filters, to);
-        transform_filter(values, in, out, part, filters, to);
-      });
-    },
-    multiply,
-    [](const Tiling &tiling, const float *products, const FilterPart &part, int64_t channels, Block block,
-       const Finish &finish, const Tensor &y) {
-      const auto to = [&](auto *values) {
-        if (finish.pool) return transform_output<true>(tiling, products, part, channels, block, finish, values);
-        transform_output<false>(tiling, products, part, channels, block, finish, values);
-      };
-      if (y.narrow()) return to(y.data<bf16>());
-      to(y.data<float>());
-    },
-    multiply_tiles,
-    transform_filter_gradient,
-};

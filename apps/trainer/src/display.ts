@@ -13,6 +13,8 @@ export interface DisplayOptions {
   /** Told of what goes on, as often as something changes. */
   onActivity?: (activity: Activity) => void;
   epochs: number;
+  /** Epochs from one validation to the next. */
+  validateEvery: number;
   /** Where the run ends before the last epoch does. */
   maxSteps?: number | undefined;
   batchesPerEpoch: number;
@@ -50,10 +52,10 @@ export interface TrainingDisplay {
 /** A listener for `fit`, which also keeps the display of the epoch and the run. */
 export function trainingDisplay(options: DisplayOptions): TrainingDisplay {
   const { terminal, record, onActivity, epochs, batchesPerEpoch, batch, validationImages, mayEndEarly } = options;
-  const { now = Date.now, maxSteps = Number.POSITIVE_INFINITY } = options;
+  const { now = Date.now, maxSteps = Number.POSITIVE_INFINITY, validateEvery } = options;
   const validationSteps = (VALIDATION_COST * validationImages) / batch;
   const pace = new RunPace(
-    { steps: Math.min(epochs * batchesPerEpoch, maxSteps), batchesPerEpoch, validationSteps },
+    { steps: Math.min(epochs * batchesPerEpoch, maxSteps), batchesPerEpoch, validateEvery, validationSteps },
     now,
   );
   const perEpoch = batchesPerEpoch * batch;

@@ -4,8 +4,16 @@ export interface RunPlan {
   /** Steps of the whole run. */
   readonly steps: number;
   readonly batchesPerEpoch: number;
+  /** Epochs from one validation to the next; a run that ends with an epoch has one there. */
+  readonly validateEvery: number;
   /** How much of a step's time a validation is likely to take, until one was seen: in steps. */
   readonly validationSteps: number;
+}
+
+/** The validations of a whole run. */
+export function validationsOf({ steps, batchesPerEpoch, validateEvery }: Omit<RunPlan, 'validationSteps'>): number {
+  const epochs = steps / batchesPerEpoch;
+  return Number.isInteger(epochs) ? Math.ceil(epochs / validateEvery) : Math.floor(epochs / validateEvery);
 }
 
 /** Steps, validations included, are averaged over this many milliseconds. */
@@ -38,7 +46,7 @@ export class RunPace {
   /** Begins at a place of the run: at the start, or where it goes on. */
   begin(epoch: number, batch: number): void {
     this.#steps = epoch * this.#plan.batchesPerEpoch + batch;
-    this.#validations = epoch;
+    this.#validations = Math.floor(epoch / this.#plan.validateEvery);
     this.#marks = [{ time: this.#now() - this.#paused, steps: this.#steps }];
   }
 
@@ -84,8 +92,8 @@ export class RunPace {
 
   /** The part of the run that is done, 0 to 1, and the seconds left; null while nobody can tell. */
   get run(): { readonly part: number; readonly left: number | null } {
-    const { steps, batchesPerEpoch, validationSteps } = this.#plan;
-    const validations = Math.floor(steps / batchesPerEpoch);
+    const { steps, validationSteps } = this.#plan;
+    const validations = validationsOf(this.#plan);
     const step = this.#stepTime;
     const validation = this.#validationTime === undefined || !step ? validationSteps : this.#validationTime / step;
     const total = steps + validations * validation;

@@ -35,6 +35,7 @@ export const KEYS: { readonly [K in keyof Values]: Kind<Values[K]> } = {
   microBatch: integer(1),
   trainImages: integer(1),
   epochs: integer(1, 100_000),
+  validateEvery: integer(1),
   maxSteps: integer(1),
   rate: real(0, 100, { open: true }),
   finalRate: real(0, 100),

@@ -65,8 +65,10 @@ export interface RecipeArguments {
   clipNorm: number;
   /** Decay of the averaged weights; 0 where they are not averaged. */
   averageDecay: number;
-  /** Epochs without improvement that end the run; 0 for none. */
+  /** Validations without improvement that end the run; 0 for none. */
   earlyStop: number;
+  /** Epochs from one validation to the next; the last epoch has one besides. */
+  validateEvery: number;
   /** Layers, stages or groups that stay as they are. */
   freeze: readonly string[];
   init: string;
@@ -95,6 +97,7 @@ export const EXTRAS_OFF = {
   freeze: [] as readonly string[],
   optimiser: 'sgd' as const,
   finalRate: 0,
+  validateEvery: 1,
 };
 
 /** The paper's batch. */
@@ -194,11 +197,11 @@ function pick(
 > {
   const { valFraction, config, batchNorm, width, input, dropout, flip, colourShift } = given;
   const { epochs, rate, finalRate, schedule, patience, warmUp, optimiser, momentum, weightDecay, init, seed } = given;
-  const { randomErasing, labelSmoothing, cutMix, clipNorm, averageDecay, earlyStop, freeze } = given;
+  const { randomErasing, labelSmoothing, cutMix, clipNorm, averageDecay, earlyStop, validateEvery, freeze } = given;
   return {
     ...{ valFraction, config, batchNorm, width, input, dropout, flip, colourShift },
     ...{ epochs, rate, finalRate, schedule, patience, warmUp, optimiser, momentum, weightDecay, init, seed },
-    ...{ randomErasing, labelSmoothing, cutMix, clipNorm, averageDecay, earlyStop, freeze },
+    ...{ randomErasing, labelSmoothing, cutMix, clipNorm, averageDecay, earlyStop, validateEvery, freeze },
   };
 }
 

@@ -49,7 +49,7 @@ export async function runTraining(
   { terminal, log, report }: { terminal: Terminal; log: RunLog; report: RunReport },
 ): Promise<Trained> {
   const { recipe, transform } = record;
-  const { batch, microBatch, epochs, seed, maxSteps } = recipe;
+  const { batch, microBatch, epochs, validateEvery, seed, maxSteps } = recipe;
   const training = createBatches(data.train, { transform, batchSize: batch, seed, workers, strict });
   const [scale] = scalesFor(transform.scale, 'single', transform.crop);
   const validation =
@@ -74,7 +74,7 @@ export async function runTraining(
     onActivity: (activity) => {
       report.activity = activity;
     },
-    epochs,
+    ...{ epochs, validateEvery },
     batchesPerEpoch: training.batchesPerEpoch,
     batch,
     validationImages: data.validation?.length ?? 0,
@@ -103,7 +103,7 @@ export async function runTraining(
       optimiser,
       schedule: scheduleOf(recipe, training.batchesPerEpoch),
       ...extrasOf(recipe),
-      epochs,
+      ...{ epochs, validateEvery },
       ...(maxSteps !== undefined && { maxSteps }),
       seed,
       checkpoints: { store: log.store, everySteps: checkpointEvery },

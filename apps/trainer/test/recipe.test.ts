@@ -92,6 +92,8 @@ describe('a recipe', () => {
   it('trains with nothing that the paper does without unless asked', () => {
     const recipe = resolveRecipe(GIVEN, '/data', 1000);
     expect(extrasOf(recipe)).toEqual({});
+    expect(recipe.validateEvery).toBe(1);
+    expect(resolveRecipe({ ...GIVEN, validateEvery: 5 }, '/data', 1000).validateEvery).toBe(5);
     const asked = { labelSmoothing: 0.1, cutMix: 0.5, clipNorm: 5, averageDecay: 0.999, earlyStop: 7 };
     expect(extrasOf({ ...recipe, ...asked })).toEqual(asked);
   });

@@ -52,7 +52,10 @@ describe('the history of a run', () => {
     history.add(step(1, { saving: 3 }));
     history.add({ ...epoch(0, 40), validating: 7 });
     history.add(epoch(1, 30));
-    history.add(epoch(2, 35));
+    history.add({ ...epoch(2, 35), best: false });
+    // Not validated: its training error is no candidate.
+    const { validation: _, ...unseen } = epoch(3, 0);
+    history.add({ ...unseen, training: { ...metrics, top1: 1 }, best: false });
     expect(history.time).toEqual({ computing: 3.5, waiting: 0.5, saving: 3, validating: 7 });
     expect(history.best).toEqual({ top1: 30, epoch: 2, validation: true });
     expect(history.curves.validation.top1).toEqual([40, 30, 35]);
@@ -76,7 +79,8 @@ describe('settings and the environment', () => {
     ['budget', 7200, 'budget', '2 h'],
     ['memory', 24, 'memory', '24 GiB'],
     ['microBatch', 32, 'micro batch', '32 images'],
-    ['patience', 1, 'patience', '1 epoch'],
+    ['patience', 1, 'patience', '1 validation'],
+    ['validateEvery', 5, 'validate every', '5 epochs'],
     ['weightDecay', 5e-4, 'weight decay', '0.0005'],
     ['freeze', [], 'freeze', 'none'],
   ])('say %s %j with its unit', (name, given, row, shown) => {

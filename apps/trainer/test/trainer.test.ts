@@ -10,6 +10,13 @@ let data: string;
 const train = (...words: string[]) =>
   trainer(['train', '--data', data, ...TINY, '--batch', '8', '--micro-batch', '4', '--batch-norm', ...words]);
 
+/** The lines of a run's metrics. */
+const linesOf = (run: string) =>
+  readFileSync(join(home, run, 'metrics.jsonl'), 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+
 beforeAll(async () => {
   data = await pictures();
 });
@@ -38,10 +45,7 @@ describe('train', () => {
       recipe: { batch: 8, scale: 37 },
     });
     expect(record.classes).toHaveLength(10);
-    const lines = readFileSync(join(home, 'one', 'metrics.jsonl'), 'utf8')
-      .trim()
-      .split('\n');
-    const types = lines.map((line) => JSON.parse(line).type);
+    const types = linesOf('one').map(({ type }) => type);
     expect(types.filter((type) => type === 'step')).toHaveLength(10);
     expect(types.filter((type) => type === 'epoch')).toHaveLength(2);
     const file = await openSafetensors(join(home, 'one', 'model.safetensors'));
@@ -53,6 +57,29 @@ describe('train', () => {
     const { code, stdout, stderr } = await train('--epochs', '1', '--out', 'json', '--json', '--quiet');
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(JSON.parse(stdout)).toMatchObject({ reason: 'complete', epoch: 1, step: 5, skipped: [] });
+  });
+
+  it('validates every so many epochs and after the last', async () => {
+    const words = ['--epochs', '3', '--validate-every', '2', '--out', 'every'];
+    const { code, stderr } = await train(...words);
+    expect({ code, stderr }).toMatchObject({ code: 0 });
+    expect(stderr).toMatch(/epoch 1\/3 training loss [^|]* \| \d+/);
+    const epochs = linesOf('every').filter(({ type }) => type === 'epoch');
+    expect(epochs.map(({ validation }) => validation !== undefined)).toEqual([false, true, true]);
+    const record = JSON.parse(readFileSync(join(home, 'every', 'run.json'), 'utf8'));
+    expect(record.recipe.validateEvery).toBe(2);
+    expect(readFileSync(join(home, 'every', 'recipe.yaml'), 'utf8')).toMatch(/^validateEvery: 2$/m);
+  });
+
+  it('goes on with a run made before there was a choice of when to validate', async () => {
+    await train('--epochs', '1', '--out', 'older');
+    const file = join(home, 'older', 'run.json');
+    const record = JSON.parse(readFileSync(file, 'utf8'));
+    delete record.recipe.validateEvery;
+    writeFileSync(file, JSON.stringify({ ...record, recipe: { ...record.recipe, epochs: 2 } }));
+    const resumed = await trainer(['train', '--resume', 'older']);
+    expect(resumed).toMatchObject({ code: 0 });
+    expect(resumed.stderr).toMatch(/epoch 2\/2 training .* \| validation/);
   });
 
   const extras = [
@@ -70,12 +97,7 @@ describe('train', () => {
   // Many epochs, so that a signal after the first finds the run at work.
   const long = ['--epochs', '12', '--schedule', 'cosine', '--warm-up', '0.5', ...extras];
   const bytes = (run: string) => readFileSync(join(home, run, 'model.safetensors'));
-  const told = (run: string) =>
-    readFileSync(join(home, run, 'metrics.jsonl'), 'utf8')
-      .trim()
-      .split('\n')
-      .map((line) => JSON.parse(line))
-      .map(({ type, step, metrics }) => ({ type, step, metrics }));
+  const told = (run: string) => linesOf(run).map(({ type, step, metrics }) => ({ type, step, metrics }));
   const disturbed = (signal: NodeJS.Signals, ...words: string[]) => {
     const options = [...TINY, '--batch', '8', '--micro-batch', '4', '--batch-norm', ...long, '--out', signal];
     return trainer(['train', '--data', data, ...options, ...words], (text, kill) => {

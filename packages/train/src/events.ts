@@ -7,7 +7,7 @@ export type EndReason =
   | 'complete'
   /** The schedule has ended: the rate fell as often as it may and the metric stopped improving again. */
   | 'schedule'
-  /** The metric watched has not improved for as many epochs as were granted. */
+  /** The metric watched has not improved in as many validations as were granted. */
   | 'early-stop'
   /** The signal was raised; a checkpoint, where there is a store, holds the place. */
   | 'interrupted';
@@ -43,8 +43,9 @@ export type TrainEvent =
       step: number;
       /** Over the epoch's batches, each before its update. */
       training: Metrics;
+      /** Where it was the epoch's turn. */
       validation?: Validation;
-      /** Whether the metric watched is the best so far. */
+      /** Whether the metric watched is the best so far; never where it was not the epoch's turn. */
       best: boolean;
       /** The rate of the next step. */
       rate: number;

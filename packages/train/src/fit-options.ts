@@ -25,11 +25,16 @@ export interface FitOptions {
   /** Seeds dropout. */
   seed: number;
   /**
-   * Measures the net after each epoch, `validate` of this package as a rule; the schedule watches the top-1 error, or
+   * Measures the net after an epoch, `validate` of this package as a rule; the schedule watches the top-1 error, or
    * that of training where there is no validation. `undefined` says that the signal interrupted it. Every process of a
    * job validates, and must find the same; none is given a signal then.
    */
   validate?: (signal?: AbortSignal) => Promise<Validation | undefined>;
+  /**
+   * Validates every so many epochs, and after the last; after each unless given. What comes between is not watched: it is
+   * no candidate for the best, and schedule and `earlyStop`, which count validations, see nothing of it.
+   */
+  validateEvery?: number;
   /** Gradients whose global norm is above this are scaled down to it; not clipped, as in the paper, unless given. */
   clipNorm?: number;
   /** ε in [0, 1) of the training loss; 0, the paper's, unless given. Validation is measured without. */
@@ -45,7 +50,7 @@ export interface FitOptions {
    * goes on with the weights. Not averaged, as in the paper, unless given.
    */
   averageDecay?: number;
-  /** Ends the run after so many epochs in which the metric watched did not improve; never unless given. */
+  /** Ends the run after so many validations in which the metric watched did not improve; never unless given. */
   earlyStop?: number;
   communicator?: Communicator;
   checkpoints?: {
@@ -85,8 +90,9 @@ function namesIn(state: JsonValue | undefined): string[] {
  * @throws VggError `VGG_ARGUMENT` for a count that is none, `VGG_RUN` when `resume` is of a run with other options.
  */
 export function checkFitOptions(options: FitOptions): void {
-  const { epochs, maxSteps = 1, earlyStop = 1, checkpoints, resume, seed, schedule, averageDecay } = options;
-  const counts = { epochs, maxSteps, earlyStop, everySteps: checkpoints?.everySteps ?? 1 };
+  const { epochs, maxSteps = 1, validateEvery = 1, earlyStop = 1, checkpoints } = options;
+  const { resume, seed, schedule, averageDecay } = options;
+  const counts = { epochs, maxSteps, validateEvery, earlyStop, everySteps: checkpoints?.everySteps ?? 1 };
   for (const [what, value] of Object.entries(counts)) {
     if (!Number.isSafeInteger(value) || value < 1) {
       throw new VggError('argument', `expected ${what} to be an integer of at least 1, got ${value}`);

@@ -66,17 +66,24 @@ class Run {
     return this.#options.schedule.rate(this.#state.schedule, this.#state.step);
   }
 
-  #reasonToEnd(): EndReason | undefined {
+  /** @param epoch epochs completed. */
+  #reasonToEnd(epoch = this.#state.epoch): EndReason | undefined {
     const {
       epochs,
       maxSteps = Number.POSITIVE_INFINITY,
       earlyStop = Number.POSITIVE_INFINITY,
       schedule,
     } = this.#options;
-    const { epoch, step, best } = this.#state;
+    const { step, best } = this.#state;
     if (epoch >= epochs || step >= maxSteps) return 'complete';
     if (schedule.done(this.#state.schedule, step)) return 'schedule';
-    return best !== null && epoch - 1 - best.epoch >= earlyStop ? 'early-stop' : undefined;
+    const stalled = best === null ? 0 : this.#turns(epoch) - this.#turns(best.epoch + 1);
+    return stalled >= earlyStop ? 'early-stop' : undefined;
+  }
+
+  /** How many of the first epochs are validated because it is their turn. */
+  #turns(epochs: number): number {
+    return Math.floor(epochs / (this.#options.validateEvery ?? 1));
   }
 
   /** Why training ends inside this epoch, if it does. */
@@ -145,28 +152,32 @@ class Run {
     return result;
   }
 
-  /** Validates, shows the result to the schedule, and moves on to the next epoch. */
+  /** Validates where it is the epoch's turn, shows the result to the schedule, and moves on to the next epoch. */
   async #endEpoch(seconds: number): Promise<EndReason | undefined> {
-    const { schedule } = this.#options;
     const signal = this.#communicator.size === 1 ? this.#options.signal : undefined;
     const { epoch, step } = this.#state;
     const training = meanOf(this.#state.totals);
-    const validation = await this.#validate(signal);
-    if (this.#options.validate !== undefined && validation === undefined) return await this.#interrupt();
-    const metric = (validation ?? training).top1;
-    const best = this.#state.best === null || metric < this.#state.best.metric;
-    this.#state = {
-      ...this.#state,
-      epoch: epoch + 1,
-      batch: 0,
-      totals: NO_SAMPLES,
-      schedule: schedule.observe(this.#state.schedule, { step, metric }) as JsonValue,
-      best: best ? { epoch, step, metric } : this.#state.best,
-    };
+    const inTurn = this.#turns(epoch + 1) > this.#turns(epoch) || this.#reasonToEnd(epoch + 1) !== undefined;
+    const validation = inTurn ? await this.#validate(signal) : undefined;
+    if (inTurn && this.#options.validate !== undefined && validation === undefined) return await this.#interrupt();
+    const best = inTurn && this.#judge((validation ?? training).top1);
+    this.#state = { ...this.#state, epoch: epoch + 1, batch: 0, totals: NO_SAMPLES };
     this.#last = { training, ...(validation === undefined ? {} : { validation }) };
     this.#emit({ type: 'epoch', epoch, step, ...this.#last, training, best, rate: this.#rate(), seconds });
     await this.#save();
     return signal?.aborted && this.#reasonToEnd() === undefined ? 'interrupted' : undefined;
+  }
+
+  /** Shows the metric to the schedule; whether it is the best so far. */
+  #judge(metric: number): boolean {
+    const { epoch, step, best, schedule } = this.#state;
+    const better = best === null || metric < best.metric;
+    this.#state = {
+      ...this.#state,
+      schedule: this.#options.schedule.observe(schedule, { step, metric }) as JsonValue,
+      best: better ? { epoch, step, metric } : best,
+    };
+    return better;
   }
 
   /** Measures the averages where they are kept, which stand in for the weights meanwhile. */

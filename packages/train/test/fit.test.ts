@@ -91,6 +91,62 @@ describe('fit', () => {
   });
 });
 
+describe('validation every so many epochs', () => {
+  const inTurns = (net: ToyNet, epochs: number) => ({ validate: validation(net), validateEvery: 2, epochs });
+  const epochsOf = (events: TrainEvent[]) => events.flatMap((event) => (event.type === 'epoch' ? [event] : []));
+
+  it('comes in turn and after the last epoch, and the best is the best of those', async () => {
+    const top1 = [50, 40, 45];
+    const validate = async () => ({ samples: 1, loss: 1, top1: top1.shift()!, top5: 0 });
+    const { result, events } = await run({ validate, validateEvery: 2, epochs: 5 });
+    const epochs = epochsOf(events);
+    expect(epochs.map(({ validation }) => validation?.top1)).toEqual([undefined, 50, undefined, 40, 45]);
+    expect(epochs.map(({ best }) => best)).toEqual([false, true, false, true, false]);
+    expect(result).toMatchObject({ best: { epoch: 3, step: 12, metric: 40 }, validation: { top1: 45 } });
+  });
+
+  it('comes after an epoch that ends the run by its steps or its schedule', async () => {
+    const endings = [{ schedule: cosine({ rate: 0.05, steps: 9 }) }, { maxSteps: 9 }];
+    for (const ending of endings) {
+      const net = new ToyNet();
+      const { events } = await run({ ...inTurns(net, 9), ...ending }, net);
+      expect(epochsOf(events).map(({ validation }) => validation !== undefined)).toEqual([false, true, true]);
+    }
+  });
+
+  it('says which epochs are watched where training is all there is to watch', async () => {
+    const { events, result } = await run({ validateEvery: 3, epochs: 4 });
+    expect(
+      epochsOf(events)
+        .map(({ best }) => best)
+        .slice(0, 3),
+    ).toEqual([false, false, true]);
+    expect(result.best!.epoch).toBeGreaterThan(1);
+  });
+
+  it('is what early stop and plateau count', async () => {
+    const top1 = [50, 40, 41, 42, 43];
+    const validate = async () => ({ samples: 1, loss: 1, top1: top1.shift()!, top5: 0 });
+    const schedule = plateau({ rate: 1, patience: 2, divisor: 2 });
+    const { result, events } = await run({ validate, validateEvery: 3, epochs: 99, earlyStop: 3, schedule });
+    expect(result).toMatchObject({ reason: 'early-stop', epoch: 15, best: { epoch: 5 } });
+    // The second validation after the best, that of the twelfth epoch, halves the rate.
+    expect(epochsOf(events).map(({ rate }) => rate)).toEqual([...Array(11).fill(1), ...Array(4).fill(0.5)]);
+  });
+
+  it('leaves the run the same to the bit wherever it is taken up', async () => {
+    const schedule = plateau({ rate: 0.05, patience: 1, divisor: 2 });
+    const net = new ToyNet();
+    const whole = await run({ ...inTurns(net, 5), schedule }, net);
+    for (const saved of whole.store.saved) {
+      const fresh = new ToyNet({ seed: 5 });
+      const resumed = await run({ ...inTurns(fresh, 5), schedule, resume: throughJson(saved) }, fresh);
+      expect(resumed.weights).toEqual(whole.weights);
+      expect(resumed.store.saved.at(-1)?.state ?? saved.state).toEqual(whole.store.saved.at(-1)!.state);
+    }
+  });
+});
+
 describe('resuming', () => {
   // Six steps in two epochs, the metric is worse each time so that patience is under way; every place to stop is tried.
   const schedule = plateau({ rate: 0.05, patience: 1, divisor: 2 });
@@ -345,6 +401,7 @@ describe('what goes wrong', () => {
     ['no batches', { batches: () => [] }, /at least one batch in epoch 0/],
     ['a micro-batch of none', { microBatch: 0 }, /micro-batch of at least 1 image, got 0/],
     ['no epochs', { epochs: 0 }, /epochs to be an integer of at least 1, got 0/],
+    ['validation every no epochs', { validateEvery: 0 }, /validateEvery to be an integer of at least 1, got 0/],
     ['half a step', { maxSteps: 0.5 }, /maxSteps .* got 0.5/],
     [
       'a label outside the classes',

@@ -7,6 +7,7 @@ import { checkPredecessor, firstNet } from '../first-net';
 import { epochSeconds, measureSpeed, type Speed } from '../measure';
 import { trainingMemory } from '../memory';
 import { print } from '../output';
+import { validationsOf } from '../pace';
 import { type PlannedRun, planRun, type TrainArguments } from '../prepare';
 import { initialiserOf, type Recipe } from '../recipe';
 import { formatRecipe } from '../recipe-file';
@@ -79,12 +80,13 @@ export async function planAndMeasure(options: TrainArguments, terminal: Terminal
   const steps = Math.min(recipe.maxSteps ?? Number.POSITIVE_INFINITY, recipe.epochs * perEpoch);
   const epochs = steps / perEpoch;
   const epoch = training + validation;
+  const validations = validationsOf({ steps, batchesPerEpoch: perEpoch, validateEvery: recipe.validateEvery });
   const memory = {
     computed: trainingMemory(net, recipe),
     measured: process.resourceUsage().maxRSS * 1024,
     machine: totalmem(),
   };
-  const seconds = { step, training, validation, epoch, run: epochs * epoch };
+  const seconds = { step, training, validation, epoch, run: steps * step + validations * validation };
   return {
     ...{ recipe, net, engine: engine.name, images, memory, seconds, steps, epochs, speed },
     ...(out !== undefined && { out }),

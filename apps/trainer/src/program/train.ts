@@ -42,10 +42,16 @@ export function trainCommand(run: Commands['train']): Command {
     .option('--micro-batch <n>', 'images computed at once; divides --batch (default: at most 32)', KEYS.microBatch)
     .option('--train-images <n>', 'train on n images, taken evenly over the set (default: all)', KEYS.trainImages)
     .option('--epochs <n>', 'passes over the training images', KEYS.epochs, 74)
+    .option(
+      '--validate-every <n>',
+      'epochs from one validation to the next; the last epoch has one besides',
+      KEYS.validateEvery,
+      1,
+    )
     .option('--rate <r>', 'initial learning rate', KEYS.rate, 0.01)
     .addOption(schedule.argParser(KEYS.schedule).default('plateau'))
     .option('--final-rate <r>', 'learning rate at the end of a cosine', KEYS.finalRate, 0)
-    .option('--patience <n>', 'epochs without improvement after which plateau divides the rate', KEYS.patience, 5)
+    .option('--patience <n>', 'validations without improvement after which plateau divides the rate', KEYS.patience, 5)
     .option('--warm-up <epochs>', 'epochs, or part of one, over which the rate first rises; 0: none', KEYS.warmUp, 0)
     .option('--momentum <m>', 'momentum', KEYS.momentum, 0.9)
     .option('--weight-decay <d>', 'L2 penalty', KEYS.weightDecay, 5e-4)
@@ -71,7 +77,7 @@ export function trainCommand(run: Commands['train']): Command {
       KEYS.averageDecay,
       0,
     )
-    .option('--early-stop <n>', 'ends after n epochs without a better validation; 0: never', KEYS.earlyStop, 0)
+    .option('--early-stop <n>', 'ends after n validations none of which is the best; 0: never', KEYS.earlyStop, 0)
     .optionsGroup('Where it starts:')
     .option('--init <how>', 'how weights are drawn: glorot, he, normal:SIGMA', KEYS.init, 'glorot')
     .option('--pre-init <run>', 'take the first four convolutions and the head from a run of A (section 3.1)')

@@ -61,7 +61,7 @@ const UNITS: Readonly<Record<string, string>> = {
     trainImages: 'images',
     maxSteps: 'steps',
   },
-  ...{ epochs: 'epochs', patience: 'epochs', warmUp: 'epochs', earlyStop: 'epochs' },
+  ...{ epochs: 'epochs', validateEvery: 'epochs', warmUp: 'epochs', patience: 'validations', earlyStop: 'validations' },
 };
 
 /** `weightDecay` as `weight decay`. */

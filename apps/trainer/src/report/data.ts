@@ -15,7 +15,7 @@ export interface Curves {
     readonly rate: Column;
     readonly imagesPerSecond: Column;
   };
-  /** After each epoch, of the validation images. */
+  /** After each epoch that was validated, of the validation images. */
   readonly validation: { readonly epoch: Column; readonly loss: Column; readonly top1: Column; readonly top5: Column };
 }
 

@@ -95,16 +95,14 @@ export class History {
     if (this.#recent.length > 20) this.#recent.shift();
   }
 
-  #addEpoch({ epoch, training, validation, validating = 0 }: EpochEntry): void {
+  #addEpoch({ epoch, training, validation, best, validating = 0 }: EpochEntry): void {
     this.#epoch = epoch + 1;
     this.#time.validating += validating;
     if (validation !== undefined) this.#validation.push({ ...validation, epoch: epoch + 1 });
     // Two neighbours become the later one: the curve keeps true values.
     if (this.#validation.length >= 2 * POINTS) this.#validation = inPairs(this.#validation, (_, later) => later);
     const { top1 } = validation ?? training;
-    if (this.#best === null || top1 < this.#best.top1) {
-      this.#best = { top1, epoch: epoch + 1, validation: validation !== undefined };
-    }
+    if (best) this.#best = { top1, epoch: epoch + 1, validation: validation !== undefined };
   }
 
   get epoch(): number {

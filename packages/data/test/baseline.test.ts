@@ -107,6 +107,21 @@ describe('decodeBaseline', () => {
     expect(pixels(decodeBaseline(file, whole(image)))).toEqual(expected);
   });
 
+  it('tells heads that are nearly the same from each other', async () => {
+    const images = [picture(32, 32, 1), picture(32, 32, 2)];
+    const files = await Promise.all(images.flatMap((image) => [90, 91].map((quality) => encode(image, { quality }))));
+    const window = whole(images[0]!);
+    const expected = await Promise.all(files.map((file) => libjpeg(file, window)));
+    const damaged = Buffer.from(files[0]!);
+    damaged[damaged.indexOf(Buffer.from([0xff, 0xc4])) + 5] = 255;
+    for (const i of [0, 2, 1, 3, 3, 0, 1]) {
+      expect(pixels(decodeBaseline(files[i]!, window))).toEqual(expected[i]);
+      expect(decodeBaseline(damaged, window)).toBeUndefined();
+      expect(pixels(decodeBaseline(files[i]!, window))).toEqual(expected[i]);
+      expect(decodeBaseline(files[i]!.subarray(0, 200), window)).toBeUndefined();
+    }
+  });
+
   it('is the module that its sources compile to', async () => {
     expect((await compile()).toString('base64')).toBe(BASELINE_WASM);
   });

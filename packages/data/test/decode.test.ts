@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { type RawImage, rescale } from '../src';
 import { decodeImage } from '../src/node';
 import { folder, jpeg, picture, png } from './images';
+import { noisePicture } from './numbers';
 
 function decode(content: Uint8Array | string, minSide?: number): Promise<RawImage> {
   return decodeImage({ kind: 'file', path: join(folder({ image: content }), 'image') }, 'it.jpg', minSide);
@@ -21,6 +22,19 @@ describe('decodeImage', () => {
   it('gives the pixels of a lossless image', async () => {
     const image = picture(40, 30);
     expect(await decode(await png(image))).toEqual({ ...image, data: Buffer.from(image.data) });
+  });
+
+  it('gives those of a file of any size, of several at once', async () => {
+    const images = [
+      noisePicture(40, 30, 1),
+      noisePicture(450, 400, 2),
+      noisePicture(400, 450, 3),
+      noisePicture(30, 40, 4),
+    ];
+    const files = await Promise.all(images.map(png));
+    expect(files.map(({ length }) => length > 256 * 1024)).toEqual([false, true, true, false]);
+    const decoded = await Promise.all(files.map((file) => decode(file)));
+    expect(decoded.map(({ data }) => Buffer.from(data))).toEqual(images.map(({ data }) => Buffer.from(data)));
   });
 
   it('gives a JPEG close to what was encoded', async () => {

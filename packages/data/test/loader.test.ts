@@ -20,7 +20,7 @@ import {
   openClassFolders,
   type TrainingLoaderOptions,
 } from '../src/node';
-import { folder, jpeg, picture } from './images';
+import { folder, jpeg, picture, png } from './images';
 
 const TRANSFORM: TrainTransform = {
   crop: 32,
@@ -85,8 +85,11 @@ describe('createBatches', () => {
     expect(second).not.toEqual(first);
   });
 
-  it('cuts from an image what rescaling, cropping and flipping the whole of it gives', async () => {
-    const source = await openClassFolders(folder(await photographs()));
+  it('cuts from an image what rescaling, cropping and flipping the whole of it gives, of JPEG and PNG in turns', async () => {
+    const lossless = await Promise.all(
+      [0, 1, 2, 3, 4, 5].map(async (i) => [`cat/${i}.png`, await png(picture(70 + i, 64, 90 + i))]),
+    );
+    const source = await openClassFolders(folder({ ...(await photographs()), ...Object.fromEntries(lossless) }));
     for (const { images, labels, indices } of await batchesOf(load(source))) {
       for (const [slot, index] of indices.entries()) {
         const whole = await decodeImage(source.location(index), source.key(index));

@@ -1,7 +1,18 @@
 import { describe, expect, it } from 'vitest';
-import { resampleBytes } from '../src/node/resample';
+import { axisOf, resampleBytes } from '../src/node/resample';
 import { resampleInto, triangleAxis } from '../src/resample';
 import { noisePicture } from './numbers';
+
+describe('axisOf', () => {
+  it('is triangleAxis, for as many axes as are asked for, each time', () => {
+    for (let turn = 0; turn < 2; turn++) {
+      for (let start = 0; start < 600; start++) {
+        expect(axisOf(32, 700, start, 3)).toEqual(triangleAxis(32, 700, start, 3));
+      }
+    }
+    expect(axisOf(500, 256, 7, 224)).toEqual(triangleAxis(500, 256, 7, 224));
+  });
+});
 
 describe('resampleBytes', () => {
   const source = noisePicture(47, 38, 4);

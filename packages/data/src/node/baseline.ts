@@ -3,7 +3,7 @@
  * with the same pixels as libjpeg's. Anything else, and anything suspicious, is left to sharp (docs/decisions/0015).
  */
 import type { Window } from '../image';
-import { align, grow, HEAP, type Module, SLACK, wasm } from './module';
+import { align, HEAP, type Module, memoryOf, SLACK, wasm } from './module';
 
 /** Addresses in the module's memory, as in assembly/index.ts. */
 const QUANT = 1024;
@@ -29,6 +29,22 @@ interface Scan {
   readonly sampling: number;
   /** Where the entropy-coded data begin. */
   readonly start: number;
+}
+
+/** The bytes before the entropy-coded data of the file that the module's tables are of, and what they say. */
+let known: { readonly head: Buffer; readonly scan: Scan } | undefined;
+
+/** Longer heads carry more than tables, and are hardly ever the same. */
+const MAXIMUM_HEAD = 2048;
+
+/** As {@link readScan}, which images that one program wrote in one size need only once: their heads are the same. */
+function scanOf(bytes: Buffer, module: Module): Scan | undefined {
+  const length = known?.head.length ?? 0;
+  if (known && bytes.length >= length && known.head.compare(bytes, 0, length) === 0) return known.scan;
+  known = undefined;
+  const scan = readScan(bytes, module);
+  if (scan && scan.start <= MAXIMUM_HEAD) known = { head: Buffer.from(bytes.subarray(0, scan.start)), scan };
+  return scan;
 }
 
 /** Reads the headers and fills the module's tables; `undefined` for what the module does not do. */
@@ -109,7 +125,7 @@ function samplingOf(components: readonly Component[]): number | undefined {
 export function decodeBaseline(bytes: Buffer, window: Window): Uint8Array | undefined {
   if (bytes.length > MAXIMUM_BYTES) return undefined;
   const module = wasm();
-  const scan = readScan(bytes, module);
+  const scan = scanOf(bytes, module);
   if (!scan || scan.width < 16 || scan.height < 16) return undefined;
   const { sampling, components } = scan;
   const [across, down] = [sampling >= 2 ? 2 : 1, sampling === 3 ? 2 : 1];
@@ -128,16 +144,20 @@ export function decodeBaseline(bytes: Buffer, window: Window): Uint8Array | unde
   const red = align(blue + chromaStride * (bottom - top) * 8 + SLACK);
   const out = align(red + chromaStride * (bottom - top) * 8 + SLACK);
   const size = window.width * window.height * 3;
-  grow(module.memory, out + size + SLACK);
-  new Uint8Array(module.memory.buffer).set(bytes, file);
-  const view = new DataView(module.memory.buffer);
-  components.forEach(({ h, v, quantisation, dc, ac }, c) => {
-    const numbers = sampling === 0 ? [1, 1] : [h, v];
-    const fields = [...numbers, quantisation, dc, ac, [luma, blue, red][c]!, c === 0 ? lumaStride : chromaStride, 0];
-    fields.forEach((value, k) => {
-      view.setInt32(COMPONENTS + c * 32 + k * 4, value, true);
-    });
-  });
+  const memory = memoryOf(module, out + size + SLACK);
+  memory.bytes.set(bytes, file);
+  for (let c = 0; c < components.length; c++) {
+    const { h, v, quantisation, dc, ac } = components[c]!;
+    const at = COMPONENTS / 4 + c * 8;
+    memory.ints[at] = sampling === 0 ? 1 : h;
+    memory.ints[at + 1] = sampling === 0 ? 1 : v;
+    memory.ints[at + 2] = quantisation;
+    memory.ints[at + 3] = dc;
+    memory.ints[at + 4] = ac;
+    memory.ints[at + 5] = c === 0 ? luma : c === 1 ? blue : red;
+    memory.ints[at + 6] = c === 0 ? lumaStride : chromaStride;
+    memory.ints[at + 7] = 0;
+  }
   const sound = module.decodeScan(
     file + scan.start,
     file + bytes.length,
@@ -170,5 +190,5 @@ export function decodeBaseline(bytes: Buffer, window: Window): Uint8Array | unde
     window.height,
     out,
   );
-  return new Uint8Array(module.memory.buffer, out, size);
+  return memory.bytes.subarray(out, out + size);
 }

@@ -10,14 +10,14 @@ import { VggError } from '@vgg/core';
 import sharp, { type Sharp } from 'sharp';
 import { erase } from '../erasing';
 import type { RawImage, Size, Window } from '../image';
-import { type Axis, span, triangleAxis } from '../resample';
+import { type Axis, span } from '../resample';
 import { rescaledSize } from '../rescale';
 import type { ImageLocation } from '../source';
 import type { Geometry } from '../transform';
 import { decodeBaseline } from './baseline';
 import { readJpegHeader } from './jpeg';
 import { readEncoded, readPixels } from './read';
-import { type BytePart, resampleBytes } from './resample';
+import { axisOf, type BytePart, resampleBytes } from './resample';
 
 sharp.cache(false);
 sharp.concurrency(1);
@@ -57,13 +57,15 @@ function unusable(name: string, reason: string, cause?: unknown): VggError {
   return new VggError('image', `${name}: ${reason}`, { cause, details: { image: name, reason } });
 }
 
-async function readHeader(bytes: Buffer, name: string): Promise<Header> {
+/** The header of a JPEG file; `undefined` for what may be something else. */
+function readJpeg(bytes: Buffer, name: string): Header | undefined {
   if (bytes.length === 0) throw unusable(name, 'the file is empty');
   const jpeg = readJpegHeader(bytes);
-  if (jpeg) {
-    if (!jpeg.complete) throw unusable(name, 'the JPEG file is truncated: it has no end-of-image marker');
-    return oriented(jpeg, jpeg.orientation, true);
-  }
+  if (jpeg?.complete === false) throw unusable(name, 'the JPEG file is truncated: it has no end-of-image marker');
+  return jpeg && oriented(jpeg, jpeg.orientation, true);
+}
+
+async function readHeader(bytes: Buffer, name: string): Promise<Header> {
   const metadata = await sharp(bytes, { limitInputPixels: false }).metadata();
   if (!FORMATS.includes(metadata.format)) throw unusable(name, `${metadata.format} is not a photograph's format`);
   return oriented(metadata, metadata.orientation ?? 1, false);
@@ -123,11 +125,13 @@ function repeatGrey(grey: Uint8Array): Uint8Array {
 }
 
 /** Passes VggErrors on and turns all else into one that names the image. */
-async function naming<T>(name: string, work: () => Promise<T>): Promise<T> {
+function naming<T>(name: string, work: () => T | Promise<T>): T | Promise<T> {
+  const named = (error: unknown) => (error instanceof VggError ? error : unusable(name, reasonOf(error), error));
   try {
-    return await work();
+    const result = work();
+    return result instanceof Promise ? result.catch((error) => Promise.reject(named(error))) : result;
   } catch (error) {
-    throw error instanceof VggError ? error : unusable(name, reasonOf(error), error);
+    throw named(error);
   }
 }
 
@@ -137,11 +141,11 @@ async function naming<T>(name: string, work: () => Promise<T>): Promise<T> {
  * @param name what an error calls it.
  * @throws VggError `VGG_IMAGE`, naming the image and the reason.
  */
-export function decodeImage(location: ImageLocation, name: string, minSide?: number): Promise<RawImage> {
-  return naming(name, async () => {
+export async function decodeImage(location: ImageLocation, name: string, minSide?: number): Promise<RawImage> {
+  return await naming(name, async () => {
     if (location.kind === 'planes' || location.kind === 'pixels') return readPixels(location);
-    const bytes = readEncoded(location);
-    const header = await readHeader(bytes, name);
+    const bytes = Buffer.from(readEncoded(location));
+    const header = readJpeg(bytes, name) ?? (await readHeader(bytes, name));
     checkLimits(header, name);
     const { width, height } = minSide === undefined ? header : reducedSize(header, minSide);
     const [size, window] = [
@@ -154,7 +158,8 @@ export function decodeImage(location: ImageLocation, name: string, minSide?: num
 }
 
 /**
- * Decodes what `geometryOf` the image's size asks for, and writes that crop to `out` at `offset`.
+ * Decodes what `geometryOf` the image's size asks for, and writes that crop to `out` at `offset`: at once, without a promise,
+ * where nothing has to be waited for.
  * @throws VggError `VGG_IMAGE`, naming the image and the reason.
  */
 export function decodeInto(
@@ -163,44 +168,58 @@ export function decodeInto(
   location: ImageLocation,
   name: string,
   geometryOf: (size: Size) => Geometry,
-): Promise<void> {
-  return naming(name, async () => {
+): void | Promise<void> {
+  return naming(name, () => {
     if (location.kind === 'planes' || location.kind === 'pixels') {
-      const image = readPixels(location);
-      const geometry = geometryOf(image);
-      const part = { data: image.data, width: image.width, left: 0, top: 0 };
-      write(out, offset, part, axes(image, geometry), geometry);
-      return;
+      const { data, width, height } = readPixels(location);
+      return write(out, offset, { data, width, left: 0, top: 0 }, planOf({ width, height }, geometryOf));
     }
     const bytes = readEncoded(location);
-    const header = await readHeader(bytes, name);
-    checkLimits(header, name);
-    const geometry = geometryOf(header);
-    const size = reducedSize(header, Math.min(geometry.rescaled.width, geometry.rescaled.height));
-    const cut = axes(size, geometry);
-    const { window } = cut;
-    const data = decodeQuickly(bytes, header, size, window) ?? (await decodeWindow(bytes, header, size, window));
-    const part = { data, width: window.width, left: window.left, top: window.top };
-    write(out, offset, part, cut, geometry);
+    const header = readJpeg(bytes, name);
+    const plan = header && planOf(header, geometryOf, name);
+    const quick = plan && decodeQuickly(bytes, header, plan.size, plan.window);
+    if (quick) return write(out, offset, partOf(quick, plan), plan);
+    return decodeSlowly(Buffer.from(bytes), header, plan);
   });
+
+  async function decodeSlowly(bytes: Buffer, jpeg?: Header, jpegPlan?: Plan): Promise<void> {
+    const header = jpeg ?? (await readHeader(bytes, name));
+    const plan = jpegPlan ?? planOf(header, geometryOf, name);
+    write(out, offset, partOf(await decodeWindow(bytes, header, plan.size, plan.window), plan), plan);
+  }
+}
+
+/** How a crop comes out of an image. */
+interface Plan {
+  readonly geometry: Geometry;
+  /** Of the whole image when it is decoded. */
+  readonly size: Size;
+  readonly horizontal: Axis;
+  readonly vertical: Axis;
+  /** What the axes read. */
+  readonly window: Window;
+}
+
+/** @param name of an encoded image, which has limits and may be decoded smaller. */
+function planOf(image: Size, geometryOf: (size: Size) => Geometry, name?: string): Plan {
+  if (name !== undefined) checkLimits(image, name);
+  const geometry = geometryOf(image);
+  const { rescaled, window } = geometry;
+  const size = name === undefined ? image : reducedSize(image, Math.min(rescaled.width, rescaled.height));
+  const horizontal = axisOf(size.width, rescaled.width, window.left, window.width);
+  const vertical = axisOf(size.height, rescaled.height, window.top, window.height);
+  const [left, right] = span(horizontal);
+  const [top, bottom] = span(vertical);
+  return { geometry, size, horizontal, vertical, window: { left, top, width: right - left, height: bottom - top } };
+}
+
+function partOf(data: Uint8Array, { window: { left, top, width } }: Plan): BytePart {
+  return { data, left, top, width };
 }
 
 /** The crop of a part of an image, erased where it is to be. */
-function write(
-  out: Float32Array,
-  offset: number,
-  part: BytePart,
-  { horizontal, vertical }: { horizontal: Axis; vertical: Axis },
-  { flip, shift, erased, window }: Geometry,
-): void {
+function write(out: Float32Array, offset: number, part: BytePart, { horizontal, vertical, geometry }: Plan): void {
+  const { flip, shift, erased, window } = geometry;
   resampleBytes(out, offset, part, horizontal, vertical, flip, shift);
   if (erased !== null) erase(out, offset, window.width, erased);
-}
-
-function axes(size: Size, { rescaled, window }: Geometry) {
-  const horizontal = triangleAxis(size.width, rescaled.width, window.left, window.width);
-  const vertical = triangleAxis(size.height, rescaled.height, window.top, window.height);
-  const [left, right] = span(horizontal);
-  const [top, bottom] = span(vertical);
-  return { horizontal, vertical, window: { left, top, width: right - left, height: bottom - top } };
 }

@@ -128,11 +128,12 @@ export class Epoch implements AsyncIterableIterator<Batch> {
       const chosen = order.subarray(index * batchSize, (index + 1) * batchSize);
       const pending: Pending = { index, images, indices: new Int32Array(chosen.length).fill(-1), open: 0, jobs: [] };
       this.#pending.push(pending);
-      const slots = [...chosen.entries()].map(([slot, image]) => [slot, this.#usable(image)] as const);
-      this.#post(
-        pending,
-        slots.flatMap(([slot, image]) => (image === undefined ? [] : [sampleOf(source, slot, image)])),
-      );
+      const samples: Sample[] = [];
+      chosen.forEach((image, slot) => {
+        const used = this.#usable(image);
+        if (used !== undefined) samples.push(sampleOf(source, slot, used));
+      });
+      this.#post(pending, samples);
     }
   }
 
@@ -179,9 +180,9 @@ export class Epoch implements AsyncIterableIterator<Batch> {
     const { crop } = preparation.transform;
     const pixels = crop * crop * 3;
     const slots = [...indices.keys()].filter((slot) => indices[slot]! >= 0);
-    const copy = new Float32Array(slots.length * pixels);
+    const copy = images.slice(0, slots.length * pixels);
     slots.forEach((slot, to) => {
-      copy.set(images.subarray(slot * pixels, (slot + 1) * pixels), to * pixels);
+      if (slot !== to) copy.set(images.subarray(slot * pixels, (slot + 1) * pixels), to * pixels);
     });
     return {
       images: copy,

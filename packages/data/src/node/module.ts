@@ -82,8 +82,22 @@ export function align(address: number): number {
   return (address + 15) & ~15;
 }
 
-/** Makes the memory hold `bytes`. Views of it are void afterwards. */
-export function grow(memory: WebAssembly.Memory, bytes: number): void {
-  const pages = Math.ceil((bytes - memory.buffer.byteLength) / 65536);
+/** The module's memory as numbers of three kinds. */
+export interface Views {
+  readonly bytes: Uint8Array;
+  readonly ints: Int32Array;
+  readonly floats: Float32Array;
+}
+
+let views: Views | undefined;
+
+/** Makes the memory hold `size` bytes. Earlier views of it may be void afterwards. */
+export function memoryOf({ memory }: Module, size: number): Views {
+  const pages = Math.ceil((size - memory.buffer.byteLength) / 65536);
   if (pages > 0) memory.grow(pages);
+  const { buffer } = memory;
+  if (views?.bytes.buffer !== buffer) {
+    views = { bytes: new Uint8Array(buffer), ints: new Int32Array(buffer), floats: new Float32Array(buffer) };
+  }
+  return views;
 }

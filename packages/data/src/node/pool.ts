@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { VggError } from '@vgg/core';
-import { type Job, type Report, work } from './job';
+import { type Job, messageOf, type Report, work } from './job';
 
 export interface Pool {
   /** Offers a job to every thread. */
@@ -71,7 +71,8 @@ class WorkerPool implements Pool {
   }
 
   post(job: Job): void {
-    for (const worker of this.#workers) worker.postMessage(job);
+    const message = messageOf(job);
+    for (const worker of this.#workers) worker.postMessage(message);
   }
 
   awaited(yes: boolean): void {

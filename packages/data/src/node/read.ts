@@ -30,8 +30,11 @@ function descriptor(path: string): number {
   return fd;
 }
 
+/** Where encoded images are read to, one after another; a larger one gets memory of its own. */
+const shared = Buffer.allocUnsafeSlow(256 * 1024);
+
 function readRange(path: string, offset: number, length: number): Buffer {
-  const bytes = Buffer.allocUnsafe(length);
+  const bytes = length <= shared.length ? shared.subarray(0, length) : Buffer.allocUnsafe(length);
   const got = readSync(descriptor(path), bytes, 0, length, offset);
   if (got < length) {
     throw new VggError('image', `${path} ends ${length - got} bytes too early: is the file complete?`);
@@ -72,13 +75,22 @@ function lost(path: string, cause: unknown): unknown {
 
 function whole(path: string): Buffer {
   try {
-    return readFileSync(path);
+    const file = openSync(path, 'r');
+    try {
+      let length = 0;
+      for (let got = -1; got !== 0; length += got) {
+        got = readSync(file, shared, length, shared.length - length, null);
+      }
+      return length < shared.length ? shared.subarray(0, length) : readFileSync(path);
+    } finally {
+      closeSync(file);
+    }
   } catch (error) {
     throw lost(path, error);
   }
 }
 
-/** An encoded image's bytes. */
+/** An encoded image's bytes, valid until the next call. */
 export function readEncoded(location: Extract<ImageLocation, { kind: 'file' | 'range' }>): Buffer {
   return location.kind === 'file' ? whole(location.path) : readRange(location.path, location.offset, location.length);
 }

@@ -1,13 +1,13 @@
 /** The worker thread: does the jobs it is sent in turn and reports each. `null` ends it. */
 import { parentPort } from 'node:worker_threads';
-import { type Job, work } from './job';
+import { type JobMessage, jobOf, work } from './job';
 
 let last = Promise.resolve();
 
-parentPort!.on('message', (job: Job | null) => {
-  if (job === null) {
+parentPort!.on('message', (message: JobMessage | null) => {
+  if (message === null) {
     parentPort!.close();
     return;
   }
-  last = last.then(async () => parentPort!.postMessage(await work(job)));
+  last = last.then(async () => parentPort!.postMessage(await work(jobOf(message))));
 });

@@ -1,5 +1,5 @@
 /** Class folders: one folder for each class, named as the class is, its images at any depth below. */
-import { join } from 'node:path';
+import { join, sep } from 'node:path';
 import { VggError } from '@vgg/core';
 import type { ImageSource } from '../../source';
 import { isImageName, listFolder } from './files';
@@ -49,12 +49,13 @@ export function fileSource(
   paths: readonly string[],
   labels: ArrayLike<number>,
 ): ImageSource {
+  const prefix = join(root, sep);
   return {
     name: root,
     classes,
     length: paths.length,
     label: (index) => labels[index]!,
     key: (index) => paths[index]!,
-    location: (index) => ({ kind: 'file', path: join(root, paths[index]!) }),
+    location: (index) => ({ kind: 'file', path: prefix + paths[index]! }),
   };
 }

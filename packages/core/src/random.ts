@@ -198,23 +198,17 @@ export class RandomStream {
  */
 export function randomStream(seed: number, purpose: string, ...indices: readonly number[]): RandomStream {
   checkIndex(seed, 'the seed');
-  const key = new Uint32Array([low(seed), high(seed)]);
-  const words = [...purposeWords(purpose)];
-  for (const index of indices) {
-    checkIndex(index, 'an index');
-    words.push([low(index), high(index)]);
-  }
-  for (const [first, second] of words) {
-    threefry2x32(key[0]!, key[1]!, first, (second | DERIVE) >>> 0, key);
-  }
-  return new RandomStream([key[0]!, key[1]!]);
-}
-
-/** The purpose's UTF-16 units packed two to a block, closed by its length: no two purposes give the same words. */
-function* purposeWords(purpose: string): Generator<[number, number]> {
+  const key = Uint32Array.of(low(seed), high(seed));
+  const mix = (first: number, second: number) => threefry2x32(key[0]!, key[1]!, first, (second | DERIVE) >>> 0, key);
+  // The purpose's UTF-16 units packed two to a block, closed by its length: no two purposes give the same words.
   for (let i = 0; i < purpose.length; i += 2) {
     const second = i + 1 < purpose.length ? purpose.charCodeAt(i + 1) : 0;
-    yield [((purpose.charCodeAt(i) << 16) | second) >>> 0, 0x20000000];
+    mix(((purpose.charCodeAt(i) << 16) | second) >>> 0, 0x20000000);
   }
-  yield [purpose.length, 0x40000000];
+  mix(purpose.length, 0x40000000);
+  for (const index of indices) {
+    checkIndex(index, 'an index');
+    mix(low(index), high(index));
+  }
+  return new RandomStream([key[0]!, key[1]!]);
 }

@@ -1,5 +1,5 @@
 /**
- * Trains twice from the same seed, each time in a process of its own, in both precisions, and compares every bit of the weights.
+ * Trains twice from the same seed, each time in a process of its own, in each precision, and compares every bit of the weights.
  *
  *   node bench/onednn/determinism.mjs [STEPS=100] [BATCH=32] [CONFIGURATION=D-bn] [SIDE=32] [WIDTH=0.25]
  *
@@ -21,7 +21,7 @@ if (child === 'child') {
   console.log(`${hash.digest('hex')} after ${steps} steps, loss ${loss}, oneDNN ${engine.oneDnnVersion}`);
 } else {
   const args = [fileURLToPath(import.meta.url), steps, batch, configuration, side, width, 'child'];
-  for (const precision of ['float32', 'bfloat16']) {
+  for (const precision of ['float32', 'bfloat16', 'bfloat16-fast']) {
     const environment = { ...process.env, VGG_ONEDNN_PRECISION: precision };
     const runs = [0, 1].map(() => spawnSync('node', args, { encoding: 'utf8', env: environment }));
     const [first, second] = runs.map(({ stdout, stderr }) => stdout.trim() || stderr.trim());

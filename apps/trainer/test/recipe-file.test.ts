@@ -106,7 +106,7 @@ describe('the recipes that come with the trainer', () => {
       expect(head).toMatch(new RegExp(`^# ${what}: +\\S`, 'm'));
     }
     const words = /^# Command: +pnpm --filter trainer start(.*)$/m.exec(head)![1]!;
-    expect(name === 'demo' ? '' : ` train --recipe ${name}`).toBe(words.replace(/ --(data|weights) \S+/g, ''));
+    expect(name === 'demo' ? '' : ` train --recipe ${name}`).toBe(words.replace(/ --(data|engine|weights) \S+/g, ''));
   });
 
   it('are chained as the paper chains them', () => {

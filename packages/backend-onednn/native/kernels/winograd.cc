@@ -100,16 +100,11 @@ struct FilterParts {
   int64_t channels, filters, columns, count;
 };
 
-// The filter [3, 3, in, out] of a convolution, or `turned` [3, 3, out, in]. `kept` transformed for the next time, or
-// not.
-struct Filter {
-  const Tensor &tensor;
-  bool turned, kept;
-};
-
-// `y` of `out` channels from `x` of `in` channels.
-void convolve(Context &context, const Tiling &tiling, const Tensor &x, int64_t in, const Filter &filter, int64_t out,
-              const Finish &finish, const Tensor &y, Wanted wanted) {
+// What is wanted, `y` of `out` channels, from `x` of `in` channels and the filter [3, 3, in, out], for an input's
+// gradient [3, 3, out, in].
+void convolve(Context &context, Wanted wanted, const Tiling &tiling, const Tensor &x, int64_t in, const Tensor &filter,
+              int64_t out, const Finish &finish, const Tensor &y) {
+  const bool turned = wanted == Wanted::input_gradient, kept = wanted == Wanted::output_again;
   const TileKernels &tiles = tile_kernels(context, wanted, in);
   const int64_t threads = omp_get_max_threads();
   // A word holds that many channels.
@@ -124,15 +119,15 @@ void convolve(Context &context, const Tiling &tiling, const Tensor &x, int64_t i
   const Buffer all_products = take_floats(context, threads * products);
   const auto transform_filters = [&](int64_t i, Range panels, float *to) {
     const Range part{panels.first * LANES, panels.last * LANES};
-    tiles.filter(filter.tensor, in, out, filter.turned, part, parts.part(i), to);
+    tiles.filter(filter, in, out, turned, part, parts.part(i), to);
   };
 
   // Threads that share the tiles transform each part of the filters where they multiply by it, unless they are kept.
-  const bool at_once = filter.kept || !plan.shared;
+  const bool at_once = kept || !plan.shared;
   Buffer for_now;
   // The same storage may be viewed as a filter of another shape.
   const Key key = Key("winograd").add(in).add(out);
-  Buffer &filters = filter.kept ? filter.tensor.storage->layouts[key.text()] : for_now;
+  Buffer &filters = kept ? filter.storage->layouts[key.text()] : for_now;
   if (!filters) {
     Buffer fresh = take_floats(context, at_once ? parts.size() : threads * parts.offset(1));
     if (at_once) {
@@ -280,15 +275,15 @@ bool winograd_pays(const Context &context, const Convolution &c, Wanted wanted) 
 void winograd_forward(Context &context, const Convolution &c, const Tensor &x, const Tensor &filter,
                       const Finish &finish, bool keep, const Tensor &y) {
   const Tiling tiling(c.source, c.destination, c.padding_before[0], c.padding_before[1]);
-  convolve(context, tiling, x, c.source[1], {filter, false, keep}, c.destination[1], finish, y,
-           keep ? Wanted::output_again : Wanted::output);
+  const Wanted wanted = keep ? Wanted::output_again : Wanted::output;
+  convolve(context, wanted, tiling, x, c.source[1], filter, c.destination[1], finish, y);
 }
 
 void winograd_backprop_input(Context &context, const Convolution &c, const Tensor &dy, const Tensor &filter,
                              const Tensor &dx) {
   const Tiling tiling(c.destination, c.source, FILTER - 1 - c.padding_before[0], FILTER - 1 - c.padding_before[1]);
-  convolve(context, tiling, dy, c.destination[1], {filter, true, false}, c.source[1], {nullptr, false, false}, dx,
-           Wanted::input_gradient);
+  convolve(context, Wanted::input_gradient, tiling, dy, c.destination[1], filter, c.source[1], {nullptr, false, false},
+           dx);
 }
 
 void winograd_backprop_filter(Context &context, const Convolution &c, const Tensor &x, const Tensor &dy, float *dw,

@@ -1,4 +1,5 @@
-// Convolutions of 3 x 3 at stride 1 by Winograd's F(4 x 4, 3 x 3): a quarter of the multiplications, all in float32.
+// Convolutions of 3 x 3 at stride 1 by Winograd's F(4 x 4, 3 x 3): a quarter of the multiplications, in
+// float32 or, in bfloat16-fast where gradients are asked for, in bfloat16.
 //
 // The output is cut into tiles of 4 x 4 pixels. A block of tiles at a time is transformed, multiplied as 36 matrix
 // products (tiles x input channels x filters) and transformed back, so that what lies between stays in cache.

@@ -5,7 +5,7 @@
 import type { Fallback } from './fallbacks';
 import { loadNative } from './load';
 import type { KernelTime } from './native';
-import type { Precision } from './options';
+import { type OnednnOptions, type Precision, setOptions } from './options';
 import { currentBackend, register } from './register';
 
 const native = loadNative();
@@ -16,8 +16,17 @@ export const oneDnnVersion: string = native.version;
 
 export type { Fallback } from './fallbacks';
 export type { KernelTime } from './native';
-export { configure, type OnednnOptions, type Precision } from './options';
+export type { OnednnOptions, Precision } from './options';
 export { physicalCores } from './threads';
+
+/**
+ * Sets options for the backend that the next `tf.setBackend('onednn')` makes.
+ * @throws VggError `VGG_ARGUMENT` for an unknown option, a value out of range or a precision that the processor lacks,
+ *   `VGG_STATE` when the backend is in use already.
+ */
+export function configure(options: OnednnOptions): void {
+  setOptions(options, native);
+}
 
 /** What the backend in use multiplies in; `undefined` when another backend is in use. */
 export function precision(): Precision | undefined {

@@ -52,19 +52,29 @@ const RULES: Readonly<Record<keyof OnednnOptions, { expected: string; accepts(va
 const SHARED = Symbol.for('@vgg/backend-onednn/options');
 const shared = globalThis as { [SHARED]?: OnednnOptions };
 
-/**
- * Sets options for the backend that the next `tf.setBackend('onednn')` makes.
- * @throws VggError `VGG_ARGUMENT` for an unknown option or a value out of range, `VGG_STATE` when the backend is in use
- *   already.
- */
-export function configure(options: OnednnOptions): void {
+/** What the processor multiplies in bfloat16 by, if by anything. */
+export interface Processor {
+  bf16: boolean;
+  amx: boolean;
+}
+
+/** Keeps options for the backend that the next `tf.setBackend('onednn')` makes; throws as `configure` of src/index.ts does. */
+export function setOptions(options: OnednnOptions, processor: Processor): void {
   if ('onednn' in engine().registry) {
     throw new VggError(
       'state',
       'options of onednn were given after its first use: call configure before tf.setBackend',
     );
   }
-  shared[SHARED] = checked({ ...shared[SHARED], ...options });
+  const all = checked({ ...shared[SHARED], ...options });
+  checkPrecision(all.precision, processor);
+  shared[SHARED] = all;
+}
+
+function checkPrecision(precision: Precision = 'float32', { bf16 }: Processor): void {
+  if (precision !== 'float32' && !bf16) {
+    throw new VggError('argument', `the precision ${precision} needs a processor with AVX512_BF16 or AMX: use float32`);
+  }
 }
 
 function checked(options: OnednnOptions): OnednnOptions {
@@ -97,10 +107,10 @@ function usableMemory(): number {
 }
 
 /**
- * The options in force: of {@link configure}, else of the environment, else defaults.
+ * The options in force: of {@link setOptions}, else of the environment, else defaults.
  * @throws VggError `VGG_ARGUMENT` for an environment variable out of range, or bfloat16 where the processor lacks it.
  */
-export function resolveOptions(processor: { bf16: boolean; amx: boolean }): NativeOptions {
+export function resolveOptions(processor: Processor): NativeOptions {
   const environment = {
     threads: number('VGG_ONEDNN_THREADS'),
     memoryLimit: number('VGG_ONEDNN_MEMORY'),
@@ -111,9 +121,7 @@ export function resolveOptions(processor: { bf16: boolean; amx: boolean }): Nati
   const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== undefined));
   const options: OnednnOptions = { ...checked(given), ...shared[SHARED] };
   const precision = options.precision ?? (processor.amx ? 'bfloat16' : 'float32');
-  if (precision !== 'float32' && !processor.bf16) {
-    throw new VggError('argument', `the precision ${precision} needs a processor with AVX512_BF16 or AMX: use float32`);
-  }
+  checkPrecision(precision, processor);
   return {
     threads: options.threads ?? physicalCores(),
     memoryLimit: options.memoryLimit ?? Math.floor(usableMemory() * 0.9),

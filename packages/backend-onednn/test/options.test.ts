@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { buildSync } from 'esbuild';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { configure, type OnednnOptions, resolveOptions } from '../src/options';
+import { type OnednnOptions, resolveOptions, setOptions } from '../src/options';
 import { parseCpuList, physicalCores } from '../src/threads';
 
 afterEach(() => {
@@ -18,16 +18,20 @@ describe('options', () => {
     [{ threads: 0 }, 'threads of onednn must be an integer from 1 to 1024, got 0'],
     [{ threads: 1.5 }, 'threads of onednn must be an integer from 1 to 1024, got 1.5'],
     [{ memoryLimit: 5 }, 'memoryLimit of onednn must be a number of bytes from 1 MiB on, got 5'],
+    [
+      { precision: 'bfloat16-fast' },
+      'the precision bfloat16-fast needs a processor with AVX512_BF16 or AMX: use float32',
+    ],
     [{ thread: 2 }, 'unknown option "thread" of onednn (did you mean "threads"?)'],
   ])('%j is refused', (options, message) => {
-    expect(() => configure(options as OnednnOptions)).toThrow(message);
+    expect(() => setOptions(options as OnednnOptions, PLAIN)).toThrow(message);
   });
 
   it('come from the environment, and a call comes first', () => {
     vi.stubEnv('VGG_ONEDNN_THREADS', '3');
     vi.stubEnv('VGG_ONEDNN_SYNCHRONOUS', '1');
     expect(resolveOptions(PLAIN)).toMatchObject({ threads: 3, synchronous: true, poison: false });
-    configure({ threads: 2 });
+    setOptions({ threads: 2 }, PLAIN);
     expect(resolveOptions(PLAIN).threads).toBe(2);
     vi.stubEnv('VGG_ONEDNN_MEMORY', 'lots');
     expect(() => resolveOptions(PLAIN)).toThrow(

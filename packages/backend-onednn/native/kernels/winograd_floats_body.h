@@ -15,11 +15,7 @@ template <typename T>
 void transform_input(const Tiling &tiling, const T *x, const Transformed &layout, Block block, Range part,
                      const float *zeros, float *to) {
   const int64_t channels = layout.channels;
-  const auto square_of = [&](int64_t tile) {
-    const auto [image, y, left] = tiling.place(block.first + tile);
-    const T *picture = x + image * tiling.height * tiling.width * channels;
-    return Square<INPUT, T>(picture, tiling.height, tiling.width, channels, y - tiling.top, left - tiling.left, zeros);
-  };
+  const auto square_of = [&](int64_t tile) { return input_square(tiling, x, channels, block.first + tile, zeros); };
   if (part.first == part.last) return;
   Square<INPUT, T> square = square_of(part.first);
   for (int64_t tile = part.first; tile < part.last; tile++) {
@@ -46,9 +42,7 @@ void transform_gradient(const Tiling &tiling, const T *dy, const Transformed &la
                         const float *zeros, float *to, float *sums) {
   const int64_t channels = layout.channels;
   for (int64_t tile = part.first; tile < part.last; tile++) {
-    const auto [image, y, left] = tiling.place(block.first + tile);
-    const T *picture = dy + image * tiling.out_height * tiling.out_width * channels;
-    const Square<OUTPUT, T> square(picture, tiling.out_height, tiling.out_width, channels, y, left, zeros);
+    const Square<OUTPUT, T> square = gradient_square(tiling, dy, channels, block.first + tile, zeros);
     for (int64_t c = 0; c < channels; c += LANES) {
       Lanes total = sums == nullptr ? Lanes{} : load(sums + c);
       const auto summed = [&](int i, int j) {
@@ -78,16 +72,10 @@ void transform_filter(const T *filter, int64_t in, int64_t out, Range part, cons
 template <typename T>
 void transform_turned_filter(const T *filter, int64_t in, int64_t out, Range part, const FilterPart &filters,
                              float *to) {
-  constexpr int TAPS = FILTER * FILTER;
   for (int64_t row = part.first; row < part.last; row += LANES) {
     for (int64_t c = 0; c < filters.columns; c += LANES) {
-      float taps[TAPS][LANES][LANES];
-      for (int i = 0; i < TAPS; i++) {
-        const T *from = filter + ((TAPS - 1 - i) * out + filters.first + c) * in + row;
-        for (int k = 0; k < LANES; k++) {
-          for (int r = 0; r < LANES; r++) taps[i][r][k] = widen(from[k * in + r]);
-        }
-      }
+      Taps taps;
+      transpose_taps(filter + (filters.first + c) * in + row, in, out, taps);
       for (int r = 0; r < LANES; r++) {
         transform_tile<FilterTransform>([&](int i, int j) { return load(taps[i * FILTER + j][r]); },
                                         scatter(to + (row + r) * filters.columns + c, filters.product()));

@@ -36,11 +36,7 @@ template <typename T>
 void transform_input(const Tiling &tiling, const T *x, const Transformed &layout, Block block, Range part,
                      const float *zeros, float *to) {
   const int64_t channels = layout.channels * PACKED;
-  const auto square_of = [&](int64_t tile) {
-    const auto [image, y, left] = tiling.place(block.first + tile);
-    const T *picture = x + image * tiling.height * tiling.width * channels;
-    return Square<INPUT, T>(picture, tiling.height, tiling.width, channels, y - tiling.top, left - tiling.left, zeros);
-  };
+  const auto square_of = [&](int64_t tile) { return input_square(tiling, x, channels, block.first + tile, zeros); };
   if (part.first == part.last) return;
   Square<INPUT, T> square = square_of(part.first);
   for (int64_t tile = part.first; tile < part.last; tile++) {
@@ -83,10 +79,7 @@ void transform_input_for_sums(const Tiling &tiling, const T *x, const Transforme
                               const float *zeros, float *to) {
   const int64_t channels = layout.channels;
   const auto square_of = [&](int64_t tile) {
-    const auto [image, y, left] = tiling.place(block.first + std::min(tile, block.size - 1));
-    const T *picture = x + image * tiling.height * tiling.width * channels;
-    const int64_t top = tile < block.size ? y - tiling.top : -INPUT;
-    return Square<INPUT, T>(picture, tiling.height, tiling.width, channels, top, left - tiling.left, zeros);
+    return tile < block.size ? input_square(tiling, x, channels, block.first + tile, zeros) : Square<INPUT, T>(zeros);
   };
   transform_pairs_of_tiles<InputTransform, INPUT, T>(square_of, layout, part, to,
                                                      [](const Lanes &value, int64_t) { return value; });
@@ -97,10 +90,8 @@ void transform_gradient(const Tiling &tiling, const T *dy, const Transformed &la
                         const float *zeros, float *to, float *sums) {
   const int64_t channels = layout.channels;
   const auto square_of = [&](int64_t tile) {
-    const auto [image, y, left] = tiling.place(block.first + std::min(tile, block.size - 1));
-    const T *picture = dy + image * tiling.out_height * tiling.out_width * channels;
-    const int64_t top = tile < block.size ? y : -OUTPUT;
-    return Square<OUTPUT, T>(picture, tiling.out_height, tiling.out_width, channels, top, left, zeros);
+    return tile < block.size ? gradient_square(tiling, dy, channels, block.first + tile, zeros)
+                             : Square<OUTPUT, T>(zeros);
   };
   const auto run = [&](auto each) {
     transform_pairs_of_tiles<GradientTransform, OUTPUT, T>(square_of, layout, part, to, each);
@@ -128,16 +119,10 @@ void transform_filter(const T *filter, int64_t in, int64_t out, Range part, cons
 template <typename T>
 void transform_turned_filter(const T *filter, int64_t in, int64_t out, Range part, const FilterPart &filters,
                              float *to) {
-  constexpr int TAPS = FILTER * FILTER;
   for (int64_t word = part.first; word < part.last; word += LANES / 2) {
     for (int64_t c = 0; c < filters.columns; c += LANES) {
-      float taps[TAPS][LANES][LANES];
-      for (int i = 0; i < TAPS; i++) {
-        const T *from = filter + ((TAPS - 1 - i) * out + filters.first + c) * in + 2 * word;
-        for (int k = 0; k < LANES; k++) {
-          for (int r = 0; r < LANES; r++) taps[i][r][k] = widen(from[k * in + r]);
-        }
-      }
+      Taps taps;
+      transpose_taps(filter + (filters.first + c) * in + 2 * word, in, out, taps);
       for (int r = 0; r < LANES; r += 2) {
         transform_two<FilterTransform>([&](int i, int j) { return load(taps[i * FILTER + j][r]); },
                                        [&](int i, int j) { return load(taps[i * FILTER + j][r + 1]); }, paired,

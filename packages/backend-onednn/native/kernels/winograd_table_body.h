@@ -2,7 +2,7 @@
 
 constexpr TileKernels kernels_here = {
     PACKED,
-    WIDTH *REGISTER,
+    (WIDTH * REGISTER),
     [](const Tiling &tiling, const Tensor &x, const Transformed &layout, Block block, Range part, const float *zeros,
        float *to) {
       with_numbers(x, [&](const auto *values) { transform_input(tiling, values, layout, block, part, zeros, to); });

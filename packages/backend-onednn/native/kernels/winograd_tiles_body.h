@@ -153,8 +153,43 @@ struct Square {
     }
   }
 
+  // All outside.
+  explicit Square(const float *zeros) {
+    for (auto &line : pixels) std::fill_n(line, size, reinterpret_cast<const T *>(zeros));
+  }
+
   const T *pixels[size][size];
 };
+
+// What a tile of x [n,h,w,channels] reads.
+template <typename T>
+Square<INPUT, T> input_square(const Tiling &tiling, const T *x, int64_t channels, int64_t tile, const float *zeros) {
+  const auto [image, y, left] = tiling.place(tile);
+  const T *picture = x + image * tiling.height * tiling.width * channels;
+  return {picture, tiling.height, tiling.width, channels, y - tiling.top, left - tiling.left, zeros};
+}
+
+// A tile of dy [n,oh,ow,channels].
+template <typename T>
+Square<OUTPUT, T> gradient_square(const Tiling &tiling, const T *dy, int64_t channels, int64_t tile,
+                                  const float *zeros) {
+  const auto [image, y, left] = tiling.place(tile);
+  const T *picture = dy + image * tiling.out_height * tiling.out_width * channels;
+  return {picture, tiling.out_height, tiling.out_width, channels, y, left, zeros};
+}
+
+// Sixteen numbers of sixteen filters, from `from` in the last of the taps [3, 3, out, in], turned about.
+using Taps = float[FILTER * FILTER][LANES][LANES];
+
+template <typename T>
+void transpose_taps(const T *from, int64_t in, int64_t out, Taps &taps) {
+  for (int i = 0; i < FILTER * FILTER; i++) {
+    const T *tap = from + (FILTER * FILTER - 1 - i) * out * in;
+    for (int k = 0; k < LANES; k++) {
+      for (int r = 0; r < LANES; r++) taps[i][r][k] = widen(tap[k * in + r]);
+    }
+  }
+}
 
 // Asks for what lies in memory for the channels that begin at `c`, once for each line of the cache.
 template <int size, typename T>

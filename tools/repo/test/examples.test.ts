@@ -1,6 +1,6 @@
 /**
- * Every example of every README, as it stands: code is type-checked and run against the builds, commands are run where they
- * are the project's own. A block or a command that this file does not know is a failure, never left out.
+ * Tests every example of every README as it is written. Code is type-checked and run with the builds; commands of the project
+ * are run. A block or a command that this file does not know is a failure.
  */
 import '@tensorflow/tfjs-backend-cpu';
 import { execFile } from 'node:child_process';

@@ -1,6 +1,6 @@
 /**
- * How long a net in a file takes to be ready, and how much memory: what the process has grown by, at its peak and in the
- * end, over the file's size. Each file in a process of its own.
+ * Measures how long it takes to load a net from a file, and the growth of memory, at its peak and at the end, relative to the
+ * file's size. Each file is loaded in its own process.
  *
  *   node tools/weights/measure.mjs [--engine onednn,wasm,cpu] FILE...
  *
@@ -17,7 +17,7 @@ const { values, positionals } = parseArgs({
   options: { engine: { type: 'string', default: 'onednn,wasm' }, once: { type: 'boolean', default: false } },
 });
 
-/** In bytes: what is resident, and the most there was since the peak was reset. */
+/** Returns the resident memory in bytes: now, and its peak since the last reset. */
 function memory() {
   const status = readFileSync('/proc/self/status', 'utf8');
   const kilobytes = (field) => Number(new RegExp(`${field}:\\s+(\\d+)`).exec(status)[1]) * 1024;

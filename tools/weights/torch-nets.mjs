@@ -1,6 +1,6 @@
 /**
- * Whether torchvision's nets, saved by torch in both its forms and as safetensors, give torch's logits and layers for real
- * photographs, prepared as their files bind them to be. Nets of full size, made on the fly, deleted after.
+ * Checks that torchvision's nets, saved by torch in both its formats and as safetensors, give torch's logits and layers for
+ * real photographs, prepared as the files say. The nets have full size; they are made here and deleted afterwards.
  *
  *   node tools/weights/torch-nets.mjs [--engine onednn] --photographs FOLDER [--count 3] [NET...]
  *
@@ -34,7 +34,7 @@ const photographs = readdirSync(values.photographs)
   .slice(0, Number(values.count))
   .map((name) => join(values.photographs, name));
 
-/** The largest difference over the largest number. */
+/** Returns the largest difference relative to the largest number. */
 function difference(actual, expected) {
   let [worst, largest] = [0, 0];
   if (actual.length !== expected.length) return Number.POSITIVE_INFINITY;

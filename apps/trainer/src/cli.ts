@@ -1,7 +1,7 @@
 /** The program: runs the command line and turns whatever goes wrong into one line and an exit code. */
 import { didYouMean, isInputError, VggError } from '@vgg/core';
 import { CommanderError } from 'commander';
-import { createProgram } from './program';
+import { createProgram } from './program/program';
 
 /** Exit codes: 0 done, 1 failure, 2 bad input, 130 interrupted (128 + SIGINT). */
 function exitCode(error: unknown): number {

@@ -2,8 +2,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { createProgram } from '../src/program';
-import { formatRecipe, KEYS, parseRecipe, readRecipe, recipeFor, recipeNames, recipePath } from '../src/recipe-file';
+import { createProgram } from '../src/program/program';
+import { formatRecipe, KEYS, parseRecipe, readRecipe, recipeFor, recipeNames, recipePath } from '../src/recipe/file';
 
 const folder = mkdtempSync(join(tmpdir(), 'recipes-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

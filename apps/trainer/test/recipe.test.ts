@@ -14,7 +14,7 @@ import {
   type RecipeArguments,
   resolveRecipe,
   scheduleOf,
-} from '../src/recipe';
+} from '../src/recipe/recipe';
 
 const GIVEN: RecipeArguments = {
   ...{ valFraction: 0.1, config: 'D', batchNorm: false, width: 1, input: 224, head: 'auto', dropout: 0.5 },

@@ -1,9 +1,9 @@
 /** When nets and images have the same classes. */
 import { IMAGENET_CLASSES } from '@vgg/weights';
 import { describe, expect, it } from 'vitest';
-import type { Evaluated } from '../src/evaluated';
-import type { LoadedRun } from '../src/run-folder';
-import { checkClasses } from '../src/same-classes';
+import type { Evaluated } from '../src/nets/evaluated';
+import { checkClasses } from '../src/nets/same-classes';
+import type { LoadedRun } from '../src/run/folder';
 
 const net = (classes: readonly string[], runs: readonly LoadedRun[] = []): Evaluated => ({
   ...{ name: 'net', nets: [], scales: [], runs, classes },

@@ -14,9 +14,9 @@ import {
   recogniseNet,
 } from '@vgg/weights';
 import { writeFileAtomically } from '@vgg/weights/node';
-import { print } from '../output';
-import { createTerminal, type Terminal } from '../terminal';
-import { openNamed } from '../weight-file';
+import { openNamed } from '../nets/weight-file';
+import { print } from '../terminal/output';
+import { createTerminal, type Terminal } from '../terminal/terminal';
 
 export interface ConvertArguments {
   to: 'auto' | 'safetensors' | 'torchvision' | 'onnx' | 'tfjs';

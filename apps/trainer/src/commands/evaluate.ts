@@ -2,10 +2,10 @@
 import { resolve } from 'node:path';
 import { type Evaluation, type EvaluationRow, PROTOCOLS, type Protocol } from '@vgg/eval';
 import { describeEngine, type EngineName, startEngine } from '../engine';
-import { loadRuns, loadWeights } from '../evaluated';
-import { type EvaluationRequest, evaluateNets } from '../evaluation';
-import { print, table } from '../output';
-import { createTerminal } from '../terminal';
+import { type EvaluationRequest, evaluateNets } from '../evaluate/evaluate';
+import { loadRuns, loadWeights } from '../nets/evaluated';
+import { print, table } from '../terminal/output';
+import { createTerminal } from '../terminal/terminal';
 
 /** One of `run` and `weights` is given; with `weights`, `data` too. */
 export interface EvaluateArguments extends Omit<EvaluationRequest, 'protocols'> {

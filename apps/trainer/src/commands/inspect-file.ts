@@ -2,9 +2,9 @@
 import { existsSync } from 'node:fs';
 import { isVggError } from '@vgg/core';
 import { isKnownName, knownWeights, type NetWeights, netUse, recogniseNet, type WeightSource } from '@vgg/weights';
-import { print, table } from '../output';
-import { createTerminal } from '../terminal';
-import { openNamed } from '../weight-file';
+import { openNamed } from '../nets/weight-file';
+import { print, table } from '../terminal/output';
+import { createTerminal } from '../terminal/terminal';
 
 /** What the file holds as a net, or why it is none. */
 function recognised(source: WeightSource): NetWeights | string {

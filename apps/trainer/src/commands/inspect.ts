@@ -1,8 +1,8 @@
 /** `inspect`: what a network is and costs, or what is in a weight file. */
 import { formatSummary, summarise } from '@vgg/models';
-import { print } from '../output';
-import { headFor, netOptions, type RecipeArguments } from '../recipe';
-import { readRecord } from '../run-folder';
+import { headFor, netOptions, type RecipeArguments } from '../recipe/recipe';
+import { readRecord } from '../run/folder';
+import { print } from '../terminal/output';
 
 export interface InspectArguments
   extends Pick<RecipeArguments, 'config' | 'batchNorm' | 'width' | 'input' | 'head' | 'dropout'> {

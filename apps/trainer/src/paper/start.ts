@@ -2,14 +2,14 @@
 import { mkdir } from 'node:fs/promises';
 import { VggError } from '@vgg/core';
 import { decodeImage } from '@vgg/data/node';
-import { locateImages, type OpenedData, openTrainingData, spread, trainingTransform } from '../data-set';
 import { describeEngine, startEngine } from '../engine';
-import { environment } from '../environment';
-import { firstNet } from '../first-net';
-import { measureSpeed, epochSeconds as secondsAtSpeed } from '../measure';
-import type { SessionArguments, TrainArguments } from '../prepare';
-import { EXTRAS_OFF, netOptions, resolveRecipe } from '../recipe';
-import type { Terminal } from '../terminal';
+import { locateImages, type OpenedData, openTrainingData, spread, trainingTransform } from '../images/data-set';
+import { EXTRAS_OFF, netOptions, resolveRecipe } from '../recipe/recipe';
+import { environment } from '../run/environment';
+import { firstNet } from '../run/first-net';
+import { measureSpeed, epochSeconds as secondsAtSpeed } from '../run/measure';
+import type { SessionArguments, TrainArguments } from '../run/prepare';
+import type { Terminal } from '../terminal/terminal';
 import { allot, inputFor, LATER_DIVISOR, type Pace, type StudyNet, studyNets } from './plan';
 import { type Study, type StudySettings, studyExists } from './study';
 

@@ -5,7 +5,7 @@ import type { InspectArguments } from '../commands/inspect';
 import type { PaperArguments } from '../commands/paper';
 import type { PredictArguments } from '../commands/predict';
 import type { ReportArguments } from '../commands/report';
-import type { TrainArguments } from '../prepare';
+import type { TrainArguments } from '../run/prepare';
 
 /** What the commands do, injected so that the words can be tested without them. */
 export interface Commands {

@@ -1,9 +1,9 @@
 /** The options of `inspect` and `convert`, which look at nets and weight files. */
 import { Command } from 'commander';
-import { integer, oneOf } from '../arguments';
 import type { ConvertArguments } from '../commands/convert';
 import type { InspectArguments } from '../commands/inspect';
-import { KEYS } from '../recipe-file';
+import { KEYS } from '../recipe/file';
+import { integer, oneOf } from '../recipe/kinds';
 import type { Commands } from './commands';
 import { withNetwork, withOutput } from './shared';
 

@@ -2,10 +2,10 @@
 
 import { CONFIGURATION_NAMES } from '@vgg/models';
 import { Command, Option } from 'commander';
-import { integer, listOf, timeSpan } from '../arguments';
 import type { PaperArguments } from '../commands/paper';
 import { PAPER_SCALES } from '../paper/figures';
-import { KEYS } from '../recipe-file';
+import { KEYS } from '../recipe/file';
+import { integer, listOf, timeSpan } from '../recipe/kinds';
 import type { Commands } from './commands';
 import { DATA, withEngine, withOutput, withStrict } from './shared';
 

@@ -3,9 +3,9 @@
 import { PUBLIC_DATA_SETS } from '@vgg/data/node';
 import { CONFIGURATION_NAMES } from '@vgg/models';
 import { type Command, Option } from 'commander';
-import { oneOf } from '../arguments';
 import { ENGINE_NAMES } from '../engine';
-import { KEYS } from '../recipe-file';
+import { KEYS } from '../recipe/file';
+import { oneOf } from '../recipe/kinds';
 
 export const PROTOCOLS = ['single', 'dense', 'multi-crop', 'both', 'all'] as const;
 

@@ -1,9 +1,9 @@
 /** The options of `train`, and what a recipe or a resumed run makes of them. */
 import { Command, Option } from 'commander';
-import { integer } from '../arguments';
-import type { TrainArguments } from '../prepare';
-import { KEYS, readRecipe, recipeNames } from '../recipe-file';
-import { KEEPING } from '../run-folder';
+import { KEYS, readRecipe, recipeNames } from '../recipe/file';
+import { integer } from '../recipe/kinds';
+import { KEEPING } from '../run/folder';
+import type { TrainArguments } from '../run/prepare';
 import type { Commands } from './commands';
 import { DATA, withEngine, withNetwork, withOutput, withStrict } from './shared';
 

@@ -1,9 +1,9 @@
 /** The options of `evaluate`, `predict` and `report`, which use trained nets. */
 import { Command } from 'commander';
-import { integer, oneOf, scaleList } from '../arguments';
 import type { EvaluateArguments } from '../commands/evaluate';
 import type { PredictArguments } from '../commands/predict';
 import type { ReportArguments } from '../commands/report';
+import { integer, oneOf, scaleList } from '../recipe/kinds';
 import type { Commands } from './commands';
 import { collect, DATA, PROTOCOLS, usedNet, WEIGHTS, withEngine, withOutput, withStrict } from './shared';
 

@@ -4,8 +4,8 @@ import { join, resolve } from 'node:path';
 import { didYouMean, VggError } from '@vgg/core';
 import { isKnownName, KNOWN_WEIGHTS, knownWeights, openWeights, type WeightSource } from '@vgg/weights';
 import { fetchWeights, openBytes } from '@vgg/weights/node';
-import { listenForInterruption } from './interruption';
-import type { Terminal } from './terminal';
+import { listenForInterruption } from '../terminal/interruption';
+import type { Terminal } from '../terminal/terminal';
 
 const RUN_MODEL = 'model.safetensors';
 const MEGABYTE = 1e6;

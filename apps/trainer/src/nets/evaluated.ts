@@ -1,8 +1,8 @@
 /** Nets that are used, not trained: runs, fused, or the net of a weight file; with their classes and their own test scales. */
 import { type EvaluatedNet, evaluatedNet, scalesFor } from '@vgg/eval';
+import { type LoadedRun, loadRun } from '../run/folder';
+import type { Terminal } from '../terminal/terminal';
 import { usableNet } from './named-net';
-import { type LoadedRun, loadRun } from './run-folder';
-import type { Terminal } from './terminal';
 
 /** One net, or several to fuse. The caller disposes them. */
 export interface Evaluated {

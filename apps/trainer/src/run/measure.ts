@@ -5,8 +5,8 @@ import { scalesFor } from '@vgg/eval';
 import type { Vgg } from '@vgg/models';
 import { constant } from '@vgg/optim';
 import { fit, validate } from '@vgg/train';
-import { type OpenedData, spread } from './data-set';
-import { optimiserOf, type Recipe } from './recipe';
+import { type OpenedData, spread } from '../images/data-set';
+import { optimiserOf, type Recipe } from '../recipe/recipe';
 
 /** Micro-batches measured, at least, after one that warms up. */
 const MEASURED = 4;

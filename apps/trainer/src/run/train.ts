@@ -4,14 +4,14 @@ import { scalesFor } from '@vgg/eval';
 import type { FreezableName, Vgg } from '@vgg/models';
 import { type FitResult, fit, type Validation, validate } from '@vgg/train';
 import type { FoundCheckpoint, RunFolder, RunLog } from '@vgg/train/node';
-import { type OpenedData, type Skipped, skippedNotice } from './data-set';
+import { type OpenedData, type Skipped, skippedNotice } from '../images/data-set';
+import { extrasOf, optimiserOf, scheduleOf } from '../recipe/recipe';
+import { GuessBook } from '../report/guesses';
+import type { RunReport } from '../report/run-report';
+import { listenForInterruption } from '../terminal/interruption';
+import type { Terminal } from '../terminal/terminal';
 import { trainingDisplay } from './display';
-import { listenForInterruption } from './interruption';
-import { extrasOf, optimiserOf, scheduleOf } from './recipe';
-import { GuessBook } from './report/guesses';
-import type { RunReport } from './report/run-report';
-import type { RunRecord } from './run-folder';
-import type { Terminal } from './terminal';
+import type { RunRecord } from './folder';
 
 /** A run ready to be trained. */
 export interface Prepared {

@@ -1,8 +1,8 @@
 /** Whether a net can be trained on an engine at all, told before anything is computed. */
 import { VggError } from '@vgg/core';
 import { type ResolvedVggOptions, summarise } from '@vgg/models';
-import type { EngineName } from './engine';
-import type { Recipe } from './recipe';
+import type { EngineName } from '../engine';
+import type { Recipe } from '../recipe/recipe';
 
 /** Bytes that an engine can address: WebAssembly memory ends at 4 GiB. */
 const LIMITS: Partial<Record<EngineName, number>> = { wasm: 4 * 2 ** 30 };

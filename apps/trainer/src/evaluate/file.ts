@@ -3,8 +3,8 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Evaluation } from '@vgg/eval';
 import { writeFileAtomically } from '@vgg/weights/node';
-import type { ResultRow } from './data';
-import type { Guesses } from './guesses';
+import type { ResultRow } from '../report/data';
+import type { Guesses } from '../report/guesses';
 
 export interface EvaluationRecord {
   readonly version: 1;

@@ -3,12 +3,12 @@
  * is in `commands/`.
  */
 import { Command, type Option } from 'commander';
-import { version } from '../package.json';
-import type { Commands } from './program/commands';
-import { convertCommand, inspectCommand } from './program/files';
-import { paperCommand } from './program/paper';
-import { trainCommand } from './program/train';
-import { evaluateCommand, predictCommand, reportCommand } from './program/use';
+import { version } from '../../package.json';
+import type { Commands } from './commands';
+import { convertCommand, inspectCommand } from './files';
+import { paperCommand } from './paper';
+import { trainCommand } from './train';
+import { evaluateCommand, predictCommand, reportCommand } from './use';
 
 /** What an option does and, in the same words for all, what holds where it is not written. */
 export function describeOption(option: Option): string {

@@ -1,10 +1,10 @@
 /** What a trained run's best weights get wrong, found when its training has ended; an interruption leaves it for --resume. */
 import { type Evaluation, PROTOCOLS, type Protocol, scalesFor } from '@vgg/eval';
-import { evaluateRuns } from './evaluation';
-import { listenForInterruption } from './interruption';
-import { readEvaluation } from './report/evaluation-file';
-import type { RunRecord } from './run-folder';
-import type { Terminal } from './terminal';
+import type { RunRecord } from '../run/folder';
+import { listenForInterruption } from '../terminal/interruption';
+import type { Terminal } from '../terminal/terminal';
+import { evaluateRuns } from './evaluate';
+import { readEvaluation } from './file';
 
 /** As many validation images as are evaluated densely: enough to look at, little beside an epoch. */
 const DENSE_IMAGES = 256;

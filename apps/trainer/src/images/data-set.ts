@@ -12,8 +12,8 @@ import {
   PUBLIC_DATA_SETS,
   trainingStatistics,
 } from '@vgg/data/node';
-import type { Recipe } from './recipe';
-import type { Progress, Terminal } from './terminal';
+import type { Recipe } from '../recipe/recipe';
+import type { Progress, Terminal } from '../terminal/terminal';
 
 const MEGABYTE = 1e6;
 

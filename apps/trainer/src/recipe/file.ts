@@ -10,7 +10,8 @@ import { systemReason } from '@vgg/core/node';
 import { CONFIGURATION_NAMES } from '@vgg/models';
 import * as v from 'valibot';
 import { isAlias, isMap, isScalar, parseDocument, stringify, visit } from 'yaml';
-import { anyText, integer, type Kind, nameList, oneOf, real, trainingScale, yesOrNo } from './arguments';
+import { PACKAGE_FOLDER } from '../package-folder';
+import { anyText, integer, type Kind, nameList, oneOf, real, trainingScale, yesOrNo } from './kinds';
 import type { RecipeArguments } from './recipe';
 
 /** What a recipe file may say: what the run computes, and where it is kept. */
@@ -64,7 +65,7 @@ const SCHEMA = v.strictObject(
 ) as unknown as v.GenericSchema<unknown, RecipeFile>;
 
 /** The recipes that come with the trainer: beside `src/` and `dist/`. */
-const FOLDER = fileURLToPath(new URL('../recipes/', import.meta.url));
+const FOLDER = fileURLToPath(new URL('recipes/', PACKAGE_FOLDER));
 const ENDING = '.yaml';
 
 /** A file larger than this is no recipe. */

@@ -1,10 +1,10 @@
 /** Turns the events of training into what a person sees and what `metrics.jsonl` keeps. */
 import type { TrainEvent, Validation } from '@vgg/train';
+import type { Activity } from '../report/data';
+import type { MetricsEntry } from '../report/history';
+import type { Progress, Terminal, Whole } from '../terminal/terminal';
+import { duration } from '../terminal/terminal';
 import { RunPace } from './pace';
-import type { Activity } from './report/data';
-import type { MetricsEntry } from './report/history';
-import type { Progress, Terminal, Whole } from './terminal';
-import { duration } from './terminal';
 
 export interface DisplayOptions {
   terminal: Terminal;

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { VggError } from '@vgg/core';
 import { isKnownName, type LoadedNet, loadNet, openWeights } from '@vgg/weights';
 import { loadKnown, openBytes } from '@vgg/weights/node';
-import type { Terminal } from './terminal';
+import type { Terminal } from '../terminal/terminal';
 import { weightFile } from './weight-file';
 
 /** A classifier that knows how it takes its images. */

@@ -2,13 +2,13 @@
 import { systemReason } from '@vgg/core/node';
 import { createVgg, zeroInitialiser } from '@vgg/models';
 import { restoreCheckpoint } from '@vgg/train';
+import { RunReport } from '../report/run-report';
+import type { Terminal } from '../terminal/terminal';
+import type { LivePage } from '../ui/live-page';
 import { firstNet } from './first-net';
+import { hasWeights, saveWeights } from './folder';
 import type { SessionArguments } from './prepare';
-import { RunReport } from './report/run-report';
-import { hasWeights, saveWeights } from './run-folder';
-import type { Terminal } from './terminal';
-import { type Prepared, runTraining, type Trained } from './training';
-import type { LivePage } from './ui/live-page';
+import { type Prepared, runTraining, type Trained } from './train';
 
 /** A run trained to its end or to an interruption, and its report, which whoever asked finishes. */
 export interface TrainedRun extends Trained {

@@ -5,15 +5,11 @@ import { VggError } from '@vgg/core';
 import type { ResolvedVggOptions } from '@vgg/models';
 import { isKnownName } from '@vgg/weights';
 import { writeFileAtomically } from '@vgg/weights/node';
-import { locateImages, type OpenedData, openTrainingData, reportSkipped, trainingTransform } from './data-set';
-import { DEMO_IMAGES } from './demo';
-import { makeDemoImages } from './demo-images';
-import { describeEngine, type Engine, type EngineName, startEngine } from './engine';
-import { environment } from './environment';
-import { checkPredecessor } from './first-net';
-import { type FirstWeights, firstWeights, isWeightFile } from './first-weights';
-import { listenForInterruption } from './interruption';
-import { checkMemory } from './memory';
+import { describeEngine, type Engine, type EngineName, startEngine } from '../engine';
+import { locateImages, type OpenedData, openTrainingData, reportSkipped, trainingTransform } from '../images/data-set';
+import { DEMO_IMAGES, makeDemoImages } from '../images/demo-images';
+import { weightFile } from '../nets/weight-file';
+import { formatRecipe } from '../recipe/file';
 import {
   checkArguments,
   checkFreezing,
@@ -22,8 +18,12 @@ import {
   type Recipe,
   type RecipeArguments,
   resolveRecipe,
-} from './recipe';
-import { formatRecipe } from './recipe-file';
+} from '../recipe/recipe';
+import { listenForInterruption } from '../terminal/interruption';
+import type { Terminal } from '../terminal/terminal';
+import { environment } from './environment';
+import { checkPredecessor } from './first-net';
+import { type FirstWeights, firstWeights, isWeightFile } from './first-weights';
 import {
   createRunFolder,
   type KeepingOptions,
@@ -32,10 +32,9 @@ import {
   type RunRecord,
   readRecord,
   saveRecord,
-} from './run-folder';
-import type { Terminal } from './terminal';
-import type { Prepared } from './training';
-import { weightFile } from './weight-file';
+} from './folder';
+import { checkMemory } from './memory';
+import type { Prepared } from './train';
 
 /** In a run folder: its recipe once more, as a file that --recipe takes. */
 const RECIPE = 'recipe.yaml';

@@ -4,11 +4,11 @@ import { resolve } from 'node:path';
 import { VggError } from '@vgg/core';
 import { createVgg, fromTrainedA, layerVariables, planLayers, type ResolvedVggOptions, type Vgg } from '@vgg/models';
 import { isKnownName } from '@vgg/weights';
+import { recipeFor } from '../recipe/file';
+import { initialiserOf, type RecipeArguments } from '../recipe/recipe';
+import type { Terminal } from '../terminal/terminal';
 import { firstWeights, isWeightFile } from './first-weights';
-import { initialiserOf, type RecipeArguments } from './recipe';
-import { recipeFor } from './recipe-file';
-import { hasWeights, loadRun, type RunRecord, readRecord } from './run-folder';
-import type { Terminal } from './terminal';
+import { hasWeights, loadRun, type RunRecord, readRecord } from './folder';
 
 /** What two nets must share for one to start with the other's weights; the last layer may differ. */
 const SHARED = ['configuration', 'batchNorm', 'width', 'head'] as const;

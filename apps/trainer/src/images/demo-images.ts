@@ -24,6 +24,9 @@ export interface DemoImagesOptions {
   seed: number;
 }
 
+/** The images that the demo trains on; the training itself is `recipes/demo.yaml`. */
+export const DEMO_IMAGES: DemoImagesOptions = { train: 120, validation: 20, seed: 1 };
+
 /** A picture's random choices, common to all classes. */
 interface Pose {
   width: number;

@@ -2,10 +2,10 @@
 import { resolve } from 'node:path';
 import type { RawImage } from '@vgg/data';
 import { classify, type EvaluatedNet, evaluatedNet, type Guess, predict } from '@vgg/eval';
+import { heatMapScales } from '../heat-map';
+import type { Terminal } from '../terminal/terminal';
 import { loadRuns } from './evaluated';
-import { heatMapScales } from './heat-map';
 import { usableNet } from './named-net';
-import type { Terminal } from './terminal';
 
 export interface Guesser {
   /** Class names in the order of the outputs. */

@@ -12,8 +12,8 @@ import { createVgg, type ResolvedVggOptions, type Vgg, zeroInitialiser } from '@
 import { restoreCheckpoint } from '@vgg/train';
 import { checkpointsOf, RunFolder } from '@vgg/train/node';
 import { loadModel, saveModel, writeFileAtomically } from '@vgg/weights/node';
+import { EXTRAS_OFF, type Recipe } from '../recipe/recipe';
 import type { Environment } from './environment';
-import { EXTRAS_OFF, type Recipe } from './recipe';
 
 const FORMAT = 'vgg-run';
 const RECORD = 'run.json';

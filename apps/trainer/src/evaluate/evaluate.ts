@@ -5,12 +5,12 @@ import { systemReason } from '@vgg/core/node';
 import type { ImageSource } from '@vgg/data';
 import { type DataSet, imageItems, openSource } from '@vgg/data/node';
 import { type Evaluation, evaluate, type Protocol, predictionLine } from '@vgg/eval';
-import { locateImages, reportSkipped, splitOptions, spread } from './data-set';
-import { type Evaluated, loadRuns } from './evaluated';
-import { recordEvaluation } from './report/evaluation-file';
-import { GuessBook } from './report/guesses';
-import { checkClasses } from './same-classes';
-import type { Terminal } from './terminal';
+import { locateImages, reportSkipped, splitOptions, spread } from '../images/data-set';
+import { type Evaluated, loadRuns } from '../nets/evaluated';
+import { checkClasses } from '../nets/same-classes';
+import { GuessBook } from '../report/guesses';
+import type { Terminal } from '../terminal/terminal';
+import { recordEvaluation } from './file';
 
 export type Split = 'val' | 'train' | 'all';
 

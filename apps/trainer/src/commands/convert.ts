@@ -102,7 +102,7 @@ async function write(net: NetTensors, output: string, writing: Writing): Promise
   return [output];
 }
 
-export async function convertCommand(input: string, output: string, options: ConvertArguments): Promise<void> {
+export async function runConvert(input: string, output: string, options: ConvertArguments): Promise<void> {
   const terminal = createTerminal({ stream: process.stderr, quiet: options.quiet });
   const format = formatFor(output, options.to);
   const dtype = dtypeFor(format, options.dtype);

@@ -3,13 +3,15 @@ import { availableParallelism, totalmem } from 'node:os';
 import { createVgg, type ResolvedVggOptions, type Vgg } from '@vgg/models';
 import type { EngineName } from '../engine';
 import { spread, trainingTransform } from '../images/data-set';
+import { initialiserOf } from '../recipe/build';
 import { formatRecipe } from '../recipe/file';
-import { initialiserOf, type Recipe } from '../recipe/recipe';
+import type { Recipe } from '../recipe/recipe';
+import type { TrainArguments } from '../run/arguments';
 import { checkPredecessor, firstNet } from '../run/first-net';
 import { epochSeconds, measureSpeed, type Speed } from '../run/measure';
 import { trainingMemory } from '../run/memory';
 import { validationsOf } from '../run/pace';
-import { type PlannedRun, planRun, type TrainArguments } from '../run/prepare';
+import { type PlannedRun, planRun } from '../run/prepare';
 import { print } from '../terminal/output';
 import type { Terminal } from '../terminal/terminal';
 

@@ -45,7 +45,7 @@ function sparse(confusion: Uint32Array, { perClass }: EvaluationRow): number[][]
     .map(([pair, images]) => [Math.floor(pair / classes), pair % classes, images]);
 }
 
-export async function evaluateCommand(options: EvaluateArguments): Promise<void> {
+export async function runEvaluate(options: EvaluateArguments): Promise<void> {
   const { run = [], weights, protocol, json, engine, quiet, ...rest } = options;
   const terminal = createTerminal({ stream: process.stderr, quiet });
   terminal.say(describeEngine(await startEngine(engine)));

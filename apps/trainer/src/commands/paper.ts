@@ -9,8 +9,8 @@ import { extended, readStudy, type Study, saveStudy } from '../paper/study';
 import { markdown, tables } from '../paper/tables';
 import { REPORT, writeReport } from '../report/make';
 import { studyReportOf } from '../report/study';
+import type { SessionArguments } from '../run/arguments';
 import { KEEPING } from '../run/folder';
-import type { SessionArguments } from '../run/prepare';
 import { print } from '../terminal/output';
 import { createTerminal, type Terminal } from '../terminal/terminal';
 
@@ -50,7 +50,7 @@ function conclude(study: Study): Study & Required<Pick<Study, 'tables' | 'notes'
   return { ...study, tables: made, notes: notesOn(study) };
 }
 
-export async function paperCommand(options: PaperArguments): Promise<void> {
+export async function runPaper(options: PaperArguments): Promise<void> {
   const terminal = createTerminal({ stream: process.stderr, quiet: options.quiet });
   const { engine, workers, strict, json, quiet } = options;
   const session: SessionArguments = { engine, workers, strict, json, quiet, ui: false, ...KEEPING };

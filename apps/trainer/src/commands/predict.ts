@@ -97,7 +97,7 @@ function openGuesser({ run = [], weights, scales }: PredictArguments, terminal: 
   return weights === undefined ? runGuesser(run, scales) : weightsGuesser(weights, scales, terminal);
 }
 
-export async function predictCommand(images: readonly string[], options: PredictArguments): Promise<void> {
+export async function runPredict(images: readonly string[], options: PredictArguments): Promise<void> {
   const terminal = createTerminal({ stream: process.stderr, quiet: options.quiet });
   terminal.say(describeEngine(await startEngine(options.engine)));
   const guesser = await openGuesser(options, terminal);

@@ -24,7 +24,7 @@ export interface ReportArguments {
   quiet: boolean;
 }
 
-export async function reportCommand(run: string, options: ReportArguments): Promise<void> {
+export async function runReport(run: string, options: ReportArguments): Promise<void> {
   const terminal = createTerminal({ stream: process.stderr, quiet: options.quiet });
   const path = resolve(run);
   const out = resolve(options.out ?? join(path, REPORT));

@@ -4,7 +4,8 @@ import { isVggError } from '@vgg/core';
 import type { FitResult } from '@vgg/train';
 import { evaluateBest, isEvaluated } from '../evaluate/after-training';
 import { REPORT } from '../report/make';
-import { prepareNew, prepareResumed, type TrainArguments } from '../run/prepare';
+import type { TrainArguments } from '../run/arguments';
+import { prepareNew, prepareResumed } from '../run/prepare';
 import type { Prepared } from '../run/train';
 import { trainPrepared } from '../run/train-prepared';
 import { print, table } from '../terminal/output';
@@ -51,7 +52,7 @@ async function tellHowToGoOn(error: unknown, { folder }: Prepared, terminal: Ter
   if (step !== undefined) terminal.say(`the run is kept up to step ${step}; ${howToGoOn(folder.path)}`);
 }
 
-export async function trainCommand(options: TrainArguments): Promise<void> {
+export async function runTrain(options: TrainArguments): Promise<void> {
   const terminal = createTerminal({ stream: process.stderr, quiet: options.quiet });
   if (options.dryRun) return dryRun(options, terminal);
   if (!options.ui) return train(options, terminal);

@@ -4,11 +4,13 @@ import { VggError } from '@vgg/core';
 import { decodeImage } from '@vgg/data/node';
 import { describeEngine, startEngine } from '../engine';
 import { locateImages, type OpenedData, openTrainingData, spread, trainingTransform } from '../images/data-set';
-import { EXTRAS_OFF, netOptions, resolveRecipe } from '../recipe/recipe';
+import { netOptions } from '../recipe/build';
+import { resolveRecipe } from '../recipe/recipe';
+import { SETTINGS_OFF } from '../recipe/settings';
+import type { SessionArguments, TrainArguments } from '../run/arguments';
 import { environment } from '../run/environment';
 import { firstNet } from '../run/first-net';
 import { measureSpeed, epochSeconds as secondsAtSpeed } from '../run/measure';
-import type { SessionArguments, TrainArguments } from '../run/prepare';
 import type { Terminal } from '../terminal/terminal';
 import { allot, inputFor, LATER_DIVISOR, type Pace, type StudyNet, studyNets } from './plan';
 import { type Study, type StudySettings, studyExists } from './study';
@@ -47,7 +49,7 @@ export function trainArguments(
   const { config, scale } = net;
   const { from, ...kept } = training;
   return {
-    ...{ ...session, ...settings, ...EXTRAS_OFF, ...kept, data, config, scale },
+    ...{ ...session, ...settings, ...SETTINGS_OFF, ...kept, data, config, scale },
     ...{ flip: true, colourShift: true, schedule: 'cosine', patience: 5, momentum: 0.9, init: 'he', dryRun: false },
     rate: net.from?.key === 'weights' && from !== undefined ? rate / LATER_DIVISOR : rate,
     ...(net.from && from !== undefined && { [net.from.key]: from }),

@@ -4,8 +4,9 @@ import { resolve } from 'node:path';
 import { VggError } from '@vgg/core';
 import { createVgg, fromTrainedA, layerVariables, planLayers, type ResolvedVggOptions, type Vgg } from '@vgg/models';
 import { isKnownName } from '@vgg/weights';
+import { initialiserOf } from '../recipe/build';
 import { recipeFor } from '../recipe/file';
-import { initialiserOf, type RecipeArguments } from '../recipe/recipe';
+import type { Settings } from '../recipe/settings';
 import type { Terminal } from '../terminal/terminal';
 import { firstWeights, isWeightFile } from './first-weights';
 import { hasWeights, loadRun, type RunRecord, readRecord } from './folder';
@@ -30,7 +31,7 @@ function difference(
  * Checks that the run to start from is there, before anything costly is computed; says so when it has not finished.
  * @throws VggError `VGG_RUN` when it is not; where a recipe makes it, with the command to run first.
  */
-export async function checkPredecessor({ preInit, weights, data }: RecipeArguments, terminal: Terminal): Promise<void> {
+export async function checkPredecessor({ preInit, weights, data }: Settings, terminal: Terminal): Promise<void> {
   const path = preInit ?? weights;
   if (path === undefined || isWeightFile(path) || (weights !== undefined && !existsSync(path) && isKnownName(path)))
     return;

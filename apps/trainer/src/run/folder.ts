@@ -12,7 +12,8 @@ import { createVgg, type ResolvedVggOptions, type Vgg, zeroInitialiser } from '@
 import { restoreCheckpoint } from '@vgg/train';
 import { checkpointsOf, RunFolder } from '@vgg/train/node';
 import { loadModel, saveModel, writeFileAtomically } from '@vgg/weights/node';
-import { EXTRAS_OFF, type Recipe } from '../recipe/recipe';
+import type { Recipe } from '../recipe/recipe';
+import { SETTINGS_OFF } from '../recipe/settings';
 import type { Environment } from './environment';
 
 const FORMAT = 'vgg-run';
@@ -118,7 +119,7 @@ export async function readRecord(path: string): Promise<RunRecord> {
   if (record?.format !== FORMAT || record.version !== 1 || !complete) {
     throw new VggError('run', `${what} of this version: its ${RECORD} lacks format "${FORMAT}", version 1`);
   }
-  return { ...(record as RunRecord), recipe: { ...EXTRAS_OFF, ...(record as RunRecord).recipe } };
+  return { ...(record as RunRecord), recipe: { ...SETTINGS_OFF, ...(record as RunRecord).recipe } };
 }
 
 /** A trained net and what it needs to be used. */

@@ -6,7 +6,8 @@ import type { Vgg } from '@vgg/models';
 import { constant } from '@vgg/optim';
 import { fit, validate } from '@vgg/train';
 import { type OpenedData, spread } from '../images/data-set';
-import { optimiserOf, type Recipe } from '../recipe/recipe';
+import { optimiserOf } from '../recipe/build';
+import type { Recipe } from '../recipe/recipe';
 
 /** Micro-batches measured, at least, after one that warms up. */
 const MEASURED = 4;

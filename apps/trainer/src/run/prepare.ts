@@ -9,59 +9,21 @@ import { describeEngine, type Engine, type EngineName, startEngine } from '../en
 import { locateImages, type OpenedData, openTrainingData, reportSkipped, trainingTransform } from '../images/data-set';
 import { DEMO_IMAGES, makeDemoImages } from '../images/demo-images';
 import { weightFile } from '../nets/weight-file';
+import { checkFreezing, initialiserOf, netOptions } from '../recipe/build';
 import { formatRecipe } from '../recipe/file';
-import {
-  checkArguments,
-  checkFreezing,
-  initialiserOf,
-  netOptions,
-  type Recipe,
-  type RecipeArguments,
-  resolveRecipe,
-} from '../recipe/recipe';
+import { checkArguments, type Recipe, resolveRecipe } from '../recipe/recipe';
 import { listenForInterruption } from '../terminal/interruption';
 import type { Terminal } from '../terminal/terminal';
+import type { SessionArguments, TrainArguments } from './arguments';
 import { environment } from './environment';
 import { checkPredecessor } from './first-net';
 import { type FirstWeights, firstWeights, isWeightFile } from './first-weights';
-import {
-  createRunFolder,
-  type KeepingOptions,
-  lastRun,
-  openRunFolder,
-  type RunRecord,
-  readRecord,
-  saveRecord,
-} from './folder';
+import { createRunFolder, lastRun, openRunFolder, type RunRecord, readRecord, saveRecord } from './folder';
 import { checkMemory } from './memory';
 import type { Prepared } from './train';
 
 /** In a run folder: its recipe once more, as a file that --recipe takes. */
 const RECIPE = 'recipe.yaml';
-
-/** How a session computes, which changes nothing of what. */
-export interface SessionArguments extends KeepingOptions {
-  /** Steps between checkpoints inside an epoch. */
-  checkpointEvery: number;
-  engine: EngineName | 'auto';
-  workers: number;
-  /** Show the report live. */
-  ui: boolean;
-  uiPort?: number;
-  strict: boolean;
-  json: boolean;
-  quiet: boolean;
-}
-
-export interface TrainArguments extends RecipeArguments, SessionArguments {
-  /** Name or path of the recipe file whose settings these are, where there is one. */
-  recipe?: string;
-  out?: string;
-  /** The run to go on with, or `true` for the one trained last. */
-  resume?: string | true;
-  /** Say what the run would be and take, and train nothing. */
-  dryRun: boolean;
-}
 
 /** Whether this is the demo, which draws its own images. */
 function isDemo({ recipe, data, resume }: TrainArguments): boolean {

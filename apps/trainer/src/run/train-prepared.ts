@@ -5,9 +5,9 @@ import { restoreCheckpoint } from '@vgg/train';
 import { RunReport } from '../report/run-report';
 import type { Terminal } from '../terminal/terminal';
 import type { LivePage } from '../ui/live-page';
+import type { SessionArguments } from './arguments';
 import { firstNet } from './first-net';
 import { hasWeights, saveWeights } from './folder';
-import type { SessionArguments } from './prepare';
 import { type Prepared, runTraining, type Trained } from './train';
 
 /** A run trained to its end or to an interruption, and its report, which whoever asked finishes. */

@@ -5,7 +5,7 @@ import type { FreezableName, Vgg } from '@vgg/models';
 import { type FitResult, fit, type Validation, validate } from '@vgg/train';
 import type { FoundCheckpoint, RunFolder, RunLog } from '@vgg/train/node';
 import { type OpenedData, type Skipped, skippedNotice } from '../images/data-set';
-import { extrasOf, optimiserOf, scheduleOf } from '../recipe/recipe';
+import { extrasOf, optimiserOf, scheduleOf } from '../recipe/build';
 import { GuessBook } from '../report/guesses';
 import type { RunReport } from '../report/run-report';
 import { listenForInterruption } from '../terminal/interruption';

@@ -1,6 +1,6 @@
 /** Classification of images with a net that has its own preprocessing and class names. */
 import { type Tensor4D, tensor4d, tidy } from '@tensorflow/tfjs-core';
-import { VggError } from '@vgg/core';
+import { requireInteger, VggError } from '@vgg/core';
 import {
   checkImageTransform,
   type ImageTransform,
@@ -97,8 +97,7 @@ export function netInput(net: ClassifyingNet, image: RawImage, options: Classify
  */
 export async function classify(net: ClassifyingNet, image: RawImage, options: ClassifyOptions = {}): Promise<Guess[]> {
   const { top = 5 } = options;
-  if (!Number.isInteger(top) || top < 1)
-    throw new VggError('argument', `top must be an integer of at least 1, got ${top}`);
+  requireInteger('top', top, 1);
   if (net.classes.length !== net.model.options.classes) {
     const { classes } = net.model.options;
     throw new VggError('argument', `the net has ${classes} classes, got names for ${net.classes.length}`);

@@ -2,9 +2,9 @@
  * Evaluation of one or more nets on a set of images with any number of protocols and scales in one pass (section 3.2 and
  * the tables of section 4). All results share decoding, rescaling and forward passes.
  */
-import { VggError } from '@vgg/core';
+import { requireInteger, VggError } from '@vgg/core';
 import { rescaledSize } from '@vgg/data';
-import { BATCH_PIXELS, checkPositive, MAX_IMAGE_PIXELS } from './limits';
+import { BATCH_PIXELS, MAX_IMAGE_PIXELS } from './limits';
 import { type EvaluationImage, type Loaded, loadInOrder, type SkippedImage } from './load';
 import { type Errors, Tally, topK } from './metrics';
 import { guesses, type Prediction } from './predictions';
@@ -24,7 +24,7 @@ export type EvaluationEvent =
 
 /** Options of {@link evaluate}. */
 export interface EvaluateOptions {
-  /** Nets to evaluate; several are imageCount alone and fused. */
+  /** Nets to evaluate; several are evaluated alone and fused. */
   readonly nets: readonly EvaluatedNet[];
   readonly images: Iterable<EvaluationImage> | AsyncIterable<EvaluationImage>;
   /** Test protocols. Default `['dense']`. */
@@ -68,7 +68,7 @@ export interface EvaluationRow extends Errors {
 
 /** Result of {@link evaluate}. */
 export interface Evaluation {
-  /** Number of imageCount images, with or without a label. */
+  /** Number of evaluated images, with or without a label. */
   readonly images: number;
   readonly skipped: readonly SkippedImage[];
   /** Number of classes. */
@@ -161,9 +161,9 @@ export async function evaluate({
 }: EvaluateOptions): Promise<Evaluation> {
   const plan: Plan = { nets, protocols, scales, flips };
   checkPlan(plan);
-  checkPositive(batchPixels, 'batchPixels');
-  checkPositive(maxImagePixels, 'maxImagePixels');
-  checkPositive(ahead, 'ahead');
+  requireInteger('batchPixels', batchPixels, 1);
+  requireInteger('maxImagePixels', maxImagePixels, 1);
+  requireInteger('ahead', ahead, 1);
   const { classes } = nets[0]!.model.options;
   const rows = makeRows(plan);
   const skipped: SkippedImage[] = [];

@@ -7,12 +7,6 @@ export const BATCH_PIXELS = 2 ** 20;
 /** Default of the largest number of pixels of a rescaled image. */
 export const MAX_IMAGE_PIXELS = 2 ** 21;
 
-/** @throws VggError `VGG_ARGUMENT` unless `value` is a positive integer. */
-export function checkPositive(value: number, what: string): void {
-  if (Number.isInteger(value) && value >= 1) return;
-  throw new VggError('argument', `${what} must be a positive integer, got ${value}`);
-}
-
 /**
  * Checks the area of the rescaled image, with which memory grows: one extremely long image must not end the program.
  * @throws VggError `VGG_IMAGE` when the image has more than `limit` pixels at the largest scale.

@@ -1,6 +1,7 @@
 /** Prediction of the classes of one image in memory. */
+import { requireInteger } from '@vgg/core';
 import type { RawImage } from '@vgg/data';
-import { BATCH_PIXELS, checkArea, checkPositive, MAX_IMAGE_PIXELS } from './limits';
+import { BATCH_PIXELS, checkArea, MAX_IMAGE_PIXELS } from './limits';
 import { guesses } from './predictions';
 import { checkPlan, type EvaluatedNet, type Protocol } from './protocol';
 import { scoreImages } from './score';
@@ -54,8 +55,8 @@ export async function predict({
 }: PredictOptions): Promise<ImagePrediction> {
   const plan = { nets, protocols: [protocol], scales, flips };
   checkPlan(plan);
-  checkPositive(batchPixels, 'batchPixels');
-  checkPositive(maxImagePixels, 'maxImagePixels');
+  requireInteger('batchPixels', batchPixels, 1);
+  requireInteger('maxImagePixels', maxImagePixels, 1);
   checkArea(key, image, scales, maxImagePixels);
   const [result] = await scoreImages([{ key, image }], plan, { batchPixels, signal, onBatch: () => {} });
   const names = nets.map(({ name }) => name);

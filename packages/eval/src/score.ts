@@ -1,6 +1,6 @@
 /** Forward passes of evaluation: batches of views, bounded in size, through each net, to one posterior per kind of view. */
 import { div, mean, sub, type Tensor4D, tensor1d, tensor4d, tidy } from '@tensorflow/tfjs-core';
-import { VggError } from '@vgg/core';
+import { VggError, yieldToEventLoop } from '@vgg/core';
 import type { RawImage } from '@vgg/data';
 import { type EvaluatedNet, type Plan, PROTOCOL_VIEWS, type Protocol, type ViewKind } from './protocol';
 import { type View, viewsOf } from './views';
@@ -108,13 +108,6 @@ function stack(tasks: readonly Task[]): Tensor4D {
     pixels.set(view.pixels(), i * height * width * 3);
   });
   return tensor4d(pixels, [tasks.length, height, width, 3]);
-}
-
-/** Lets timers and input/output run. */
-function yieldToEventLoop(): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve);
-  });
 }
 
 /**

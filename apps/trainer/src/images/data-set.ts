@@ -80,7 +80,7 @@ export async function trainingTransform(
   recipe: Recipe,
   train: ImageSource,
   { workers, strict, terminal }: { workers: number; strict: boolean; terminal: Terminal },
-): Promise<{ transform: TrainTransform; skipped: readonly SkippedImage[] }> {
+): Promise<{ transform: TrainTransform; skipped: readonly Skipped[] }> {
   const progress = terminal.progress('mean and principal components', train.length, 'images');
   try {
     const statistics = await trainingStatistics(train, {
@@ -112,6 +112,9 @@ export function spread(source: ImageSource, count: number): ImageSource {
   );
 }
 
+/** Image that was skipped, and the reason. */
+export type Skipped = Pick<SkippedImage, 'key' | 'reason'>;
+
 /** Number of skipped images that are named; all are counted. */
 const NAMED = 5;
 
@@ -121,8 +124,8 @@ const NAMED = 5;
  */
 export function skippedNotice(
   terminal: Terminal,
-  known: readonly SkippedImage[] = [],
-): { update(skipped: readonly SkippedImage[]): void; all(): readonly SkippedImage[] } {
+  known: readonly Skipped[] = [],
+): { update(skipped: readonly Skipped[]): void; all(): readonly Skipped[] } {
   const seen = new Map(known.map((one) => [one.key, one]));
   let named = 0;
   return {
@@ -142,7 +145,7 @@ export function skippedNotice(
 }
 
 /** Warns about skipped images: names the first few and counts all. */
-export function reportSkipped(skipped: readonly SkippedImage[], terminal: Terminal): void {
+export function reportSkipped(skipped: readonly Skipped[], terminal: Terminal): void {
   const notice = skippedNotice(terminal);
   notice.update(skipped);
   notice.all();

@@ -2,7 +2,6 @@
 import { basename, join, resolve } from 'node:path';
 import { VggError } from '@vgg/core';
 import { writeFileAtomically } from '@vgg/core/node';
-import type { SkippedImage } from '@vgg/data';
 import { createVgg, type ResolvedVggOptions, type Vgg, zeroInitialiser } from '@vgg/models';
 import type { FoundCheckpoint, RunFolder } from '@vgg/train/node';
 import { describeEngine, type Engine, type EngineName, startEngine } from '../engine';
@@ -11,7 +10,7 @@ import {
   type OpenedData,
   openTrainingData,
   reportSkipped,
-  
+  type Skipped,
   trainingTransform,
 } from '../images/data-set';
 import { DEMO_IMAGES, makeDemoImages } from '../images/demo-images';
@@ -39,7 +38,7 @@ export interface Prepared {
   /** The net: with its first weights, or with zeros that a checkpoint will replace. */
   model: Vgg;
   /** Images that could not be read when the statistics were computed. */
-  skipped: readonly SkippedImage[];
+  skipped: readonly Skipped[];
   /** The checkpoint to continue from, if the run is resumed. */
   checkpoint?: FoundCheckpoint | undefined;
 }

@@ -139,3 +139,27 @@ export function missingSymbols(path: string, prose: string, { words }: Repositor
     .filter(([, name]) => !known.has(name!) && name!.split('.').some((part) => !words.has(part) && !known.has(part)))
     .map((match) => `${path}:${lineAt(prose, match.index)}: no symbol ${match[1]}`);
 }
+
+/** `name` of `src/file.ts`, or name of @vgg/package: back quotes are optional for the first form only. */
+const OF_FILE =
+  /`?([A-Za-z_]\w*(?:\.\w+)*)(?:\(\S*\))?`?\s+(?:\*\s+)?of\s+(?:\*\s+)?`?((?:[\w-]+\/)*[\w-]+\.(?:[cm]?ts|mjs|cc|h|py))\b/g;
+const OF_PACKAGE = /`([A-Za-z_]\w*)(?:\.\w+)*(?:\(\S*\))?`\s+(?:\*\s+)?of\s+(?:\*\s+)?`(@vgg\/[\w-]+(?:\/node)?)`/g;
+
+/** Returns the symbols that a prose places in a file or a package which does not have them. `textsOf` reads by the end of a path. */
+export function misplacedSymbols(path: string, prose: string, textsOf: (end: string) => readonly string[]): string[] {
+  const has = (end: string, name: string) => {
+    const texts = textsOf(end);
+    return texts.length === 0 || texts.some((text) => new RegExp(`\\b${name}\\b`).test(text));
+  };
+  const placed = [...prose.matchAll(OF_FILE)].filter(([, name, file]) => {
+    const isSymbol = /[a-z][A-Z]|_|\./.test(name!) || prose.includes(`\`${name}`);
+    return isSymbol && name!.split('.').some((part) => !has(file!, part));
+  });
+  const exported = [...prose.matchAll(OF_PACKAGE)].filter(([, name, specifier]) => {
+    const [, folder, entry = 'index'] = /^@vgg\/([\w-]+)(?:\/(node))?$/.exec(specifier!)!;
+    return !has(`packages/${folder}/src/${entry}.ts`, name!);
+  });
+  return [...placed, ...exported].map(
+    (match) => `${path}:${lineAt(prose, match.index)}: no ${match[1]} in ${match[2]}`,
+  );
+}

@@ -5,6 +5,7 @@ import {
   anchorsOf,
   deadDocLinks,
   deadLinks,
+  misplacedSymbols,
   missingFiles,
   missingSymbols,
   repositoryOf,
@@ -43,6 +44,11 @@ describe.skipIf(paths.length === 0)('docs and comments name only what exists:', 
 
   it('symbols in back quotes', () => {
     expect(prose.flatMap(({ path, text }) => missingSymbols(path, text, repository))).toEqual([]);
+  });
+
+  it('symbols where they are', () => {
+    const textsOf = (end: string) => files.filter(({ path }) => `/${path}`.endsWith(`/${end}`)).map(({ text }) => text);
+    expect(prose.flatMap(({ path, text }) => misplacedSymbols(path, text, textsOf))).toEqual([]);
   });
 
   it.each(['decisions', 'experiments'])('every record of docs/%s is in its index, by its title', (folder) => {
@@ -91,5 +97,15 @@ describe('the check itself', () => {
   it('finds a planted symbol that is in no code', () => {
     const found = missingSymbols('x.md', '`Kept`, `keptBack`, `makeGone()`, `plain`, `--an-option`', planted);
     expect(found).toEqual(['x.md:1: no symbol keptBack', 'x.md:1: no symbol makeGone']);
+  });
+
+  it('finds a planted symbol in the wrong file or package', () => {
+    const textsOf = (end: string) => (/device|index/.test(end) ? ['class Device { submit() {} }'] : []);
+    const text =
+      '`Device.submit` of src/device.ts, `Queue.submit` of `src/device.ts`, `gone` of `@vgg/core`, one of c.ts';
+    expect(misplacedSymbols('x.md', text, textsOf)).toEqual([
+      'x.md:1: no Queue.submit in src/device.ts',
+      'x.md:1: no gone in @vgg/core',
+    ]);
   });
 });

@@ -30,8 +30,8 @@ export interface BatchLoader {
   /** Images found unusable so far, in the order of their index. */
   readonly skipped: readonly SkippedImage[];
   /**
-   * Returns the batches of `epoch`, starting at batch `start`. Leaving the loop early stops the work. Only one iteration can
-   * run at a time: starting another one ends it.
+   * Returns the batches of `epoch`, starting at batch `start`. Leaving the loop ends the work on them. Only one iteration
+   * can run at a time: starting another one ends it.
    */
   epoch(epoch: number, start?: number): AsyncIterableIterator<Batch>;
   /** Ends the workers. An unfinished iteration throws a VggError `VGG_STATE`. */

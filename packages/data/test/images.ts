@@ -6,7 +6,7 @@ import sharp from 'sharp';
 import { onTestFinished } from 'vitest';
 import type { RawImage } from '../src';
 
-/** A patternImage with something in every frequency: gradients and a pattern, different for each `seed`. */
+/** Returns an image of gradients and a wave pattern, which differs for each `seed`. */
 export function patternImage(width: number, height: number, seed = 0): RawImage {
   const data = new Uint8Array(width * height * 3);
   for (let y = 0; y < height; y++) {

@@ -63,7 +63,8 @@ describe('trainingStatistics', () => {
   });
 
   it('caches results by content: an unchanged source is not read again, a changed one is', async () => {
-    const [root, cache] = [folder(await files()), folder({})];
+    const root = folder(await files());
+    const cache = folder({});
     const calls: number[] = [];
     const run = async () =>
       trainingStatistics((await openSource(root)).train!, {

@@ -68,7 +68,8 @@ function readJpeg(bytes: Buffer, name: string): Header | undefined {
 
 async function readHeader(bytes: Buffer, name: string): Promise<Header> {
   const metadata = await sharp(bytes, { limitInputPixels: false }).metadata();
-  if (!FORMATS.includes(metadata.format)) throw unusable(name, `${metadata.format} is not a supported format (${FORMATS.join(', ')}): convert it`);
+  if (!FORMATS.includes(metadata.format))
+    throw unusable(name, `${metadata.format} is not a supported format (${FORMATS.join(', ')}): convert it`);
   return headerOf(metadata, metadata.orientation ?? 1, false);
 }
 

@@ -32,7 +32,7 @@ export interface Sample {
   readonly location: ImageLocation;
 }
 
-/** What to compute from the samples, and the memory for the results. Threads share that memory. */
+/** Result to compute from the samples, and its memory, which the threads share. */
 export type Task =
   /** Inputs of a net, `[size, crop, crop, 3]`. */
   | { readonly kind: 'batch'; readonly preparation: Preparation; readonly images: Float32Array }

@@ -101,7 +101,7 @@ export function defaultWorkers(): number {
   return Math.max(1, Math.min(4, availableParallelism() - 1));
 }
 
-/** The differences between a training loader and an evaluation loader. */
+/** Batches, order and preparation, which differ between training and evaluation. */
 interface Plan {
   readonly batches: number;
   order(epoch: number): Uint32Array;

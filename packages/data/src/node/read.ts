@@ -76,7 +76,7 @@ function openError(path: string, cause: unknown): unknown {
   const missing = existsSync(folder) ? path : folder;
   return new VggError(
     'io',
-    `${missing} was there when the images were listed and is gone: was the data moved or its disk removed? restore it`,
+    `${missing} was there when the images were listed and is gone: was the data moved or its disk removed? bring it back`,
     { cause, details: { path } },
   );
 }

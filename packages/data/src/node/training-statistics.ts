@@ -1,8 +1,8 @@
 /** Computes the mean and the RGB principal components of a training set in one pass over its files, and caches the result. */
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { VggError } from '@vgg/core';
-import { cacheFolder } from '@vgg/core/node';
+import { cacheFolder, writeFileAtomically } from '@vgg/core/node';
 import type { SkippedImage } from '../batch';
 import type { ImageSource } from '../source';
 import { MOMENTS, mergeMoments, type RgbMoments, statisticsOf, type TrainingStatistics } from '../statistics';
@@ -65,11 +65,9 @@ async function readCached(file: string): Promise<SourceStatistics | undefined> {
 }
 
 async function writeCached(folder: string, file: string, result: SourceStatistics): Promise<void> {
-  const temporary = `${file}.${process.pid}`;
   try {
     await mkdir(folder, { recursive: true });
-    await writeFile(temporary, JSON.stringify(result));
-    await rename(temporary, file);
+    await writeFileAtomically(file, [Buffer.from(JSON.stringify(result))]);
   } catch {
     // Without a cache the next run computes the statistics again.
   }

@@ -84,7 +84,7 @@ export function align(address: number): number {
   return (address + 15) & ~15;
 }
 
-/** The module's memory as numbers of three types. */
+/** Views of the module's memory as numbers of three types. */
 export interface MemoryViews {
   readonly bytes: Uint8Array;
   readonly ints: Int32Array;

@@ -1,10 +1,8 @@
 /** Downloads public data sets by name, checks and unpacks them, and keeps them for later calls. */
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { VggError } from '@vgg/core';
-import { cacheFolder, type DownloadProgress, download } from '@vgg/core/node';
+import { cacheFolder, type DownloadProgress, download, sha256File } from '@vgg/core/node';
 import { openSource } from '../open';
 import { PUBLIC_DATA_SETS, type PublicDataSet, type PublicDataSetName } from './sets';
 import { unpackMember, unpackTar } from './unpack';
@@ -49,26 +47,20 @@ async function unpackInto(archive: string, folder: string, set: PublicDataSet, s
   await rm(inner);
 }
 
-async function sha256(path: string): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
-  return hash.digest('hex');
-}
-
 /**
  * Returns the folder of a public data set, for `openSource`. Downloads, checks and unpacks the data set the first time. An
  * interrupted download is resumed. The folder appears only when it is complete. The archive is deleted afterwards.
  *
- * @param wanted name of a data set, or an entry like those of `PUBLIC_DATA_SETS`.
+ * @param nameOrSet name of a data set, or an entry like those of `PUBLIC_DATA_SETS`.
  * @throws VggError `VGG_IO` if the machine is offline, the server refuses or does not have the file, the size or the hash is
  *   wrong, or the disk is full; `VGG_DATASET` if the archive cannot be unpacked safely or has other content. Throws the
  *   signal's reason if it is aborted.
  */
 export async function fetchDataSet(
-  wanted: PublicDataSetName | PublicDataSet,
+  nameOrSet: PublicDataSetName | PublicDataSet,
   { cache = cacheFolder('data'), mirror, signal, onProgress, onUnpack }: FetchOptions = {},
 ): Promise<string> {
-  const set = typeof wanted === 'string' ? PUBLIC_DATA_SETS[wanted] : wanted;
+  const set = typeof nameOrSet === 'string' ? PUBLIC_DATA_SETS[nameOrSet] : nameOrSet;
   const folder = join(cache, set.name);
   if (await isComplete(folder)) return folder;
   const file = basename(new URL(set.url).pathname);
@@ -81,7 +73,7 @@ export async function fetchDataSet(
   try {
     await unpackInto(archive, temporary, set, signal);
     await checkContent(temporary, set);
-    const origin = { name: set.name, url, size: set.size, sha256: await sha256(archive) };
+    const origin = { name: set.name, url, size: set.size, sha256: await sha256File(archive) };
     await writeFile(join(temporary, ORIGIN), `${JSON.stringify(origin, null, 2)}\n`);
     await putInPlace(temporary, folder);
   } finally {

@@ -1,6 +1,6 @@
 /**
- * Resamples 8-bit images exactly as Pillow does. torchvision, timm and Keras resize images with Pillow, so their nets were trained
- * on such images. Unlike our own filter (resample.ts), Pillow rounds to 8 bits after rows and again after columns.
+ * Resamples 8-bit images exactly as Pillow does. torchvision, timm and Keras resize images with Pillow, so their nets were
+ * trained on such images. Unlike our own filter (resample.ts), Pillow rounds to 8 bits after rows and again after columns.
  * https://github.com/python-pillow/Pillow/blob/main/src/libImaging/Resample.c
  */
 import { checkImage, type RawImage, type Size, type Window } from './image';

@@ -1,4 +1,4 @@
-/** Prepares an image as input of a net, as the framework did in which the net was trained. */
+/** Prepares an image as input of a net in the same way as the framework that trained the net. */
 import { didYouMean, VggError } from '@vgg/core';
 import { centreWindow } from './crop';
 import type { FloatImage, RawImage, Rgb, Size } from './image';
@@ -38,8 +38,8 @@ const CHOICES = {
 
 /**
  * Checks a transform.
- * @throws VggError `VGG_ARGUMENT` for an unknown choice, a crop above the scale, a mean that is not finite, or a deviation that is
- *   not positive.
+ * @throws VggError `VGG_ARGUMENT` for an unknown choice, a crop above the scale, a mean that is not finite, or a deviation that
+ *   is not positive.
  */
 export function checkImageTransform(transform: ImageTransform): void {
   for (const [key, known] of Object.entries(CHOICES)) {

@@ -89,10 +89,10 @@ export function resampleInto(
   const columns = columnsOf(horizontal, left);
   // All columns have the same number of taps, so some read beyond the end of the row, with weight 0.
   const row = new Float32Array((right - left + columns.taps) * 3);
-  const used = row.subarray(0, (right - left) * 3);
+  const sums = row.subarray(0, (right - left) * 3);
   const width = horizontal.first.length;
   for (let y = 0; y < vertical.first.length; y++) {
-    blendRows(used, part, left, y, vertical);
+    blendRows(sums, part, left, y, vertical);
     blendColumns(out, offset + y * width * 3, row, columns, flip, shift);
   }
 }

@@ -9,7 +9,7 @@ import { checkImage, type RawImage, type Rgb } from './image';
 export interface TrainingStatistics {
   /** Mean RGB on the 0..255 scale. */
   readonly mean: Rgb;
-  /** Eigenvalues of the covariance matrix of RGB on the 0..1 scale (divided by the count), largest first. */
+  /** Eigenvalues of the covariance matrix (divided by `count`) of RGB on the 0..1 scale, largest first. */
   readonly eigenvalues: Rgb;
   /** Unit eigenvectors: row `i` belongs to `eigenvalues[i]`. The component of largest magnitude is positive. */
   readonly eigenvectors: readonly [Rgb, Rgb, Rgb];

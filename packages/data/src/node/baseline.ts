@@ -1,6 +1,6 @@
 /**
- * Fast decoder of most photographs: decodes baseline JPEG only where a crop needs it, by the WebAssembly module of assembly/,
- * to the same pixels as libjpeg. Leaves all other and all suspicious files to sharp (docs/decisions/0015).
+ * Decodes baseline JPEG, the format of most photographs, only where a crop needs it, by the WebAssembly module of assembly/. The
+ * pixels are the same as libjpeg's. Other formats and suspicious files are left to sharp (docs/decisions/0015).
  */
 import type { Window } from '../image';
 import {
@@ -81,7 +81,7 @@ let lastHead: { readonly bytes: Buffer; readonly scan: Scan } | undefined;
 /** Longest head that is kept. Longer ones hold more than tables and are hardly ever equal. */
 const MAXIMUM_HEAD = 2048;
 
-/** Returns {@link readScan} of a file, without reading a head that equals the last one: images of one program often share it. */
+/** Returns the scan of a file. Does not read a head that equals the last one, as is common in files of one program. */
 function scanOf(bytes: Buffer): Scan | undefined {
   const length = lastHead?.bytes.length ?? 0;
   if (lastHead && bytes.length >= length && lastHead.bytes.compare(bytes, 0, length) === 0) return lastHead.scan;

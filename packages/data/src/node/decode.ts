@@ -1,5 +1,5 @@
 /**
- * Decodes images, and of an encoded image only the pixels that a crop needs. Baseline JPEG is decoded by our own module
+ * Decodes images. Of an encoded image it decodes only the pixels that a crop needs. Baseline JPEG is decoded by our own module
  * (docs/decisions/0015), to the same pixels as by sharp, which decodes everything else (docs/decisions/0010).
  *
  * The result is 8-bit RGB as stored: embedded colour profiles are ignored, as in Caffe and torchvision. Grey is repeated in all
@@ -73,7 +73,7 @@ async function readHeader(bytes: Buffer, name: string): Promise<Header> {
   return headerOf(metadata, metadata.orientation ?? 1, false);
 }
 
-/** Returns a header with the size after the orientation is applied: 5 to 8 exchange width and height. */
+/** Returns a header with the size after the EXIF orientation is applied. Orientations 5 to 8 exchange width and height. */
 function headerOf({ width, height }: Size, orientation: number, jpeg: boolean): Header {
   return orientation >= 5 ? { width: height, height: width, orientation, jpeg } : { width, height, orientation, jpeg };
 }
@@ -82,8 +82,10 @@ function checkLimits({ width, height }: Size, name: string): void {
   const shortest = Math.min(width, height);
   const longest = Math.max(width, height);
   const { minimumSide, maximumSide, maximumPixels, maximumAspect } = IMAGE_LIMITS;
-  if (shortest < minimumSide) throw unusable(name, `${width}x${height} is too small: sides start at ${minimumSide}`);
-  if (longest > maximumSide) throw unusable(name, `${width}x${height} is too large: sides end at ${maximumSide}`);
+  if (shortest < minimumSide)
+    throw unusable(name, `${width}x${height} is too small: each side needs ${minimumSide} pixels or more`);
+  if (longest > maximumSide)
+    throw unusable(name, `${width}x${height} is too large: each side may have ${maximumSide} pixels or fewer`);
   if (width * height > maximumPixels) throw unusable(name, `${width}x${height} is more than ${maximumPixels} pixels`);
   if (longest > shortest * maximumAspect) throw unusable(name, `${width}x${height} is longer than ${maximumAspect}:1`);
 }

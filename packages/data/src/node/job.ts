@@ -114,7 +114,7 @@ export async function work(job: Job): Promise<Report> {
       if (at >= job.samples.length) return;
       try {
         const pending = prepare(job.samples[at]!, job.task);
-        // Most samples are done at once. Awaiting nothing for each of them would cost more than some of their steps.
+        // Most samples are done at once. An await for each of them would cost more than some of their steps.
         if (pending !== undefined) await pending;
       } catch (error) {
         failures.push(failureOf(at, error));

@@ -31,9 +31,11 @@ const EXPECTED =
   '(*.tar, WebDataset naming), or the CIFAR-10 or CIFAR-100 binaries';
 
 /**
- * Opens a folder, a tar file or a pattern of tar files such as `train-{000..041}.tar`. Looks for these layouts in turn: CIFAR
- * binaries; tar shards (in `train/` and `val/`, or with names that begin so); `train/` and `val/`, the latter with images
- * (ILSVRC-2012) or with class folders; class folders.
+ * Opens a folder, a tar file or a pattern of tar files such as `train-{000..041}.tar`. Looks for these layouts in turn:
+ * - CIFAR binaries;
+ * - tar shards in one folder (names that begin with `val` are for validation), or in `train/` and `val/`;
+ * - `train/` with class folders and `val/` with images (ILSVRC-2012) or class folders;
+ * - class folders.
  * @throws VggError `VGG_DATASET` if there is no usable data set; `VGG_ARGUMENT` for a fraction out of range.
  */
 export async function openSource(path: string, { validationFraction, seed = 0 }: OpenOptions = {}): Promise<DataSet> {

@@ -102,14 +102,14 @@ interface Chunk {
   open: number;
 }
 
-/** Computes the moments of the source's images in jobs of {@link CHUNK} images. Returns the jobs in order, and runs a few ahead. */
+/** Computes the moments of the source's images. Yields finished chunks in order, and works on a few chunks ahead. */
 async function* chunks(source: ImageSource, { workers = defaultWorkers() }: StatisticsOptions): AsyncGenerator<Chunk> {
   const pending = new Map<number, Chunk>();
   let failure: VggError | undefined;
   let wake = () => {};
   const report = ({ id, completed, failures }: Report) => {
     const chunk = pending.get(id);
-    // A worker may report a job of which the other workers did all samples, after the job was used.
+    // Other workers may have done all samples of a job, so a report can arrive after the job was used.
     if (chunk === undefined) return;
     for (const { sample, reason, fault } of failures) {
       if (fault !== 'image') failure ??= new VggError(fault, reason);

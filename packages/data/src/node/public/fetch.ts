@@ -12,6 +12,7 @@ export interface FetchOptions {
   readonly cache?: string | undefined;
   /** Address of a copy of the archives, under the same names. Default: the publisher's address. */
   readonly mirror?: string | undefined;
+  /** Stops the call. The received part of the archive is kept for the next call. */
   readonly signal?: AbortSignal | undefined;
   /** Called during the download. */
   readonly onProgress?: ((progress: DownloadProgress) => void) | undefined;

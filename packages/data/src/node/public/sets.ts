@@ -13,7 +13,7 @@ export interface PublicDataSet {
   /** Size of the archive in bytes. */
   readonly size: number;
   readonly hash: ExpectedHash;
-  /** End of a name: the archive is a zip archive, and its member with that name is the compressed tar archive. */
+  /** End of the name of the compressed tar archive inside a zip archive. Default: the archive is not a zip archive. */
   readonly member?: string | undefined;
   /** Numbers of classes and images that the unpacked data set must have. */
   readonly classes: number;

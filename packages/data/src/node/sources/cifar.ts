@@ -46,7 +46,8 @@ export function isCifar(files: readonly string[]): boolean {
 }
 
 /**
- * Opens the training part and the validation (test) part of a CIFAR folder, those that are there. CIFAR-100 has its fine labels.
+ * Opens the training part and the validation (test) part of a CIFAR folder; a part without files is `undefined`. The labels of
+ * CIFAR-100 are the fine ones.
  * @throws VggError `VGG_DATASET` if a file does not consist of whole records, or a label is out of range.
  */
 export async function openCifar(

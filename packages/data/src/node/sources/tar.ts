@@ -40,7 +40,7 @@ export async function tarEntries(path: string): Promise<TarEntry[]> {
       if (!header.cksumValid) throw fail(`no valid header at byte ${at}`);
       const length = header.size ?? 0;
       const start = at + BLOCK;
-      if (start + length > size) throw fail(`it ends within ${header.path}: is it complete?`);
+      if (start + length > size) throw fail(`it ends inside ${header.path}: is it complete?`);
       const text = async () => {
         if (length > MAXIMUM_EXTENSION) throw fail(`a header of ${length} bytes at byte ${at}`);
         const bytes = Buffer.alloc(length);

@@ -44,7 +44,7 @@ const HEADER =
 
 async function readHeader(source: string, member: ZipMember): Promise<ArrayHeader> {
   const corrupt = (what: string) =>
-    new VggError('weights', `${source}: ${JSON.stringify(member.name.slice(0, 80))} is not a sound array: ${what}`);
+    new VggError('weights', `${source}: ${JSON.stringify(member.name.slice(0, 80))} is not a valid array: ${what}`);
   const start = await member.read(0, Math.min(12, member.size));
   if (start.length < 12 || !MAGIC.every((byte, i) => start[i] === byte))
     throw corrupt('it does not begin as .npy does');

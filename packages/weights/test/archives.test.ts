@@ -65,7 +65,7 @@ describe("NumPy's archives", () => {
     await refused(zip([{ ...SOUND, bytes: SOUND.bytes.subarray(0, 9) }]), /does not begin as \.npy does/);
     await refused(zip([{ ...SOUND, bytes: SOUND.bytes.subarray(0, 30) }]), /its header is cut short/);
     await refused(zip([{ ...SOUND, bytes: npy(HEADER, new Uint8Array(8), 9) }]), /version 9, expected 1, 2 or 3/);
-    await refused(zip([SOUND, { name: 'readme.txt', bytes: utf8('x') }]), /"readme\.txt", which is no \.npy array/);
+    await refused(zip([SOUND, { name: 'readme.txt', bytes: utf8('x') }]), /"readme\.txt", which is not a \.npy array/);
   });
 });
 
@@ -79,8 +79,8 @@ describe('a zip archive', () => {
 
   it.each([
     ['that names a file twice', [SOUND, SOUND], /"a\.npy" is there twice/],
-    ['that leads out of a folder', [{ ...SOUND, name: '../a.npy' }], /not a sound zip archive/],
-    ['with an absolute path', [{ ...SOUND, name: '/a.npy' }], /not a sound zip archive/],
+    ['that leads out of a folder', [{ ...SOUND, name: '../a.npy' }], /not a valid zip archive/],
+    ['with an absolute path', [{ ...SOUND, name: '/a.npy' }], /not a valid zip archive/],
     ['compressed in another way', [{ ...SOUND, method: 12 }], /by method 12, expected stored or deflated/],
     ['that claims other bytes than are stored', [{ ...SOUND, claim: 2 ** 31 }], /claims 2147483648 bytes in/],
     [
@@ -172,7 +172,7 @@ describe('safetensors in shards', () => {
 describe('a file of another kind', () => {
   it.each([
     ['nothing', ''],
-    ['text', 'hello, world, this is no file of weights'],
+    ['text', 'hello, world, this is not a file of weights'],
     ['an image', '\x89PNG\r\n\x1a\n0000000000000000'],
   ])('%s is refused with what could be read', (_, text) =>
     refused(utf8(text), /of no known format: expected PyTorch \(\.pth, \.pt\), NumPy/),

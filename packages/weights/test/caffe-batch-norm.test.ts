@@ -211,7 +211,7 @@ describe("Caffe's batch norm", () => {
       layer(layers, 'norm1_1').parameters = bytes(139, message(float(3, epsilon)));
     });
     await expect(refused).rejects.toSatisfy(isVggError);
-    await expect(refused).rejects.toThrow(`net.caffemodel is not a sound caffemodel: an epsilon of ${epsilon}`);
+    await expect(refused).rejects.toThrow(`net.caffemodel is not a valid caffemodel: an epsilon of ${epsilon}`);
   });
 
   it('of no channels has no numbers', async () => {

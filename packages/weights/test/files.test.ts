@@ -76,10 +76,10 @@ describe('an open file', () => {
 
   it.each([
     ['missing', 'VGG_IO', /cannot read .*missing: there is no such file/],
-    ['empty', 'VGG_WEIGHTS', /empty is not a sound safetensors file: expected at least 8 bytes, got 0/],
-    ['text', 'VGG_WEIGHTS', /text is not a sound safetensors file: its header claims/],
+    ['empty', 'VGG_WEIGHTS', /empty is not a valid safetensors file: expected at least 8 bytes, got 0/],
+    ['text', 'VGG_WEIGHTS', /text is not a valid safetensors file: its header claims/],
     ['folder', 'VGG_WEIGHTS', /folder is not a file/],
-    ['short', 'VGG_WEIGHTS', /short is not a sound safetensors file: tensor .* ends at byte/],
+    ['short', 'VGG_WEIGHTS', /short is not a valid safetensors file: tensor .* ends at byte/],
   ])('%s is refused with one line', async (name, code, message) => {
     await writeFile(join(folder, 'empty'), '');
     await writeFile(join(folder, 'text'), 'not weights at all');

@@ -110,7 +110,7 @@ describe('a TF.js model', () => {
     ['no list of groups', new TextEncoder().encode('{"weightsManifest": 3}'), /weightsManifest is not a list/],
     ['a group of nothing', new TextEncoder().encode('{"weightsManifest": [3]}'), /a group without paths/],
     ['a path that leads out', model([weight({})], ['../../etc/passwd']), /expected a plain file name/],
-    ['a path that is no text', model([weight({})], [3]), /a path that is no text/],
+    ['a path that is not text', model([weight({})], [3]), /a path that is not text/],
     ['a shard that is not there', model([weight({})], ['b.bin']), /needs b\.bin/],
     ['a negative side', model([weight({ shape: [-2] })]), /no shape of non-negative integers/],
     [
@@ -153,7 +153,7 @@ describe('an HDF5 file', () => {
 
   it('that is only a signature is refused', async () => {
     const signature = Uint8Array.of(0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a);
-    expect(await failure(signature)).toMatch(/is not a sound HDF5 file: /);
+    expect(await failure(signature)).toMatch(/is not a valid HDF5 file: /);
   });
 
   it('of rings, links and odd arrays is read where it can be', async () => {

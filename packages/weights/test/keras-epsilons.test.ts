@@ -73,7 +73,7 @@ describe('the epsilon of a batch norm', () => {
 
   it.each(['0.1', -1, null, 1e300, [1]])('of %j is refused', (epsilon) => {
     expect(() => epsilons(model('x', norm('a', epsilon)), 'a/moving_variance')).toThrow(
-      `net.keras is not a sound Keras model: layers/batch_normalization has an epsilon of ${JSON.stringify(epsilon)}`,
+      `net.keras is not a valid Keras model: layers/batch_normalization has an epsilon of ${JSON.stringify(epsilon)}`,
     );
   });
 

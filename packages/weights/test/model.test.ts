@@ -115,7 +115,7 @@ describe('a saved network', () => {
   });
 });
 
-describe('a file that is not a sound network', () => {
+describe('a file that is not a valid network', () => {
   /** The bytes of the network's file with other metadata or tensors. */
   async function changed(
     metadata: Record<string, string | undefined>,

@@ -86,7 +86,7 @@ describe('a file of the reference implementation', () => {
 
   it('is refused when cut short anywhere', () => {
     for (let length = 0; length < reference.length; length += 13) {
-      expect(() => parseSafetensors(reference.subarray(0, length), 'cut')).toThrow(/^cut is not a sound safetensors/);
+      expect(() => parseSafetensors(reference.subarray(0, length), 'cut')).toThrow(/^cut is not a valid safetensors/);
     }
   });
 });
@@ -138,7 +138,7 @@ describe('a hostile file', () => {
     ['header above the limit', file('', 100_000_001, 100_000_001n), /above the limit of 100 MB/],
     ['no header', file('', 4), /must start with \{, got ""/],
     ['not JSON', file('{"a":'), /its header is not JSON$/],
-    ['JSON that is no object', file('[1]'), /must start with \{/],
+    ['JSON that is not an object', file('[1]'), /must start with \{/],
     ['leading space', file(' {}'), /must start with \{, got " \{\}"/],
     ['not UTF-8', file(Uint8Array.of(0x7b, 0xff, 0x7d)), /not UTF-8/],
     ['byte order mark', file(Uint8Array.of(0xef, 0xbb, 0xbf, 0x7b, 0x7d)), /must start with \{/],
@@ -189,7 +189,7 @@ describe('a hostile file', () => {
     }
     expect(isVggError(error) && error.code).toBe('VGG_WEIGHTS');
     expect((error as Error).message).toMatch(message);
-    expect((error as Error).message).toMatch(/^bad\.safetensors is not a sound safetensors file: .{1,200}$/);
+    expect((error as Error).message).toMatch(/^bad\.safetensors is not a valid safetensors file: .{1,200}$/);
   });
 
   it('may use __proto__ as a tensor and as metadata, harmlessly', () => {

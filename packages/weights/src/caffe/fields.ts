@@ -35,7 +35,7 @@ export class Messages {
   }
 
   corrupt(what: string, cause?: unknown): VggError {
-    return new VggError('weights', `${this.#bytes.name} is not a sound caffemodel: ${what}`, { cause });
+    return new VggError('weights', `${this.#bytes.name} is not a valid caffemodel: ${what}`, { cause });
   }
 
   /** The fields of the message in a part of the file, in order. */

@@ -20,7 +20,7 @@ export interface SafetensorsFile {
 
 /**
  * Opens a safetensors file and reads its header.
- * @throws VggError `VGG_IO` when the system refuses, `VGG_WEIGHTS` when it is not a sound safetensors file.
+ * @throws VggError `VGG_IO` when the system refuses, `VGG_WEIGHTS` when it is not a valid safetensors file.
  */
 export async function openSafetensors(path: string): Promise<SafetensorsFile> {
   const bytes = await openBytes(path);

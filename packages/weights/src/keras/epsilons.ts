@@ -61,7 +61,7 @@ export function withEpsilons<T extends TensorInfo>(
     if (epsilon === undefined) continue; // Keras's default.
     if (typeof epsilon !== 'number' || !(epsilon >= 0 && epsilon < 1e6)) {
       const got = JSON.stringify(epsilon).slice(0, 40);
-      throw new VggError('weights', `${source} is not a sound Keras model: ${path} has an epsilon of ${got}`);
+      throw new VggError('weights', `${source} is not a valid Keras model: ${path} has an epsilon of ${got}`);
     }
     epsilons.set(name, epsilon).set(path, epsilon);
   }

@@ -83,7 +83,7 @@ class Reader {
   }
 
   corrupt(what: string, cause?: unknown): VggError {
-    return new VggError('weights', `${this.#file.name} is not a sound HDF5 file: ${what}`, { cause });
+    return new VggError('weights', `${this.#file.name} is not a valid HDF5 file: ${what}`, { cause });
   }
 
   /** Errors of HDF5 become one line. */

@@ -2,10 +2,10 @@
 import { VggError } from '@vgg/core';
 
 /** What a file holds that it should not, as a phrase. */
-export class Unsound extends Error {}
+export class InvalidFile extends Error {}
 
 /** A pickle that goes on beyond the bytes at hand. */
-export class PickleEnd extends Unsound {
+export class PickleEnd extends InvalidFile {
   constructor() {
     super('a pickle that is cut short');
   }
@@ -16,8 +16,8 @@ export async function describing<T>(name: string, work: () => Promise<T>): Promi
   try {
     return await work();
   } catch (error) {
-    if (!(error instanceof Unsound)) throw error;
+    if (!(error instanceof InvalidFile)) throw error;
     const what = error.message.replace(/[\r\n]/g, ' ');
-    throw new VggError('weights', `${name} is not a sound PyTorch file: it holds ${what}`);
+    throw new VggError('weights', `${name} is not a valid PyTorch file: it holds ${what}`);
   }
 }

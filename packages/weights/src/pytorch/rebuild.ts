@@ -4,7 +4,7 @@
  */
 import { sizeOf } from '@vgg/core';
 import { DTYPE_BYTES, type Dtype } from '../safetensors/dtypes';
-import { Unsound } from './errors';
+import { InvalidFile } from './errors';
 import type { PickleHost, PickleValue } from './pickle';
 
 /** A run of elements of one type in the file, which tensors are views of. */
@@ -62,38 +62,38 @@ function isCount(value: unknown): value is number {
 
 function counts(value: PickleValue | undefined, what: string): number[] {
   if (Array.isArray(value) && value.length <= MAX_RANK && value.every(isCount)) return value as number[];
-  throw new Unsound(`a tensor whose ${what} is no list of at most ${MAX_RANK} non-negative integers`);
+  throw new InvalidFile(`a tensor whose ${what} is not a list of at most ${MAX_RANK} non-negative integers`);
 }
 
 /** The tensor that `_rebuild_tensor_v2(storage, offset, size, stride, ...)` means. */
 function view([storage, offset, size, stride]: PickleValue[]): StoredView {
-  if (!(storage instanceof Storage)) throw new Unsound('a tensor without a storage');
+  if (!(storage instanceof Storage)) throw new InvalidFile('a tensor without a storage');
   const [shape, strides] = [counts(size, 'shape'), counts(stride, 'stride')];
   if (!isCount(offset) || strides.length !== shape.length)
-    throw new Unsound('a tensor whose offset or strides are not sound');
+    throw new InvalidFile('a tensor whose offset or strides are not valid');
   const count = sizeOf(shape);
   const last = shape.reduce((at, side, axis) => at + (side - 1) * strides[axis]!, offset);
   if (count > 0 && !(last < storage.length)) {
-    throw new Unsound(`a tensor of shape [${shape}] that ends beyond its storage of ${storage.length} elements`);
+    throw new InvalidFile(`a tensor of shape [${shape}] that ends beyond its storage of ${storage.length} elements`);
   }
   if (count > storage.length)
-    throw new Unsound(`a tensor of shape [${shape}] that repeats the ${storage.length} elements stored`);
+    throw new InvalidFile(`a tensor of shape [${shape}] that repeats the ${storage.length} elements stored`);
   return new StoredView(storage, offset, shape, strides);
 }
 
 function emptyDictionary(args: PickleValue[]): PickleValue {
   const [items = [], ...rest] = args;
-  if (!Array.isArray(items) || rest.length > 0) throw new Unsound('an OrderedDict that is not made of items');
+  if (!Array.isArray(items) || rest.length > 0) throw new InvalidFile('an OrderedDict that is not made of items');
   const map = new Map<PickleValue, PickleValue>();
   for (const item of items) {
-    if (!Array.isArray(item) || item.length !== 2) throw new Unsound('an OrderedDict that is not made of items');
+    if (!Array.isArray(item) || item.length !== 2) throw new InvalidFile('an OrderedDict that is not made of items');
     map.set(item[0]!, item[1]!);
   }
   return map;
 }
 
 function first(args: PickleValue[]): PickleValue {
-  if (args.length === 0) throw new Unsound('a call that lacks its argument');
+  if (args.length === 0) throw new InvalidFile('a call that lacks its argument');
   return args[0]!;
 }
 
@@ -112,18 +112,18 @@ function lookUp(module: string, name: string): PickleValue {
   if (Object.hasOwn(CALLS, full)) return new Named(full);
   if (module === 'torch' && Object.hasOwn(STORAGE_DTYPES, name)) return new StorageType(full, STORAGE_DTYPES[name]!);
   const shown = full.length > 100 ? `${full.slice(0, 97)}...` : full;
-  throw new Unsound(`${JSON.stringify(shown)}, which is no tensor or container: save model.state_dict() alone`);
+  throw new InvalidFile(`${JSON.stringify(shown)}, which is not a tensor or container: save model.state_dict() alone`);
 }
 
 /** The storage that the file's `('storage', type, key, location, length, ...)` names. */
 function storageOf(id: PickleValue): Storage {
-  if (!Array.isArray(id) || id[0] !== 'storage') throw new Unsound('a reference to something other than a storage');
+  if (!Array.isArray(id) || id[0] !== 'storage') throw new InvalidFile('a reference to something other than a storage');
   const [, type, key, , length, part] = id;
   if (!(type instanceof StorageType) || typeof key !== 'string' || !isCount(length)) {
-    throw new Unsound('a storage that is not described by type, key and length');
+    throw new InvalidFile('a storage that is not described by type, key and length');
   }
-  if (part !== undefined && part !== null) throw new Unsound('a storage that is part of another');
-  if (!isCount(length * DTYPE_BYTES[type.dtype])) throw new Unsound(`a storage of ${length} elements`);
+  if (part !== undefined && part !== null) throw new InvalidFile('a storage that is part of another');
+  if (!isCount(length * DTYPE_BYTES[type.dtype])) throw new InvalidFile(`a storage of ${length} elements`);
   return new Storage(type.dtype, key, length);
 }
 
@@ -132,7 +132,7 @@ export const tensorsOnly: PickleHost = {
   global: lookUp,
   call(callee, args) {
     if (callee instanceof Named && Object.hasOwn(CALLS, callee.name)) return CALLS[callee.name]!(args);
-    throw new Unsound('a call of what is no constructor of tensors');
+    throw new InvalidFile('a call of something that is not a constructor of tensors');
   },
   persistent: storageOf,
 };

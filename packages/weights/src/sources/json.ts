@@ -21,7 +21,7 @@ export function isJsonObject(value: unknown): value is JsonObject {
  */
 export async function readJson(bytes: JsonBytes): Promise<JsonObject> {
   const corrupt = (what: string, cause?: unknown) =>
-    new VggError('weights', `${bytes.name} is not sound JSON: ${what}`, { cause });
+    new VggError('weights', `${bytes.name} is not valid JSON: ${what}`, { cause });
   if (bytes.size > MAX_BYTES) throw corrupt(`it has ${bytes.size} bytes, above the limit of 64 MiB`);
   const content = await bytes.read(0, bytes.size);
   let text: string;

@@ -31,7 +31,7 @@ const MAX_DIRECTORY_BYTES = 64 * 2 ** 20;
 const MAX_RATIO = 1032;
 
 function corrupt({ name }: ByteSource, what: string, cause?: unknown): VggError {
-  return new VggError('weights', `${name} is not a sound zip archive: ${what}`, { cause });
+  return new VggError('weights', `${name} is not a valid zip archive: ${what}`, { cause });
 }
 
 /** The reason of a failure in zip.js, on one line. */

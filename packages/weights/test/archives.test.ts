@@ -149,7 +149,7 @@ describe('safetensors in shards', () => {
     ],
     ['names an absolute path', { a: '/etc/passwd' }, /expected a plain file name/],
     ['names its folder', { a: '..' }, /expected a plain file name/],
-    ['names a file that is not there', { a: 'three.safetensors' }, /needs three\.safetensors, which was not given/],
+    ['names a file that is not there', { a: 'three.safetensors' }, /needs three\.safetensors, which is missing/],
     ['names a tensor that its file lacks', { ...SOUND_MAP, c: 'two.safetensors' }, /two\.safetensors lacks "c"/],
     ['leaves a tensor out', { b: 'one.safetensors' }, /one\.safetensors lacks "b"/],
     ['puts a tensor in the wrong file', { a: 'one.safetensors', b: 'one.safetensors' }, /lacks "b"/],

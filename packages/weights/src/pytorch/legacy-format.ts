@@ -1,12 +1,12 @@
 /**
- * `torch.save`'s files before PyTorch 1.6: pickles one after the other (a magic number, the version, the system's sizes, the
- * value, the storages' keys), then each storage's length and elements.
+ * Reader of the files of `torch.save` before PyTorch 1.6: five pickles (a magic number, the version, the system's sizes, the
+ * value, the storages' keys), then the length and elements of each storage.
  */
 import { DTYPE_BYTES } from '../safetensors/dtypes';
 import type { ByteSource } from '../sources/bytes';
 import { type StoredTensor, type WeightSource, weightSource } from '../sources/source';
 import { collectTensors } from './collect';
-import { describing, InvalidFile, PickleEnd } from './errors';
+import { InvalidFile, nameFile, PickleEnd } from './errors';
 import { readView } from './gather';
 import { type PickleHost, type PickleValue, unpickle } from './pickle';
 import { type Storage, type StoredView, tensorsOnly } from './rebuild';
@@ -20,11 +20,11 @@ const LENGTH_BYTES = 8;
 
 interface Pickles {
   readonly values: readonly PickleValue[];
-  /** Where the last one ends. */
+  /** Offset of the end of the last pickle, in bytes. */
   readonly end: number;
 }
 
-/** The first `count` pickles, however long: as much of the file is read as they need. */
+/** Reads the first `count` pickles; only the part of the file that they need is read. */
 async function readPickles(bytes: ByteSource, count: number, host: PickleHost): Promise<Pickles> {
   for (let length = FIRST_BYTES; ; length *= 4) {
     const head = await bytes.read(0, Math.min(length, bytes.size));
@@ -45,8 +45,8 @@ async function readPickles(bytes: ByteSource, count: number, host: PickleHost): 
   }
 }
 
-/** A host that keeps account of the storages that tensors are in, by key. */
-function recording(storages: Map<string, Storage>): PickleHost {
+/** Returns a host that adds the storages of all tensors to `storages`, by key. */
+function storageCollector(storages: Map<string, Storage>): PickleHost {
   return {
     ...tensorsOnly,
     persistent(id) {
@@ -61,7 +61,7 @@ function recording(storages: Map<string, Storage>): PickleHost {
   };
 }
 
-/** Where each storage's elements begin in the file. */
+/** Returns the offset in bytes of each storage's elements in the file. */
 async function placeStorages(
   bytes: ByteSource,
   keys: PickleValue,
@@ -98,11 +98,11 @@ function stored(bytes: ByteSource, start: number, view: StoredView): StoredTenso
   };
 }
 
-/** Opens a legacy file of PyTorch's. */
+/** Opens a PyTorch file of the format before 1.6. */
 export function readPytorchLegacy(bytes: ByteSource): Promise<WeightSource> {
-  return describing(bytes.name, async () => {
+  return nameFile(bytes.name, async () => {
     const storages = new Map<string, Storage>();
-    const { values, end } = await readPickles(bytes, 5, recording(storages));
+    const { values, end } = await readPickles(bytes, 5, storageCollector(storages));
     const [magic, version, , value, keys] = values;
     if (magic !== MAGIC) throw new InvalidFile('another magic number than torch.save writes');
     if (version !== VERSION) throw new InvalidFile(`version ${String(version).slice(0, 40)}, expected ${VERSION}`);

@@ -1,21 +1,21 @@
 /**
- * A reader of Python's pickles that can build numbers, strings, lists, dictionaries and what an allow-list names, and
- * nothing else. A pickle is a program; here it cannot call: of the opcodes that name or call something, each asks
+ * Reader of Python's pickles that can build only numbers, strings, lists, dictionaries and the objects of an allow-list. A
+ * pickle is a program, but here it cannot call anything: each opcode that names or calls something asks a
  * {@link PickleHost}, which builds plain data or refuses. https://github.com/python/cpython/blob/main/Lib/pickletools.py
  */
 import { InvalidFile, PickleEnd } from './errors';
 
-/** What a pickle's values are here. Tuples and lists are arrays, dictionaries maps, `None` null. */
+/** Value of a pickle. Tuples and lists are arrays, dictionaries are maps, `None` is null. */
 export type PickleValue = null | boolean | number | bigint | string | Uint8Array | PickleValue[] | PickleMap | object;
 export type PickleMap = Map<PickleValue, PickleValue>;
 
-/** Decides what a pickle's names stand for. Whatever it does not know it refuses with an error. */
+/** Meaning of a pickle's names. The functions throw for names that they do not know. */
 export interface PickleHost {
-  /** What `module.name` stands for. */
+  /** Returns the value of `module.name`. */
   global(module: string, name: string): PickleValue;
-  /** What calling `callee`, which {@link global} gave, builds. */
+  /** Returns the result of calling `callee`, a result of {@link global}. */
   call(callee: PickleValue, args: PickleValue[]): PickleValue;
-  /** What an object of the file outside the pickle is. */
+  /** Returns the object outside the pickle to which `id` refers. */
   persistent(id: PickleValue): PickleValue;
 }
 
@@ -79,7 +79,7 @@ class Machine {
     return this.#view.getFloat64(this.position - 8, false);
   }
 
-  /** An integer of any size in two's complement; a number where that is exact. */
+  /** Reads an integer of any size in two's complement; returns a number if that is exact, otherwise a bigint. */
   long(length: number): number | bigint {
     if (length > 64) throw new InvalidFile(`an integer of ${length} bytes`);
     let value = 0n;
@@ -121,7 +121,7 @@ class Machine {
     return values.reverse();
   }
 
-  /** What was pushed since the last mark, which goes too. */
+  /** Removes the last mark and returns the values pushed since. */
   popMark(): PickleValue[] {
     const at = this.#stack.lastIndexOf(MARK);
     if (at < 0) throw new InvalidFile('an opcode whose mark is missing');
@@ -164,7 +164,7 @@ class Machine {
     this.push(this.#host.persistent(this.#pop()));
   }
 
-  /** An object's attributes: only a dictionary may have them (`_metadata` of a state_dict), and they say nothing of weights. */
+  /** Ignores an object's attributes. Only a dictionary may have them (`_metadata` of a state_dict); they are not weights. */
   build(): void {
     const [object, state] = this.pop(2);
     if (!(object instanceof Map) || !(state instanceof Map)) throw new InvalidFile('an object that sets its state');
@@ -193,7 +193,7 @@ class Machine {
   }
 }
 
-/** The text protocol's literal of a number. */
+/** Parses the literal of a number in the text protocol. */
 function literal(text: string): PickleValue {
   if (text === '00') return false;
   if (text === '01') return true;
@@ -207,7 +207,7 @@ const OPERATIONS: Readonly<Record<number, (machine: Machine) => void>> = {
     const protocol = m.unsigned(1);
     if (protocol > 5) throw new InvalidFile(`protocol ${protocol}, expected at most 5`);
   },
-  149: (m) => void m.take(8), // FRAME: its length is of use to streams only.
+  149: (m) => void m.take(8), // FRAME: its length is useful only for streams.
   40: (m) => m.push(MARK),
   48: (m) => m.drop(), // POP
   49: (m) => void m.popMark(), // POP_MARK
@@ -259,10 +259,10 @@ const OPERATIONS: Readonly<Record<number, (machine: Machine) => void>> = {
 
 /**
  * Reads one pickle.
- * @param position where it begins in `bytes`.
- * @returns its value, and where it ends.
- * @throws PickleEnd when it goes on beyond `bytes`; InvalidFile for anything
- *   that is not plain data or that `host` refuses.
+ * @param position offset of the pickle in `bytes`.
+ * @returns its value, and the offset of its end.
+ * @throws PickleEnd when it does not end within `bytes`; InvalidFile for anything that is not plain data or that `host`
+ *   refuses.
  */
 export function unpickle(bytes: Uint8Array, position: number, host: PickleHost): { value: PickleValue; end: number } {
   const machine = new Machine(bytes, position, host);

@@ -1,10 +1,10 @@
-/** `torch.save`'s files since PyTorch 1.6: a zip archive of a pickle, `data.pkl`, and one member per storage. */
+/** Reader of the files of `torch.save` since PyTorch 1.6: a zip archive with a pickle, `data.pkl`, and a member per storage. */
 import { DTYPE_BYTES } from '../safetensors/dtypes';
 import type { ByteSource } from '../sources/bytes';
 import { type StoredTensor, type WeightSource, weightSource } from '../sources/source';
 import type { Zip, ZipMember } from '../sources/zip';
 import { collectTensors } from './collect';
-import { describing, InvalidFile } from './errors';
+import { InvalidFile, nameFile } from './errors';
 import { readView } from './gather';
 import { unpickle } from './pickle';
 import { type StoredView, tensorsOnly } from './rebuild';
@@ -27,9 +27,9 @@ function stored(folder: string, zip: Zip, view: StoredView): StoredTensor {
   return { dtype: storage.dtype, shape, read: (rows) => readView((at, length) => member.read(at, length), view, rows) };
 }
 
-/** Opens a zip file of PyTorch's. */
+/** Opens a PyTorch file that is a zip archive. */
 export function readPytorchZip(bytes: ByteSource, zip: Zip): Promise<WeightSource> {
-  return describing(bytes.name, async () => {
+  return nameFile(bytes.name, async () => {
     const pickles = [...zip.values()].filter(({ name }) => name.endsWith(`/${PICKLE}`));
     const [pickle] = pickles;
     if (pickle === undefined || pickles.length > 1) throw new InvalidFile(`${pickles.length} pickles, expected one`);

@@ -3,7 +3,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { VggError } from '@vgg/core';
 import { fileError } from '@vgg/core/node';
-import { type ByteSource, checkBesideName, checkPart } from '../sources/bytes';
+import { type ByteSource, checkPart, checkShardName } from '../sources/bytes';
 
 /** Largest number of bytes that one system call reads. */
 const READ_BYTES = 2 ** 30;
@@ -48,7 +48,7 @@ export async function openBytes(path: string): Promise<ByteSource> {
       return readExactly(handle, begin, length, path);
     },
     async beside(name) {
-      checkBesideName(path, name);
+      checkShardName(path, name);
       return openBytes(join(dirname(path), name));
     },
     close: () => handle.close(),

@@ -230,7 +230,7 @@ export function recogniseNet(source: WeightSource, options: RecogniseOptions = {
   if (source.tensors.size > MAX_TENSORS) {
     throw new VggError(
       'weights',
-      `${source.name} holds ${source.tensors.size} tensors: no VGG, nor a training state of one`,
+      `${source.name} holds ${source.tensors.size} tensors: neither a VGG nor its training state`,
     );
   }
   const found = candidates(source, options).sort((a, b) => score(b) - score(a));

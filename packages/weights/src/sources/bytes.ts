@@ -27,7 +27,7 @@ export function checkPart({ name, size }: Pick<ByteSource, 'name' | 'size'>, beg
 }
 
 /** @throws VggError `VGG_WEIGHTS` for a shard's name that could be outside the folder. */
-export function checkBesideName(source: string, name: string): void {
+export function checkShardName(source: string, name: string): void {
   if (name !== '' && name !== '.' && name !== '..' && !/[/\\:\0]/.test(name)) return;
   throw new VggError(
     'weights',
@@ -38,7 +38,7 @@ export function checkBesideName(source: string, name: string): void {
 /** Files in memory, or selected in a browser, by name. */
 export type FileSet = ReadonlyMap<string, Uint8Array | Blob>;
 
-function notBeside(source: string, name: string, files: FileSet): VggError {
+function missingShard(source: string, name: string, files: FileSet): VggError {
   return new VggError('io', `${source} needs ${name}, which is missing${didYouMean(name, files.keys())}`);
 }
 
@@ -46,9 +46,9 @@ function notBeside(source: string, name: string, files: FileSet): VggError {
  * Returns bytes in memory or a Blob (such as a `File` that the user of a browser selects) as a source of bytes. Only the
  * parts of a Blob that are read come into memory.
  * @param name name of the file in errors.
- * @param beside other files of the same folder, for formats of several files.
+ * @param siblings other files of the same folder, for formats of several files.
  */
-export function bytesOf(content: Uint8Array | Blob, name = 'the file', beside: FileSet = new Map()): ByteSource {
+export function bytesOf(content: Uint8Array | Blob, name = 'the file', siblings: FileSet = new Map()): ByteSource {
   const size = content instanceof Uint8Array ? content.length : content.size;
   return {
     name,
@@ -59,10 +59,10 @@ export function bytesOf(content: Uint8Array | Blob, name = 'the file', beside: F
       return new Uint8Array(await content.slice(begin, begin + length).arrayBuffer());
     },
     async beside(shard) {
-      checkBesideName(name, shard);
-      const found = beside.get(shard);
-      if (found === undefined) throw notBeside(name, shard, beside);
-      return bytesOf(found, shard, beside);
+      checkShardName(name, shard);
+      const sibling = siblings.get(shard);
+      if (sibling === undefined) throw missingShard(name, shard, siblings);
+      return bytesOf(sibling, shard, siblings);
     },
     async close() {},
   };

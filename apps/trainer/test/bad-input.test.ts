@@ -105,11 +105,7 @@ describe('options and runs that cannot be used are refused', () => {
   });
 
   it.each([
-    [
-      'a recipe without images',
-      ['train', '--recipe', 'imagenet-a-256'],
-      /imagenet-a-256 needs images: add --data DIR/,
-    ],
+    ['a recipe without images', ['train', '--recipe', 'imagenet-a-256'], /imagenet-a-256 needs images: add --data DIR/],
     ['an unknown command', ['trian'], /unknown command "trian" \(did you mean "train"\?\)/],
     ['a run folder that is not one', ['evaluate', '--run', 'folder'], /folder is not a run folder: expected run.json/],
     ['a missing run folder', ['predict', '--run', 'nowhere', 'wide.jpg'], /nowhere is not a run folder/],

@@ -127,7 +127,9 @@ describe('train', () => {
     expect(existsSync(join(home, 'SIGKILL', 'lock.json'))).toBe(false);
     const again = await trainer(['train', '--resume', 'SIGKILL']);
     expect(again).toMatchObject({ code: 0, stdout: '' });
-    expect(again.stderr).toMatch(/SIGKILL is finished: it ended after epoch 12, step 60; there is nothing left to train\n$/);
+    expect(again.stderr).toMatch(
+      /SIGKILL is finished: it ended after epoch 12, step 60; there is nothing left to train\n$/,
+    );
     expect(again.stderr).not.toMatch(/continuing/);
   });
 

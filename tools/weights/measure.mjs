@@ -1,6 +1,6 @@
 /**
- * Measures how long it takes to load a net from a file, and the growth of memory, at its peak and at the end, relative to the
- * file's size. Each file is loaded in its own process.
+ * Measures the time and memory that loading a net from a file takes: the growth of the process, at its peak and in the end,
+ * divided by the size of the file. Each file has its own process.
  *
  *   node tools/weights/measure.mjs [--engine onednn,wasm,cpu] FILE...
  *
@@ -17,7 +17,7 @@ const { values, positionals } = parseArgs({
   options: { engine: { type: 'string', default: 'onednn,wasm' }, once: { type: 'boolean', default: false } },
 });
 
-/** Returns the resident memory in bytes: now, and its peak since the last reset. */
+/** Returns the resident memory in bytes, and its peak since the last reset. */
 function memory() {
   const status = readFileSync('/proc/self/status', 'utf8');
   const kilobytes = (field) => Number(new RegExp(`${field}:\\s+(\\d+)`).exec(status)[1]) * 1024;

@@ -43,7 +43,7 @@ function multiply(
   if (bias !== undefined) operands.push(backend.operand(bias));
   const seenAs = [shapes.a[0]!, shapes.a[attrs.transposeA ? 2 : 1]!, columns];
   const attributes = [attrs.transposeA ? 1 : 0, attrs.transposeB ? 1 : 0, relu ? 1 : 0];
-  return backend.run('MatMul', operands, { shape: [...outer, rows, columns], seenAs }, attributes);
+  return backend.run('BatchMatMul', operands, { shape: [...outer, rows, columns], seenAs }, attributes);
 }
 
 function fusedMatMul(call: KernelCall): TensorInfo | undefined {

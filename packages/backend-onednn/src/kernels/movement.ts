@@ -154,7 +154,7 @@ function pad({ inputs, attrs, backend }: KernelCall): TensorInfo | undefined {
   const shape = x.shape.map((size, i) => size + paddings[i]![0] + paddings[i]![1]);
   const strides = stridesOf(shape);
   const offset = paddings.reduce((sum, [before], i) => sum + before * strides[i]!, 0);
-  return backend.run('Pad', [backend.operand(x)], { shape, dtype: x.dtype }, [constantValue, offset]);
+  return backend.run('PadV2', [backend.operand(x)], { shape, dtype: x.dtype }, [constantValue, offset]);
 }
 
 /** Joins tensors whose shapes agree but for `axis`. */

@@ -16,7 +16,7 @@ function gather({ inputs, attrs, backend }: KernelCall): TensorInfo | undefined 
   const [before, after] = [x.shape.slice(0, along), x.shape.slice(along + 1)];
   const attributes = [util.sizeFromShape(before), length, util.sizeFromShape(after)];
   const shape = [...before, ...indices.shape, ...after];
-  return backend.run('Gather', [backend.operand(x), backend.operand(indices)], { shape, dtype: x.dtype }, attributes);
+  return backend.run('GatherV2', [backend.operand(x), backend.operand(indices)], { shape, dtype: x.dtype }, attributes);
 }
 
 function oneHot({ inputs, attrs, backend }: KernelCall): TensorInfo | undefined {

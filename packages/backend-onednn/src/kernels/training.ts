@@ -41,7 +41,7 @@ function channelNormGrad({ inputs, attrs, backend }: KernelCall): TensorInfo[] |
     dtype: 'float32' as const,
   }));
   const operands = given.map((info) => backend.operand(info));
-  backend.device.submit('BatchNormGrad', operands, outputs, [varianceEpsilon, relu ? 1 : 0, ofBatch ? 1 : 0]);
+  backend.device.submit('ChannelNormGrad', operands, outputs, [varianceEpsilon, relu ? 1 : 0, ofBatch ? 1 : 0]);
   return outputs.map(({ buffer, shape: of }) => backend.wrap(buffer, of, 'float32'));
 }
 
@@ -49,7 +49,7 @@ function addressedDropout({ inputs, attrs, backend }: KernelCall): TensorInfo | 
   const { x } = inputs;
   if (!isFloat(x)) return undefined;
   const { rate, key, start } = attrs as { rate: number; key: [number, number]; start: number };
-  return backend.run('Dropout', [backend.operand(x)], { shape: x.shape }, [rate, ...key, start]);
+  return backend.run('AddressedDropout', [backend.operand(x)], { shape: x.shape }, [rate, ...key, start]);
 }
 
 /** The tensor itself, if nobody else sees its memory, else a copy: what may be changed in place. */

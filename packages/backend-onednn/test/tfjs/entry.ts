@@ -1,6 +1,7 @@
 /**
- * Runs tfjs-core's own suite against the backend 'onednn' of this package, in a process of its own: bundled with tfjs-core's
- * modules so that both see one engine. Writes [{ name, status, message }] as JSON to the file named by SPEC_RESULTS.
+ * Runs tfjs-core's own suite against the backend 'onednn' of this package, in a process of its own: bundled with
+ * tfjs-core's modules so that both see one engine. Writes [{ name, status, message }] as JSON to the file named by
+ * SPEC_RESULTS.
  */
 import { setTestEnvs } from '@tensorflow/tfjs-core/dist/jasmine_util';
 import '@tensorflow/tfjs-core/dist/public/chained_ops/register_all_chained_ops';

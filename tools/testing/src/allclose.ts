@@ -1,4 +1,6 @@
-/** The one numeric comparison of this repository's tests: |actual - expected| <= atol + rtol * |expected|, as numpy's. */
+/**
+ * The one numeric comparison of this repository's tests: |actual - expected| <= atol + rtol * |expected|, as numpy's.
+ */
 
 export interface AllcloseOptions {
   /** Relative tolerance. */
@@ -7,7 +9,10 @@ export interface AllcloseOptions {
   atol?: number;
 }
 
-/** Numbers, or what holds them: an array, a typed array, or a tensor (its shape is compared with `expected`'s, if that has one). */
+/**
+ * Numbers, or what holds them: an array, a typed array, or a tensor (its shape is compared with `expected`'s, if that
+ * has one).
+ */
 export type NumbersLike = number | ArrayLike<number> | { dataSync(): ArrayLike<number>; shape: readonly number[] };
 
 interface Flat {

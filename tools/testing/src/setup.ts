@@ -11,7 +11,10 @@ expect.extend({
 
 declare module 'vitest' {
   interface Matchers<T> {
-    /** Element-wise |actual - expected| <= atol + rtol * |expected|; NaN equals only NaN, infinities must share their sign. */
+    /**
+     * Element-wise |actual - expected| <= atol + rtol * |expected|; NaN equals only NaN, infinities must share their
+     * sign.
+     */
     toBeAllclose(expected: NumbersLike, options: AllcloseOptions): T;
   }
 }

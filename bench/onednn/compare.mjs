@@ -18,6 +18,7 @@
  * --quick        at least two steps per round instead of five.
  * --busy         compute rates from processor time instead of the clock, for a machine that does other work. Use
  *                it with one thread only: threads that wait for each other also use processor time.
+ *
  * Each run of a peer is a separate process: two steps and two seconds that are not counted, then the median of at least
  * five steps and two seconds. Needs `pnpm build` and an idle machine.
  */

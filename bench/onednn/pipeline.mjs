@@ -2,6 +2,7 @@
  * Compares training on photographs with training on noise, and measures the event loop's lag during training.
  *
  *   node bench/onednn/pipeline.mjs FOLDER [BATCH=8] [STEPS=8] [CONFIGURATION=D] [SIDE=224] [WORKERS]
+ *
  * FOLDER: photographs, one folder per class. S is sampled from 256 to 512, then crop, flip and colour shift (section
  * 3.1). Rounds of both take turns, so that other work on the machine affects both. Needs `pnpm build`. Prints one JSON
  * line. Lag is in milliseconds, from Node's own histogram of event-loop delays over all training steps.

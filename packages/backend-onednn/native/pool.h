@@ -1,4 +1,5 @@
 // The buffer pool: memory of tensors and scratchpads, kept for reuse between operations.
+//
 // Fresh memory costs a page fault when a page is first touched, which takes several times as long as a convolution
 // takes to fill the page. So buffers return to the pool, large ones consist of huge pages (page_store.h), and the pool
 // has a limit.

@@ -4,6 +4,7 @@
  * package database has the licences.
  *
  *   node scripts/assemble-platform.mjs [--check]
+ *
  * --check  assemble nothing, but fail unless every file is there and unchanged. Runs before the package is packed.
  */
 import { execFileSync } from 'node:child_process';

@@ -2,9 +2,11 @@
  * Builds the addon from native/ with the system's C++ compiler and oneDNN, into build/<platform>-<arch>/.
  *
  *   node scripts/build-native.mjs [--if-possible] [--sanitize] [--output=FOLDER]
+ *
  * --if-possible  exit with 0 and print in one line what is missing, instead of failing.
  * --sanitize     build with the address and undefined-behaviour sanitizers, into build/<platform>-<arch>-sanitized/.
  * --output       build into another folder; set VGG_ONEDNN_BUILD to it to load the addon from there.
+ *
  * Environment: ONEDNN_ROOT, a folder with include/ and lib/ of a oneDNN to use instead of the system's; CXX, a compiler
  * to use instead of g++. Node's headers come from the package node-api-headers, so nothing is downloaded (decision
  * 0061).

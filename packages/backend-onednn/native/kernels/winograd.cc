@@ -29,10 +29,10 @@ constexpr int64_t kGradientTiles = 112;
 // themselves.
 constexpr int64_t kLargestShared = 4 << 20;
 
-// How the tiles of a convolution are processed. Either in blocks of `size` tiles, where each thread has its own blocks.
-// Or all at once, `shared`: threads divide the filters among themselves, and each transforms a part of the filters just
-// before it multiplies by that part. This suits tiles that take less memory than the filters: each part of the filters
-// is used once, while it is in the cache.
+// Plan for the tiles of a convolution. They are processed in blocks of `size` tiles, where each thread has its own
+// blocks. Or they are processed all at once (`shared`): then threads divide the filters among themselves, and each
+// transforms a part of the filters just before it multiplies by that part. This suits tiles that take less memory than
+// the filters: each part of the filters is used once, while it is in the cache.
 struct Plan {
   int64_t size, blocks;
   bool shared;

@@ -2,10 +2,11 @@
 // A' [(G g G') * (B' d B)] A for a filter g of 3 x 3 and an input d of 6 x 6.
 //
 // The matrices are Toom and Cook's for the points 0, +-kP, +-kQ and infinity. With 5/8 and 3/2 the rounding error
-// is 2.8 times that of a direct sum (256 channels), with the usual 1 and 2 six times (decision 0099). Include this once
-// per instruction set, in an unnamed namespace of vgg::winograd, so that every function is compiled for that set.
-// Before it, the includer must include <algorithm>, <array>, <limits>, <utility> and winograd_tiles.h, and define these
-// int constants:
+// is 2.8 times that of a direct sum (256 channels), with the usual 1 and 2 six times (decision 0099).
+//
+// Include this once per instruction set, in an unnamed namespace of vgg::winograd, so that every function is compiled
+// for that set. Before it, the includer must include <algorithm>, <array>, <limits>, <utility> and winograd_tiles.h,
+// and define these int constants:
 //   kRegister  numbers of 32 bits in a register of the processor
 //   kRows      tiles that are multiplied at once, by kWidth registers of filters
 //   kWidth     registers of filters (or of channels of dy) that are multiplied at once

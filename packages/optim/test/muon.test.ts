@@ -133,7 +133,7 @@ describe('velocities', () => {
 describe('a step', () => {
   it.each([
     ['a rate below 0', () => new Muon().step(small(), gradientsOf(), -1), 'expected a learning rate in [0, Infinity)'],
-    ['a rate that is no number', () => new Muon().step(small(), gradientsOf(), Number.NaN), 'a learning rate'],
+    ['a rate that is not a number', () => new Muon().step(small(), gradientsOf(), Number.NaN), 'a learning rate'],
     ['a momentum of 1', () => new Muon({ momentum: 1 }), 'expected a momentum in [0, 1), got 1'],
     ['a rate multiple of 0', () => new Muon({ rateMultiple: 0 }), 'expected a rate multiple above 0, got 0'],
     [

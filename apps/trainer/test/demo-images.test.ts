@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { DEMO_CLASSES, makeDemoImages } from '../src/demo-images';
+import { DEMO_CLASSES, makeDemoImages } from '../src/images/demo-images';
 
 let home: string;
 beforeEach(async () => {
@@ -71,7 +71,7 @@ describe('the demo images', () => {
 
   it('never touch a folder that is not theirs', async () => {
     await writeFile(join(home, 'mine.txt'), 'mine');
-    await expect(makeDemoImages(home, few)).rejects.toThrow(/something else is there/);
+    await expect(makeDemoImages(home, few)).rejects.toThrow(/there is something else/);
     expect(await readdir(home)).toEqual(['mine.txt']);
   });
 });

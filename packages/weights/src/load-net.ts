@@ -30,8 +30,8 @@ export interface LoadedNet {
   readonly preprocessing: Preprocessing | undefined;
   /** The same preprocessing as one transform of an image, for `classify` of `@vgg/eval`. */
   readonly transform: InputTransform | undefined;
-  /** Source of the preprocessing: the caller, the file, the collection whose names its tensors have, or none (`nobody`). */
-  readonly describedBy: 'caller' | 'file' | 'collection' | 'nobody';
+  /** Source of the preprocessing: the caller, the file, the collection whose names its tensors have, or none. */
+  readonly describedBy: 'caller' | 'file' | 'collection' | 'none';
   /** Format of the file: `pytorch`. */
   readonly format: string;
   /** Collection or framework whose names its tensors had: `torchvision`. */
@@ -77,7 +77,7 @@ export async function netUse(source: WeightSource, weights: NetWeights, options:
     ['file', file?.preprocessing],
     ['collection', collection],
   ] as const;
-  const [describedBy, preprocessing] = sources.find(([, value]) => value !== undefined) ?? ['nobody', undefined];
+  const [describedBy, preprocessing] = sources.find(([, value]) => value !== undefined) ?? ['none', undefined];
   const outputs = head === 'none' ? 0 : count;
   const known = collection !== undefined && outputs === 1000;
   const classes =

@@ -128,7 +128,7 @@ export async function readTfjs(bytes: ByteSource, json: JsonObject): Promise<Wei
       for (const path of group.paths) {
         if (typeof path !== 'string') throw fail('a path that is not text');
         if (opened.length === MAX_SHARDS) throw fail(`more than ${MAX_SHARDS} shards`);
-        shards.push(await bytes.beside(path));
+        shards.push(await bytes.openSibling(path));
         opened.push(shards.at(-1)!);
       }
       const run = concatenate(shards);

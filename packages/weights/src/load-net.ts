@@ -79,11 +79,11 @@ export async function netUse(source: WeightSource, weights: NetWeights, options:
   ] as const;
   const [describedBy, preprocessing] = sources.find(([, value]) => value !== undefined) ?? ['none', undefined];
   const outputs = head === 'none' ? 0 : count;
-  const known = collection !== undefined && outputs === 1000;
+  const isImagenet = collection !== undefined && outputs === 1000;
   const classes =
     (head === 'none' ? [] : options.classes) ??
     file?.classes ??
-    (known ? (await import('./imagenet')).IMAGENET_CLASSES : Array.from({ length: outputs }, (_, i) => String(i)));
+    (isImagenet ? (await import('./imagenet')).IMAGENET_CLASSES : Array.from({ length: outputs }, (_, i) => String(i)));
   const transform = preprocessing && inputTransform(preprocessing, inputSize);
   return { classes, preprocessing, transform, describedBy };
 }

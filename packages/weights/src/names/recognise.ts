@@ -269,11 +269,11 @@ function netWeights(source: WeightSource, { naming, prefix, options, layers, pla
     layers.flatMap((layer) => layerVariables(layer).map((spec) => [spec.name, { ...spec, layer }])),
   );
   const leftOver = report.leftOver.map((name) => prefix + name);
-  const reported = new Set([
+  const reportedNames = new Set([
     ...[...report.loaded, ...report.misshapen.map(({ name }) => name)].map((name) => prefix + places.get(name)!.name),
     ...leftOver,
   ]);
-  const others = [...source.tensors.keys()].filter((name) => !reported.has(name));
+  const others = [...source.tensors.keys()].filter((name) => !reportedNames.has(name));
   const tensors = report.loaded.map((name): [string, NetTensor] => {
     const from = prefix + places.get(name)!.name;
     return [name, { from, shape: specs.get(name)!.shape, dtype: source.tensors.get(from)!.dtype }];

@@ -14,7 +14,7 @@ export interface StallOptions {
   tolerance?: number | undefined;
 }
 
-/** Plain JSON, a part of checkpoints: steps and sum of losses of this window; `reported` is true after the message. */
+/** Plain JSON: steps and sum of losses of this window; `reported` is true after the message. */
 export type StallState = { steps: number; sum: number; reported: boolean };
 
 export interface StallDetector {

@@ -320,19 +320,22 @@ describe('several at once', () => {
     expect(requests).toHaveLength(1);
   });
 
-  it('do not wait for a dead process or for a lock that nobody freshens', async () => {
+  /** Text of a lock file that names a process of this machine. */
+  const lockOf = (pid: number) => JSON.stringify({ pid, host: hostname(), began: null, since: '' });
+
+  it('do not wait for a dead process or for a lock that is not refreshed', async () => {
     await download(url, { to: join(folder, 'deep', 'other') });
-    writeFileSync(`${to}.lock`, `${hostname()}\n${2 ** 22 + 1}\nx`);
+    writeFileSync(`${to}.lock`, lockOf(2 ** 22 + 1));
     await download(url, { to });
-    writeFileSync(`${to}2.lock`, `${hostname()}\n${process.pid}\nx`);
+    writeFileSync(`${to}2.lock`, lockOf(process.pid));
     utimesSync(`${to}2.lock`, 0, 0);
     await download(url, { to: `${to}2` });
     expect(readdirSync(join(folder, 'deep')).sort()).toEqual(['file.bin', 'file.bin2', 'other']);
   });
 
-  it('stop waiting when told to', async () => {
+  it('stop waiting when aborted', async () => {
     await download(url, { to: join(folder, 'deep', 'other') });
-    writeFileSync(`${to}.lock`, `${hostname()}\n${process.pid}\nx`);
+    writeFileSync(`${to}.lock`, lockOf(process.pid));
     expect(await failure({ signal: AbortSignal.timeout(50) })).toMatchObject({ name: 'TimeoutError' });
   });
 

@@ -1,8 +1,7 @@
 /** Whether a file is the one expected. */
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { VggError } from '../errors';
+import { hashFile } from './hash';
 import { fileError, systemCode } from './system';
 
 /** An algorithm and at least the first 8 hexadecimal digits: `sha256:397923af`. */
@@ -27,14 +26,6 @@ export function checkExpected({ size, hash }: Expected): void {
   throw new VggError('argument', `expected a hash like sha256:397923af, 8 digits up to the algorithm's, got ${hash}`);
 }
 
-async function digest(path: string, algorithm: string, signal?: AbortSignal): Promise<string> {
-  const hash = createHash(algorithm);
-  for await (const chunk of createReadStream(path, { highWaterMark: 2 ** 20, ...(signal && { signal }) })) {
-    hash.update(chunk as Buffer);
-  }
-  return hash.digest('hex');
-}
-
 /**
  * What differs between the file at `path` and the one expected, `missing` when there is none, or undefined when it is
  * that file.
@@ -50,7 +41,7 @@ export async function difference(
     if (size !== undefined && stats.size !== size) return `expected ${size} bytes, got ${stats.size}`;
     if (hash === undefined) return undefined;
     const [algorithm, digits] = hash.split(':') as [string, string];
-    const got = await digest(path, algorithm, signal);
+    const got = await hashFile(path, algorithm, signal);
     return got.startsWith(digits) ? undefined : `expected ${algorithm} ${digits}, got ${got.slice(0, digits.length)}`;
   } catch (cause) {
     if (systemCode(cause) === 'ENOENT') return 'missing';

@@ -1,11 +1,11 @@
-/** Files that are either the old one or the whole new one, whatever kills the process or the machine. */
+/** Files that hold either the whole old or the whole new content, even after the process or the machine was killed. */
 import { randomUUID } from 'node:crypto';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { VggError } from '@vgg/core';
-import { fileError } from '@vgg/core/node';
+import { VggError } from '../errors';
+import { fileError } from './system';
 
-/** Makes a rename last. Systems that cannot sync a folder (Windows) order it themselves. */
+/** Makes a rename durable. Systems that cannot sync a folder (Windows) do so themselves. */
 async function syncFolder(folder: string): Promise<void> {
   let handle: FileHandle;
   try {
@@ -29,19 +29,20 @@ async function writeAll(handle: FileHandle, bytes: Uint8Array): Promise<void> {
 }
 
 /**
- * Writes a file beside its place, syncs it to the disk, and renames it there. On failure nothing is left behind and the
- * old file stands.
- * @param parts the file's bytes in order; taken one at a time.
- * @throws VggError `VGG_IO` when the system refuses; whatever `parts` throws passes through.
+ * Writes a file under a temporary name, syncs it to the disk and renames it to `path`. After a failure the old file is
+ * unchanged and the temporary one is removed.
+ *
+ * @param parts the file's bytes in order. Each is written before the next is requested.
+ * @throws VggError `VGG_IO` when the system refuses. An error thrown by `parts` is passed on.
  */
 export async function writeFileAtomically(
   path: string,
   parts: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
 ): Promise<void> {
-  const beside = `${path}.${randomUUID()}.tmp`;
+  const temporary = `${path}.${randomUUID()}.tmp`;
   let handle: FileHandle;
   try {
-    handle = await open(beside, 'wx');
+    handle = await open(temporary, 'wx');
   } catch (cause) {
     throw fileError('write', path, cause);
   }
@@ -49,10 +50,10 @@ export async function writeFileAtomically(
     for await (const part of parts) await writeAll(handle, part);
     await handle.sync();
     await handle.close();
-    await rename(beside, path);
+    await rename(temporary, path);
   } catch (cause) {
     await handle.close().catch(() => {});
-    await rm(beside, { force: true });
+    await rm(temporary, { force: true });
     throw cause instanceof VggError || !isSystemError(cause) ? cause : fileError('write', path, cause);
   }
   await syncFolder(dirname(path));

@@ -42,7 +42,7 @@ export interface EvaluateOptions {
   readonly maxImagePixels?: number;
   /** How many images are decoded at the same time, and wait. Default 4. */
   readonly ahead?: number;
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** Waited for, if it gives a promise. */
   readonly onEvent?: (event: EvaluationEvent) => void | Promise<void>;
 }

@@ -1,13 +1,14 @@
 /** `paper`: the paper's study on any data set within a budget of time, as its Tables 3 to 6. */
 import { basename, join, resolve } from 'node:path';
 import { VggError } from '@vgg/core';
-import { writeFileAtomically } from '@vgg/weights/node';
+import { writeFileAtomically } from '@vgg/core/node';
+import { writeReport } from '@vgg/report';
 import { notesOn } from '../paper/notes';
 import { carryOut } from '../paper/run';
 import { newStudy, type StudyRequest } from '../paper/start';
 import { extended, readStudy, type Study, saveStudy } from '../paper/study';
 import { markdown, tables } from '../paper/tables';
-import { REPORT, writeReport } from '../report/make';
+import { REPORT } from '../report/run-report';
 import { studyReportOf } from '../report/study';
 import { KEEPING } from '../run/folder';
 import type { SessionArguments } from '../run/prepare';

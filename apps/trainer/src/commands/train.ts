@@ -1,15 +1,15 @@
 /** `train`: from a folder of images to a run. Without images, the demo. */
 import { join } from 'node:path';
 import { isVggError } from '@vgg/core';
+import { LivePage } from '@vgg/report';
 import type { FitResult } from '@vgg/train';
 import { evaluateBest, isEvaluated } from '../evaluate/after-training';
-import { REPORT } from '../report/make';
+import { REPORT } from '../report/run-report';
 import { prepareNew, prepareResumed, type TrainArguments } from '../run/prepare';
 import type { Prepared } from '../run/train';
 import { trainPrepared } from '../run/train-prepared';
 import { print, table } from '../terminal/output';
 import { createTerminal, type Terminal } from '../terminal/terminal';
-import { LivePage } from '../ui/live-page';
 import { dryRun } from './dry-run';
 import { printEvaluation } from './evaluate';
 

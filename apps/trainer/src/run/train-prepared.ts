@@ -1,10 +1,10 @@
 /** A prepared run trained: its first net, its metrics and report, and at the end its best weights. */
 import { systemReason } from '@vgg/core/node';
 import { createVgg, zeroInitialiser } from '@vgg/models';
+import type { LivePage, RunReport } from '@vgg/report';
 import { restoreCheckpoint } from '@vgg/train';
-import { RunReport } from '../report/run-report';
+import { openRunReport } from '../report/run-report';
 import type { Terminal } from '../terminal/terminal';
-import type { LivePage } from '../ui/live-page';
 import { firstNet } from './first-net';
 import { hasWeights, saveWeights } from './folder';
 import type { SessionArguments } from './prepare';
@@ -43,7 +43,7 @@ async function train(
   const model = prepared.checkpoint === undefined ? await firstNet(record) : createVgg(record.net, zeroInitialiser());
   // Before the report reads it: a resumed run first drops what its checkpoint does not know.
   const log = folder.record(prepared.checkpoint);
-  const report = await RunReport.open({
+  const report = await openRunReport({
     ...{ path: folder.path, record, model, train: prepared.data.train, validation: prepared.data.validation },
     livePage,
     onFailure: (error) => terminal.warn(`the report could not be written: ${systemReason(error)}`),

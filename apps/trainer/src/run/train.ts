@@ -2,12 +2,11 @@
 import { createBatches, createEvaluationBatches } from '@vgg/data/node';
 import { scalesFor } from '@vgg/eval';
 import type { FreezableName, Vgg } from '@vgg/models';
+import { GuessBook, type RunReport } from '@vgg/report';
 import { type FitResult, fit, type Validation, validate } from '@vgg/train';
 import type { FoundCheckpoint, RunFolder, RunLog } from '@vgg/train/node';
 import { type OpenedData, type Skipped, skippedNotice } from '../images/data-set';
 import { extrasOf, optimiserOf, scheduleOf } from '../recipe/recipe';
-import { GuessBook } from '../report/guesses';
-import type { RunReport } from '../report/run-report';
 import { listenForInterruption } from '../terminal/interruption';
 import type { Terminal } from '../terminal/terminal';
 import { trainingDisplay } from './display';

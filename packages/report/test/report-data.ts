@@ -1,10 +1,10 @@
-/** Reports as tests need them: of a run that was never made. */
-import type { ReportData } from '../src/report/data';
-import { confusionMatrix, GuessBook } from '../src/report/guesses';
-import { History } from '../src/report/history';
-import { thumbnail } from '../src/report/pictures';
+/** Report of a made-up run, for tests. */
+import type { ReportData } from '../src/data';
+import { confusionMatrix, GuessBook } from '../src/guesses';
+import { History } from '../src/history';
+import { thumbnail } from '../src/images';
 
-/** A picture in which no pixel is like the next: the largest that a JPEG of its size can be. */
+/** Returns an image of noise, for the largest JPEG of a size. */
 export function noise(side: number) {
   let state = 1;
   const data = Uint8Array.from({ length: side * side * 3 }, () => {
@@ -20,33 +20,29 @@ export function history(epochs: number, batchesPerEpoch: number): History {
     for (let batch = 0; batch < batchesPerEpoch; batch++) {
       const at = epoch + batch / batchesPerEpoch;
       const metrics = { loss: 3 / (1 + at) + 0.1 * Math.sin(40 * at), top1: 90 / (1 + at), top5: 40 / (1 + at) };
-      const [step, rate, samples, seconds] = [epoch * batchesPerEpoch + batch + 1, 0.01, 32, 0.5];
-      const measured = { gradientNorm: 1, imagesPerSecond: samples / seconds, running: metrics };
-      course.add({ type: 'step', epoch, batch, step, rate, samples, seconds, metrics, ...measured, waiting: 0.01 });
+      course.add({ type: 'step', epoch, batch, metrics, rate: 0.01, samples: 32, seconds: 0.5, waiting: 0.01 });
     }
-    const metrics = { loss: 3.2 / (1.5 + epoch), top1: 92 / (1.5 + epoch), top5: 41 / (1.5 + epoch) };
-    const [step, rate, seconds] = [(epoch + 1) * batchesPerEpoch, 0.01, 10];
-    const validation = { ...metrics, samples: 100 };
-    course.add({ type: 'epoch', epoch, step, rate, seconds, training: metrics, validation, best: true, validating: 2 });
+    const training = { loss: 3.2 / (1.5 + epoch), top1: 92 / (1.5 + epoch), top5: 41 / (1.5 + epoch) };
+    course.add({ type: 'epoch', epoch, training, validation: training, best: true, validating: 2 });
   }
   return course;
 }
 
-export interface Given {
+export interface ReportSettings {
   names?: readonly string[];
   epochs?: number;
   batchesPerEpoch?: number;
-  /** Side of the pictures. */
+  /** Side of the images in pixels. */
   side?: number;
 }
 
-/** A whole report, every section filled. */
+/** Returns a whole report with every section. */
 export async function fullReport({
   names = ['cat', 'dog', 'star', 'ship', 'frog', 'tree'],
   epochs = 4,
   batchesPerEpoch = 30,
   side = 32,
-}: Given = {}) {
+}: ReportSettings = {}) {
   const course = history(epochs, batchesPerEpoch);
   const book = new GuessBook('single', names.length);
   names.forEach((_, label) => {
@@ -54,7 +50,7 @@ export async function fullReport({
     const predicted = (label + 1) % names.length;
     book.add({ key: `images/${label}.jpg`, label, predicted, probability: 0.8 });
   });
-  const picture = await thumbnail(noise(side), side);
+  const image = await thumbnail(noise(side), side);
   const name = (i: number) => names[i % names.length]!;
   const guesses = book.guesses;
   const data: ReportData = {
@@ -74,13 +70,22 @@ export async function fullReport({
     ],
     confusion: confusionMatrix(guesses, names),
     mistakes: guesses.mistakes.map(({ key, label, predicted, probability }, i) => ({
-      ...{ picture: i === 1 ? null : picture, key, probability, label: name(label), predicted: name(predicted) },
+      image: i === 1 ? null : image,
+      key,
+      probability,
+      label: name(label),
+      predicted: name(predicted),
     })),
     heatMaps: [0, 1].map((i) => ({
-      ...{ picture, overlay: picture, key: name(i), label: name(i), predicted: name(i), probability: 0.5 },
+      image,
+      overlay: image,
+      key: name(i),
+      label: name(i),
+      predicted: name(i),
+      probability: 0.5,
     })),
-    crops: [0, 1, 2].map((i) => ({ picture, label: name(i) })),
-    filters: picture,
+    crops: [0, 1, 2].map((i) => ({ image, label: name(i) })),
+    filters: image,
     facts: [{ title: name(0), rows: [[name(0), name(1)]] }],
     missing: {},
   };

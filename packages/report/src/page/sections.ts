@@ -1,20 +1,21 @@
-/** The parts of the page that are no curves. */
+/** Parts of the page other than curves. */
+import { formatDuration } from '@vgg/core';
 import type {
   Activity,
   Confusion,
+  EmbeddedImage,
   Facts,
   HeatMap,
-  LabelledPicture,
+  LabelledImage,
   Mistake,
-  Picture,
   PrintedTable,
   Progressing,
   ReportData,
   ResultRow,
   StudyData,
   TimeSpent,
-} from '../report/data';
-import { duration, empty, figure, h, percent, section } from './dom';
+} from '../data';
+import { empty, emptySection, figure, h, percent, section } from './dom';
 
 const STATES = {
   training: 'training',
@@ -24,7 +25,7 @@ const STATES = {
   unfinished: 'not finished',
 } as const;
 
-/** `2026-01-01 12:00:00 UTC`. */
+/** Returns a time as `2026-01-01 12:00:00 UTC`. */
 function timeOf(made: string): string {
   return made.replace('T', ' ').replace(/\.\d+Z$/, ' UTC');
 }
@@ -34,7 +35,7 @@ export function header({ name, summary, made, headline }: ReportData): HTMLEleme
     'header',
     {},
     h('h1', {}, name, ' ', h('span', { class: `state ${headline.state}`, id: 'state' }, STATES[headline.state])),
-    h('p', {}, summary),
+    summary !== '' && h('p', {}, summary),
     h('p', { class: 'about', id: 'made' }, `As of ${timeOf(made)}`),
   );
 }
@@ -52,7 +53,7 @@ export function tiles({ headline }: Progressing): HTMLElement {
       best === null ? '' : `after epoch ${best.epoch}`,
     ),
     tile('epochs', `${epoch}`, `of ${epochs}`),
-    tile('trained for', duration(seconds)),
+    tile('trained for', formatDuration(seconds)),
     tile(
       'throughput',
       imagesPerSecond === null ? '–' : figure(imagesPerSecond),
@@ -71,7 +72,7 @@ export function activity(now: Activity | null): HTMLElement {
       h('progress', { max: 1, value: part, 'aria-label': name }),
       h('span', {}, note),
     );
-  const left = now.left === null ? '' : `, ${duration(now.left)} left`;
+  const left = now.left === null ? '' : `, ${formatDuration(now.left)} left`;
   return h(
     'div',
     { id: 'activity' },
@@ -80,10 +81,12 @@ export function activity(now: Activity | null): HTMLElement {
   );
 }
 
-function error(value: number | null): string {
+/** Returns an error in % with two decimals. */
+function errorText(value: number | null): string {
   return value === null ? '–' : value.toFixed(2);
 }
 
+/** Makes a table that scrolls sideways where it is too wide. */
 function table(header: readonly string[], rows: readonly (readonly string[])[], text: number): HTMLElement {
   const kind = (i: number) => ({ class: i < text ? 'text' : 'number' });
   return h(
@@ -98,27 +101,23 @@ function table(header: readonly string[], rows: readonly (readonly string[])[], 
   );
 }
 
-export function results({ results: rows, k, missing }: ReportData): HTMLElement {
+export function results({ results: rows, k, missing }: ReportData): HTMLElement | null {
+  const title = 'Results';
   const about =
-    'Error in % by test protocol and test scale Q (section 3.2 of the paper): one centre crop; the dense view of the whole image; 5×5 crops with flips; both.';
-  if (rows.length === 0) return section('results', 'Results', about, empty(missing.results ?? ''));
+    'Error in % by test protocol and test scale Q (section 3.2 of the paper). single: one centre crop; dense: the net applied to the whole image; multi-crop: 5×5 crops with flips; both: the mean of dense and multi-crop.';
+  if (rows.length === 0) return emptySection('results', title, about, missing.results);
   const images = (row: ResultRow) => `${row.images} ${row.of}`;
-  // What is the same for all is said once.
-  const same = rows.every((row) => images(row) === images(rows[0]!)) ? images(rows[0]!) : undefined;
-  const cells = (row: ResultRow) => [
-    row.protocol,
-    row.scales.join(', '),
-    ...(same === undefined ? [images(row)] : []),
-    error(row.top1),
-    error(row.top5),
-  ];
-  const header = ['protocol', 'Q', ...(same === undefined ? ['images'] : []), 'top-1', `top-${k}`];
-  return section(
-    'results',
-    'Results',
-    same === undefined ? about : `${about} Of ${same} images.`,
-    table(header, rows.map(cells), header.length - 2),
-  );
+  // A column with one value for all rows goes into the text.
+  const common = rows.every((row) => images(row) === images(rows[0]!)) ? images(rows[0]!) : undefined;
+  const cells = (row: ResultRow) => {
+    const first = [row.protocol, row.scales.join(', ')];
+    if (common === undefined) first.push(images(row));
+    return [...first, errorText(row.top1), errorText(row.top5)];
+  };
+  const columns = common === undefined ? ['protocol', 'Q', 'images'] : ['protocol', 'Q'];
+  const header = [...columns, 'top-1', `top-${k}`];
+  const text = common === undefined ? about : `${about} Measured on ${common} images.`;
+  return section('results', title, text, table(header, rows.map(cells), columns.length));
 }
 
 export function printedTable({ title, header: names, rows, textColumns }: PrintedTable, index: number): HTMLElement {
@@ -134,21 +133,21 @@ export function studyHeader({ name, summary, made, notes, runs }: StudyData): HT
     h('p', {}, summary),
     h('p', { class: 'about', id: 'made' }, `As of ${timeOf(made)}`),
     ...notes.map((note) => h('p', {}, note)),
-    links.length > 0 && h('p', {}, 'The reports of its nets:'),
+    links.length > 0 && h('p', {}, 'Reports of the nets:'),
     h('ul', { class: 'links' }, ...links),
   );
 }
 
-export function confusion(matrix: Confusion | null, why: string | undefined): HTMLElement {
+export function confusion(matrix: Confusion | null, reason: string | undefined): HTMLElement | null {
   const title = 'Confusion';
-  if (matrix === null) return section('confusion', title, '', empty(why ?? ''));
+  if (matrix === null) return emptySection('confusion', title, '', reason);
   const { classes, counts, totals, images, of, protocol } = matrix;
   const cell = (row: number, column: number) => {
     const count = counts[row * classes.length + column]!;
     const share = totals[row]! > 0 ? count / totals[row]! : 0;
-    const tip = `${classes[row]} taken for ${classes[column]}: ${count} of ${totals[row]}`;
+    const tip = `${classes[row]} predicted as ${classes[column]}: ${count} of ${totals[row]}`;
     const kind = row === column ? 'right' : 'wrong';
-    // A share of a few percent must still be seen.
+    // The square root makes a share of a few percent visible.
     const strength = count === 0 ? 0 : Math.round(100 * Math.sqrt(share));
     return h(
       'td',
@@ -156,11 +155,11 @@ export function confusion(matrix: Confusion | null, why: string | undefined): HT
       count === 0 ? '' : String(count),
     );
   };
-  const part = classes.length < of ? ` Of ${of} classes, the ${classes.length} most confused.` : '';
+  const part = classes.length < of ? ` Only the ${classes.length} most confused of ${of} classes are shown.` : '';
   return section(
     'confusion',
     title,
-    `Rows: what the images are; columns: what they were taken for. ${images} images, protocol ${protocol}.${part}`,
+    `Rows: true classes. Columns: predicted classes. ${images} images, protocol ${protocol}.${part}`,
     h(
       'div',
       { class: 'scroll' },
@@ -194,50 +193,51 @@ export function confusion(matrix: Confusion | null, why: string | undefined): HT
   );
 }
 
-function image({ src, width, height }: Picture, text: string): HTMLElement {
-  return h('img', { src, width, height, alt: text, ...(Math.max(width, height) < 100 && { class: 'pixels' }) });
+function imageElement({ src, width, height }: EmbeddedImage, text: string): HTMLElement {
+  const small = Math.max(width, height) < 100;
+  return h('img', { src, width, height, alt: text, class: small ? 'pixels' : undefined });
 }
 
-export function mistakes(shown: readonly Mistake[], why: string | undefined): HTMLElement {
+export function mistakes(shown: readonly Mistake[], reason: string | undefined): HTMLElement | null {
   const title = 'Most confident mistakes';
-  if (shown.length === 0) return section('mistakes', title, '', empty(why ?? ''));
-  const card = ({ picture, key, label, predicted, probability }: Mistake) =>
+  if (shown.length === 0) return emptySection('mistakes', title, '', reason);
+  const card = ({ image, key, label, predicted, probability }: Mistake) =>
     h(
       'figure',
       { title: key },
-      picture === null
-        ? h('div', { class: 'gone' }, 'image not there')
-        : image(picture, `${label}, taken for ${predicted}`),
-      h('figcaption', {}, h('b', {}, predicted), ` ${percent(probability)}`, h('br'), `is ${label}`),
+      image === null
+        ? h('div', { class: 'gone' }, 'image not found')
+        : imageElement(image, `${label}, predicted as ${predicted}`),
+      h('figcaption', {}, h('b', {}, predicted), ` ${percent(probability)}`, h('br'), `true: ${label}`),
     );
   return section(
     'mistakes',
     title,
-    'What the net said and how sure it was, and what the image is.',
+    'The predicted class with its probability, and the true class.',
     h('div', { class: 'gallery' }, ...shown.map(card)),
   );
 }
 
-export function heatMaps(maps: readonly HeatMap[], why: string | undefined): HTMLElement {
-  const title = 'Where the net sees it';
-  if (maps.length === 0) return section('heat-maps', title, '', empty(why ?? ''));
-  const card = ({ picture, overlay, key, label, predicted, probability }: HeatMap) =>
+export function heatMaps(maps: readonly HeatMap[], reason: string | undefined): HTMLElement | null {
+  const title = 'Class maps';
+  if (maps.length === 0) return emptySection('heat-maps', title, '', reason);
+  const card = ({ image, overlay, key, label, predicted, probability }: HeatMap) =>
     h(
       'figure',
       { title: key },
-      h('div', { class: 'pair' }, image(picture, label), image(overlay, `class map of ${predicted}`)),
+      h('div', { class: 'pair' }, imageElement(image, label), imageElement(overlay, `class map of ${predicted}`)),
       h(
         'figcaption',
         {},
         h('b', {}, predicted),
         ` ${percent(probability)}`,
-        predicted === label ? '' : `, is ${label}`,
+        predicted === label ? '' : `, true: ${label}`,
       ),
     );
   return section(
     'heat-maps',
     title,
-    'The dense view’s posterior of the likeliest class over the image.',
+    'Probability of the most likely class at each place of the image, by dense evaluation.',
     h(
       'p',
       { class: 'legend' },
@@ -249,32 +249,33 @@ export function heatMaps(maps: readonly HeatMap[], why: string | undefined): HTM
   );
 }
 
-export function crops(shown: readonly LabelledPicture[], why: string | undefined): HTMLElement {
+export function crops(shown: readonly LabelledImage[], reason: string | undefined): HTMLElement | null {
   const title = 'Training crops';
-  if (shown.length === 0) return section('crops', title, '', empty(why ?? ''));
+  if (shown.length === 0) return emptySection('crops', title, '', reason);
   return section(
     'crops',
     title,
-    'The first crops of the first epoch as the net is given them: rescaled, cropped, flipped, shifted in colour. The mean is added again to show them.',
+    'The first crops of the first epoch as the net receives them: rescaled, cropped, flipped, with shifted colours. To show them, the mean is added.',
     h(
       'div',
       { class: 'gallery small' },
-      ...shown.map(({ picture, label }) => h('figure', {}, image(picture, label), h('figcaption', {}, label))),
+      ...shown.map(({ image, label }) => h('figure', {}, imageElement(image, label), h('figcaption', {}, label))),
     ),
   );
 }
 
-export function filters(sheet: Picture | null, why: string | undefined): HTMLElement {
+export function filters(sheet: EmbeddedImage | null, reason: string | undefined): HTMLElement | null {
   const title = 'First layer';
-  if (sheet === null) return section('filters', title, '', empty(why ?? ''));
+  if (sheet === null) return emptySection('filters', title, '', reason);
   return section(
     'filters',
     title,
-    'The 3×3 filters of conv1_1 on red, green and blue; grey is zero, each scaled by its own largest weight.',
+    'The 3×3 filters of conv1_1 for red, green and blue. Grey is zero; each filter is scaled by its largest weight.',
     h('img', { class: 'filters', src: sheet.src, width: sheet.width, height: sheet.height, alt: 'filters of conv1_1' }),
   );
 }
 
+/** Activities and their names on the page. */
 const SPENT = [
   ['computing', 'steps'],
   ['waiting', 'waiting for images'],
@@ -282,16 +283,16 @@ const SPENT = [
   ['saving', 'checkpoints'],
 ] as const;
 
-/** Where the time went; beside it stands the chart of throughput. */
+/** Draws the time of the run by activity. */
 export function timeSpent(time: TimeSpent): HTMLElement {
   const total = SPENT.reduce((sum, [name]) => sum + time[name], 0);
-  if (total === 0) return h('div', { id: 'spent' }, empty('No step was made yet.'));
-  const rows = SPENT.map(([name, words]) =>
+  if (total === 0) return h('div', { id: 'spent' }, empty('No time has been measured.'));
+  const rows = SPENT.map(([name, label]) =>
     h(
       'tr',
       {},
-      h('th', { scope: 'row' }, h('i', { class: name }), words),
-      h('td', { class: 'number' }, duration(time[name])),
+      h('th', { scope: 'row' }, h('i', { class: name }), label),
+      h('td', { class: 'number' }, formatDuration(time[name])),
       h('td', { class: 'number' }, percent(time[name] / total, 1)),
     ),
   );
@@ -307,7 +308,8 @@ export function timeSpent(time: TimeSpent): HTMLElement {
   );
 }
 
-export function factTables(tables: readonly Facts[]): HTMLElement {
+export function factTables(tables: readonly Facts[]): HTMLElement | null {
+  if (tables.length === 0) return null;
   return section(
     'run',
     'The run',

@@ -1,25 +1,25 @@
-/** The thread of the live page's server: it answers while the main thread computes. */
+/** Thread of the live page's server: it answers while the main thread computes. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { type PageEvent, PageServer, type PageServerOptions } from './server';
 
-/** What the main thread sends. */
+/** Message of the main thread. */
 export interface ToServer {
   readonly event: PageEvent;
   readonly json: string;
 }
 
-/** What it is told. */
+/** Message to the main thread. */
 export type FromServer =
   | { readonly kind: 'listening'; readonly port: number }
   | { readonly kind: 'failed'; readonly code: string | undefined; readonly message: string }
   | { readonly kind: 'listeners'; readonly count: number };
 
-const tell = (message: FromServer) => parentPort!.postMessage(message);
+const post = (message: FromServer) => parentPort!.postMessage(message);
 
 try {
   const server = await PageServer.start({
     ...(workerData as Omit<PageServerOptions, 'onListeners'>),
-    onListeners: (count) => tell({ kind: 'listeners', count }),
+    onListeners: (count) => post({ kind: 'listeners', count }),
   });
   parentPort!.on('message', async ({ event, json }: ToServer) => {
     server.send(event, json);
@@ -27,9 +27,9 @@ try {
     await server.close();
     parentPort!.close();
   });
-  tell({ kind: 'listening', port: server.port });
+  post({ kind: 'listening', port: server.port });
 } catch (error) {
   const { code, message } = error as NodeJS.ErrnoException;
-  tell({ kind: 'failed', code, message });
+  post({ kind: 'failed', code, message });
   parentPort!.close();
 }

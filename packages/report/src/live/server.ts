@@ -1,23 +1,27 @@
-/** The live page's server: the report as it is now, and events as it changes. On this machine alone, to be read only. */
+/** Server of the live page: the current report, and events as it changes. For this machine only, and read-only. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { type PageAssets, reportPage } from '../report/html';
+import { type PageAssets, reportPage } from '../html';
 
 export interface PageServerOptions {
-  /** 0 takes a free one. */
+  /** Port. 0 uses a free one. */
   readonly port: number;
-  /** Takes a free port where that one is taken, instead of failing. */
+  /** Use a free port if `port` is taken, instead of failing. */
   readonly orFree: boolean;
   readonly assets: PageAssets;
-  /** Told how many pages are listening, when that changes. */
-  readonly onListeners?: (count: number) => void;
+  /** Called with the number of open pages when it changes. */
+  readonly onListeners?: ((count: number) => void) | undefined;
 }
 
-/** Events that a page takes: `page/main.ts`. */
+/** Events that a page receives: see `page/main.ts`. */
 export type PageEvent = 'report' | 'progress' | 'end';
 
-/** More pages than this at once are turned away. */
+const EVENTS: readonly PageEvent[] = ['report', 'progress', 'end'];
+
+/** Largest number of open pages. */
 const LISTENERS = 32;
+/** Bytes that may wait for a page that does not read them. */
+const UNREAD = 16 * 2 ** 20;
 
 const HEADERS = {
   'Cache-Control': 'no-store',
@@ -27,7 +31,7 @@ const HEADERS = {
   'Referrer-Policy': 'no-referrer',
 };
 
-/** The interface that nobody else can reach. */
+/** Interface that other machines cannot reach. */
 const LOOPBACK = '127.0.0.1';
 
 async function listen(server: Server, port: number): Promise<void> {
@@ -44,14 +48,14 @@ export class PageServer {
   readonly #options: PageServerOptions;
   readonly #server = createServer((request, response) => this.#answer(request, response));
   readonly #listeners = new Set<ServerResponse>();
-  /** The last of each kind, as JSON that may stand in a page. */
+  /** Last event of each kind, as JSON that is safe in a page. */
   readonly #last = new Map<PageEvent, string>();
 
   private constructor(options: PageServerOptions) {
     this.#options = options;
   }
 
-  /** @throws the system's error when the port is taken or not allowed. */
+  /** @throws the system's error if the port is taken or not allowed. */
   static async start(options: PageServerOptions): Promise<PageServer> {
     const page = new PageServer(options);
     try {
@@ -67,13 +71,13 @@ export class PageServer {
     return (this.#server.address() as AddressInfo).port;
   }
 
-  /** Tells all pages, and those that come later; the JSON is one line. */
+  /** Sends an event to all open pages, and to those opened later. The JSON must be one line. */
   send(event: PageEvent, json: string): void {
     this.#last.set(event, json);
-    for (const listener of this.#listeners) this.#tell(listener, event, json);
+    for (const listener of this.#listeners) this.#write(listener, event, json);
   }
 
-  /** Ends what pages are being told, when all of it has left for them, or after a second. */
+  /** Ends the server once all events have been sent, or after a second. */
   async close(): Promise<void> {
     const ends = [...this.#listeners].map((listener) => new Promise<void>((resolve) => listener.end(resolve)));
     await Promise.race([Promise.all(ends), new Promise((resolve) => setTimeout(resolve, 1000).unref())]);
@@ -82,14 +86,14 @@ export class PageServer {
     await closed;
   }
 
-  /** A page that does not read what it is sent is let go, lest it all pile up here. */
-  #tell(listener: ServerResponse, event: PageEvent, json: string): void {
-    if (listener.writableLength > 16 * 2 ** 20) listener.destroy();
+  /** Writes an event to one page. A page that does not read its events is disconnected, so that they do not fill memory. */
+  #write(listener: ServerResponse, event: PageEvent, json: string): void {
+    if (listener.writableLength > UNREAD) listener.destroy();
     else listener.write(`event: ${event}\ndata: ${json}\n\n`);
   }
 
-  /** A name that leads here by another site's doing (DNS rebinding) is none of ours. */
-  #isOurs(host: string | undefined): boolean {
+  /** Returns false for a host name that another site made to point here (DNS rebinding). */
+  #isOwnHost(host: string | undefined): boolean {
     return [LOOPBACK, 'localhost'].some((name) => host === `${name}:${this.port}`);
   }
 
@@ -97,21 +101,21 @@ export class PageServer {
     const refuse = (status: number, text: string) =>
       response.writeHead(status, { ...HEADERS, 'Content-Type': 'text/plain; charset=utf-8' }).end(`${text}\n`);
     const path = (request.url ?? '').split('?', 1)[0];
-    if (!this.#isOurs(request.headers.host)) refuse(421, `ask for http://${LOOPBACK}:${this.port}/`);
-    else if (request.method !== 'GET' && request.method !== 'HEAD') refuse(405, 'this page is to be read only');
-    else if (path === '/') this.#givePage(request, response);
-    else if (path !== '/events') refuse(404, 'there is only / here');
+    if (!this.#isOwnHost(request.headers.host)) refuse(421, `use http://${LOOPBACK}:${this.port}/`);
+    else if (request.method !== 'GET' && request.method !== 'HEAD') refuse(405, 'this page is read-only');
+    else if (path === '/') this.#sendPage(request, response);
+    else if (path !== '/events') refuse(404, 'not found: the page is /');
     else if (this.#listeners.size >= LISTENERS) refuse(503, 'too many pages are open');
-    else this.#giveEvents(request, response);
+    else this.#sendEvents(request, response);
   }
 
-  #givePage({ method }: IncomingMessage, response: ServerResponse): void {
+  #sendPage({ method }: IncomingMessage, response: ServerResponse): void {
     const html = reportPage('Training', this.#last.get('report') ?? 'null', this.#options.assets, { live: true });
     response.writeHead(200, { ...HEADERS, 'Content-Type': 'text/html; charset=utf-8' });
     response.end(method === 'HEAD' ? undefined : html);
   }
 
-  #giveEvents(request: IncomingMessage, response: ServerResponse): void {
+  #sendEvents(request: IncomingMessage, response: ServerResponse): void {
     response.writeHead(200, { ...HEADERS, 'Content-Type': 'text/event-stream; charset=utf-8' });
     response.flushHeaders();
     this.#listeners.add(response);
@@ -120,10 +124,10 @@ export class PageServer {
       this.#listeners.delete(response);
       this.#options.onListeners?.(this.#listeners.size);
     });
-    // The page has the last report, or one that is older by the moment it took to ask for this.
-    for (const event of ['report', 'progress', 'end'] as const) {
+    // The report in the page may be older than the last one.
+    for (const event of EVENTS) {
       const json = this.#last.get(event);
-      if (json !== undefined) this.#tell(response, event, json);
+      if (json !== undefined) this.#write(response, event, json);
     }
   }
 }

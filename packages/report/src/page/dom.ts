@@ -1,8 +1,8 @@
-/** Makes elements. Text only ever becomes text nodes and attributes: nothing that a run holds is read as HTML. */
+/** Makes elements. Text becomes text nodes and attributes only: no string of a run is parsed as HTML. */
 
-type Child = Node | string | null | undefined | false;
+export type Child = Node | string | null | undefined | false;
 
-/** An element with attributes and children; `class`, `style` and the like by their names in HTML. */
+/** Makes an element with attributes, by their names in HTML, and children. */
 export function h<K extends keyof HTMLElementTagNameMap>(
   tag: K,
   attributes: Readonly<Record<string, string | number | undefined>> = {},
@@ -11,7 +11,7 @@ export function h<K extends keyof HTMLElementTagNameMap>(
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
     if (value === undefined) continue;
-    // The page's policy forbids style attributes; properties set by script are allowed.
+    // The content security policy forbids style attributes. It allows properties set by the script.
     if (name === 'style') element.style.cssText = String(value);
     else element.setAttribute(name, String(value));
   }
@@ -21,28 +21,27 @@ export function h<K extends keyof HTMLElementTagNameMap>(
   return element;
 }
 
-/** A section with a heading; what explains it stands below the heading. */
+/** Makes a section with a heading and an explanation below it. */
 export function section(id: string, title: string, about: string, ...children: readonly (Child | readonly Child[])[]) {
   return h('section', { id }, h('h2', {}, title), about !== '' && h('p', { class: 'about' }, about), ...children);
 }
 
-export function empty(why: string): HTMLElement {
-  return h('p', { class: 'empty' }, why);
+/** Makes the text of a section without content. */
+export function empty(reason: string): HTMLElement {
+  return h('p', { class: 'empty' }, reason);
 }
 
-/** `1:05` or `2:03:09`. */
-export function duration(seconds: number): string {
-  const whole = Math.max(0, Math.round(seconds));
-  const [hours, minutes, rest] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
-  const two = (n: number) => String(n).padStart(2, '0');
-  return hours > 0 ? `${hours}:${two(minutes)}:${two(rest)}` : `${minutes}:${two(rest)}`;
+/** Makes a section without content that gives the reason; null, for no section, if there is no reason. */
+export function emptySection(id: string, title: string, about: string, reason: string | undefined) {
+  return reason === undefined ? null : section(id, title, about, empty(reason));
 }
 
+/** Returns a part, 0 to 1, as `50 %`. */
 export function percent(part: number, digits = 0): string {
   return `${(100 * part).toFixed(digits)}\u00a0%`;
 }
 
-/** Three significant digits at least, without exponent where that reads well. */
+/** Returns a number with at least three significant digits, and with an exponent only if it is very small or large. */
 export function figure(value: number): string {
   if (value === 0) return '0';
   const size = Math.abs(value);

@@ -1,84 +1,81 @@
-/** The curves: uPlot on canvas, in the page's colours, drawn anew when these, the width or the data change. */
+/** Curves: uPlot on canvas, in the page's colours, drawn again when the colours, the width or the data change. */
 import uPlot from 'uplot';
-import type { Column, Curves } from '../report/data';
+import type { Column, Curves } from '../data';
 import { figure, h } from './dom';
 
 interface Line {
   label: string;
   epoch: Column;
   values: Column;
-  /** A colour of the style sheet. */
+  /** Colour of the style sheet. */
   colour: 'training' | 'validation';
-  dashed?: boolean;
-  /** Few points, each true by itself: marked. */
+  /** Marks each point, for lines with few measured points. */
   marked?: boolean;
 }
 
-interface Chart {
+export interface Chart {
   title: string;
   unit: string;
   lines: readonly Line[];
-  /** Lowest value of the axis, where zero must show. */
+  /** True if the axis starts at zero. */
   fromZero?: boolean;
-  /** Whether the axis may be logarithmic. */
+  /** True if the axis may be logarithmic: see {@link fallsBySteps}. */
   steps?: boolean;
 }
 
-/** The charts of curves. Among five classes or fewer there is no top-5 error. */
-export function chartsOf({ steps, validation }: Curves, classes: number): Chart[] {
-  const training = (label: string, values: Column, dashed = false): Line => ({
-    ...{ label, values, dashed, epoch: steps.epoch, colour: 'training' },
-  });
-  const validating = (label: string, values: Column, dashed = false): Line => ({
-    ...{ label, values, dashed, epoch: validation.epoch, colour: 'validation', marked: true },
-  });
-  const checked = validation.epoch.length > 0;
-  return [
-    {
-      title: 'Loss',
-      unit: '',
-      lines: [training('training', steps.loss), ...(checked ? [validating('validation', validation.loss)] : [])],
-    },
-    {
-      title: 'Top-1 error',
-      unit: '%',
-      fromZero: true,
-      lines: [training('training', steps.top1), ...(checked ? [validating('validation', validation.top1)] : [])],
-    },
-    ...(classes > 5
-      ? [
-          {
-            title: 'Top-5 error',
-            unit: '%',
-            fromZero: true,
-            lines: [training('training', steps.top5), ...(checked ? [validating('validation', validation.top5)] : [])],
-          },
-        ]
-      : []),
-    { title: 'Learning rate', unit: '', steps: true, lines: [training('rate', steps.rate)] },
-  ];
+function hasValues({ lines }: Chart): boolean {
+  return lines.some(({ values }) => values.some((value) => value !== null));
 }
 
-export function throughputChart({ steps }: Curves): Chart {
-  return {
-    title: 'Images a second',
-    unit: '',
-    fromZero: true,
-    lines: [training('images/s', steps.imagesPerSecond, steps.epoch)],
+/** Leaves out charts of values that the run does not measure. Before the first step all are shown. */
+function measured(charts: readonly Chart[], { steps, validation }: Curves): Chart[] {
+  const started = steps.epoch.length > 0 || validation.epoch.length > 0;
+  return charts.filter((chart) => !started || hasValues(chart));
+}
+
+/**
+ * Returns the charts of curves.
+ *
+ * @param classes null if not known. With five classes or fewer there is no top-5 error.
+ */
+export function chartsOf(curves: Curves, classes: number | null): Chart[] {
+  const { steps, validation } = curves;
+  const lines = (training: Column, validating: Column): Line[] => {
+    const line: Line = { label: 'training', epoch: steps.epoch, values: training, colour: 'training' };
+    if (validation.epoch.length === 0) return [line];
+    return [
+      line,
+      { label: 'validation', epoch: validation.epoch, values: validating, colour: 'validation', marked: true },
+    ];
   };
+  const rate: Line = { label: 'rate', epoch: steps.epoch, values: steps.rate, colour: 'training' };
+  const charts: Chart[] = [
+    { title: 'Loss', unit: '', lines: lines(steps.loss, validation.loss) },
+    { title: 'Top-1 error', unit: '%', fromZero: true, lines: lines(steps.top1, validation.top1) },
+    { title: 'Top-5 error', unit: '%', fromZero: true, lines: lines(steps.top5, validation.top5) },
+    { title: 'Learning rate', unit: '', steps: true, lines: [rate] },
+  ];
+  const hidden = classes !== null && classes <= 5 ? 'Top-5 error' : undefined;
+  return measured(
+    charts.filter(({ title }) => title !== hidden),
+    curves,
+  );
 }
 
-function training(label: string, values: Column, epoch: Column): Line {
-  return { label, values, epoch, colour: 'training' };
+/** Returns the chart of throughput; none if it is not measured. */
+export function throughputCharts(curves: Curves): Chart[] {
+  const { epoch, imagesPerSecond } = curves.steps;
+  const line: Line = { label: 'images/s', epoch, values: imagesPerSecond, colour: 'training' };
+  return measured([{ title: 'Images per second', unit: '', fromZero: true, lines: [line] }], curves);
 }
 
-/** Whether a rate falls by steps, which a logarithmic axis shows as equal ones. */
+/** Returns true for a rate that falls by large steps. On a logarithmic axis these are equal. */
 function fallsBySteps(values: Column): boolean {
   const distinct = new Set(values.filter((value) => value !== null && value > 0)) as Set<number>;
   return distinct.size > 1 && distinct.size <= 12 && Math.max(...distinct) / Math.min(...distinct) >= 8;
 }
 
-/** Each value as the mean of its neighbours, where there are many: what they say together. */
+/** Replaces each value by the mean of its neighbours, if there are many values. */
 function smoothed(values: Column): Column {
   const reach = Math.max(1, Math.round(values.length / 60));
   if (values.length < 40) return values;
@@ -94,10 +91,13 @@ function colours() {
 }
 
 const HEIGHT = 220;
-/** Half of an A4 or letter page between its margins, in CSS pixels. */
+/** Half of the text width of an A4 or letter page, in CSS pixels. */
 const PAPER_WIDTH = 330;
+/** Kinds of axes of uPlot. */
+const LINEAR = 1;
+const LOGARITHMIC = 3;
 
-function options(chart: Chart, width: number, paper: boolean): uPlot.Options {
+function options(chart: Chart, width: number): uPlot.Options {
   const colour = colours();
   const log = chart.steps === true && fallsBySteps(chart.lines[0]!.values);
   const axis: uPlot.Axis = {
@@ -109,11 +109,10 @@ function options(chart: Chart, width: number, paper: boolean): uPlot.Options {
   return {
     width,
     height: HEIGHT,
-    ...(paper && { pxRatio: 3 }),
     scales: {
       x: { time: false },
       y: {
-        ...(log && { distr: 3 as const }),
+        distr: log ? LOGARITHMIC : LINEAR,
         range: (_, low, high) => {
           if (log) return [low / 2, high * 2];
           const [bottom, top] = uPlot.rangeNum(low, high, 0.08, true) as [number, number];
@@ -133,18 +132,17 @@ function options(chart: Chart, width: number, paper: boolean): uPlot.Options {
     series: [
       { label: 'epoch', value: (_, epoch) => (epoch == null ? '–' : epoch.toFixed(2)) },
       ...chart.lines.map(
-        ({ label, colour: name, dashed, marked }): uPlot.Series => ({
+        ({ label, colour: name, marked }): uPlot.Series => ({
           label,
           stroke: colour(name),
           width: marked ? 2 : 1.5,
           spanGaps: true,
-          ...(dashed && { dash: [5, 4] }),
           points: marked ? { show: true, size: 5, fill: colour(name) } : { show: false },
           value: (_, value) => (value == null ? '–' : `${figure(value)}${chart.unit && ` ${chart.unit}`}`),
         }),
       ),
     ],
-    // With no cursor on the chart the legend gives the last values.
+    // With no cursor on the chart the legend shows the last values.
     hooks: {
       ready: [(plot) => plot.setLegend({ idx: plot.data[0].length - 1 })],
       setData: [(plot) => plot.setLegend({ idx: plot.data[0].length - 1 })],
@@ -164,7 +162,7 @@ function dataOf({ lines }: Chart): uPlot.AlignedData {
   return uPlot.join(parts as unknown as uPlot.AlignedData[]);
 }
 
-/** A figure that draws itself once it is on the page, and again when its width changes. */
+/** Figure that is drawn once it is on the page, and again when its width changes. */
 export interface Figure {
   readonly element: HTMLElement;
   draw(): void;
@@ -187,10 +185,10 @@ export function figureOf(first: Chart): Figure {
     plot = undefined;
     const width = paper ? PAPER_WIDTH : place.clientWidth;
     if (width === 0) return;
-    const drawn = chart.lines.some(({ values }) => values.some((value) => value !== null));
-    place.replaceChildren(drawn ? '' : 'no step yet');
-    if (!drawn) return;
-    plot = new uPlot(options(chart, width, paper), dataOf(chart), place);
+    const ready = hasValues(chart);
+    place.replaceChildren(ready ? '' : 'no step yet');
+    if (!ready) return;
+    plot = new uPlot(options(chart, width), dataOf(chart), place);
   };
   new ResizeObserver(() => {
     if (plot?.width !== place.clientWidth && plot?.width !== PAPER_WIDTH) draw();

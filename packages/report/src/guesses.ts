@@ -1,35 +1,35 @@
-/** What a net took the images of a data set for: counted by class, and the mistakes it was surest of. */
+/** Predictions of a net for the images of a data set: counted by class, with the most confident mistakes. */
 import type { Confusion } from './data';
 
-/** One image that was taken for another class. */
-export interface Wrong {
+/** Predicted class of one image. */
+export interface Prediction {
   readonly key: string;
-  /** Its class, and the one it was taken for. */
+  /** Index of its true class. */
   readonly label: number;
+  /** Index of the most likely class, and its probability. */
   readonly predicted: number;
-  /** How sure the net was. */
   readonly probability: number;
 }
 
-/** Counts of pairs of classes, and the surest mistakes, as plain JSON. */
+/** Counts of pairs of classes, and the most confident mistakes, as plain JSON. */
 export interface Guesses {
   readonly protocol: string;
   readonly images: number;
-  /** `[label, predicted, images]` where there are any. */
+  /** `[label, predicted, images]` of each pair that occurs. */
   readonly confusion: readonly (readonly [number, number, number])[];
-  readonly mistakes: readonly Wrong[];
+  readonly mistakes: readonly Prediction[];
 }
 
-/** As many mistakes as a page shows. */
+/** Number of mistakes that a page shows. */
 const MISTAKES = 24;
-/** As many classes as a matrix can show legibly. */
+/** Number of classes that a matrix can show legibly. */
 const MATRIX = 30;
 
 export class GuessBook {
   readonly #protocol: string;
   readonly #classes: number;
   readonly #counts = new Map<number, number>();
-  #mistakes: Wrong[] = [];
+  #mistakes: Prediction[] = [];
   #images = 0;
 
   constructor(protocol: string, classes: number) {
@@ -37,7 +37,7 @@ export class GuessBook {
     this.#classes = classes;
   }
 
-  add(guess: Wrong): void {
+  add(guess: Prediction): void {
     const { label, predicted, probability } = guess;
     const pair = label * this.#classes + predicted;
     this.#counts.set(pair, (this.#counts.get(pair) ?? 0) + 1);
@@ -50,7 +50,7 @@ export class GuessBook {
     this.#mistakes = this.#mistakes.slice(0, MISTAKES);
   }
 
-  /** Counts images from their class scores before the soft-max, [size, classes], in one go. */
+  /** Adds images by their logits, [labels.length, classes]. */
   addScores(scores: Float32Array, labels: Int32Array, keys: (i: number) => string): void {
     for (let i = 0; i < labels.length; i++) {
       const own = scores.subarray(i * this.#classes, (i + 1) * this.#classes);
@@ -68,24 +68,25 @@ export class GuessBook {
   }
 }
 
-/** The matrix to show: all classes, or the ones with the most mistakes between them, in their order. */
+/** Returns the matrix to show: all classes, or those with the most mistakes between them, in their order. */
 export function confusionMatrix({ confusion, images, protocol }: Guesses, names: readonly string[]): Confusion {
-  const mistaken = new Float64Array(names.length);
+  const mistakes = new Float64Array(names.length);
   const totals = new Float64Array(names.length);
   for (const [label, predicted, count] of confusion) {
     totals[label]! += count;
     if (label === predicted) continue;
-    mistaken[label]! += count;
-    mistaken[predicted]! += count;
+    mistakes[label]! += count;
+    mistakes[predicted]! += count;
   }
   const shown = [...names.keys()]
-    .sort((a, b) => mistaken[b]! - mistaken[a]! || a - b)
+    .sort((a, b) => mistakes[b]! - mistakes[a]! || a - b)
     .slice(0, MATRIX)
     .sort((a, b) => a - b);
   const place = new Map(shown.map((label, i) => [label, i]));
   const counts = new Array<number>(shown.length ** 2).fill(0);
   for (const [label, predicted, count] of confusion) {
-    const [row, column] = [place.get(label), place.get(predicted)];
+    const row = place.get(label);
+    const column = place.get(predicted);
     if (row !== undefined && column !== undefined) counts[row * shown.length + column] = count;
   }
   return {

@@ -1,4 +1,4 @@
-/** The system's Chromium, for tests of pages; where there is none these are skipped. */
+/** Chromium of the system, for tests of pages. They are skipped if there is none. */
 import { existsSync } from 'node:fs';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe } from 'vitest';
@@ -10,15 +10,15 @@ const PLACES = [
   '/opt/google/chrome/chrome',
 ];
 
-/** `CHROMIUM`, or where systems have it. */
+/** Path in `CHROMIUM`, or one of the usual paths. */
 const executablePath = [process.env.CHROMIUM, ...PLACES].find((path) => path !== undefined && existsSync(path));
 
-/** What a page did beside showing itself. */
+/** Page that was opened, and its side effects. */
 export interface Watched {
   page: Page;
   /** Warnings and errors of the console, exceptions and dialogs. */
   complaints: string[];
-  /** What it asked of any network, itself left out. */
+  /** Network requests, without the one for the page itself. */
   requests: string[];
 }
 
@@ -27,7 +27,7 @@ export interface WindowOptions {
   dark?: boolean;
 }
 
-/** Tests in a browser: `open` shows an address in a new page. */
+/** Runs tests in a browser: `open` shows an address in a new page. */
 export function describeInBrowser(
   title: string,
   tests: (open: (url: string, options?: WindowOptions) => Promise<Watched>) => void,
@@ -44,7 +44,8 @@ export function describeInBrowser(
         viewport: { width, height: 900 },
         colorScheme: dark ? 'dark' : 'light',
       });
-      const [complaints, requests]: [string[], string[]] = [[], []];
+      const complaints: string[] = [];
+      const requests: string[] = [];
       page.on('console', (message) => complaints.push(`${message.type()}: ${message.text()}`));
       page.on('pageerror', (error) => complaints.push(String(error)));
       page.on('dialog', (dialog) => {

@@ -1,76 +1,79 @@
-/** What a report shows, as plain JSON: made in Node, embedded in `report.html`, sent to the live page, drawn by `page/`. */
+/** Content of a report as plain JSON: made in Node, embedded in `report.html`, sent to the live page, drawn by `page/`. */
 
-/** Columns of one length each; null where there is no value. */
+/** Column of a chart; null where there is no value. All columns of a group have one length. */
 export type Column = readonly (number | null)[];
 
 export interface Curves {
-  /** Along training: each point stands for a run of steps. */
+  /** Values along training. Each point stands for one step or for several in a row. */
   readonly steps: {
-    /** Epochs passed, with fractions. */
+    /** Epochs done, with fractions. */
     readonly epoch: Column;
     readonly loss: Column;
-    /** Errors in %. */
+    /** Top-1 and top-5 error in %. */
     readonly top1: Column;
     readonly top5: Column;
     readonly rate: Column;
     readonly imagesPerSecond: Column;
   };
-  /** After each epoch that was validated, of the validation images. */
+  /** Values of the validation images after each epoch that was validated. */
   readonly validation: { readonly epoch: Column; readonly loss: Column; readonly top1: Column; readonly top5: Column };
 }
 
-/** Where the time went, in seconds. */
+/** Time of a run by activity, in seconds. */
 export interface TimeSpent {
   readonly computing: number;
-  /** For images that were not ready. */
+  /** Waiting for images that were not ready. */
   readonly waiting: number;
   readonly validating: number;
-  /** Checkpoints. */
+  /** Writing checkpoints. */
   readonly saving: number;
 }
 
 export interface ResultRow {
   readonly protocol: string;
+  /** Test scales Q. */
   readonly scales: readonly number[];
-  /** How many images, and of what. */
+  /** Number of images. */
   readonly images: number;
+  /** Name of the images: `validation`, `train`, `all` or a folder. */
   readonly of: string;
-  /** In %. */
+  /** Top-1 and top-5 error in %. */
   readonly top1: number | null;
   readonly top5: number | null;
 }
 
-/** A table as it is printed. */
+/** Table of text cells. */
 export interface PrintedTable {
   readonly title: string;
   readonly header: readonly string[];
   readonly rows: readonly (readonly string[])[];
-  /** How many columns, from the left, are text. */
+  /** Number of text columns, from the left. The others hold numbers. */
   readonly textColumns: number;
 }
 
 export interface Confusion {
-  /** The classes shown: all, or those most confused. */
+  /** Classes shown: all, or those most confused. */
   readonly classes: readonly string[];
-  /** Images of class `row` taken for class `column`; row after row. */
+  /** Images of class `row` predicted as class `column`, row after row. */
   readonly counts: readonly number[];
-  /** Images of each class shown, those taken for classes not shown included. */
+  /** Images of each class shown, including those predicted as classes that are not shown. */
   readonly totals: readonly number[];
   readonly images: number;
-  /** How many classes there are in all. */
+  /** Number of all classes. */
   readonly of: number;
   readonly protocol: string;
 }
 
-/** A picture as a data URI. */
-export interface Picture {
+/** Image as a data URI. */
+export interface EmbeddedImage {
   readonly src: string;
   readonly width: number;
   readonly height: number;
 }
 
 export interface Mistake {
-  readonly picture: Picture | null;
+  /** Null if the image can no longer be read. */
+  readonly image: EmbeddedImage | null;
   readonly key: string;
   readonly label: string;
   readonly predicted: string;
@@ -78,35 +81,35 @@ export interface Mistake {
 }
 
 export interface HeatMap {
-  readonly picture: Picture;
-  readonly overlay: Picture;
+  readonly image: EmbeddedImage;
+  readonly overlay: EmbeddedImage;
   readonly key: string;
   readonly label: string;
   readonly predicted: string;
   readonly probability: number;
 }
 
-export interface LabelledPicture {
-  readonly picture: Picture;
+export interface LabelledImage {
+  readonly image: EmbeddedImage;
   readonly label: string;
 }
 
-/** Names and values: the net, the data, the recipe, the environment. */
+/** Names and values, for example of the net, the data, the recipe or the environment. */
 export interface Facts {
   readonly title: string;
   readonly rows: readonly (readonly [name: string, value: string])[];
 }
 
-/** What a run under way is doing. */
+/** Current activity of a run under way. */
 export interface Activity {
   /** `training`, `validation`, ... */
   readonly what: string;
-  /** Parts done, 0 to 1. */
+  /** Part of the epoch and of the run that is done, 0 to 1. */
   readonly epochPart: number;
   readonly runPart: number;
-  /** Seconds; null while nobody can tell. */
+  /** Seconds left; null while they cannot be estimated. */
   readonly left: number | null;
-  /** Of training, lately; null before the first step. */
+  /** Recent training speed; null before the first step. */
   readonly imagesPerSecond: number | null;
 }
 
@@ -114,17 +117,17 @@ export type RunState = 'training' | 'evaluating' | 'complete' | 'interrupted' | 
 
 export interface Headline {
   readonly state: RunState;
-  /** Epochs finished, of those planned. */
+  /** Epochs finished, and epochs planned. */
   readonly epoch: number;
   readonly epochs: number;
-  /** Best top-1 error so far in %, after which epoch, counted from 1. */
+  /** Best top-1 error so far in %, and the epoch after which it was measured, counted from 1. */
   readonly best: { readonly top1: number; readonly epoch: number; readonly validation: boolean } | null;
-  /** Spent on training, in seconds. */
+  /** Training time in seconds. */
   readonly seconds: number;
   readonly imagesPerSecond: number | null;
 }
 
-/** The parts that change with every step. */
+/** Parts of a report that change with every step. */
 export interface Progressing {
   readonly headline: Headline;
   readonly curves: Curves;
@@ -132,30 +135,34 @@ export interface Progressing {
   readonly activity: Activity | null;
 }
 
-/** The sections that can be empty, each with a reason for people. */
+/** Sections that can be empty. */
 export type Section = 'results' | 'confusion' | 'mistakes' | 'heatMaps' | 'crops' | 'filters';
 
+/** Report of one run. */
 export interface ReportData extends Progressing {
   readonly kind: 'run';
   readonly name: string;
-  /** One line on what the run is. */
+  /** One line that describes the run. */
   readonly summary: string;
-  /** When this was made, ISO 8601. */
+  /** Time at which the report was made, ISO 8601. */
   readonly made: string;
-  readonly classes: number;
-  /** How many guesses the top-5 error allows. */
+  /** Number of classes; null if it is not known. With five or fewer there is no top-5 error. */
+  readonly classes: number | null;
+  /** Number of guesses that the top-5 error allows. */
   readonly k: number;
   readonly results: readonly ResultRow[];
   readonly confusion: Confusion | null;
   readonly mistakes: readonly Mistake[];
   readonly heatMaps: readonly HeatMap[];
-  readonly crops: readonly LabelledPicture[];
-  readonly filters: Picture | null;
+  readonly crops: readonly LabelledImage[];
+  /** Filters of the first layer. */
+  readonly filters: EmbeddedImage | null;
   readonly facts: readonly Facts[];
+  /** Reasons why sections are empty. An empty section without a reason is left out. */
   readonly missing: Readonly<Partial<Record<Section, string>>>;
 }
 
-/** The report of the paper's study: its tables, and where each net's own report is. */
+/** Report of several runs: tables, and links to the report of each run. */
 export interface StudyData {
   readonly kind: 'study';
   readonly name: string;

@@ -15,6 +15,7 @@ export default defineConfig([
     noExternal: [/./],
     clean: false,
     minify: true,
+    banner: { js: '/*! uPlot, copyright (c) Leon Sorokin, MIT licence */' },
     silent: true,
     esbuildOptions: (options) => {
       options.conditions = ['@vgg/source'];

@@ -1,21 +1,21 @@
 /**
- * Takes pictures of a report or a live page in headless Chromium, to be looked at: wide and narrow, light and dark, and
- * as printed. Says what the console said and what was asked of the network, which should be nothing.
+ * Takes screenshots of a report or a live page in headless Chromium: wide and narrow, light and dark, and as printed.
+ * Prints console messages and network requests. There should be none.
  *
- *   node apps/trainer/tools/screenshots.mjs RUN/report.html OUT-FOLDER
- *   node apps/trainer/tools/screenshots.mjs http://127.0.0.1:1409/ OUT-FOLDER
+ *   node packages/report/tools/screenshots.mjs RUN/report.html OUT-FOLDER
+ *   node packages/report/tools/screenshots.mjs http://127.0.0.1:1409/ OUT-FOLDER
  *
- * CHROMIUM names the browser; `/usr/bin/chromium` unless given.
+ * CHROMIUM is the path of the browser. Default `/usr/bin/chromium`.
  */
 import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { chromium } from 'playwright-core';
 
-const [what, folder] = process.argv.slice(2);
-if (folder === undefined) throw new Error('expected a report (file or address) and a folder for the pictures');
+const [report, folder] = process.argv.slice(2);
+if (folder === undefined) throw new Error('expected a report (file or address) and a folder for the screenshots');
 mkdirSync(folder, { recursive: true });
-const url = what.startsWith('http') ? what : pathToFileURL(resolve(what)).href;
+const url = report.startsWith('http') ? report : pathToFileURL(resolve(report)).href;
 
 const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
@@ -28,7 +28,7 @@ try {
       page.on('console', (message) => console.log(size, colorScheme, message.type(), message.text()));
       page.on('pageerror', (error) => console.log(size, colorScheme, 'error', error.message));
       page.on('request', (request) => {
-        if (request.url() !== url && !request.url().startsWith('data:')) console.log('asked for', request.url());
+        if (request.url() !== url && !request.url().startsWith('data:')) console.log('request', request.url());
       });
       await page.goto(url, { waitUntil: 'load' });
       await page.waitForTimeout(500);

@@ -18,6 +18,7 @@ const MAY_DEPEND_ON: Record<string, readonly string[]> = {
   '@vgg/train': ['@vgg/core', '@vgg/models', '@vgg/optim', '@vgg/weights'],
   '@vgg/perceptual': ['@vgg/core', '@vgg/models', '@vgg/weights'],
   '@vgg/eval': ['@vgg/core', '@vgg/models', '@vgg/data'],
+  '@vgg/report': ['@vgg/core', '@vgg/data', '@vgg/eval'],
   demo: ['@vgg/core', '@vgg/backend-wasm', '@vgg/models', '@vgg/data', '@vgg/weights', '@vgg/eval'],
   trainer: [
     '@vgg/core',
@@ -29,14 +30,15 @@ const MAY_DEPEND_ON: Record<string, readonly string[]> = {
     '@vgg/weights',
     '@vgg/train',
     '@vgg/eval',
+    '@vgg/report',
   ],
 };
 
 /** Used by tests alone: never a dependency of what is published. */
 const TEST_ONLY = ['@vgg/testing'];
 
-/** Private packages that the build inlines: imported by sources where they are devDependencies, never shipped. */
-const BUNDLED = ['@vgg/tfjs-gradients'];
+/** Packages that a build inlines: imported by sources, listed as devDependencies. */
+const BUNDLED = ['@vgg/tfjs-gradients', 'uplot'];
 
 interface Manifest {
   name: string;

@@ -7,8 +7,8 @@ import { planAndMeasure, span } from '../src/commands/dry-run';
 import { makeDemoImages } from '../src/images/demo-images';
 import { createProgram } from '../src/program/program';
 import { readRecipe, recipeNames } from '../src/recipe/file';
+import type { TrainArguments } from '../src/run/arguments';
 import { epochSeconds } from '../src/run/measure';
-import type { TrainArguments } from '../src/run/prepare';
 import type { Terminal } from '../src/terminal/terminal';
 
 const folder = mkdtempSync(join(tmpdir(), 'dry-run-'));

@@ -164,7 +164,7 @@ describe('paper', () => {
       if (/net 2 of 4.*epoch 1\/8/s.test(text)) kill('SIGINT');
     });
     expect(first).toMatchObject({ code: 130, stdout: '' });
-    expect(first.stderr).toMatch(/go on with: .* paper --resume .*study/);
+    expect(first.stderr).toMatch(/continue with: .* paper --resume .*study/);
     const before = JSON.parse(readFileSync(join(home, 'study', 'paper.json'), 'utf8'));
     expect(Object.keys(before.trained)).toEqual(['A-256']);
 

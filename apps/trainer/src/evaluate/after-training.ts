@@ -32,14 +32,14 @@ export interface FinalEvaluation {
 /**
  * Evaluates the best weights of a run: the demo under every protocol, other runs on some images at their own scale.
  *
- * @param goOn command that completes an interrupted evaluation.
+ * @param resumeHint command that completes an interrupted evaluation.
  */
 export async function evaluateBest(
-  { path, record, strict, goOn }: { path: string; record: RunRecord; strict: boolean; goOn: string },
+  { path, record, strict, resumeHint }: { path: string; record: RunRecord; strict: boolean; resumeHint: string },
   terminal: Terminal,
 ): Promise<FinalEvaluation> {
   if (record.images.validation === 0) return {};
-  const stopping = `stopping: the run is trained and its weights are saved, their evaluation is not complete; ${goOn}`;
+  const stopping = `stopping: the run is trained and its weights are saved, their evaluation is not complete; ${resumeHint}`;
   const interruption = listenForInterruption(() => terminal.say(stopping));
   const { scale, crop } = record.transform;
   const demo = record.demo === true;

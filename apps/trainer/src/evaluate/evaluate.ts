@@ -2,13 +2,13 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { VggError } from '@vgg/core';
 import { systemReason } from '@vgg/core/node';
-import type { ImageSource } from '@vgg/data';
+import { concatenate, type ImageSource, spread } from '@vgg/data';
 import { type DataSet, imageItems, openSource } from '@vgg/data/node';
-import { type Evaluation, evaluate, type Protocol, predictionLine } from '@vgg/eval';
+import { checkClasses, checkImageClasses, type Evaluation, evaluate, type Protocol, predictionLine } from '@vgg/eval';
 import { GuessBook, recordEvaluation } from '@vgg/report';
-import { locateImages, reportSkipped, splitOptions, spread } from '../images/data-set';
+import { IMAGENET_CLASSES } from '@vgg/weights';
+import { locateImages, reportSkipped, splitOptions } from '../images/data-set';
 import { type Evaluated, loadRuns } from '../nets/evaluated';
-import { checkClasses } from '../nets/same-classes';
 import type { Terminal } from '../terminal/terminal';
 
 export type Split = 'val' | 'train' | 'all';
@@ -38,22 +38,6 @@ function partOf({ train, validation }: DataSet, split: Split, path: string): Ima
     throw new VggError('dataset', `${path} has no training images: evaluate it with --split val`);
   }
   return part;
-}
-
-/** Joins two sources: the images of `second` follow those of `first`. */
-function concatenate(first: ImageSource, second: ImageSource): ImageSource {
-  const at =
-    <T>(read: (source: ImageSource, index: number) => T) =>
-    (index: number) =>
-      index < first.length ? read(first, index) : read(second, index - first.length);
-  return {
-    name: first.name,
-    classes: first.classes,
-    length: first.length + second.length,
-    label: at((source, index) => source.label(index)),
-    key: at((source, index) => source.key(index)),
-    location: at((source, index) => source.location(index)),
-  };
 }
 
 /** Returns the number of views of one image, crops and whole images, which is the unit of progress. */
@@ -90,6 +74,19 @@ async function openImages({ runs }: Evaluated, { data, split, limit }: Evaluatio
   return { classes: set.classes, of, source: limit === undefined ? whole : spread(whole, limit) };
 }
 
+/** Checks that fused runs and the images have the same classes; warns if only their number can be compared. */
+function checkAllClasses({ name, classes, runs }: Evaluated, images: readonly string[], terminal: Terminal): void {
+  const first = { name, classes };
+  const folders = { name: 'the data set', classes: images };
+  for (const { path, record } of runs.slice(1)) checkClasses(first, { name: path, classes: record.classes });
+  if (runs.length > 0) {
+    checkClasses(first, folders);
+    return;
+  }
+  const assumption = checkImageClasses(first, folders, IMAGENET_CLASSES);
+  if (assumption !== undefined) terminal.warn(assumption);
+}
+
 /**
  * Evaluates nets on images. The results of a single run are kept in its folder.
  *
@@ -103,7 +100,7 @@ export async function evaluateNets(
   const { nets, runs } = evaluated;
   const { protocols, scales = evaluated.scales } = request;
   const { classes, source, of } = await openImages(evaluated, request, terminal);
-  checkClasses(evaluated, classes, terminal.warn);
+  checkAllClasses(evaluated, classes, terminal);
   terminal.say(
     `evaluating ${nets.length === 1 ? 'one net' : `${nets.length} nets`} on ${source.length} images, ` +
       `Q = ${scales.join(', ')}, ${protocols.join(', ')}`,

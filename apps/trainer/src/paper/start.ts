@@ -1,14 +1,17 @@
 /** Starts a study: samples its images, measures each configuration, and divides the budget. */
 import { mkdir } from 'node:fs/promises';
 import { VggError } from '@vgg/core';
+import { spread } from '@vgg/data';
 import { decodeImage } from '@vgg/data/node';
 import { describeEngine, startEngine } from '../engine';
-import { locateImages, type OpenedData, openTrainingData, spread, trainingTransform } from '../images/data-set';
-import { EXTRAS_OFF, netOptions, resolveRecipe } from '../recipe/recipe';
+import { locateImages, type OpenedData, openTrainingData, trainingTransform } from '../images/data-set';
+import { netOptions } from '../recipe/build';
+import { resolveRecipe } from '../recipe/recipe';
+import { SETTINGS_OFF } from '../recipe/settings';
+import type { SessionArguments, TrainArguments } from '../run/arguments';
 import { environment } from '../run/environment';
 import { firstNet } from '../run/first-net';
 import { epochSeconds, measureSpeed } from '../run/measure';
-import type { SessionArguments, TrainArguments } from '../run/prepare';
 import type { Terminal } from '../terminal/terminal';
 import { allot, inputFor, isLater, LATER_DIVISOR, type NetTime, type StudyNet, studyNets } from './plan';
 import { type Study, type StudySettings, studyExists } from './study';
@@ -52,7 +55,7 @@ export function trainArguments(
   const result: TrainArguments = {
     ...session,
     ...settings,
-    ...EXTRAS_OFF,
+    ...SETTINGS_OFF,
     trainImages,
     epochs,
     out,
@@ -90,7 +93,7 @@ async function measureTime(
   );
   const recipe = resolveRecipe(trainingArguments, settings.data, data.train.length);
   const { transform } = await trainingTransform(recipe, data.train, { ...session, terminal });
-  const model = await firstNet({ recipe, net: netOptions(recipe, data.classes.length) });
+  const { model } = await firstNet({ recipe, net: netOptions(recipe, data.classes.length) }, terminal);
   const shortest = Math.min(3, settings.budget / 100);
   const speed = await measureSpeed({ ...session, model, recipe, data, transform, shortest });
   model.dispose();

@@ -7,7 +7,7 @@ import { systemReason, writeFileAtomically } from '@vgg/core/node';
 import type { ConfigurationName } from '@vgg/models';
 import type { PrintedTable } from '@vgg/report';
 import type { EngineName } from '../engine';
-import type { RecipeArguments } from '../recipe/recipe';
+import type { Settings } from '../recipe/settings';
 import type { Environment } from '../run/environment';
 import type { PaperScale } from './figures';
 import type { Allotment, Images, NetTime, StudyNet } from './plan';
@@ -18,7 +18,7 @@ const FILE = 'paper.json';
 
 /** Settings that all nets of a study share. */
 export type StudySettings = Pick<
-  RecipeArguments,
+  Settings,
   'valFraction' | 'batchNorm' | 'width' | 'head' | 'dropout' | 'microBatch' | 'rate' | 'weightDecay' | 'seed'
 > & {
   batch: number;

@@ -1,7 +1,4 @@
-/**
- * The command line: its commands, whose options and help are in `program/`. It reads and checks words; what the commands do
- * is in `commands/`.
- */
+/** The command line: parses and checks options. `commands/` holds the code that the commands run. */
 import { Command, type Option } from 'commander';
 import { version } from '../../package.json';
 import type { Commands } from './commands';
@@ -10,7 +7,7 @@ import { paperCommand } from './paper';
 import { trainCommand } from './train';
 import { evaluateCommand, predictCommand, reportCommand } from './use';
 
-/** What an option does and, in the same words for all, what holds where it is not written. */
+/** Returns the help of an option, with its default in the same form for all. */
 export function describeOption(option: Option): string {
   const { description, defaultValue, defaultValueDescription, mandatory, long } = option;
   if (mandatory) return `${description} (required)`;
@@ -20,13 +17,16 @@ export function describeOption(option: Option): string {
   return `${description} (default: ${defaultValueDescription ?? words})`;
 }
 
-/** The whole command line. Errors of use are thrown as CommanderError; nothing exits. */
+/** Creates the command line. It never exits: wrong use throws a CommanderError. */
 export function createProgram(commands: Commands): Command {
   const program = new Command('trainer')
-    .description('VGG for TypeScript: the networks of arXiv:1409.1556, trained, evaluated and used on TF.js.')
+    .description('VGG for TypeScript: train, evaluate and use the nets of arXiv:1409.1556 on TF.js.')
     .version(version, '--version', 'print the version')
-    .helpOption('-h, --help', 'print this')
-    .addHelpText('after', '\nA first run: trainer train --help. Without a command, train; without images, its demo.')
+    .helpOption('-h, --help', 'print this help')
+    .addHelpText(
+      'after',
+      '\nTo start, see trainer train --help. Without a command, train is run; without images, train runs its demo.',
+    )
     .addCommand(trainCommand(commands.train), { isDefault: true })
     .addCommand(evaluateCommand(commands.evaluate))
     .addCommand(predictCommand(commands.predict))

@@ -1,21 +1,21 @@
 /**
- * Kinds of option values, each said once and read in two places: the text of a command line (a kind is commander's reader)
- * and the value in a recipe file (a kind has a schema). Both refuse in the same words.
+ * Kinds of setting values. Each is used in two places: it parses the text of a command line, and its schema checks the value
+ * in a recipe file. Both give the same error messages.
  */
 import { didYouMean } from '@vgg/core';
 import { InvalidArgumentError } from 'commander';
 import * as v from 'valibot';
 
-/** Reads an option's text; `schema` checks the same value in a recipe file. */
+/** Parser of an option's text; `schema` checks the same value in a recipe file. */
 export interface Kind<T> {
   (text: string): T;
   readonly schema: v.GenericSchema<unknown, T>;
 }
 
-/** What a recipe file's value looks like before it is checked. */
+/** Schema of a recipe file's value before it is checked. */
 type Written = v.GenericSchema<unknown, number | string | boolean | string[]>;
 
-/** A kind from its reader: a recipe file's value, if of the right type, is read as its text is. */
+/** Makes a kind from its parser: a recipe file's value of the right type is parsed as its text would be. */
 function kind<T>(read: (text: string) => T, written: Written): Kind<T> {
   const schema = v.pipe(
     written,
@@ -38,7 +38,7 @@ function number(text: string): number {
 const isNumber = v.number('Expected a number.');
 const isText = v.string('Expected text.');
 
-/** An integer from `low` to `high`. */
+/** Integer from `low` to `high`. */
 export function integer(low: number, high = Number.MAX_SAFE_INTEGER): Kind<number> {
   const range = high === Number.MAX_SAFE_INTEGER ? `${low} or more` : `from ${low} to ${high}`;
   return kind((text) => {
@@ -50,7 +50,7 @@ export function integer(low: number, high = Number.MAX_SAFE_INTEGER): Kind<numbe
   }, isNumber);
 }
 
-/** A finite number in [low, high], or (low, high] when `open`. */
+/** Finite number in [low, high], or (low, high] when `open`. */
 export function real(low: number, high: number, { open = false } = {}): Kind<number> {
   const range = Number.isFinite(high)
     ? `${open ? 'above' : 'from'} ${low} to ${high}`
@@ -64,7 +64,7 @@ export function real(low: number, high: number, { open = false } = {}): Kind<num
   }, isNumber);
 }
 
-/** One of a few names; an unknown one is told the nearest. Names are compared without regard to case. */
+/** One of a few names, in any capitals. The error for an unknown name suggests the nearest. */
 export function oneOf<const T extends string>(names: readonly T[]): Kind<T> {
   return kind((text) => {
     const name = names.find((known) => known.toLowerCase() === text.toLowerCase());
@@ -75,18 +75,18 @@ export function oneOf<const T extends string>(names: readonly T[]): Kind<T> {
   }, isText);
 }
 
-/** Text that is not empty: a path, a name. */
+/** Text that is not empty, such as a path or a name. */
 export const anyText: Kind<string> = kind((given) => {
   if (given.trim() === '') throw new InvalidArgumentError('Expected some text.');
   return given;
 }, isText);
 
-/** Yes or no: in a recipe file `true` or `false`; on a command line two options, read by commander itself. */
+/** Boolean: `true` or `false` in a recipe file, two options on a command line, which commander parses. */
 export const yesOrNo: Kind<boolean> = kind((given) => given === 'true', v.boolean('Expected true or false.'));
 
 const SCALE = 'Expected a scale like 256, or a range like 256:512.';
 
-/** A training scale: `256`, or `256:512` for scale jittering. */
+/** Training scale: `256`, or `256:512` for scale jittering. */
 export const trainingScale: Kind<number | readonly [number, number]> = kind(
   (given) => {
     const match = /^(\d+)(?::(\d+))?$/.exec(given.trim());
@@ -98,7 +98,7 @@ export const trainingScale: Kind<number | readonly [number, number]> = kind(
   v.union([v.number(), v.string()], SCALE),
 );
 
-/** Test scales: `256,384,512`. */
+/** Parses test scales: `256,384,512`. */
 export function scaleList(given: string): readonly number[] {
   const scales = given.split(',').map(number);
   if (scales.some((scale) => !Number.isSafeInteger(scale) || scale < 1)) {
@@ -118,7 +118,7 @@ export const nameList: Kind<readonly string[]> = kind(
   v.union([v.string(), v.array(v.string())], 'Expected names like stage1,conv3_1.'),
 );
 
-/** Some of a few names: `A,B,D`. */
+/** Returns a parser for a list of known names: `A,B,D`. */
 export function listOf<const T extends string>(names: readonly T[]) {
   const one = oneOf(names);
   return (given: string): readonly T[] => [...new Set(given.split(',').map((name) => one(name.trim())))];
@@ -126,7 +126,7 @@ export function listOf<const T extends string>(names: readonly T[]) {
 
 const SECONDS = { s: 1, m: 60, h: 3600 } as const;
 
-/** A span of time, `90s`, `30m` or `1.5h`, in seconds. */
+/** Parses a duration such as `90s`, `30m` or `1.5h`; returns seconds. */
 export function timeSpan(given: string): number {
   const match = /^(\d+(?:\.\d+)?)([smh])$/.exec(given.trim());
   const seconds = Number(match?.[1]) * (SECONDS[match?.[2] as keyof typeof SECONDS] ?? 0);

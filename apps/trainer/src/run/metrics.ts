@@ -4,5 +4,5 @@ type EventOf<T extends TrainEvent['type']> = Extract<TrainEvent, { type: T }>;
 
 /** Line of `metrics.jsonl`: an event with the seconds that went elsewhere since the line before. */
 export type MetricsEntry =
-  | (EventOf<'step'> & { waiting?: number; saving?: number })
-  | (EventOf<'epoch'> & { validating?: number });
+  | (EventOf<'step'> & { waiting?: number | undefined; saving?: number | undefined })
+  | (EventOf<'epoch'> & { validating?: number | undefined });

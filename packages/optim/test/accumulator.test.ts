@@ -17,7 +17,7 @@ import { describe, expect, it } from 'vitest';
 import { GradientAccumulator, lossAndGradients, softmaxCrossEntropy } from '../src/index';
 
 describe('GradientAccumulator', () => {
-  it('gives the gradient of the whole batch, a short last micro-batch included', async () => {
+  it('returns the gradient of the whole batch, including a short last micro-batch', async () => {
     const random = randomStream(1, 'test');
     const [inputs, classes] = [6, 4];
     const images = random.fillNormal(new Float32Array(10 * inputs));
@@ -55,11 +55,11 @@ describe('GradientAccumulator', () => {
     });
   });
 
-  it('refuses an average of nothing, an empty micro-batch and gradients of other variables', () => {
+  it('refuses an average of no samples, an empty micro-batch and gradients of other variables', () => {
     const accumulator = new GradientAccumulator();
     const gradients = (name: string, values: number[]) => new Map<string, Tensor>([[name, tensor1d(values)]]);
     expect(() => accumulator.average()).toThrow(VggError);
-    expect(() => accumulator.add(gradients('w', [1]), 0)).toThrow(/at least one sample, got 0/);
+    expect(() => accumulator.add(gradients('w', [1]), 0)).toThrow(/samples to be an integer of at least 1, got 0/);
     accumulator.add(gradients('w', [1]), 1);
     expect(() => accumulator.add(gradients('w', [1, 2]), 1)).toThrow(
       /gradient of w: expected shape \[1\], got shape \[2\]/,

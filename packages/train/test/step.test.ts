@@ -9,7 +9,7 @@ import { ToyNet, toyBatch, weightsOf } from './toy';
 
 const RATE = 0.1;
 
-/** A plain step (no momentum, no decay) of a net without dropout: how far it moved, and the mean gradient there. */
+/** Makes one step without momentum, decay and dropout. Returns the change of the weights and the mean gradient. */
 async function move(clipNorm?: number) {
   const model = new ToyNet({ dropout: 0, batchNorm: false });
   const [microBatches, before] = [splitBatch(toyBatch(5), 2), weightsOf(model)['fc8.weight']!];

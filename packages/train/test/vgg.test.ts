@@ -1,4 +1,7 @@
-/** Training with real nets: the micro-batches of section 3.3, resuming with batch norm and dropout, errors that name a layer. */
+/**
+ * Training with real nets: the micro-batches of section 3.3, resuming with batch norm and dropout, errors that name a
+ * layer.
+ */
 import './backend';
 import { dispose, type Tensor, fill as tensorFill, tidy } from '@tensorflow/tfjs-core';
 import { randomStream, type VggError } from '@vgg/core';
@@ -23,7 +26,7 @@ function batch(size: number, ...address: number[]): ImageBatch {
   return { images, labels, size, height: SIDE, width: SIDE };
 }
 
-/** |a - b| / |b| in the Euclidean norm. */
+/** Returns |a - b| / |b| in the Euclidean norm. */
 function relativeError(a: Tensor, b: Tensor): number {
   const [x, y] = [a.dataSync(), b.dataSync()];
   let [difference, size] = [0, 0];
@@ -67,7 +70,7 @@ describe('two epochs', () => {
 });
 
 describe('batch norm', () => {
-  it('advances once per step by the mean over the micro-batches, each weighed by its images', async () => {
+  it('is updated once per step by the mean over the micro-batches, weighted by their images', async () => {
     const model = net({ batchNorm: true, dropout: 0 });
     const all = batch(5);
     const statistic = async (images: ImageBatch) => {
@@ -76,7 +79,7 @@ describe('batch norm', () => {
       dispose([...sums.gradients.values(), ...sums.statistics.values()]);
       return value;
     };
-    // The sums are weighted: 3 images' mean times 3, plus 2 images' mean times 2.
+    // The sums are weighted: the mean of 3 images times 3, plus the mean of 2 images times 2.
     const parts = splitBatch(all, 3).map((part) => statistic(part));
     const [three, two] = await Promise.all(parts);
     const optimiser = new MomentumSgd();
@@ -119,14 +122,14 @@ describe('a step that diverges', () => {
     expect(error.details).toEqual({ step: 41, layer: 'fc6.weight' });
   });
 
-  it('tells bad images from a bad net', async () => {
+  it('distinguishes bad images from a bad net', async () => {
     const error = await step((_, images) => images.images.fill(Number.NaN, 7, 8));
     expect(error.message).toMatch(/an image of the batch holds a number that is not finite/);
   });
 });
 
 describe('fineTune', () => {
-  it('trains a new last layer for other classes and leaves the convolutions as they are', async () => {
+  it('trains a new last layer for other classes and leaves the convolutions unchanged', async () => {
     const model = net();
     const before = weightsOf(model);
     const { reason, step } = await fineTune({
@@ -145,7 +148,7 @@ describe('fineTune', () => {
     model.dispose();
   });
 
-  it('trains everything when nothing is frozen', async () => {
+  it('trains everything if no layer is frozen', async () => {
     const model = net({ batchNorm: true });
     const before = weightsOf(model);
     await fineTune({ model, classes: 4, freeze: [], batches: () => [batch(4)], epochs: 1 });

@@ -1,7 +1,7 @@
 /** Report of a run: the description that the trainer makes, and the live page of a real run. */
 import { describe, expect, it } from 'vitest';
 import { factRow } from '../src/report/describe';
-import { pictures, TINY, trainer } from './command-line';
+import { images, TINY, trainer } from './command-line';
 
 describe('settings and facts of the environment', () => {
   it.each([
@@ -27,7 +27,7 @@ function lastEvent(events: string, kind: string): unknown {
 
 describe('the live page', () => {
   it('follows a real run and ends with it', async () => {
-    const data = await pictures();
+    const data = await images();
     let events: Promise<string> | undefined;
     const words = ['train', '--data', data, ...TINY, '--batch', '8', '--batch-norm', '--epochs', '40', '--out', 'live'];
     const outcome = await trainer([...words, '--ui'], (text) => {

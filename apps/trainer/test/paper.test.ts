@@ -186,7 +186,7 @@ describe('paper', () => {
 
     const again = await trainer(['paper', '--data', data, ...words, '--out', 'study']);
     expect(again.stderr).toMatch(/already holds a study: choose another --out, or continue with --resume/);
-    const no = await trainer(['paper', '--resume', 'pictures']);
+    const no = await trainer(['paper', '--resume', 'images']);
     expect(no).toMatchObject({ code: 2 });
     expect(no.stderr).toMatch(/is not the folder of a study: expected paper\.json in it/);
     expect(existsSync(join(home, 'study', 'nets', 'A-256', 'report.html'))).toBe(true);

@@ -84,7 +84,7 @@ const RULES: Readonly<Record<keyof VggOptions, Rule>> = {
 };
 
 /** Returns a value as an error message shows it: short. */
-function shown(value: unknown): string {
+function inMessage(value: unknown): string {
   const text = typeof value === 'string' ? JSON.stringify(value) : Array.isArray(value) ? 'an array' : String(value);
   return text.length > 60 ? `${text.slice(0, 57)}...` : text;
 }
@@ -97,14 +97,14 @@ function shown(value: unknown): string {
  */
 export function resolveOptions<const C extends ConfigurationName>(options: VggOptions<C>): ResolvedVggOptions<C> {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
-    throw new VggError('argument', `expected the options of a net as an object, got ${shown(options)}`);
+    throw new VggError('argument', `expected the options of a net as an object, got ${inMessage(options)}`);
   }
   const known = Object.keys(RULES);
   const unknown = Object.keys(options).find((key) => !known.includes(key));
   if (unknown !== undefined) {
     throw new VggError(
       'argument',
-      `unknown option ${shown(unknown)} of a net${didYouMean(unknown, known)}; known are ${known.join(', ')}`,
+      `unknown option ${inMessage(unknown)} of a net${didYouMean(unknown, known)}; known are ${known.join(', ')}`,
     );
   }
   const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
@@ -115,7 +115,7 @@ export function resolveOptions<const C extends ConfigurationName>(options: VggOp
     if (key === 'classes' && resolved.head === 'none') continue;
     if (rule.accepts(value)) continue;
     const hint = typeof value === 'string' && rule.known ? didYouMean(value, rule.known) : '';
-    throw new VggError('argument', `${key} must be ${rule.expected}, got ${shown(value)}${hint}`);
+    throw new VggError('argument', `${key} must be ${rule.expected}, got ${inMessage(value)}${hint}`);
   }
   return Object.freeze(resolved) as ResolvedVggOptions<C>;
 }

@@ -174,7 +174,8 @@ describe('a net without a head', () => {
   const options = { ...SMALL, head: 'none' } as const;
 
   it('has and computes only the convolutions', async () => {
-    const [bare, whole] = [createVgg(options), createVgg(SMALL)];
+    const bare = createVgg(options);
+    const whole = createVgg(SMALL);
     expect([...bare.variables.keys()]).toEqual([...whole.variables.keys()].filter((name) => name.startsWith('conv')));
     expect(bare.options.classes).toBe(0);
     const batch = images(45, 70);
@@ -242,7 +243,8 @@ describe('maps as vectors', () => {
 
 describe('the descriptor', () => {
   it('has length 1, or is 0 for a net with outputs of 0', () => {
-    const [net, zero] = [createVgg(SMALL), createVgg(SMALL, zeroInitialiser())];
+    const net = createVgg(SMALL);
+    const zero = createVgg(SMALL, zeroInitialiser());
     tidy(() => {
       const lengths = (of: Vgg) => numbers(sum(square(descriptor(of, images(40))), 1));
       expect(lengths(net)).toBeAllclose([1, 1], { rtol: 1e-5 });

@@ -55,7 +55,8 @@ describe.each(RECORDED_NETS)('%s', (name) => {
   it('has the loss, every gradient and the running statistics of a PyTorch training step', () => {
     tidy(() => {
       const net = make();
-      const [batch, truth] = [images(), oneHot(tensor1d(labels, 'int32'), classes)];
+      const batch = images();
+      const truth = oneHot(tensor1d(labels, 'int32'), classes);
       const { value, grads } = variableGrads(() => {
         const { logits, batchStatistics } = net.apply(batch, { training: true });
         expectRecorded(logits, 'training logits');

@@ -19,7 +19,8 @@ import { GradientAccumulator, lossAndGradients, softmaxCrossEntropy } from '../s
 describe('GradientAccumulator', () => {
   it('returns the gradient of the whole batch, including a short last micro-batch', async () => {
     const random = randomStream(1, 'test');
-    const [inputs, classes] = [6, 4];
+    const inputs = 6;
+    const classes = 4;
     const images = random.fillNormal(new Float32Array(10 * inputs));
     const labels = Int32Array.from({ length: 10 }, () => random.integer(classes));
     const w = variable(tensor2d(random.fillNormal(new Float32Array(inputs * classes)), [inputs, classes]));

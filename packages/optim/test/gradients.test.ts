@@ -65,7 +65,8 @@ describe('lossAndGradients', () => {
   });
 
   it('names a variable that the loss does not depend on', () => {
-    const [used, unused] = [variable(tensor1d([1])), variable(tensor1d([2]))];
+    const used = variable(tensor1d([1]));
+    const unused = variable(tensor1d([2]));
     const variables = new Map<string, Variable>([
       ['fc7.weight', used],
       ['fc8.weight', unused],

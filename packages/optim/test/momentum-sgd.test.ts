@@ -125,7 +125,8 @@ describe('groups', () => {
 
 describe('velocities', () => {
   it('continue exactly where they were saved', () => {
-    const [through, resumed] = [one(1), one(1)];
+    const through = one(1);
+    const resumed = one(1);
     const first = new MomentumSgd();
     const before = new MomentumSgd();
     for (const value of [1, -2]) {

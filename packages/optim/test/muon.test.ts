@@ -65,7 +65,8 @@ describe('weights of convolutions', () => {
   });
 
   it('get the same update for any norm of the gradients and of the weights', () => {
-    const [plain, scaled] = [small(), small()];
+    const plain = small();
+    const scaled = small();
     scaled.set('conv.weight', variableOf([10, 20, 30, -10], [1, 1, 2, 2]));
     new Muon().step(plain, gradientsOf(), 0.5);
     new Muon().step(scaled, gradientsOf(1e6), 0.5, 1e-3);
@@ -90,11 +91,10 @@ describe('weights of convolutions', () => {
 
 describe('all other variables', () => {
   it('are updated by the given momentum SGD at the given rate', () => {
-    const [variables, others] = [small(), small()];
-    const [optimiser, sgd] = [
-      new Muon({ rest: new MomentumSgd({ momentum: 0.5 }) }),
-      new MomentumSgd({ momentum: 0.5 }),
-    ];
+    const variables = small();
+    const others = small();
+    const optimiser = new Muon({ rest: new MomentumSgd({ momentum: 0.5 }) });
+    const sgd = new MomentumSgd({ momentum: 0.5 });
     for (const rate of [0.1, 0.02]) {
       optimiser.step(variables, gradientsOf(), rate, 0.5);
       sgd.step(others, gradientsOf(), rate, 0.5);
@@ -105,8 +105,11 @@ describe('all other variables', () => {
 
 describe('velocities', () => {
   it('of both kinds, saved and loaded, continue to the same bits', () => {
-    const [whole, resumed] = [small(), small()];
-    const [optimiser, first, second] = [new Muon(), new Muon(), new Muon()];
+    const whole = small();
+    const resumed = small();
+    const optimiser = new Muon();
+    const first = new Muon();
+    const second = new Muon();
     for (let step = 0; step < 3; step++) optimiser.step(whole, gradientsOf(step + 1), 0.1);
     first.step(resumed, gradientsOf(1), 0.1);
     second.loadVelocities(first.velocities, resumed);

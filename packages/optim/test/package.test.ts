@@ -36,7 +36,8 @@ const program = (imports: string) => `${imports}
   tf.env().set('IS_TEST', true);
   tf.ready().then(() => {
     optim.ensureGradients();
-    const [x, w] = [tf.tensor4d([3], [1, 1, 1, 1]), tf.tensor4d([2], [1, 1, 1, 1])];
+    const x = tf.tensor4d([3], [1, 1, 1, 1]);
+    const w = tf.tensor4d([2], [1, 1, 1, 1]);
     const [gradient] = tf.grad((w) => tf.sum(tf.relu(tf.conv2d(x, w, 1, 'same'))))(w).dataSync();
     console.log(JSON.stringify({ before: before === undefined, gradient }));
   });`;

@@ -4,11 +4,14 @@ import { cutMix } from '../src/cut-mix';
 
 /** Images whose numbers all are the index of the image. */
 function batch(size: number, height: number, width: number) {
-  const image = height * width * 3;
+  const imageLength = height * width * 3;
   return {
-    images: Float32Array.from({ length: size * image }, (_, i) => Math.floor(i / image)),
+    images: Float32Array.from({ length: size * imageLength }, (_, i) => Math.floor(i / imageLength)),
     labels: Int32Array.from({ length: size }, (_, i) => 10 + i),
-    ...{ size, height, width, index: 0 },
+    size,
+    height,
+    width,
+    index: 0,
   };
 }
 
@@ -30,7 +33,8 @@ describe('cutMix', () => {
         }
         if (image === 2) continue;
         expect(cut.length / 108).toBeCloseTo(mixed!.share, 6);
-        const [ys, xs] = [cut.map(([y]) => y), cut.map(([, x]) => x)];
+        const ys = cut.map(([y]) => y);
+        const xs = cut.map(([, x]) => x);
         const sides = cut.length === 0 ? [0, 0] : [ys, xs].map((at) => Math.max(...at) - Math.min(...at) + 1);
         expect(sides[0]! * sides[1]!).toBe(cut.length);
       }

@@ -46,7 +46,8 @@ describe('fit', () => {
     expect(epochs.at(-1)!.training.loss).toBeLessThan(0.7 * epochs[0]!.training.loss);
     expect(epochs.at(-1)!.validation!.samples).toBe(20);
     const first = events.slice(0, events.findIndex(({ type }) => type === 'epoch') + 2).map(({ type }) => type);
-    const [three, two] = [Array<string>(3).fill('micro-batch'), Array<string>(2).fill('micro-batch')];
+    const three = Array<string>(3).fill('micro-batch');
+    const two = Array<string>(2).fill('micro-batch');
     expect(first).toEqual([
       ...['start', ...three, 'step', 'checkpoint', ...three, 'step', 'checkpoint'],
       ...[...two, 'step', 'checkpoint', 'epoch', 'checkpoint'],
@@ -76,7 +77,9 @@ describe('fit', () => {
   });
 
   it('has the same weights for the same seed and others for another', async () => {
-    const [one, same, other] = [await run(), await run(), await run({ seed: 12 })];
+    const one = await run();
+    const same = await run();
+    const other = await run({ seed: 12 });
     expect(same.weights).toEqual(one.weights);
     expect(other.weights['fc8.weight']).not.toEqual(one.weights['fc8.weight']);
   });
@@ -286,7 +289,8 @@ describe('averaged weights', () => {
   });
 
   it('are used by all sessions of a run or by none', async () => {
-    const [without, within] = [await run({ epochs: 1 }), await run({ ...averaged, epochs: 1 })];
+    const without = await run({ epochs: 1 });
+    const within = await run({ ...averaged, epochs: 1 });
     const resumed = (resume: Checkpoint, options: Partial<FitOptions>) =>
       expect(run({ epochs: 2, ...options, resume })).rejects.toThrow;
     await resumed(without.store.saved[0]!, { averageDecay: 0.8 })(/does not average its weights: resume it without/);
@@ -421,7 +425,8 @@ describe('failures', () => {
     ],
     ['a checkpoint of the future', { resume: { state: { version: 2 } } as unknown as Checkpoint }, /version 1, got 2/],
   ])('include %s', async (_, options, message) => {
-    const [model, optimiser] = [new ToyNet(), new MomentumSgd()];
+    const model = new ToyNet();
+    const optimiser = new MomentumSgd();
     await expectNoLeak(() =>
       expect(
         fit({

@@ -40,7 +40,9 @@ function fakeJob(size: number): Communicator[] {
 async function train(communicators: Communicator[], options: Partial<FitOptions> = {}, makeNet = () => new ToyNet()) {
   return await Promise.all(
     communicators.map(async (communicator) => {
-      const [model, optimiser, store] = [makeNet(), new MomentumSgd(), new MemoryStore()];
+      const model = makeNet();
+      const optimiser = new MomentumSgd();
+      const store = new MemoryStore();
       try {
         const result = await fit({
           model,
@@ -99,7 +101,8 @@ describe('several processes', () => {
   it('stop together, after the same step, if one is interrupted', async () => {
     const controller = new AbortController();
     const communicators = fakeJob(2);
-    const [model, other] = [new ToyNet(), new ToyNet()];
+    const model = new ToyNet();
+    const other = new ToyNet();
     const start = (net: ToyNet, communicator: Communicator, extra: Partial<FitOptions>) =>
       fit({
         model: net,

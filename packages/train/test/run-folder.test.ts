@@ -90,9 +90,13 @@ describe('a run folder', () => {
       const { store, onEvent } = run.record(resume);
       const model = new ToyNet({ seed: resume ? 5 : 0 });
       const result = await fit({
-        ...{ ...options, model, optimiser: new MomentumSgd(), checkpoints: { store, everySteps: 1 }, onEvent },
-        ...(stopAt !== undefined && { maxSteps: stopAt }),
-        ...(resume && { resume }),
+        ...options,
+        model,
+        optimiser: new MomentumSgd(),
+        checkpoints: { store, everySteps: 1 },
+        onEvent,
+        maxSteps: stopAt,
+        resume,
       });
       return { result, weights: weightsOf(model) };
     } finally {
@@ -106,11 +110,12 @@ describe('a run folder', () => {
       .map(({ type, step, metrics, training }) => ({ type, step, metrics, training }));
 
   it('contains a run that another session can continue', async () => {
-    const [whole, parts] = [join(folder, 'deeper', 'whole'), join(folder, 'parts')];
-    const undisturbed = await train(whole);
+    const whole = join(folder, 'deeper', 'whole');
+    const parts = join(folder, 'parts');
+    const uninterrupted = await train(whole);
     for (const stopAt of [1, 3, 4]) await train(parts, stopAt);
     const resumed = await train(parts);
-    expect(resumed.weights).toEqual(undisturbed.weights);
+    expect(resumed.weights).toEqual(uninterrupted.weights);
     expect(kept(parts)).toEqual(kept(whole));
     expect(readdirSync(whole).sort()).toEqual(['checkpoints', 'events.out.tfevents.0000000001.vgg', 'metrics.jsonl']);
     expect(readdirSync(parts).filter((name) => name.includes('tfevents'))).toHaveLength(4);

@@ -28,8 +28,10 @@ function batch(size: number, ...address: number[]): ImageBatch {
 
 /** Returns |a - b| / |b| in the Euclidean norm. */
 function relativeError(a: Tensor, b: Tensor): number {
-  const [x, y] = [a.dataSync(), b.dataSync()];
-  let [difference, size] = [0, 0];
+  const x = a.dataSync();
+  const y = b.dataSync();
+  let difference = 0;
+  let size = 0;
   for (let i = 0; i < y.length; i++) {
     difference += (x[i]! - y[i]!) ** 2;
     size += y[i]! ** 2;
@@ -60,9 +62,12 @@ describe('two epochs', () => {
   it.each([1, 3])('are the same to the bit when the run is saved after step %s of 4 and resumed', async (step) => {
     const options = { microBatch: 2, epochs: 2, seed: 5, schedule: constant(0.001) };
     const batches = (epoch: number, start: number) => [batch(4, epoch, 0), batch(3, epoch, 1)].slice(start);
-    const [model, optimiser, store] = [net({ batchNorm: true }), new MomentumSgd(), new MemoryStore()];
+    const model = net({ batchNorm: true });
+    const optimiser = new MomentumSgd();
+    const store = new MemoryStore();
     await fit({ ...options, batches, model, optimiser, checkpoints: { store, everySteps: 1 } });
-    const [again, fresh] = [net({ batchNorm: true }), new MomentumSgd()];
+    const again = net({ batchNorm: true });
+    const fresh = new MomentumSgd();
     await fit({ ...options, batches, model: again, optimiser: fresh, resume: store.at(step) });
     expect(weightsOf(again)).toEqual(weightsOf(model));
     for (const owner of [model, again, optimiser, fresh]) owner.dispose();
@@ -93,7 +98,9 @@ describe('batch norm', () => {
 
 describe('a step that diverges', () => {
   const step = async (change: (model: ReturnType<typeof net>, images: ImageBatch) => void) => {
-    const [model, optimiser, images] = [net(), new MomentumSgd(), batch(2)];
+    const model = net();
+    const optimiser = new MomentumSgd();
+    const images = batch(2);
     change(model, images);
     const before = weightsOf(model);
     const attempt = () =>

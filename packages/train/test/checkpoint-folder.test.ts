@@ -27,7 +27,7 @@ function checkpoint(step: number, best: Best | null = null): Checkpoint {
       step,
       totals: { samples: 1, loss: 0.1, top1: 1, top5: 0 },
       schedule: { best: 12.5, since: 1 },
-      stall: { steps: 1, sum: 0.3, told: false },
+      stall: { steps: 1, sum: 0.3, reported: false },
       best,
     },
     tensors: new Map([

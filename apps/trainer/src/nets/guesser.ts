@@ -2,7 +2,7 @@
 import { resolve } from 'node:path';
 import type { RawImage } from '@vgg/data';
 import { classify, type EvaluatedNet, evaluatedNet, type Guess, predict } from '@vgg/eval';
-import { heatMapScales } from '../heat-map';
+import { heatMapScales } from '@vgg/report';
 import type { Terminal } from '../terminal/terminal';
 import { loadRuns } from './evaluated';
 import { usableNet } from './named-net';

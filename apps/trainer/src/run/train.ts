@@ -3,15 +3,14 @@ import { systemReason } from '@vgg/core/node';
 import { createBatches, createEvaluationBatches } from '@vgg/data/node';
 import { scalesFor } from '@vgg/eval';
 import type { FreezableName } from '@vgg/models';
+import { GuessBook, type LivePage, type RunReport } from '@vgg/report';
 import { type FitResult, fit, restoreCheckpoint, type Validation, validate } from '@vgg/train';
 import type { RunLog } from '@vgg/train/node';
 import { type Skipped, skippedNotice } from '../images/data-set';
 import { extrasOf, optimiserOf, scheduleOf } from '../recipe/build';
-import { GuessBook } from '../report/guesses';
-import { RunReport } from '../report/run-report';
+import { openRunReport } from '../report/run-report';
 import { listenForInterruption } from '../terminal/interruption';
 import type { Terminal } from '../terminal/terminal';
-import type { LivePage } from '../ui/live-page';
 import type { SessionArguments } from './arguments';
 import { trainingDisplay } from './display';
 import { hasWeights, saveWeights } from './folder';
@@ -156,7 +155,7 @@ async function trainAndSave(
   );
   // A resumed run drops the lines after its checkpoint before the report reads them.
   const log = folder.record(prepared.checkpoint);
-  const report = await RunReport.open({
+  const report = await openRunReport({
     path: folder.path,
     record,
     model,

@@ -4,7 +4,7 @@ import { isVggError } from '@vgg/core';
 import { LivePage } from '@vgg/report';
 import type { FitResult } from '@vgg/train';
 import { evaluateBest, isEvaluated } from '../evaluate/after-training';
-import { REPORT } from '../report/run-report';
+import { openRunReport, REPORT } from '../report/run-report';
 import type { TrainArguments } from '../run/arguments';
 import { type Prepared, prepareNew, prepareResumed } from '../run/prepare';
 import { trainPrepared } from '../run/train';
@@ -74,7 +74,9 @@ async function train(options: TrainArguments, terminal: Terminal, livePage?: Liv
     ? prepareNew(options, terminal)
     : prepareResumed(options.resume, options, terminal));
   const { folder } = prepared;
-  const trained = await trainPrepared(prepared, options, terminal, livePage).catch(async (error: unknown) => {
+  const trained = await trainPrepared(prepared, options, terminal, () =>
+    openRunReport(prepared, terminal, livePage),
+  ).catch(async (error: unknown) => {
     await printResumeHint(error, prepared, terminal);
     throw error;
   });

@@ -8,8 +8,8 @@ import { checkClasses, checkImageClasses, type Evaluation, evaluate, type Protoc
 import { GuessBook, recordEvaluation } from '@vgg/report';
 import { IMAGENET_CLASSES } from '@vgg/weights';
 import { locateImages, reportSkipped, splitOptions } from '../images/data-set';
-import { type Evaluated, loadRuns } from '../nets/evaluated';
 import type { Terminal } from '../terminal/terminal';
+import { type Evaluated, loadRuns } from './nets';
 
 export type Split = 'val' | 'train' | 'all';
 

@@ -337,7 +337,7 @@ describe('report', () => {
       JSON.stringify({ ...record, recipe: { ...record.recipe, data: '/gone' } }),
     );
     expect(await trainer(['report', 'moved', '--engine', 'wasm'])).toMatchObject({ code: 0 });
-    expect(readFileSync(join(home, 'moved', 'report.html'), 'utf8')).toContain('The images are not in /gone any more.');
+    expect(readFileSync(join(home, 'moved', 'report.html'), 'utf8')).toContain('The images are no longer in /gone.');
     expect(await trainer(['report', 'nothing'])).toMatchObject({ code: 2 });
   });
 });

@@ -3,22 +3,25 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { VggError } from '@vgg/core';
 import { systemReason } from '@vgg/core/node';
 import { concatenate, type ImageSource, spread } from '@vgg/data';
-import { type DataSet, imageItems, openSource } from '@vgg/data/node';
-import { checkClasses, checkImageClasses, type Evaluation, evaluate, type Protocol, predictionLine } from '@vgg/eval';
-import { IMAGENET_CLASSES } from '@vgg/weights';
+import { type DataSet, imageItems, type Layout, openSource } from '@vgg/data/node';
+import { type Evaluation, evaluate, type Protocol, predictionLine } from '@vgg/eval';
 import { locateImages, reportSkipped, splitOptions } from '../images/data-set';
+import { describeData } from '../images/describe';
 import { type Evaluated, loadRuns } from '../nets/evaluated';
 import { GuessBook } from '../report/guesses';
 import type { Terminal } from '../terminal/terminal';
+import { withClassesOf } from './classes';
 import { recordEvaluation } from './file';
 
-export type Split = 'val' | 'train' | 'all';
+export type Split = 'val' | 'train' | 'test' | 'all';
 
 /** On what nets are evaluated, and how. */
 export interface EvaluationRequest {
   /** A folder, or a public data set's name. Default: the first run's own images. */
   data?: string;
   split: Split;
+  /** Layout of the images. Default: the run's own for its images, else recognised. */
+  layout?: Layout | undefined;
   protocols: readonly Protocol[];
   /** Default: the nets' own. */
   scales?: readonly number[];
@@ -30,13 +33,26 @@ export interface EvaluationRequest {
   signal?: AbortSignal;
 }
 
-/** The images asked for: of a data set with parts, one part; one without a validation part is taken whole for it. */
-function part({ train, validation }: DataSet, split: Split, path: string): ImageSource {
-  if (split === 'all' && train !== undefined && validation !== undefined) return concatenate(train, validation);
-  const chosen = split === 'train' ? train : (validation ?? train);
-  if (chosen === undefined)
-    throw new VggError('dataset', `${path} has no training images: evaluate it with --split val`);
-  return chosen;
+/** Name of a part of a data set in results. */
+const PART_NAMES = { val: 'validation', train: 'train', test: 'test', all: 'all' } as const;
+
+/** The images of a part: without a validation part the test part is taken for it, or else all images. */
+function part({ train, validation, test }: DataSet, split: Split, path: string): { part: Split; images: ImageSource } {
+  if (split === 'all' && train !== undefined && validation !== undefined) {
+    return { part: 'all', images: concatenate(train, validation) };
+  }
+  const wanted = { val: validation, all: validation ?? train, train, test }[split];
+  if (wanted !== undefined) return { part: split, images: wanted };
+  const others: [Split, ImageSource | undefined][] = [
+    ['test', test],
+    ['train', train],
+  ];
+  const [other, images] = others.find(([, source]) => source !== undefined) ?? [];
+  if (split === 'train' || split === 'test' || other === undefined || images === undefined) {
+    const missing = split === 'test' ? 'test' : 'training';
+    throw new VggError('dataset', `${path} has no ${missing} images: evaluate it with --split val`);
+  }
+  return { part: other, images };
 }
 
 /** Forward passes that one image takes, in crops and whole images: what progress counts. */
@@ -60,28 +76,22 @@ async function openPredictions(path: string | undefined): Promise<FileHandle | u
 }
 
 /** The images of a request; the run's own data set is split as the run split it, any other is used whole. */
-async function openImages({ runs }: Evaluated, { data, split, limit }: EvaluationRequest, terminal: Terminal) {
+async function openImages({ runs }: Evaluated, request: EvaluationRequest, terminal: Terminal) {
+  const { data, split, limit } = request;
   const recipe = runs[0]?.record.recipe;
   const path = data === undefined ? recipe?.data : await locateImages(data, terminal);
   if (path === undefined) throw new VggError('argument', 'a weight file has no images of its own: add --data DIR');
   const own = path === recipe?.data;
-  const set = await openSource(path, own ? splitOptions(recipe!.valFraction, recipe!.seed) : {});
-  const whole = part(set, split, path);
-  const of = own ? (split === 'val' ? 'validation' : split) : path;
-  return { classes: set.classes, of, source: limit === undefined ? whole : spread(whole, limit) };
-}
-
-/** Checks that fused runs and the images have the same classes; warns if only their number can be compared. */
-function checkAllClasses({ name, classes, runs }: Evaluated, images: readonly string[], terminal: Terminal): void {
-  const first = { name, classes };
-  const folders = { name: 'the data set', classes: images };
-  for (const { path, record } of runs.slice(1)) checkClasses(first, { name: path, classes: record.classes });
-  if (runs.length > 0) {
-    checkClasses(first, folders);
-    return;
+  const layout = request.layout ?? (own ? recipe!.layout : undefined);
+  const splitting = own ? splitOptions(recipe!.valFraction, recipe!.seed) : {};
+  const set = await openSource(path, { ...splitting, layout, allowEmptyClasses: !own });
+  if (!own) describeData(set, terminal);
+  const { part: used, images } = part(set, split, path);
+  if (used !== split && (set.validation ?? set.test) !== undefined) {
+    terminal.say(`${path} has no validation part: its ${PART_NAMES[used]} part is evaluated`);
   }
-  const assumption = checkImageClasses(first, folders, IMAGENET_CLASSES);
-  if (assumption !== undefined) terminal.warn(assumption);
+  const of = own ? PART_NAMES[used] : path;
+  return { of, source: limit === undefined ? images : spread(images, limit) };
 }
 
 /**
@@ -95,8 +105,10 @@ export async function evaluateNets(
 ): Promise<Evaluation> {
   const { nets, runs } = evaluated;
   const { protocols, scales = evaluated.scales } = request;
-  const { classes, source, of } = await openImages(evaluated, request, terminal);
-  checkAllClasses(evaluated, classes, terminal);
+  const opened = await openImages(evaluated, request, terminal);
+  const { of } = opened;
+  const source = withClassesOf(evaluated, opened.source, terminal);
+  const { classes } = source;
   terminal.say(
     `evaluating ${nets.length === 1 ? 'one net' : `${nets.length} nets`} on ${source.length} images, ` +
       `Q = ${scales.join(', ')}, ${protocols.join(', ')}`,

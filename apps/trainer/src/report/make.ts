@@ -22,7 +22,10 @@ export function batchesPerEpoch({ recipe, images }: RunRecord): number {
 /** The run's images, if they are still there and still those that it was trained on. */
 async function imagesOf({ recipe, classes }: RunRecord) {
   try {
-    const data = await openSource(recipe.data, splitOptions(recipe.valFraction, recipe.seed));
+    const data = await openSource(recipe.data, {
+      ...splitOptions(recipe.valFraction, recipe.seed),
+      layout: recipe.layout,
+    });
     return data.classes.join('\n') === classes.join('\n') ? data : undefined;
   } catch (error) {
     if (isVggError(error)) return undefined;

@@ -58,7 +58,7 @@ function quota({ read }: SystemFiles): number {
       }
     }
   }
-  return Math.min(...limits);
+  return limits.reduce((least, limit) => Math.min(least, limit), Number.POSITIVE_INFINITY);
 }
 
 /** Physical cores among the processors that the process may run on, at least 1, no more than its control group's quota. */

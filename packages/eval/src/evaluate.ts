@@ -4,7 +4,7 @@
  */
 import { requireInteger, VggError } from '@vgg/core';
 import { rescaledSize } from '@vgg/data';
-import { BATCH_PIXELS, MAX_IMAGE_PIXELS } from './limits';
+import { BATCH_PIXELS, largestOf, MAX_IMAGE_PIXELS } from './limits';
 import { type EvaluationImage, type Loaded, loadInOrder, type SkippedImage } from './load';
 import { type ConfusedPair, type Errors, Tally, topK } from './metrics';
 import { guesses, type Prediction } from './predictions';
@@ -118,7 +118,7 @@ const WINDOW_IMAGES = 256;
 
 /** Returns the memory of an image in bytes: as decoded, rescaled to the largest Q and flipped, with its posteriors. */
 function bytesOf({ image }: Usable, { nets, protocols, scales }: Plan): number {
-  const largest = rescaledSize(image, Math.max(...scales));
+  const largest = rescaledSize(image, largestOf(scales));
   const posteriors = nets.length * scales.length * viewKinds(protocols).length * nets[0]!.model.options.classes;
   return 3 * image.width * image.height + 2 * 12 * largest.width * largest.height + 8 * posteriors;
 }

@@ -103,7 +103,7 @@ export function summarise(options: VggOptions, { batch = 1 }: { batch?: number }
     const specs = layerVariables(layer);
     const size = (counted: typeof specs) => counted.reduce((total, spec) => total + product(spec.shape), 0);
     variables += size(specs);
-    largest = Math.max(largest, ...specs.map((spec) => product(spec.shape)));
+    for (const spec of specs) largest = Math.max(largest, product(spec.shape));
     if (keepsOutput(layer, plan[i + 1])) kept += product(shape);
     widest = Math.max(widest, before + product(shape));
     most = Math.max(most, kept + workOf(layer) * (before + product(shape)));
@@ -158,7 +158,7 @@ export function formatSummary(summary: Summary): string {
     ]),
     ['total', '', count(summary.parameters), count(summary.multiplyAdds)],
   ];
-  const widths = [0, 1, 2, 3].map((column) => Math.max(...rows.map((row) => row[column]!.length)));
+  const widths = [0, 1, 2, 3].map((column) => rows.reduce((width, row) => Math.max(width, row[column]!.length), 0));
   const lines = rows.map((row) =>
     row.map((cell, i) => (i < 2 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))).join('  '),
   );

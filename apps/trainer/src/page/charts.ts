@@ -74,8 +74,9 @@ function training(label: string, values: Column, epoch: Column): Line {
 
 /** Whether a rate falls by steps, which a logarithmic axis shows as equal ones. */
 function fallsBySteps(values: Column): boolean {
-  const distinct = new Set(values.filter((value) => value !== null && value > 0)) as Set<number>;
-  return distinct.size > 1 && distinct.size <= 12 && Math.max(...distinct) / Math.min(...distinct) >= 8;
+  const distinct = [...new Set(values.filter((value) => value !== null && value > 0))] as number[];
+  const sorted = distinct.sort((a, b) => a - b);
+  return sorted.length > 1 && sorted.length <= 12 && sorted.at(-1)! / sorted[0]! >= 8;
 }
 
 /** Each value as the mean of its neighbours, where there are many: what they say together. */

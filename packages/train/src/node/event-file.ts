@@ -111,7 +111,7 @@ export class EventFile {
         const length = knownLength(file, known);
         if (length < file.length) truncateSync(path, length);
       }
-      const next = Math.max(0, ...numbers.map(Number)) + 1;
+      const next = numbers.reduce((largest, number) => Math.max(largest, Number(number)), 0) + 1;
       path = join(folder, fileName(next));
       this.#file = openSync(path, 'wx');
       this.path = path;

@@ -7,6 +7,7 @@ export {
   type LoaderOptions,
   type TrainingLoaderOptions,
 } from './node/loader';
+export { type NearDuplicate, type NearDuplicateOptions, nearDuplicates } from './node/near-duplicates';
 export { type DataSet, LAYOUTS, type Layout, type OpenOptions, openSource } from './node/open';
 export { type FetchOptions, fetchDataSet } from './node/public/fetch';
 export { isPublicDataSet, PUBLIC_DATA_SETS, type PublicDataSet, type PublicDataSetName } from './node/public/sets';

@@ -1,5 +1,5 @@
 /** Messages about how a data set was understood, and which of its files are not used. */
-import type { DataSet, UnusedFiles } from '@vgg/data/node';
+import { type DataSet, nearDuplicates, type UnusedFiles } from '@vgg/data/node';
 import type { Terminal } from '../terminal/terminal';
 
 /** Number of extensions that a message names. */
@@ -20,6 +20,27 @@ export function describeData({ notes, unused }: DataSet, terminal: Terminal): vo
   const harmless = unused.filter(({ isLoss }) => !isLoss);
   if (lost.length > 0) terminal.warn(`files not used: ${lost.map(describeUnused).join(', ')}`);
   if (harmless.length > 0) terminal.say(`files not used: ${harmless.map(describeUnused).join(', ')}`);
+}
+
+/** Warns about images of other parts that are nearly the same as training images. */
+export async function reportDuplicates({ train, validation, test }: DataSet, terminal: Terminal): Promise<void> {
+  for (const [name, part] of [
+    ['validation', validation],
+    ['test', test],
+  ] as const) {
+    if (train === undefined || part === undefined) continue;
+    const progress = terminal.progress(`${name} images like training images`, train.length + part.length, 'images');
+    const pairs = await nearDuplicates(train, part, { onProgress: (images) => progress.update(images) });
+    progress.end();
+    const [pair] = pairs;
+    if (pair === undefined) terminal.say(`no ${name} image is nearly the same as a training image`);
+    else {
+      terminal.warn(
+        `${pairs.length} of ${part.length} ${name} images are nearly the same as training images, such as ` +
+          `${part.key(pair.second)} and ${train.key(pair.first)}: the ${name} error is too low`,
+      );
+    }
+  }
 }
 
 /** Says that a data set has a test part, which training does not use. */

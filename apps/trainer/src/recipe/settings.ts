@@ -65,6 +65,12 @@ export const SETTINGS = {
     default: 0.1,
     help: 'fraction of each class kept for validation if DIR has no validation part',
   }),
+  checkDuplicates: setting(yesOrNo, {
+    group: 'Data',
+    default: false,
+    off: false,
+    help: 'first report validation and test images that are nearly the same as training images (reads every image once)',
+  }),
   trainImages: optional(integer(1), {
     group: 'Data',
     value: '<n>',

@@ -76,7 +76,7 @@ export interface ImagenetClasses {
 
 /** Place of each class of images among the classes of a net. */
 export interface ClassPlaces {
-  /** For each class of the images, its index in the classes of the net. */
+  /** Index of each class of the images in the classes of the net. */
   readonly places: readonly number[];
   /** One line that says what was matched or assumed; undefined if both have the same classes in the same order. */
   readonly notice?: string | undefined;

@@ -17,9 +17,7 @@ const PLACES: ReadonlyMap<string, { readonly part: Part; readonly place: number 
 );
 
 /** Words that may accompany the name of a part: `training_set`, `val-images`, `Test Data`, `train2017`. */
-const COMPANIONS: ReadonlySet<string> = new Set(
-  'set sets data dataset datasets split splits part fold folder images image imgs img pictures photos files'.split(' '),
-);
+const COMPANION = /^(sets?|data(sets?)?|splits?|parts?|folds?|folders?|images?|imgs?|pic(ture)?s|photos?|files?|\d+)$/;
 
 /** Returns the words of a name in lower case: `Train_2017-setA` has the words train, 2017, set, a. */
 function wordsOf(name: string): string[] {
@@ -57,7 +55,7 @@ export function namedParts(names: readonly string[]): NamedPart[] {
     if (places.length !== 1) continue;
     const [at] = places as [number];
     const { part, place } = PLACES.get(words[at]!)!;
-    const rest = words.filter((word, i) => i !== at && !COMPANIONS.has(word) && !/^\d+$/.test(word));
+    const rest = words.filter((word, i) => i !== at && !COMPANION.test(word));
     found.push({
       name,
       part,

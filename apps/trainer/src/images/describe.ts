@@ -19,7 +19,7 @@ export function describeData({ notes, unused }: DataSet, terminal: Terminal): vo
   const lost = unused.filter(({ isLoss }) => isLoss);
   const harmless = unused.filter(({ isLoss }) => !isLoss);
   if (lost.length > 0) terminal.warn(`files not used: ${lost.map(describeUnused).join(', ')}`);
-  if (harmless.length > 0) terminal.say(`files not used: ${harmless.map(describeUnused).join(', ')}`);
+  if (harmless.length > 0) terminal.say(`other files: ${harmless.map(describeUnused).join(', ')}`);
 }
 
 /** Warns about images of other parts that are nearly the same as training images. */

@@ -4,8 +4,8 @@
  */
 
 /**
- * Collective operations among `size` processes. Every process must make the same calls in the same order with buffers of
- * the same length; a call resolves on a process when its own buffer is ready to use.
+ * Collective operations among `size` processes. Every process must make the same calls in the same order with buffers
+ * of the same length; a call resolves on a process when its own buffer is ready to use.
  */
 export interface Communicator {
   /** Number of this process, from 0 to `size - 1`. Rank 0 writes files and reports. */

@@ -2,8 +2,8 @@
 import type { ImageSource } from '@vgg/data';
 import { checkClasses, matchClasses } from '@vgg/eval';
 import { IMAGENET_CLASSES, IMAGENET_SYNSETS } from '@vgg/weights';
-import type { Evaluated } from '../nets/evaluated';
 import type { Terminal } from '../terminal/terminal';
+import type { Evaluated } from './nets';
 
 const IMAGENET = { names: IMAGENET_CLASSES, synsets: IMAGENET_SYNSETS };
 

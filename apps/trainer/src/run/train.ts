@@ -1,20 +1,18 @@
 /** Training of a prepared run: loaders, loop, validation, checkpoints, interruption, and its best weights at the end. */
-import { systemReason } from '@vgg/core/node';
 import { createBatches, createEvaluationBatches } from '@vgg/data/node';
 import { scalesFor } from '@vgg/eval';
 import type { FreezableName } from '@vgg/models';
+import { GuessBook, type RunReport } from '@vgg/report';
 import { type FitResult, fit, restoreCheckpoint, type Validation, validate } from '@vgg/train';
 import type { RunLog } from '@vgg/train/node';
 import { type Skipped, skippedNotice } from '../images/data-set';
+import { hasWeights } from '../nets/run-files';
 import { extrasOf, optimiserOf, scheduleOf } from '../recipe/build';
-import { GuessBook } from '../report/guesses';
-import { RunReport } from '../report/run-report';
 import { listenForInterruption } from '../terminal/interruption';
 import type { Terminal } from '../terminal/terminal';
-import type { LivePage } from '../ui/live-page';
 import type { SessionArguments } from './arguments';
 import { trainingDisplay } from './display';
-import { hasWeights, saveWeights } from './folder';
+import { saveWeights } from './folder';
 import type { Prepared } from './prepare';
 
 type SessionOptions = Pick<SessionArguments, 'workers' | 'strict' | 'checkpointEvery'>;
@@ -128,15 +126,18 @@ export interface TrainedRun extends Trained {
   finished: boolean;
 }
 
+/** Opens the report of a run under way. It is called after the metrics are cut to the checkpoint of a resumed run. */
+export type OpenReport = () => Promise<RunReport>;
+
 /** Trains a prepared run and, unless it was interrupted, saves its best weights. Closes the run folder and disposes the net. */
 export async function trainPrepared(
   prepared: Prepared,
   options: SessionOptions,
   terminal: Terminal,
-  livePage?: LivePage,
+  openReport: OpenReport,
 ): Promise<TrainedRun> {
   try {
-    return await trainAndSave(prepared, options, terminal, livePage);
+    return await trainAndSave(prepared, options, terminal, openReport);
   } finally {
     prepared.folder.close();
   }
@@ -146,7 +147,7 @@ async function trainAndSave(
   prepared: Prepared,
   options: SessionOptions,
   terminal: Terminal,
-  livePage: LivePage | undefined,
+  openReport: OpenReport,
 ): Promise<TrainedRun> {
   const { folder, record, model } = prepared;
   const { train: images, validation } = record.images;
@@ -158,15 +159,7 @@ async function trainAndSave(
   );
   // A resumed run drops the lines after its checkpoint before the report reads them.
   const log = folder.record(prepared.checkpoint);
-  const report = await RunReport.open({
-    path: folder.path,
-    record,
-    model,
-    train: prepared.data.train,
-    validation: prepared.data.validation,
-    livePage,
-    onFailure: (error) => terminal.warn(`the report could not be written: ${systemReason(error)}`),
-  });
+  const report = await openReport();
   const trained = await runTraining(prepared, options, { terminal, log, report }).catch(async (error) => {
     // The error that ended the run is printed last.
     await report.settle();

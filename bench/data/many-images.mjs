@@ -63,7 +63,16 @@ const set = join(folder, 'images');
 const open = `import { createBatches, openSource, trainingStatistics } from ${JSON.stringify(data)};
   import { spread } from ${JSON.stringify(plain)};
   const set = await openSource(${JSON.stringify(set)}, { validationFraction: 0.02, seed: 1 });`;
-const script = (text) => ['--input-type=module', '-e', `${open}\n${text}`];
+/** Writes a module, whose path is the argument of node. */
+function script(text) {
+  const path = join(folder, 'step.mjs');
+  writeFileSync(
+    path,
+    `${open}
+${text}`,
+  );
+  return [path];
+}
 measure('open and split', script('console.log(set.train.length, set.validation.length);'));
 measure(
   'mean and components of 20,000',

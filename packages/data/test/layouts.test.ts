@@ -90,6 +90,8 @@ describe('a class that is called like a part', () => {
     const nested = await open(['bus/1.jpg', 'car/1.jpg', 'train/steam/1.jpg', 'train/diesel/1.jpg']);
     expect(nested).toMatchObject({ classes: 'bus car train', notes: expect.stringMatching(/--layout parts/) });
     expect((await open(['train/bus/1.jpg', 'train/train/1.jpg', 'val/train/1.jpg'])).classes).toBe('bus train');
+    const views = ['bus', 'car', 'train'].flatMap((name) => [`${name}/front/1.jpg`, `${name}/side/1.jpg`]);
+    expect((await open(views)).classes).toBe('bus car train');
     expect((await open(['train station/1.jpg', 'test tube/1.jpg'])).classes).toBe('test tube train station');
   });
 
@@ -121,6 +123,9 @@ describe('archives', () => {
     });
     const inParts = await open(ab('train', 'val'), undefined, { 'train/n01440764.tar': archive, 'all.tar': archive });
     expect(inParts).toMatchObject({ classes: 'a b', unused: { archive: 2 } });
+    const described = tarOf({ 'cat/1.jpg': 'x', 'cat/1.json': '{"width":3}' });
+    expect((await open(['cat/1.jpg', 'dog/1.jpg'], undefined, { 'a.tar': described })).classes).toBe('cat dog');
+    await expect(open(['photos.zip'])).rejects.toThrow(/holds no data set: .*; unpack photos\.zip first/);
     const shards = await open(['cat/1.jpg'], undefined, { 'train-0.tar': shard(0) });
     expect(shards).toMatchObject({
       classes: '0 1',
@@ -178,6 +183,8 @@ describe('links', () => {
     const { train, unused } = await openSource(root);
     expect(keysOf(train)).toEqual(['cat/1.jpg', 'dog/2.jpg']);
     expect(unused).toMatchObject([{ kind: 'loop', count: 2, examples: ['cat/up', 'dog/up'] }]);
+    symlinkSync('itself', join(root, 'cat', 'itself'));
+    expect((await openSource(root)).unused).toContainEqual(expect.objectContaining({ kind: 'broken link', count: 1 }));
   });
 
   it('are followed once, to other classes not at all', async () => {
@@ -218,6 +225,12 @@ describe('files', () => {
     const { train, unused } = await open([...used, ...left, ...system]);
     expect(train).toHaveLength(used.length);
     expect(unused).toEqual({ format: 2, other: 1, nameless: 1, archive: 1, system: 6, outside: 1 });
+  });
+
+  it('may have names with line breaks, which messages show as one line', async () => {
+    const { train } = await openSource(folder({ 'a/1\n2.jpg': '' }));
+    expect(keysOf(train)).toEqual(['a/1\\x0a2.jpg']);
+    await expect(decodeImage(train!.location(0), train!.key(0))).rejects.toThrow(/^[^\n]*the file is empty$/);
   });
 
   it('in a class without images are named', async () => {

@@ -35,8 +35,16 @@ export function fsPath(path: string): string | Buffer {
   return Buffer.concat(parts);
 }
 
-/** Returns a path that can be printed: a byte that is not UTF-8 is written as `\xfc`. */
+/** A byte that is not UTF-8, or a character that would break a line or control a terminal. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: it finds such characters.
+const UNPRINTABLE = /[\udc80-\udcff\x00-\x1f\x7f]/u;
+const ALL_UNPRINTABLE = new RegExp(UNPRINTABLE.source, 'gu');
+
+/** Returns a path that can be printed: bytes that are not UTF-8 and control characters are written as `\xfc`. */
 export function readableName(path: string): string {
-  if (!LONE.test(path)) return path;
-  return path.replace(/[\udc80-\udcff]/gu, (byte) => `\\x${(byte.charCodeAt(0) - 0xdc00).toString(16)}`);
+  if (!UNPRINTABLE.test(path)) return path;
+  return path.replace(ALL_UNPRINTABLE, (character) => {
+    const code = character.charCodeAt(0);
+    return `\\x${(code < 0x80 ? code : code - 0xdc00).toString(16).padStart(2, '0')}`;
+  });
 }

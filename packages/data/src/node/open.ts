@@ -6,7 +6,7 @@ import type { ImageSource } from '../source';
 import { splitByClass } from '../split';
 import { readableName } from './byte-names';
 import { isCifar, openCifar } from './sources/cifar';
-import { isImageName, isTar } from './sources/files';
+import { fileKind, isImageName, isTar } from './sources/files';
 import { hasImages, openClasses } from './sources/folders';
 import { openImagenetValidation } from './sources/imagenet';
 import { type FolderLayout, innerPartFolders, layoutOf, wrapped } from './sources/layout';
@@ -203,7 +203,11 @@ class Opener {
   }
 
   async #openFolders(path: string, folder: Folder, below: string): Promise<Opened> {
-    if (folder.folders.length === 0) throw this.#fail(`holds no data set: ${EXPECTED}`);
+    if (folder.folders.length === 0) {
+      const archive = folder.files.find((name) => fileKind(name) === 'archive');
+      const hint = archive === undefined ? '' : `; unpack ${readableName(archive)} first`;
+      throw this.#fail(`holds no data set: ${EXPECTED}${hint}`);
+    }
     const wanted = this.#layout === 'folders' || this.#layout === 'parts' ? this.#layout : undefined;
     const found = layoutOf(path, folder, wanted);
     if (found.note) this.#notes.push(readableName(found.note));

@@ -88,7 +88,9 @@ export function layoutOf(path: string, root: Folder, wanted?: 'parts' | 'folders
     const shared = new Set(structured.flatMap(({ child }) => classesOf(child)));
     const looksLikeClass = (child: Child) =>
       !ACCOMPANYING.test(child.name) && !classesOf(child).some((name) => shared.has(name));
-    if (kinds.size > 1 || !imageOthers.some(looksLikeClass)) {
+    // One other folder with the same classes is a part under an unknown name; several are classes with the same folders.
+    const isAmongClasses = kinds.size === 1 && imageOthers.filter((child) => !ACCOMPANYING.test(child.name)).length > 1;
+    if (kinds.size > 1 || !(isAmongClasses || imageOthers.some(looksLikeClass))) {
       return asParts(`${names}${more} next to the parts: not used; if they are classes: --layout folders`);
     }
   } else if (kinds.size > 1 || candidates.some(({ child }) => isUsed(child) && hasImagenetLabels(path, child.name))) {

@@ -7,7 +7,7 @@ export const PARTS: readonly Part[] = ['train', 'validation', 'test'];
 
 /** Words for each part, the plainest first: of two folders for one part, the one with the plainer name is used. */
 const WORDS: Readonly<Record<Part, readonly string[]>> = {
-  train: ['train', 'training', 'trn', 'trainset', 'trainingset', 'traindata'],
+  train: ['train', 'training', 'trn', 'trainset', 'trainingset', 'traindata', 'trainval'],
   validation: ['val', 'valid', 'validation', 'dev', 'valset', 'validset', 'validationset', 'devset'],
   test: ['test', 'testing', 'tst', 'testset', 'testdata', 'eval', 'evaluation', 'evalset'],
 };

@@ -105,12 +105,17 @@ export async function hasSamples(path: string): Promise<boolean> {
     const groups = groupsOf(await tarEntries(path, SAMPLED), () => {});
     return [...groups.values()].some(
       (members) =>
-        members.some(({ extension }) => extension === 'cls' || extension === 'json') &&
+        members.some((member) => holdsLabel(path, member)) &&
         members.some(({ extension }) => isImageName(`x.${extension}`)),
     );
   } catch {
     return false;
   }
+}
+
+/** True for a member that holds the class of its sample: a JSON file may be a mere description of an image. */
+function holdsLabel(path: string, { extension, entry }: Member): boolean {
+  return extension === 'cls' || (extension === 'json' && jsonLabel(text(path, entry)) !== undefined);
 }
 
 /** Groups the files of a shard by sample. @param hidden called for each file that a system left. */

@@ -1,4 +1,4 @@
-/** What the trainer says about a data set: its layout, unused files, matched classes, duplicates. */
+/** Messages of the trainer about a data set: its layout, unused files, matched classes, duplicates. */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';

@@ -14,6 +14,7 @@ import {
   trainingTransform,
 } from '../images/data-set';
 import { DEMO_IMAGES, makeDemoImages } from '../images/demo-images';
+import { describeData, reportDuplicates } from '../images/describe';
 import { findNet } from '../nets/reference';
 import { weightFile } from '../nets/weight-file';
 import { checkFreezing, initialiserOf, netOptions } from '../recipe/build';
@@ -97,6 +98,8 @@ export async function planRun(given: TrainArguments, terminal: Terminal): Promis
   initialiserOf(options);
   const path = await imagesFolder(options, terminal);
   const data = await openTrainingData(path, options);
+  describeData(data, terminal);
+  if (options.checkDuplicates) await reportDuplicates(data, terminal);
   const recipe = resolveRecipe(options, path, data.train.length);
   if (recipe.batch > data.train.length) {
     throw new VggError(

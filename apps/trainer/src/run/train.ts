@@ -151,9 +151,11 @@ async function trainAndSave(
 ): Promise<TrainedRun> {
   const { folder, record, model } = prepared;
   const { train: images, validation } = record.images;
+  const { test } = prepared.data;
+  const kept = test === undefined ? '' : `, ${test.length} kept for evaluate --split test`;
   terminal.say(
     `training ${record.net.configuration}${record.net.batchNorm ? ' with batch norm' : ''} on ${images} images of ` +
-      `${record.classes.length} classes, ${validation} for validation; the run is ${folder.path}`,
+      `${record.classes.length} classes, ${validation} for validation${kept}; the run is ${folder.path}`,
   );
   // A resumed run drops the lines after its checkpoint before the report reads them.
   const log = folder.record(prepared.checkpoint);

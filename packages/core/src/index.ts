@@ -1,4 +1,4 @@
-export { type Communicator, singleProcess } from './communicator';
+export { type Communicator, checkTerms, type SumTerms, singleProcess, type WaitingTime } from './communicator';
 export {
   ERROR_CODES,
   isInputError,
@@ -8,5 +8,7 @@ export {
   type VggErrorKind,
   type VggErrorOptions,
 } from './errors';
+export { memoryJob } from './memory-job';
 export { type RandomStream, randomStream, threefry2x32 } from './random';
 export { didYouMean, nearest } from './suggest';
+export { nodesOf, type SumPlan, shareOf, sumPlan, type TermRange, TreeSum } from './sum-order';

@@ -200,8 +200,8 @@ std::vector<Header> Job::agree(const Header &own) {
       if (other.call == own.call && other.kind == own.kind && other.count == own.count && other.detail == own.detail) {
         continue;
       }
-      // One rank is enough to say so.
-      if (place_.rank > rank) std::this_thread::sleep_for(std::chrono::seconds(1));
+      // Rank 0 always sees it, and one rank is enough to say so.
+      if (place_.rank > 0) std::this_thread::sleep_for(std::chrono::seconds(1));
       const bool first = place_.rank < rank;
       const auto clause = [&](bool mine) {
         return name_of(mine ? place_.rank : rank) + " calls " + describe(mine ? own : other);

@@ -26,7 +26,7 @@ async function netToMeasure({ recipe, net }: PlannedRun, terminal: Terminal): Pr
     terminal.warn((error as Error).message);
     return createVgg(net, initialiserOf(recipe));
   }
-  return firstNet({ recipe, net });
+  return (await firstNet({ recipe, net }, terminal)).model;
 }
 
 /** `40 s`, `12 min`, `5.1 h`, `24 days`: two figures are as much as a short measurement gives. */

@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { type Evaluation, type EvaluationRow, PROTOCOLS, type Protocol } from '@vgg/eval';
 import { describeEngine, type EngineName, startEngine } from '../engine';
 import { type EvaluationRequest, evaluateNets } from '../evaluate/evaluate';
-import { loadRuns, loadWeights } from '../nets/evaluated';
+import { loadNamed, loadRuns } from '../nets/evaluated';
 import { print, table } from '../terminal/output';
 import { createTerminal } from '../terminal/terminal';
 
@@ -51,7 +51,7 @@ export async function runEvaluate(options: EvaluateArguments): Promise<void> {
   terminal.say(describeEngine(await startEngine(engine)));
   const evaluated = await (weights === undefined
     ? loadRuns(run.map((path) => resolve(path)))
-    : loadWeights(weights, terminal));
+    : loadNamed(weights, terminal));
   let evaluation: Evaluation;
   try {
     const protocols = protocol === 'all' ? PROTOCOLS : [protocol];

@@ -4,10 +4,10 @@ import { VggError } from '@vgg/core';
 import { systemReason } from '@vgg/core/node';
 import type { ImageSource } from '@vgg/data';
 import { type DataSet, imageItems, openSource } from '@vgg/data/node';
-import { type Evaluation, evaluate, type Protocol, predictionLine } from '@vgg/eval';
+import { checkClasses, checkImageClasses, type Evaluation, evaluate, type Protocol, predictionLine } from '@vgg/eval';
+import { IMAGENET_CLASSES } from '@vgg/weights';
 import { locateImages, reportSkipped, splitOptions, spread } from '../images/data-set';
 import { type Evaluated, loadRuns } from '../nets/evaluated';
-import { checkClasses } from '../nets/same-classes';
 import { GuessBook } from '../report/guesses';
 import type { Terminal } from '../terminal/terminal';
 import { recordEvaluation } from './file';
@@ -86,6 +86,16 @@ async function openImages({ runs }: Evaluated, { data, split, limit }: Evaluatio
   return { classes: set.classes, of, source: limit === undefined ? whole : spread(whole, limit) };
 }
 
+/** Checks that fused runs and the images have the same classes; warns if only their number can be compared. */
+function checkAllClasses({ name, classes, runs }: Evaluated, images: readonly string[], terminal: Terminal): void {
+  const first = { name, classes };
+  const folders = { name: 'the data set', classes: images };
+  for (const { path, record } of runs.slice(1)) checkClasses(first, { name: path, classes: record.classes });
+  if (runs.length > 0) return checkClasses(first, folders);
+  const assumption = checkImageClasses(first, folders, IMAGENET_CLASSES);
+  if (assumption !== undefined) terminal.warn(assumption);
+}
+
 /**
  * Evaluates nets on images; what one run alone got wrong is kept in its folder.
  * @throws VggError `VGG_DATASET` for images of other classes than the nets', what `evaluate` throws.
@@ -98,7 +108,7 @@ export async function evaluateNets(
   const { nets, runs } = evaluated;
   const { protocols, scales = evaluated.scales } = request;
   const { classes, source, of } = await openImages(evaluated, request, terminal);
-  checkClasses(evaluated, classes, terminal.warn);
+  checkAllClasses(evaluated, classes, terminal);
   terminal.say(
     `evaluating ${nets.length === 1 ? 'one net' : `${nets.length} nets`} on ${source.length} images, ` +
       `Q = ${scales.join(', ')}, ${protocols.join(', ')}`,

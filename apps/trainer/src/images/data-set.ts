@@ -1,4 +1,4 @@
-/** Opening the images of a command, and the training set's statistics. */
+/** The images of a command, and the statistics of its training set. */
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { didYouMean, VggError } from '@vgg/core';
@@ -22,9 +22,9 @@ export interface OpenedData extends DataSet {
 }
 
 /**
- * The folder of images that a person named: a path, or a public data set's name, which is then brought from its home (or
- * from VGG_DATA_MIRROR) and kept. A folder of that name here comes first.
- * @throws VggError `VGG_IO` when it cannot be brought, `VGG_DATASET` for an unknown name that is nearly one.
+ * Returns the folder of images that `--data` names: a path, or a public data set, which is downloaded (or copied from
+ * VGG_DATA_MIRROR) and kept. A folder that exists wins over a public name.
+ * @throws VggError `VGG_IO` when the download fails, `VGG_DATASET` for a misspelt name of a public data set.
  */
 export async function locateImages(given: string, terminal: Terminal): Promise<string> {
   if (existsSync(given)) return resolve(given);
@@ -32,7 +32,7 @@ export async function locateImages(given: string, terminal: Terminal): Promise<s
   if (!isPublicDataSet(given)) {
     const hint = /[\\/.]/.test(given) ? '' : didYouMean(given, names);
     if (hint === '') return resolve(given);
-    throw new VggError('dataset', `there is no folder ${given}${hint}: public data sets are ${names.join(', ')}`);
+    throw new VggError('dataset', `no folder ${given}${hint}: public data sets are ${names.join(', ')}`);
   }
   const total = Math.ceil(PUBLIC_DATA_SETS[given].size / MEGABYTE);
   const mirror = process.env.VGG_DATA_MIRROR;
@@ -56,12 +56,12 @@ export async function locateImages(given: string, terminal: Terminal): Promise<s
   }
 }
 
-/** How a data set without a validation part of its own is split; a fraction of 0 keeps every image for training. */
+/** Returns how to split a data set without a validation part; a fraction of 0 keeps every image for training. */
 export function splitOptions(validationFraction: number, seed: number): OpenOptions {
   return validationFraction > 0 ? { validationFraction, seed } : {};
 }
 
-/** @throws VggError `VGG_DATASET` when there is nothing to train on. */
+/** Opens the images of a run. @throws VggError `VGG_DATASET` when there are no training images or fewer than two classes. */
 export async function openTrainingData(
   path: string,
   { valFraction, seed, trainImages }: Pick<Recipe, 'valFraction' | 'seed' | 'trainImages'>,
@@ -75,7 +75,7 @@ export async function openTrainingData(
   return { ...data, train: trainImages === undefined ? train : spread(train, trainImages) };
 }
 
-/** The transform of training images: the recipe's geometry, the training set's own mean and principal components. */
+/** Computes the transform of training images: geometry from the recipe, mean and principal components from the images. */
 export async function trainingTransform(
   recipe: Recipe,
   train: ImageSource,
@@ -95,7 +95,7 @@ export async function trainingTransform(
       flip: recipe.flip,
       colour: recipe.colourShift ? { values, vectors, sigma: 0.1 } : null,
       mean,
-      ...(recipe.randomErasing > 0 && { erasing: recipe.randomErasing }),
+      erasing: recipe.randomErasing || undefined,
     };
     return { transform, skipped };
   } finally {
@@ -112,27 +112,21 @@ export function spread(source: ImageSource, count: number): ImageSource {
   );
 }
 
-/** An image that could not be used, and why. */
-export interface Skipped {
-  key: string;
-  reason: string;
-}
-
-/** Of the images that could not be used, so many are named; all are counted. */
+/** Number of skipped images that are named; all are counted. */
 const NAMED = 5;
 
 /**
- * Warns of each image that could not be used when that is first seen.
- * @param known those that were told of before.
+ * Warns once about each image that was skipped.
+ * @param known images that were reported before.
  */
 export function skippedNotice(
   terminal: Terminal,
-  known: readonly Skipped[] = [],
-): { tell(skipped: readonly Skipped[]): void; all(): readonly Skipped[] } {
+  known: readonly SkippedImage[] = [],
+): { update(skipped: readonly SkippedImage[]): void; all(): readonly SkippedImage[] } {
   const seen = new Map(known.map((one) => [one.key, one]));
   let named = 0;
   return {
-    tell(skipped) {
+    update(skipped) {
       for (const one of skipped) {
         if (seen.has(one.key)) continue;
         seen.set(one.key, one);
@@ -147,9 +141,9 @@ export function skippedNotice(
   };
 }
 
-/** Warns once of every image that could not be used: the first few by name, all by number. */
-export function reportSkipped(skipped: readonly Skipped[], terminal: Terminal): void {
+/** Warns about skipped images: names the first few and counts all. */
+export function reportSkipped(skipped: readonly SkippedImage[], terminal: Terminal): void {
   const notice = skippedNotice(terminal);
-  notice.tell(skipped);
+  notice.update(skipped);
   notice.all();
 }

@@ -1,25 +1,25 @@
-/** Nets that are used, not trained: runs, fused, or the net of a weight file; with their classes and their own test scales. */
+/** Nets to evaluate or to predict with: runs, fused if there are several, or the net of a weight file. */
 import { type EvaluatedNet, evaluatedNet, scalesFor } from '@vgg/eval';
 import { type LoadedRun, loadRun } from '../run/folder';
 import type { Terminal } from '../terminal/terminal';
 import { usableNet } from './named-net';
 
-/** One net, or several to fuse. The caller disposes them. */
+/** One net, or several to fuse, with their classes and test scales. The caller disposes them. */
 export interface Evaluated {
-  /** What messages call the first. */
+  /** Name of the first net in messages. */
   readonly name: string;
   readonly nets: readonly EvaluatedNet[];
   /** Class names in the order of the outputs. */
   readonly classes: readonly string[];
   /** The paper's test scales for the first net's training scale. */
   readonly scales: readonly number[];
-  /** The runs whose nets these are; none for a weight file. */
+  /** The runs of the nets; empty for a weight file. */
   readonly runs: readonly LoadedRun[];
   dispose(): void;
 }
 
 /**
- * Loads runs, one after the other; each once, if one is named twice.
+ * Loads runs. A run that is named twice is loaded once.
  * @throws VggError as `loadRun`.
  */
 export async function loadRuns(paths: readonly string[]): Promise<Evaluated> {
@@ -36,21 +36,28 @@ export async function loadRuns(paths: readonly string[]): Promise<Evaluated> {
   const [{ path, record }] = runs as [LoadedRun];
   const { scale, crop } = record.transform;
   return {
-    ...{ name: path, runs, dispose, classes: record.classes, scales: scalesFor(scale, 'multi', crop) },
+    name: path,
+    runs,
+    dispose,
+    classes: record.classes,
+    scales: scalesFor(scale, 'multi', crop),
     nets: runs.map((run) => ({ name: run.path, model: run.model, mean: run.record.transform.mean })),
   };
 }
 
 /**
- * Loads the net of a weight file of any framework, or a published one, which is fetched; its preprocessing is its own.
+ * Loads the net of a weight file of any framework, or a published net, which is downloaded. It uses its own preprocessing.
  * @throws VggError as `usableNet`.
  */
-export async function loadWeights(word: string, terminal: Terminal): Promise<Evaluated> {
-  const net = await usableNet(word, terminal);
+export async function loadNamed(text: string, terminal: Terminal): Promise<Evaluated> {
+  const net = await usableNet(text, terminal);
   const { classes, model, transform } = net;
   return {
-    ...{ name: word, runs: [], classes, scales: scalesFor(transform.scale, 'multi', transform.crop) },
-    nets: [evaluatedNet(word, net)],
+    name: text,
+    runs: [],
+    classes,
+    scales: scalesFor(transform.scale, 'multi', transform.crop),
+    nets: [evaluatedNet(text, net)],
     dispose: () => model.dispose(),
   };
 }

@@ -1,4 +1,4 @@
-/** What guesses the classes of images: runs, as the paper tests them, or the net of a weight file, by its own transform. */
+/** Predictors of image classes: runs by dense evaluation, or the net of a weight file with its own preprocessing. */
 import { resolve } from 'node:path';
 import type { RawImage } from '@vgg/data';
 import { classify, type EvaluatedNet, evaluatedNet, type Guess, predict } from '@vgg/eval';
@@ -10,18 +10,18 @@ import { usableNet } from './named-net';
 export interface Guesser {
   /** Class names in the order of the outputs. */
   readonly classes: readonly string[];
-  /** Smallest side in pixels that an image is rescaled to: a far larger one may come reduced. Undefined: it comes whole. */
+  /** Smallest side in pixels to which images are rescaled: larger ones may be decoded reduced. Undefined: at full size. */
   readonly side: number | undefined;
-  /** The five likeliest classes, likeliest first. */
+  /** Returns the five most likely classes, most likely first. */
   guess(image: RawImage): Promise<Guess[]>;
-  /** @throws VggError `VGG_ARGUMENT` for a net that the dense view cannot take. */
+  /** Returns the nets for dense evaluation. @throws VggError `VGG_ARGUMENT` for a net that cannot be evaluated densely. */
   nets(): readonly EvaluatedNet[];
-  /** Test scales of a heat map where none are asked for. */
+  /** Returns the default test scales of a heat map. */
   heatMapScales(): readonly number[];
   dispose(): void;
 }
 
-/** @param nets each call gives the nets that are fused. */
+/** Returns a predictor by dense evaluation of the nets, fused. */
 function denseGuesses(nets: Guesser['nets'], names: readonly string[], scales: readonly number[]) {
   return async (image: RawImage): Promise<Guess[]> => {
     const { classes, probabilities } = await predict({ nets: nets(), image, scales });
@@ -29,7 +29,7 @@ function denseGuesses(nets: Guesser['nets'], names: readonly string[], scales: r
   };
 }
 
-/** Guesses by runs, fused, by the dense view over the scales, or else the first run's own. */
+/** Returns a predictor by dense evaluation of runs, fused; `asked` replaces the test scales of the first run. */
 export async function runGuesser(paths: readonly string[], asked: readonly number[] | undefined): Promise<Guesser> {
   const evaluated = await loadRuns(paths.map((path) => resolve(path)));
   const { classes, runs, dispose } = evaluated;
@@ -46,18 +46,18 @@ export async function runGuesser(paths: readonly string[], asked: readonly numbe
 }
 
 /**
- * Guesses by the net of a file or a published one: by its own transform and one centre crop, or, where scales are asked for,
- * by the dense view over them.
+ * Returns a predictor by the net of a file or a published net: with its own preprocessing and one centre crop, or by dense
+ * evaluation if scales are given.
  * @throws VggError as `usableNet`.
  */
 export async function weightsGuesser(
-  word: string,
+  text: string,
   scales: readonly number[] | undefined,
   terminal: Terminal,
 ): Promise<Guesser> {
-  const net = await usableNet(word, terminal);
+  const net = await usableNet(text, terminal);
   const { classes, model, transform } = net;
-  const nets = () => [evaluatedNet(word, net)];
+  const nets = () => [evaluatedNet(text, net)];
   return {
     classes,
     side: scales && Math.max(...scales),

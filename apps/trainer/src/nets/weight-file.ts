@@ -1,26 +1,26 @@
-/** Weights by what a person calls them: a file of any framework, a run, or a published net's name, which is then fetched. */
-import { existsSync, statSync } from 'node:fs';
-import { join, resolve } from 'node:path';
-import { didYouMean, VggError } from '@vgg/core';
-import { isKnownName, KNOWN_WEIGHTS, knownWeights, openWeights, type WeightSource } from '@vgg/weights';
+/** The weight file of a net that a person names: downloaded first for a published net. */
+import { join } from 'node:path';
+import { VggError } from '@vgg/core';
+import { type KnownName, knownWeights, openWeights, type WeightSource } from '@vgg/weights';
 import { fetchWeights, openBytes } from '@vgg/weights/node';
+import { hasWeights, MODEL } from '../run/folder';
 import { listenForInterruption } from '../terminal/interruption';
 import type { Terminal } from '../terminal/terminal';
+import { type NetReference, netReference } from './reference';
 
-const RUN_MODEL = 'model.safetensors';
 const MEGABYTE = 1e6;
 
-/** Fetches a published net's file, or finds it where it was kept. Ctrl-C leaves what came for the next time. */
-async function fetchKnown(name: string, terminal: Terminal): Promise<string> {
+/** Downloads a published net, or finds the copy kept by an earlier download. Ctrl-C keeps the part that was downloaded. */
+async function fetchPublished(name: KnownName, terminal: Terminal): Promise<string> {
   const { url, licence } = knownWeights(name);
-  const interruption = listenForInterruption(() => terminal.say('stopping; the next time goes on from here'));
+  const interruption = listenForInterruption(() => terminal.say('stopping; the next download continues from here'));
   let progress: ReturnType<Terminal['progress']> | undefined;
   try {
     return await fetchWeights(name, {
       signal: interruption.signal,
       onProgress: ({ received, total }) => {
         if (progress === undefined) terminal.say(`${name} from ${url} (${licence})`);
-        progress ??= terminal.progress('fetching', Math.ceil((total ?? received) / MEGABYTE), 'MB');
+        progress ??= terminal.progress('downloading', Math.ceil((total ?? received) / MEGABYTE), 'MB');
         progress.update(Math.floor(received / MEGABYTE));
       },
     });
@@ -34,23 +34,24 @@ async function fetchKnown(name: string, terminal: Terminal): Promise<string> {
 }
 
 /**
- * The path of the file that a word stands for.
- * @throws VggError `VGG_ARGUMENT` when it is no file, no run with weights and no known name; what fetching throws.
+ * Returns the path of a net's weight file.
+ * @throws VggError `VGG_ARGUMENT` for a run that has not been trained to its end; what the download throws.
  */
-export async function weightFile(word: string, terminal: Terminal): Promise<string> {
-  const path = resolve(word);
-  if (existsSync(path)) {
-    if (!statSync(path).isDirectory()) return path;
-    for (const name of [RUN_MODEL, 'model.json']) if (existsSync(join(path, name))) return join(path, name);
-    throw new VggError('argument', `${word} is a folder without weights: expected ${RUN_MODEL} or model.json in it`);
+export async function weightFile(reference: NetReference, terminal: Terminal): Promise<string> {
+  switch (reference.kind) {
+    case 'file':
+      return reference.path;
+    case 'published':
+      return fetchPublished(reference.name, terminal);
+    case 'run': {
+      const path = join(reference.folder, MODEL);
+      if (hasWeights({ path: reference.folder })) return path;
+      throw new VggError('argument', `${reference.folder} has no ${MODEL} yet: train it to its end, or --resume it`);
+    }
   }
-  if (isKnownName(word)) return fetchKnown(word, terminal);
-  const known = Object.keys(KNOWN_WEIGHTS);
-  const hint = didYouMean(word, known);
-  throw new VggError('argument', `no file, run or published net "${word}"${hint}: published are ${known.join(', ')}`);
 }
 
-/** Opens the file that a word stands for. The caller closes it. */
-export async function openNamed(word: string, terminal: Terminal): Promise<WeightSource> {
-  return openWeights(await openBytes(await weightFile(word, terminal)));
+/** Opens the weight file of the net that a text names. The caller closes it. Throws as `netReference` and {@link weightFile}. */
+export async function openNamed(text: string, terminal: Terminal): Promise<WeightSource> {
+  return openWeights(await openBytes(await weightFile(netReference(text), terminal)));
 }

@@ -5,7 +5,7 @@ import { type Evaluation, PROTOCOLS, type Protocol, scalesFor } from '@vgg/eval'
 import { evaluateRuns } from '../evaluate/evaluate';
 import type { SessionArguments } from '../run/arguments';
 import { prepareNew, prepareResumed } from '../run/prepare';
-import { trainPrepared } from '../run/train-prepared';
+import { trainPrepared } from '../run/train';
 import { duration, type Terminal } from '../terminal/terminal';
 import { deepest, epochSeconds, epochsLeft, evaluationSeconds, type StudyNet } from './plan';
 import { trainArguments } from './start';

@@ -67,7 +67,7 @@ async function measurePace(
   const asked = trainArguments(settings, net, { trainImages: data.train.length, epochs: 1, out: '' }, session);
   const recipe = resolveRecipe(asked, settings.data, data.train.length);
   const { transform } = await trainingTransform(recipe, data.train, { ...session, terminal });
-  const model = await firstNet({ recipe, net: netOptions(recipe, data.classes.length) });
+  const { model } = await firstNet({ recipe, net: netOptions(recipe, data.classes.length) }, terminal);
   const shortest = Math.min(3, settings.budget / 100);
   const speed = await measureSpeed({ ...session, model, recipe, data, transform, shortest });
   model.dispose();

@@ -1,20 +1,37 @@
-/** The net that a run starts with: weights drawn, or taken from a run before it (section 3.1) or from a file. */
+/** The net that a run starts with: initialised randomly, from an earlier run (section 3.1) or from a weight file. */
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { VggError } from '@vgg/core';
-import { createVgg, fromTrainedA, layerVariables, planLayers, type ResolvedVggOptions, type Vgg } from '@vgg/models';
-import { isKnownName } from '@vgg/weights';
+import type { Rgb } from '@vgg/data';
+import {
+  createVgg,
+  fromTrainedA,
+  type Initialiser,
+  layerVariables,
+  planLayers,
+  type ResolvedVggOptions,
+  type Vgg,
+} from '@vgg/models';
+import { initialWeights, openWeights } from '@vgg/weights';
+import { openBytes } from '@vgg/weights/node';
+import { findNet, netReference } from '../nets/reference';
 import { initialiserOf } from '../recipe/build';
 import { recipeFor } from '../recipe/file';
 import type { Settings } from '../recipe/settings';
 import type { Terminal } from '../terminal/terminal';
-import { firstWeights, isWeightFile } from './first-weights';
 import { hasWeights, loadRun, type RunRecord, readRecord } from './folder';
 
-/** What two nets must share for one to start with the other's weights; the last layer may differ. */
+/** A net with its first weights. The caller disposes the model. */
+export interface FirstNet {
+  readonly model: Vgg;
+  /** Mean that the weights expect to be subtracted from RGB on the 0..255 scale; undefined for the mean of the images. */
+  readonly mean?: Rgb | undefined;
+}
+
+/** Options in which two nets must agree for one to start with the weights of the other; the last layer may differ. */
 const SHARED = ['configuration', 'batchNorm', 'width', 'head'] as const;
 
-/** What keeps a net from starting with the weights of another, if anything. The input's size does where it shapes the classifier. */
+/** Returns the option that keeps a net from starting with the weights of another, if any: the input side if it changes shapes. */
 function difference(
   from: ResolvedVggOptions,
   to: ResolvedVggOptions,
@@ -28,63 +45,89 @@ function difference(
 }
 
 /**
- * Checks that the run to start from is there, before anything costly is computed; says so when it has not finished.
- * @throws VggError `VGG_RUN` when it is not; where a recipe makes it, with the command to run first.
+ * Checks that the net to start from exists, before anything costly is computed; warns if its run has not finished.
+ * @throws VggError `VGG_RUN` when a run is missing, with the command that makes it if a recipe does; as `netReference`.
  */
 export async function checkPredecessor({ preInit, weights, data }: Settings, terminal: Terminal): Promise<void> {
   const path = preInit ?? weights;
-  if (path === undefined || isWeightFile(path) || (weights !== undefined && !existsSync(path) && isKnownName(path)))
-    return;
-  const first = existsSync(path) ? undefined : recipeFor(path);
-  if (first !== undefined) {
-    const command = `pnpm --filter trainer start train --recipe ${first}${data === undefined ? '' : ` --data ${data}`}`;
-    throw new VggError('run', `this run starts from ${path}, which is not there; first run: ${command}`);
+  if (path === undefined) return;
+  const recipe = existsSync(path) ? undefined : recipeFor(path);
+  if (recipe !== undefined) {
+    const command = `pnpm --filter trainer start train --recipe ${recipe}${data === undefined ? '' : ` --data ${data}`}`;
+    throw new VggError('run', `this run starts from ${path}, which does not exist; first run: ${command}`);
   }
+  if (preInit === undefined && netReference(path).kind !== 'run') return;
   await readRecord(resolve(path));
   if (hasWeights({ path })) return;
   terminal.warn(`${path} has not been trained to its end: this run starts from its best weights so far`);
 }
 
-/**
- * A net with its first weights, as the recipe says.
- * @throws VggError `VGG_RUN` when the run to take weights from is none, or of another net; for a file as `firstWeights`.
- */
-export async function firstNet({ recipe, net }: Pick<RunRecord, 'recipe' | 'net'>): Promise<Vgg> {
-  const initialiser = initialiserOf(recipe);
-  if (recipe.preInit !== undefined) {
-    const { record, model } = await loadRun(recipe.preInit);
-    try {
-      const { configuration } = record.net;
-      if (configuration !== 'A') {
-        throw new VggError(
-          'run',
-          `--pre-init needs a run of configuration A, ${recipe.preInit} is of ${configuration}`,
-        );
-      }
-      return createVgg(net, fromTrainedA({ weights: model.variables, rest: initialiser }));
-    } finally {
-      model.dispose();
+/** Returns a net with the first four convolutions and the head of a trained net A (section 3.1). */
+async function fromRunOfA(run: string, net: ResolvedVggOptions, initialiser: Initialiser): Promise<Vgg> {
+  const { record, model } = await loadRun(run);
+  try {
+    const { configuration } = record.net;
+    if (configuration !== 'A') {
+      throw new VggError('run', `--pre-init needs a run of configuration A, ${run} is of ${configuration}`);
     }
-  }
-  if (recipe.weights !== undefined && isWeightFile(recipe.weights)) {
-    const given = await (await firstWeights(recipe.weights, net)).read();
-    return createVgg(net, (spec) => given.get(spec.name) ?? initialiser(spec));
-  }
-  if (recipe.weights !== undefined) {
-    const { record, model } = await loadRun(recipe.weights);
-    const differing = difference(record.net, net);
-    if (differing !== undefined) {
-      model.dispose();
-      throw new VggError(
-        'run',
-        `--weights needs a run of the same net: its ${differing} is ${record.net[differing]}, expected ${net[differing]}`,
-      );
-    }
-    if (record.net.classes !== net.classes) model.replaceHead(net.classes, initialiser);
-    if (record.net.inputSize === net.inputSize) return model;
-    const larger = createVgg(net, ({ name }) => model.variables.get(name)!.dataSync() as Float32Array);
+    return createVgg(net, fromTrainedA({ weights: model.variables, rest: initialiser }));
+  } finally {
     model.dispose();
-    return larger;
   }
-  return createVgg(net, initialiser);
+}
+
+/** Returns a net with the weights of a run of the same net; other classes get a new last layer. */
+async function fromRun(run: string, net: ResolvedVggOptions, initialiser: Initialiser): Promise<Vgg> {
+  const { record, model } = await loadRun(run);
+  const differing = difference(record.net, net);
+  if (differing !== undefined) {
+    model.dispose();
+    throw new VggError(
+      'run',
+      `--weights needs a run of the same net: its ${differing} is ${record.net[differing]}, expected ${net[differing]}`,
+    );
+  }
+  if (record.net.classes !== net.classes) model.replaceHead(net.classes, initialiser);
+  if (record.net.inputSize === net.inputSize) return model;
+  const larger = createVgg(net, ({ name }) => model.variables.get(name)!.dataSync() as Float32Array);
+  model.dispose();
+  return larger;
+}
+
+/** Returns a net with the weights of a file; layers that do not fit are initialised randomly, and the terminal names them. */
+async function fromFile(
+  path: string,
+  net: ResolvedVggOptions,
+  initialiser: Initialiser,
+  terminal: Terminal,
+): Promise<FirstNet> {
+  const source = await openWeights(await openBytes(path));
+  try {
+    const { mean, missing, read } = await initialWeights(source, net);
+    const layers =
+      missing.length === 0 ? 'all layers' : `all layers except ${missing.join(', ')} (initialised randomly)`;
+    terminal.say(`starting from ${path}: ${layers}`);
+    if (mean === undefined) terminal.warn(`${path} does not contain its mean: the mean of the images is subtracted`);
+    const weights = await read();
+    return { mean, model: createVgg(net, (spec) => weights.get(spec.name) ?? initialiser(spec)) };
+  } finally {
+    await source.close();
+  }
+}
+
+/**
+ * Creates the net of a recipe with its first weights.
+ * @throws VggError `VGG_RUN` when the run to take weights from is missing or of another net; for a file as `initialWeights`.
+ */
+export async function firstNet(
+  { recipe, net }: Pick<RunRecord, 'recipe' | 'net'>,
+  terminal: Terminal,
+): Promise<FirstNet> {
+  const initialiser = initialiserOf(recipe);
+  const { preInit, weights } = recipe;
+  if (preInit !== undefined) return { model: await fromRunOfA(preInit, net, initialiser) };
+  if (weights === undefined) return { model: createVgg(net, initialiser) };
+  const reference = findNet(weights);
+  if (reference?.kind === 'file') return fromFile(reference.path, net, initialiser, terminal);
+  return { model: await fromRun(weights, net, initialiser) };
 }

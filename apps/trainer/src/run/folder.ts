@@ -1,60 +1,62 @@
 /**
- * A run as a folder: that of `@vgg/train/node`, with `run.json` (recipe, classes, transform, environment) and, once training
- * has ended, `model.safetensors` with the best weights.
+ * Run folders: those of `@vgg/train/node`, with `run.json` (recipe, classes, transform, environment) and, once training has
+ * ended, `model.safetensors` with the best weights.
  */
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isVggError, VggError } from '@vgg/core';
-import { systemReason } from '@vgg/core/node';
+import { systemReason, writeFileAtomically } from '@vgg/core/node';
 import type { TrainTransform } from '@vgg/data';
 import { createVgg, type ResolvedVggOptions, type Vgg, zeroInitialiser } from '@vgg/models';
 import { restoreCheckpoint } from '@vgg/train';
 import { checkpointsOf, RunFolder } from '@vgg/train/node';
-import { loadModel, saveModel, writeFileAtomically } from '@vgg/weights/node';
+import { loadModel, saveModel } from '@vgg/weights/node';
 import type { Recipe } from '../recipe/recipe';
 import { SETTINGS_OFF } from '../recipe/settings';
 import type { Environment } from './environment';
 
 const FORMAT = 'vgg-run';
-const RECORD = 'run.json';
-const MODEL = 'model.safetensors';
+/** Name of a run's record in its folder. */
+export const RECORD = 'run.json';
+/** Name of a run's best weights in its folder, there once training has ended. */
+export const MODEL = 'model.safetensors';
 const METRICS = 'metrics.jsonl';
 
-/** `run.json`. */
+/** Contents of `run.json`. */
 export interface RunRecord {
   format: typeof FORMAT;
   version: 1;
   created: string;
-  /** Whether it is the demo, whose evaluation is more thorough. */
-  demo?: boolean;
+  /** True for the demo, which is evaluated under every protocol. */
+  demo?: boolean | undefined;
   recipe: Recipe;
   net: ResolvedVggOptions;
   /** Class names in the order of the net's outputs. */
   classes: readonly string[];
   transform: TrainTransform;
-  /** How many images it was trained and validated on. */
+  /** Number of images for training and for validation. */
   images: { train: number; validation: number };
   environment: Environment;
 }
 
-/** How a run's checkpoints are kept, which changes nothing of what is trained. */
+/** Options of keeping a run's checkpoints. */
 export interface KeepingOptions {
-  /** How many of the newest are kept; the best besides. */
+  /** Number of newest checkpoints to keep, in addition to the best. */
   keep: number;
 }
 
-/** What is kept where nothing else is asked for. */
+/** Default options of keeping checkpoints. */
 export const KEEPING = { keep: 2, checkpointEvery: 200 } as const;
 
 /**
- * Makes a new run folder and holds it, before anything costly is computed.
- * @throws VggError `VGG_RUN` when it already holds a run or another process trains in it or it cannot be written.
+ * Creates a new run folder and locks it, before anything costly is computed.
+ * @throws VggError `VGG_RUN` when it already holds a run, another process trains in it, or it cannot be written.
  */
 export function createRunFolder(path: string, options: KeepingOptions): RunFolder {
   const refuse = () => {
     if (existsSync(join(path, RECORD))) {
-      throw new VggError('run', `${path} already holds a run: choose another --out, or go on with --resume ${path}`);
+      throw new VggError('run', `${path} already holds a run: choose another --out, or continue with --resume ${path}`);
     }
   };
   refuse();
@@ -69,11 +71,11 @@ export function createRunFolder(path: string, options: KeepingOptions): RunFolde
 }
 
 /**
- * Holds the folder of a run that there is.
+ * Opens and locks the folder of an existing run.
  * @throws VggError `VGG_RUN` when another process trains in it or it cannot be written.
  */
 export function openRunFolder(path: string, options: KeepingOptions): RunFolder {
-  return holdFolder(path, options, 'a run that goes on must write there');
+  return holdFolder(path, options, 'a resumed run must write there');
 }
 
 function holdFolder(path: string, options: KeepingOptions, remedy: string): RunFolder {
@@ -85,14 +87,14 @@ function holdFolder(path: string, options: KeepingOptions, remedy: string): RunF
   }
 }
 
-/** The run in `runs` that was trained last; the one to go on with where none is named. */
+/** Returns the run in `runs` that was trained last. @throws VggError `VGG_RUN` when there is none. */
 export function lastRun(runs: string): string {
   const started = (run: string) => statSync(join(run, RECORD), { throwIfNoEntry: false })?.mtimeMs;
   const trained = (run: string) => statSync(join(run, METRICS), { throwIfNoEntry: false })?.mtimeMs ?? started(run)!;
   const found = (existsSync(runs) ? readdirSync(runs) : [])
     .map((name) => join(runs, name))
     .filter((run) => started(run) !== undefined);
-  if (found.length === 0) throw new VggError('run', `there is no run in ${runs} to go on with: name one, --resume RUN`);
+  if (found.length === 0) throw new VggError('run', `there is no run in ${runs} to continue: name one, --resume RUN`);
   return found.reduce((last, run) => (trained(run) > trained(last) ? run : last));
 }
 
@@ -122,7 +124,7 @@ export async function readRecord(path: string): Promise<RunRecord> {
   return { ...(record as RunRecord), recipe: { ...SETTINGS_OFF, ...(record as RunRecord).recipe } };
 }
 
-/** A trained net and what it needs to be used. */
+/** A trained net with its record. */
 export interface LoadedRun {
   path: string;
   record: RunRecord;
@@ -144,12 +146,12 @@ export async function loadRun(path: string): Promise<LoadedRun> {
   return { path, record, model };
 }
 
-/** Whether the run has its weights: it was trained to its end. */
+/** Returns true if the run was trained to its end, so that its weights are there. */
 export function hasWeights({ path }: Pick<RunFolder, 'path'>): boolean {
   return existsSync(join(path, MODEL));
 }
 
-/** Writes `model.safetensors`: the weights with everything that is needed to use them. */
+/** Writes `model.safetensors`: the weights with class names and preprocessing. */
 export async function saveWeights({ path }: RunFolder, model: Vgg, { classes, transform }: RunRecord): Promise<void> {
   const { mean, scale } = transform;
   await saveModel(join(path, MODEL), model, { classes, preprocessing: { mean, scale } });

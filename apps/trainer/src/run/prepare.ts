@@ -1,13 +1,21 @@
-/** From what a person asked for to a run ready to be trained: a new one, or one to go on with. */
-import { existsSync } from 'node:fs';
+/** Preparation of a run for training: from the arguments of `train`, a new run or an interrupted one to continue. */
 import { basename, join, resolve } from 'node:path';
 import { VggError } from '@vgg/core';
-import type { ResolvedVggOptions } from '@vgg/models';
-import { isKnownName } from '@vgg/weights';
-import { writeFileAtomically } from '@vgg/weights/node';
+import { writeFileAtomically } from '@vgg/core/node';
+import type { SkippedImage } from '@vgg/data';
+import { createVgg, type ResolvedVggOptions, type Vgg, zeroInitialiser } from '@vgg/models';
+import type { FoundCheckpoint, RunFolder } from '@vgg/train/node';
 import { describeEngine, type Engine, type EngineName, startEngine } from '../engine';
-import { locateImages, type OpenedData, openTrainingData, reportSkipped, trainingTransform } from '../images/data-set';
+import {
+  locateImages,
+  type OpenedData,
+  openTrainingData,
+  reportSkipped,
+  
+  trainingTransform,
+} from '../images/data-set';
 import { DEMO_IMAGES, makeDemoImages } from '../images/demo-images';
+import { findNet } from '../nets/reference';
 import { weightFile } from '../nets/weight-file';
 import { checkFreezing, initialiserOf, netOptions } from '../recipe/build';
 import { formatRecipe } from '../recipe/file';
@@ -16,33 +24,44 @@ import { listenForInterruption } from '../terminal/interruption';
 import type { Terminal } from '../terminal/terminal';
 import type { SessionArguments, TrainArguments } from './arguments';
 import { environment } from './environment';
-import { checkPredecessor } from './first-net';
-import { type FirstWeights, firstWeights, isWeightFile } from './first-weights';
+import { checkPredecessor, firstNet } from './first-net';
 import { createRunFolder, lastRun, openRunFolder, type RunRecord, readRecord, saveRecord } from './folder';
 import { checkMemory } from './memory';
-import type { Prepared } from './train';
 
-/** In a run folder: its recipe once more, as a file that --recipe takes. */
+/** Name of the recipe in a run folder, as a file that `--recipe` takes. */
 const RECIPE = 'recipe.yaml';
 
-/** Whether this is the demo, which draws its own images. */
+/** A run ready to be trained. */
+export interface Prepared {
+  folder: RunFolder;
+  record: RunRecord;
+  data: OpenedData;
+  /** The net: with its first weights, or with zeros that a checkpoint will replace. */
+  model: Vgg;
+  /** Images that could not be read when the statistics were computed. */
+  skipped: readonly SkippedImage[];
+  /** The checkpoint to continue from, if the run is resumed. */
+  checkpoint?: FoundCheckpoint | undefined;
+}
+
+/** Returns true for the demo, which draws its own images. */
 function isDemo({ recipe, data, resume }: TrainArguments): boolean {
   return recipe === 'demo' && data === undefined && resume === undefined;
 }
 
-/** `runs/D-20260101-120000`, or the recipe's name for D. */
+/** Returns the default run folder: `runs/D-20260101-120000`, with the recipe's name in place of D if there is one. */
 function defaultOut({ recipe, config }: TrainArguments): string {
   const time = new Date().toISOString().slice(0, 19).replaceAll(/[-:]/g, '').replace('T', '-');
   return `runs/${recipe === undefined ? config : basename(recipe).replace(/\.ya?ml$/, '')}-${time}`;
 }
 
-/** Where the images are; the demo draws its own first. */
+/** Returns the folder of the images; the demo first draws its own. */
 async function imagesFolder(options: TrainArguments, terminal: Terminal): Promise<string> {
   if (options.data !== undefined) return locateImages(options.data, terminal);
-  if (!isDemo(options)) throw new VggError('argument', `the recipe ${options.recipe} names no images: add --data DIR`);
+  if (!isDemo(options)) throw new VggError('argument', `the recipe ${options.recipe} needs images: add --data DIR`);
   const folder = resolve('runs/demo-images');
   const interruption = listenForInterruption(() =>
-    terminal.say('stopping: no run was begun yet, nothing is kept; the same command draws the images anew'),
+    terminal.say('stopping: training has not started and nothing is saved; run the same command to start again'),
   );
   try {
     if (await makeDemoImages(folder, DEMO_IMAGES, interruption.signal))
@@ -54,7 +73,7 @@ async function imagesFolder(options: TrainArguments, terminal: Terminal): Promis
   return folder;
 }
 
-/** A run as it would be: its recipe resolved for its images, its engine started; nothing is written. */
+/** A planned run: recipe resolved for the images, engine started, nothing written. */
 export interface PlannedRun {
   recipe: Recipe;
   data: OpenedData;
@@ -62,27 +81,17 @@ export interface PlannedRun {
   engine: Engine;
 }
 
-/** The options with a published net's name in `--weights` replaced by its file, which is fetched. */
+/** Returns the options with a published net in `--weights` replaced by its file, which is downloaded. */
 async function withFetchedWeights(options: TrainArguments, terminal: Terminal): Promise<TrainArguments> {
-  const { weights } = options;
-  if (weights === undefined || existsSync(weights) || !isKnownName(weights)) return options;
-  return { ...options, weights: await weightFile(weights, terminal) };
+  const reference = options.weights === undefined ? undefined : findNet(options.weights);
+  if (reference?.kind !== 'published') return options;
+  return { ...options, weights: await weightFile(reference, terminal) };
 }
 
-/** What the file in `--weights` gives, if it is a file, told to the terminal. */
-async function startingFile(
-  { recipe, net }: Pick<PlannedRun, 'recipe' | 'net'>,
-  terminal: Terminal,
-): Promise<FirstWeights | undefined> {
-  if (recipe.weights === undefined || !isWeightFile(recipe.weights)) return undefined;
-  const first = await firstWeights(recipe.weights, net);
-  const drawn = first.drawn.length === 0 ? 'every layer' : `every layer but ${first.drawn.join(', ')} (drawn)`;
-  terminal.say(`starting from ${recipe.weights}: ${drawn}`);
-  if (first.mean === undefined) terminal.warn(`${recipe.weights} does not say its mean: the images' own is subtracted`);
-  return first;
-}
-
-/** @throws VggError for options that contradict each other, images that cannot be used, a net that the engine cannot hold. */
+/**
+ * Plans a run without writing anything.
+ * @throws VggError for options that contradict each other, images that cannot be used, a net too large for the engine.
+ */
 export async function planRun(given: TrainArguments, terminal: Terminal): Promise<PlannedRun> {
   checkArguments(given);
   const options = await withFetchedWeights(given, terminal);
@@ -93,7 +102,7 @@ export async function planRun(given: TrainArguments, terminal: Terminal): Promis
   if (recipe.batch > data.train.length) {
     throw new VggError(
       'argument',
-      `a batch of ${recipe.batch} needs as many images, ${path} has ${data.train.length} for training: lower --batch`,
+      `a batch of ${recipe.batch} needs as many images, but ${path} has ${data.train.length} for training: lower --batch`,
     );
   }
   const engine = await startEngine(options.engine);
@@ -104,38 +113,42 @@ export async function planRun(given: TrainArguments, terminal: Terminal): Promis
   return { recipe, data, net, engine };
 }
 
+/** Prepares a new run: plans it, creates its net and its folder, computes the statistics of its images. */
 export async function prepareNew(options: TrainArguments, terminal: Terminal): Promise<Prepared> {
   await checkPredecessor(options, terminal);
   const { recipe, data, net, engine } = await planRun(options, terminal);
-  const first = await startingFile({ recipe, net }, terminal);
+  const { model, mean } = await firstNet({ recipe, net }, terminal);
   const folder = createRunFolder(resolve(options.out ?? defaultOut(options)), options);
-  const { transform: own, skipped } = await trainingTransform(recipe, data.train, { ...options, terminal });
-  const transform = first?.mean === undefined ? own : { ...own, mean: first.mean };
+  const { transform, skipped } = await trainingTransform(recipe, data.train, { ...options, terminal });
   reportSkipped(skipped, terminal);
   const record: RunRecord = {
     format: 'vgg-run',
     version: 1,
     created: new Date().toISOString(),
-    ...(isDemo(options) && { demo: true }),
+    demo: isDemo(options) || undefined,
     recipe,
     net,
     classes: data.classes,
-    transform,
+    transform: mean === undefined ? transform : { ...transform, mean },
     images: { train: data.train.length, validation: data.validation?.length ?? 0 },
     environment: environment(engine),
   };
   await saveRecord(folder, record);
-  const text = `# The settings of this run, resolved: "train --recipe ${RECIPE} --out NEW" repeats it.\n\n${formatRecipe(recipe)}`;
+  const text = `# The resolved settings of this run: "train --recipe ${RECIPE} --out NEW" repeats it.\n\n${formatRecipe(recipe)}`;
   await writeFileAtomically(join(folder.path, RECIPE), [Buffer.from(text)]);
-  return { folder, record, data, skipped };
+  return { folder, record, data, model, skipped };
 }
 
-/** The engine that the run began on, on which it reaches the very bits it would have; another if that cannot run here. */
+/** Starts the engine on which the run began, which gives the same bits; another if that one does not work here. */
 async function resumedEngine(requested: EngineName | 'auto', begun: EngineName): Promise<Engine> {
   if (requested !== 'auto') return startEngine(requested);
   return startEngine(begun).catch(() => startEngine('auto'));
 }
 
+/**
+ * Prepares an interrupted run to be continued from its newest checkpoint.
+ * @throws VggError `VGG_RUN` when there is no such run or its images have changed.
+ */
 export async function prepareResumed(
   run: string | true,
   options: SessionArguments,
@@ -150,7 +163,7 @@ export async function prepareResumed(
     throw new VggError(
       'run',
       `${path} was trained on ${record.images.train} images of ${record.classes.length} classes, ${record.recipe.data} now ` +
-        `has ${data.train.length} of ${data.classes.length}: bring the old images back, or start a new run`,
+        `has ${data.train.length} of ${data.classes.length}: restore the images, or start a new run`,
     );
   }
   const engine = await resumedEngine(options.engine, record.environment.engine);
@@ -159,6 +172,8 @@ export async function prepareResumed(
     terminal.warn(`the run began on engine ${record.environment.engine}: on ${engine.name} its last bits will differ`);
   }
   const checkpoint = await folder.checkpoints.newest();
-  for (const { path: file, error } of checkpoint?.refused ?? []) terminal.warn(`passed over ${file}: ${error.message}`);
-  return { folder, record, data, skipped: [], ...(checkpoint && { checkpoint }) };
+  for (const { path: file, error } of checkpoint?.refused ?? []) terminal.warn(`ignored ${file}: ${error.message}`);
+  const model =
+    checkpoint === undefined ? (await firstNet(record, terminal)).model : createVgg(record.net, zeroInitialiser());
+  return { folder, record, data, model, skipped: [], checkpoint };
 }

@@ -1,37 +1,34 @@
-/** The training of a prepared run: loaders, loop, validation, checkpoints, interruption. */
+/** Training of a prepared run: loaders, loop, validation, checkpoints, interruption, and its best weights at the end. */
+import { systemReason } from '@vgg/core/node';
+import type { SkippedImage } from '@vgg/data';
 import { createBatches, createEvaluationBatches } from '@vgg/data/node';
 import { scalesFor } from '@vgg/eval';
-import type { FreezableName, Vgg } from '@vgg/models';
-import { type FitResult, fit, type Validation, validate } from '@vgg/train';
-import type { FoundCheckpoint, RunFolder, RunLog } from '@vgg/train/node';
-import { type OpenedData, type Skipped, skippedNotice } from '../images/data-set';
+import type { FreezableName } from '@vgg/models';
+import { type FitResult, fit, restoreCheckpoint, type Validation, validate } from '@vgg/train';
+import type { RunLog } from '@vgg/train/node';
+import { skippedNotice } from '../images/data-set';
 import { extrasOf, optimiserOf, scheduleOf } from '../recipe/build';
 import { GuessBook } from '../report/guesses';
-import type { RunReport } from '../report/run-report';
+import { RunReport } from '../report/run-report';
 import { listenForInterruption } from '../terminal/interruption';
 import type { Terminal } from '../terminal/terminal';
+import type { LivePage } from '../ui/live-page';
+import type { SessionArguments } from './arguments';
 import { trainingDisplay } from './display';
-import type { RunRecord } from './folder';
+import { hasWeights, saveWeights } from './folder';
+import type { Prepared } from './prepare';
 
-/** A run ready to be trained. */
-export interface Prepared {
-  folder: RunFolder;
-  record: RunRecord;
-  data: OpenedData;
-  /** Images that the statistics pass found unusable. */
-  skipped: readonly Skipped[];
-  /** Where to go on, for a run resumed. */
-  checkpoint?: FoundCheckpoint;
-}
+type SessionOptions = Pick<SessionArguments, 'workers' | 'strict' | 'checkpointEvery'>;
 
-export interface Trained {
+/** Result of the training loop. */
+interface Trained {
   result: FitResult;
-  skipped: readonly Skipped[];
-  /** Once a signal was raised: what the program should exit with. */
+  skipped: readonly SkippedImage[];
+  /** Exit code of the program if a signal interrupted the training. */
   exitCode: number | undefined;
 }
 
-/** The batches of an epoch, and how long each was waited for, in seconds. */
+/** Yields the batches of an epoch and reports the time spent waiting for each, in seconds. */
 async function* timed<T>(batches: AsyncIterable<T>, waited: (seconds: number) => void): AsyncGenerator<T> {
   let since = performance.now();
   for await (const batch of batches) {
@@ -41,11 +38,10 @@ async function* timed<T>(batches: AsyncIterable<T>, waited: (seconds: number) =>
   }
 }
 
-/** Trains `model` until the recipe is done or the person interrupts; either way the run folder holds the state. */
-export async function runTraining(
-  { record, data, skipped, checkpoint }: Prepared,
-  model: Vgg,
-  { workers, strict, checkpointEvery }: { workers: number; strict: boolean; checkpointEvery: number },
+/** Trains a prepared run until its recipe is done or it is interrupted; in both cases the run folder holds the state. */
+async function runTraining(
+  { record, data, model, skipped, checkpoint }: Prepared,
+  { workers, strict, checkpointEvery }: SessionOptions,
   { terminal, log, report }: { terminal: Terminal; log: RunLog; report: RunReport },
 ): Promise<Trained> {
   const { recipe, transform } = record;
@@ -62,19 +58,22 @@ export async function runTraining(
     });
   model.freeze(...(recipe.freeze as readonly FreezableName[]));
   const optimiser = optimiserOf(recipe);
-  const interruption = listenForInterruption(() => terminal.say('stopping: saving the run (again to leave at once)'));
+  const interruption = listenForInterruption(() =>
+    terminal.say('stopping: saving the run (press Ctrl-C again to quit at once)'),
+  );
   const notice = skippedNotice(terminal, skipped);
   const display = trainingDisplay({
     terminal,
     record: (entry) => {
       log.onEvent(entry);
       report.record(entry);
-      notice.tell([...training.skipped, ...(validation?.skipped ?? [])]);
+      notice.update([...training.skipped, ...(validation?.skipped ?? [])]);
     },
     onActivity: (activity) => {
       report.activity = activity;
     },
-    ...{ epochs, validateEvery },
+    epochs,
+    validateEvery,
     batchesPerEpoch: training.batchesPerEpoch,
     batch,
     validationImages: data.validation?.length ?? 0,
@@ -90,7 +89,7 @@ export async function runTraining(
         onProgress,
         onScores: ({ indices, labels }, scores) =>
           book.addScores(scores, labels, (i) => data.validation!.key(indices[i]!)),
-        ...(signal && { signal }),
+        signal,
       });
       report.validated(book.guesses);
       return measured;
@@ -103,16 +102,17 @@ export async function runTraining(
       optimiser,
       schedule: scheduleOf(recipe, training.batchesPerEpoch),
       ...extrasOf(recipe),
-      ...{ epochs, validateEvery },
-      ...(maxSteps !== undefined && { maxSteps }),
+      epochs,
+      validateEvery,
+      maxSteps,
       seed,
       checkpoints: { store: log.store, everySteps: checkpointEvery },
       signal: interruption.signal,
       onEvent: display.onEvent,
-      ...(validation && { validate: check }),
-      ...(checkpoint && { resume: checkpoint }),
+      validate: validation && check,
+      resume: checkpoint,
     });
-    notice.tell([...training.skipped, ...(validation?.skipped ?? [])]);
+    notice.update([...training.skipped, ...(validation?.skipped ?? [])]);
     return { result, skipped: notice.all(), exitCode: interruption.exitCode };
   } finally {
     display.end();
@@ -120,4 +120,65 @@ export async function runTraining(
     optimiser.dispose();
     await Promise.all([training.close(), validation?.close()]);
   }
+}
+
+/** A run trained to its end or to an interruption, and its report; the caller must call `report.finish`. */
+export interface TrainedRun extends Trained {
+  report: RunReport;
+  /** True if the run had been trained to its end before, and nothing was trained now. */
+  finished: boolean;
+}
+
+/** Trains a prepared run and, unless it was interrupted, saves its best weights. Closes the run folder and disposes the net. */
+export async function trainPrepared(
+  prepared: Prepared,
+  options: SessionOptions,
+  terminal: Terminal,
+  livePage?: LivePage,
+): Promise<TrainedRun> {
+  try {
+    return await trainAndSave(prepared, options, terminal, livePage);
+  } finally {
+    prepared.folder.close();
+  }
+}
+
+async function trainAndSave(
+  prepared: Prepared,
+  options: SessionOptions,
+  terminal: Terminal,
+  livePage: LivePage | undefined,
+): Promise<TrainedRun> {
+  const { folder, record, model } = prepared;
+  const { train: images, validation } = record.images;
+  terminal.say(
+    `training ${record.net.configuration}${record.net.batchNorm ? ' with batch norm' : ''} on ${images} images of ` +
+      `${record.classes.length} classes, ${validation} for validation; the run is ${folder.path}`,
+  );
+  // A resumed run drops the lines after its checkpoint before the report reads them.
+  const log = folder.record(prepared.checkpoint);
+  const report = await RunReport.open({
+    path: folder.path,
+    record,
+    model,
+    train: prepared.data.train,
+    validation: prepared.data.validation,
+    livePage,
+    onFailure: (error) => terminal.warn(`the report could not be written: ${systemReason(error)}`),
+  });
+  const trained = await runTraining(prepared, options, { terminal, log, report }).catch(async (error) => {
+    // The error that ended the run is printed last.
+    await report.settle();
+    throw error;
+  });
+  const interrupted = trained.result.reason === 'interrupted';
+  const finished = !interrupted && prepared.checkpoint?.state.step === trained.result.step && hasWeights(folder);
+  if (!interrupted && !finished) {
+    const best = await folder.checkpoints.best();
+    if (best !== undefined) restoreCheckpoint(best, model);
+    await saveWeights(folder, model, record);
+  }
+  await report.settle();
+  model.dispose();
+  return { ...trained, report, finished };
 }

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll } from 'vitest';
-import { makeDemoImages } from '../src/demo-images';
+import { makeDemoImages } from '../src/images/demo-images';
 
 const CLI = fileURLToPath(new URL('../dist/cli.js', import.meta.url));
 

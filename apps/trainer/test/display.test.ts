@@ -1,6 +1,6 @@
 /** The display of a run that is resumed, told by the events of training alone. */
 import { describe, expect, it } from 'vitest';
-import { trainingDisplay } from '../src/display';
+import { trainingDisplay } from '../src/run/display';
 
 const MEASURES = { loss: 1, top1: 50, top5: 20 };
 

@@ -4,12 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { planAndMeasure, span } from '../src/commands/dry-run';
-import { makeDemoImages } from '../src/demo-images';
-import { epochSeconds } from '../src/measure';
-import type { TrainArguments } from '../src/prepare';
-import { createProgram } from '../src/program';
-import { readRecipe, recipeNames } from '../src/recipe-file';
-import type { Terminal } from '../src/terminal';
+import { makeDemoImages } from '../src/images/demo-images';
+import { createProgram } from '../src/program/program';
+import { readRecipe, recipeNames } from '../src/recipe/file';
+import type { TrainArguments } from '../src/run/arguments';
+import { epochSeconds } from '../src/run/measure';
+import type { Terminal } from '../src/terminal/terminal';
 
 const folder = mkdtempSync(join(tmpdir(), 'dry-run-'));
 const pictures = join(folder, 'pictures');

@@ -7,7 +7,7 @@ import { loadNet, openWeights } from '@vgg/weights';
 import { openBytes } from '@vgg/weights/node';
 import { describe, expect, it } from 'vitest';
 import { narrowImages } from '../../../packages/weights/test/narrow';
-import { firstWeights, isWeightFile, pixelTransform } from '../src/first-weights';
+import { firstWeights, isWeightFile, pixelTransform } from '../src/run/first-weights';
 
 enableProdMode(); // Silences TF.js's advice to install tfjs-node.
 

@@ -6,7 +6,7 @@ import { PAPER_SCALES, TABLES_3_AND_4 } from '../src/paper/figures';
 import { allot, deepest, epochsLeft, inputFor, scaleFor, studyNets } from '../src/paper/plan';
 import { extended, type Study } from '../src/paper/study';
 import { markdown, type Result, tables } from '../src/paper/tables';
-import { recipeNames, recipePath } from '../src/recipe-file';
+import { recipeNames, recipePath } from '../src/recipe/file';
 import { home, pictures, trainer } from './command-line';
 
 const folder = mkdtempSync(join(tmpdir(), 'paper-'));

@@ -1,6 +1,6 @@
 import { CommanderError } from 'commander';
 import { describe, expect, it } from 'vitest';
-import { createProgram, describeOption } from '../src/program';
+import { createProgram, describeOption } from '../src/program/program';
 
 type Call = { command: string; options: Record<string, unknown>; images?: readonly string[] };
 

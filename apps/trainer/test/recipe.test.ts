@@ -3,26 +3,17 @@ import { env, ones, setBackend, type Variable, variable, zeros } from '@tensorfl
 import '@tensorflow/tfjs-backend-cpu';
 import { Muon } from '@vgg/optim';
 import { describe, expect, it } from 'vitest';
-import {
-  checkArguments,
-  checkFreezing,
-  EXTRAS_OFF,
-  extrasOf,
-  initialiserOf,
-  netOptions,
-  optimiserOf,
-  type RecipeArguments,
-  resolveRecipe,
-  scheduleOf,
-} from '../src/recipe';
+import { checkFreezing, extrasOf, initialiserOf, netOptions, optimiserOf, scheduleOf } from '../src/recipe/build';
+import { checkArguments, resolveRecipe } from '../src/recipe/recipe';
+import { SETTINGS_OFF, type Settings } from '../src/recipe/settings';
 
-const GIVEN: RecipeArguments = {
+const GIVEN: Settings = {
   ...{ valFraction: 0.1, config: 'D', batchNorm: false, width: 1, input: 224, head: 'auto', dropout: 0.5 },
   ...{ flip: true, colourShift: true, epochs: 74, rate: 0.01, schedule: 'plateau', patience: 5, momentum: 0.9 },
-  ...{ weightDecay: 5e-4, init: 'glorot', seed: 1, ...EXTRAS_OFF },
+  ...{ weightDecay: 5e-4, init: 'glorot', seed: 1, ...SETTINGS_OFF },
 };
 
-const sizes = (images: number, given: Partial<RecipeArguments> = {}) => {
+const sizes = (images: number, given: Partial<Settings> = {}) => {
   const { batch, microBatch } = resolveRecipe({ ...GIVEN, ...given }, '/data', images);
   return [batch, microBatch];
 };
@@ -105,7 +96,7 @@ describe('a recipe', () => {
     expect(muon).toBeInstanceOf(Muon);
     expect((muon as Muon).rest).toMatchObject({ rule: 'caffe', momentum: 0.8, weightDecay: 1e-3 });
     expect(() => checkArguments({ ...GIVEN, optimiser: 'muon', batchNorm: true })).not.toThrow();
-    expect(() => checkArguments({ ...GIVEN, optimiser: 'muon' })).toThrow(/add --batch-norm or take sgd/);
+    expect(() => checkArguments({ ...GIVEN, optimiser: 'muon' })).toThrow(/add --batch-norm, or use --optimiser sgd/);
   });
 
   it('has fully-connected layers go a sixth as far as batch norm beside Muon, and as far by momentum SGD alone', async () => {

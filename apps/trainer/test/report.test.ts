@@ -2,8 +2,8 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { withRows } from '../src/evaluate/file';
 import { factRow } from '../src/report/assemble';
-import { withRows } from '../src/report/evaluation-file';
 import { confusionMatrix, GuessBook } from '../src/report/guesses';
 import { type EpochEntry, History, readHistory, type StepEntry } from '../src/report/history';
 import { embeddedJson, reportPage } from '../src/report/html';

@@ -96,7 +96,7 @@ describe('randomStream', () => {
     ).toBeLessThan(0.02);
   });
 
-  it('draws neighbouring streams independently of each other', () => {
+  it('makes neighbouring streams independent of each other', () => {
     const bound = 5 / Math.sqrt(COUNT);
     const first = draws((i) => randomStream(1, 'crop', 0, i).uniform());
     const next = draws((i) => randomStream(1, 'crop', 0, i + 1).uniform());
@@ -106,7 +106,7 @@ describe('randomStream', () => {
       expect(Math.abs(correlation(first, other))).toBeLessThan(bound);
   });
 
-  it('draws integers without bias and permutations that are permutations', () => {
+  it('draws integers without bias, and permutations of all numbers', () => {
     const stream = randomStream(3, 'integers');
     const counts = [0, 0, 0];
     for (let i = 0; i < 30_000; i++) counts[stream.integer(3)]! += 1;
@@ -116,7 +116,7 @@ describe('randomStream', () => {
     expect([...order]).not.toEqual([...stream.permutation(1000)]);
   });
 
-  it('refuses what is not an address', () => {
+  it('refuses an invalid address', () => {
     for (const bad of [-1, 0.5, Number.NaN, 2 ** 53]) {
       expect(() => randomStream(bad, 'x')).toThrow(/seed.*integer/);
       expect(() => randomStream(0, 'x', bad)).toThrow(/index.*integer/);

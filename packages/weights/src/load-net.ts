@@ -1,12 +1,11 @@
 /** A net from a file of any format and naming: recognised, made, its weights read one at a time. */
 import { backend, dispose, fill, ready, type Tensor, tensor } from '@tensorflow/tfjs-core';
-import { VggError } from '@vgg/core';
+import { sizeOf, VggError } from '@vgg/core';
 import { createVgg, summarise, type VariableSpec, type Vgg } from '@vgg/models';
 import { describedUse } from './description';
 import { checkFinite, checkFit, type WeightReport } from './fit';
 import { type NetWeights, type RecogniseOptions, recogniseNet } from './names/recognise';
 import { type InputTransform, inputTransform, type Preprocessing, preprocessingFault } from './preprocessing';
-import { elements } from './safetensors/dtypes';
 import type { WeightSource } from './sources/source';
 
 export interface LoadNetOptions extends RecogniseOptions {
@@ -41,12 +40,12 @@ export interface LoadedNet {
 
 /** The variables that a file lacks start as no layer at all would: weights 0, batch norm the identity. */
 function blank({ role, shape }: VariableSpec): Float32Array {
-  return new Float32Array(elements(shape)).fill(role === 'scale' || role === 'variance' ? 1 : 0);
+  return new Float32Array(sizeOf(shape)).fill(role === 'scale' || role === 'variance' ? 1 : 0);
 }
 
 /** Keeps a file that tells of a far larger net than it holds from taking that net's memory. */
 function checkHeld(weights: NetWeights, source: string): void {
-  const held = [...weights.tensors.values()].reduce((sum, { shape }) => sum + elements(shape), 0);
+  const held = [...weights.tensors.values()].reduce((sum, { shape }) => sum + sizeOf(shape), 0);
   const needed = summarise(weights.options).memory.weights / 4;
   if (needed <= 8 * held + 2 ** 27) return;
   throw new VggError('weights', `${source} does not fit the net: it holds ${held} weights of ${needed}`);

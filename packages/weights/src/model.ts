@@ -1,10 +1,10 @@
 /** A whole network as the bytes of one safetensors file: weights, options, class order, preprocessing. */
-import { VggError } from '@vgg/core';
+import { sizeOf, VggError } from '@vgg/core';
 import { createVgg, summarise, type Vgg, zeroInitialiser } from '@vgg/models';
 import { describeModel, type ModelDescription, parseDescription } from './description';
 import { checkFit, compareWeights } from './fit';
 import { loadWeights } from './load-weights';
-import { elements, fromFloat32, type TensorData } from './safetensors/dtypes';
+import { fromFloat32, type TensorData } from './safetensors/dtypes';
 import { parseSafetensors, serialiseSafetensors } from './safetensors/memory';
 
 /** A network as read from a file. The caller disposes `model`. */
@@ -50,7 +50,7 @@ export function emptyModel(
   source: string,
 ): SavedModel {
   const { options, classes, preprocessing, rest } = parseDescription(metadata, source);
-  const held = [...shapes.values()].reduce((sum, { shape }) => sum + elements(shape), 0);
+  const held = [...shapes.values()].reduce((sum, { shape }) => sum + sizeOf(shape), 0);
   checkSize(() => summarise(options).memory.weights / 4, held, source);
   const model = createVgg(options, zeroInitialiser());
   try {

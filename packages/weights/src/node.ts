@@ -1,4 +1,4 @@
-export { writeFileAtomically } from './files/atomic';
+export { writeFileAtomically } from '@vgg/core/node';
 export { openBytes } from './files/file-bytes';
 export { type FetchOptions, fetchWeights, loadKnown } from './files/known-file';
 export { loadModel, saveModel } from './files/model-file';

@@ -2,8 +2,8 @@
  * NumPy's `.npz`: a zip archive of `.npy` files, one per array, stored or deflated.
  * https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
  */
-import { VggError } from '@vgg/core';
-import { DTYPE_BYTES, type Dtype, elements } from './safetensors/dtypes';
+import { sizeOf, VggError } from '@vgg/core';
+import { DTYPE_BYTES, type Dtype } from './safetensors/dtypes';
 import type { ByteSource } from './sources/bytes';
 import { type Rows, rowRange, type StoredTensor, type WeightSource, weightSource } from './sources/source';
 import type { Zip, ZipMember } from './sources/zip';
@@ -65,7 +65,7 @@ async function readHeader(source: string, member: ZipMember): Promise<ArrayHeade
     .map((side) => side.trim())
     .filter((side) => side !== '')
     .map(Number);
-  const bytes = elements(shape) * DTYPE_BYTES[dtype];
+  const bytes = sizeOf(shape) * DTYPE_BYTES[dtype];
   if (shape.length > MAX_RANK) throw corrupt(`${shape.length} axes`);
   if (bytes !== member.size - begin - length) {
     throw corrupt(`shape (${shape}) of ${descr} needs ${bytes} bytes, it has ${member.size - begin - length}`);
@@ -77,7 +77,7 @@ async function readHeader(source: string, member: ZipMember): Promise<ArrayHeade
 function transposed(bytes: Uint8Array, shape: readonly number[], width: number): Uint8Array {
   const out = new Uint8Array(bytes.length);
   const index = shape.map(() => 0);
-  const strides = shape.map((_, axis) => elements(shape.slice(0, axis)));
+  const strides = shape.map((_, axis) => sizeOf(shape.slice(0, axis)));
   for (let to = 0; to < out.length; to += width) {
     const from = index.reduce((sum, at, axis) => sum + at * strides[axis]!, 0) * width;
     for (let i = 0; i < width; i++) out[to + i] = bytes[from + i]!;

@@ -1,9 +1,9 @@
 /** Caffe's batch norm: what it says, by how its layers are joined, and what of it does not fit a net. */
-import { isVggError } from '@vgg/core';
+import { isVggError, sizeOf } from '@vgg/core';
 import { layerVariables, planLayers, resolveOptions } from '@vgg/models';
 import { describe, expect, it } from 'vitest';
 import { bytesOf, openWeights, recogniseNet } from '../src/index';
-import { asFloat32, elements } from '../src/safetensors/dtypes';
+import { asFloat32 } from '../src/safetensors/dtypes';
 import { bytes, float, integer, message, type Part, text } from './protobuf';
 
 interface CaffeLayer {
@@ -53,7 +53,7 @@ function net(): CaffeLayer[] {
 function encode(layers: readonly CaffeLayer[]): Uint8Array {
   const encoded = layers.map(({ name, type, bottom, top, blobs, parameters }) => {
     const parts = blobs.map(({ shape, value }) => {
-      const numbers = new Uint8Array(new Float32Array(elements(shape)).fill(value).buffer);
+      const numbers = new Uint8Array(new Float32Array(sizeOf(shape)).fill(value).buffer);
       return bytes(7, message(bytes(7, message(...shape.map((side) => integer(1, side)))), bytes(5, numbers)));
     });
     const joints = [...bottom.map((each) => text(3, each)), ...top.map((each) => text(4, each))];

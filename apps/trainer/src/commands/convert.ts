@@ -14,9 +14,9 @@ import {
   recogniseNet,
 } from '@vgg/weights';
 import { writeFileAtomically } from '@vgg/weights/node';
-import { print } from '../output';
-import { createTerminal, type Terminal } from '../terminal';
-import { openNamed } from '../weight-file';
+import { openNamed } from '../nets/weight-file';
+import { print } from '../terminal/output';
+import { createTerminal, type Terminal } from '../terminal/terminal';
 
 export interface ConvertArguments {
   to: 'auto' | 'safetensors' | 'torchvision' | 'onnx' | 'tfjs';
@@ -102,7 +102,7 @@ async function write(net: NetTensors, output: string, writing: Writing): Promise
   return [output];
 }
 
-export async function convertCommand(input: string, output: string, options: ConvertArguments): Promise<void> {
+export async function runConvert(input: string, output: string, options: ConvertArguments): Promise<void> {
   const terminal = createTerminal({ stream: process.stderr, quiet: options.quiet });
   const format = formatFor(output, options.to);
   const dtype = dtypeFor(format, options.dtype);

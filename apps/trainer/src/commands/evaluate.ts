@@ -2,10 +2,10 @@
 import { resolve } from 'node:path';
 import { type Evaluation, type EvaluationRow, PROTOCOLS, type Protocol } from '@vgg/eval';
 import { describeEngine, type EngineName, startEngine } from '../engine';
-import { loadRuns, loadWeights } from '../evaluated';
-import { type EvaluationRequest, evaluateNets } from '../evaluation';
-import { print, table } from '../output';
-import { createTerminal } from '../terminal';
+import { type EvaluationRequest, evaluateNets } from '../evaluate/evaluate';
+import { loadNamed, loadRuns } from '../nets/evaluated';
+import { print, table } from '../terminal/output';
+import { createTerminal } from '../terminal/terminal';
 
 /** One of `run` and `weights` is given; with `weights`, `data` too. */
 export interface EvaluateArguments extends Omit<EvaluationRequest, 'protocols'> {
@@ -45,13 +45,13 @@ function sparse(confusion: Uint32Array, { perClass }: EvaluationRow): number[][]
     .map(([pair, images]) => [Math.floor(pair / classes), pair % classes, images]);
 }
 
-export async function evaluateCommand(options: EvaluateArguments): Promise<void> {
+export async function runEvaluate(options: EvaluateArguments): Promise<void> {
   const { run = [], weights, protocol, json, engine, quiet, ...rest } = options;
   const terminal = createTerminal({ stream: process.stderr, quiet });
   terminal.say(describeEngine(await startEngine(engine)));
   const evaluated = await (weights === undefined
     ? loadRuns(run.map((path) => resolve(path)))
-    : loadWeights(weights, terminal));
+    : loadNamed(weights, terminal));
   let evaluation: Evaluation;
   try {
     const protocols = protocol === 'all' ? PROTOCOLS : [protocol];

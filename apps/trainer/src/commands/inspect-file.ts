@@ -1,10 +1,10 @@
 /** `inspect FILE`: what is in a weight file, which net that is, and what is missing or left over. */
-import { existsSync } from 'node:fs';
 import { isVggError } from '@vgg/core';
-import { isKnownName, knownWeights, type NetWeights, netUse, recogniseNet, type WeightSource } from '@vgg/weights';
-import { print, table } from '../output';
-import { createTerminal } from '../terminal';
-import { openNamed } from '../weight-file';
+import { type KnownName, knownWeights, type NetWeights, netUse, recogniseNet, type WeightSource } from '@vgg/weights';
+import { netReference } from '../nets/reference';
+import { openNamed } from '../nets/weight-file';
+import { print, table } from '../terminal/output';
+import { createTerminal } from '../terminal/terminal';
 
 /** What the file holds as a net, or why it is none. */
 function recognised(source: WeightSource): NetWeights | string {
@@ -45,7 +45,7 @@ function lines({ naming, prefix, options, report, besides, ...use }: Awaited<Ret
 }
 
 /** A published net's entry: inspecting fetches nothing. */
-async function printKnown(name: string, json: boolean): Promise<void> {
+async function printPublished(name: KnownName, json: boolean): Promise<void> {
   const known = knownWeights(name);
   if (json) return print(JSON.stringify({ name, ...known }, null, 2));
   const rows = Object.entries(known).map(([key, value]) => [
@@ -56,7 +56,8 @@ async function printKnown(name: string, json: boolean): Promise<void> {
 }
 
 export async function inspectFile(file: string, { json, quiet }: { json: boolean; quiet: boolean }): Promise<void> {
-  if (isKnownName(file) && !existsSync(file)) return printKnown(file, json);
+  const reference = netReference(file);
+  if (reference.kind === 'published') return printPublished(reference.name, json);
   const source = await openNamed(file, createTerminal({ stream: process.stderr, quiet }));
   try {
     const weights = recognised(source);

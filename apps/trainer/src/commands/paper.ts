@@ -2,17 +2,17 @@
 import { basename, join, resolve } from 'node:path';
 import { VggError } from '@vgg/core';
 import { writeFileAtomically } from '@vgg/weights/node';
-import { print } from '../output';
 import { notesOn } from '../paper/notes';
 import { carryOut } from '../paper/run';
 import { newStudy, type StudyRequest } from '../paper/start';
 import { extended, readStudy, type Study, saveStudy } from '../paper/study';
 import { markdown, tables } from '../paper/tables';
-import type { SessionArguments } from '../prepare';
 import { REPORT, writeReport } from '../report/make';
 import { studyReportOf } from '../report/study';
-import { KEEPING } from '../run-folder';
-import { createTerminal, type Terminal } from '../terminal';
+import type { SessionArguments } from '../run/arguments';
+import { KEEPING } from '../run/folder';
+import { print } from '../terminal/output';
+import { createTerminal, type Terminal } from '../terminal/terminal';
 
 export interface PaperArguments extends Omit<StudyRequest, 'data'>, Omit<SessionArguments, 'ui' | 'uiPort'> {
   data?: string;
@@ -50,7 +50,7 @@ function conclude(study: Study): Study & Required<Pick<Study, 'tables' | 'notes'
   return { ...study, tables: made, notes: notesOn(study) };
 }
 
-export async function paperCommand(options: PaperArguments): Promise<void> {
+export async function runPaper(options: PaperArguments): Promise<void> {
   const terminal = createTerminal({ stream: process.stderr, quiet: options.quiet });
   const { engine, workers, strict, json, quiet } = options;
   const session: SessionArguments = { engine, workers, strict, json, quiet, ui: false, ...KEEPING };

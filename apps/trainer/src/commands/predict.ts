@@ -6,10 +6,10 @@ import type { RawImage } from '@vgg/data';
 import { decodeImage } from '@vgg/data/node';
 import { classMap, type Guess } from '@vgg/eval';
 import { describeEngine, type EngineName, startEngine } from '../engine';
-import { type Guesser, runGuesser, weightsGuesser } from '../guesser';
 import { heatMapOver } from '../heat-map';
-import { print } from '../output';
-import { createTerminal, type Terminal } from '../terminal';
+import { type Guesser, runGuesser, weightsGuesser } from '../nets/guesser';
+import { print } from '../terminal/output';
+import { createTerminal, type Terminal } from '../terminal/terminal';
 
 /** One of `run` and `weights` is given. */
 export interface PredictArguments {
@@ -97,7 +97,7 @@ function openGuesser({ run = [], weights, scales }: PredictArguments, terminal: 
   return weights === undefined ? runGuesser(run, scales) : weightsGuesser(weights, scales, terminal);
 }
 
-export async function predictCommand(images: readonly string[], options: PredictArguments): Promise<void> {
+export async function runPredict(images: readonly string[], options: PredictArguments): Promise<void> {
   const terminal = createTerminal({ stream: process.stderr, quiet: options.quiet });
   terminal.say(describeEngine(await startEngine(options.engine)));
   const guesser = await openGuesser(options, terminal);

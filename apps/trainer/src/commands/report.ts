@@ -4,15 +4,15 @@ import { VggError } from '@vgg/core';
 import { systemReason } from '@vgg/core/node';
 import { PROTOCOLS, type Protocol } from '@vgg/eval';
 import { describeEngine, type EngineName, startEngine } from '../engine';
-import { evaluateRuns } from '../evaluation';
-import { print } from '../output';
+import { evaluateRuns } from '../evaluate/evaluate';
+import { readEvaluation } from '../evaluate/file';
 import { studyExists } from '../paper/study';
 import type { ReportData, StudyData } from '../report/data';
-import { readEvaluation } from '../report/evaluation-file';
 import { REPORT, reportOf, writeReport } from '../report/make';
 import { studyReportOf } from '../report/study';
-import { readRecord } from '../run-folder';
-import { createTerminal } from '../terminal';
+import { readRecord } from '../run/folder';
+import { print } from '../terminal/output';
+import { createTerminal } from '../terminal/terminal';
 
 export interface ReportArguments {
   out?: string;
@@ -24,7 +24,7 @@ export interface ReportArguments {
   quiet: boolean;
 }
 
-export async function reportCommand(run: string, options: ReportArguments): Promise<void> {
+export async function runReport(run: string, options: ReportArguments): Promise<void> {
   const terminal = createTerminal({ stream: process.stderr, quiet: options.quiet });
   const path = resolve(run);
   const out = resolve(options.out ?? join(path, REPORT));

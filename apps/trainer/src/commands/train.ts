@@ -2,13 +2,13 @@
 import { join } from 'node:path';
 import { isVggError } from '@vgg/core';
 import type { FitResult } from '@vgg/train';
-import { evaluateBest, isEvaluated } from '../final-evaluation';
-import { print, table } from '../output';
-import { prepareNew, prepareResumed, type TrainArguments } from '../prepare';
+import { evaluateBest, isEvaluated } from '../evaluate/after-training';
 import { REPORT } from '../report/make';
-import { createTerminal, type Terminal } from '../terminal';
-import { trainPrepared } from '../train-prepared';
-import type { Prepared } from '../training';
+import type { TrainArguments } from '../run/arguments';
+import { type Prepared, prepareNew, prepareResumed } from '../run/prepare';
+import { trainPrepared } from '../run/train';
+import { print, table } from '../terminal/output';
+import { createTerminal, type Terminal } from '../terminal/terminal';
 import { LivePage } from '../ui/live-page';
 import { dryRun } from './dry-run';
 import { printEvaluation } from './evaluate';
@@ -51,7 +51,7 @@ async function tellHowToGoOn(error: unknown, { folder }: Prepared, terminal: Ter
   if (step !== undefined) terminal.say(`the run is kept up to step ${step}; ${howToGoOn(folder.path)}`);
 }
 
-export async function trainCommand(options: TrainArguments): Promise<void> {
+export async function runTrain(options: TrainArguments): Promise<void> {
   const terminal = createTerminal({ stream: process.stderr, quiet: options.quiet });
   if (options.dryRun) return dryRun(options, terminal);
   if (!options.ui) return train(options, terminal);

@@ -1,5 +1,5 @@
 /** What a reader of a study's tables must know, and what was left out. */
-import { duration } from '../terminal';
+import { duration } from '../terminal/terminal';
 import { deepest, isLater } from './plan';
 import { isTrained } from './run';
 import type { Study } from './study';

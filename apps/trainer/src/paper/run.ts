@@ -2,10 +2,11 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Evaluation, PROTOCOLS, type Protocol, scalesFor } from '@vgg/eval';
-import { evaluateRuns } from '../evaluation';
-import { prepareNew, prepareResumed, type SessionArguments } from '../prepare';
-import { duration, type Terminal } from '../terminal';
-import { trainPrepared } from '../train-prepared';
+import { evaluateRuns } from '../evaluate/evaluate';
+import type { SessionArguments } from '../run/arguments';
+import { prepareNew, prepareResumed } from '../run/prepare';
+import { trainPrepared } from '../run/train';
+import { duration, type Terminal } from '../terminal/terminal';
 import { deepest, epochSeconds, epochsLeft, evaluationSeconds, type StudyNet } from './plan';
 import { trainArguments } from './start';
 import { type Study, saveStudy } from './study';

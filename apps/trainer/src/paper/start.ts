@@ -2,14 +2,16 @@
 import { mkdir } from 'node:fs/promises';
 import { VggError } from '@vgg/core';
 import { decodeImage } from '@vgg/data/node';
-import { locateImages, type OpenedData, openTrainingData, spread, trainingTransform } from '../data-set';
 import { describeEngine, startEngine } from '../engine';
-import { environment } from '../environment';
-import { firstNet } from '../first-net';
-import { measureSpeed, epochSeconds as secondsAtSpeed } from '../measure';
-import type { SessionArguments, TrainArguments } from '../prepare';
-import { EXTRAS_OFF, netOptions, resolveRecipe } from '../recipe';
-import type { Terminal } from '../terminal';
+import { locateImages, type OpenedData, openTrainingData, spread, trainingTransform } from '../images/data-set';
+import { netOptions } from '../recipe/build';
+import { resolveRecipe } from '../recipe/recipe';
+import { SETTINGS_OFF } from '../recipe/settings';
+import type { SessionArguments, TrainArguments } from '../run/arguments';
+import { environment } from '../run/environment';
+import { firstNet } from '../run/first-net';
+import { measureSpeed, epochSeconds as secondsAtSpeed } from '../run/measure';
+import type { Terminal } from '../terminal/terminal';
 import { allot, inputFor, LATER_DIVISOR, type Pace, type StudyNet, studyNets } from './plan';
 import { type Study, type StudySettings, studyExists } from './study';
 
@@ -47,7 +49,7 @@ export function trainArguments(
   const { config, scale } = net;
   const { from, ...kept } = training;
   return {
-    ...{ ...session, ...settings, ...EXTRAS_OFF, ...kept, data, config, scale },
+    ...{ ...session, ...settings, ...SETTINGS_OFF, ...kept, data, config, scale },
     ...{ flip: true, colourShift: true, schedule: 'cosine', patience: 5, momentum: 0.9, init: 'he', dryRun: false },
     rate: net.from?.key === 'weights' && from !== undefined ? rate / LATER_DIVISOR : rate,
     ...(net.from && from !== undefined && { [net.from.key]: from }),
@@ -65,7 +67,7 @@ async function measurePace(
   const asked = trainArguments(settings, net, { trainImages: data.train.length, epochs: 1, out: '' }, session);
   const recipe = resolveRecipe(asked, settings.data, data.train.length);
   const { transform } = await trainingTransform(recipe, data.train, { ...session, terminal });
-  const model = await firstNet({ recipe, net: netOptions(recipe, data.classes.length) });
+  const { model } = await firstNet({ recipe, net: netOptions(recipe, data.classes.length) }, terminal);
   const shortest = Math.min(3, settings.budget / 100);
   const speed = await measureSpeed({ ...session, model, recipe, data, transform, shortest });
   model.dispose();

@@ -7,8 +7,8 @@ import { systemReason } from '@vgg/core/node';
 import type { ConfigurationName } from '@vgg/models';
 import { writeFileAtomically } from '@vgg/weights/node';
 import type { EngineName } from '../engine';
-import type { Environment } from '../environment';
-import type { RecipeArguments } from '../recipe';
+import type { Settings } from '../recipe/settings';
+import type { Environment } from '../run/environment';
 import type { PaperScale } from './figures';
 import type { Allotment, Images, Pace, StudyNet } from './plan';
 import type { Result, Table } from './tables';
@@ -18,7 +18,7 @@ const FILE = 'paper.json';
 
 /** Settings of every net of a study, beside its configuration, scale and epochs. */
 export type StudySettings = Pick<
-  RecipeArguments,
+  Settings,
   'valFraction' | 'batchNorm' | 'width' | 'head' | 'dropout' | 'microBatch' | 'rate' | 'weightDecay' | 'seed'
 > & {
   batch: number;

@@ -1,6 +1,6 @@
 /** Tables 3 to 6 of the paper for a study's own data, its figures beside the paper's. */
 import { type EvaluationRow, scalesFor } from '@vgg/eval';
-import { table } from '../output';
+import { table } from '../terminal/output';
 import { type Figures, PAPER_SCALES, TABLE_5, TABLE_6, TABLES_3_AND_4 } from './figures';
 import type { StudyNet } from './plan';
 

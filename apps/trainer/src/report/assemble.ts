@@ -1,9 +1,9 @@
 /** Puts what is known of a run into the one object that the page draws. */
 import { basename } from 'node:path';
 import { summarise } from '@vgg/models';
-import type { RunRecord } from '../run-folder';
+import type { EvaluationRecord } from '../evaluate/file';
+import type { RunRecord } from '../run/folder';
 import type { Activity, Facts, Headline, Progressing, ReportData, RunState, Section } from './data';
-import type { EvaluationRecord } from './evaluation-file';
 import { shortened } from './gather';
 import { confusionMatrix } from './guesses';
 import type { History } from './history';

@@ -5,7 +5,7 @@ import { createBatches, decodeImage } from '@vgg/data/node';
 import { classMap, type EvaluatedNet, predict, scalesFor } from '@vgg/eval';
 import type { Vgg } from '@vgg/models';
 import { heatMapOver, heatMapScales } from '../heat-map';
-import type { RunRecord } from '../run-folder';
+import type { RunRecord } from '../run/folder';
 import type { HeatMap, LabelledPicture, Mistake, Picture } from './data';
 import type { Wrong } from './guesses';
 import { asPicture, filterSheet, inputPixels, THUMBNAIL, thumbnail } from './pictures';

@@ -1,6 +1,8 @@
 /** BlobProto: a layer's numbers and their shape. */
+
 import { BinaryReader, WireType } from '@bufbuild/protobuf/wire';
-import { DTYPE_BYTES, elements } from '../safetensors/dtypes';
+import { sizeOf } from '@vgg/core';
+import { DTYPE_BYTES } from '../safetensors/dtypes';
 import type { TensorInfo } from '../sources/source';
 import type { Extent, Field, Messages } from './fields';
 
@@ -61,7 +63,7 @@ export async function readBlob(messages: Messages, extent: Extent): Promise<Blob
   }
   const found = shape ?? LEGACY_SIDES.map((side) => sides.get(side) ?? 1);
   data ??= { begin: extent.begin, end: extent.begin };
-  const needed = elements(found) * DTYPE_BYTES[dtype];
+  const needed = sizeOf(found) * DTYPE_BYTES[dtype];
   if (needed !== data.end - data.begin) {
     throw messages.corrupt(`a blob of shape [${found}] needs ${needed} bytes, got ${data.end - data.begin}`);
   }
@@ -71,6 +73,6 @@ export async function readBlob(messages: Messages, extent: Extent): Promise<Blob
 /** A shape without the axes of 1 with which old files pad all shapes to four; of a layer's blob by its index. */
 export function unpadded({ shape, legacy }: Blob, index: number, type: string): readonly number[] {
   if (!legacy) return shape;
-  if (index > 0 || type === 'BatchNorm' || type === 'Scale') return [elements(shape)];
-  return type === 'InnerProduct' ? [elements(shape.slice(0, 3)), shape[3]!] : shape;
+  if (index > 0 || type === 'BatchNorm' || type === 'Scale') return [sizeOf(shape)];
+  return type === 'InnerProduct' ? [sizeOf(shape.slice(0, 3)), shape[3]!] : shape;
 }

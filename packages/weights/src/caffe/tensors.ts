@@ -3,7 +3,8 @@
  * under names that are anyone's: what they normalise is told by how the layers are joined.
  * https://github.com/BVLC/caffe/blob/master/src/caffe/layers/batch_norm_layer.cpp
  */
-import { asFloat32, elements } from '../safetensors/dtypes';
+import { sizeOf } from '@vgg/core';
+import { asFloat32 } from '../safetensors/dtypes';
 import { rowCount, type StoredTensor } from '../sources/source';
 import type { CaffeLayer } from './layers';
 
@@ -31,7 +32,7 @@ function divided(sum: StoredTensor, factor: number): StoredTensor {
 
 /** Whether a layer has the blobs of batch norm: sums of means and of variances, and one factor; or scales and offsets. */
 function isWhole({ type, blobs }: CaffeLayer): boolean {
-  if (type === 'BatchNorm') return blobs.length === 3 && elements(blobs[2]!.shape) === 1;
+  if (type === 'BatchNorm') return blobs.length === 3 && sizeOf(blobs[2]!.shape) === 1;
   return blobs.length === 1 || blobs.length === 2;
 }
 
@@ -69,14 +70,14 @@ async function statistics(name: string, { blobs, epsilon }: CaffeLayer): Promise
 
 /** Scales and offsets; a layer without offsets has 0. */
 function scaling(name: string, { blobs, biasTerm }: CaffeLayer): NamedTensor[] {
-  const [scale, offset = biasTerm ? undefined : constant(elements(scale!.shape), 0)] = blobs;
+  const [scale, offset = biasTerm ? undefined : constant(sizeOf(scale!.shape), 0)] = blobs;
   return [[`${name}.scale`, scale!], ...(offset ? [[`${name}.offset`, offset] as NamedTensor] : [])];
 }
 
 /** A layer's blobs by number; a product without a bias has one of 0. */
 function numbered({ name, type, blobs, biasTerm }: CaffeLayer): NamedTensor[] {
   const [weight] = blobs;
-  const outputs = weight && elements(weight.shape) > 0 ? weight.shape[0]! : 0;
+  const outputs = weight && sizeOf(weight.shape) > 0 ? weight.shape[0]! : 0;
   const unbiased = ['Convolution', 'InnerProduct'].includes(type) && blobs.length === 1 && !biasTerm;
   return (unbiased ? [weight!, constant(outputs, 0)] : blobs).map((blob, i) => [`${name}.${i}`, blob]);
 }
@@ -96,7 +97,7 @@ export async function layerTensors(layers: readonly CaffeLayer[]): Promise<Named
     else {
       tensors.push(...(await statistics(convolution.name, layer)));
       if (scaled.has(convolution)) continue;
-      const channels = elements(layer.blobs[0]!.shape);
+      const channels = sizeOf(layer.blobs[0]!.shape);
       tensors.push([`${convolution.name}.scale`, constant(channels, 1)]);
       tensors.push([`${convolution.name}.offset`, constant(channels, 0)]);
     }

@@ -1,10 +1,10 @@
 /** A net as a safetensors file under our own names or torchvision's, which PyTorch's `load_state_dict` takes. */
-import { VggError } from '@vgg/core';
+import { sizeOf, VggError } from '@vgg/core';
 import { type Layer, layerVariables } from '@vgg/models';
 import { describeModel } from '../description';
 import { type Naming, OWN } from '../names/naming';
 import { TORCHVISION } from '../names/pytorch';
-import { type Dtype, elements, type FloatDtype, fromFloat32 } from '../safetensors/dtypes';
+import { type Dtype, type FloatDtype, fromFloat32 } from '../safetensors/dtypes';
 import { layOut } from '../safetensors/header';
 import { outputsFirst, weightAxes } from './bands';
 import { checkCount, type ExportOptions, inferenceLayers, type NetTensors } from './net';
@@ -33,7 +33,7 @@ async function* arranged(
   shape: readonly number[],
   turned: boolean,
 ): AsyncGenerator<Float32Array, void> {
-  const values = checkCount(name, await net.read(name), elements(shape));
+  const values = checkCount(name, await net.read(name), sizeOf(shape));
   if (turned && (layer.kind === 'convolution' || layer.kind === 'fullyConnected')) {
     yield* outputsFirst(values, weightAxes(layer));
   } else yield values;

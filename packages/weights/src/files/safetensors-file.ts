@@ -1,11 +1,11 @@
 /** Safetensors files on disk: random access reads, atomic writes. */
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { didYouMean, VggError } from '@vgg/core';
+import { writeFileAtomically } from '@vgg/core/node';
 import { type Dtype, fromFloat32, fromInt32, type TensorData } from '../safetensors/dtypes';
 import { layOut, type TensorEntry } from '../safetensors/header';
 import { checkBytes } from '../safetensors/memory';
 import { readHeader } from '../safetensors/reader';
-import { writeFileAtomically } from './atomic';
 import { openBytes } from './file-bytes';
 
 /** An open file. Only its header is in memory; each `read` brings one tensor. Close it when done. */

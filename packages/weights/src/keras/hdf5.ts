@@ -2,9 +2,9 @@
  * HDF5 files, what Keras's weights are in, by h5wasm: the HDF Group's own library in WebAssembly, which sees no file but the
  * one given to it (docs/decisions/0091). The package is installed by who needs it.
  */
-import { VggError } from '@vgg/core';
+import { sizeOf, VggError } from '@vgg/core';
 import type { Dataset, File, Group } from 'h5wasm';
-import { type Dtype, elements } from '../safetensors/dtypes';
+import type { Dtype } from '../safetensors/dtypes';
 import { type Rows, rowCount, type StoredTensor, type WeightSource, weightSource } from '../sources/source';
 import { withStack } from './hdf5-stack';
 
@@ -124,7 +124,7 @@ class Reader {
     const shown = JSON.stringify(name.slice(0, 80));
     if (!littleEndian && size > 1) throw this.corrupt(`${shown} has big-endian numbers`);
     if (shape.length > MAX_RANK) throw this.corrupt(`${shown} has ${shape.length} axes`);
-    const bytes = elements(shape) * size;
+    const bytes = sizeOf(shape) * size;
     if (!(bytes < MAX_BYTES) || bytes > this.#file.content.length * MAX_RATIO) {
       throw this.corrupt(`${shown} of shape [${shape}] claims ${bytes} bytes`);
     }
@@ -134,7 +134,7 @@ class Reader {
   /** h5wasm's own readers know no 16-bit floats and make copies: these are the bytes as HDF5 gives them. */
   #read(dataset: Dataset, { begin, end }: Rows): Uint8Array {
     const { shape, size } = dataset.metadata as { shape: number[]; size: number };
-    const bytes = elements([end - begin, ...shape.slice(1)]) * size;
+    const bytes = sizeOf([end - begin, ...shape.slice(1)]) * size;
     if (bytes === 0) return new Uint8Array(0);
     const whole = end - begin === rowCount(shape);
     const counts = whole ? null : [end - begin, ...shape.slice(1)].map(BigInt);

@@ -1,5 +1,6 @@
 /** Tensors of other frameworks in this package's layouts, a band of rows at a time: a net's largest is 411 MB. */
-import { asFloat32, elements } from '../safetensors/dtypes';
+import { sizeOf } from '@vgg/core';
+import { asFloat32 } from '../safetensors/dtypes';
 import { type Rows, rowCount, type WeightSource } from '../sources/source';
 import type { Place } from './naming';
 
@@ -9,7 +10,7 @@ const BAND_BYTES = 16 * 2 ** 20;
 /** Consecutive ranges of a tensor's rows. */
 function* bands(shape: readonly number[]): Generator<Rows> {
   const all = rowCount(shape);
-  const row = Math.max(1, elements(shape.slice(1)) * 4);
+  const row = Math.max(1, sizeOf(shape.slice(1)) * 4);
   // A multiple of 16: a column of the band is then whole cache lines of the result.
   const step = Math.max(16, Math.floor(BAND_BYTES / row / 16) * 16);
   for (let begin = 0; begin < all; begin += step) yield { begin, end: Math.min(all, begin + step) };
@@ -61,7 +62,7 @@ export async function readArranged(
   into: () => Float32Array,
 ): Promise<void> {
   const stored = source.tensors.get(name)!;
-  const [count, outputs] = [elements(shape), shape.at(-1)!];
+  const [count, outputs] = [sizeOf(shape), shape.at(-1)!];
   const positions = count / (outputs * channels);
   for (const rows of bands(stored.shape)) {
     const band = asFloat32(await source.read(name, rows));

@@ -1,5 +1,5 @@
 /** Which net a file's tensors are, under whose names: the configuration, batch norm, width, head and classes, by themselves. */
-import { didYouMean, VggError } from '@vgg/core';
+import { didYouMean, sizeOf, VggError } from '@vgg/core';
 import {
   CONFIGURATION_NAMES,
   type Layer,
@@ -11,7 +11,6 @@ import {
 } from '@vgg/models';
 import { describedOptions } from '../description';
 import type { Misshapen, WeightReport } from '../fit';
-import { elements } from '../safetensors/dtypes';
 import type { TensorInfo, WeightSource } from '../sources/source';
 import { readArranged, reverseColours } from './arrange';
 import { CAFFE } from './caffe';
@@ -110,7 +109,7 @@ function measure(
   const outputs = (layer: string) => {
     const place = places.get(`${layer}.weight`);
     const tensor = place && tensors.get(place.name);
-    return tensor && { count: outputsOf(tensor, place!), elements: elements(tensor.shape) };
+    return tensor && { count: outputsOf(tensor, place!), elements: sizeOf(tensor.shape) };
   };
   const last = layers.filter(({ kind }) => kind === 'convolution').at(-1)!.name;
   const [first, map, fc6, fc8] = ['conv1_1', last, 'fc6', 'fc8'].map(outputs);
@@ -286,7 +285,7 @@ function netWeights(source: WeightSource, { naming, prefix, options, layers, pla
       const side = layer.kind === 'fullyConnected' ? layer.side : 1;
       const channels = layer.kind === 'convolution' ? layer.inputs : shape[0]! / side ** 2;
       const place = { ...places.get(name)!, name: prefix + places.get(name)!.name };
-      const made = into === undefined ? new Float32Array(elements(shape)) : undefined;
+      const made = into === undefined ? new Float32Array(sizeOf(shape)) : undefined;
       const values = into ?? (() => made!);
       await readArranged(source, place, shape, channels, values);
       if (name === 'conv1_1.weight' && naming.channels === 'BGR') reverseColours(values(), shape.at(-1)!);

@@ -1,8 +1,7 @@
 /** A net as an ONNX file, in parts: the graph first, then the numbers, one variable in memory at a time. */
-import { VggError } from '@vgg/core';
+import { sizeOf, VggError } from '@vgg/core';
 import { describeModel } from '../description';
 import { checkCount, type ExportOptions, type NetTensors } from '../export/net';
-import { elements } from '../safetensors/dtypes';
 import { type Constant, onnxGraph } from './graph';
 import { fieldHead, message, nodeMessage, tensorHead, valueMessage } from './messages';
 
@@ -34,8 +33,8 @@ export async function* exportOnnx(
   const graph = onnxGraph(net.options, view);
   const metadata = description === undefined ? {} : describeModel(net.options, description);
   const tensors = graph.constants.map((constant) => {
-    const head = tensorHead(constant.name, constant.shape, elements(constant.shape) * 4);
-    return { constant, head, length: head.length + elements(constant.shape) * 4 };
+    const head = tensorHead(constant.name, constant.shape, sizeOf(constant.shape) * 4);
+    return { constant, head, length: head.length + sizeOf(constant.shape) * 4 };
   });
   const structure = message({
     [GRAPH.node]: graph.nodes.map(nodeMessage),
@@ -64,6 +63,6 @@ export async function* exportOnnx(
 }
 
 async function* constantBytes(net: NetTensors, { name, shape, arrange }: Constant): AsyncGenerator<Uint8Array, void> {
-  const values = checkCount(name, await net.read(name), elements(shape));
+  const values = checkCount(name, await net.read(name), sizeOf(shape));
   for (const part of arrange(values)) yield bytesOf(part);
 }

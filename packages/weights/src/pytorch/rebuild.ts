@@ -2,7 +2,8 @@
  * What a pickle of PyTorch's may build: tensors over storages, and the few containers that hold them in a `state_dict`.
  * The names are those that `torch.save` writes; any other is refused, never looked up.
  */
-import { DTYPE_BYTES, type Dtype, elements } from '../safetensors/dtypes';
+import { sizeOf } from '@vgg/core';
+import { DTYPE_BYTES, type Dtype } from '../safetensors/dtypes';
 import { Unsound } from './errors';
 import type { PickleHost, PickleValue } from './pickle';
 
@@ -70,7 +71,7 @@ function view([storage, offset, size, stride]: PickleValue[]): StoredView {
   const [shape, strides] = [counts(size, 'shape'), counts(stride, 'stride')];
   if (!isCount(offset) || strides.length !== shape.length)
     throw new Unsound('a tensor whose offset or strides are not sound');
-  const count = elements(shape);
+  const count = sizeOf(shape);
   const last = shape.reduce((at, side, axis) => at + (side - 1) * strides[axis]!, offset);
   if (count > 0 && !(last < storage.length)) {
     throw new Unsound(`a tensor of shape [${shape}] that ends beyond its storage of ${storage.length} elements`);

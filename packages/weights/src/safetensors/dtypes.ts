@@ -1,5 +1,5 @@
 /** The element types of safetensors, and one tensor's bytes as float32 and back. */
-import { VggError } from '@vgg/core';
+import { sizeOf, VggError } from '@vgg/core';
 import { bfloat16ToFloat32, float16ToFloat32, float32ToBfloat16, float32ToFloat16 } from './half';
 
 /** Bytes per element. The format's names: F float, BF bfloat, I signed, U unsigned integer, then bits. */
@@ -26,16 +26,11 @@ export type Dtype = keyof typeof DTYPE_BYTES;
 /** Float types that convert to float32; what a network's weights may be stored in. */
 export type FloatDtype = 'F32' | 'F16' | 'BF16' | 'F64';
 
-/** A tensor as it lies in a file: little-endian elements in row-major order, `elements(shape) * DTYPE_BYTES[dtype]` bytes. */
+/** A tensor as it lies in a file: little-endian elements in row-major order, `sizeOf(shape) * DTYPE_BYTES[dtype]` bytes. */
 export interface TensorData {
   readonly dtype: Dtype;
   readonly shape: readonly number[];
   readonly bytes: Uint8Array;
-}
-
-/** How many elements a shape holds; 1 for a scalar's `[]`. */
-export function elements(shape: readonly number[]): number {
-  return shape.reduce((product, side) => product * side, 1);
 }
 
 /**
@@ -81,8 +76,8 @@ export function fromFloat32(
   values: Float32Array,
   dtype: Exclude<FloatDtype, 'F64'> = 'F32',
 ): TensorData {
-  if (elements(shape) !== values.length) {
-    throw new VggError('weights', `shape [${shape}] needs ${elements(shape)} values, got ${values.length}`);
+  if (sizeOf(shape) !== values.length) {
+    throw new VggError('weights', `shape [${shape}] needs ${sizeOf(shape)} values, got ${values.length}`);
   }
   if (dtype === 'F16') return { dtype, shape, bytes: viewBytes(float32ToFloat16(values)) };
   if (dtype === 'BF16') return { dtype, shape, bytes: viewBytes(float32ToBfloat16(values)) };
@@ -91,8 +86,8 @@ export function fromFloat32(
 
 /** A tensor of a file from 32-bit integers: a view of the same memory. */
 export function fromInt32(shape: readonly number[], values: Int32Array): TensorData {
-  if (elements(shape) !== values.length) {
-    throw new VggError('weights', `shape [${shape}] needs ${elements(shape)} values, got ${values.length}`);
+  if (sizeOf(shape) !== values.length) {
+    throw new VggError('weights', `shape [${shape}] needs ${sizeOf(shape)} values, got ${values.length}`);
   }
   return { dtype: 'I32', shape, bytes: viewBytes(values) };
 }

@@ -2,8 +2,8 @@
  * The header of a safetensors file: 8 bytes, its length as a little-endian integer; then that many bytes of JSON, which
  * name each tensor's type, shape and place in the data that follows. https://github.com/huggingface/safetensors
  */
-import { didYouMean, VggError } from '@vgg/core';
-import { DTYPE_BYTES, type Dtype, elements } from './dtypes';
+import { didYouMean, sizeOf, VggError } from '@vgg/core';
+import { DTYPE_BYTES, type Dtype } from './dtypes';
 import { jsonDepth, repeatedKey } from './json';
 
 /** The bytes before the JSON. */
@@ -109,7 +109,7 @@ function parseEntry(name: string, value: unknown, source: string): TensorEntry {
     throw corrupt(source, `${what} must have two non-negative integers as data_offsets, got ${quoted(offsets)}`);
   }
   const [begin, end] = offsets as [number, number];
-  const bytes = elements(shape) * DTYPE_BYTES[dtype as Dtype];
+  const bytes = sizeOf(shape) * DTYPE_BYTES[dtype as Dtype];
   if (end - begin !== bytes) {
     throw corrupt(
       source,
@@ -170,7 +170,7 @@ export function layOut(
   for (const name of order) {
     const { dtype, shape } = tensors.get(name)!;
     if (name === METADATA_KEY) throw new VggError('weights', `a tensor cannot be named ${METADATA_KEY}`);
-    const end = begin + elements(shape) * DTYPE_BYTES[dtype];
+    const end = begin + sizeOf(shape) * DTYPE_BYTES[dtype];
     if (!shape.every(isSize) || !isSize(end)) {
       throw new VggError('weights', `tensor ${quoted(name)} has the impossible shape [${shape}]`);
     }

@@ -1,6 +1,6 @@
 /** Safetensors in memory: a file's bytes to tensors and back. */
-import { VggError } from '@vgg/core';
-import { DTYPE_BYTES, elements, type TensorData } from './dtypes';
+import { sizeOf, VggError } from '@vgg/core';
+import { DTYPE_BYTES, type TensorData } from './dtypes';
 import { headerLength, layOut, PREFIX_BYTES, parseHeader } from './header';
 
 /** The tensors of a file, by name in the header's order, and its free text. */
@@ -28,7 +28,7 @@ export function parseSafetensors(bytes: Uint8Array, source = 'the file'): Safete
 
 /** @throws VggError `VGG_WEIGHTS` when a tensor's bytes are not as many as its shape and type need. */
 export function checkBytes(name: string, { dtype, shape, bytes }: TensorData): void {
-  const needed = elements(shape) * DTYPE_BYTES[dtype];
+  const needed = sizeOf(shape) * DTYPE_BYTES[dtype];
   if (bytes.length !== needed) {
     throw new VggError(
       'weights',

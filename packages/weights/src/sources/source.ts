@@ -2,8 +2,8 @@
  * A file of named tensors, whatever its format: the names, types and shapes are known once it is open, the numbers are read
  * when asked for. A reader of a format gives {@link StoredTensor}s; {@link weightSource} makes the rest of them.
  */
-import { didYouMean, VggError } from '@vgg/core';
-import { DTYPE_BYTES, type Dtype, elements, type TensorData } from '../safetensors/dtypes';
+import { didYouMean, sizeOf, VggError } from '@vgg/core';
+import { DTYPE_BYTES, type Dtype, type TensorData } from '../safetensors/dtypes';
 
 /** What is known of a tensor before it is read. */
 export interface TensorInfo {
@@ -60,7 +60,7 @@ export function rowCount(shape: readonly number[]): number {
 
 /** The bytes of some rows of a tensor that lies contiguously, from its start. */
 export function rowRange({ dtype, shape }: TensorInfo, { begin, end }: Rows): { begin: number; length: number } {
-  const row = elements(shape.slice(1)) * DTYPE_BYTES[dtype];
+  const row = sizeOf(shape.slice(1)) * DTYPE_BYTES[dtype];
   return { begin: begin * row, length: (end - begin) * row };
 }
 

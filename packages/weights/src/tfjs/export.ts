@@ -2,9 +2,10 @@
  * A net as a TF.js graph model: shards of numbers and the `model.json` that `loadGraphModel` of `@tensorflow/tfjs-converter`
  * takes, in the browser as in Node. https://github.com/tensorflow/tfjs/blob/master/tfjs-core/src/io/types.ts
  */
+import { sizeOf } from '@vgg/core';
 import { describeModel } from '../description';
 import { checkCount, type ExportOptions, type NetTensors } from '../export/net';
-import { DTYPE_BYTES, elements, fromFloat32, fromInt32 } from '../safetensors/dtypes';
+import { DTYPE_BYTES, fromFloat32, fromInt32 } from '../safetensors/dtypes';
 import { type GraphConstant, tfGraph } from './graph';
 
 export interface TfjsExportOptions extends ExportOptions {
@@ -26,7 +27,7 @@ function shardName(i: number, count: number): string {
 }
 
 function byteLength({ shape, integers }: GraphConstant, dtype: 'F16' | 'F32'): number {
-  return elements(shape) * DTYPE_BYTES[integers === undefined ? dtype : 'I32'];
+  return sizeOf(shape) * DTYPE_BYTES[integers === undefined ? dtype : 'I32'];
 }
 
 function manifestEntry({ name, shape, integers }: GraphConstant, dtype: 'F16' | 'F32') {
@@ -74,7 +75,7 @@ export async function* exportTfjs(
   async function* numbers(): AsyncGenerator<Uint8Array, void> {
     for (const { name, shape, integers } of graph.constants) {
       if (integers !== undefined) yield fromInt32(shape, integers).bytes;
-      else yield fromFloat32(shape, checkCount(name, await net.read(name), elements(shape)), dtype).bytes;
+      else yield fromFloat32(shape, checkCount(name, await net.read(name), sizeOf(shape)), dtype).bytes;
     }
   }
   let i = 0;

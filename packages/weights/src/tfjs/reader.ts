@@ -2,9 +2,9 @@
  * TF.js's `model.json` with its shards, of layers models and graph models: the weights of its manifest, quantised ones too.
  * https://github.com/tensorflow/tfjs/blob/master/tfjs-core/src/io/types.ts
  */
-import { VggError } from '@vgg/core';
+import { sizeOf, VggError } from '@vgg/core';
 import { modelOfTopology, withEpsilons } from '../keras/epsilons';
-import { DTYPE_BYTES, type Dtype, elements } from '../safetensors/dtypes';
+import { DTYPE_BYTES, type Dtype } from '../safetensors/dtypes';
 import type { ByteSource } from '../sources/bytes';
 import { isJsonObject, type JsonObject } from '../sources/json';
 import { type Rows, rowRange, type StoredTensor, type WeightSource, weightSource } from '../sources/source';
@@ -136,7 +136,7 @@ export async function readTfjs(bytes: ByteSource, json: JsonObject): Promise<Wei
         const stored = parseWeight(entry, fail);
         if (tensors.has(stored.name)) throw fail(`it has ${JSON.stringify(stored.name.slice(0, 80))} twice`);
         tensors.set(stored.name, storedTensor(stored, run, offset));
-        offset += elements(stored.shape) * DTYPE_BYTES[stored.dtype];
+        offset += sizeOf(stored.shape) * DTYPE_BYTES[stored.dtype];
       }
       if (offset !== run.size) throw fail(`its weights need ${offset} bytes, its shards have ${run.size}: cut short?`);
     }

@@ -15,7 +15,7 @@ constexpr int kSignTag = 1;
 // Seconds between two signs of life.
 constexpr double kBeat = 0.5;
 // Seconds that JavaScript has to end the process by itself after a failure.
-constexpr double kGrace = 2;
+constexpr double kGrace = 1;
 // Microseconds of the first and the longest sleep while waiting.
 constexpr int kFirstSleep = 50, kLongestSleep = 1000;
 

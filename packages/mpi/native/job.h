@@ -20,7 +20,7 @@ namespace vgg {
 
 struct JobOptions {
   // Seconds without a sign of life after which a rank counts as lost.
-  double lost_after = 6;
+  double lost_after = 5;
   // Seconds after which a rank that lives but does not come to a call ends the job.
   double late_after = 600;
   // Seconds that waiting spins before it sleeps.

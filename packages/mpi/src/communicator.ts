@@ -13,7 +13,7 @@ import { loadNative } from './load';
 import type { NativeModule, NativePlace } from './native';
 
 export interface MpiOptions {
-  /** Seconds without a sign of life after which a rank counts as lost and the job ends. Default 6. */
+  /** Seconds without a sign of life after which a rank counts as lost and the job ends. Default 5. */
   lostAfter?: number | undefined;
   /** Seconds for which ranks wait for one that lives but does not come to a call. Default 1800. */
   lateAfter?: number | undefined;
@@ -126,7 +126,7 @@ let joined: Promise<MpiCommunicator> | undefined;
  * same communicator.
  *
  * A rank that gives no sign of life, and one that does not come to a call in time, end the job on all ranks: the call at
- * hand fails with a `VGG_STATE` error that names the rank and its machine, and a process that does not end within 2 s is
+ * hand fails with a `VGG_STATE` error that names the rank and its machine, and a process that does not end within 1 s is
  * ended with exit code 1 after that line was written to stderr.
  *
  * @throws VggError `VGG_STATE` if no launcher has started this process or it is of another MPI, `VGG_BACKEND` if there is
@@ -137,11 +137,14 @@ export function joinJob(options: MpiOptions = {}): Promise<MpiCommunicator> {
   return joined;
 }
 
-async function join({ lostAfter = 6, lateAfter = 1800 }: MpiOptions): Promise<MpiCommunicator> {
+async function join({ lostAfter = 5, lateAfter = 1800 }: MpiOptions): Promise<MpiCommunicator> {
   const launcher = findLauncher();
   if (launcher === undefined) {
     throw new VggError('state', 'expected a process that mpirun, mpiexec or srun has started: start it by one of them');
   }
+  // Under MPICH, the hooks of UCX 1.13 on brk and mmap take memory of V8 away: one start in ten ended by a segmentation fault.
+  // Read when the library is loaded.
+  process.env.UCX_MEM_EVENTS ??= 'n';
   const native = loadNative(launcher.libraries, launcher.name);
   const place = await run(native.start({ lostAfter, lateAfter, spin: 300e-6 }));
   checkSize(launcher, place);

@@ -14,6 +14,7 @@ const MAY_DEPEND_ON: Record<string, readonly string[]> = {
   '@vgg/models': ['@vgg/core'],
   '@vgg/optim': ['@vgg/core'],
   '@vgg/data': ['@vgg/core'],
+  '@vgg/mpi': ['@vgg/core'],
   '@vgg/weights': ['@vgg/core', '@vgg/models'],
   '@vgg/train': ['@vgg/core', '@vgg/models', '@vgg/optim', '@vgg/weights'],
   '@vgg/perceptual': ['@vgg/core', '@vgg/models', '@vgg/weights'],

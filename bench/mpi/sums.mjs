@@ -17,7 +17,9 @@ const print = (line) => rank === 0 && process.stdout.write(`${line}\n`);
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 print(`${communicator.library.split(',')[0]}, ${size} ranks, ${localSize} on this machine`);
-print('| bytes | median | minimum | bus bandwidth | processor | lag, 99th percentile |\n| --: | --: | --: | --: | --: | --: |');
+print(
+  '| bytes | median | minimum | bus bandwidth | processor | lag, 99th percentile |\n| --: | --: | --: | --: | --: | --: |',
+);
 for (const count of [1, 2 ** 18, 6_553_600, D]) {
   const buffer = new Float32Array(count).fill(rank);
   const repeats = count === D ? Math.max(3, Math.ceil(rounds / 4)) : rounds;

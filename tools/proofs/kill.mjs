@@ -147,8 +147,8 @@ const same = (run) => (outcome(run) === expected ? [] : ['its weights, checkpoin
 /** Goes on, from wherever the run folder is. */
 async function goOn(run) {
   const { code, log } = await trainer(existsSync(join(home, run, 'run.json')) ? resume(run) : fresh(run));
-  const passedOver = log.match(/passed over.*/g) ?? [];
-  return { code, log, passedOver, problems: code === 0 ? same(run) : [`exit code ${code}: ${lastLine(log)}`] };
+  const notUsed = log.match(/passed over.*/g) ?? [];
+  return { code, log, notUsed, problems: code === 0 ? same(run) : [`exit code ${code}: ${lastLine(log)}`] };
 }
 
 const events = [];
@@ -178,9 +178,9 @@ for (let i = 0; i < kills && late < 2 * kills; i++) {
       ? 'with checkpoints'
       : 'before the first checkpoint';
   tally[place] += 1;
-  const { problems, passedOver } = await goOn(run);
+  const { problems, notUsed } = await goOn(run);
   // No file that a kill left is half: all that has the name of a checkpoint is whole.
-  problems.push(...passedOver);
+  problems.push(...notUsed);
   problems.push(
     ...readdirSync(join(home, run))
       .filter((name) => /part|tmp|lock/.test(name))
@@ -345,9 +345,9 @@ if (parts.has('bit')) {
   const bit = Math.floor(random() * bytes.length * 8);
   bytes[bit >> 3] ^= 1 << (bit & 7);
   writeFileSync(newest, bytes);
-  const { problems, passedOver } = await goOn(run);
-  if (passedOver.length !== 1 || !passedOver[0].includes(basename(newest))) problems.push(`it says: ${passedOver}`);
-  report(`one flipped bit, number ${bit} of a checkpoint`, problems, passedOver[0]);
+  const { problems, notUsed } = await goOn(run);
+  if (notUsed.length !== 1 || !notUsed[0].includes(basename(newest))) problems.push(`it says: ${notUsed}`);
+  report(`one flipped bit, number ${bit} of a checkpoint`, problems, notUsed[0]);
 }
 
 if (parts.has('torn')) {

@@ -1,25 +1,25 @@
 /**
- * Engines: which TF.js backend computes. `auto` takes the fastest that works here and says which it took and why; an engine
- * that cannot run answers with one clause, and the next is tried.
+ * Engines: the TF.js backends that the trainer can use. `auto` tries them from the fastest on, and the log states which one
+ * it uses and why the faster ones do not work here.
  */
 import * as tf from '@tensorflow/tfjs-core';
 import { VggError } from '@vgg/core';
 
-/** The fastest first. */
-const BEST = ['onednn', 'tensorflow', 'wasm', 'cpu'] as const;
-/** With those that are asked for by name alone: oneDNN by itself takes bfloat16 only where the processor has AMX. */
-export const ENGINE_NAMES = [...BEST, 'onednn-float32', 'onednn-bfloat16', 'onednn-bfloat16-fast'] as const;
+/** Engines that `auto` tries, fastest first. */
+const AUTOMATIC = ['onednn', 'tensorflow', 'wasm', 'cpu'] as const;
+/** All engines. The last three fix the precision of oneDNN, which by default is bfloat16 only on processors with AMX. */
+export const ENGINE_NAMES = [...AUTOMATIC, 'onednn-float32', 'onednn-bfloat16', 'onednn-bfloat16-fast'] as const;
 export type EngineName = (typeof ENGINE_NAMES)[number];
 
 export interface Engine {
   name: EngineName;
-  /** What it computes on, for people: `WebAssembly SIMD, 1 thread`. */
+  /** Description for people, such as `WebAssembly SIMD, 1 thread`. */
   description: string;
-  /** Why the faster ones were not taken, each a clause. */
-  passedOver: readonly string[];
+  /** Reasons why faster engines were not used, one clause each. */
+  notUsed: readonly string[];
 }
 
-/** Loads a package that may not be installed. The name is not a literal, so that nothing tries to bundle or resolve it. */
+/** Imports a package that may not be installed. The name is not a literal, so that bundlers do not try to resolve it. */
 async function importOptional(packageName: string): Promise<unknown> {
   try {
     return await import(packageName);
@@ -37,7 +37,7 @@ async function activate(backend: string): Promise<void> {
   await tf.ready();
 }
 
-/** tfjs-node greets on the console while it loads; results and progress of ours must not be mixed with that. */
+/** Silences the console during a load: tfjs-node prints a greeting, which must not mix with results and progress. */
 async function silenced<T>(load: () => Promise<T>): Promise<T> {
   const { warn, log, info, error } = console;
   const nothing = () => {};
@@ -65,16 +65,16 @@ async function startTensorflow(): Promise<{ gpu: boolean }> {
   return { gpu: (tf.backend() as { isUsingGpuDevice?: boolean }).isUsingGpuDevice === true };
 }
 
-async function startOnednn(asked?: 'float32' | 'bfloat16' | 'bfloat16-fast'): Promise<string> {
+async function startOnednn(requested?: 'float32' | 'bfloat16' | 'bfloat16-fast'): Promise<string> {
   const { configure, precision } = (await importOptional('@vgg/backend-onednn')) as Onednn;
-  if (asked !== undefined && tf.getBackend() !== 'onednn') configure({ precision: asked });
+  if (requested !== undefined && tf.getBackend() !== 'onednn') configure({ precision: requested });
   await activate('onednn');
-  const taken = precision();
-  if (asked !== undefined && taken !== asked) throw new Error(`it computes in ${taken} already`);
-  return `oneDNN, native, ${taken}`;
+  const actual = precision();
+  if (requested !== undefined && actual !== requested) throw new Error(`it already computes in ${actual}`);
+  return `oneDNN, native, ${actual}`;
 }
 
-/** What is used of the package `@vgg/backend-onednn`. */
+/** The part of `@vgg/backend-onednn` that is used here. */
 interface Onednn {
   configure(options: { precision: string }): void;
   precision(): string | undefined;
@@ -82,7 +82,7 @@ interface Onednn {
 
 type Start = () => Promise<string>;
 
-/** How each engine starts; resolves to its description, rejects with the reason it cannot run. */
+/** Starts each engine: resolves to its description, rejects with the reason why it cannot run. */
 const START: Readonly<Record<EngineName, Start>> = {
   onednn: () => startOnednn(),
   'onednn-float32': () => startOnednn('float32'),
@@ -105,37 +105,37 @@ function firstLine(error: unknown): string {
   return (error instanceof Error ? error.message : String(error)).split('\n', 1)[0]!.trim();
 }
 
-/** The order of `auto`: libtensorflow first where it has a GPU, else behind oneDNN. */
+/** Starts the fastest engine: libtensorflow if it has a GPU, else in the order of {@link AUTOMATIC}. */
 async function startBest(): Promise<Engine> {
-  const passedOver: string[] = [];
+  const notUsed: string[] = [];
   let tensorflowOnCpu = false;
   try {
     const { gpu } = await startTensorflow();
-    if (gpu) return { name: 'tensorflow', description: 'libtensorflow on the GPU', passedOver };
+    if (gpu) return { name: 'tensorflow', description: 'libtensorflow on the GPU', notUsed };
     tensorflowOnCpu = true;
   } catch (error) {
-    passedOver.push(`tensorflow: ${firstLine(error)}`);
+    notUsed.push(`tensorflow: ${firstLine(error)}`);
   }
-  for (const name of BEST) {
+  for (const name of AUTOMATIC) {
     if (name === 'tensorflow' && !tensorflowOnCpu) continue;
     try {
-      return { name, description: await START[name](), passedOver };
+      return { name, description: await START[name](), notUsed };
     } catch (error) {
-      passedOver.push(`${name}: ${firstLine(error)}`);
+      notUsed.push(`${name}: ${firstLine(error)}`);
     }
   }
-  throw new VggError('backend', `no engine can run here (${passedOver.join('; ')})`);
+  throw new VggError('backend', `no engine can run here (${notUsed.join('; ')})`);
 }
 
 /**
  * Starts an engine and makes it TF.js's backend.
- * @throws VggError `VGG_BACKEND` when the engine asked for, or with `auto` every engine, cannot run here.
+ * @throws VggError `VGG_BACKEND` when the requested engine, or with `auto` every engine, cannot run here.
  */
 export async function startEngine(requested: EngineName | 'auto'): Promise<Engine> {
   tf.env().set('PROD', true);
   if (requested === 'auto') return startBest();
   try {
-    return { name: requested, description: await START[requested](), passedOver: [] };
+    return { name: requested, description: await START[requested](), notUsed: [] };
   } catch (error) {
     throw new VggError('backend', `engine ${requested} cannot run here: ${firstLine(error)}; try --engine auto`, {
       cause: error,
@@ -143,8 +143,8 @@ export async function startEngine(requested: EngineName | 'auto'): Promise<Engin
   }
 }
 
-/** One line for the log: `engine wasm (WebAssembly SIMD); passed over: onednn: not installed`. */
+/** Returns a line for the log, such as `engine wasm (WebAssembly SIMD); not used: onednn: not installed`. */
 export function describeEngine(engine: Engine): string {
-  const others = engine.passedOver.length > 0 ? `; passed over ${engine.passedOver.join(', ')}` : '';
+  const others = engine.notUsed.length > 0 ? `; not used: ${engine.notUsed.join(', ')}` : '';
   return `engine ${engine.name} (${engine.description})${others}`;
 }

@@ -1,4 +1,8 @@
+<<<<<<< HEAD
 /** `inspect FILE`: what is in a weight file, which net that is, and what is missing or left over. */
+=======
+/** `inspect FILE`: prints the tensors of a weight file, the net they belong to, and which are missing or left over. */
+>>>>>>> main
 import { isVggError } from '@vgg/core';
 import { type KnownName, knownWeights, type NetWeights, netUse, recogniseNet, type WeightSource } from '@vgg/weights';
 import { netReference } from '../nets/reference';
@@ -6,8 +10,8 @@ import { openNamed } from '../nets/weight-file';
 import { print, table } from '../terminal/output';
 import { createTerminal } from '../terminal/terminal';
 
-/** What the file holds as a net, or why it is none. */
-function recognised(source: WeightSource): NetWeights | string {
+/** Returns the net in a file, or the reason why it does not hold one. */
+function recognise(source: WeightSource): NetWeights | string {
   try {
     return recogniseNet(source);
   } catch (error) {
@@ -16,8 +20,8 @@ function recognised(source: WeightSource): NetWeights | string {
   }
 }
 
-/** A list in one line, the first of it. */
-function some(names: readonly string[]): string {
+/** Returns the first names of a list, and the number of the others. */
+function firstOf(names: readonly string[]): string {
   return names.length > 8 ? `${names.slice(0, 8).join(', ')} and ${names.length - 8} more` : names.join(', ');
 }
 
@@ -33,18 +37,22 @@ function lines({ naming, prefix, options, report, besides, ...use }: Awaited<Ret
   return [
     `net: ${net}, ${classes} classes (names of ${naming}${prefix === '' ? '' : ` under ${JSON.stringify(prefix)}`})`,
     `fits: ${report.loaded.length} of ${report.loaded.length + report.missing.length + misshapen.length} weights`,
-    ...(report.missing.length > 0 ? [`missing: ${some(report.missing)}`] : []),
-    ...(report.leftOver.length > 0 ? [`left over: ${some(report.leftOver)}`] : []),
-    ...(misshapen.length > 0 ? [`of another shape: ${some(misshapen)}`] : []),
-    ...(besides.length > 0 ? [`besides the net: ${some(besides)}`] : []),
+    ...(report.missing.length > 0 ? [`missing: ${firstOf(report.missing)}`] : []),
+    ...(report.leftOver.length > 0 ? [`left over: ${firstOf(report.leftOver)}`] : []),
+    ...(misshapen.length > 0 ? [`shape differs: ${firstOf(misshapen)}`] : []),
+    ...(besides.length > 0 ? [`other tensors: ${firstOf(besides)}`] : []),
     use.preprocessing === undefined
-      ? 'images: nothing says how the net takes them'
-      : `images: ${JSON.stringify(use.preprocessing)} (says the ${use.describedBy})`,
-    ...(use.classes.length > 0 ? [`classes: ${some(use.classes)}`] : []),
+      ? 'images: the preprocessing is not known'
+      : `images: ${JSON.stringify(use.preprocessing)} (according to the ${use.describedBy})`,
+    ...(use.classes.length > 0 ? [`classes: ${firstOf(use.classes)}`] : []),
   ];
 }
 
+<<<<<<< HEAD
 /** A published net's entry: inspecting fetches nothing. */
+=======
+/** Prints what is known of a published net, without downloading it. */
+>>>>>>> main
 async function printPublished(name: KnownName, json: boolean): Promise<void> {
   const known = knownWeights(name);
   if (json) return print(JSON.stringify({ name, ...known }, null, 2));
@@ -52,7 +60,7 @@ async function printPublished(name: KnownName, json: boolean): Promise<void> {
     key,
     typeof value === 'object' ? JSON.stringify(value) : String(value),
   ]);
-  await print(`${table(['published net', name], rows, 2)}\n\nto fetch it: convert ${name} ${name}.safetensors`);
+  await print(`${table(['published net', name], rows, 2)}\n\nto download it: convert ${name} ${name}.safetensors`);
 }
 
 export async function inspectFile(file: string, { json, quiet }: { json: boolean; quiet: boolean }): Promise<void> {
@@ -60,7 +68,7 @@ export async function inspectFile(file: string, { json, quiet }: { json: boolean
   if (reference.kind === 'published') return printPublished(reference.name, json);
   const source = await openNamed(file, createTerminal({ stream: process.stderr, quiet }));
   try {
-    const weights = recognised(source);
+    const weights = recognise(source);
     const net = typeof weights === 'string' ? undefined : await describe(source, weights);
     const tensors = [...source.tensors].map(([name, { dtype, shape }]) => ({ name, dtype, shape }));
     const { format, metadata } = source;

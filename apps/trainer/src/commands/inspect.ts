@@ -1,4 +1,4 @@
-/** `inspect`: what a network is and costs, or what is in a weight file. */
+/** `inspect`: prints the layers and costs of a net, or the contents of a weight file. */
 import { formatSummary, summarise } from '@vgg/models';
 import { netOptions } from '../recipe/build';
 import { headFor } from '../recipe/recipe';
@@ -20,8 +20,7 @@ export async function runInspect(file: string | undefined, options: InspectArgum
   const record = options.run === undefined ? undefined : await readRecord(options.run);
   const net = record?.net ?? netOptions({ ...options, head: headFor(options) }, options.classes);
   const summary = summarise(net, { batch: options.microBatch });
-  if (options.json)
-    return print(JSON.stringify({ net, ...(record && { classes: record.classes }), ...summary }, null, 2));
+  if (options.json) return print(JSON.stringify({ net, classes: record?.classes, ...summary }, null, 2));
   const { configuration, batchNorm, inputSize, width, classes } = net;
   const name = `${configuration}${batchNorm ? ' with batch norm' : ''}`;
   await print(

@@ -1,7 +1,7 @@
-/** `paper`: the paper's study on any data set within a budget of time, as its Tables 3 to 6. */
+/** `paper`: repeats the paper's study on any data set within a time budget, and prints Tables 3 to 6. */
 import { basename, join, resolve } from 'node:path';
 import { VggError } from '@vgg/core';
-import { writeFileAtomically } from '@vgg/weights/node';
+import { writeFileAtomically } from '@vgg/core/node';
 import { notesOn } from '../paper/notes';
 import { carryOut } from '../paper/run';
 import { newStudy, type StudyRequest } from '../paper/start';
@@ -18,7 +18,7 @@ export interface PaperArguments extends Omit<StudyRequest, 'data'>, Omit<Session
   data?: string;
   out?: string;
   resume?: string;
-  /** Seconds: another budget for the study that is resumed. */
+  /** New budget of a resumed study, in seconds. */
   extendTo?: number;
 }
 
@@ -42,7 +42,7 @@ async function openStudy(folder: string, options: PaperArguments, session: Sessi
   return { study: await newStudy(folder, { ...request, data }, session, terminal, since), spent: since };
 }
 
-/** The tables and what must be known of them, added to the study. */
+/** Adds the tables and their notes to the study. */
 function conclude(study: Study): Study & Required<Pick<Study, 'tables' | 'notes'>> {
   const { nets, settings, k, trained, dense, protocols = [] } = study;
   const epochs = Object.fromEntries(Object.entries(trained).map(([name, net]) => [name, net.epochs]));
@@ -59,7 +59,7 @@ export async function runPaper(options: PaperArguments): Promise<void> {
   terminal.say(`the study is ${folder}: ${study.nets.map(({ name }) => name).join(', ')}`);
   const done = await carryOut({ folder, study, session: { ...session, engine: study.engine }, terminal, spent });
   if (!done) {
-    terminal.say(`saved; go on with: pnpm --filter trainer start paper --resume ${folder}`);
+    terminal.say(`saved; continue with: pnpm --filter trainer start paper --resume ${folder}`);
     return;
   }
   const concluded = conclude(study);

@@ -1,4 +1,4 @@
-/** `report`: makes a run's `report.html` from what its folder, its images and its weights hold now. */
+/** `report`: writes `report.html` of a run from its folder, its images and its weights. */
 import { join, resolve } from 'node:path';
 import { VggError } from '@vgg/core';
 import { systemReason } from '@vgg/core/node';
@@ -42,8 +42,7 @@ export async function runReport(run: string, options: ReportArguments): Promise<
   if (options.evaluate !== 'none') {
     const { scales, limit } = options;
     const protocols = options.evaluate === 'all' ? PROTOCOLS : [options.evaluate];
-    const asked = { ...(scales && { scales }), ...(limit !== undefined && { limit }) };
-    await evaluateRuns([path], { split: 'val', protocols, strict: false, ...asked }, terminal);
+    await evaluateRuns([path], { split: 'val', protocols, strict: false, scales, limit }, terminal);
   }
   await write(await reportOf(path));
   if (options.json) return print(JSON.stringify({ report: out, ...(await readEvaluation(path)) }, null, 2));

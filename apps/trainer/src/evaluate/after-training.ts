@@ -31,14 +31,14 @@ export interface FinalEvaluation {
 
 /**
  * Evaluates the best weights of a run: of the demo under every protocol, else on some images at the run's own scale.
- * @param goOn the command that completes what is interrupted.
+ * @param resumeHint the command that completes what is interrupted.
  */
 export async function evaluateBest(
-  { path, record, strict, goOn }: { path: string; record: RunRecord; strict: boolean; goOn: string },
+  { path, record, strict, resumeHint }: { path: string; record: RunRecord; strict: boolean; resumeHint: string },
   terminal: Terminal,
 ): Promise<FinalEvaluation> {
   if (record.images.validation === 0) return {};
-  const stopping = `stopping: the run is trained and its weights are saved, their evaluation is not complete; ${goOn}`;
+  const stopping = `stopping: the run is trained and its weights are saved, their evaluation is not complete; ${resumeHint}`;
   const interruption = listenForInterruption(() => terminal.say(stopping));
   const { scale, crop } = record.transform;
   const some = { scales: scalesFor(scale, 'single', crop), limit: DENSE_IMAGES };

@@ -80,7 +80,7 @@ export async function trainingTransform(
   recipe: Recipe,
   train: ImageSource,
   { workers, strict, terminal }: { workers: number; strict: boolean; terminal: Terminal },
-): Promise<{ transform: TrainTransform; skipped: readonly SkippedImage[] }> {
+): Promise<{ transform: TrainTransform; skipped: readonly Skipped[] }> {
   const progress = terminal.progress('mean and principal components', train.length, 'images');
   try {
     const statistics = await trainingStatistics(train, {
@@ -112,6 +112,12 @@ export function spread(source: ImageSource, count: number): ImageSource {
   );
 }
 
+<<<<<<< HEAD
+=======
+/** Image that was skipped, and the reason. */
+export type Skipped = Pick<SkippedImage, 'key' | 'reason'>;
+
+>>>>>>> main
 /** Number of skipped images that are named; all are counted. */
 const NAMED = 5;
 
@@ -121,8 +127,13 @@ const NAMED = 5;
  */
 export function skippedNotice(
   terminal: Terminal,
+<<<<<<< HEAD
   known: readonly SkippedImage[] = [],
 ): { update(skipped: readonly SkippedImage[]): void; all(): readonly SkippedImage[] } {
+=======
+  known: readonly Skipped[] = [],
+): { update(skipped: readonly Skipped[]): void; all(): readonly Skipped[] } {
+>>>>>>> main
   const seen = new Map(known.map((one) => [one.key, one]));
   let named = 0;
   return {
@@ -142,7 +153,11 @@ export function skippedNotice(
 }
 
 /** Warns about skipped images: names the first few and counts all. */
+<<<<<<< HEAD
 export function reportSkipped(skipped: readonly SkippedImage[], terminal: Terminal): void {
+=======
+export function reportSkipped(skipped: readonly Skipped[], terminal: Terminal): void {
+>>>>>>> main
   const notice = skippedNotice(terminal);
   notice.update(skipped);
   notice.all();

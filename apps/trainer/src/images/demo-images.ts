@@ -1,25 +1,26 @@
 /**
- * The demo's own data set: ten classes of drawn shapes and textures, as JPEG files in class folders. Position, size,
- * angle, colours, background and the picture's own size vary, so that no single pixel tells the class and a linear
- * classifier fails; everything is addressed by (seed, class, number), so every machine draws the same pictures.
+ * Data set of the demo: ten classes of drawn shapes and textures, as JPEG files in class folders. Position, size, angle,
+ * colours, background and image size vary, so that a linear classifier on pixels fails. Every choice is addressed by (seed,
+ * class, number), so all machines draw the same images.
  */
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { type RandomStream, randomStream, VggError } from '@vgg/core';
-import { fileError, systemCode } from '@vgg/core/node';
+import { fileError, isProcessAlive } from '@vgg/core/node';
 import sharp from 'sharp';
 
-/** Changes whenever the same seed would draw other pictures: an older folder is then drawn anew. */
+/** Version of the drawings: folders of another version are drawn again. */
 const VERSION = 1;
 
-/** Ends the name of the folder that is drawn in, which names its process. */
+/** Ending of the temporary folder's name, which contains the number of the process that draws in it. */
 const PART = '.part';
 
+/** Size of the data set and its random seed. */
 export interface DemoImagesOptions {
-  /** Pictures per class for training. */
+  /** Training images per class. */
   train: number;
-  /** Pictures per class for validation. */
+  /** Validation images per class. */
   validation: number;
   seed: number;
 }
@@ -27,7 +28,7 @@ export interface DemoImagesOptions {
 /** The images that the demo trains on; the training itself is `recipes/demo.yaml`. */
 export const DEMO_IMAGES: DemoImagesOptions = { train: 120, validation: 20, seed: 1 };
 
-/** A picture's random choices, common to all classes. */
+/** Random choices of an image that are common to all classes. */
 interface Pose {
   width: number;
   height: number;
@@ -56,13 +57,13 @@ function regularPolygon(corners: number, radii: readonly number[]): string {
   return points.join(' ');
 }
 
-/** A figure around the origin, placed by the pose. */
-function placed({ x, y, angle, colour }: Pose, figure: string): string {
+/** Places a figure that is drawn around the origin. */
+function place({ x, y, angle, colour }: Pose, figure: string): string {
   return `<g transform="translate(${x.toFixed(2)} ${y.toFixed(2)}) rotate(${angle.toFixed(1)})" fill="${colour}" stroke="none">${figure}</g>`;
 }
 
-/** A repeated tile clipped to the figure's disc: a texture tells its class by its pattern, not by its outline. */
-function textured(pose: Pose, size: number, tile: string): string {
+/** Fills a disc with a repeated tile: the class of a texture shows in its pattern, not in its outline. */
+function texture(pose: Pose, size: number, tile: string): string {
   const { x, y, radius, angle, colour } = pose;
   const pattern = `<pattern id="p" width="${size}" height="${size}" patternUnits="userSpaceOnUse" patternTransform="rotate(${angle.toFixed(1)})"><g fill="${colour}" stroke="${colour}">${tile}</g></pattern>`;
   return `<defs>${pattern}</defs><circle cx="${x.toFixed(2)}" cy="${y.toFixed(2)}" r="${(radius * 1.15).toFixed(2)}" fill="url(#p)"/>`;
@@ -72,49 +73,49 @@ function tileSize(pose: Pose): number {
   return Math.round(pose.radius * between(pose.stream, 0.35, 0.55));
 }
 
-/** One drawing per class, by class name. */
+/** Drawing of each class. */
 const CLASSES: Readonly<Record<string, Drawing>> = {
-  disc: (pose) => placed(pose, `<ellipse rx="${pose.radius}" ry="${pose.radius * between(pose.stream, 0.8, 1)}"/>`),
+  disc: (pose) => place(pose, `<ellipse rx="${pose.radius}" ry="${pose.radius * between(pose.stream, 0.8, 1)}"/>`),
   ring: (pose) =>
-    placed(
+    place(
       pose,
       `<circle r="${pose.radius * 0.8}" fill="none" stroke="${pose.colour}" stroke-width="${pose.radius * between(pose.stream, 0.25, 0.4)}"/>`,
     ),
   square: (pose) => {
     const side = pose.radius * 1.5;
-    return placed(pose, `<rect x="${-side / 2}" y="${-side / 2}" width="${side}" height="${side}"/>`);
+    return place(pose, `<rect x="${-side / 2}" y="${-side / 2}" width="${side}" height="${side}"/>`);
   },
-  triangle: (pose) => placed(pose, `<polygon points="${regularPolygon(3, [pose.radius])}"/>`),
-  star: (pose) => placed(pose, `<polygon points="${regularPolygon(10, [pose.radius, pose.radius * 0.42])}"/>`),
+  triangle: (pose) => place(pose, `<polygon points="${regularPolygon(3, [pose.radius])}"/>`),
+  star: (pose) => place(pose, `<polygon points="${regularPolygon(10, [pose.radius, pose.radius * 0.42])}"/>`),
   cross: (pose) => {
     const arm = pose.radius * between(pose.stream, 0.45, 0.6);
     const long = pose.radius * 1.9;
     const bar = (w: number, h: number) => `<rect x="${-w / 2}" y="${-h / 2}" width="${w}" height="${h}"/>`;
-    return placed(pose, bar(arm, long) + bar(long, arm));
+    return place(pose, bar(arm, long) + bar(long, arm));
   },
   crescent: (pose) => {
     const r = pose.radius;
-    return placed(pose, `<path d="M0,${-r} A${r},${r} 0 1 1 0,${r} A${r * 0.75},${r} 0 1 0 0,${-r} Z"/>`);
+    return place(pose, `<path d="M0,${-r} A${r},${r} 0 1 1 0,${r} A${r * 0.75},${r} 0 1 0 0,${-r} Z"/>`);
   },
   stripes: (pose) => {
     const size = tileSize(pose);
-    return textured(pose, size, `<rect width="${size}" height="${size / 2}" stroke="none"/>`);
+    return texture(pose, size, `<rect width="${size}" height="${size / 2}" stroke="none"/>`);
   },
   checks: (pose) => {
     const size = tileSize(pose) * 1.3;
     const half = size / 2;
     const cell = (x: number) => `<rect x="${x}" y="${x}" width="${half}" height="${half}" stroke="none"/>`;
-    return textured(pose, size, cell(0) + cell(half));
+    return texture(pose, size, cell(0) + cell(half));
   },
   dots: (pose) => {
     const size = tileSize(pose);
-    return textured(pose, size, `<circle cx="${size / 2}" cy="${size / 2}" r="${size * 0.3}" stroke="none"/>`);
+    return texture(pose, size, `<circle cx="${size / 2}" cy="${size / 2}" r="${size * 0.3}" stroke="none"/>`);
   },
 };
 
 export const DEMO_CLASSES: readonly string[] = Object.keys(CLASSES).sort();
 
-/** Two colours far apart in lightness, either one the lighter: colour says nothing about the class. */
+/** Returns two colours that differ much in lightness; which is lighter is random, so that colour does not show the class. */
 function colours(stream: RandomStream): { figure: string; background: string; clutter: string } {
   const hue = () => Math.floor(stream.uniform() * 360);
   const lightFigure = stream.uniform() < 0.5;
@@ -124,7 +125,7 @@ function colours(stream: RandomStream): { figure: string; background: string; cl
   return lightFigure ? { figure: light, background: dark, clutter } : { figure: dark, background: light, clutter };
 }
 
-/** A shaded background with a few thin lines across it. */
+/** Returns a shaded background with a few thin lines. */
 function background(width: number, height: number, fill: string, clutter: string, stream: RandomStream): string {
   const shade = `<linearGradient id="g" gradientTransform="rotate(${Math.round(stream.uniform() * 360)} 0.5 0.5)"><stop offset="0" stop-color="${fill}"/><stop offset="1" stop-color="${clutter}"/></linearGradient>`;
   const lines = Array.from({ length: 4 }, () => {
@@ -134,7 +135,7 @@ function background(width: number, height: number, fill: string, clutter: string
   return `<defs>${shade}</defs><rect width="${width}" height="${height}" fill="url(#g)"/>${lines.join('')}`;
 }
 
-/** The picture at an address, as SVG. */
+/** Returns the image with this address as SVG. */
 function drawing(name: string, classIndex: number, number: number, seed: number): string {
   const stream = randomStream(seed, 'demo', classIndex, number);
   const width = Math.round(between(stream, 72, 128));
@@ -158,7 +159,7 @@ function drawing(name: string, classIndex: number, number: number, seed: number)
 
 interface Part {
   name: string;
-  /** The first picture's number, and how many there are. */
+  /** Number of the first image, and the number of images. */
   first: number;
   count: number;
 }
@@ -179,60 +180,54 @@ async function drawClass(
   }
 }
 
-function isRunning(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    return systemCode(error) !== 'ESRCH';
-  }
-}
-
-/** Removes what processes that were killed while they drew have left. */
+/** Removes temporary folders of processes that were killed while drawing. */
 async function removeLeftOvers(folder: string): Promise<void> {
-  const [home, start] = [dirname(folder), `${basename(folder)}.`];
+  const home = dirname(folder);
+  const start = `${basename(folder)}.`;
   for (const name of await readdir(home).catch(() => [])) {
     const pid = Number(name.startsWith(start) && name.endsWith(PART) ? name.slice(start.length, -PART.length) : '');
-    if (pid > 0 && !isRunning(pid)) await rm(join(home, name), { recursive: true, force: true });
+    if (pid > 0 && !isProcessAlive(pid)) await rm(join(home, name), { recursive: true, force: true });
   }
 }
 
 /**
- * Makes `folder/train/<class>/*.jpg` and `folder/val/<class>/*.jpg`, unless the folder already holds exactly these.
- * Drawn beside and renamed, so that an interrupted run leaves nothing half done. Returns whether anything was drawn.
- * @param signal once raised, nothing is made and what was drawn is removed.
- * @throws VggError `VGG_IO` when `folder` exists and was not made by this function: it is never touched.
+ * Draws `folder/train/<class>/*.jpg` and `folder/val/<class>/*.jpg`, unless the folder already holds exactly these images.
+ * It draws in a temporary folder and renames it, so that an interruption leaves nothing incomplete.
+ * @param signal stops the drawing and removes what was drawn.
+ * @returns true if images were drawn.
+ * @throws VggError `VGG_IO` when `folder` exists and was not made by this function: it is never changed.
  */
 export async function makeDemoImages(
   folder: string,
   options: DemoImagesOptions,
   signal?: AbortSignal,
 ): Promise<boolean> {
-  const wanted = JSON.stringify({ version: VERSION, ...options });
+  const expected = JSON.stringify({ version: VERSION, ...options });
   const label = join(folder, 'demo.json');
   const present = await readFile(label, 'utf8').catch(() => undefined);
-  if (present === wanted) return false;
+  if (present === expected) return false;
   if (present === undefined && existsSync(folder)) {
-    throw new VggError('io', `the demo's images go to ${folder}, but something else is there: move it away`);
+    throw new VggError('io', `the demo draws its images in ${folder}, but there is something else: move it away`);
   }
 
   await removeLeftOvers(folder);
-  const drawn = `${folder}.${process.pid}${PART}`;
+  const temporary = `${folder}.${process.pid}${PART}`;
   const { train, validation, seed } = options;
   try {
     await Promise.all(
       DEMO_CLASSES.flatMap((name) => [
-        drawClass(join(drawn, 'train'), { name, first: 0, count: train }, seed, signal),
-        drawClass(join(drawn, 'val'), { name, first: train, count: validation }, seed, signal),
+        drawClass(join(temporary, 'train'), { name, first: 0, count: train }, seed, signal),
+        drawClass(join(temporary, 'val'), { name, first: train, count: validation }, seed, signal),
       ]),
     );
     if (signal?.aborted) return false;
-    await writeFile(join(drawn, 'demo.json'), wanted);
+    await writeFile(join(temporary, 'demo.json'), expected);
     await rm(folder, { recursive: true, force: true });
-    await rename(drawn, folder);
+    await rename(temporary, folder);
     return true;
   } catch (cause) {
     throw cause instanceof VggError ? cause : fileError('draw the images in', folder, cause);
   } finally {
-    await rm(drawn, { recursive: true, force: true });
+    await rm(temporary, { recursive: true, force: true });
   }
 }

@@ -1,4 +1,4 @@
-/** Turns the events of training into what a person sees and what `metrics.jsonl` keeps. */
+/** Turns the events of training into progress, log lines and lines of `metrics.jsonl`. */
 import type { TrainEvent, Validation } from '@vgg/train';
 import type { Activity } from '../report/data';
 import type { MetricsEntry } from '../report/history';
@@ -6,21 +6,22 @@ import type { Progress, Terminal, Whole } from '../terminal/terminal';
 import { duration } from '../terminal/terminal';
 import { RunPace } from './pace';
 
+/** Options of {@link trainingDisplay}. */
 export interface DisplayOptions {
   terminal: Terminal;
-  /** Takes one line of the metrics. */
+  /** Records one line of the metrics. */
   record: (entry: MetricsEntry) => void;
-  /** Told of what goes on, as often as something changes. */
+  /** Called with the current activity whenever it changes. */
   onActivity?: (activity: Activity) => void;
   epochs: number;
-  /** Epochs from one validation to the next. */
+  /** Epochs between validations. */
   validateEvery: number;
-  /** Where the run ends before the last epoch does. */
+  /** Largest number of steps of the run. */
   maxSteps?: number | undefined;
   batchesPerEpoch: number;
   batch: number;
   validationImages: number;
-  /** Whether the schedule may end the run before its last epoch. */
+  /** True if the run may end before its last epoch. */
   mayEndEarly: boolean;
   now?: () => number;
 }
@@ -35,12 +36,13 @@ function measures({ loss, top1, top5 }: Measures): string {
   return `loss ${loss.toFixed(3)}, errors ${top1.toFixed(1)} / ${top5.toFixed(1)} %`;
 }
 
-/** A forward pass takes about a third of what a training step takes for as many images. */
+/** Time of a forward pass relative to a training step of as many images. */
 const VALIDATION_COST = 1 / 3;
 
+/** Display of a training run. */
 export interface TrainingDisplay {
   onEvent(event: TrainEvent): void;
-  /** Waits for a batch were so many seconds. */
+  /** Adds seconds spent waiting for a batch. */
   waited(seconds: number): void;
   /** Shows a validation while it runs. */
   validating<T extends Validation | undefined>(
@@ -49,7 +51,7 @@ export interface TrainingDisplay {
   end(): void;
 }
 
-/** A listener for `fit`, which also keeps the display of the epoch and the run. */
+/** Creates the display of a run: a listener for the events of `fit`. */
 export function trainingDisplay(options: DisplayOptions): TrainingDisplay {
   const { terminal, record, onActivity, epochs, batchesPerEpoch, batch, validationImages, mayEndEarly } = options;
   const { now = Date.now, maxSteps = Number.POSITIVE_INFINITY, validateEvery } = options;
@@ -60,25 +62,32 @@ export function trainingDisplay(options: DisplayOptions): TrainingDisplay {
   );
   const perEpoch = batchesPerEpoch * batch;
   let progress: Progress | undefined;
-  let goingOn: string | undefined;
-  let [epochNow, firstImage, images, note] = [0, 0, 0, ''];
-  /** Seconds since the last line of the metrics that went elsewhere, and when the last event was. */
-  let [waiting, saving, validatingFor, lastEvent] = [0, 0, 0, now()];
+  /** Message that the run is resumed, until it is printed. */
+  let resumeMessage: string | undefined;
+  let epochNow = 0;
+  let firstImage = 0;
+  let images = 0;
+  let note = '';
+  /** Seconds since the last line of the metrics that were not spent on training. */
+  let waiting = 0;
+  let saving = 0;
+  let validatingFor = 0;
+  let lastEvent = now();
 
   const whole = (): Whole => ({ title: 'run', ...pace.run, atMost: mayEndEarly });
   const end = () => {
     progress?.end();
     progress = undefined;
   };
-  /** Before the first image, so that the pace counts what it takes. */
+  /** Opens a progress before the first image, so that its time counts. */
   const open = (title: string, total: number) => {
     end();
     progress = terminal.progress(title, total, 'images');
   };
-  /** Once there is something to do: a run that is finished does not go on. */
-  const sayGoingOn = () => {
-    if (goingOn !== undefined) terminal.say(goingOn);
-    goingOn = undefined;
+  /** Prints that the run is resumed, once there is something to do: a finished run does not continue. */
+  const sayResumed = () => {
+    if (resumeMessage !== undefined) terminal.say(resumeMessage);
+    resumeMessage = undefined;
   };
   const openEpoch = () => {
     if (epochNow < epochs) open(`epoch ${epochNow + 1}/${epochs}`, perEpoch - firstImage);
@@ -91,15 +100,17 @@ export function trainingDisplay(options: DisplayOptions): TrainingDisplay {
   };
 
   const onEvent = (event: TrainEvent) => {
-    const [before, time] = [lastEvent, now()];
+    const before = lastEvent;
+    const time = now();
     lastEvent = time;
     if (event.type === 'start') {
-      [epochNow, firstImage] = [event.epoch, event.batch * batch];
+      epochNow = event.epoch;
+      firstImage = event.batch * batch;
       pace.begin(event.epoch, event.batch);
-      if (event.resumed) goingOn = `going on at epoch ${event.epoch + 1}, step ${event.step + 1}`;
+      if (event.resumed) resumeMessage = `continuing at epoch ${event.epoch + 1}, step ${event.step + 1}`;
       openEpoch();
     } else if (event.type === 'micro-batch') {
-      sayGoingOn();
+      sayResumed();
       const part = event.done / event.of;
       if (part < 1) pace.train(epochNow, (firstImage + images) / batch + part);
       show('training', images + Math.round(part * batch), perEpoch - firstImage);
@@ -108,14 +119,15 @@ export function trainingDisplay(options: DisplayOptions): TrainingDisplay {
       note = `${measures(event.running)}, rate ${event.rate.toPrecision(3)}`;
       pace.train(event.epoch, event.batch + 1);
       show('training', images, perEpoch - firstImage);
-      record({ ...event, ...(waiting > 0 && { waiting }), ...(saving > 0 && { saving }) });
-      [waiting, saving] = [0, 0];
+      record({ ...event, waiting: waiting || undefined, saving: saving || undefined });
+      waiting = 0;
+      saving = 0;
     } else if (event.type === 'checkpoint') {
       saving += (time - before) / 1000;
     } else if (event.type === 'epoch') {
-      sayGoingOn();
+      sayResumed();
       end();
-      record({ ...event, ...(validatingFor > 0 && { validating: validatingFor }) });
+      record({ ...event, validating: validatingFor || undefined });
       const { training, validation } = event;
       const checked =
         validation === undefined ? '' : ` | validation ${measures(validation)}${event.best ? ', best' : ''}`;
@@ -126,7 +138,10 @@ export function trainingDisplay(options: DisplayOptions): TrainingDisplay {
         `epoch ${event.epoch + 1}/${epochs} training ${measures(training)}${checked} | ${time}` +
           `${more ? `, ${mayEndEarly ? 'at most ' : ''}${duration(left)} left` : ''}`,
       );
-      [images, firstImage, note, validatingFor] = [0, 0, '', 0];
+      images = 0;
+      firstImage = 0;
+      note = '';
+      validatingFor = 0;
       epochNow = event.epoch + 1;
       openEpoch();
     } else if (event.type === 'stall') {
@@ -140,7 +155,7 @@ export function trainingDisplay(options: DisplayOptions): TrainingDisplay {
       waiting += seconds;
     },
     validating: async (validate) => {
-      sayGoingOn();
+      sayResumed();
       open('validation', validationImages);
       const since = now();
       pace.validate(0);

@@ -1,4 +1,4 @@
-/** What a run was computed with, kept in its record: the programs, the machine, the state of the sources. */
+/** Environment of a run, kept in its record: programs, machine, state of the sources. */
 import { execFileSync } from 'node:child_process';
 import { cpus, platform, release, totalmem } from 'node:os';
 import { dirname } from 'node:path';
@@ -7,10 +7,10 @@ import { version_core } from '@tensorflow/tfjs-core';
 import { version } from '../../package.json';
 import type { Engine, EngineName } from '../engine';
 
-/** Each as a person reads it. */
+/** Environment in words and numbers for people. */
 export interface Environment {
   engine: EngineName;
-  /** What the engine computes on. */
+  /** Description of the engine. */
   computes: string;
   trainer: string;
   tfjs: string;
@@ -18,9 +18,9 @@ export interface Environment {
   system: string;
   processor: string;
   cores: number;
-  /** Of the machine, in GiB. */
+  /** Memory of the machine, in GiB. */
   memory: number;
-  /** The commit of the trainer's sources, and whether they were changed since; `null` outside of git. */
+  /** Commit of the trainer's sources, with `, changed` if they differ from it; `null` outside of git. */
   git: string | null;
 }
 
@@ -32,7 +32,7 @@ function git(folder: string, ...words: string[]): string {
   }).trim();
 }
 
-/** The commit that a folder's files are of; `null` where there is no git, or the folder is in no repository of it. */
+/** Returns the commit of a folder; `null` without git or outside of a repository. */
 export function gitState(folder: string): string | null {
   try {
     const commit = git(folder, 'rev-parse', '--short=12', 'HEAD');
@@ -42,6 +42,7 @@ export function gitState(folder: string): string | null {
   }
 }
 
+/** Returns the environment of this process. */
 export function environment(engine: Engine): Environment {
   const processors = cpus();
   return {

@@ -1,4 +1,4 @@
-/** How fast a net trains here on its own images, measured on a few real micro-batches. */
+/** Speed of training a net on its images, measured on a few real micro-batches. */
 import type { TrainTransform } from '@vgg/data';
 import { createBatches, createEvaluationBatches } from '@vgg/data/node';
 import { scalesFor } from '@vgg/eval';
@@ -9,21 +9,22 @@ import { type OpenedData, spread } from '../images/data-set';
 import { optimiserOf } from '../recipe/build';
 import type { Recipe } from '../recipe/recipe';
 
-/** Micro-batches measured, at least, after one that warms up. */
+/** Smallest number of micro-batches that are measured, after one for warm-up. */
 const MEASURED = 4;
-/** Seconds measured, at least, unless told: beyond the batches that are made ahead. */
+/** Default of `shortest`, in seconds: longer than the batches that are prefetched last. */
 const SHORTEST = 3;
-/** After so many seconds no further micro-batch is begun, if one was measured. */
+/** Time after which no further micro-batch is started if one has been measured, in seconds. */
 const LONGEST = 20;
 
+/** Measured speed of training and validation. */
 export interface Speed {
-  /** Seconds of one micro-batch: its images made ready, its gradient. */
+  /** Seconds per micro-batch: preparing its images and computing its gradient. */
   microBatch: number;
-  /** Seconds of one update of the weights. */
+  /** Seconds per update of the weights. */
   update: number;
-  /** Seconds of one image of validation. */
+  /** Seconds per validation image. */
   validationImage: number;
-  /** Micro-batches measured. */
+  /** Number of micro-batches that were measured. */
   measured: number;
 }
 
@@ -39,11 +40,11 @@ export interface MeasureOptions {
   transform: TrainTransform;
   workers: number;
   strict: boolean;
-  /** Seconds measured, at least. */
-  shortest?: number;
+  /** Shortest time to measure, in seconds. Default 3. */
+  shortest?: number | undefined;
 }
 
-/** Takes a few steps of one micro-batch each, which change `model`, and validates a few images. */
+/** Measures a few steps of one micro-batch each, which change `model`, and the validation of a few images. */
 export async function measureSpeed(options: MeasureOptions): Promise<Speed> {
   const { recipe, data, transform, workers, strict, model, shortest = SHORTEST } = options;
   const { microBatch: batchSize, seed, rate } = recipe;
@@ -62,7 +63,7 @@ export async function measureSpeed(options: MeasureOptions): Promise<Speed> {
         model,
         optimiser,
         microBatch: batchSize,
-        // A rate at which nothing diverges before it is measured.
+        // A learning rate low enough that training does not diverge.
         schedule: constant(Math.min(rate, 1e-3)),
         epochs: 1,
         seed,
@@ -88,7 +89,7 @@ export async function measureSpeed(options: MeasureOptions): Promise<Speed> {
   }
 }
 
-/** Batches until enough is known; an epoch has one at least. */
+/** Yields batches until enough is measured, at least one. */
 async function* until<T>(enough: () => boolean, batches: AsyncIterable<T>): AsyncGenerator<T> {
   for await (const batch of batches) {
     yield batch;
@@ -103,7 +104,10 @@ async function secondsPerValidationImage({ recipe, data, transform, workers, str
   const source = spread(data.validation, 2 * recipe.microBatch);
   const batchSize = recipe.microBatch;
   const batches = createEvaluationBatches(source, {
-    ...{ transform: { crop, scale: scale!, mean }, batchSize, workers, strict },
+    transform: { crop, scale: scale!, mean },
+    batchSize,
+    workers,
+    strict,
   });
   try {
     const began = performance.now();
@@ -114,7 +118,7 @@ async function secondsPerValidationImage({ recipe, data, transform, workers, str
   }
 }
 
-/** Seconds that an epoch of this recipe takes at a speed. */
+/** Returns the seconds that a step, an epoch of training and a validation of a recipe take at the measured speed. */
 export function epochSeconds(
   { batch, microBatch }: Pick<Recipe, 'batch' | 'microBatch'>,
   images: { train: number; validation: number },

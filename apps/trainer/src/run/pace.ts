@@ -1,40 +1,42 @@
-/** How far a run is and how long it has still to go, validation included, from the pace of the steps at hand. */
+/** Progress of a run and its time left, validation included, estimated from its recent steps. */
 
+/** Amount of work of a run. */
 export interface RunPlan {
   /** Steps of the whole run. */
   readonly steps: number;
   readonly batchesPerEpoch: number;
-  /** Epochs from one validation to the next; a run that ends with an epoch has one there. */
+  /** Epochs between validations; there is one after the last epoch too. */
   readonly validateEvery: number;
-  /** How much of a step's time a validation is likely to take, until one was seen: in steps. */
+  /** Estimated duration of a validation before one has been measured, in steps. */
   readonly validationSteps: number;
 }
 
-/** The validations of a whole run. */
+/** Returns the number of validations of a run. */
 export function validationsOf({ steps, batchesPerEpoch, validateEvery }: Omit<RunPlan, 'validationSteps'>): number {
   const epochs = steps / batchesPerEpoch;
   return Number.isInteger(epochs) ? Math.ceil(epochs / validateEvery) : Math.floor(epochs / validateEvery);
 }
 
-/** Steps, validations included, are averaged over this many milliseconds. */
+/** Time over which steps are averaged, in milliseconds. */
 const WINDOW = 300_000;
 
 interface Mark {
-  /** On a clock that stands still while the net is validated, in milliseconds. */
+  /** Time in milliseconds, on a clock that stops during validations. */
   readonly time: number;
   readonly steps: number;
 }
 
+/** Estimator of a run's progress. */
 export class RunPace {
   readonly #plan: RunPlan;
   readonly #now: () => number;
-  /** Steps of the whole run that are done, parts of a step included. */
+  /** Steps done, including fractions of a step. */
   #steps = 0;
   #marks: Mark[] = [];
-  /** The time that the clock of steps has stood still. */
+  /** Time spent in validations, in milliseconds. */
   #paused = 0;
   #validation: { since: number; part: number } | undefined;
-  /** Of the last validation, in milliseconds. */
+  /** Duration of the last validation, in milliseconds. */
   #validationTime: number | undefined;
   #validations = 0;
 
@@ -43,25 +45,25 @@ export class RunPace {
     this.#now = now;
   }
 
-  /** Begins at a place of the run: at the start, or where it goes on. */
+  /** Begins at the start of the run, or at the place from which it is resumed. */
   begin(epoch: number, batch: number): void {
     this.#steps = epoch * this.#plan.batchesPerEpoch + batch;
     this.#validations = Math.floor(epoch / this.#plan.validateEvery);
     this.#marks = [{ time: this.#now() - this.#paused, steps: this.#steps }];
   }
 
-  /** @param batch batches of the epoch that are done, parts of one included. */
+  /** Records progress in training. @param batch batches of the epoch that are done, including a fraction of one. */
   train(epoch: number, batch: number): void {
     this.#endValidation();
     this.#steps = epoch * this.#plan.batchesPerEpoch + batch;
     const time = this.#now() - this.#paused;
     this.#marks.push({ time, steps: this.#steps });
-    // What comes first warms up: caches fill, kernels are compiled. It is left out as soon as there is something else.
+    // The first steps are slower (caches, compilation): drop the first mark as soon as there are enough others.
     if (this.#marks.length === 4) this.#marks.shift();
     while (this.#marks.length > 4 && time - this.#marks[1]!.time > WINDOW) this.#marks.shift();
   }
 
-  /** @param part of the validation that is done, 0 to 1; 1 ends it. */
+  /** Records progress in a validation. @param part fraction that is done, 0 to 1; 1 ends it. */
   validate(part: number): void {
     this.#validation ??= { since: this.#now(), part };
     this.#validation.part = part;
@@ -77,20 +79,21 @@ export class RunPace {
     this.#validation = undefined;
   }
 
-  /** Milliseconds a step; undefined before there are two marks. */
+  /** Milliseconds per step; undefined before two marks. */
   get #stepTime(): number | undefined {
-    const [first, last] = [this.#marks[0], this.#marks.at(-1)];
+    const first = this.#marks[0];
+    const last = this.#marks.at(-1);
     if (first === undefined || last === undefined || last.steps <= first.steps) return undefined;
     return (last.time - first.time) / (last.steps - first.steps);
   }
 
-  /** Steps a second lately; 0 before the first. */
+  /** Recent steps per second; 0 before the first step. */
   get stepsPerSecond(): number {
     const time = this.#stepTime;
     return time === undefined || time === 0 ? 0 : 1000 / time;
   }
 
-  /** The part of the run that is done, 0 to 1, and the seconds left; null while nobody can tell. */
+  /** Fraction of the run that is done, 0 to 1, and seconds left; null if not yet known. */
   get run(): { readonly part: number; readonly left: number | null } {
     const { steps, validationSteps } = this.#plan;
     const validations = validationsOf(this.#plan);

@@ -1,12 +1,11 @@
 /** Training of a prepared run: loaders, loop, validation, checkpoints, interruption, and its best weights at the end. */
 import { systemReason } from '@vgg/core/node';
-import type { SkippedImage } from '@vgg/data';
 import { createBatches, createEvaluationBatches } from '@vgg/data/node';
 import { scalesFor } from '@vgg/eval';
 import type { FreezableName } from '@vgg/models';
 import { type FitResult, fit, restoreCheckpoint, type Validation, validate } from '@vgg/train';
 import type { RunLog } from '@vgg/train/node';
-import { skippedNotice } from '../images/data-set';
+import { type Skipped, skippedNotice } from '../images/data-set';
 import { extrasOf, optimiserOf, scheduleOf } from '../recipe/build';
 import { GuessBook } from '../report/guesses';
 import { RunReport } from '../report/run-report';
@@ -23,7 +22,7 @@ type SessionOptions = Pick<SessionArguments, 'workers' | 'strict' | 'checkpointE
 /** Result of the training loop. */
 interface Trained {
   result: FitResult;
-  skipped: readonly SkippedImage[];
+  skipped: readonly Skipped[];
   /** Exit code of the program if a signal interrupted the training. */
   exitCode: number | undefined;
 }

@@ -1,8 +1,9 @@
-/** Ctrl-C, SIGTERM and a terminal that closes: the first asks the work to stop where nothing is lost, a second one leaves at once. */
+/** Ctrl-C, SIGTERM and a closed terminal: the first signal asks the program to save and stop, a second one ends it at once. */
 
+/** A listener for signals that end the program. */
 export interface Interruption {
   readonly signal: AbortSignal;
-  /** The exit code that the system expects of a program ended by this signal, once it was raised. */
+  /** Exit code for the received signal (128 + its number); undefined before one. */
   readonly exitCode: number | undefined;
   /** Stops listening. */
   end(): void;
@@ -10,7 +11,10 @@ export interface Interruption {
 
 const EXIT_CODES = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
 
-/** @param onFirst tells the person what happens now. */
+/**
+ * Listens for signals until `end` is called.
+ * @param onFirst called for the first signal, to print what happens next.
+ */
 export function listenForInterruption(onFirst: () => void): Interruption {
   const controller = new AbortController();
   let exitCode: number | undefined;

@@ -1,13 +1,13 @@
 /** Results on stdout: Markdown tables for people, or one JSON document. */
 import { markdownTable } from 'markdown-table';
 
-/** A table whose first columns, one unless told, are text and whose other columns are figures. */
+/** Returns a Markdown table; the first `textColumns` columns are aligned left, the numbers after them right. Default 1. */
 export function table(header: readonly string[], rows: readonly (readonly string[])[], textColumns = 1): string {
   const align = header.map((_, i) => (i < textColumns ? 'l' : 'r'));
   return markdownTable([[...header], ...rows.map((row) => [...row])], { align });
 }
 
-/** Writes to stdout, whole: a pipe that closes early (`| head`) is no error. */
+/** Writes a line to stdout and waits until it is written; a pipe that closes early (`| head`) is not an error. */
 export async function print(text: string): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     process.stdout.write(`${text}\n`, (error) => {

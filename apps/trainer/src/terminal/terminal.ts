@@ -1,32 +1,34 @@
 /**
- * What people see while something runs. Progress and logs go to stderr, results to stdout; a terminal gets one display that
- * moves, anything else plain timestamped lines, few enough to read.
+ * Progress and log on stderr; results go to stdout. A terminal shows moving bars; a file or a pipe gets a timestamped line
+ * every ten seconds.
  */
 import { MultiBar, type SingleBar } from 'cli-progress';
 
+/** Log and progress of a command. */
 export interface Terminal {
-  /** A line of the log. */
+  /** Writes a line of the log. */
   say(line: string): void;
-  /** A warning: something was skipped or looks wrong. */
+  /** Writes a warning. */
   warn(line: string): void;
-  /** Starts a display for `total` steps, each of `unit`; the last one must have been ended. */
+  /** Starts the progress of `total` steps, counted in `unit`; only one may be running. */
   progress(title: string, total: number, unit: string): Progress;
 }
 
-/** What a display is part of: a run of many epochs. It has a line of its own on a terminal. */
+/** Larger task that a progress is part of, such as a run of many epochs. A terminal shows it on a second line. */
 export interface Whole {
-  /** `run`. */
+  /** Name of the task, such as `run`. */
   readonly title: string;
-  /** 0 to 1. */
+  /** Fraction that is done, 0 to 1. */
   readonly part: number;
-  /** Seconds; null while nobody can tell. */
+  /** Seconds left; null if not yet known. */
   readonly left: number | null;
-  /** Whether it may end earlier. */
+  /** True if the task may end earlier. */
   readonly atMost?: boolean;
 }
 
+/** Display of a running task. */
 export interface Progress {
-  /** How many steps are done; `note` follows the rate: `loss 1.23`. */
+  /** Shows how many steps are done; `note`, such as `loss 1.23`, is appended. */
   update(done: number, note?: string, whole?: Whole): void;
   end(): void;
 }
@@ -34,11 +36,11 @@ export interface Progress {
 export interface TerminalOptions {
   stream: NodeJS.WriteStream;
   quiet: boolean;
-  /** Milliseconds, injectable for tests. */
+  /** Clock in milliseconds; replaced in tests. Default `Date.now`. */
   now?: () => number;
 }
 
-/** Between two plain lines of one display, in milliseconds. */
+/** Interval of progress lines that do not go to a terminal, in milliseconds. */
 const PLAIN_INTERVAL = 10_000;
 
 /** `1:05` or `2:03:09`. */
@@ -49,14 +51,14 @@ export function duration(seconds: number): string {
   return h > 0 ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`;
 }
 
-/** The pace of the last steps: rate and time left follow it, so that a slow start does not spoil the estimate. */
-class Pace {
+/** Speed of the last 30 seconds, so that a slow start does not spoil the estimate. */
+class RecentSpeed {
   readonly #marks: { time: number; done: number }[];
   constructor(now: number) {
     this.#marks = [{ time: now, done: 0 }];
   }
 
-  /** Steps per second over the last 30 seconds, or since the start when less has passed. */
+  /** Returns steps per second over the last 30 seconds, or since the start if that is shorter. */
   rate(now: number, done: number): number {
     this.#marks.push({ time: now, done });
     while (this.#marks.length > 2 && now - this.#marks[1]!.time > 30_000) this.#marks.shift();
@@ -69,7 +71,7 @@ function speedOf(rate: number): string {
   return rate >= 10 ? rate.toFixed(0) : rate.toFixed(1);
 }
 
-/** `540/1200 images, 312 images/s`. */
+/** Returns `540/1200 images, 312 images/s`. */
 function figures(done: number, total: number, rate: number, unit: string): string {
   return `${done}/${total} ${unit}, ${speedOf(rate)} ${unit}/s`;
 }
@@ -82,14 +84,14 @@ function leftOf(done: number, total: number, rate: number): number | null {
   return rate > 0 ? (total - done) / rate : null;
 }
 
-/** A bar and what follows it, or a whole and its note. */
+/** Contents of one line of the display: title, bar, text. */
 interface Line {
   title: string;
   part: number;
   text: string;
 }
 
-/** A display of one line or two on a terminal, and what became of it. */
+/** One or two progress bars on a terminal, which can be hidden while a line of the log is written. */
 class MovingLines {
   readonly #stream: NodeJS.WriteStream;
   #bars: MultiBar | undefined;
@@ -101,10 +103,10 @@ class MovingLines {
   }
 
   set(lines: readonly Line[]): void {
-    const redo = lines.length !== this.#lines.length;
+    const changed = lines.length !== this.#lines.length;
     this.#lines = lines;
     if (this.#bars === undefined) return;
-    if (redo) {
+    if (changed) {
       this.hide();
       this.show();
     }
@@ -121,7 +123,7 @@ class MovingLines {
       barIncompleteChar: ' ',
       clearOnComplete: true,
       gracefulExit: false,
-      // Lines cut to the terminal's width: a display that turns line wrapping off would leave it off when a signal ends the program.
+      // Keep line wrapping on: a signal that ends the program could otherwise leave it off.
       linewrap: true,
       fps: 8,
     });
@@ -137,7 +139,7 @@ class MovingLines {
 
 export function createTerminal({ stream, quiet, now = Date.now }: TerminalOptions): Terminal {
   const interactive = stream.isTTY === true && !quiet;
-  /** The display that moves, while there is one: a line of the log takes it away, is written, and puts it back. */
+  /** The bars on the terminal, hidden while a line of the log is written. */
   let moving: { hide(): void; show(): void } | undefined;
 
   const write = (line: string) => {
@@ -147,7 +149,7 @@ export function createTerminal({ stream, quiet, now = Date.now }: TerminalOption
   };
 
   const interactiveProgress = (title: string, total: number, unit: string): Progress => {
-    const pace = new Pace(now());
+    const speed = new RecentSpeed(now());
     const lines = new MovingLines(stream);
     const set = (done: number, rate: number, note = '', whole?: Whole) => {
       const here = `${figures(done, total, rate, unit)}, ${duration(leftOf(done, total, rate) ?? 0)} left`;
@@ -168,7 +170,7 @@ export function createTerminal({ stream, quiet, now = Date.now }: TerminalOption
     moving = lines;
     moving.show();
     return {
-      update: (done, note, whole) => set(done, pace.rate(now(), done), note, whole),
+      update: (done, note, whole) => set(done, speed.rate(now(), done), note, whole),
       end: () => {
         moving?.hide();
         moving = undefined;
@@ -177,11 +179,11 @@ export function createTerminal({ stream, quiet, now = Date.now }: TerminalOption
   };
 
   const plainProgress = (title: string, total: number, unit: string): Progress => {
-    const pace = new Pace(now());
+    const speed = new RecentSpeed(now());
     let last = now();
     return {
       update: (done, note = '', whole) => {
-        const rate = pace.rate(now(), done);
+        const rate = speed.rate(now(), done);
         if (now() - last < PLAIN_INTERVAL) return;
         last = now();
         const time =
@@ -194,13 +196,13 @@ export function createTerminal({ stream, quiet, now = Date.now }: TerminalOption
     };
   };
 
-  const silent: Progress = { update: () => {}, end: () => {} };
+  const noProgress: Progress = { update: () => {}, end: () => {} };
   return {
     say: (line) => {
       if (!quiet) write(line);
     },
     warn: (line) => write(`warning: ${line}`),
     progress: (title, total, unit) =>
-      quiet ? silent : interactive ? interactiveProgress(title, total, unit) : plainProgress(title, total, unit),
+      quiet ? noProgress : interactive ? interactiveProgress(title, total, unit) : plainProgress(title, total, unit),
   };
 }

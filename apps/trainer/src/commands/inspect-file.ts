@@ -1,8 +1,4 @@
-<<<<<<< HEAD
-/** `inspect FILE`: what is in a weight file, which net that is, and what is missing or left over. */
-=======
 /** `inspect FILE`: prints the tensors of a weight file, the net they belong to, and which are missing or left over. */
->>>>>>> main
 import { isVggError } from '@vgg/core';
 import { type KnownName, knownWeights, type NetWeights, netUse, recogniseNet, type WeightSource } from '@vgg/weights';
 import { netReference } from '../nets/reference';
@@ -48,11 +44,7 @@ function lines({ naming, prefix, options, report, besides, ...use }: Awaited<Ret
   ];
 }
 
-<<<<<<< HEAD
-/** A published net's entry: inspecting fetches nothing. */
-=======
 /** Prints what is known of a published net, without downloading it. */
->>>>>>> main
 async function printPublished(name: KnownName, json: boolean): Promise<void> {
   const known = knownWeights(name);
   if (json) return print(JSON.stringify({ name, ...known }, null, 2));

@@ -91,14 +91,10 @@ function checkAllClasses({ name, classes, runs }: Evaluated, images: readonly st
   const first = { name, classes };
   const folders = { name: 'the data set', classes: images };
   for (const { path, record } of runs.slice(1)) checkClasses(first, { name: path, classes: record.classes });
-<<<<<<< HEAD
-  if (runs.length > 0) return checkClasses(first, folders);
-=======
   if (runs.length > 0) {
     checkClasses(first, folders);
     return;
   }
->>>>>>> main
   const assumption = checkImageClasses(first, folders, IMAGENET_CLASSES);
   if (assumption !== undefined) terminal.warn(assumption);
 }

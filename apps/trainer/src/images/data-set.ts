@@ -112,12 +112,9 @@ export function spread(source: ImageSource, count: number): ImageSource {
   );
 }
 
-<<<<<<< HEAD
-=======
 /** Image that was skipped, and the reason. */
 export type Skipped = Pick<SkippedImage, 'key' | 'reason'>;
 
->>>>>>> main
 /** Number of skipped images that are named; all are counted. */
 const NAMED = 5;
 
@@ -127,13 +124,8 @@ const NAMED = 5;
  */
 export function skippedNotice(
   terminal: Terminal,
-<<<<<<< HEAD
-  known: readonly SkippedImage[] = [],
-): { update(skipped: readonly SkippedImage[]): void; all(): readonly SkippedImage[] } {
-=======
   known: readonly Skipped[] = [],
 ): { update(skipped: readonly Skipped[]): void; all(): readonly Skipped[] } {
->>>>>>> main
   const seen = new Map(known.map((one) => [one.key, one]));
   let named = 0;
   return {
@@ -153,11 +145,7 @@ export function skippedNotice(
 }
 
 /** Warns about skipped images: names the first few and counts all. */
-<<<<<<< HEAD
-export function reportSkipped(skipped: readonly SkippedImage[], terminal: Terminal): void {
-=======
 export function reportSkipped(skipped: readonly Skipped[], terminal: Terminal): void {
->>>>>>> main
   const notice = skippedNotice(terminal);
   notice.update(skipped);
   notice.all();

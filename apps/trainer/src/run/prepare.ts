@@ -2,10 +2,6 @@
 import { basename, join, resolve } from 'node:path';
 import { VggError } from '@vgg/core';
 import { writeFileAtomically } from '@vgg/core/node';
-<<<<<<< HEAD
-import type { SkippedImage } from '@vgg/data';
-=======
->>>>>>> main
 import { createVgg, type ResolvedVggOptions, type Vgg, zeroInitialiser } from '@vgg/models';
 import type { FoundCheckpoint, RunFolder } from '@vgg/train/node';
 import { describeEngine, type Engine, type EngineName, startEngine } from '../engine';
@@ -14,11 +10,7 @@ import {
   type OpenedData,
   openTrainingData,
   reportSkipped,
-<<<<<<< HEAD
-  
-=======
   type Skipped,
->>>>>>> main
   trainingTransform,
 } from '../images/data-set';
 import { DEMO_IMAGES, makeDemoImages } from '../images/demo-images';
@@ -46,11 +38,7 @@ export interface Prepared {
   /** The net: with its first weights, or with zeros that a checkpoint will replace. */
   model: Vgg;
   /** Images that could not be read when the statistics were computed. */
-<<<<<<< HEAD
-  skipped: readonly SkippedImage[];
-=======
   skipped: readonly Skipped[];
->>>>>>> main
   /** The checkpoint to continue from, if the run is resumed. */
   checkpoint?: FoundCheckpoint | undefined;
 }

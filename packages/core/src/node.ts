@@ -1,4 +1,4 @@
-export { writeFileAtomically } from './node/atomic';
+export { isTemporaryFile, writeFileAtomically } from './node/atomic';
 export { cacheFolder } from './node/cache';
 export { type DownloadOptions, type DownloadProgress, download, type ExpectedHash } from './node/download';
 export { FileLock, type LockHolder } from './node/file-lock';

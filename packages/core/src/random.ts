@@ -3,8 +3,9 @@
  * not depend on the number of workers, the prefetch depth or the number of machines, and a resumed run gets the same
  * numbers as one that was never interrupted.
  *
- * The generator is Threefry-2x32 with 20 rounds (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011):
- * only 32-bit additions, rotations and exclusive-ors, so the bits are the same on every JavaScript engine and in C++.
+ * The generator is Threefry-2x32 with 20 rounds (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC
+ * 2011): only 32-bit additions, rotations and exclusive-ors, so the bits are the same on every JavaScript engine and in
+ * C++.
  */
 import { VggError } from './errors';
 

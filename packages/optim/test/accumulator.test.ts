@@ -59,7 +59,7 @@ describe('GradientAccumulator', () => {
     const accumulator = new GradientAccumulator();
     const gradients = (name: string, values: number[]) => new Map<string, Tensor>([[name, tensor1d(values)]]);
     expect(() => accumulator.average()).toThrow(VggError);
-    expect(() => accumulator.add(gradients('w', [1]), 0)).toThrow(/at least one sample, got 0/);
+    expect(() => accumulator.add(gradients('w', [1]), 0)).toThrow(/samples to be an integer of at least 1, got 0/);
     accumulator.add(gradients('w', [1]), 1);
     expect(() => accumulator.add(gradients('w', [1, 2]), 1)).toThrow(
       /gradient of w: expected shape \[1\], got shape \[2\]/,

@@ -54,7 +54,8 @@ describe('weights of convolutions', () => {
   );
 
   it('turn by orthogonal columns: of two equal singular values both become the same', () => {
-    // g = 2·I: its singular values are equal, 1/√2 once the norm is 1, and the quintic takes them to 0.709, 0.8845, 0.8376.
+    // g = 2·I: its singular values are equal, 1/√2 once the norm is 1, and the quintic takes them to 0.709, 0.8845,
+    // 0.8376.
     const quintic = (x: number) => 3.4445 * x - 4.775 * x ** 3 + 2.0315 * x ** 5;
     const turned = quintic(quintic(quintic(Math.SQRT1_2)));
     const variables = new Map([['conv.weight', variableOf([1, 0, 0, 1], [1, 1, 2, 2])]]);

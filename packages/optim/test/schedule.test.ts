@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { constant, cosine, type JsonValue, plateau, type Schedule, steps, warmUp } from '../src/index';
 
-/** The rates after each of `metrics`, one validation every ten steps, and the validation after which training is done. */
+/**
+ * The rates after each of `metrics`, one validation every ten steps, and the validation after which training is done.
+ */
 function run<State extends JsonValue>(schedule: Schedule<State>, metrics: number[]) {
   let state = schedule.initial;
   const rates: number[] = [];

@@ -39,7 +39,7 @@ describe('stallDetector', () => {
   });
 
   it('refuses one class and an empty window', () => {
-    expect(() => stallDetector({ classes: 1 })).toThrow(/at least 2 classes/);
+    expect(() => stallDetector({ classes: 1 })).toThrow(/classes to be an integer of at least 2/);
     expect(() => stallDetector({ classes: 10, window: 0 })).toThrow(/window/);
   });
 });

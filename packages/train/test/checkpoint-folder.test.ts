@@ -55,7 +55,7 @@ describe('CheckpointFolder', () => {
 
   it('keeps the newest and the best, and cleans up after a kill', async () => {
     const store = new CheckpointFolder(folder);
-    await writeFile(`${fileOf(1)}.0123.tmp`, 'half');
+    await writeFile(`${fileOf(1)}.2d8ef2c9-7447-4a75-ba83-c359f7e412af.tmp`, 'half');
     await writeFile(join(folder, 'notes.txt'), 'mine');
     const best = { epoch: 0, step: 2, metric: 10 };
     for (const step of [1, 2, 3, 4, 5]) await store.save(checkpoint(step, step < 2 ? null : best));
@@ -115,7 +115,7 @@ describe('CheckpointFolder', () => {
     await expect(inFile.save(checkpoint(1))).rejects.toMatchObject({ code: 'VGG_IO' });
     const isFile = new CheckpointFolder(join(folder, 'file'));
     await expect(isFile.newest()).rejects.toThrow(/^cannot read the folder .*file: /);
-    expect(() => new CheckpointFolder(folder, { keep: 0 })).toThrow(/at least 1 checkpoint, got 0/);
+    expect(() => new CheckpointFolder(folder, { keep: 0 })).toThrow(/keep to be an integer of at least 1, got 0/);
   });
 
   it('carries a run over from one process to the next', async () => {

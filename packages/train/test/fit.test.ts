@@ -172,7 +172,8 @@ describe('resuming', () => {
     const undisturbed = await whole();
     const controller = new AbortController();
     const net = new ToyNet();
-    // The second micro-batch of the fifth step is the last to be computed; its step is given up and computed again later.
+    // The second micro-batch of the fifth step is the last to be computed; its step is given up and computed again
+    // later.
     const interrupted = await run(
       {
         ...options(net),
@@ -347,7 +348,8 @@ describe('ending', () => {
 
   it('comes with the schedule', async () => {
     const schedule = plateau({ rate: 1e-30, patience: 1, drops: 1 });
-    // The rate is too small to change a weight: the first epoch sets the best, the second drops the rate, the third ends.
+    // The rate is too small to change a weight: the first epoch sets the best, the second drops the rate, the third
+    // ends.
     const net = new ToyNet();
     const { result } = await run({ schedule, epochs: 99, validate: validation(net) }, net);
     expect(result).toMatchObject({ reason: 'schedule', epoch: 3, step: 9, best: { epoch: 0, step: 3 } });
@@ -399,7 +401,7 @@ describe('what goes wrong', () => {
 
   it.each<[string, Partial<FitOptions>, RegExp]>([
     ['no batches', { batches: () => [] }, /at least one batch in epoch 0/],
-    ['a micro-batch of none', { microBatch: 0 }, /micro-batch of at least 1 image, got 0/],
+    ['a micro-batch of none', { microBatch: 0 }, /microBatch to be an integer of at least 1, got 0/],
     ['no epochs', { epochs: 0 }, /epochs to be an integer of at least 1, got 0/],
     ['validation every no epochs', { validateEvery: 0 }, /validateEvery to be an integer of at least 1, got 0/],
     ['half a step', { maxSteps: 0.5 }, /maxSteps .* got 0.5/],

@@ -1,4 +1,7 @@
-/** A net small enough to train thousands of times a second, with all that training must mind: dropout, statistics, a loss that falls. */
+/**
+ * A net small enough to train thousands of times a second, with all that training must mind: dropout, statistics, a
+ * loss that falls.
+ */
 import {
   add,
   matMul,

@@ -23,7 +23,7 @@ describe('the API', () => {
       | 'validate'
     >();
     expectTypeOf<keyof typeof node>().toEqualTypeOf<
-      'CheckpointFolder' | 'checkpointsOf' | 'EventFile' | 'MetricsFile' | 'RunFolder' | 'RunLock'
+      'CheckpointFolder' | 'checkpointsOf' | 'EventFile' | 'METRICS_FILE' | 'MetricsFile' | 'RunFolder' | 'RunLock'
     >();
   });
 

@@ -1,4 +1,7 @@
-/** Training with real nets: the micro-batches of section 3.3, resuming with batch norm and dropout, errors that name a layer. */
+/**
+ * Training with real nets: the micro-batches of section 3.3, resuming with batch norm and dropout, errors that name a
+ * layer.
+ */
 import './backend';
 import { dispose, type Tensor, fill as tensorFill, tidy } from '@tensorflow/tfjs-core';
 import { randomStream, type VggError } from '@vgg/core';

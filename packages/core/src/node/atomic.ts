@@ -5,6 +5,13 @@ import { dirname } from 'node:path';
 import { VggError } from '../errors';
 import { fileError } from './system';
 
+const TEMPORARY = /\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.tmp$/;
+
+/** True if a file has the name of an incomplete one that a kill during `writeFileAtomically` leaves. */
+export function isTemporaryFile(name: string): boolean {
+  return TEMPORARY.test(name);
+}
+
 /** Makes a rename durable. Systems that cannot sync a folder (Windows) do so themselves. */
 async function syncFolder(folder: string): Promise<void> {
   let handle: FileHandle;

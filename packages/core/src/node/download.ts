@@ -20,7 +20,10 @@ export interface DownloadProgress {
 }
 
 export interface DownloadOptions {
-  /** Path of the file. A missing folder is created. `cacheFolder('weights', name)` suits files that can be downloaded again. */
+  /**
+   * Path of the file. A missing folder is created. `cacheFolder('weights', name)` suits files that can be downloaded
+   * again.
+   */
   readonly to: string;
   /** Exact size in bytes. */
   readonly size?: number | undefined;
@@ -45,7 +48,10 @@ function parseUrl(url: string | URL): URL {
   return parsed;
 }
 
-/** Completes the partial file, with retries after temporary failures. Returns the number of bytes kept of earlier requests. */
+/**
+ * Completes the partial file, with retries after temporary failures. Returns the number of bytes kept of earlier
+ * requests.
+ */
 async function transferAll(transfer: Transfer): Promise<number> {
   const { url, path, signal } = transfer;
   for (let attempt = 1; ; attempt++) {
@@ -83,7 +89,8 @@ async function fetchInto(transfer: Transfer, options: DownloadOptions): Promise<
 }
 
 /**
- * Downloads a file, unless `to` already is a file of the expected size and hash. If neither is expected, any file will do.
+ * Downloads a file, unless `to` already is a file of the expected size and hash. If neither is expected, any file will
+ * do.
  *
  * The part received before a failure, a kill or an abort is kept next to the file (`.part`) and completed by a `Range`
  * request, if the server still has that version (`If-Range`). The file appears at `to` only complete and checked. If

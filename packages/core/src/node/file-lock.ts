@@ -12,7 +12,9 @@ import { systemCode } from './system';
 export interface LockHolder {
   pid: number;
   host: string;
-  /** Start of the process, to distinguish it from a later one with the same id. `null` where the system does not say. */
+  /**
+   * Start of the process, to distinguish it from a later one with the same id. `null` where the system does not say.
+   */
   began: string | null;
   /** Time at which it took the lock, ISO 8601. */
   since: string;
@@ -80,7 +82,9 @@ function create(path: string, text: string): boolean {
   }
 }
 
-/** Removes a stale lock with this content, and puts back a newer one that another process may have created meanwhile. */
+/**
+ * Removes a stale lock with this content, and puts back a newer one that another process may have created meanwhile.
+ */
 function removeStale(path: string, text: string): void {
   const aside = `${path}.${randomUUID()}`;
   try {
@@ -108,8 +112,8 @@ export class FileLock {
   }
 
   /**
-   * Takes the lock at `path` and returns it, or returns the process that holds it. Does not wait. Replaces the lock of a
-   * process of this machine that has ended, and a damaged one.
+   * Takes the lock at `path` and returns it, or returns the process that holds it. Does not wait. Replaces the lock of
+   * a process of this machine that has ended, and a damaged one.
    *
    * @param staleAfter milliseconds after which a lock that was not refreshed is replaced. Default never.
    * @throws the system's error when the file cannot be read or written.

@@ -8,8 +8,8 @@ const STALE_MS = 20_000;
 const POLL_MS = 200;
 
 /**
- * Runs `work` while holding the lock file at `path`, after waiting until it is free. Two processes can hold it if one was
- * suspended for longer than 20 s; `work` must then still be correct.
+ * Runs `work` while holding the lock file at `path`, after waiting until it is free. Two processes can hold it if one
+ * was suspended for longer than 20 s; `work` must then still be correct.
  *
  * @throws the system's error when the lock file cannot be written; the signal's reason when aborted while waiting.
  */

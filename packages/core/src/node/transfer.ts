@@ -43,7 +43,9 @@ export async function discard(part: string): Promise<void> {
   await Promise.all([part, `${part}.json`].map((path) => rm(path, { force: true })));
 }
 
-/** Returns the version by which a later request can continue: a strong ETag, else the date of the last change, else ''. */
+/**
+ * Returns the version by which a later request can continue: a strong ETag, else the date of the last change, else ''.
+ */
 function validatorOf({ headers }: Response): string {
   const tag = headers.get('etag') ?? '';
   return tag.startsWith('"') ? tag : (headers.get('last-modified') ?? '');
@@ -54,7 +56,9 @@ function retryAfter(response: Response): number {
   return Number.isFinite(seconds) ? Math.min(Math.max(seconds, 0), 30) : 0;
 }
 
-/** Returns the size of the whole file, if the server says it. The length of a compressed answer is not that of the file. */
+/**
+ * Returns the size of the whole file, if the server says it. The length of a compressed answer is not that of the file.
+ */
 function totalOf(response: Response, start: number): number | undefined {
   const { headers, status } = response;
   if (status === 206) {

@@ -207,7 +207,9 @@ describe('bad input', () => {
     expect(() => optimiser.step(variables, gradientOf(1), Number.NaN)).toThrow(
       /learning rate in \[0, Infinity\), got NaN/,
     );
-    expect(() => optimiser.step(variables, new Map([['fc9', tensor1d([1])]]), 1)).toThrow(/got a gradient for fc9, which is not a variable/);
+    expect(() => optimiser.step(variables, new Map([['fc9', tensor1d([1])]]), 1)).toThrow(
+      /got a gradient for fc9, which is not a variable/,
+    );
     expect(() => optimiser.step(variables, new Map([['fc.weight', tensor1d([1, 2])]]), 1)).toThrow(/got \[2\]/);
     expect(variables.get('fc.weight')!.dataSync()[0]).toBe(1);
   });

@@ -90,6 +90,8 @@ describe('WeightAverage', () => {
   });
 
   it('refuses saved averages of no update', () => {
-    expect(() => new WeightAverage(0.9).load(new Map(), 0)).toThrow(/updates of saved averages to be an integer of at least 1, got 0/);
+    expect(() => new WeightAverage(0.9).load(new Map(), 0)).toThrow(
+      /updates of saved averages to be an integer of at least 1, got 0/,
+    );
   });
 });

@@ -1,6 +1,6 @@
 /**
- * The native engine's compiler and library, and MPI where it is asked for: installed by apt where this may be done (root or passwordless sudo on Debian or
- * Ubuntu), never asking and never waiting without a limit. VGG_SYSTEM_PACKAGES=0 leaves the system as it is.
+ * Installation by apt of the native engine's compiler and library, and of MPI on request, on Debian and Ubuntu, as root or by sudo without a
+ * password. It asks no question, and every step has a time limit. VGG_SYSTEM_PACKAGES=0 prevents it.
  */
 import { spawnSync } from 'node:child_process';
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
@@ -26,7 +26,7 @@ const mpi = (forTests) => ({
   missing: () => (probeMpi().length < (forTests ? 2 : 1) ? 'no MPI is installed' : undefined),
 });
 
-/** For apt and what it starts: nothing may ask. */
+/** Environment of apt and of everything that it starts, so that none of them asks a question. */
 const NEVER_ASK = ['DEBIAN_FRONTEND=noninteractive', 'NEEDRESTART_MODE=a', 'LC_ALL=C.UTF-8'];
 
 const APT_OPTIONS = ['DPkg::Lock::Timeout=60', 'Acquire::http::Timeout=20', 'Acquire::Retries=1'].flatMap((option) => [
@@ -34,14 +34,14 @@ const APT_OPTIONS = ['DPkg::Lock::Timeout=60', 'Acquire::http::Timeout=20', 'Acq
   option,
 ]);
 
-/** Each with the seconds it may take. What is downloaded first can be cut off at any instant, unlike an installation. */
+/** Steps with their time limits in seconds. The download comes first, because it can be stopped at any time without harm. */
 const stepsFor = (packages) => [
   { limit: 120, mayFail: true, args: ['update'] },
   { limit: 300, args: ['install', '--download-only', '-y', '--no-install-recommends', ...packages] },
   { limit: 300, args: ['install', '-y', '--no-install-recommends', ...packages] },
 ];
 
-/** Tests give another. `folder` takes apt's log and what was decided; `patience` scales the limits. */
+/** Describes this machine; tests describe another. `folder` gets apt's log and the result, `patience` scales the limits. */
 export function thisMachine(folder) {
   return {
     folder,
@@ -62,20 +62,21 @@ function runs(command, args, environment) {
   return spawnSync(command, args, { stdio: 'ignore', timeout: 10_000, env: environment }).status === 0;
 }
 
-/** Installs by apt. Returns why it could not, a clause, or nothing. */
+/** Installs by apt. Returns the reason of a failure, a clause, or `undefined`. */
 function installByApt({ folder, isRoot, environment, patience }, packages) {
   const log = join(folder, 'apt.log');
-  // To a file: a pipe would be waited for as long as anything that apt leaves behind holds it.
+  // A file, not a pipe: a process that apt leaves running would keep a pipe open.
   const output = openSync(log, 'w');
   try {
     for (const { limit, mayFail, args } of stepsFor(packages)) {
-      const [grace, seconds] = [10, limit].map((value) => String(value * patience));
+      const grace = String(10 * patience);
+      const seconds = String(limit * patience);
       const limited = ['timeout', '-k', grace, seconds, 'env', ...NEVER_ASK, 'apt-get', ...APT_OPTIONS, ...args];
       const [command, ...rest] = [...(isRoot ? [] : ['sudo', '-n']), ...limited];
       const { status, signal } = spawnSync(command, rest, { stdio: ['ignore', output, output], env: environment });
       if (status === 0 || mayFail) continue;
       if (status === 124 || status === 137 || signal !== null) return `apt-get took more than ${seconds} s`;
-      const errors = [...readFileSync(log, 'utf8').matchAll(/^E: (.+)$/gm)].map(([, words]) => words);
+      const errors = [...readFileSync(log, 'utf8').matchAll(/^E: (.+)$/gm)].map(([, message]) => message);
       return `apt-get failed (${errors.at(-1) ?? `see ${log}`})`;
     }
   } finally {
@@ -84,28 +85,29 @@ function installByApt({ folder, isRoot, environment, patience }, packages) {
   return undefined;
 }
 
-/** Why nothing is installed here, a clause, or nothing. */
+/** Returns the reason that forbids an installation, a clause, or `undefined`. */
 function forbidden({ isRoot, osRelease, environment }) {
   if (environment.VGG_SYSTEM_PACKAGES === '0') return 'VGG_SYSTEM_PACKAGES is 0';
-  if (environment.CXX || environment.ONEDNN_ROOT) return 'CXX or ONEDNN_ROOT names others';
-  if (!isDebian(osRelease) || !runs('apt-get', ['--version'], environment)) return 'this is no Debian or Ubuntu';
+  if (environment.CXX || environment.ONEDNN_ROOT) return 'CXX or ONEDNN_ROOT names another one';
+  if (!isDebian(osRelease) || !runs('apt-get', ['--version'], environment))
+    return 'this system is not Debian or Ubuntu';
   if (!isRoot && !runs('sudo', ['-n', 'true'], environment))
-    return 'this user is neither root nor has sudo without password';
+    return 'this user is not root and has no sudo without a password';
   return undefined;
 }
 
 /**
- * Brings packages that are missing and may be installed. Says one line when it does, and one when it cannot, once: what was
- * decided holds until dependencies are installed again (`again`).
+ * Installs packages if something is missing and the system allows it. Prints one line when it installs. When it cannot, it
+ * prints one line once: the result is kept until dependencies are installed again (`again`).
  * @returns true if nothing is missing.
  */
 function provide(machine, say, again, { file, packages, purpose, gain, missing }) {
   const lacking = missing();
   if (lacking === undefined) return true;
-  // Elsewhere the build itself says what is missing.
+  // On other systems the build prints what is missing.
   if (!machine.platform.startsWith('linux-')) return true;
-  const decided = join(machine.folder, file);
-  if (!again && existsSync(decided)) return false;
+  const result = join(machine.folder, file);
+  if (!again && existsSync(result)) return false;
   mkdirSync(machine.folder, { recursive: true });
   let reason = forbidden(machine);
   if (reason === undefined) {
@@ -114,17 +116,17 @@ function provide(machine, say, again, { file, packages, purpose, gain, missing }
     reason = installByApt(machine, packages) ?? missing();
   }
   if (reason === undefined) return true;
-  writeFileSync(decided, `${reason}\n`);
-  say(`going on without ${purpose} (${lacking}; ${reason}); ${gain}: apt-get install ${packages.join(' ')}`);
+  writeFileSync(result, `${reason}\n`);
+  say(`continuing without ${purpose} (${lacking}; ${reason}); ${gain}: apt-get install ${packages.join(' ')}`);
   return false;
 }
 
-/** Brings the native engine's compiler and library. */
+/** Installs the native engine's compiler and library. */
 export function provideToolchain(machine, say, again) {
   return provide(machine, say, again, NATIVE_ENGINE);
 }
 
-/** Brings MPI, which is installed only when it is asked for: by `--ranks`, and by the tests, which take two of them. */
+/** Installs MPI. It is called only on request: for `--ranks`, and for the tests, which use two kinds of MPI. */
 export function provideMpi(machine, say, again, forTests) {
   return provide(machine, say, again, mpi(forTests));
 }

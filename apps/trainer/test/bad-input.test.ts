@@ -99,17 +99,13 @@ describe('options and runs that cannot be used are refused', () => {
       /first run: .* --recipe imagenet-d-256 --data /,
     ],
     ['an unknown recipe', ['--recipe', 'imagenet-d-348'], /did you mean "imagenet-d-384"/],
-    ['a run to start from that is none', ['--weights', 'folder'], /folder is not a run folder/],
+    ['a run to start from that is none', ['--weights', 'folder'], /folder is a folder without weights: expected a run/],
   ])('%s', async (_, words, expected) => {
     expect(refusal(await train(good, ...words))).toMatch(expected);
   });
 
   it.each([
-    [
-      'a recipe without images',
-      ['train', '--recipe', 'imagenet-a-256'],
-      /imagenet-a-256 names no images: add --data DIR/,
-    ],
+    ['a recipe without images', ['train', '--recipe', 'imagenet-a-256'], /imagenet-a-256 needs images: add --data DIR/],
     ['an unknown command', ['trian'], /unknown command "trian" \(did you mean "train"\?\)/],
     ['a run folder that is not one', ['evaluate', '--run', 'folder'], /folder is not a run folder: expected run.json/],
     ['a missing run folder', ['predict', '--run', 'nowhere', 'wide.jpg'], /nowhere is not a run folder/],

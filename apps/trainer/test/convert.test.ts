@@ -29,8 +29,8 @@ describe('inspect of a file', () => {
       'net: A, width 0.015625, input 64, head small, 5 classes (names of keras under "model_weights/")',
     );
     expect(stdout).toContain('fits: 20 of 20 weights');
-    expect(stdout).toContain('besides the net: optimizer_weights/Adam/block1_conv1/kernel/m:0');
-    expect(stdout).toMatch(/images: \{"mean":\[123\.68,116\.779,103\.939\].*\(says the collection\)/);
+    expect(stdout).toContain('other tensors: optimizer_weights/Adam/block1_conv1/kernel/m:0');
+    expect(stdout).toMatch(/images: \{"mean":\[123\.68,116\.779,103\.939\].*\(according to the collection\)/);
   });
 
   it('says why a file holds no net, and is no failure', async () => {

@@ -48,7 +48,7 @@ describe('predict --weights', () => {
     const { code, stdout, stderr } = await predict('--weights', PTH, '--scales', '64,96', '--heat-map', 'where.png');
     expect(code).toBe(0);
     expect(stdout.match(/%/g)).toHaveLength(5);
-    expect(stderr).toMatch(/where \d is seen, from .*where\.png/);
+    expect(stderr).toMatch(/heat map of \d, from .*where\.png/);
   });
 });
 
@@ -95,7 +95,7 @@ describe('evaluate --weights', () => {
   });
 
   it.concurrent.each([
-    ['no images', [], /--weights has no images of its own: add --data DIR/],
+    ['no images', [], /--weights needs images: add --data DIR/],
     ['a class too few', ['few', ['a', 'b', 'c', 'd']], /vgg11\.pth has 5 classes, the data set has 4: they must be/],
     ['another order', ['turned', ['0', '1', '10', '2', '3']], /class 2 of .*vgg11\.pth is 2, of the data set it is 10/],
   ] as const)('refuses %s in one line', async (_, [name, classes], line) => {
@@ -120,13 +120,13 @@ describe('weights that cannot be used are one line and exit code 2', () => {
   });
 
   it.concurrent.each([
-    [[], /which net\? expected --run RUN or --weights FILE/],
+    [[], /no net given: expected --run RUN or --weights FILE/],
     [['--run', 'x', '--weights', PTH], /expected --run RUN or --weights FILE, got both/],
     [['--weights', 'vgg16.tv_in'], /no file, run or published net "vgg16\.tv_in" \(did you mean "vgg16\.tv_in1k"\?\)/],
     [['--weights', 'damaged.pth'], /damaged\.pth/],
     [['--weights', 'convolutions.safetensors'], /convolutions\.safetensors has no classifier/],
-    [['--weights', 'silent.safetensors'], /nothing says how the net in silent\.safetensors takes its images/],
-    [['--weights', PTH, '--heat-map', 'x.png', '--class', '7'], /--class 7 is no class of the net/],
+    [['--weights', 'silent.safetensors'], /the preprocessing of the net in silent\.safetensors is not known/],
+    [['--weights', PTH, '--heat-map', 'x.png', '--class', '7'], /--class 7 is not a class of the net/],
     [['--weights', PTH, '--scales', '32'], /needs integer scales Q ≥ 64, got 32/],
   ] as const)('%j', async (words, line) => {
     expect(refusal(await predict(...words))).toMatch(line);

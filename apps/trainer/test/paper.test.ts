@@ -164,7 +164,7 @@ describe('paper', () => {
       if (/net 2 of 4.*epoch 1\/8/s.test(text)) kill('SIGINT');
     });
     expect(first).toMatchObject({ code: 130, stdout: '' });
-    expect(first.stderr).toMatch(/go on with: .* paper --resume .*study/);
+    expect(first.stderr).toMatch(/continue with: .* paper --resume .*study/);
     const before = JSON.parse(readFileSync(join(home, 'study', 'paper.json'), 'utf8'));
     expect(Object.keys(before.trained)).toEqual(['A-256']);
 
@@ -185,7 +185,7 @@ describe('paper', () => {
     expect(runOf('B-384')).toMatchObject({ scale: 55, rate: 0.005, weights: join(home, 'study', 'nets', 'B-256') });
 
     const again = await trainer(['paper', '--data', data, ...words, '--out', 'study']);
-    expect(again.stderr).toMatch(/already holds a study: choose another --out, or go on with --resume/);
+    expect(again.stderr).toMatch(/already holds a study: choose another --out, or continue with --resume/);
     const no = await trainer(['paper', '--resume', 'pictures']);
     expect(no).toMatchObject({ code: 2 });
     expect(no.stderr).toMatch(/is not the folder of a study: expected paper\.json in it/);

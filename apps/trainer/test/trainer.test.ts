@@ -109,7 +109,7 @@ describe('train', () => {
     await train(...long, '--out', 'undisturbed');
     const interrupted = await disturbed('SIGINT');
     expect(interrupted.code).toBe(130);
-    expect(interrupted.stderr).toMatch(/stopping: saving the run.*go on with: .*--resume .*SIGINT/s);
+    expect(interrupted.stderr).toMatch(/stopping: saving the run.*continue with: .*--resume .*SIGINT/s);
     expect(existsSync(join(home, 'SIGINT', 'model.safetensors'))).toBe(false);
     const resumed = await trainer(['train', '--resume', 'SIGINT', '--workers', '0']);
     expect(resumed).toMatchObject({ code: 0 });
@@ -118,7 +118,7 @@ describe('train', () => {
     expect(told('SIGINT')).toEqual(told('undisturbed'));
   });
 
-  it('goes on after kill -9 to the same, and says so when nothing is left to train', async () => {
+  it('goes on after kill -9 to the same, and says so when there is nothing left to train', async () => {
     expect(await disturbed('SIGKILL', '--checkpoint-every', '1')).toMatchObject({ code: null });
     expect(existsSync(join(home, 'SIGKILL', 'lock.json'))).toBe(true);
     expect(await trainer(['train', '--resume', 'SIGKILL'])).toMatchObject({ code: 0 });
@@ -127,8 +127,10 @@ describe('train', () => {
     expect(existsSync(join(home, 'SIGKILL', 'lock.json'))).toBe(false);
     const again = await trainer(['train', '--resume', 'SIGKILL']);
     expect(again).toMatchObject({ code: 0, stdout: '' });
-    expect(again.stderr).toMatch(/SIGKILL is finished: it ended after epoch 12, step 60; nothing is left to train\n$/);
-    expect(again.stderr).not.toMatch(/going on/);
+    expect(again.stderr).toMatch(
+      /SIGKILL is finished: it ended after epoch 12, step 60; there is nothing left to train\n$/,
+    );
+    expect(again.stderr).not.toMatch(/continuing/);
   });
 
   it('goes on with the run trained last where none is named, and never twice at once', async () => {
@@ -148,10 +150,10 @@ describe('train', () => {
     expect(first.code).toBe(143);
     expect(existsSync(join(home, 'runs/last/lock.json'))).toBe(false);
     const resumed = await trainer(['train', '--resume'], (text, kill) => {
-      if (/going on at epoch/.test(text)) kill('SIGINT');
+      if (/continuing at epoch/.test(text)) kill('SIGINT');
     });
     expect(resumed.code).toBe(130);
-    expect(resumed.stderr).toMatch(/going on at epoch \d+, step \d+/);
+    expect(resumed.stderr).toMatch(/continuing at epoch \d+, step \d+/);
   });
 
   it('says so where the run that it starts from has not been trained to its end', async () => {
@@ -172,16 +174,16 @@ describe('train', () => {
     });
     expect(interrupted).toMatchObject({ code: 143, stdout: '' });
     expect(interrupted.stderr).toMatch(
-      /stopping: the run is trained and its weights are saved, .*; go on with: .*train --resume .*evaluated\n$/,
+      /stopping: the run is trained and its weights are saved, .*; continue with: .*train --resume .*evaluated\n$/,
     );
     expect(protocols()).toEqual(['single']);
     expect(existsSync(join(home, 'evaluated', 'model.safetensors'))).toBe(true);
     const resumed = await trainer(['train', '--resume', 'evaluated']);
     expect(resumed).toMatchObject({ code: 0 });
-    expect(resumed.stderr).toMatch(/evaluated is trained; what is left is its evaluation\n[\s\S]*the report is/);
+    expect(resumed.stderr).toMatch(/evaluated is trained; only its evaluation is left\n[\s\S]*the report is/);
     expect(protocols()).toEqual(['single', 'dense']);
     const again = await trainer(['train', '--resume', 'evaluated']);
-    expect(again.stderr).toMatch(/evaluated is finished: .*; nothing is left to train\n$/);
+    expect(again.stderr).toMatch(/evaluated is finished: .*; there is nothing left to train\n$/);
   });
 
   it('stops with one line when a class folder is lost, and goes on when it is back', async () => {
@@ -193,13 +195,13 @@ describe('train', () => {
       if (/epoch 1\/200/.test(text) && existsSync(star)) renameSync(star, join(home, 'star'));
     });
     expect(lost.code).toBe(1);
-    expect(lost.stderr).toMatch(/the run is kept up to step \d+; go on with: .*--resume .*lossy\n/);
+    expect(lost.stderr).toMatch(/the run is saved up to step \d+; continue with: .*--resume .*lossy\n/);
     expect(lost.stderr).toMatch(
       /error: .*lost.star was there when the images were listed and is gone: .*bring it back\n$/,
     );
     renameSync(join(home, 'star'), star);
     const back = await trainer(['train', '--resume', 'lossy'], (text, kill) => {
-      if (/going on at epoch/.test(text)) kill('SIGINT');
+      if (/continuing at epoch/.test(text)) kill('SIGINT');
     });
     expect(back.code).toBe(130);
   });
@@ -297,7 +299,7 @@ describe('predict --heat-map', () => {
   it.each([
     [['--heat-map', 'x.png', 'other.jpg'], /--heat-map takes one image, got 2/],
     [['--heat-map', 'x.gif'], /x\.gif: expected a name that ends in \.png or \.jpg/],
-    [['--heat-map', 'x.png', '--class', 'sta'], /--class sta is no class of the net.*did you mean "star"/],
+    [['--heat-map', 'x.png', '--class', 'sta'], /--class sta is not a class of the net.*did you mean "star"/],
     [['--class', 'star'], /add --heat-map OUT\.png/],
     [['--heat-map', 'none/x.png'], /cannot write --heat-map none\/x\.png/],
   ])('refuses %j', async (words, message) => {

@@ -86,7 +86,7 @@ describe('CheckpointFolder', () => {
   });
 
   it.each<[string, (path: string) => Promise<void>, RegExp]>([
-    ['cut short', (path) => truncate(path, 300), /not a sound safetensors file/],
+    ['cut short', (path) => truncate(path, 300), /not a valid safetensors file/],
     ['emptied', (path) => truncate(path, 0), /expected at least 8 bytes, got 0/],
     ['changed in one bit of a weight', flipLastByte, /damaged: its content does not agree with its hash/],
     ['changed in its state', (path) => replace(path, '\\"batch\\":2', '\\"batch\\":1'), /damaged/],

@@ -1,4 +1,4 @@
-/** A program in TypeScript, compiled under each resolution of modules: every entry has types, and they are not `any`. */
+/** A program that is compiled under each module resolution: every entry has types, and they are not `any`. */
 import '@vgg/backend-wasm';
 import * as tf from '@tensorflow/tfjs-core';
 import { setWasmPaths } from '@vgg/backend-wasm';

@@ -1,13 +1,13 @@
-/** The one numeric comparison of this repository's tests: |actual - expected| <= atol + rtol * |expected|, as numpy's. */
+/** Numeric comparison of all tests of this repository, as NumPy's: |actual - expected| <= atol + rtol * |expected|. */
 
 export interface AllcloseOptions {
   /** Relative tolerance. */
   rtol: number;
-  /** Absolute tolerance; 0 unless given. */
+  /** Absolute tolerance. Default 0. */
   atol?: number;
 }
 
-/** Numbers, or what holds them: an array, a typed array, or a tensor (its shape is compared with `expected`'s, if that has one). */
+/** Numbers, an array, a typed array, or a tensor. The shape of a tensor is compared if `expected` has one. */
 export type NumbersLike = number | ArrayLike<number> | { dataSync(): ArrayLike<number>; shape: readonly number[] };
 
 interface Flat {
@@ -27,7 +27,7 @@ function close(actual: number, expected: number, rtol: number, atol: number): bo
   return Math.abs(actual - expected) <= atol + rtol * Math.abs(expected);
 }
 
-/** `undefined` when close everywhere, else what differs: the lengths, the shapes, or the worst index. */
+/** Returns `undefined` if all numbers are close, or else a description of the lengths, the shapes or the worst index. */
 export function allclose(
   actual: NumbersLike,
   expected: NumbersLike,

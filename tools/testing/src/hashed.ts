@@ -1,6 +1,6 @@
 /**
- * The weights and images of recorded fixtures: a hash of (stream, index), computed alike in tools/fixtures/models.py, so
- * that they need no storing.
+ * Weights and images of recorded fixtures: a hash of (stream, index), computed in the same way in tools/fixtures/models.py.
+ * They need not be stored.
  */
 import { type Tensor4D, tensor4d } from '@tensorflow/tfjs-core';
 

@@ -1,4 +1,4 @@
-/** Gives every test `expect(x).toBeAllclose(y, { rtol, atol })`. */
+/** Adds to every test `expect(x).toBeAllclose(y, { rtol, atol })`. */
 import { expect } from 'vitest';
 import { type AllcloseOptions, allclose, type NumbersLike } from './allclose';
 

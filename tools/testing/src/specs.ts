@@ -1,4 +1,4 @@
-/** How tfjs-core's specs are run against a backend, in a process of their own: the same each time, with a record of each. */
+/** Runs tfjs-core's specs on a backend, in their own process: always in the same way, with a record of each spec. */
 import { writeFileSync } from 'node:fs';
 
 interface SpecDone {
@@ -7,7 +7,7 @@ interface SpecDone {
   failedExpectations: { message: string }[];
 }
 
-/** The parts used of jasmine, which has no types of its own. */
+/** Types of the parts of jasmine that are used: it has none. */
 export interface Jasmine {
   DEFAULT_TIMEOUT_INTERVAL: number;
   getEnv(): {
@@ -20,16 +20,16 @@ export interface Jasmine {
 export interface SpecRun {
   /** Registers the specs. */
   define: () => Promise<unknown>;
-  /** Takes the place of Math.random, which would make one run in a thousand fail. */
+  /** Replacement of Math.random, with which one run in a thousand would fail. */
   random: () => number;
-  /** Where [{ name, status, message }] is written as JSON. */
+  /** Path of a JSON file for [{ name, status, message }]. */
   file: string;
 }
 
 /** Runs specs in the order of their registration. */
 export async function recordSpecs(jasmine: Jasmine, { define, random, file }: SpecRun): Promise<void> {
   Math.random = random;
-  // None is slow, but the machine may be busy.
+  // No spec is slow, but the machine may be busy.
   jasmine.DEFAULT_TIMEOUT_INTERVAL = 60_000;
 
   const results: { name: string; status: string; message: string }[] = [];

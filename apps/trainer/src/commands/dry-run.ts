@@ -1,8 +1,9 @@
 /** `train --dry-run`: prints the resolved recipe, its memory, and the time of an epoch, measured on a few real steps. */
 import { availableParallelism, totalmem } from 'node:os';
+import { spread } from '@vgg/data';
 import { createVgg, type ResolvedVggOptions, type Vgg } from '@vgg/models';
 import type { EngineName } from '../engine';
-import { spread, trainingTransform } from '../images/data-set';
+import { trainingTransform } from '../images/data-set';
 import { initialiserOf } from '../recipe/build';
 import { formatRecipe } from '../recipe/file';
 import type { Recipe } from '../recipe/recipe';

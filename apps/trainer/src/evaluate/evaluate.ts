@@ -2,11 +2,11 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { VggError } from '@vgg/core';
 import { systemReason } from '@vgg/core/node';
-import type { ImageSource } from '@vgg/data';
+import { concatenate, type ImageSource, spread } from '@vgg/data';
 import { type DataSet, imageItems, openSource } from '@vgg/data/node';
 import { checkClasses, checkImageClasses, type Evaluation, evaluate, type Protocol, predictionLine } from '@vgg/eval';
 import { IMAGENET_CLASSES } from '@vgg/weights';
-import { locateImages, reportSkipped, splitOptions, spread } from '../images/data-set';
+import { locateImages, reportSkipped, splitOptions } from '../images/data-set';
 import { type Evaluated, loadRuns } from '../nets/evaluated';
 import { GuessBook } from '../report/guesses';
 import type { Terminal } from '../terminal/terminal';
@@ -32,26 +32,11 @@ export interface EvaluationRequest {
 
 /** The images asked for: of a data set with parts, one part; one without a validation part is taken whole for it. */
 function part({ train, validation }: DataSet, split: Split, path: string): ImageSource {
-  if (split === 'all' && train !== undefined && validation !== undefined) return concatenated(train, validation);
+  if (split === 'all' && train !== undefined && validation !== undefined) return concatenate(train, validation);
   const chosen = split === 'train' ? train : (validation ?? train);
   if (chosen === undefined)
     throw new VggError('dataset', `${path} has no training images: evaluate it with --split val`);
   return chosen;
-}
-
-function concatenated(first: ImageSource, second: ImageSource): ImageSource {
-  const at =
-    <T>(read: (source: ImageSource, index: number) => T) =>
-    (index: number) =>
-      index < first.length ? read(first, index) : read(second, index - first.length);
-  return {
-    name: first.name,
-    classes: first.classes,
-    length: first.length + second.length,
-    label: at((source, index) => source.label(index)),
-    key: at((source, index) => source.key(index)),
-    location: at((source, index) => source.location(index)),
-  };
 }
 
 /** Forward passes that one image takes, in crops and whole images: what progress counts. */

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { didYouMean, VggError } from '@vgg/core';
-import { type ImageSource, type SkippedImage, subset, type TrainTransform } from '@vgg/data';
+import { type ImageSource, type SkippedImage, spread, type TrainTransform } from '@vgg/data';
 import {
   type DataSet,
   fetchDataSet,
@@ -101,15 +101,6 @@ export async function trainingTransform(
   } finally {
     progress.end();
   }
-}
-
-/** `count` images spread evenly over the source, so that every class keeps its share. */
-export function spread(source: ImageSource, count: number): ImageSource {
-  if (count >= source.length) return source;
-  return subset(
-    source,
-    Array.from({ length: count }, (_, i) => Math.floor((i * source.length) / count)),
-  );
 }
 
 /** Image that was skipped, and the reason. */

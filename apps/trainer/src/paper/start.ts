@@ -1,9 +1,10 @@
 /** The beginning of a study: its images looked at, each configuration measured, the budget divided. */
 import { mkdir } from 'node:fs/promises';
 import { VggError } from '@vgg/core';
+import { spread } from '@vgg/data';
 import { decodeImage } from '@vgg/data/node';
 import { describeEngine, startEngine } from '../engine';
-import { locateImages, type OpenedData, openTrainingData, spread, trainingTransform } from '../images/data-set';
+import { locateImages, type OpenedData, openTrainingData, trainingTransform } from '../images/data-set';
 import { netOptions } from '../recipe/build';
 import { resolveRecipe } from '../recipe/recipe';
 import { SETTINGS_OFF } from '../recipe/settings';

@@ -1,11 +1,11 @@
 /** Speed of training a net on its images, measured on a few real micro-batches. */
-import type { TrainTransform } from '@vgg/data';
+import { spread, type TrainTransform } from '@vgg/data';
 import { createBatches, createEvaluationBatches } from '@vgg/data/node';
 import { scalesFor } from '@vgg/eval';
 import type { Vgg } from '@vgg/models';
 import { constant } from '@vgg/optim';
 import { fit, validate } from '@vgg/train';
-import { type OpenedData, spread } from '../images/data-set';
+import type { OpenedData } from '../images/data-set';
 import { optimiserOf } from '../recipe/build';
 import type { Recipe } from '../recipe/recipe';
 

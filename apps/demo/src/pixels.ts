@@ -1,14 +1,17 @@
-/** Pictures between files, pixels and canvases. */
+/** Conversions of images between files, pixels and canvases. */
 import { VggError } from '@vgg/core';
 import type { RawImage } from '@vgg/data';
 
-/** The longest side that is decoded: more is scaled down first, as a net of a few hundred pixels sees no difference. */
+/** Longest side of a decoded image, in pixels. Larger ones are scaled down first: the net takes a few hundred pixels. */
 const LONGEST = 4096;
 
-/** A picture's pixels, RGB; transparency becomes white. */
+/**
+ * Decodes an image file to RGB pixels. Transparency becomes white.
+ * @throws VggError `VGG_IMAGE` for a file that the browser cannot decode.
+ */
 export async function pixelsOf(file: Blob): Promise<RawImage> {
   const bitmap = await createImageBitmap(file, { colorSpaceConversion: 'none' }).catch((cause) => {
-    throw new VggError('image', 'that file is no picture that this browser reads: try a JPEG or a PNG', { cause });
+    throw new VggError('image', 'this browser cannot read the file as an image: try a JPEG or a PNG', { cause });
   });
   const shrink = Math.min(1, LONGEST / Math.max(bitmap.width, bitmap.height));
   const width = Math.max(1, Math.round(bitmap.width * shrink));
@@ -25,7 +28,7 @@ export async function pixelsOf(file: Blob): Promise<RawImage> {
   return { data, width, height };
 }
 
-/** Draws RGB numbers, of which `low` is black and `high` white. */
+/** Draws RGB values [height, width, 3]: `low` is black, `high` white. */
 export function drawRgb(
   canvas: HTMLCanvasElement,
   values: ArrayLike<number>,
@@ -37,7 +40,7 @@ export function drawRgb(
   });
 }
 
-/** Anchors of the viridis colours, from none to most. */
+/** Anchors of the viridis colour map, from 0 to the maximum. */
 const VIRIDIS = [
   [68, 1, 84],
   [59, 82, 139],
@@ -46,16 +49,27 @@ const VIRIDIS = [
   [253, 231, 37],
 ] as const;
 
-/** Draws one channel of a map [height, width, channels] in viridis, from 0 to `most`. */
+interface MapOptions {
+  readonly width: number;
+  readonly height: number;
+  readonly channels: number;
+  readonly channel: number;
+  /** Value of the brightest colour. */
+  readonly maximum: number;
+}
+
+/** Draws one channel of a feature map [height, width, channels] in viridis, from 0 to `maximum`. */
 export function drawMap(
   canvas: HTMLCanvasElement,
   map: ArrayLike<number>,
-  { width, height, channels, channel, most }: Record<'width' | 'height' | 'channels' | 'channel' | 'most', number>,
+  { width, height, channels, channel, maximum }: MapOptions,
 ): void {
   drawPixels(canvas, width, height, (i) => {
-    const place = most > 0 ? (Math.max(0, map[i * channels + channel]!) / most) * (VIRIDIS.length - 1) : 0;
+    const share = maximum > 0 ? Math.max(0, map[i * channels + channel]!) / maximum : 0;
+    const place = share * (VIRIDIS.length - 1);
     const index = Math.min(Math.floor(place), VIRIDIS.length - 2);
-    const [from, to] = [VIRIDIS[index]!, VIRIDIS[index + 1]!];
+    const from = VIRIDIS[index]!;
+    const to = VIRIDIS[index + 1]!;
     return from.map((level, c) => level + (to[c]! - level) * (place - index));
   });
 }

@@ -1,13 +1,13 @@
-/** What a person gets for bad input: one line that helps, exit code 2. */
+/** Bad input: one helpful line, exit code 2. */
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { home, type Outcome, pictures, TINY, trainer } from './command-line';
+import { home, images, type Outcome, TINY, trainer } from './command-line';
 
 let good: string;
 
-/** A copy of the pictures' training part, changed. */
+/** A copy of the images' training part, changed. */
 function changed(name: string, change: (folder: string) => void): string {
   const folder = join(home, name);
   cpSync(join(good, 'train'), folder, { recursive: true });
@@ -29,7 +29,7 @@ function refusal({ code, stdout, stderr }: Outcome): string {
 }
 
 beforeAll(async () => {
-  good = await pictures();
+  good = await images();
   mkdirSync(join(home, 'folder'));
   await sharp({ create: { width: 30_000, height: 40, channels: 3, background: 'red' } })
     .jpeg()

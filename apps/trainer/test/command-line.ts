@@ -1,4 +1,4 @@
-/** Runs the built trainer as a user would, on a few drawn pictures. */
+/** Runs the built trainer as a user would, on a few drawn images. */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -42,9 +42,9 @@ export function trainer(
   });
 }
 
-/** The demo's pictures, a few of each class. */
-export async function pictures(train = 4, validation = 2): Promise<string> {
-  const folder = join(home, 'pictures');
+/** The demo's images, a few of each class. */
+export async function images(train = 4, validation = 2): Promise<string> {
+  const folder = join(home, 'images');
   await makeDemoImages(folder, { train, validation, seed: 1 });
   return folder;
 }

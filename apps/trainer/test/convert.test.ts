@@ -21,7 +21,7 @@ beforeAll(() => {
 });
 
 describe('inspect of a file', () => {
-  it('prints its tensors, the net, what is besides it and how it takes images', async () => {
+  it('prints its tensors, the net, other tensors and the preprocessing', async () => {
     const { code, stdout } = await trainer(['inspect', 'keras.h5']);
     expect(code).toBe(0);
     expect(stdout).toMatch(/model_weights\/block1_conv1\/block1_conv1\/kernel:0 *\| conv1_1\.weight *\| F32/);
@@ -33,7 +33,7 @@ describe('inspect of a file', () => {
     expect(stdout).toMatch(/images: \{"mean":\[123\.68,116\.779,103\.939\].*\(according to the collection\)/);
   });
 
-  it('says why a file holds no net, and is no failure', async () => {
+  it('prints why a file does not hold a net, and does not fail', async () => {
     const { code, stdout } = await trainer(['inspect', LINEAR, '--json']);
     expect(code).toBe(0);
     const { format, tensors, net } = JSON.parse(stdout) as { format: string; tensors: unknown[]; net: string };

@@ -1,4 +1,4 @@
-/** The display of a run that is resumed, told by the events of training alone. */
+/** Display of a resumed run, driven only by events of training. */
 import { describe, expect, it } from 'vitest';
 import { trainingDisplay } from '../src/run/display';
 
@@ -19,7 +19,7 @@ function display() {
 describe('a resumed run', () => {
   const validation = { ...MEASURES, samples: 8 };
 
-  it('says where it goes on before its first micro-batch ends, once', () => {
+  it('prints once where it continues, before its first micro-batch ends', () => {
     const { said, onEvent } = display();
     onEvent({ type: 'start', epoch: 1, batch: 2, step: 7, resumed: true });
     expect(said).toEqual([]);

@@ -6,15 +6,15 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { home, type Outcome, trainer } from './command-line';
 
 const PTH = fileURLToPath(new URL('../../../packages/weights/test/fixtures/pytorch/vgg11.pth', import.meta.url));
-const PICTURE = fileURLToPath(new URL('fixtures/predict.png', import.meta.url));
-/** torch's probabilities of the picture's classes, by torchvision's preprocessing. */
+const IMAGE = fileURLToPath(new URL('fixtures/predict.png', import.meta.url));
+/** torch's probabilities of the image's classes, by torchvision's preprocessing. */
 const TORCH = JSON.parse(readFileSync(new URL('fixtures/predict.json', import.meta.url), 'utf8')) as number[];
 
 const likeliest = TORCH.map((probability, index) => ({ name: String(index), probability })).sort(
   (a, b) => b.probability - a.probability,
 );
 
-const predict = (...words: string[]) => trainer(['predict', PICTURE, '--engine', 'cpu', ...words]);
+const predict = (...words: string[]) => trainer(['predict', IMAGE, '--engine', 'cpu', ...words]);
 
 function refusal({ code, stdout, stderr }: Outcome): string {
   const lines = stderr.trimEnd().split('\n');
@@ -27,7 +27,7 @@ describe('predict --weights', () => {
     const { code, stdout } = await predict('--weights', PTH, '--json', '--quiet');
     expect(code).toBe(0);
     const [{ image, classes }] = JSON.parse(stdout) as [{ image: string; classes: typeof likeliest }];
-    expect(image).toBe(PICTURE);
+    expect(image).toBe(IMAGE);
     expect(classes.map(({ name }) => name)).toEqual(likeliest.map(({ name }) => name));
     expect(classes.map(({ probability }) => probability)).toBeAllclose(
       likeliest.map(({ probability }) => probability),
@@ -52,11 +52,11 @@ describe('predict --weights', () => {
   });
 });
 
-/** A folder with the picture in a folder of each class. */
+/** A folder with the image in a folder of each class. */
 function classFolders(name: string, classes: readonly string[]): string {
   for (const one of classes) {
     mkdirSync(join(home, name, one), { recursive: true });
-    cpSync(PICTURE, join(home, name, one, 'picture.png'));
+    cpSync(IMAGE, join(home, name, one, 'image.png'));
   }
   return name;
 }
@@ -73,7 +73,7 @@ describe('evaluate --weights', () => {
     expect(stderr).not.toMatch(/warning/);
     expect(readdirSync(join(home, 'named')).sort()).toEqual(['0', '1', '2', '3', '4']);
     const { images, rows } = JSON.parse(stdout);
-    // One picture in each of five folders: one of them is right.
+    // One image in each of five folders: one of them is right.
     expect({ images, rows }).toMatchObject({ images: 5, rows: [{ nets: [PTH], top1Error: 80, top5Error: 0 }] });
     const [line] = readFileSync(join(home, 'p.jsonl'), 'utf8').split('\n');
     const { classes, probabilities } = JSON.parse(line!);

@@ -50,7 +50,7 @@ describe('the time left of a run', () => {
     expect(pace.run).toEqual({ part: 0.125, left: 7 });
   });
 
-  it('goes on from where a run is resumed', () => {
+  it('continues at the place where a run is resumed', () => {
     let time = 0;
     const pace = new RunPace({ steps: 40, batchesPerEpoch: 10, validateEvery: 1, validationSteps: 5 }, () => time);
     pace.begin(2, 5);

@@ -8,7 +8,7 @@ import type { ReportData, StudyData } from '../src/report/data';
 import { embeddedJson, type PageAssets, pageAssets, reportHtml } from '../src/report/html';
 import { PageServer } from '../src/ui/server';
 import { describeInBrowser } from './browser';
-import { home, pictures, TINY, trainer } from './command-line';
+import { home, images, TINY, trainer } from './command-line';
 import { fullReport } from './report-data';
 
 let assets: PageAssets;
@@ -179,7 +179,7 @@ describeInBrowser('the live page', (open) => {
   });
 
   it('goes with a real run, updates, and closes with it', async () => {
-    const data = await pictures();
+    const data = await images();
     let page: ReturnType<typeof open> | undefined;
     const words = ['train', '--data', data, ...TINY, '--batch', '8', '--batch-norm', '--epochs', '40', '--out', 'live'];
     const outcome = await trainer([...words, '--ui'], (text) => {

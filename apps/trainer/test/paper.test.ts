@@ -7,7 +7,7 @@ import { allot, deepest, epochsLeft, inputFor, scaleFor, studyNets } from '../sr
 import { extended, type Study } from '../src/paper/study';
 import { markdown, type Result, tables } from '../src/paper/tables';
 import { recipeNames, recipePath } from '../src/recipe/file';
-import { home, pictures, trainer } from './command-line';
+import { home, images, trainer } from './command-line';
 
 const folder = mkdtempSync(join(tmpdir(), 'paper-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -159,7 +159,7 @@ describe('paper', () => {
   const small = ['--batch', '8', '--workers', '1', '--budget', '1h', '--epochs', '8'];
 
   it('trains, evaluates, is interrupted and resumed, and prints the tables', async () => {
-    const data = await pictures();
+    const data = await images();
     const first = await trainer(['paper', '--data', data, ...words, ...small, '--out', 'study'], (text, kill) => {
       if (/net 2 of 4.*epoch 1\/8/s.test(text)) kill('SIGINT');
     });

@@ -99,7 +99,7 @@ describe('a recipe', () => {
     expect(() => checkArguments({ ...GIVEN, optimiser: 'muon' })).toThrow(/add --batch-norm, or use --optimiser sgd/);
   });
 
-  it('has fully-connected layers go a sixth as far as batch norm beside Muon, and as far by momentum SGD alone', async () => {
+  it('updates fully-connected layers at a sixth of the rate of batch norm with Muon, and at the same rate with momentum SGD', async () => {
     env().set('IS_TEST', true);
     await setBackend('cpu');
     const recipe = resolveRecipe({ ...GIVEN, weightDecay: 1 }, '/data', 1000);
@@ -116,7 +116,7 @@ describe('a recipe', () => {
     expect(moved('sgd')).toEqual([0.94, 0.94, 0.94].map((value) => expect.closeTo(value, 6)));
   });
 
-  it('refuses to freeze what is no layer, or all of them', () => {
+  it('refuses to freeze a name that is not a layer, or all layers', () => {
     const net = netOptions(resolveRecipe(GIVEN, '/data', 1000), 10);
     expect(() => checkFreezing(net, { freeze: ['stage1', 'fc6'] })).not.toThrow();
     expect(() => checkFreezing(net, { freeze: ['stage6'] })).toThrow(/got "stage6" \(did you mean "stage/);

@@ -1,6 +1,6 @@
 /**
- * How the processes of one training job communicate (the paper's synchronous data parallelism, section 3.3). `@vgg/mpi`
- * implements it over MPI; one process needs no communication.
+ * Communication among the processes of one training job: the collective operations that the paper's synchronous data
+ * parallelism (section 3.3) needs. `@vgg/mpi` implements them over MPI. A job of one process needs none.
  */
 import { VggError } from './errors';
 import { nodesOf, shareOf } from './sum-order';

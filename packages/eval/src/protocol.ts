@@ -57,8 +57,8 @@ export interface Plan {
 
 function checkDistinct(values: readonly unknown[], what: string): void {
   if (values.length === 0) throw new VggError('argument', `evaluation needs at least one ${what}, got none`);
-  const repeated = values.find((value, i) => values.indexOf(value) !== i);
-  if (repeated !== undefined) throw new VggError('argument', `evaluation got the ${what} ${repeated} twice`);
+  const duplicate = values.find((value, i) => values.indexOf(value) !== i);
+  if (duplicate !== undefined) throw new VggError('argument', `evaluation got the ${what} ${duplicate} twice`);
 }
 
 /** @throws VggError `VGG_ARGUMENT` for a plan that cannot be executed: an unknown protocol, a scale below a net's input, ... */

@@ -33,8 +33,8 @@ export interface MomentumSgdOptions {
   /** λ, at least 0. Default 5e-4. */
   weightDecay?: number | undefined;
   /**
-   * Groups of variables; the first that matches a name counts. `[]` decays everything. Default {@link
-   * DECAY_WEIGHTS_ONLY}.
+   * Groups of variables; the first that matches a name counts. `[]` decays everything. Default
+   * {@link DECAY_WEIGHTS_ONLY}.
    */
   groups?: readonly ParameterGroup[] | undefined;
 }

@@ -85,7 +85,7 @@ function orthogonalise(x: Tensor): Tensor {
  *
  *     v ← m·v + g;  w ← √filters·w/‖w‖ - ε·orthogonalise(g + m·v)
  *
- * The matrix is [height · width · in, filters]. There is no weight decay, and the norm of the weights is not learned.
+ * The matrix is [height · width · in, filters]. It has no weight decay, and the norm of the weights is not learned.
  * So batch norm must follow each convolution, which makes the norm of its weights irrelevant. Momentum SGD updates all
  * other variables.
  *

@@ -117,11 +117,9 @@ export function plateau({
   requirePositive('a rate', rate);
   requirePositive('a divisor', divisor);
   requireInteger('the patience', patience, 1);
-  if (!Number.isSafeInteger(drops) || drops < 0 || !(minImprovement >= 0)) {
-    throw new VggError(
-      'argument',
-      `expected drops and minImprovement of at least 0, got ${drops} and ${minImprovement}`,
-    );
+  requireInteger('drops', drops, 0);
+  if (!(minImprovement >= 0)) {
+    throw new VggError('argument', `expected minImprovement of at least 0, got ${minImprovement}`);
   }
   return {
     initial: { best: null, since: 0, drops: 0, done: false },

@@ -14,11 +14,8 @@ export interface StallOptions {
   tolerance?: number | undefined;
 }
 
-/**
- * Plain JSON: steps and sum of losses of this window; `told` is true after the message, a name that checkpoints
- * contain.
- */
-export type StallState = { steps: number; sum: number; told: boolean };
+/** Plain JSON: steps and sum of losses of this window; `reported` is true after the message. */
+export type StallState = { steps: number; sum: number; reported: boolean };
 
 export interface StallDetector {
   readonly initial: StallState;
@@ -36,15 +33,15 @@ export function stallDetector({ classes, window = 100, tolerance = 0.01 }: Stall
   requireInteger('window', window, 1);
   const chance = Math.log(classes);
   return {
-    initial: { steps: 0, sum: 0, told: false },
+    initial: { steps: 0, sum: 0, reported: false },
     observe(state, loss) {
       const steps = state.steps + 1;
       const sum = state.sum + loss;
       if (steps < window) return { state: { ...state, steps, sum } };
       const mean = sum / steps;
       const stalled = Math.abs(mean - chance) <= tolerance * chance;
-      const next = { steps: 0, sum: 0, told: state.told || stalled };
-      if (!stalled || state.told) return { state: next };
+      const next = { steps: 0, sum: 0, reported: state.reported || stalled };
+      if (!stalled || state.reported) return { state: next };
       return {
         state: next,
         message:

@@ -55,8 +55,8 @@ export async function lpipsWeights(source: Pick<WeightSource, 'tensors' | 'read'
       const name = `lin${layer}.model.1.weight`;
       const info = source.tensors.get(name);
       if (info === undefined) {
-        const found = [...source.tensors.keys()].slice(0, 3).join(', ') || 'nothing';
-        throw new VggError('weights', `expected the linear weights of LPIPS, got no ${name} among ${found}`);
+        const names = [...source.tensors.keys()].slice(0, 3).join(', ') || 'nothing';
+        throw new VggError('weights', `expected the linear weights of LPIPS, got no ${name} among ${names}`);
       }
       const [one, channels, ...rest] = info.shape;
       if (info.shape.length !== 4 || one !== 1 || !channels || rest.some((side) => side !== 1)) {

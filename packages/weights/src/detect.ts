@@ -85,7 +85,7 @@ async function openArchive(bytes: ByteSource): Promise<WeightSource> {
   throw new VggError('weights', `${bytes.name} is a zip archive, but of no known kind: expected ${titles}`);
 }
 
-/** All formats. The first two are containers of several formats, which errors list instead of them. */
+/** Formats in the order in which they are tried. Errors list the formats inside the first two instead of these. */
 const FORMATS: readonly Format[] = [
   { title: 'zip', matches: (head) => startsWith(head, 0x50, 0x4b), open: openArchive },
   {

@@ -25,8 +25,8 @@ interface Shaped {
 
 /** Returns the tensors whose names start with a prefix, by their names without it. */
 export function selectTensors<T>(tensors: ReadonlyMap<string, T>, prefix: string): Map<string, T> {
-  const selected = [...tensors].filter(([name]) => name.startsWith(prefix));
-  return new Map(selected.map(([name, value]) => [name.slice(prefix.length), value]));
+  const matches = [...tensors].filter(([name]) => name.startsWith(prefix));
+  return new Map(matches.map(([name, value]) => [name.slice(prefix.length), value]));
 }
 
 /** Compares the names and shapes that a net expects with those of a set of tensors. */
@@ -35,9 +35,9 @@ export function compareWeights(expected: ReadonlyMap<string, Shaped>, got: Reado
   const missing: string[] = [];
   const misshapen: Misshapen[] = [];
   for (const [name, { shape }] of expected) {
-    const found = got.get(name);
-    if (found === undefined) missing.push(name);
-    else if (found.shape.join() !== shape.join()) misshapen.push({ name, expected: shape, got: found.shape });
+    const tensor = got.get(name);
+    if (tensor === undefined) missing.push(name);
+    else if (tensor.shape.join() !== shape.join()) misshapen.push({ name, expected: shape, got: tensor.shape });
     else loaded.push(name);
   }
   return { loaded, missing, leftOver: [...got.keys()].filter((name) => !expected.has(name)), misshapen };
@@ -45,8 +45,8 @@ export function compareWeights(expected: ReadonlyMap<string, Shaped>, got: Reado
 
 /** Formats the first few names as one line. */
 function list(entries: readonly string[]): string {
-  const shown = entries.slice(0, 4).map((entry) => (entry.length > 100 ? `${entry.slice(0, 97)}...` : entry));
-  return entries.length > 4 ? `${shown.join(', ')} and ${entries.length - 4} more` : shown.join(', ');
+  const first = entries.slice(0, 4).map((entry) => (entry.length > 100 ? `${entry.slice(0, 97)}...` : entry));
+  return entries.length > 4 ? `${first.join(', ')} and ${entries.length - 4} more` : first.join(', ');
 }
 
 /** @throws VggError `VGG_WEIGHTS`, one line with every kind of difference, unless the report has none. */

@@ -1,7 +1,7 @@
 /**
- * Weights of a file to start training with: of any framework, or of a published net. Training here takes RGB images on the
- * 0..255 scale less a mean; a net that divides by a standard deviation too takes the same images once the filters of
- * conv1_1 include that division.
+ * Weights of a file, of any framework or a published net, to start training with. Training here uses RGB images on the
+ * 0..255 scale minus a mean. A net may also divide its images by a standard deviation; the filters of conv1_1 are then
+ * scaled instead.
  */
 import { VggError } from '@vgg/core';
 import { type Layer, layerVariables, planLayers, type ResolvedVggOptions } from '@vgg/models';

@@ -30,8 +30,8 @@ export interface LoadedNet {
   readonly preprocessing: Preprocessing | undefined;
   /** The same preprocessing as one transform of an image, for `classify` of `@vgg/eval`. */
   readonly transform: InputTransform | undefined;
-  /** Source of the preprocessing: the caller, the file, the collection whose names its tensors have, or none (`nobody`). */
-  readonly describedBy: 'caller' | 'file' | 'collection' | 'nobody';
+  /** Source of the preprocessing: the caller, the file, the collection whose names its tensors have, or none. */
+  readonly describedBy: 'caller' | 'file' | 'collection' | 'none';
   /** Format of the file: `pytorch`. */
   readonly format: string;
   /** Collection or framework whose names its tensors had: `torchvision`. */
@@ -77,13 +77,13 @@ export async function netUse(source: WeightSource, weights: NetWeights, options:
     ['file', file?.preprocessing],
     ['collection', collection],
   ] as const;
-  const [describedBy, preprocessing] = sources.find(([, value]) => value !== undefined) ?? ['nobody', undefined];
+  const [describedBy, preprocessing] = sources.find(([, value]) => value !== undefined) ?? ['none', undefined];
   const outputs = head === 'none' ? 0 : count;
-  const known = collection !== undefined && outputs === 1000;
+  const isImagenet = collection !== undefined && outputs === 1000;
   const classes =
     (head === 'none' ? [] : options.classes) ??
     file?.classes ??
-    (known ? (await import('./imagenet')).IMAGENET_CLASSES : Array.from({ length: outputs }, (_, i) => String(i)));
+    (isImagenet ? (await import('./imagenet')).IMAGENET_CLASSES : Array.from({ length: outputs }, (_, i) => String(i)));
   const transform = preprocessing && inputTransform(preprocessing, inputSize);
   return { classes, preprocessing, transform, describedBy };
 }

@@ -46,8 +46,8 @@ export function emptyModel(
   source: string,
 ): SavedModel {
   const { options, classes, preprocessing, rest } = parseDescription(metadata, source);
-  const held = [...shapes.values()].reduce((sum, { shape }) => sum + sizeOf(shape), 0);
-  checkSize(() => summarise(options).memory.weights / 4, held, source);
+  const size = [...shapes.values()].reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+  checkSize(() => summarise(options).memory.weights / 4, size, source);
   const model = createVgg(options, zeroInitialiser());
   try {
     checkFit(compareWeights(model.variables, shapes), source);
@@ -59,7 +59,7 @@ export function emptyModel(
 }
 
 /** Checks that the options do not describe a net far larger than the file, whose memory would then be allocated. */
-function checkSize(count: () => number, held: number, source: string): void {
+function checkSize(count: () => number, size: number, source: string): void {
   let needed: number;
   try {
     needed = count();
@@ -67,8 +67,8 @@ function checkSize(count: () => number, held: number, source: string): void {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new VggError('weights', `${source} does not describe its net: ${reason}`, { cause });
   }
-  if (needed <= 2 * held + 2 ** 20) return;
-  throw new VggError('weights', `${source} does not fit the net: it holds ${held} weights, its options need ${needed}`);
+  if (needed <= 2 * size + 2 ** 20) return;
+  throw new VggError('weights', `${source} does not fit the net: it holds ${size} weights, its options need ${needed}`);
 }
 
 /**

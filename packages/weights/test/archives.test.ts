@@ -12,8 +12,8 @@ const SEEDS = new URL('../../../tools/fuzz/seeds/', import.meta.url);
 const seed = (name: string) => new Uint8Array(readFileSync(new URL(name, SEEDS)));
 const utf8 = (text: string) => new TextEncoder().encode(text);
 
-async function refused(file: Uint8Array, message: RegExp, beside?: Map<string, Uint8Array>): Promise<void> {
-  await expect(openWeights(bytesOf(file, 'file', beside))).rejects.toMatchObject({
+async function refused(file: Uint8Array, message: RegExp, siblings?: Map<string, Uint8Array>): Promise<void> {
+  await expect(openWeights(bytesOf(file, 'file', siblings))).rejects.toMatchObject({
     code: expect.stringMatching(/^VGG_(WEIGHTS|IO)$/),
     message: expect.stringMatching(message),
   });
@@ -116,7 +116,7 @@ describe('a zip archive', () => {
 describe('safetensors in shards', () => {
   const shard = (name: string, ...values: number[]) =>
     serialiseSafetensors(new Map([[name, fromFloat32([values.length], Float32Array.from(values))]]));
-  const beside = new Map([
+  const siblings = new Map([
     ['one.safetensors', shard('a', 1, 2)],
     ['two.safetensors', shard('b', 3)],
   ]);
@@ -126,9 +126,9 @@ describe('safetensors in shards', () => {
   it('are one set of weights, in memory and on disk', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'vgg-shards-'));
     try {
-      for (const [name, content] of beside) await writeFile(join(folder, name), content);
+      for (const [name, content] of siblings) await writeFile(join(folder, name), content);
       await writeFile(join(folder, 'index.json'), index(VALID_MAP));
-      const sources = [bytesOf(index(VALID_MAP), 'index', beside), await openBytes(join(folder, 'index.json'))];
+      const sources = [bytesOf(index(VALID_MAP), 'index', siblings), await openBytes(join(folder, 'index.json'))];
       for (const bytes of sources) {
         const source = await openWeights(bytes);
         expect([...source.tensors.keys()]).toEqual(['a', 'b']);
@@ -158,7 +158,7 @@ describe('safetensors in shards', () => {
     ['is a list', ['a'], /its weight_map must be an object/],
   ])('are refused when the index %s', async (_, map, message) => {
     if (JSON.stringify(map) === '{}') return expect([...(await openWeights(bytesOf(index(map)))).tensors]).toEqual([]);
-    await refused(index(map), message, beside);
+    await refused(index(map), message, siblings);
   });
 
   it.each([

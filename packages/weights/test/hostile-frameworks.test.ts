@@ -17,8 +17,8 @@ function fixture(name: string): Uint8Array {
 }
 
 /** Opens a file and reads all its tensors. */
-async function readAll(content: Uint8Array, beside?: FileSet): Promise<void> {
-  const source = await openWeights(bytesOf(content, 'net.file', beside));
+async function readAll(content: Uint8Array, siblings?: FileSet): Promise<void> {
+  const source = await openWeights(bytesOf(content, 'net.file', siblings));
   try {
     for (const name of source.tensors.keys()) await source.read(name);
   } finally {
@@ -27,8 +27,8 @@ async function readAll(content: Uint8Array, beside?: FileSet): Promise<void> {
 }
 
 /** Returns the error of reading a file, after checking that it is one line. */
-async function failure(content: Uint8Array, beside?: FileSet): Promise<string> {
-  const error = await readAll(content, beside).then(
+async function failure(content: Uint8Array, siblings?: FileSet): Promise<string> {
+  const error = await readAll(content, siblings).then(
     () => new Error('it was read'),
     (reason: unknown) => reason,
   );
@@ -104,10 +104,10 @@ describe('a TF.js model', () => {
   const model = (weights: unknown, paths: unknown = ['a.bin']) =>
     new TextEncoder().encode(JSON.stringify({ weightsManifest: [{ paths, weights }] }));
   const weight = (more: object) => ({ name: 'w', shape: [2], dtype: 'float32', ...more });
-  const beside = new Map([['a.bin', shard]]);
+  const siblings = new Map([['a.bin', shard]]);
 
   it('without errors is read', async () => {
-    await readAll(model([weight({})]), beside);
+    await readAll(model([weight({})]), siblings);
   });
 
   it.each([
@@ -135,7 +135,7 @@ describe('a TF.js model', () => {
     ['no scale', model([weight({ shape: [8], quantization: { dtype: 'uint8' } })]), /no scale and min/],
     ['a weight without a name', model([{ shape: [2], dtype: 'float32' }]), /a weight without a name/],
   ])('with %s is refused', async (_what, content, line) => {
-    expect(await failure(content, beside)).toMatch(line);
+    expect(await failure(content, siblings)).toMatch(line);
   });
 
   it('is refused if a shard is cut short', async () => {

@@ -101,7 +101,7 @@ describe('names', () => {
     );
     const one = recogniseNet(source, { prefix: 'ema.' });
     expect(one.report).toMatchObject({ missing: [], leftOver: [] });
-    expect(one.besides).toContain('model.features.0.weight');
+    expect(one.others).toContain('model.features.0.weight');
     expect(() => recogniseNet(source, { prefix: 'mode.' })).toThrow(/no VGG whose names are known .* under "mode\."/);
   });
 

@@ -1,4 +1,4 @@
-/** An assertion that finds leaks. */
+/** Assertion that code leaks no tensors. */
 import { memory } from '@tensorflow/tfjs-core';
 import { expect } from 'vitest';
 

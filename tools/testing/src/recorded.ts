@@ -1,4 +1,6 @@
-/** Numbers computed by an independent implementation: small safetensors files that tools/fixtures writes. */
+/**
+ * Recorded fixtures: numbers of an independent implementation, in small safetensors files that tools/fixtures writes.
+ */
 import { readFileSync } from 'node:fs';
 
 export interface RecordedTensor {
@@ -6,7 +8,7 @@ export interface RecordedTensor {
   values: Float32Array;
 }
 
-/** Reads the float32 tensors of a fixture, by name, and its metadata. */
+/** Reads a fixture: its float32 tensors by name, and its description. */
 export function readFixture<T>(file: URL): { description: T; tensors: Map<string, RecordedTensor> } {
   const bytes = readFileSync(file);
   const start = 8 + Number(bytes.readBigUInt64LE(0));

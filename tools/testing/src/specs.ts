@@ -1,13 +1,25 @@
-/** Runs tfjs-core's specs on a backend, in their own process: always in the same way, with a record of each spec. */
+/**
+ * Runs tfjs-core's specs in the same way every time. For the process that {@link bundleSpecs} of `./spec-suite` starts.
+ */
+/// <reference path="./modules.d.ts" />
 import { writeFileSync } from 'node:fs';
+import jasmineRequire from 'jasmine-core/lib/jasmine-core/jasmine.js';
+import boot from 'jasmine-core/lib/jasmine-core/node_boot.js';
+
+export interface SpecResult {
+  name: string;
+  status: 'passed' | 'failed' | 'pending';
+  /** Messages of failed expectations. */
+  message: string;
+}
 
 interface SpecDone {
   fullName: string;
-  status: string;
+  status: SpecResult['status'] | 'excluded';
   failedExpectations: { message: string }[];
 }
 
-/** Types of the parts of jasmine that are used: it has none. */
+/** The parts that are used of jasmine, which has no types of its own. */
 export interface Jasmine {
   DEFAULT_TIMEOUT_INTERVAL: number;
   getEnv(): {
@@ -17,22 +29,19 @@ export interface Jasmine {
   };
 }
 
-export interface SpecRun {
-  /** Registers the specs. */
-  define: () => Promise<unknown>;
-  /** Replacement of Math.random, with which one run in a thousand would fail. */
-  random: () => number;
-  /** Path of a JSON file for [{ name, status, message }]. */
-  file: string;
-}
-
-/** Runs specs in the order of their registration. */
-export async function recordSpecs(jasmine: Jasmine, { define, random, file }: SpecRun): Promise<void> {
+/**
+ * Runs the specs that the bundle contains, in the order of their registration, and writes {@link SpecResult}s as JSON
+ * to the file SPEC_RESULTS. Register the backend before.
+ *
+ * @param random Replaces Math.random, with which about one run in a thousand would fail.
+ */
+export async function recordSpecs(random: () => number): Promise<void> {
+  const jasmine = boot(jasmineRequire);
   Math.random = random;
   // No spec is slow, but the machine may be busy.
   jasmine.DEFAULT_TIMEOUT_INTERVAL = 60_000;
 
-  const results: { name: string; status: string; message: string }[] = [];
+  const results: SpecResult[] = [];
   const env = jasmine.getEnv();
   env.configure({ random: false });
   env.addReporter({
@@ -42,7 +51,7 @@ export async function recordSpecs(jasmine: Jasmine, { define, random, file }: Sp
       }
     },
   });
-  await define();
+  await import('tfjs-specs');
   await env.execute();
-  writeFileSync(file, JSON.stringify(results));
+  writeFileSync(process.env.SPEC_RESULTS!, JSON.stringify(results));
 }

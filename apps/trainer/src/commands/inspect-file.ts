@@ -68,9 +68,9 @@ export async function inspectFile(file: string, { json, quiet }: { json: boolean
     const from =
       typeof weights === 'string' ? new Map() : new Map([...weights.tensors].map(([name, t]) => [t.from, name]));
     const rows = tensors.map(({ name, dtype, shape }) => [name, from.get(name) ?? '', dtype, `[${shape.join(', ')}]`]);
-    const told = net === undefined ? [`net: none: ${weights}`] : lines(net);
+    const description = net === undefined ? [`net: none: ${weights}`] : lines(net);
     await print(
-      `${table(['tensor', 'as', 'type', 'shape'], rows, 4)}\n\n${[`format: ${format}, ${tensors.length} tensors`, ...told].join('\n')}`,
+      `${table(['tensor', 'as', 'type', 'shape'], rows, 4)}\n\n${[`format: ${format}, ${tensors.length} tensors`, ...description].join('\n')}`,
     );
   } finally {
     await source.close();

@@ -65,17 +65,17 @@ async function transferAll(transfer: Transfer): Promise<number> {
         const why = `${reason}, ${ATTEMPTS} attempts; try again later, it continues where it stopped`;
         throw downloadError(url, path, why, error);
       }
-      const asked = error instanceof Transient ? error.wait * 1000 : 0;
-      await sleep(Math.max(asked, FIRST_WAIT_MS * 2 ** (attempt - 1)), undefined, { signal });
+      const requestedWait = error instanceof Transient ? error.wait * 1000 : 0;
+      await sleep(Math.max(requestedWait, FIRST_WAIT_MS * 2 ** (attempt - 1)), undefined, { signal });
     }
   }
 }
 
 async function fetchInto(transfer: Transfer, options: DownloadOptions): Promise<void> {
   const { url, path, part, signal } = transfer;
-  const kept = await transferAll(transfer);
+  const keptBytes = await transferAll(transfer);
   let wrong = await difference(part, options, signal);
-  if (wrong !== undefined && kept > 0) {
+  if (wrong !== undefined && keptBytes > 0) {
     await discard(part);
     await transferAll(transfer);
     wrong = await difference(part, options, signal);

@@ -44,13 +44,13 @@ export function statusReason(status: number): string {
 }
 
 /** Returns an address without its possibly secret parts: user, password, query. */
-export function shown(url: URL): string {
+export function withoutSecrets(url: URL): string {
   return `${url.origin}${url.pathname}`;
 }
 
 export function downloadError(url: URL, path: string, why: string, cause?: unknown): VggError {
-  return new VggError('io', `cannot download ${shown(url)}: ${why}`, {
+  return new VggError('io', `cannot download ${withoutSecrets(url)}: ${why}`, {
     cause,
-    details: { url: shown(url), path },
+    details: { url: withoutSecrets(url), path },
   });
 }

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { systemCode } from './system';
 
-/** True if this machine has a process with this id, whoever owns it. */
+/** True if this machine has a process with this id, of any user. */
 export function isProcessAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);

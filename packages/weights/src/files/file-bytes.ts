@@ -47,7 +47,7 @@ export async function openBytes(path: string): Promise<ByteSource> {
       checkPart({ name: path, size }, begin, length);
       return readExactly(handle, begin, length, path);
     },
-    async beside(name) {
+    async openSibling(name) {
       checkShardName(path, name);
       return openBytes(join(dirname(path), name));
     },

@@ -69,9 +69,9 @@ export async function loadKnown(name: string, options: FetchOptions = {}): Promi
   const { head, preprocessing } = knownWeights(name);
   const source = await openWeights(await openBytes(await fetchWeights(name, options)));
   try {
-    const recognised = { head: head === 'none' ? head : undefined };
-    checkKnown(name, recogniseNet(source, recognised), source);
-    return await loadNet(source, { ...recognised, preprocessing });
+    const recogniseOptions = { head: head === 'none' ? head : undefined };
+    checkKnown(name, recogniseNet(source, recogniseOptions), source);
+    return await loadNet(source, { ...recogniseOptions, preprocessing });
   } finally {
     await source.close();
   }

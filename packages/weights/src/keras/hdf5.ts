@@ -122,12 +122,12 @@ class Reader {
     const kinds = type === H5T_FLOAT.value ? FLOATS : type !== H5T_INTEGER.value ? {} : signed ? SIGNED : UNSIGNED;
     const dtype = kinds[size];
     if (dtype === undefined || vlen || shape === null) return;
-    const shown = JSON.stringify(name.slice(0, 80));
-    if (!littleEndian && size > 1) throw this.corrupt(`${shown} has big-endian numbers`);
-    if (shape.length > MAX_RANK) throw this.corrupt(`${shown} has ${shape.length} axes`);
+    const label = JSON.stringify(name.slice(0, 80));
+    if (!littleEndian && size > 1) throw this.corrupt(`${label} has big-endian numbers`);
+    if (shape.length > MAX_RANK) throw this.corrupt(`${label} has ${shape.length} axes`);
     const bytes = sizeOf(shape) * size;
     if (!(bytes < MAX_BYTES) || bytes > this.#file.content.length * MAX_RATIO) {
-      throw this.corrupt(`${shown} of shape [${shape}] claims ${bytes} bytes`);
+      throw this.corrupt(`${label} of shape [${shape}] claims ${bytes} bytes`);
     }
     this.#tensors.set(name, { dtype, shape, read: async (rows) => this.guard(() => this.#read(dataset, rows)) });
   }
@@ -166,18 +166,18 @@ export async function readHdf5(file: Hdf5File): Promise<WeightSource> {
   const path = `/weights-${count++}.h5`;
   // With `canOwn` the library uses this memory instead of a copy: the file of a net has 550 MB.
   module.FS.writeFile(path, file.content, { canOwn: true } as object);
-  let opened: File | undefined;
+  let h5File: File | undefined;
   const release = () => {
     try {
-      withStack(module, () => opened?.close());
+      withStack(module, () => h5File?.close());
     } catch {
       // Closing a damaged file may fail; removing it frees its memory.
     }
     if (module.FS.analyzePath(path).exists) module.FS.unlink(path);
   };
   try {
-    opened = reader.guard(() => new h5.File(path, 'r'));
-    const tensors = reader.tensors(opened);
+    h5File = reader.guard(() => new h5.File(path, 'r'));
+    const tensors = reader.tensors(h5File);
     const close = async () => {
       release();
       await file.close();

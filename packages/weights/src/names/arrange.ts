@@ -61,13 +61,13 @@ export async function readArranged(
   channels: number,
   into: () => Float32Array,
 ): Promise<void> {
-  const stored = source.tensors.get(name)!;
+  const tensor = source.tensors.get(name)!;
   const count = sizeOf(shape);
   const outputs = shape.at(-1)!;
   const positions = count / (outputs * channels);
-  for (const rows of bands(stored.shape)) {
+  for (const rows of bands(tensor.shape)) {
     const band = asFloat32(await source.read(name, rows));
-    if (layout === 'same') into().set(band, (count / rowCount(stored.shape)) * rows.begin);
+    if (layout === 'same') into().set(band, (count / rowCount(tensor.shape)) * rows.begin);
     else transposeInto(into(), band, rows, { outputs, channels, positions });
   }
 }

@@ -57,6 +57,8 @@ export interface NetWeights {
   /** Differences from the net, by canonical names; tensors left over, by the file's names. */
   readonly report: WeightReport;
   /** Tensors that do not belong to the requested net: of an optimiser, of a head that is not read, counters of batches. */
+  readonly others: readonly string[];
+  /** @deprecated Use `others`. */
   readonly besides: readonly string[];
   /**
    * Reads a variable's values in its canonical shape and layout; conv1_1 takes RGB.
@@ -267,11 +269,11 @@ function netWeights(source: WeightSource, { naming, prefix, options, layers, pla
     layers.flatMap((layer) => layerVariables(layer).map((spec) => [spec.name, { ...spec, layer }])),
   );
   const leftOver = report.leftOver.map((name) => prefix + name);
-  const reported = new Set([
+  const reportedNames = new Set([
     ...[...report.loaded, ...report.misshapen.map(({ name }) => name)].map((name) => prefix + places.get(name)!.name),
     ...leftOver,
   ]);
-  const besides = [...source.tensors.keys()].filter((name) => !reported.has(name));
+  const others = [...source.tensors.keys()].filter((name) => !reportedNames.has(name));
   const tensors = report.loaded.map((name): [string, NetTensor] => {
     const from = prefix + places.get(name)!.name;
     return [name, { from, shape: specs.get(name)!.shape, dtype: source.tensors.get(from)!.dtype }];
@@ -282,7 +284,8 @@ function netWeights(source: WeightSource, { naming, prefix, options, layers, pla
     options,
     tensors: new Map(tensors),
     report: { ...report, leftOver },
-    besides,
+    others,
+    besides: others,
     async read(name, into) {
       const spec = specs.get(name);
       if (spec === undefined || !report.loaded.includes(name)) {

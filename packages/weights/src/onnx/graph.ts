@@ -21,7 +21,7 @@ export interface Graph {
   readonly output: readonly (number | string)[];
 }
 
-/** Local response normalisation as in `operations.ts` of `@vgg/models`. ONNX divides alpha by the size. */
+/** Local response normalisation with the constants of `@vgg/models`. ONNX divides alpha by the size. */
 const LRN = { size: 5, alpha: { float: 5e-4 }, beta: { float: 0.75 }, bias: { float: 2 } };
 const BATCH_NORM = { epsilon: { float: 1e-5 } };
 

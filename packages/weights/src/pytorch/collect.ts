@@ -13,7 +13,7 @@ const MAX_NAME = 1000;
  * @throws InvalidFile when the value nests too deeply or two tensors have the same path.
  */
 export function collectTensors(value: PickleValue): Map<string, StoredView> {
-  const found = new Map<string, StoredView>();
+  const tensors = new Map<string, StoredView>();
   let visits = 0;
   const visit = (at: PickleValue, path: string, depth: number): void => {
     visits += 1;
@@ -21,8 +21,8 @@ export function collectTensors(value: PickleValue): Map<string, StoredView> {
     if (depth > MAX_DEPTH) throw new InvalidFile(`dictionaries nested deeper than ${MAX_DEPTH} levels`);
     if (at instanceof StoredView) {
       if (path.length > MAX_NAME) throw new InvalidFile(`a tensor whose name has more than ${MAX_NAME} characters`);
-      if (found.has(path)) throw new InvalidFile(`the tensor ${path.slice(0, 80)} twice`);
-      found.set(path, at);
+      if (tensors.has(path)) throw new InvalidFile(`the tensor ${path.slice(0, 80)} twice`);
+      tensors.set(path, at);
     } else if (at instanceof Map || Array.isArray(at)) {
       for (const [key, entry] of at.entries()) {
         if (typeof entry !== 'object' || entry === null) continue;
@@ -31,7 +31,7 @@ export function collectTensors(value: PickleValue): Map<string, StoredView> {
     }
   };
   visit(value, '', 0);
-  return found;
+  return tensors;
 }
 
 function nameOf(key: PickleValue): string {

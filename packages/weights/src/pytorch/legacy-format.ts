@@ -90,7 +90,7 @@ async function placeStorages(
   return places;
 }
 
-function stored(bytes: ByteSource, start: number, view: StoredView): StoredTensor {
+function storedTensor(bytes: ByteSource, start: number, view: StoredView): StoredTensor {
   return {
     dtype: view.storage.dtype,
     shape: view.shape,
@@ -109,7 +109,7 @@ export function readPytorchLegacy(bytes: ByteSource): Promise<WeightSource> {
     const places = await placeStorages(bytes, keys!, storages, end);
     const tensors = [...collectTensors(value!)].map(([name, view]): [string, StoredTensor] => [
       name,
-      stored(bytes, places.get(view.storage.key)!, view),
+      storedTensor(bytes, places.get(view.storage.key)!, view),
     ]);
     return weightSource({
       name: bytes.name,

@@ -43,8 +43,8 @@ class Machine {
       if (opcode === 0x2e) return this.#pop();
       const operation = OPERATIONS[opcode];
       if (operation === undefined) {
-        const shown = `0x${opcode.toString(16).padStart(2, '0')}`;
-        throw new InvalidFile(`opcode ${shown} at byte ${this.position - 1}, which no set of weights needs`);
+        const code = `0x${opcode.toString(16).padStart(2, '0')}`;
+        throw new InvalidFile(`opcode ${code} at byte ${this.position - 1}, which no set of weights needs`);
       }
       operation(this);
     }

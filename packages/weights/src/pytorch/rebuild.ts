@@ -112,8 +112,8 @@ function lookUp(module: string, name: string): PickleValue {
   const full = `${module}.${name}`;
   if (Object.hasOwn(CALLS, full)) return new AllowedName(full);
   if (module === 'torch' && Object.hasOwn(STORAGE_DTYPES, name)) return new StorageType(full, STORAGE_DTYPES[name]!);
-  const shown = full.length > 100 ? `${full.slice(0, 97)}...` : full;
-  throw new InvalidFile(`${JSON.stringify(shown)}, which is not a tensor or container: save model.state_dict() alone`);
+  const label = full.length > 100 ? `${full.slice(0, 97)}...` : full;
+  throw new InvalidFile(`${JSON.stringify(label)}, which is not a tensor or container: save model.state_dict() alone`);
 }
 
 /** Returns the storage of the file's reference `('storage', type, key, location, length, ...)`. */

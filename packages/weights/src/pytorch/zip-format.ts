@@ -17,7 +17,7 @@ async function text(member: ZipMember | undefined): Promise<string | undefined> 
   return new TextDecoder().decode(await member.read(0, member.size)).trim();
 }
 
-function stored(folder: string, zip: Zip, view: StoredView): StoredTensor {
+function storedTensor(folder: string, zip: Zip, view: StoredView): StoredTensor {
   const { storage, shape } = view;
   const member = zip.get(`${folder}data/${storage.key}`);
   const bytes = storage.length * DTYPE_BYTES[storage.dtype];
@@ -43,7 +43,7 @@ export function readPytorchZip(bytes: ByteSource, zip: Zip): Promise<WeightSourc
     const { value } = unpickle(await pickle.read(0, pickle.size), 0, tensorsOnly);
     const tensors = [...collectTensors(value)].map(([name, view]): [string, StoredTensor] => [
       name,
-      stored(folder, zip, view),
+      storedTensor(folder, zip, view),
     ]);
     return weightSource({
       name: bytes.name,

@@ -78,8 +78,8 @@ function parseJson(json: Uint8Array, source: string): Record<string, unknown> {
   } catch (cause) {
     throw new VggError('weights', `${source} is not a valid safetensors file: its header is not JSON`, { cause });
   }
-  const repeated = repeatedKey(text);
-  if (repeated !== undefined) throw corrupt(source, `its header has ${quote(repeated)} twice`);
+  const duplicate = repeatedKey(text);
+  if (duplicate !== undefined) throw corrupt(source, `its header has ${quote(duplicate)} twice`);
   return header as Record<string, unknown>;
 }
 

@@ -58,7 +58,7 @@ export async function readSharded(bytes: ByteSource, index: JsonObject): Promise
   try {
     const tensors = new Map<string, StoredTensor>();
     for (const [shard, names] of shards) {
-      const file = await bytes.beside(shard);
+      const file = await bytes.openSibling(shard);
       open.push(file);
       for (const [tensorName, tensor] of await readShard(name, file, names)) tensors.set(tensorName, tensor);
     }

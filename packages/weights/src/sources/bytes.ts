@@ -16,7 +16,7 @@ export interface ByteSource {
    * Opens a file of the same folder: a shard. Its name must be a plain file name, not a path.
    * @throws VggError `VGG_WEIGHTS` when the name is a path, `VGG_IO` when there is no such file.
    */
-  beside(name: string): Promise<ByteSource>;
+  openSibling(name: string): Promise<ByteSource>;
   close(): Promise<void>;
 }
 
@@ -58,7 +58,7 @@ export function bytesOf(content: Uint8Array | Blob, name = 'the file', siblings:
       if (content instanceof Uint8Array) return content.subarray(begin, begin + length);
       return new Uint8Array(await content.slice(begin, begin + length).arrayBuffer());
     },
-    async beside(shard) {
+    async openSibling(shard) {
       checkShardName(name, shard);
       const sibling = siblings.get(shard);
       if (sibling === undefined) throw missingShard(name, shard, siblings);

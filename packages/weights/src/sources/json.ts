@@ -38,8 +38,8 @@ export async function readJson(bytes: JsonBytes): Promise<JsonObject> {
   } catch (cause) {
     throw corrupt('it cannot be parsed: cut short?', cause);
   }
-  const repeated = repeatedKey(text);
-  if (repeated !== undefined) throw corrupt(`it has ${JSON.stringify(repeated.slice(0, 80))} twice`);
+  const duplicate = repeatedKey(text);
+  if (duplicate !== undefined) throw corrupt(`it has ${JSON.stringify(duplicate.slice(0, 80))} twice`);
   if (!isJsonObject(value)) throw corrupt('it is not an object');
   return value;
 }

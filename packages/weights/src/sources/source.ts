@@ -72,18 +72,18 @@ export function weightSource({ name, format, tensors, metadata = {}, close }: Co
     tensors,
     metadata,
     async read(tensorName, rows) {
-      const stored = tensors.get(tensorName);
-      if (stored === undefined) {
+      const tensor = tensors.get(tensorName);
+      if (tensor === undefined) {
         throw new VggError('weights', `${name} has no tensor ${tensorName}${didYouMean(tensorName, tensors.keys())}`);
       }
-      const { dtype, shape } = stored;
+      const { dtype, shape } = tensor;
       const all = rowCount(shape);
       const { begin, end } = rows ?? { begin: 0, end: all };
       if (!(Number.isInteger(begin) && Number.isInteger(end) && begin >= 0 && begin <= end && end <= all)) {
         throw new VggError('weights', `${name}: ${tensorName} has rows 0 to ${all}, got ${begin} to ${end}`);
       }
-      const bytes = await stored.read({ begin, end });
-      const { length } = rowRange(stored, { begin, end });
+      const bytes = await tensor.read({ begin, end });
+      const { length } = rowRange(tensor, { begin, end });
       if (bytes.length !== length) {
         throw new VggError('weights', `${name}: ${tensorName} needs ${length} bytes, got ${bytes.length}`);
       }

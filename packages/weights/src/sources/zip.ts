@@ -141,18 +141,18 @@ interface Placement {
 
 async function place(bytes: ByteSource, entry: FileEntry): Promise<Placement> {
   const { filename: name, uncompressedSize: size, compressedSize, compressionMethod, encrypted } = entry;
-  const shown = JSON.stringify(name.slice(0, 80));
-  if (encrypted) throw corrupt(bytes, `${shown} is encrypted`);
+  const label = JSON.stringify(name.slice(0, 80));
+  if (encrypted) throw corrupt(bytes, `${label} is encrypted`);
   if (compressionMethod !== 0 && compressionMethod !== 8) {
-    throw corrupt(bytes, `${shown} is compressed by method ${compressionMethod}, expected stored or deflated`);
+    throw corrupt(bytes, `${label} is compressed by method ${compressionMethod}, expected stored or deflated`);
   }
   const start = await dataStart(bytes, entry);
-  const stored = compressionMethod === 0;
-  if (start + compressedSize > bytes.size) throw corrupt(bytes, `${shown} ends beyond the file: cut short?`);
-  if (stored ? size !== compressedSize : size > compressedSize * MAX_RATIO) {
-    throw corrupt(bytes, `${shown} claims ${size} bytes in ${compressedSize}`);
+  const isStored = compressionMethod === 0;
+  if (start + compressedSize > bytes.size) throw corrupt(bytes, `${label} ends beyond the file: cut short?`);
+  if (isStored ? size !== compressedSize : size > compressedSize * MAX_RATIO) {
+    throw corrupt(bytes, `${label} claims ${size} bytes in ${compressedSize}`);
   }
-  const read = stored
+  const read = isStored
     ? (begin: number, length: number) => bytes.read(start + begin, length)
     : deflatedMember(bytes, entry);
   const member: ZipMember = {
@@ -160,7 +160,7 @@ async function place(bytes: ByteSource, entry: FileEntry): Promise<Placement> {
     size,
     async read(begin, length) {
       if (begin >= 0 && length >= 0 && begin + length <= size) return read(begin, length);
-      throw corrupt(bytes, `${shown} has ${size} bytes, expected ${length} at byte ${begin}`);
+      throw corrupt(bytes, `${label} has ${size} bytes, expected ${length} at byte ${begin}`);
     },
   };
   return { member, begin: entry.offset, end: start + compressedSize };

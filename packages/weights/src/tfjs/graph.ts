@@ -70,8 +70,8 @@ const NHWC = { data_format: text('NHWC') };
 const WINDOWS = { ...NHWC, strides: integers(1, 1, 1, 1), dilations: integers(1, 1, 1, 1) };
 const POOL = { ...NHWC, ksize: integers(1, 2, 2, 1), strides: integers(1, 2, 2, 1), padding: text('VALID') };
 /**
- * Local response normalisation as in `operations.ts` of `@vgg/models`. TensorFlow sums over `depth_radius` channels on either
- * side and does not divide alpha.
+ * Local response normalisation with the constants of `@vgg/models`. TensorFlow sums over `depth_radius` channels on either side
+ * and does not divide alpha.
  */
 const LRN = { depth_radius: { i: '2' }, bias: { f: 2 }, alpha: { f: 1e-4 }, beta: { f: 0.75 } };
 const BATCH_NORM = { ...NHWC, U: { type: 'DT_FLOAT' }, epsilon: { f: 1e-5 }, is_training: { b: false } };

@@ -40,22 +40,22 @@ type Fail = (what: string) => VggError;
 function parseWeight(entry: unknown, fail: Fail): Stored {
   if (!isJsonObject(entry) || typeof entry.name !== 'string') throw fail('a weight without a name');
   const { name, shape, dtype, quantization } = entry;
-  const shown = JSON.stringify(name.slice(0, 80));
+  const label = JSON.stringify(name.slice(0, 80));
   if (
     !Array.isArray(shape) ||
     shape.length > MAX_RANK ||
     !shape.every((side) => Number.isSafeInteger(side) && side >= 0)
   ) {
-    throw fail(`${shown} has no shape of non-negative integers`);
+    throw fail(`${label} has no shape of non-negative integers`);
   }
   const known = DTYPES.get(dtype);
-  if (known === undefined) throw fail(`${shown} is of type ${String(dtype).slice(0, 20)}, expected float32`);
+  if (known === undefined) throw fail(`${label} is of type ${String(dtype).slice(0, 20)}, expected float32`);
   if (quantization === undefined) return { name, shape, dtype: known, linear: undefined };
   const kind = isJsonObject(quantization) ? QUANTISED.get(quantization.dtype) : undefined;
-  if (kind === undefined || known !== 'F32') throw fail(`${shown} is quantised in an unknown way`);
+  if (kind === undefined || known !== 'F32') throw fail(`${label} is quantised in an unknown way`);
   if (kind === 'F16') return { name, shape, dtype: kind, linear: undefined };
   const { scale, min } = quantization as JsonObject;
-  if (!Number.isFinite(scale) || !Number.isFinite(min)) throw fail(`${shown} has no scale and min`);
+  if (!Number.isFinite(scale) || !Number.isFinite(min)) throw fail(`${label} has no scale and min`);
   return { name, shape, dtype: kind, linear: { scale: scale as number, min: min as number } };
 }
 
@@ -114,9 +114,9 @@ export async function readTfjs(bytes: ByteSource, json: JsonObject): Promise<Wei
   const fail: Fail = (what) => new VggError('weights', `${bytes.name} is not a valid TF.js model: ${what}`);
   const groups = json.weightsManifest;
   if (!Array.isArray(groups)) throw fail('its weightsManifest is not a list');
-  const opened: ByteSource[] = [];
+  const files: ByteSource[] = [];
   const close = async () => {
-    for (const shard of opened) await shard.close();
+    for (const shard of files) await shard.close();
   };
   try {
     const tensors = new Map<string, StoredTensor>();
@@ -127,9 +127,9 @@ export async function readTfjs(bytes: ByteSource, json: JsonObject): Promise<Wei
       const shards: ByteSource[] = [];
       for (const path of group.paths) {
         if (typeof path !== 'string') throw fail('a path that is not text');
-        if (opened.length === MAX_SHARDS) throw fail(`more than ${MAX_SHARDS} shards`);
-        shards.push(await bytes.beside(path));
-        opened.push(shards.at(-1)!);
+        if (files.length === MAX_SHARDS) throw fail(`more than ${MAX_SHARDS} shards`);
+        shards.push(await bytes.openSibling(path));
+        files.push(shards.at(-1)!);
       }
       const run = concatenate(shards);
       let offset = 0;

@@ -1,4 +1,4 @@
-#include "dense_convolution.h"
+#include "matrix_convolution.h"
 
 #include <algorithm>
 #include <cstring>
@@ -6,10 +6,10 @@
 namespace vgg {
 namespace {
 
-// Below, building the matrix costs more than it saves.
-constexpr int64_t FEWEST_PICTURES = 32;
+// Smallest batch. Below it, building the matrix costs more than it saves.
+constexpr int64_t kFewestImages = 32;
 
-// The convolution's shapes as those of a matrix [inputs, outputs] of blocks [in, out].
+// Shape of the convolution as a matrix [inputs, outputs] that consists of blocks [in, out].
 struct Blocks {
   explicit Blocks(const Convolution &c)
       : c(c),
@@ -18,8 +18,8 @@ struct Blocks {
         inputs(c.source[2] * c.source[3] * in),
         outputs(c.destination[2] * c.destination[3] * out) {}
 
-  // Calls body(tap, first row, first column) for each block that is a tap of the filter, body(-1, ...) for those of
-  // zeros.
+  // Calls body(tap, first row, first column) for each block that is a tap of the filter, and body(-1, ...) for each
+  // block of zeros.
   template <typename Body>
   void each(Body body) const {
     const int64_t pixels = c.source[2] * c.source[3], results = c.destination[2] * c.destination[3];
@@ -61,10 +61,10 @@ memory::desc transposed(int64_t rows, int64_t columns, memory::data_type type) {
   return {{columns, rows}, type, memory::format_tag::ba};
 }
 
-// The filter's matrix, kept with its storage: the output and the input's gradient take the same.
+// Returns the filter's matrix, which stays in its storage: the output and the input's gradient use the same matrix.
 void *matrix_of(Context &context, const Blocks &blocks, const Tensor &filter) {
   const Convolution &c = blocks.c;
-  const Key key = Key("dense matrix")
+  const Key key = Key("convolution matrix")
                       .add(c.source[2])
                       .add(c.source[3])
                       .add(c.destination[2])
@@ -84,7 +84,7 @@ void *matrix_of(Context &context, const Blocks &blocks, const Tensor &filter) {
   return kept.data();
 }
 
-// left [., .] * right [., columns], perhaps with one number a column added and ReLU.
+// Returns the primitive for left [., .] * right [., columns], optionally with a bias [columns] and ReLU.
 std::shared_ptr<const CachedPrimitive> product(Context &context, const Key &key, const memory::desc &left,
                                                const memory::desc &right, const memory::desc &result, int64_t columns,
                                                bool bias, bool relu) {
@@ -97,41 +97,42 @@ std::shared_ptr<const CachedPrimitive> product(Context &context, const Key &key,
   });
 }
 
-// Pictures as rows, in the type that is multiplied.
-void *rows_of(Context &context, const Tensor &tensor, int64_t pictures, const memory::desc &wanted, Buffer &holder) {
-  const memory::desc given = plain(pictures, tensor.count() / pictures, held_type(tensor));
-  return in_layout(context, given, tensor.data<void>(), wanted, holder);
+// Returns the images of `tensor` as rows of a matrix in the layout and type `to`; `holder` owns a copy if one is
+// needed.
+void *rows_of(Context &context, const Tensor &tensor, int64_t images, const memory::desc &to, Buffer &holder) {
+  const memory::desc from = plain(images, tensor.count() / images, held_type(tensor));
+  return in_layout(context, from, tensor.data<void>(), to, holder);
 }
 
 }  // namespace
 
-bool is_dense(const Context &context, const Convolution &c) {
+bool matrix_pays(const Context &context, const Convolution &c) {
   if (context.bfloat16 && processor_has(dnnl_cpu_isa_avx512_core_amx)) return false;
   const auto undilated = [](const memory::dims &dims) { return dims[0] == 0 && dims[1] == 0; };
   const int64_t pixels = c.source[2] * c.source[3];
-  return undilated(c.dilations) && c.source[0] >= FEWEST_PICTURES && pixels <= 4 &&
+  return undilated(c.dilations) && c.source[0] >= kFewestImages && pixels <= 4 &&
          2 * pixels <= c.weights[2] * c.weights[3];
 }
 
-void dense_forward(Context &context, const Convolution &c, const Tensor &x, const Tensor &filter, const float *bias,
-                   bool relu, const Tensor &y) {
+void matrix_forward(Context &context, const Convolution &c, const Tensor &x, const Tensor &filter, const float *bias,
+                    bool relu, const Tensor &y) {
   const Blocks blocks(c);
-  const int64_t pictures = c.source[0];
+  const int64_t images = c.source[0];
   const auto type = context.multiplied;
-  const auto primitive = product(context, c.key("dense_forward").add(bias != nullptr).add(relu),
-                                 plain(pictures, blocks.inputs, type), plain(blocks.inputs, blocks.outputs, type),
-                                 plain(pictures, blocks.outputs, type), blocks.outputs, bias != nullptr, relu);
-  Buffer converted, every_bias;
+  const auto primitive = product(context, c.key("matrix_forward").add(bias != nullptr).add(relu),
+                                 plain(images, blocks.inputs, type), plain(blocks.inputs, blocks.outputs, type),
+                                 plain(images, blocks.outputs, type), blocks.outputs, bias != nullptr, relu);
+  Buffer converted, wide_bias;
   void *matrix = matrix_of(context, blocks, filter);
-  void *source = rows_of(context, x, pictures, primitive->source, converted);
+  void *source = rows_of(context, x, images, primitive->source, converted);
   std::unordered_map<int, dnnl::memory> arguments{
       {DNNL_ARG_SRC, {primitive->source, context.engine, source}},
       {DNNL_ARG_WEIGHTS, {primitive->weights, context.engine, matrix}},
       {DNNL_ARG_DST, {primitive->destination, context.engine, context.allocate_activation(y)}},
   };
   if (bias != nullptr) {
-    every_bias = context.pool.take(static_cast<size_t>(blocks.outputs) * sizeof(float));
-    float *values = static_cast<float *>(every_bias.data());
+    wide_bias = context.pool.take(static_cast<size_t>(blocks.outputs) * sizeof(float));
+    float *values = static_cast<float *>(wide_bias.data());
     for (int64_t i = 0; i < blocks.outputs; i++) values[i] = bias[i % blocks.out];
     const memory::desc row = plain(1, blocks.outputs, memory::data_type::f32);
     arguments.emplace(DNNL_ARG_BIAS, memory(row, context.engine, values));
@@ -139,43 +140,43 @@ void dense_forward(Context &context, const Convolution &c, const Tensor &x, cons
   execute(context, *primitive, std::move(arguments));
 }
 
-void dense_backprop_input(Context &context, const Convolution &c, const Tensor &dy, const Tensor &filter,
-                          const Tensor &dx) {
+void matrix_backprop_input(Context &context, const Convolution &c, const Tensor &dy, const Tensor &filter,
+                           const Tensor &dx) {
   const Blocks blocks(c);
-  const int64_t pictures = c.source[0];
+  const int64_t images = c.source[0];
   const auto type = context.multiplied;
-  const auto primitive = product(context, c.key("dense_backprop_input"), plain(pictures, blocks.outputs, type),
-                                 transposed(blocks.inputs, blocks.outputs, type), plain(pictures, blocks.inputs, type),
+  const auto primitive = product(context, c.key("matrix_backprop_input"), plain(images, blocks.outputs, type),
+                                 transposed(blocks.inputs, blocks.outputs, type), plain(images, blocks.inputs, type),
                                  blocks.inputs, false, false);
   Buffer converted;
   void *matrix = matrix_of(context, blocks, filter);
-  void *gradient = rows_of(context, dy, pictures, primitive->source, converted);
+  void *gradient = rows_of(context, dy, images, primitive->source, converted);
   execute(context, *primitive,
           {{DNNL_ARG_SRC, {primitive->source, context.engine, gradient}},
            {DNNL_ARG_WEIGHTS, {primitive->weights, context.engine, matrix}},
            {DNNL_ARG_DST, {primitive->destination, context.engine, context.allocate_activation(dx)}}});
 }
 
-void dense_backprop_filter(Context &context, const Convolution &c, const Tensor &x, const Tensor &dy, float *dw,
-                           float *sums) {
+void matrix_backprop_filter(Context &context, const Convolution &c, const Tensor &x, const Tensor &dy, float *dw,
+                            float *sums) {
   const Blocks blocks(c);
-  const int64_t pictures = c.source[0];
+  const int64_t images = c.source[0];
   const auto type = context.multiplied;
   const auto primitive =
-      product(context, c.key("dense_backprop_filter"), transposed(pictures, blocks.inputs, type),
-              plain(pictures, blocks.outputs, type), plain(blocks.inputs, blocks.outputs, memory::data_type::f32),
+      product(context, c.key("matrix_backprop_filter"), transposed(images, blocks.inputs, type),
+              plain(images, blocks.outputs, type), plain(blocks.inputs, blocks.outputs, memory::data_type::f32),
               blocks.outputs, false, false);
   Buffer x_copy, dy_copy;
-  const memory::desc rows = plain(pictures, blocks.inputs, type);
-  void *source = rows_of(context, x, pictures, rows, x_copy);
-  void *gradient = rows_of(context, dy, pictures, primitive->weights, dy_copy);
+  const memory::desc rows = plain(images, blocks.inputs, type);
+  void *source = rows_of(context, x, images, rows, x_copy);
+  void *gradient = rows_of(context, dy, images, primitive->weights, dy_copy);
   const Buffer matrix = context.pool.take(primitive->destination.get_size());
   execute(context, *primitive,
           {{DNNL_ARG_SRC, {primitive->source, context.engine, source}},
            {DNNL_ARG_WEIGHTS, {primitive->weights, context.engine, gradient}},
            {DNNL_ARG_DST, {primitive->destination, context.engine, matrix.data()}}});
 
-  // A tap's gradient is the sum of the blocks that it is in.
+  // The gradient of a tap is the sum of its blocks.
   std::fill_n(dw, c.weights[2] * c.weights[3] * blocks.in * blocks.out, 0.0f);
   const auto *products = static_cast<const float *>(matrix.data());
   blocks.each([&](int64_t tap, int64_t row, int64_t column) {

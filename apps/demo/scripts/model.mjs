@@ -9,8 +9,9 @@ import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { writeFileAtomically } from '@vgg/core/node';
 import { exportSafetensors, tensorsOf } from '@vgg/weights';
-import { loadModel, writeFileAtomically } from '@vgg/weights/node';
+import { loadModel } from '@vgg/weights/node';
 import sharp from 'sharp';
 
 const HERE = fileURLToPath(new URL('..', import.meta.url));

@@ -16,7 +16,7 @@ export interface ScoreOptions {
   /** Largest number of pixels in one forward pass; a single view may have more. */
   readonly batchPixels: number;
   readonly signal: AbortSignal | undefined;
-  /** Called after each forward pass with the number of views in it. */
+  /** Receives the number of views in each forward pass, after the pass. */
   onBatch(views: number): void | Promise<void>;
 }
 

@@ -13,8 +13,8 @@ import { splitComments } from '../src/references';
 /** Used by tests alone, their setup in `vitest.base.ts` included: never a dependency of what is published. */
 const TEST_ONLY = ['@vgg/testing'];
 
-/** Private packages that the build inlines: imported by sources where they are devDependencies, never shipped. */
-const BUNDLED = ['@vgg/tfjs-gradients'];
+/** Packages that a build inlines: imported by sources, listed as devDependencies. */
+const BUNDLED = ['@vgg/tfjs-gradients', 'uplot'];
 
 /** Binaries of the native engine. They are found by a computed name. */
 const BINARIES = /^@vgg\/backend-onednn-\w+-\w+$/;

@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { type Evaluation, type EvaluationRow, PROTOCOLS, type Protocol } from '@vgg/eval';
 import { describeEngine, type EngineName, startEngine } from '../engine';
 import { type EvaluationRequest, evaluateNets } from '../evaluate/evaluate';
-import { loadNamed, loadRuns } from '../nets/evaluated';
+import { loadNamed, loadRuns } from '../evaluate/nets';
 import { print, table } from '../terminal/output';
 import { createTerminal } from '../terminal/terminal';
 

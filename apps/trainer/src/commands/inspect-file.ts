@@ -22,11 +22,11 @@ function firstOf(names: readonly string[]): string {
 }
 
 async function describe(source: WeightSource, weights: NetWeights) {
-  const { naming, prefix, options, report, besides } = weights;
-  return { naming: naming.name, prefix, options, report, besides, ...(await netUse(source, weights)) };
+  const { naming, prefix, options, report, others } = weights;
+  return { naming: naming.name, prefix, options, report, others, ...(await netUse(source, weights)) };
 }
 
-function lines({ naming, prefix, options, report, besides, ...use }: Awaited<ReturnType<typeof describe>>): string[] {
+function lines({ naming, prefix, options, report, others, ...use }: Awaited<ReturnType<typeof describe>>): string[] {
   const { configuration, batchNorm, width, inputSize, head, classes } = options;
   const net = `${configuration}${batchNorm ? ' with batch norm' : ''}, width ${width}, input ${inputSize}, head ${head}`;
   const misshapen = report.misshapen.map(({ name, expected, got }) => `${name} [${got}] for [${expected}]`);
@@ -36,7 +36,7 @@ function lines({ naming, prefix, options, report, besides, ...use }: Awaited<Ret
     ...(report.missing.length > 0 ? [`missing: ${firstOf(report.missing)}`] : []),
     ...(report.leftOver.length > 0 ? [`left over: ${firstOf(report.leftOver)}`] : []),
     ...(misshapen.length > 0 ? [`shape differs: ${firstOf(misshapen)}`] : []),
-    ...(besides.length > 0 ? [`other tensors: ${firstOf(besides)}`] : []),
+    ...(others.length > 0 ? [`other tensors: ${firstOf(others)}`] : []),
     use.preprocessing === undefined
       ? 'images: the preprocessing is not known'
       : `images: ${JSON.stringify(use.preprocessing)} (according to the ${use.describedBy})`,

@@ -2,13 +2,14 @@
 import { basename, join, resolve } from 'node:path';
 import { VggError } from '@vgg/core';
 import { writeFileAtomically } from '@vgg/core/node';
+import { writeReport } from '@vgg/report';
 import { notesOn } from '../paper/notes';
+import { studyReportOf } from '../paper/report';
 import { carryOut } from '../paper/run';
 import { newStudy, type StudyRequest } from '../paper/start';
 import { extended, readStudy, type Study, saveStudy } from '../paper/study';
 import { markdown, tables } from '../paper/tables';
-import { REPORT, writeReport } from '../report/make';
-import { studyReportOf } from '../report/study';
+import { REPORT } from '../report/run-report';
 import type { SessionArguments } from '../run/arguments';
 import { KEEPING } from '../run/folder';
 import { print } from '../terminal/output';

@@ -5,9 +5,9 @@ import { systemReason } from '@vgg/core/node';
 import type { RawImage } from '@vgg/data';
 import { decodeImage } from '@vgg/data/node';
 import { classMap, type Guess } from '@vgg/eval';
+import { heatMapOver } from '@vgg/report';
 import { describeEngine, type EngineName, startEngine } from '../engine';
-import { heatMapOver } from '../heat-map';
-import { type Guesser, runGuesser, weightsGuesser } from '../nets/guesser';
+import { type Guesser, runGuesser, weightsGuesser } from '../evaluate/guesser';
 import { print } from '../terminal/output';
 import { createTerminal, type Terminal } from '../terminal/terminal';
 

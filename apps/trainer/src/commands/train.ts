@@ -1,16 +1,16 @@
 /** `train`: trains a net on a folder of images. Without images, runs the demo. */
 import { join } from 'node:path';
 import { isVggError } from '@vgg/core';
+import { LivePage } from '@vgg/report';
 import type { FitResult } from '@vgg/train';
 import { evaluateBest, isEvaluated } from '../evaluate/after-training';
 import { enterJob } from '../job/job';
-import { REPORT } from '../report/make';
+import { openRunReport, REPORT } from '../report/run-report';
 import type { TrainArguments } from '../run/arguments';
 import { type Prepared, prepareNew, prepareResumed } from '../run/prepare';
 import { joinTraining, trainPrepared } from '../run/train';
 import { print, table } from '../terminal/output';
 import { createTerminal, type Terminal } from '../terminal/terminal';
-import { LivePage } from '../ui/live-page';
 import { dryRun } from './dry-run';
 import { printEvaluation } from './evaluate';
 
@@ -93,7 +93,9 @@ async function train(options: TrainArguments, terminal: Terminal, livePage?: Liv
     ? prepareNew(options, terminal)
     : prepareResumed(options.resume, options, terminal));
   const { folder } = prepared;
-  const trained = await trainPrepared(prepared, options, terminal, livePage).catch(async (error: unknown) => {
+  const trained = await trainPrepared(prepared, options, terminal, () =>
+    openRunReport(prepared, terminal, livePage),
+  ).catch(async (error: unknown) => {
     await printResumeHint(error, prepared, terminal);
     throw error;
   });

@@ -1,20 +1,20 @@
-/** What a trained run's best weights get wrong, found when its training has ended; an interruption leaves it for --resume. */
+/** Evaluates the best weights of a run at the end of its training. After an interruption, `--resume` completes this. */
 import { type Evaluation, PROTOCOLS, type Protocol, scalesFor } from '@vgg/eval';
+import { readEvaluation } from '@vgg/report';
 import type { RunRecord } from '../run/folder';
 import { listenForInterruption } from '../terminal/interruption';
 import type { Terminal } from '../terminal/terminal';
-import { evaluateRuns } from './evaluate';
-import { readEvaluation } from './file';
+import { type EvaluationRequest, evaluateRuns } from './evaluate';
 
-/** As many validation images as are evaluated densely: enough to look at, little beside an epoch. */
+/** Number of validation images that are evaluated densely: enough for the report, and short next to an epoch. */
 const DENSE_IMAGES = 256;
 
-/** Of the demo every protocol is evaluated, else the dense view alone. */
+/** Returns every protocol for the demo, else the dense one. */
 function protocolsOf({ demo }: RunRecord): readonly Protocol[] {
   return demo === true ? PROTOCOLS : ['dense'];
 }
 
-/** Whether it was found before, or there are no images to find it on. */
+/** Returns true if the run was evaluated, or has no images for it. */
 export async function isEvaluated(path: string, record: RunRecord): Promise<boolean> {
   if (record.images.validation === 0) return true;
   const { rows } = await readEvaluation(path);
@@ -23,15 +23,16 @@ export async function isEvaluated(path: string, record: RunRecord): Promise<bool
 }
 
 export interface FinalEvaluation {
-  /** To be printed: of the demo. */
-  evaluation?: Evaluation;
-  /** Once a signal was raised, which ends the program: what it should exit with. */
-  exitCode?: number;
+  /** Evaluation to print, for the demo only. */
+  evaluation?: Evaluation | undefined;
+  /** Exit code of the program after a signal. */
+  exitCode?: number | undefined;
 }
 
 /**
- * Evaluates the best weights of a run: of the demo under every protocol, else on some images at the run's own scale.
- * @param resumeHint the command that completes what is interrupted.
+ * Evaluates the best weights of a run: the demo under every protocol, other runs on some images at their own scale.
+ *
+ * @param resumeHint command that completes an interrupted evaluation.
  */
 export async function evaluateBest(
   { path, record, strict, resumeHint }: { path: string; record: RunRecord; strict: boolean; resumeHint: string },
@@ -41,12 +42,18 @@ export async function evaluateBest(
   const stopping = `stopping: the run is trained and its weights are saved, their evaluation is not complete; ${resumeHint}`;
   const interruption = listenForInterruption(() => terminal.say(stopping));
   const { scale, crop } = record.transform;
-  const some = { scales: scalesFor(scale, 'single', crop), limit: DENSE_IMAGES };
-  const request = { split: 'val', strict, protocols: protocolsOf(record), signal: interruption.signal } as const;
+  const demo = record.demo === true;
+  const request: EvaluationRequest = {
+    split: 'val',
+    strict,
+    protocols: protocolsOf(record),
+    scales: demo ? undefined : scalesFor(scale, 'single', crop),
+    limit: demo ? undefined : DENSE_IMAGES,
+    signal: interruption.signal,
+  };
   try {
-    const evaluation = await evaluateRuns([path], { ...request, ...(record.demo !== true && some) }, terminal);
-    const { exitCode } = interruption;
-    return { ...(record.demo === true && { evaluation }), ...(exitCode !== undefined && { exitCode }) };
+    const evaluation = await evaluateRuns([path], request, terminal);
+    return { evaluation: demo ? evaluation : undefined, exitCode: interruption.exitCode };
   } catch (error) {
     const { exitCode } = interruption;
     if (exitCode === undefined) throw error;

@@ -1,45 +1,46 @@
-/** Evaluation of runs or of the net of a weight file on a folder of images, with what it leaves: predictions, results kept. */
+/** Evaluates runs, or the net of a weight file, on a folder of images. Writes predictions, and keeps the results of a run. */
 import { type FileHandle, open } from 'node:fs/promises';
 import { VggError } from '@vgg/core';
 import { systemReason } from '@vgg/core/node';
 import { concatenate, type ImageSource, spread } from '@vgg/data';
 import { type DataSet, imageItems, openSource } from '@vgg/data/node';
 import { checkClasses, checkImageClasses, type Evaluation, evaluate, type Protocol, predictionLine } from '@vgg/eval';
+import { GuessBook, recordEvaluation } from '@vgg/report';
 import { IMAGENET_CLASSES } from '@vgg/weights';
 import { locateImages, reportSkipped, splitOptions } from '../images/data-set';
-import { type Evaluated, loadRuns } from '../nets/evaluated';
-import { GuessBook } from '../report/guesses';
 import type { Terminal } from '../terminal/terminal';
-import { recordEvaluation } from './file';
+import { type Evaluated, loadRuns } from './nets';
 
 export type Split = 'val' | 'train' | 'all';
 
-/** On what nets are evaluated, and how. */
+/** Images and options of an evaluation. */
 export interface EvaluationRequest {
-  /** A folder, or a public data set's name. Default: the first run's own images. */
-  data?: string;
+  /** Folder, or name of a public data set. Default the first run's own images. */
+  data?: string | undefined;
   split: Split;
   protocols: readonly Protocol[];
-  /** Default: the nets' own. */
-  scales?: readonly number[];
-  limit?: number;
-  /** A file for every image's likeliest classes. */
-  predictions?: string;
+  /** Default the nets' own. */
+  scales?: readonly number[] | undefined;
+  /** Largest number of images. Default all. */
+  limit?: number | undefined;
+  /** File for the most likely classes of each image. */
+  predictions?: string | undefined;
   strict: boolean;
-  /** Ends it between two forward passes: `evaluateNets` then throws what it was raised with. */
-  signal?: AbortSignal;
+  /** Aborts between two forward passes: `evaluateNets` then throws the reason of the signal. */
+  signal?: AbortSignal | undefined;
 }
 
-/** The images asked for: of a data set with parts, one part; one without a validation part is taken whole for it. */
-function part({ train, validation }: DataSet, split: Split, path: string): ImageSource {
+/** Returns a part of a data set. A data set without a validation part is used whole as one. */
+function partOf({ train, validation }: DataSet, split: Split, path: string): ImageSource {
   if (split === 'all' && train !== undefined && validation !== undefined) return concatenate(train, validation);
-  const chosen = split === 'train' ? train : (validation ?? train);
-  if (chosen === undefined)
+  const part = split === 'train' ? train : (validation ?? train);
+  if (part === undefined) {
     throw new VggError('dataset', `${path} has no training images: evaluate it with --split val`);
-  return chosen;
+  }
+  return part;
 }
 
-/** Forward passes that one image takes, in crops and whole images: what progress counts. */
+/** Returns the number of views of one image, crops and whole images, which is the unit of progress. */
 function viewsPerImage(protocols: readonly Protocol[], scales: number, nets: number): number {
   const has = (...names: Protocol[]) => names.some((name) => protocols.includes(name));
   const views = Number(has('single')) + 2 * Number(has('dense', 'both')) + 50 * Number(has('multi-crop', 'both'));
@@ -47,8 +48,9 @@ function viewsPerImage(protocols: readonly Protocol[], scales: number, nets: num
 }
 
 /**
- * Opens the file of predictions, before anything costly is computed.
- * @throws VggError `VGG_ARGUMENT` when it cannot be written.
+ * Opens the file of predictions, before the evaluation starts.
+ *
+ * @throws VggError `VGG_ARGUMENT` if it cannot be written.
  */
 async function openPredictions(path: string | undefined): Promise<FileHandle | undefined> {
   if (path === undefined) return undefined;
@@ -59,15 +61,16 @@ async function openPredictions(path: string | undefined): Promise<FileHandle | u
   }
 }
 
-/** The images of a request; the run's own data set is split as the run split it, any other is used whole. */
+/** Opens the images of a request. The run's own data set is split as in training, any other is used whole. */
 async function openImages({ runs }: Evaluated, { data, split, limit }: EvaluationRequest, terminal: Terminal) {
   const recipe = runs[0]?.record.recipe;
   const path = data === undefined ? recipe?.data : await locateImages(data, terminal);
   if (path === undefined) throw new VggError('argument', 'a weight file has no images of its own: add --data DIR');
   const own = path === recipe?.data;
   const set = await openSource(path, own ? splitOptions(recipe!.valFraction, recipe!.seed) : {});
-  const whole = part(set, split, path);
-  const of = own ? (split === 'val' ? 'validation' : split) : path;
+  const whole = partOf(set, split, path);
+  const splitName = split === 'val' ? 'validation' : split;
+  const of = own ? splitName : path;
   return { classes: set.classes, of, source: limit === undefined ? whole : spread(whole, limit) };
 }
 
@@ -85,8 +88,9 @@ function checkAllClasses({ name, classes, runs }: Evaluated, images: readonly st
 }
 
 /**
- * Evaluates nets on images; what one run alone got wrong is kept in its folder.
- * @throws VggError `VGG_DATASET` for images of other classes than the nets', what `evaluate` throws.
+ * Evaluates nets on images. The results of a single run are kept in its folder.
+ *
+ * @throws VggError `VGG_DATASET` if the classes of the images are not those of the nets, and the errors of `evaluate`.
  */
 export async function evaluateNets(
   evaluated: Evaluated,
@@ -102,24 +106,28 @@ export async function evaluateNets(
       `Q = ${scales.join(', ')}, ${protocols.join(', ')}`,
   );
   const predictions = await openPredictions(request.predictions);
-  // What the report shows of single images is of the last, most thorough protocol.
+  // The report shows predictions of the last protocol, the most thorough one.
   const book = new GuessBook(protocols.at(-1)!, classes.length);
   const views = viewsPerImage(protocols, scales.length, nets.length);
   const progress = terminal.progress('evaluation', source.length * views, 'views');
   try {
     const evaluation = await evaluate({
-      ...{ nets, images: imageItems(source), protocols, scales, strict: request.strict },
-      ...(request.signal && { signal: request.signal }),
+      nets,
+      images: imageItems(source),
+      protocols,
+      scales,
+      strict: request.strict,
+      signal: request.signal,
       onEvent: async (event) => {
         if (event.type === 'progress') progress.update(event.views + event.skipped * views);
         if (event.type !== 'prediction') return;
-        const { key, label, protocol, classes: guessed, probabilities } = event.prediction;
+        const { key, label, protocol, classes: likely, probabilities } = event.prediction;
         if (label !== null && protocol === protocols.at(-1)) {
-          book.add({ key, label, predicted: guessed[0]!, probability: probabilities[0]! });
+          book.add({ key, label, predicted: likely[0]!, probability: probabilities[0]! });
         }
         await predictions?.appendFile(predictionLine(event.prediction, classes)).catch((error: unknown) => {
-          const why = systemReason(error);
-          throw new VggError('io', `cannot write --predictions ${request.predictions}: ${why}`, { cause: error });
+          const reason = systemReason(error);
+          throw new VggError('io', `cannot write --predictions ${request.predictions}: ${reason}`, { cause: error });
         });
       },
     });
@@ -128,7 +136,7 @@ export async function evaluateNets(
     const [run] = runs;
     if (run !== undefined && nets.length === 1) {
       await recordEvaluation(run.path, evaluation, book.guesses, of).catch((error: unknown) => {
-        terminal.warn(`the results are not kept in ${run.path}: ${systemReason(error)}`);
+        terminal.warn(`the results could not be saved in ${run.path}: ${systemReason(error)}`);
       });
     }
     return evaluation;
@@ -138,7 +146,7 @@ export async function evaluateNets(
   }
 }
 
-/** Evaluates runs, alone and fused, as {@link evaluateNets}. */
+/** Evaluates runs, alone and fused: see {@link evaluateNets}. */
 export async function evaluateRuns(
   paths: readonly string[],
   request: EvaluationRequest,

@@ -1,23 +1,21 @@
 /** Training of a prepared run: loaders, loop, validation, checkpoints, interruption, and its best weights at the end. */
 import { shareOf, VggError } from '@vgg/core';
-import { systemReason } from '@vgg/core/node';
 import type { BatchLoader } from '@vgg/data';
 import { createBatches, createEvaluationBatches } from '@vgg/data/node';
 import { scalesFor } from '@vgg/eval';
 import type { FreezableName } from '@vgg/models';
+import { GuessBook, type Guesses, type Prediction, type RunReport } from '@vgg/report';
 import { type FitResult, fit, gather, imageShare, restoreCheckpoint, type Validation, validate } from '@vgg/train';
 import type { RunLog } from '@vgg/train/node';
 import { type Skipped, skippedNotice } from '../images/data-set';
 import { currentJob, shareOfWorkers } from '../job/job';
+import { hasWeights } from '../nets/run-files';
 import { extrasOf, optimiserOf, scheduleOf } from '../recipe/build';
-import { GuessBook, type Guesses, type Wrong } from '../report/guesses';
-import { RunReport } from '../report/run-report';
 import { listenForInterruption } from '../terminal/interruption';
 import type { Terminal } from '../terminal/terminal';
-import type { LivePage } from '../ui/live-page';
 import type { SessionArguments } from './arguments';
 import { trainingDisplay } from './display';
-import { hasWeights, saveWeights } from './folder';
+import { saveWeights } from './folder';
 import { type Prepared, prepareRank, sharePrepared } from './prepare';
 
 type SessionOptions = Pick<SessionArguments, 'workers' | 'strict' | 'checkpointEvery'>;
@@ -80,7 +78,7 @@ async function measure(
 ): Promise<{ measured: Validation | undefined; guesses: Guesses }> {
   const job = currentJob();
   const { first, end } = shareOf(loader.batchesPerEpoch, job.rank, job.size);
-  const own: Wrong[] = [];
+  const own: Prediction[] = [];
   const collector = new GuessBook('single', record.classes.length);
   collector.add = (guess) => {
     own.push(guess);
@@ -214,15 +212,18 @@ export interface TrainedRun extends Trained {
   finished: boolean;
 }
 
+/** Opens the report of a run under way. It is called after the metrics are cut to the checkpoint of a resumed run. */
+export type OpenReport = () => Promise<RunReport>;
+
 /** Trains a prepared run and, unless it was interrupted, saves its best weights. Closes the run folder and disposes the net. */
 export async function trainPrepared(
   prepared: Prepared,
   options: SessionOptions,
   terminal: Terminal,
-  livePage?: LivePage,
+  openReport: OpenReport,
 ): Promise<TrainedRun> {
   try {
-    return await trainAndSave(prepared, options, terminal, livePage);
+    return await trainAndSave(prepared, options, terminal, openReport);
   } finally {
     prepared.folder.close();
   }
@@ -232,7 +233,7 @@ async function trainAndSave(
   prepared: Prepared,
   options: SessionOptions,
   terminal: Terminal,
-  livePage: LivePage | undefined,
+  openReport: OpenReport,
 ): Promise<TrainedRun> {
   const { folder, record, model } = prepared;
   await sharePrepared(prepared);
@@ -245,15 +246,7 @@ async function trainAndSave(
   if (size > 1) terminal.say(`training on ${size} ranks, ${localSize} of them on this machine`);
   // A resumed run drops the lines after its checkpoint before the report reads them.
   const log = folder.record(prepared.checkpoint);
-  const report = await RunReport.open({
-    path: folder.path,
-    record,
-    model,
-    train: prepared.data.train,
-    validation: prepared.data.validation,
-    livePage,
-    onFailure: (error) => terminal.warn(`the report could not be written: ${systemReason(error)}`),
-  });
+  const report = await openReport();
   const trained = await runTraining(prepared, options, { terminal, log, report }).catch(async (error) => {
     // The error that ended the run is printed last.
     await report.settle();

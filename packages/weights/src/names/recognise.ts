@@ -58,8 +58,6 @@ export interface NetWeights {
   readonly report: WeightReport;
   /** Tensors that do not belong to the requested net: of an optimiser, of a head that is not read, counters of batches. */
   readonly others: readonly string[];
-  /** @deprecated Use `others`. */
-  readonly besides: readonly string[];
   /**
    * Reads a variable's values in its canonical shape and layout; conv1_1 takes RGB.
    * @param into returns the memory to write to, of the variable's size. Default new memory.
@@ -285,7 +283,6 @@ function netWeights(source: WeightSource, { naming, prefix, options, layers, pla
     tensors: new Map(tensors),
     report: { ...report, leftOver },
     others,
-    besides: others,
     async read(name, into) {
       const spec = specs.get(name);
       if (spec === undefined || !report.loaded.includes(name)) {

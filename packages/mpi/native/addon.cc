@@ -27,7 +27,8 @@ struct Pending {
 };
 
 Napi::ThreadSafeFunction make_settler(Napi::Env env) {
-  return Napi::ThreadSafeFunction::New(env, Napi::Function::New(env, [](const Napi::CallbackInfo &) {}), "vgg-mpi", 0, 1);
+  return Napi::ThreadSafeFunction::New(env, Napi::Function::New(env, [](const Napi::CallbackInfo &) {}), "vgg-mpi", 0,
+                                       1);
 }
 
 template <typename Result>
@@ -50,7 +51,8 @@ Napi::Value nothing(Napi::Env env, const Pending &) { return env.Undefined(); }
 Napi::Value gathered(Napi::Env env, const Pending &pending) {
   Napi::Array list = Napi::Array::New(env, pending.results.size());
   for (size_t i = 0; i < pending.results.size(); i++) {
-    list.Set(static_cast<uint32_t>(i), Napi::Buffer<uint8_t>::Copy(env, pending.results[i].data(), pending.results[i].size()));
+    list.Set(static_cast<uint32_t>(i),
+             Napi::Buffer<uint8_t>::Copy(env, pending.results[i].data(), pending.results[i].size()));
   }
   return list;
 }

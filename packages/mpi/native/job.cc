@@ -23,13 +23,13 @@ const char *kNames[] = {"barrier", "allReduceSum", "broadcast", "allGather", "cl
 
 }  // namespace
 
-double now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
+double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 std::string describe(const Header &header) {
   std::string text = kNames[header.kind];
-  if (header.kind == kSum) text += " of " + std::to_string(header.count) + " numbers, " + std::to_string(header.detail) + " terms";
+  if (header.kind == kSum) {
+    text += " of " + std::to_string(header.count) + " numbers, " + std::to_string(header.detail) + " terms";
+  }
   if (header.kind == kBroadcast) {
     text += " of " + std::to_string(header.count) + " bytes from rank " + std::to_string(header.detail);
   }
@@ -206,7 +206,8 @@ std::vector<Header> Job::agree(const Header &own) {
       const auto clause = [&](bool mine) {
         return name_of(mine ? place_.rank : rank) + " calls " + describe(mine ? own : other);
       };
-      throw JobError("ranks disagree at call " + std::to_string(own.call) + ": " + clause(first) + ", " + clause(!first));
+      const std::string call = std::to_string(own.call);
+      throw JobError("ranks disagree at call " + call + ": " + clause(first) + ", " + clause(!first));
     }
     if (left == 0) break;
     if (came) {
@@ -214,7 +215,8 @@ std::vector<Header> Job::agree(const Header &own) {
       continue;
     }
     if (now() - start > options_.late_after) {
-      const auto missing = std::find_if(receives.begin(), receives.end(), [](MPI_Request r) { return r != MPI_REQUEST_NULL; });
+      const auto missing = std::find_if(receives.begin(), receives.end(),
+                                        [](MPI_Request request) { return request != MPI_REQUEST_NULL; });
       throw JobError(name_of(static_cast<int>(missing - receives.begin())) + " has not come to call " +
                      std::to_string(own.call) + ", " + describe(own) + ", for " +
                      std::to_string(static_cast<int>(options_.late_after)) + " s");

@@ -1,5 +1,5 @@
-// This process's part in an MPI job. One thread makes every MPI call: it runs operations in the order in which they were
-// submitted, sends signs of life, and ends the job when another rank sends none.
+// This process's part in an MPI job. One thread makes every MPI call: it runs operations in the order in which they
+// were submitted, sends signs of life, and ends the job when another rank sends none.
 #pragma once
 
 #include <mpi.h>

@@ -72,7 +72,12 @@ void Gather::run(Job &job, const std::vector<Header> &headers) {
 class Sum::Segment {
  public:
   Segment(Sum &sum, Job &job, size_t first, size_t count, size_t number, float *scratch)
-      : sum_(sum), job_(job), first_(first), count_(count), tag_(static_cast<int>(number % 16000) * 2), scratch_(scratch) {
+      : sum_(sum),
+        job_(job),
+        first_(first),
+        count_(count),
+        tag_(static_cast<int>(number % 16000) * 2),
+        scratch_(scratch) {
     const int size = job.place().size, rank = job.place().rank;
     for (int step = 1; step < size; step++) {
       const int to = (rank + step) % size, from = (rank - step + size) % size;
@@ -99,7 +104,9 @@ class Sum::Segment {
   }
 
  private:
-  size_t start(int rank) const { return first_ + count_ * static_cast<size_t>(rank) / static_cast<size_t>(job_.place().size); }
+  size_t start(int rank) const {
+    return first_ + count_ * static_cast<size_t>(rank) / static_cast<size_t>(job_.place().size);
+  }
   size_t width(int rank) const { return start(rank + 1) - start(rank); }
 
   // Where a partial sum of another rank comes in.
@@ -127,7 +134,8 @@ class Sum::Segment {
     return ready != 0;
   }
 
-  // Adds up this rank's share. Two partial sums of one rank are never added to each other: one of two is always received.
+  // Adds up this rank's share. Two partial sums of one rank are never added to each other: one of two is always
+  // received.
   void add_own() {
     struct Term {
       const float *numbers;
@@ -180,7 +188,8 @@ void Sum::run(Job &job, const std::vector<Header> &) {
     bool moved = false;
     while (next < segments && active.size() < kDepth) {
       float *own = scratch.data() + (next % kDepth) * others * kPiece;
-      active.push_back(std::make_unique<Segment>(*this, job, next * length, std::min(length, count_ - next * length), next, own));
+      const size_t width = std::min(length, count_ - next * length);
+      active.push_back(std::make_unique<Segment>(*this, job, next * length, width, next, own));
       next++;
       moved = true;
     }

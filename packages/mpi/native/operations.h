@@ -47,8 +47,8 @@ class Gather : public Operation {
   size_t count_;
 };
 
-// Adds partial sums in the plan's order. Rank q adds up the q-th part of the numbers and sends the sums to all others. Every
-// element is added in the same order, so the bits do not depend on the number of ranks.
+// Adds partial sums in the plan's order. Rank q adds up the q-th part of the numbers and sends the sums to all others.
+// Every element is added in the same order, so the bits do not depend on the number of ranks.
 class Sum : public Operation {
  public:
   Sum(float *result, size_t count, std::vector<const float *> parts, Plan plan, int64_t terms)

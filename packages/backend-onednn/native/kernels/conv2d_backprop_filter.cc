@@ -13,12 +13,18 @@ namespace {
 // than pays for the copies. With few input channels (images) oneDNN has only slow reference code for blocks.
 bool prefers_blocks(const Convolution &c) { return c.source[1] % 16 == 0 && c.destination[1] % 16 == 0; }
 
-// oneDNN sums the filter gradient of few input channels (images) per thread: as long as this lives, the number of threads
-// is the same on every machine, and so are the bits. Other layers of a net take no path that depends on it in float32.
+// oneDNN sums the filter gradient of few input channels (images) per thread: as long as this lives, the number of
+// threads depends on the work alone, and so the bits do. Other layers of a net take no path that depends on it in
+// float32.
 class FixedThreads {
  public:
   explicit FixedThreads(const Convolution &c) : before_(omp_get_max_threads()) {
-    if (c.source[1] < 16) omp_set_num_threads(kThreads);
+    if (c.source[1] >= 16) return;
+    double products = c.source[1];
+    for (const int64_t size : c.destination) products *= static_cast<double>(size);
+    products *= static_cast<double>(c.weights[2] * c.weights[3]);
+    // Starting threads costs more than one thread takes for a small batch.
+    omp_set_num_threads(products < kFew ? 1 : kThreads);
   }
   ~FixedThreads() { omp_set_num_threads(before_); }
   FixedThreads(const FixedThreads &) = delete;
@@ -26,6 +32,7 @@ class FixedThreads {
 
  private:
   static constexpr int kThreads = 4;
+  static constexpr double kFew = 1 << 27;
   const int before_;
 };
 

@@ -11,6 +11,7 @@ const MAY_DEPEND_ON: Record<string, readonly string[]> = {
   '@vgg/core': [],
   '@vgg/backend-onednn': ['@vgg/core'],
   '@vgg/backend-wasm': ['@vgg/core'],
+  '@vgg/backend-webgpu': ['@vgg/core'],
   '@vgg/models': ['@vgg/core'],
   '@vgg/optim': ['@vgg/core'],
   '@vgg/data': ['@vgg/core'],

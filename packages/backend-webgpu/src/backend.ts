@@ -1,0 +1,202 @@
+/** The TF.js backend: WebGPUBackend with our own kernels, its errors caught and its reads checked. */
+import { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
+import { type backend_util, type DataType, type TensorInfo, util } from '@tensorflow/tfjs-core';
+import { VggError } from '@vgg/core';
+import type { OpenDevice } from './adapter';
+import { DeviceErrors } from './errors';
+import type { Precision } from './options';
+import { BufferPool } from './pool';
+import { type Recording, Runner } from './runner';
+
+/** A tensor's record. `half` is ours: its numbers are stored as float16. */
+export interface TensorRecord {
+  dtype: DataType;
+  shape: number[];
+  values: backend_util.BackendValues | null | undefined;
+  refCount: number;
+  resource?: GPUBuffer | null;
+  complexTensorInfos?: { real: TensorInfo; imag: TensorInfo };
+  half?: boolean;
+}
+
+/** A tensor's numbers on the GPU. */
+export interface Operand {
+  readonly buffer: GPUBuffer;
+  /** True if they are stored as float16. */
+  readonly half: boolean;
+  readonly shape: readonly number[];
+  readonly count: number;
+}
+
+const STORAGE = 0x80 | 0x04 | 0x08; // STORAGE | COPY_SRC | COPY_DST
+
+/** Arrays up to this length stay in JavaScript after a read: reading them again costs nothing. */
+const KEPT_LENGTH = 256;
+
+type StockProgram = Parameters<WebGPUBackend['runWebGPUProgram']>[0];
+
+export class VggWebgpuBackend extends WebGPUBackend {
+  readonly errors: DeviceErrors;
+  readonly runner: Runner;
+  readonly precision: Precision;
+  readonly name: string;
+  /** True if the adapter computes on the CPU. */
+  readonly software: boolean;
+  readonly #pool: BufferPool;
+  /** Stock programs that were recorded once without error, with the shapes of their inputs. */
+  readonly #proven = new Set<string>();
+
+  constructor({ device, info, name, software }: OpenDevice, precision: Precision) {
+    super(device, info);
+    this.errors = new DeviceErrors(device);
+    this.name = name;
+    this.software = software;
+    this.precision = precision === 'float16' && device.features.has('shader-f16') ? 'float16' : 'float32';
+    this.#pool = new BufferPool(device, this.errors);
+    this.bufferManager = this.#pool as unknown as WebGPUBackend['bufferManager'];
+    this.runner = new Runner(device, this.errors, this as unknown as Recording);
+    this.#pool.onTrim = () => this.runner.forgetBindGroups();
+  }
+
+  record(info: { dataId: object }): TensorRecord {
+    return this.tensorMap.get(info.dataId) as unknown as TensorRecord;
+  }
+
+  /** A tensor's numbers on the GPU, as they are stored there. */
+  operand(info: TensorInfo): Operand {
+    const record = this.record(info);
+    if (record.half !== true) this.uploadToGPU(info.dataId);
+    const { shape } = info;
+    return { buffer: record.resource!, half: record.half === true, shape, count: util.sizeFromShape(shape) };
+  }
+
+  /** A new tensor whose numbers an operation will write. */
+  output(shape: readonly number[], half = false): TensorInfo {
+    const info = this.makeTensorInfo([...shape], 'float32');
+    const count = util.sizeFromShape(info.shape);
+    const record = this.record(info);
+    record.resource = this.#pool.acquireBuffer(half ? Math.ceil(count / 2) * 4 : count * 4, STORAGE);
+    if (half) record.half = true;
+    return info;
+  }
+
+  /** Scratch memory of float32 numbers, to be released by {@link release} once its readers are recorded. */
+  scratch(count: number): GPUBuffer {
+    return this.#pool.acquireBuffer(count * 4, STORAGE);
+  }
+
+  release(buffer: GPUBuffer): void {
+    this.#pool.releaseBuffer(buffer);
+  }
+
+  /** The same numbers in another shape, without a copy. */
+  alias(info: TensorInfo, shape: readonly number[]): TensorInfo {
+    this.incRef(info.dataId);
+    return { dataId: info.dataId, shape: [...shape], dtype: info.dtype };
+  }
+
+  /** Replaces a tensor's buffer by another, whose ownership it takes. */
+  replace(info: TensorInfo, buffer: GPUBuffer, half: boolean): void {
+    const record = this.record(info);
+    if (record.resource) this.#pool.releaseBuffer(record.resource);
+    record.resource = buffer;
+    record.half = half;
+    record.values = null;
+  }
+
+  /** Stock kernels read float32. */
+  widen: (info: { dataId: object }) => void = () => {};
+
+  override uploadToGPU(dataId: object): void {
+    if (this.record({ dataId }).half === true) this.widen({ dataId });
+    else super.uploadToGPU(dataId);
+  }
+
+  /** @throws VggError `VGG_BACKEND` when the stock program cannot bind its tensors on this device. */
+  override runWebGPUProgram(
+    program: StockProgram,
+    inputs: TensorInfo[],
+    outputDtype: DataType,
+    programDefinedUniform?: { type: string; data: number[] }[],
+    output?: TensorInfo,
+  ): TensorInfo {
+    const name = program.constructor.name.replace(/Program\d*$/, '');
+    const shapes = [...inputs.map(({ shape }) => shape), output?.shape ?? program.outputShape];
+    const label = () => `${name} of ${shapes.map((shape) => `[${shape}]`).join(', ')}`;
+    this.checkBindings(name, shapes);
+    this.errors.last = name;
+    const run = () => super.runWebGPUProgram(program, inputs, outputDtype, programDefinedUniform, output);
+    const key = `${name} ${program.shaderKey} ${shapes.join('|')}`;
+    if (this.#proven.has(key)) return run();
+    this.#proven.add(key);
+    return this.errors.scoped(label, ['validation'], run);
+  }
+
+  /** @throws VggError `VGG_BACKEND` for more or larger tensors than the device binds at once. */
+  checkBindings(kernel: string, shapes: readonly (readonly number[])[]): void {
+    const { maxStorageBuffersPerShaderStage: most, maxStorageBufferBindingSize: largest } = this.device.limits;
+    if (shapes.length > most) {
+      throw new VggError(
+        'backend',
+        `webgpu: ${kernel} of ${shapes.length} tensors: this GPU takes at most ${most} at once`,
+      );
+    }
+    for (const shape of shapes) {
+      const bytes = util.sizeFromShape(shape as number[]) * 4;
+      if (bytes > largest) {
+        throw new VggError(
+          'backend',
+          `webgpu: ${kernel} of a tensor [${shape}] needs ${bytes} bytes, this GPU binds at most ${largest}: use a smaller batch or another engine`,
+        );
+      }
+    }
+  }
+
+  override async read(dataId: object): Promise<backend_util.BackendValues> {
+    this.errors.check();
+    const record = this.tensorMap.has(dataId) ? this.record({ dataId }) : undefined;
+    if (record === undefined || record.values != null || record.dtype === 'complex64' || !record.resource) {
+      return super.read(dataId);
+    }
+    if (record.half === true) this.uploadToGPU(dataId);
+    const { dtype } = record;
+    let bytes: ArrayBuffer;
+    try {
+      bytes = await this.getBufferData(record.resource);
+    } catch (cause) {
+      // A lost device is noted a moment later than the read that it fails.
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      await this.errors.settle();
+      throw new VggError('backend', `webgpu: a read failed: ${(cause as Error).message}`, { cause });
+    }
+    await this.errors.settle();
+    const values = util.convertBackendValuesAndArrayBuffer(bytes, dtype as 'float32');
+    if (values.length <= KEPT_LENGTH) record.values = values;
+    return values;
+  }
+
+  override readSync(dataId: object): backend_util.BackendValues {
+    const record = this.record({ dataId });
+    const isOnGpu = record.values == null && record.dtype !== 'string' && record.dtype !== 'complex64';
+    if (isOnGpu && typeof OffscreenCanvas === 'undefined') {
+      throw new VggError(
+        'backend',
+        'webgpu cannot wait for the GPU here: use await tensor.data() in place of dataSync()',
+      );
+    }
+    if (isOnGpu) {
+      this.errors.check();
+      if (record.half === true) this.uploadToGPU(dataId);
+    }
+    return super.readSync(dataId);
+  }
+
+  override memory() {
+    return { ...super.memory(), unreliable: false };
+  }
+
+  /** Frees buffers that are kept for reuse. */
+  trim(): void {
+    this.#pool.trim();
+  }
+}

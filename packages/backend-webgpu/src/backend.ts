@@ -4,6 +4,8 @@ import { type backend_util, type DataType, type TensorInfo, util } from '@tensor
 import { VggError } from '@vgg/core';
 import type { OpenDevice } from './adapter';
 import { DeviceErrors } from './errors';
+import { runUnary } from './kernels/elementwise';
+import { runFlat } from './kernels/flat';
 import type { Precision } from './options';
 import { BufferPool } from './pool';
 import { type Recording, Runner } from './runner';
@@ -17,6 +19,14 @@ export interface TensorRecord {
   resource?: GPUBuffer | null;
   complexTensorInfos?: { real: TensorInfo; imag: TensorInfo };
   half?: boolean;
+  /** Set while the operation that gives the numbers is put off. */
+  deferred?: Deferred | undefined;
+}
+
+/** An operation of one input that the next operation may take in. */
+export interface Deferred {
+  kernel: 'Step' | 'Square';
+  source: TensorInfo;
 }
 
 /** A tensor's numbers on the GPU. */
@@ -65,6 +75,7 @@ export class VggWebgpuBackend extends WebGPUBackend {
   /** A tensor's numbers on the GPU, as they are stored there. */
   operand(info: TensorInfo): Operand {
     const record = this.record(info);
+    if (record.deferred !== undefined) this.#materialise(info.dataId);
     if (record.half !== true) this.uploadToGPU(info.dataId);
     const { shape } = info;
     return { buffer: record.resource!, half: record.half === true, shape, count: util.sizeFromShape(shape) };
@@ -104,12 +115,56 @@ export class VggWebgpuBackend extends WebGPUBackend {
     record.values = null;
   }
 
-  /** Stock kernels read float32. */
-  widen: (info: { dataId: object }) => void = () => {};
+  /** A tensor whose operation is put off. Keeps its input until it has run or is disposed. */
+  defer(kernel: Deferred['kernel'], source: TensorInfo): TensorInfo {
+    const info = this.makeTensorInfo(source.shape, 'float32');
+    this.record(info).deferred = { kernel, source: this.alias(source, source.shape) };
+    return info;
+  }
 
+  /** The input of an operation of that kind that is put off, if the tensor is one. */
+  deferredSource(info: TensorInfo, kernel: Deferred['kernel']): TensorInfo | undefined {
+    const { deferred } = this.record(info);
+    return deferred?.kernel === kernel ? deferred.source : undefined;
+  }
+
+  #materialise(dataId: object): void {
+    const record = this.record({ dataId });
+    const { deferred } = record;
+    if (deferred === undefined) return;
+    record.deferred = undefined;
+    const x = this.operand(deferred.source);
+    record.resource = this.#pool.acquireBuffer(x.half ? Math.ceil(x.count / 2) * 4 : x.count * 4, STORAGE);
+    record.half = x.half;
+    runUnary(this, deferred.kernel, x, this.operand({ dataId, shape: deferred.source.shape, dtype: 'float32' }));
+    this.disposeData(deferred.source.dataId);
+  }
+
+  override disposeData(dataId: object, force = false): boolean {
+    const record = this.tensorMap.has(dataId) ? this.record({ dataId }) : undefined;
+    const disposed = super.disposeData(dataId, force);
+    if (disposed && record?.deferred !== undefined) {
+      this.disposeData(record.deferred.source.dataId);
+      record.deferred = undefined;
+    }
+    return disposed;
+  }
+
+  /** Makes a tensor float32 on the GPU, which is what stock kernels read. */
   override uploadToGPU(dataId: object): void {
-    if (this.record({ dataId }).half === true) this.widen({ dataId });
+    this.#materialise(dataId);
+    if (this.record({ dataId }).half === true) this.#widen(dataId);
     else super.uploadToGPU(dataId);
+  }
+
+  #widen(dataId: object): void {
+    const record = this.record({ dataId });
+    const shape = record.shape;
+    const half = this.operand({ dataId, shape, dtype: 'float32' });
+    const buffer = this.#pool.acquireBuffer(half.count * 4, STORAGE);
+    const wide = { ...half, buffer, half: false };
+    runFlat(this, { name: 'Widen', inputs: [{ operand: half }], outputs: [wide], body: 'let r0 = v0;' });
+    this.replace({ dataId, shape, dtype: 'float32' }, buffer, false);
   }
 
   /** @throws VggError `VGG_BACKEND` when the stock program cannot bind its tensors on this device. */
@@ -155,10 +210,10 @@ export class VggWebgpuBackend extends WebGPUBackend {
   override async read(dataId: object): Promise<backend_util.BackendValues> {
     this.errors.check();
     const record = this.tensorMap.has(dataId) ? this.record({ dataId }) : undefined;
+    if (record?.deferred !== undefined || record?.half === true) this.uploadToGPU(dataId);
     if (record === undefined || record.values != null || record.dtype === 'complex64' || !record.resource) {
       return super.read(dataId);
     }
-    if (record.half === true) this.uploadToGPU(dataId);
     const { dtype } = record;
     let bytes: ArrayBuffer;
     try {
@@ -186,7 +241,7 @@ export class VggWebgpuBackend extends WebGPUBackend {
     }
     if (isOnGpu) {
       this.errors.check();
-      if (record.half === true) this.uploadToGPU(dataId);
+      if (record.half === true || record.deferred !== undefined) this.uploadToGPU(dataId);
     }
     return super.readSync(dataId);
   }

@@ -52,6 +52,8 @@ export class VggWebgpuBackend extends WebGPUBackend {
   readonly name: string;
   /** True if the adapter computes on the CPU. */
   readonly software: boolean;
+  /** The most bytes that are bound at once; tests lower it. */
+  bindingLimit: number;
   readonly #pool: BufferPool;
   /** Stock programs that were recorded once without error, with the shapes of their inputs. */
   readonly #proven = new Set<string>();
@@ -60,6 +62,7 @@ export class VggWebgpuBackend extends WebGPUBackend {
     super(device, info);
     this.errors = new DeviceErrors(device);
     this.name = name;
+    this.bindingLimit = device.limits.maxStorageBufferBindingSize;
     this.software = software;
     this.precision = precision === 'float16' && device.features.has('shader-f16') ? 'float16' : 'float32';
     this.#pool = new BufferPool(device, this.errors);
@@ -189,7 +192,7 @@ export class VggWebgpuBackend extends WebGPUBackend {
 
   /** @throws VggError `VGG_BACKEND` for more or larger tensors than the device binds at once. */
   checkBindings(kernel: string, shapes: readonly (readonly number[])[]): void {
-    const { maxStorageBuffersPerShaderStage: most, maxStorageBufferBindingSize: largest } = this.device.limits;
+    const [most, largest] = [this.device.limits.maxStorageBuffersPerShaderStage, this.bindingLimit];
     if (shapes.length > most) {
       throw new VggError(
         'backend',
@@ -244,6 +247,12 @@ export class VggWebgpuBackend extends WebGPUBackend {
       if (record.half === true || record.deferred !== undefined) this.uploadToGPU(dataId);
     }
     return super.readSync(dataId);
+  }
+
+  override dispose(): void {
+    this.errors.closed = true;
+    super.dispose();
+    this.device.destroy();
   }
 
   override memory() {

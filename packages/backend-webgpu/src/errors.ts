@@ -9,16 +9,20 @@ function firstLine(message: string): string {
 export class DeviceErrors {
   #first: VggError | undefined;
   readonly #pending = new Set<Promise<void>>();
+  /** True once the backend is disposed, which ends the device too. */
+  closed = false;
   /** The operation that was recorded last. */
   #last = 'the first operation';
 
   constructor(readonly device: GPUDevice) {
     device.addEventListener('uncapturederror', (event) => {
       event.preventDefault();
-      this.note(`after ${this.#last}`, event.error.message);
+      const [operation, { message }] = [`after ${this.#last}`, event.error];
+      // Errors with the name of their operation, whose promises may be later, come first.
+      this.#keep(Promise.all(this.#pending).then(() => this.note(operation, message)));
     });
     device.lost.then(({ reason, message }) => {
-      if (reason !== 'destroyed') this.note(`after ${this.#last}`, `the device was lost (${firstLine(message)})`);
+      if (!this.closed) this.note(`after ${this.#last}`, `the device was lost (${firstLine(message) || reason})`);
     });
   }
 
@@ -28,11 +32,8 @@ export class DeviceErrors {
   }
 
   /** Keeps an error, if it is the first: later ones follow from it. */
-  note(operation: string, message: string): void {
-    this.#first ??= new VggError(
-      'backend',
-      `webgpu: ${operation}: ${firstLine(message)}; what was computed since is not valid: start again`,
-    );
+  note(operation: string, message: string, remedy = 'what was computed since is not valid: start again'): void {
+    this.#first ??= new VggError('backend', `webgpu: ${operation}: ${firstLine(message)}; ${remedy}`);
   }
 
   /** Runs WebGPU calls and keeps their errors under the name of the operation. */
@@ -41,22 +42,27 @@ export class DeviceErrors {
     try {
       return calls();
     } finally {
-      for (const _ of filters) this.#await(operation);
+      // The scope opened last is closed first.
+      for (const filter of [...filters].reverse()) this.#await(operation, filter);
     }
   }
 
-  #await(operation: () => string): void {
-    const scope = this.device
-      .popErrorScope()
-      .then(
-        (error) => {
-          if (error !== null) this.note(operation(), error.message);
-        },
-        // The device is lost, which is noted by itself.
-        () => {},
-      )
-      .then(() => void this.#pending.delete(scope));
-    this.#pending.add(scope);
+  #await(operation: () => string, filter: GPUErrorFilter): void {
+    const scope = this.device.popErrorScope().then(
+      (error) => {
+        if (error === null) return;
+        if (filter === 'out-of-memory') this.note(operation(), 'out of memory', 'use a smaller batch');
+        else this.note(operation(), error.message);
+      },
+      // The device is lost, which is noted by itself.
+      () => {},
+    );
+    this.#keep(scope);
+  }
+
+  #keep(pending: Promise<void>): void {
+    const kept = pending.then(() => void this.#pending.delete(kept));
+    this.#pending.add(kept);
   }
 
   /** Throws the first error that is known. */

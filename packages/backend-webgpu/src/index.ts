@@ -44,7 +44,7 @@ export function device(): DeviceDescription | undefined {
   const backend = currentBackend();
   if (backend === undefined) return undefined;
   const { name, software, precision } = backend;
-  return { name, software, precision, bindingLimit: backend.device.limits.maxStorageBufferBindingSize };
+  return { name, software, precision, bindingLimit: backend.bindingLimit };
 }
 
 /** Starts measuring our own kernels from zero, or stops. Needs a device with timestamps. */

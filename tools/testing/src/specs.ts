@@ -11,7 +11,7 @@ interface SpecDone {
 export interface Jasmine {
   DEFAULT_TIMEOUT_INTERVAL: number;
   getEnv(): {
-    configure(options: { random: boolean }): void;
+    configure(options: { random: boolean; specFilter?: (spec: { getFullName(): string }) => boolean }): void;
     addReporter(reporter: { specDone(result: SpecDone): void }): void;
     execute(): Promise<unknown>;
   };
@@ -24,17 +24,19 @@ export interface SpecRun {
   random: () => number;
   /** Where [{ name, status, message }] is written as JSON. */
   file: string;
+  /** Names of the specs that run. Default all. */
+  filter?: RegExp | undefined;
 }
 
 /** Runs specs in the order of their registration. */
-export async function recordSpecs(jasmine: Jasmine, { define, random, file }: SpecRun): Promise<void> {
+export async function recordSpecs(jasmine: Jasmine, { define, random, file, filter = /(?:)/ }: SpecRun): Promise<void> {
   Math.random = random;
   // None is slow, but the machine may be busy.
   jasmine.DEFAULT_TIMEOUT_INTERVAL = 60_000;
 
   const results: { name: string; status: string; message: string }[] = [];
   const env = jasmine.getEnv();
-  env.configure({ random: false });
+  env.configure({ random: false, specFilter: (spec) => filter.test(spec.getFullName()) });
   env.addReporter({
     specDone: ({ fullName, status, failedExpectations }) => {
       if (status !== 'excluded') {

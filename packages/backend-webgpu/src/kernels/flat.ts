@@ -55,7 +55,7 @@ export function runFlat(backend: VggWebgpuBackend, flat: Flat): void {
   const program = backend.runner.program(name, key, () => flatShader(shader));
   const of = vector ? 4 : 1;
   const step = 256 * channels;
-  const most = Math.floor(backend.device.limits.maxStorageBufferBindingSize / 4 / step) * step;
+  const most = Math.floor(backend.bindingLimit / 4 / step) * step;
   const label = () => `${name} of ${flat.inputs.map(({ operand }) => `[${operand.shape}]`).join(', ')}`;
   for (let from = 0; from < count; from += most) {
     const some = Math.min(most, count - from);

@@ -39,7 +39,7 @@ const LEAST_SPLIT = 256;
 
 /** The tile for a product of that size. */
 export function chooseTile(m: number, n: number, software: boolean): Tile {
-  if (software) return { ...SOFTWARE_TILE, m: m <= 8 ? 8 : 32, threadsM: m <= 8 ? 1 : 4 };
+  if (software) return SOFTWARE_TILE;
   if (m <= 16) return gpuTile(16, 128, 4, 16);
   if (m <= 32) return gpuTile(32, 128, 8, 16);
   if (n <= 32) return gpuTile(128, 32, 16, 8);
@@ -48,11 +48,11 @@ export function chooseTile(m: number, n: number, software: boolean): Tile {
   return gpuTile(128, 128, 16, 16);
 }
 
-/** Small enough for a CPU's compiler, and its vectors of 8 threads. */
-const SOFTWARE_TILE = { m: 32, n: 32, k: 16, threadsN: 4, threadsM: 4, unrolled: false } satisfies Tile;
+/** A CPU computes 8 or 16 threads at once; what they share, the rows, is read once for all. */
+const SOFTWARE_TILE: Tile = { m: 8, n: 64, k: 16, threadsN: 16, threadsM: 1, staged: false };
 
 function gpuTile(m: number, n: number, threadsM: number, threadsN: number): Tile {
-  return { m, n, k: 16, threadsM, threadsN, unrolled: true };
+  return { m, n, k: 16, threadsM, threadsN, staged: true };
 }
 
 /** Parts that k is divided in, for enough workgroups; depends on sizes alone, so that bits do not change. */

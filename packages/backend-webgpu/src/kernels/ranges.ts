@@ -16,7 +16,7 @@ export function rangeOf(operand: Operand, from: number, count: number): Binding 
 
 /** True if the device binds the whole tensor at once. */
 export function fits(backend: VggWebgpuBackend, { buffer }: Operand): boolean {
-  return buffer.size <= backend.device.limits.maxStorageBufferBindingSize;
+  return buffer.size <= backend.bindingLimit;
 }
 
 /**
@@ -29,7 +29,7 @@ export function rowsThatFit(backend: VggWebgpuBackend, operand: Operand, row: nu
   // Vectors of four rows must not be cut either.
   let step = 4;
   while ((step * bytes) % ALIGNMENT !== 0) step *= 2;
-  const limit = backend.device.limits.maxStorageBufferBindingSize;
+  const limit = backend.bindingLimit;
   const rows = Math.floor(limit / (step * bytes)) * step;
   if (rows === 0) {
     throw new VggError(

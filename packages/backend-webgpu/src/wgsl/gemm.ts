@@ -11,8 +11,11 @@ export interface Tile {
   k: number;
   threadsN: number;
   threadsM: number;
-  /** True if loops over a stage are written out: faster on a GPU, and many times longer to compile on a CPU. */
-  unrolled: boolean;
+  /**
+   * True if tiles are staged in workgroup memory, by loops that are written out. A CPU, whose caches do the same and whose
+   * compiler takes long over it, reads the buffers directly.
+   */
+  staged: boolean;
 }
 
 export type Storage = 'f32' | 'f16';
@@ -48,7 +51,7 @@ const uniforms = (more: readonly string[]) => `struct Uniforms {
   m: u32, n: u32, k: u32, kPer: u32,
   splits: u32, ldc: u32, baseC: u32, batchC: u32,
   lda: u32, baseA: u32, batchA: u32, ldb: u32,
-  baseB: u32, batchB: u32, partial: u32, depth: u32,
+  baseB: u32, batchB: u32, partial: u32,
 ${more.map((name) => `  ${name}: u32,\n`).join('')}}`;
 
 const enable = (...storages: Storage[]) => (storages.includes('f16') ? 'enable f16;\n' : '');
@@ -87,13 +90,6 @@ function stage(name: 'A' | 'B', factor: Factor, { own, tile }: { own: number; ti
   const perRow = factor.along === 'k' ? depth / 4 : own / 4;
   const [row, place] = [(at: string) => `${at} / ${perRow}u`, (at: string) => `(${at} % ${perRow}u) * 4u`];
   const [ownOf, kOf] = factor.along === 'k' ? [row, place] : [place, row];
-  if (!tile.unrolled) {
-    const inside = `    for (var t = thread; t < ${vectors}u; t += ${threads}u) {
-      let own = start${name} + ${ownOf('t')};
-      tile${name}[t] = load${name}(prepare${name}(own), own, k0 + ${kOf('t')}, vec2<u32>(end${name}, kEnd));
-    }`;
-    return { vectors, before: '', inside };
-  }
   const lines = Array.from({ length: each }, (_, i) => i);
   const at = (i: number) => (i === 0 ? 'thread' : `(thread + ${i * threads}u)`);
   const guard = (i: number) => (vectors % threads === 0 ? '' : `if (${at(i)} < ${vectors}u) `);
@@ -119,7 +115,7 @@ function products(rows: number, vectors: number, { tile, a, b }: Gemm): string {
   const out: string[] = [];
   const rowOf = (r: number) => `(ty * ${rows}u + ${r}u)`;
   const columnOf = (c: number) => (c === 0 ? 'tx' : `(tx + ${c * tile.threadsN}u)`);
-  out.push(`    for (var kk = 0u; kk < ${tile.unrolled ? `${tile.k / 4}u` : 'u.depth'}; kk++) {`);
+  out.push(`    for (var kk = 0u; kk < ${tile.k / 4}u; kk++) {`);
   for (let c = 0; c < vectors; c++) {
     for (let j = 0; j < 4; j++) {
       if (b.along === 'own') {
@@ -128,11 +124,7 @@ function products(rows: number, vectors: number, { tile, a, b }: Gemm): string {
         out.push(`      let t${c}_${j} = tileB[(${columnOf(c)} * 4u + ${j}u) * ${tile.k / 4}u + kk];`);
       }
     }
-    if (b.along === 'k') {
-      for (const [j, x] of ['x', 'y', 'z', 'w'].entries()) {
-        out.push(`      let b${c}_${j} = vec4<f32>(t${c}_0.${x}, t${c}_1.${x}, t${c}_2.${x}, t${c}_3.${x});`);
-      }
-    }
+    if (b.along === 'k') out.push(...transposed(c));
   }
   const add = (row: number, factor: (j: number) => string) => {
     for (let c = 0; c < vectors; c++) {
@@ -157,13 +149,77 @@ function products(rows: number, vectors: number, { tile, a, b }: Gemm): string {
   return out.join('\n');
 }
 
+/** The loop over k by stages in workgroup memory, and the memory. */
+function stagedLoop(rows: number, vectors: number, gemm: Gemm) {
+  const { tile, a, b } = gemm;
+  const [stageA, stageB] = [stage('A', a, { own: tile.m, tile }), stage('B', b, { own: tile.n, tile })];
+  return {
+    memory: `var<workgroup> tileA: array<vec4<f32>, ${stageA.vectors}>;
+var<workgroup> tileB: array<vec4<f32>, ${stageB.vectors}>;
+`,
+    code: `${stageA.before}
+${stageB.before}
+  for (var k0 = kBegin; k0 < kEnd; k0 += ${tile.k}u) {
+${stageA.inside}
+${stageB.inside}
+    workgroupBarrier();
+${products(rows, vectors, gemm)}
+    workgroupBarrier();
+  }`,
+  };
+}
+
+/** The loop over k of a thread that reads both factors from their buffers, four of k at a time. */
+function directLoop(rows: number, vectors: number, { tile, a, b }: Gemm): string {
+  const out: string[] = [];
+  const four = [0, 1, 2, 3];
+  const column = (c: number) => `startB + (tx + ${c * tile.threadsN}u) * 4u`;
+  const row = (r: number) => `startA + ty * ${rows}u + ${r}u`;
+  const steps = a.along === 'k' ? Array.from({ length: rows }, (_, r) => r) : four.slice(0, rows / 4).map((v) => v * 4);
+  for (const r of steps) out.push(`  let preA${r} = prepareA(${row(r)});`);
+  const columns = Array.from({ length: vectors }, (_, c) => c);
+  for (const c of columns) {
+    for (const j of b.along === 'k' ? four : [0]) out.push(`  let preB${c}_${j} = prepareB(${column(c)} + ${j}u);`);
+  }
+  out.push('  let ends = vec2<u32>(endA, kEnd);', '  let endsB = vec2<u32>(endB, kEnd);');
+  out.push('  for (var k = kBegin; k < kEnd; k += 4u) {');
+  for (const c of columns) {
+    for (const j of four) {
+      if (b.along === 'own') out.push(`    let b${c}_${j} = loadB(preB${c}_0, ${column(c)}, k + ${j}u, endsB);`);
+      else out.push(`    let t${c}_${j} = loadB(preB${c}_${j}, ${column(c)} + ${j}u, k, endsB);`);
+    }
+    if (b.along === 'k') out.push(...transposed(c));
+  }
+  for (const r of steps) {
+    if (a.along === 'k') {
+      out.push(`    let a${r} = loadA(preA${r}, ${row(r)}, k, ends);`);
+      for (const c of columns) for (const j of four) out.push(fma(r, c, `a${r}[${j}]`, j));
+    } else {
+      for (const j of four) out.push(`    let a${r}_${j} = loadA(preA${r}, ${row(r)}, k + ${j}u, ends);`);
+      for (const i of four)
+        for (const c of columns) for (const j of four) out.push(fma(r + i, c, `a${r}_${j}[${i}]`, j));
+    }
+  }
+  out.push('  }');
+  return out.join('\n');
+}
+
+const fma = (row: number, column: number, factor: string, j: number) =>
+  `      c${row}_${column} = fma(vec4<f32>(${factor}), b${column}_${j}, c${row}_${column});`;
+
+/** Four vectors along k of neighbouring columns as four vectors of columns. */
+const transposed = (c: number) =>
+  ['x', 'y', 'z', 'w'].map(
+    (x, j) => `      let b${c}_${j} = vec4<f32>(t${c}_0.${x}, t${c}_1.${x}, t${c}_2.${x}, t${c}_3.${x});`,
+  );
+
 /** Writes a thread's numbers, with bias and ReLU, or as they are to a split's place. */
 function results(rows: number, vectors: number, gemm: Gemm): string {
   const { tile, a, c, vectorC } = gemm;
   const out: string[] = [];
   for (let r = 0; r < rows; r++) {
     const row =
-      a.along === 'k'
+      a.along === 'k' || !tile.staged
         ? `startA + ty * ${rows}u + ${r}u`
         : `startA + (ty + ${Math.floor(r / 4) * tile.threadsM}u) * 4u + ${r % 4}u`;
     for (let v = 0; v < vectors; v++) {
@@ -200,7 +256,7 @@ export function gemmShader(gemm: Gemm): string {
   const { tile, a, b, c, vectorC } = gemm;
   const rows = tile.m / tile.threadsM;
   const vectors = tile.n / tile.threadsN / 4;
-  const [stageA, stageB] = [stage('A', a, { own: tile.m, tile }), stage('B', b, { own: tile.n, tile })];
+  const loop = tile.staged ? stagedLoop(rows, vectors, gemm) : { memory: '', code: directLoop(rows, vectors, gemm) };
   const [put, stores] = results(rows, vectors, gemm).split('//RESULTS\n');
   const last = gemm.bias ? 4 : 3;
   const sums = Array.from({ length: rows * vectors }, (_, i) => {
@@ -211,9 +267,7 @@ export function gemmShader(gemm: Gemm): string {
 @group(0) @binding(1) var<storage, read> b: array<${element(b.storage, b.vector)}>;
 @group(0) @binding(2) var<storage, read_write> c: array<${element(c, vectorC)}>;
 ${gemm.bias ? `@group(0) @binding(3) var<storage, read> bias: array<${element('f32', vectorC)}>;\n` : ''}@group(0) @binding(${last}) var<uniform> u: Uniforms;
-var<workgroup> tileA: array<vec4<f32>, ${stageA.vectors}>;
-var<workgroup> tileB: array<vec4<f32>, ${stageB.vectors}>;
-var<private> batch: u32;
+${loop.memory}var<private> batch: u32;
 ${a.declarations}
 ${b.declarations}
 ${loader('A', a)}
@@ -232,16 +286,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
   let kEnd = min(u.k, kBegin + u.kPer);
   let endA = u.m;
   let endB = u.n;
-${stageA.before}
-${stageB.before}
 ${sums.join('\n')}
-  for (var k0 = kBegin; k0 < kEnd; k0 += ${tile.k}u) {
-${stageA.inside}
-${stageB.inside}
-    workgroupBarrier();
-${products(rows, vectors, gemm)}
-    workgroupBarrier();
-  }
+${loop.code}
   let outBase = u.baseC + batch * u.batchC + split * u.partial;
 ${stores}
 }`;

@@ -9,6 +9,7 @@ import { runFlat } from './kernels/flat';
 import type { Precision } from './options';
 import { BufferPool } from './pool';
 import { type Recording, Runner } from './runner';
+import type { Tile } from './wgsl/gemm';
 
 /** A tensor's record. `half` is ours: its numbers are stored as float16. */
 export interface TensorRecord {
@@ -54,6 +55,8 @@ export class VggWebgpuBackend extends WebGPUBackend {
   readonly software: boolean;
   /** The most bytes that are bound at once; tests lower it. */
   bindingLimit: number;
+  /** Tile of all products, in place of the one for their size; tests set it. */
+  tile: Tile | undefined;
   readonly #pool: BufferPool;
   /** Stock programs that were recorded once without error, with the shapes of their inputs. */
   readonly #proven = new Set<string>();

@@ -38,8 +38,8 @@ const BUSY = 256;
 const LEAST_SPLIT = 256;
 
 /** The tile for a product of that size. */
-export function chooseTile(m: number, n: number, software: boolean): Tile {
-  if (software) return SOFTWARE_TILE;
+export function chooseTile(m: number, n: number, software: boolean, vector: boolean): Tile {
+  if (software) return { ...SOFTWARE_TILE, m: vector ? 8 : 4 };
   if (m <= 16) return gpuTile(16, 128, 4, 16);
   if (m <= 32) return gpuTile(32, 128, 8, 16);
   if (n <= 32) return gpuTile(128, 32, 16, 8);
@@ -83,7 +83,7 @@ export function folded(groups: number): [number, number, number] {
 export function runProducts(backend: VggWebgpuBackend, parts: readonly Product[], c: Destination): void {
   const first = parts[0]!;
   const { m, n, batch } = first;
-  const tile = chooseTile(m, n, backend.software);
+  const tile = backend.tile ?? chooseTile(m, n, backend.software, first.a.vector && first.b.vector);
   const groups = ceil(m, tile.m) * ceil(n, tile.n) * batch;
   const splitsOf = parts.map(({ k }) =>
     batch > 1 ? 1 : chooseSplits(groups * parts.length, k, m * n, backend.software),
@@ -149,7 +149,6 @@ function runProduct(
     b.base,
     b.perBatch,
     m * n,
-    tile.k / 4,
     ...Object.values(product.uniforms),
   ]);
   const bindings = [a.binding, b.binding, c.binding, ...(c.bias === undefined ? [] : [c.bias])];

@@ -52,7 +52,7 @@ function multiply(backend: VggWebgpuBackend, x: Matrices): void {
   const common = { name: 'MatMul', batch: x.batch, uniforms: {}, key: '' };
   const label = () =>
     `MatMul of [${a.shape}] and [${b.shape}]${x.transposeA ? ', first transposed' : ''}${x.transposeB ? ', second transposed' : ''}`;
-  const whole = { base: 0, perBatch: 0 };
+  const whole = { base: 0 };
   const to: Omit<Destination, 'binding'> = {
     storage: 'f32',
     base: 0,

@@ -55,6 +55,8 @@ export class VggWebgpuBackend extends WebGPUBackend {
   readonly software: boolean;
   /** The most bytes that are bound at once; tests lower it. */
   bindingLimit: number;
+  /** True if shaders of convolutions hold channels and windows as constants: faster, but one shader per layer to compile. */
+  constantSizes = true;
   /** Tile of all products, in place of the one for their size; tests set it. */
   tile: Tile | undefined;
   readonly #pool: BufferPool;

@@ -1,6 +1,7 @@
 /** What tests of kernels share: the device, numbers, distances. */
-import { env, setBackend } from '@tensorflow/tfjs-core';
+import { backend, env, setBackend } from '@tensorflow/tfjs-core';
 import { randomStream } from '@vgg/core';
+import type { VggWebgpuBackend } from '../src/backend';
 import { configure, type WebgpuOptions } from '../src/index';
 
 /** Makes lavapipe TF.js's backend. */
@@ -11,6 +12,8 @@ export async function start(options: WebgpuOptions = {}): Promise<void> {
   // Small tensors too are computed on the device.
   env().set('WEBGPU_CPU_FORWARD', false);
   await setBackend('webgpu');
+  // One shader for all layers: a CPU takes seconds to compile each.
+  (backend() as unknown as VggWebgpuBackend).constantSizes = false;
 }
 
 export function normals(length: number, ...address: number[]): Float32Array {

@@ -39,7 +39,7 @@ export function runColumnSums(backend: VggWebgpuBackend, sums: ColumnSums): void
     .map(({ operand }) => rowsThatFit(backend, operand, columns));
   const most = Math.min(rows, ...whole.map((fit) => fit ?? rows));
   const ranges = Math.ceil(rows / most);
-  const partsOf = (count: number) => Math.max(1, Math.min(MOST_PARTS, Math.ceil(count / (ROWS * 8))));
+  const partsOf = (count: number) => (count <= ROWS * 32 ? 1 : Math.min(MOST_PARTS, Math.ceil(count / (ROWS * 8))));
   let parts = 0;
   for (let r = 0; r < ranges; r++) parts += partsOf(Math.min(most, rows - r * most));
   const partial = parts === 1 ? outputs : outputs.map(() => backend.scratch(parts * columns));

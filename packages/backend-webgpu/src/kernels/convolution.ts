@@ -54,7 +54,7 @@ function sizes(backend: VggWebgpuBackend, info: Geometry) {
     top: padInfo.top,
     left: padInfo.left,
   };
-  return sizesOf(values, !backend.software);
+  return sizesOf(values, backend.constantSizes);
 }
 
 /** Images that every one of these tensors binds at once. */
@@ -173,7 +173,8 @@ function conv2dBackpropInput({ inputs, attrs, backend }: KernelCall): TensorInfo
   const info = geometry(inputShape, filter.shape, attrs);
   if (info === undefined || info.outShape.join() !== dy.shape.join()) return undefined;
   const [from, by] = [backend.operand(dy), backend.operand(filter)];
-  const output = backend.output(info.inShape, backend.precision === 'float16');
+  // Gradients of activations are float32: float16 would lose those below 6e-8.
+  const output = backend.output(info.inShape);
   const to = backend.operand(output);
   const { sizes: s, uniforms, key } = sizes(backend, info);
   const [cin, cout] = [info.inChannels, info.outChannels];

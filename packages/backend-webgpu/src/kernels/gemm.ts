@@ -143,14 +143,7 @@ function runProduct(
     }),
   );
   const first = [m, n, k, kPer, splits, c.stride, c.base, c.perBatch, a.stride, a.base, a.perBatch];
-  const uniforms = words([
-    ...first,
-    b.stride,
-    b.base,
-    b.perBatch,
-    m * n,
-    ...Object.values(product.uniforms),
-  ]);
+  const uniforms = words([...first, b.stride, b.base, b.perBatch, m * n, ...Object.values(product.uniforms)]);
   const bindings = [a.binding, b.binding, c.binding, ...(c.bias === undefined ? [] : [c.bias])];
   const groups = [ceil(n, tile.n), ceil(m, tile.m), batch * splits] as const;
   backend.runner.run({ program, bindings, uniforms, groups, label: product.label });

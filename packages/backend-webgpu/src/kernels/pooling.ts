@@ -33,7 +33,8 @@ interface Pool {
 function run(backend: VggWebgpuBackend, { info, x, dy, y }: Pool): void {
   const vector = info.inChannels % 4 === 0;
   const c = vector ? info.inChannels / 4 : info.inChannels;
-  const shader = { input: x.half ? 'f16' : 'f32', output: y.half ? 'f16' : 'f32', vector } as const;
+  const storage = (operand: Operand | undefined) => (operand?.half ? 'f16' : 'f32');
+  const shader = { input: storage(x), gradient: storage(dy), output: storage(y), vector } as const;
   const name = dy === undefined ? 'MaxPool' : 'MaxPoolGrad';
   const program = backend.runner.program(name, Object.values(shader).join(), () =>
     dy === undefined ? poolShader(shader) : poolGradientShader(shader),
@@ -91,17 +92,9 @@ function maxPoolGrad({ inputs, attrs, backend }: KernelCall): TensorInfo | undef
   if (!isFloat(dy) || !isFloat(input)) return undefined;
   const info = geometry(input.shape, attrs);
   if (info === undefined || info.outShape.join() !== dy.shape.join()) return undefined;
-  const x = backend.operand(input);
-  let gradient = backend.operand(dy);
-  // Both in one type: activations and their gradients are, but for what a program mixes by itself.
-  if (gradient.half !== x.half) {
-    backend.uploadToGPU(dy.dataId);
-    backend.uploadToGPU(input.dataId);
-    gradient = backend.operand(dy);
-  }
-  const from = backend.operand(input);
-  const output = backend.output(input.shape, from.half);
-  run(backend, { info, x: from, dy: gradient, y: backend.operand(output) });
+  const gradient = backend.operand(dy);
+  const output = backend.output(input.shape, gradient.half);
+  run(backend, { info, x: backend.operand(input), dy: gradient, y: backend.operand(output) });
   return output;
 }
 

@@ -4,6 +4,8 @@ import type { Storage } from './gemm';
 
 export interface PoolShader {
   input: Storage;
+  /** Of the gradient of the output. */
+  gradient: Storage;
   output: Storage;
   vector: boolean;
 }
@@ -26,16 +28,16 @@ export const POOL_UNIFORMS = [
   'left',
 ] as const;
 
-const head = ({ input, output, vector }: PoolShader, gradient: boolean) => {
+const head = ({ input, gradient, output, vector }: PoolShader, isGradient: boolean) => {
   const type = (storage: Storage) => (vector ? `vec4<${storage}>` : storage);
-  const other = gradient ? `@group(0) @binding(2) var<storage, read> dy: array<${type(input)}>;\n` : '';
-  return `${input === 'f16' || output === 'f16' ? 'enable f16;\n' : ''}alias V = ${type('f32')};
+  const other = isGradient ? `@group(0) @binding(2) var<storage, read> dy: array<${type(gradient)}>;\n` : '';
+  return `${[input, gradient, output].includes('f16') ? 'enable f16;\n' : ''}alias V = ${type('f32')};
 alias P = ${vector ? 'vec4<i32>' : 'i32'};
 alias Y = ${type(output)};
 struct Uniforms { ${POOL_UNIFORMS.map((name) => `${name}: u32`).join(', ')} }
 @group(0) @binding(0) var<storage, read_write> y: array<Y>;
 @group(0) @binding(1) var<storage, read> x: array<${type(input)}>;
-${other}@group(0) @binding(${gradient ? 3 : 2}) var<uniform> u: Uniforms;
+${other}@group(0) @binding(${isGradient ? 3 : 2}) var<uniform> u: Uniforms;
 struct Best { value: V, place: P }
 // The maximum of the window of output (oy, ox), and the flat place in the window where it is.
 fn best(image: i32, oy: i32, ox: i32, channel: i32) -> Best {

@@ -35,6 +35,8 @@ export interface Operand {
   readonly buffer: GPUBuffer;
   /** True if they are stored as float16. */
   readonly half: boolean;
+  /** True if they are stored as 32-bit integers. */
+  readonly integer?: boolean;
   readonly shape: readonly number[];
   readonly count: number;
 }
@@ -87,6 +89,21 @@ export class VggWebgpuBackend extends WebGPUBackend {
     if (record.half !== true) this.uploadToGPU(info.dataId);
     const { shape } = info;
     return { buffer: record.resource!, half: record.half === true, shape, count: util.sizeFromShape(shape) };
+  }
+
+  /**
+   * The tensor, or a new one of its numbers as floats: TF.js's Cast to float32 leaves integers as they are stored. The caller
+   * disposes a new one.
+   */
+  asFloat(info: TensorInfo): TensorInfo {
+    const { dtype } = this.record(info);
+    if (info.dtype !== 'float32' || (dtype !== 'int32' && dtype !== 'bool')) return info;
+    const operand = { ...this.operand(info), integer: true };
+    const output = this.output(info.shape);
+    if (operand.count === 0) return output;
+    const outputs = [this.operand(output)];
+    runFlat(this, { name: 'Cast', inputs: [{ operand }], outputs, body: 'let r0 = v0;' });
+    return output;
   }
 
   /** A new tensor whose numbers an operation will write. */
@@ -252,6 +269,16 @@ export class VggWebgpuBackend extends WebGPUBackend {
       if (record.half === true || record.deferred !== undefined) this.uploadToGPU(dataId);
     }
     return super.readSync(dataId);
+  }
+
+  /** Milliseconds that `f` takes on the GPU, from the first operation to the end of the last. */
+  override async time(f: () => void) {
+    const start = util.now();
+    f();
+    this.runner.submit();
+    await this.queue.onSubmittedWorkDone();
+    const ms = util.now() - start;
+    return { kernelMs: ms, wallMs: ms, uploadWaitMs: 0, downloadWaitMs: 0 };
   }
 
   override dispose(): void {

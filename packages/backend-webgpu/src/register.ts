@@ -37,7 +37,10 @@ function ownFirst(kernelName: string, stock: KernelConfig | undefined): KernelCo
       const { inputs, attrs, backend } = call;
       const webgpu = backend as VggWebgpuBackend;
       webgpu.errors.last = kernelName;
-      const result = own({ inputs, attrs: (attrs ?? {}) as Record<string, unknown>, backend: webgpu });
+      const floats = Object.entries(inputs).map(([name, info]) => [name, info ? webgpu.asFloat(info) : info] as const);
+      const floating = { inputs: Object.fromEntries(floats), attrs: (attrs ?? {}) as Record<string, unknown> };
+      const result = own({ ...floating, backend: webgpu });
+      for (const [name, info] of floats) if (info !== inputs[name]) webgpu.disposeData(info!.dataId);
       if (result !== undefined) return result;
       if (stock !== undefined) return stock.kernelFunc({ inputs, attrs: attrs as NamedAttrMap, backend });
       const given = Object.entries(inputs).map(([name, info]) => `${name} ${info?.dtype} [${info?.shape}]`);

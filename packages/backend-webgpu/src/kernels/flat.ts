@@ -43,7 +43,7 @@ export function runFlat(backend: VggWebgpuBackend, flat: Flat): void {
   const vector =
     flat.scalar !== true && count % 4 === 0 && (channels % 4 === 0 || !inputs.some(({ mode }) => mode === 'channel'));
   const shader: FlatShader = {
-    inputs: inputs.map(({ operand, mode }) => ({ storage: storageOf(operand), mode })),
+    inputs: inputs.map(({ operand, mode }) => ({ storage: operand.integer ? 'i32' : storageOf(operand), mode })),
     outputs: outputs.map(storageOf),
     vector,
     uniforms: Object.keys(uniforms),

@@ -17,7 +17,7 @@ export interface ColumnsShader {
 
 /** Workgroups: x over columns, y over ranges of rows, each of which writes a row of partial sums. */
 export function columnsShader({ inputs, body, sums, vector, uniforms }: ColumnsShader): string {
-  const type = (storage: Storage) => (vector ? `vec4<${storage}>` : storage);
+  const type = (storage: Storage | 'i32') => (vector ? `vec4<${storage}>` : storage);
   const each = Array.from({ length: sums }, (_, j) => j);
   const count = inputs.length;
   const half = inputs.some(({ storage }) => storage === 'f16');

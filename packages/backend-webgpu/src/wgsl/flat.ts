@@ -5,7 +5,7 @@ import type { Storage } from './gemm';
 export type Mode = 'each' | 'scalar' | 'channel';
 
 export interface Input {
-  storage: Storage;
+  storage: Storage | 'i32';
   mode: Mode;
 }
 
@@ -36,7 +36,7 @@ export function flatShader({
   body,
   inPlace = false,
 }: FlatShader): string {
-  const type = (storage: Storage, mode: Mode = 'each') => (vector && mode !== 'scalar' ? `vec4<${storage}>` : storage);
+  const type = (storage: Storage | 'i32', mode: Mode = 'each') => (vector && mode !== 'scalar' ? `vec4<${storage}>` : storage);
   const value = vector ? 'vec4<f32>' : 'f32';
   const at: Record<Mode, string> = { each: 'i', scalar: '0', channel: 'i % u.channels' };
   const lines: string[] = [];

@@ -1,4 +1,4 @@
-/** How every package of this repository is built: ESM and CommonJS side by side, types for both, source maps. */
+/** Common build configuration: ESM and CommonJS, types for both, source maps. */
 import { defineConfig, type Options } from 'tsup';
 
 export function library(entry: Record<string, string>, overrides: Options = {}) {

@@ -1,4 +1,4 @@
-/** How every package of this repository is tested: against the sources of its neighbours, silent, with a machine-readable total. */
+/** Common test configuration: neighbours resolve to their sources, output is silent, totals are machine-readable. */
 import { fileURLToPath } from 'node:url';
 import { defineConfig, type ViteUserConfig } from 'vitest/config';
 

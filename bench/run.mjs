@@ -1,8 +1,11 @@
-/** `pnpm bench`: runs the benchmarks that need nothing but this repository, and says how to run the others. */
+/** `pnpm bench`: runs the benchmarks that need only this repository, and shows how to run the others. */
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
-/** Script of this folder, its arguments, what it compares; `needs` what this repository cannot bring. */
+/**
+ * Script in this folder, its arguments, the things that it compares, and `needs`, the things that this repository
+ * lacks.
+ */
 const BENCHMARKS = [
   {
     script: 'wasm/bench.mjs',
@@ -12,19 +15,19 @@ const BENCHMARKS = [
   {
     script: 'data/run.mjs',
     arguments: ['FOLDER'],
-    compares: "@vgg/data with torchvision's DataLoader: training crops a second",
+    compares: "@vgg/data with torchvision's DataLoader: training crops per second",
     needs: 'a folder of photographs by class; a Python with torchvision',
   },
   {
     script: 'onednn/step.mjs',
     arguments: ['onednn', 'train', '8'],
-    compares: 'nothing by itself: images a second of a training step of D',
-    needs: 'g++ and libdnnl-dev when @vgg/backend-onednn is built, and minutes',
+    compares: 'nothing: measures images per second of a training step of D',
+    needs: 'g++ and libdnnl-dev when @vgg/backend-onednn is built, and some minutes',
   },
   {
     script: 'onednn/soak.mjs',
     arguments: ['2000'],
-    compares: 'nothing by itself: whether memory grows over 2,000 training steps',
+    compares: 'nothing: checks that memory does not grow over 2,000 training steps',
     needs: 'the same',
   },
   {
@@ -36,25 +39,25 @@ const BENCHMARKS = [
   {
     script: 'onednn/compare.mjs',
     arguments: ['--python', 'python3', '--onnxruntime', 'FOLDER'],
-    compares: '@vgg/backend-onednn with PyTorch, onnxruntime-node and WASM: images a second',
+    compares: '@vgg/backend-onednn with PyTorch, onnxruntime-node and WASM: images per second',
     needs: 'a Python with PyTorch, jemalloc, a folder with onnxruntime-node, and up to an hour',
   },
   {
     script: 'onednn/profile.mjs',
     arguments: ['train', '8'],
-    compares: "a step's kernels with oneDNN's own primitives in them",
+    compares: "the time of a step's kernels with the time inside oneDNN's own primitives",
     needs: 'the native build',
   },
   {
     script: 'onednn/determinism.mjs',
     arguments: [],
-    compares: 'two trainings from one seed, bit by bit, in both precisions',
-    needs: 'the native build, and minutes',
+    compares: 'two trainings from one seed, bit by bit, in each precision',
+    needs: 'the native build, and some minutes',
   },
   {
     script: 'wasm/browser.mjs',
     arguments: [],
-    compares: 'nothing: shows that @vgg/backend-wasm trains in a browser',
+    compares: 'nothing: checks that @vgg/backend-wasm trains in a browser',
     needs: 'Chromium',
   },
 ];

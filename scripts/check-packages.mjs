@@ -1,9 +1,11 @@
 /**
- * `pnpm check:packages`: the tarballs are the product. Packs every package, lints each tarball (publint, arethetypeswrong),
- * installs all by npm, pnpm and yarn into empty folders, and there looks for one copy of TF.js, loads every entry in both
- * module systems, type-checks a program under each resolution, and bundles one by esbuild and Vite; installed by npm it also
- * trains by CommonJS and runs the examples of the READMEs. Needs a build and the npm registry; some three minutes. Where the native
- * engine was built, its binary's package is one of them; at the end, and where it was not, the engine is seen to do without.
+ * `pnpm check:packages` tests the packages as they are published. It packs every package, lints each tarball (publint,
+ * arethetypeswrong), and installs all of them with npm, pnpm and yarn into empty folders. There it checks that TF.js is
+ * installed once, loads every entry in both module systems, type-checks a program under each module resolution, and bundles
+ * one with esbuild and Vite. In npm's folder it also trains from CommonJS and runs the examples of the READMEs.
+ *
+ * It needs a build and the npm registry, and takes about three minutes. If the native engine is built, the package of its
+ * binary is included, and is removed at the end: the error without it is checked too.
  */
 import { execFileSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -18,9 +20,9 @@ const TSC = require.resolve('typescript/bin/tsc');
 const PUBLINT = 'publint@0.3.25';
 const ATTW = '@arethetypeswrong/cli@0.18.5';
 const YARN = 'yarn@1.22.22';
-/** Of Vite. yarn 1 fails when a registry has not every platform's package of a release, which the newest may lack. */
+/** Version of Vite's bundler. yarn 1 fails if a registry lacks one platform's package of a release, as it may for the newest. */
 const ROLLUP = '4.60.0';
-/** What people install beside the packages. */
+/** Packages that users install in addition. */
 const INSTALLED = {
   '@tensorflow/tfjs-core': '4.22.0',
   '@tensorflow/tfjs-backend-cpu': '4.22.0',
@@ -29,7 +31,7 @@ const INSTALLED = {
   esbuild: '0.27',
   vite: '7',
 };
-/** What people's TypeScript resolves modules by; `.mts` and `.cts` are the two module systems under node16. */
+/** Module resolutions of TypeScript. Under node16, `.mts` and `.cts` are the two module systems. */
 const RESOLUTIONS = [
   ['node16', 'node16', ['types.mts', 'types.cts']],
   ['esnext', 'bundler', ['types.ts']],
@@ -46,7 +48,7 @@ const ONEDNN = join(ROOT, 'packages', 'backend-onednn');
 const PLATFORM = `${process.platform}-${process.arch}`;
 const BUILT = existsSync(join(ONEDNN, 'build', PLATFORM, 'onednn.node'));
 
-/** Runs a program in the consumer's folder; when it fails, says what it wrote and ends. */
+/** Runs a program in the consumer's folder. If it fails, prints its output and ends. */
 function run(title, program, args, cwd) {
   say(title);
   try {
@@ -72,14 +74,14 @@ if (BUILT) {
   run('assembling the binary', process.execPath, [join(ONEDNN, 'scripts', 'assemble-platform.mjs')]);
   pack(join('backend-onednn', 'npm', PLATFORM));
 } else {
-  say(`the native engine is not built for ${PLATFORM} here: its package and its examples are left out`);
+  say(`the native engine is not built for ${PLATFORM}: its package and its examples are skipped`);
 }
 const files = readdirSync(tarballs).map((file) => join(tarballs, file));
 for (const file of files) run(`linting ${file}`, 'pnpm', ['dlx', PUBLINT, 'run', '--strict', file], folder);
-// A package with nothing but a binary has no types.
+// A package that holds only a binary has no types.
 for (const file of libraries) run(`reading the types of ${file}`, 'pnpm', ['dlx', ATTW, join(tarballs, file)], folder);
 
-/** The tarballs by package name. They depend on one another by versions that no registry has yet. */
+/** Tarballs by package name. They depend on each other in versions that are not published yet. */
 const packed = Object.fromEntries(
   files.map((file) => {
     const manifest = execFileSync('tar', ['-xzOf', file, 'package/package.json'], { encoding: 'utf8' });
@@ -87,13 +89,13 @@ const packed = Object.fromEntries(
   }),
 );
 
-/** npm and pnpm pass over an optional package that no registry has yet; yarn wants one, and gets one without a binary. */
+/** Name of the binary's package. npm and pnpm skip an optional package that is not published yet; yarn gets an empty one. */
 const BINARY = `@vgg/backend-onednn-${PLATFORM}`;
 const placeholder = join(folder, 'placeholder');
 mkdirSync(placeholder);
 writeFileSync(join(placeholder, 'package.json'), JSON.stringify({ name: BINARY, version: '0.0.0' }));
 
-/** How each package manager installs a folder's package.json, and what it reads there to take neighbours from tarballs. */
+/** Install command of each package manager, and the fields of package.json by which it takes our packages from tarballs. */
 const MANAGERS = {
   npm: { install: ['npm', 'install', '--ignore-scripts', '--no-audit', '--no-fund'], extra: { overrides: packed } },
   pnpm: { install: ['pnpm', 'install', '--ignore-scripts'], extra: { pnpm: { overrides: packed } } },
@@ -128,7 +130,7 @@ function check(manager) {
 const [consumer] = Object.keys(MANAGERS).map(check);
 const node = (title, ...args) => run(title, process.execPath, args, consumer);
 
-node('making photographs', 'photographs.mjs');
+node('making images and a net', 'photographs.mjs');
 if (BUILT) node('training on the native engine by CommonJS', 'onednn.cjs');
 node('training by CommonJS', 'train.cjs');
 

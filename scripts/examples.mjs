@@ -1,9 +1,9 @@
-/** The examples of the READMEs: every fenced block, in order. `check-packages.mjs` and tools/repo run them. */
+/** Examples of the READMEs: every fenced block, in order. `check-packages.mjs` and tools/repo run them. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ROOT } from './setup.mjs';
 
-/** Where people read examples: the root's files, and a README in every package and application. */
+/** Returns the files with examples: those of the root, and the README of every package and application. */
 export function readmes() {
   const grouped = ['packages', 'apps'].flatMap((group) =>
     readdirSync(join(ROOT, group)).map((name) => `${group}/${name}/README.md`),
@@ -11,7 +11,7 @@ export function readmes() {
   return ['README.md', 'CONTRIBUTING.md', ...grouped].filter((path) => existsSync(join(ROOT, path)));
 }
 
-/** The fenced blocks of a file: language and text. */
+/** Returns the fenced blocks of a file: language and text. */
 export function blocksOf(path) {
   const text = readFileSync(join(ROOT, path), 'utf8');
   return [...text.matchAll(/^```(.*)\n([\s\S]*?)^```$/gm)].map(([, language, source]) => ({ language, source }));

@@ -7,6 +7,8 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, s
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 
+const environment = process.env;
+
 /** Dawn refuses the lavapipe of older releases. */
 const OLDEST_MESA = 25;
 
@@ -82,7 +84,7 @@ function build(folder) {
  */
 export function provideLavapipe() {
   if (process.platform !== 'linux') return { reason: 'lavapipe is for Linux' };
-  if (process.env.VGG_LAVAPIPE === '0') return { reason: 'VGG_LAVAPIPE is 0' };
+  if (environment.VGG_LAVAPIPE === '0') return { reason: 'VGG_LAVAPIPE is 0' };
   const folder = cacheFolder();
   const [ready, failed] = [join(folder, 'driver.json'), join(folder, 'failed.txt')];
   if (!existsSync(ready)) {
@@ -111,6 +113,6 @@ export function provideLavapipe() {
   }
   const { library_path } = JSON.parse(readFileSync(ready, 'utf8')).ICD;
   const libraries = library_path.slice(0, library_path.lastIndexOf('/'));
-  const others = process.env.LD_LIBRARY_PATH ? `:${process.env.LD_LIBRARY_PATH}` : '';
+  const others = environment.LD_LIBRARY_PATH ? `:${environment.LD_LIBRARY_PATH}` : '';
   return { environment: { LD_LIBRARY_PATH: `${libraries}${others}`, VK_DRIVER_FILES: ready } };
 }

@@ -1,6 +1,6 @@
 /**
- * Sets this checkout up on a machine that has nothing but Node and npm: the pinned pnpm, the dependencies, the build.
- * Steps that are already done are skipped, so that a second run costs about a second.
+ * Set-up of this checkout on a machine that has only Node and npm: the pinned pnpm, the dependencies, the build. Steps that
+ * are already done are skipped, so a second run takes about a second.
  */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -15,7 +15,7 @@ const CACHE = join(ROOT, '.cache');
 const STAMP = join(CACHE, 'installed.json');
 const OLDEST_NODE = [20, 19];
 
-/** Neither turbo nor anything it starts speaks to the network. */
+/** Environment in which turbo, and everything that it starts, makes no network request. */
 export const QUIET_ENVIRONMENT = {
   TURBO_TELEMETRY_DISABLED: '1',
   TURBO_NO_UPDATE_NOTIFIER: '1',
@@ -23,7 +23,7 @@ export const QUIET_ENVIRONMENT = {
   VITE_CONFIG_NATIVE_IGNORE_WARNING: 'true',
 };
 
-/** Said to people, on stderr: stdout belongs to results. */
+/** Prints a line for people, to stderr: stdout belongs to results. */
 export function say(line) {
   process.stderr.write(`${line}\n`);
 }
@@ -48,7 +48,7 @@ function checkNode() {
   }
 }
 
-/** pnpm switches itself to the version that package.json pins from 9.7 on; an older one is not used. */
+/** True if a pnpm of at least 9.7 is installed: from then on it switches to the version that package.json pins. */
 function usablePnpm() {
   const probe = run('pnpm', ['--version'], { cwd: dirname(ROOT) });
   if (probe.status !== 0) return false;
@@ -56,7 +56,7 @@ function usablePnpm() {
   return major > 9 || (major === 9 && minor >= 7);
 }
 
-/** Puts the pinned pnpm on the PATH: the machine's own, else a global install, else a copy inside the checkout. */
+/** Puts the pinned pnpm on the PATH: the installed one, or else a global install, or else a copy inside the checkout. */
 function providePnpm() {
   if (usablePnpm()) return;
   const local = join(CACHE, 'pnpm');
@@ -75,7 +75,7 @@ function providePnpm() {
   process.env.PATH = bin + delimiter + process.env.PATH;
 }
 
-/** What an install depends on, hashed: while it stays the same, node_modules stays as it is. */
+/** Hashes everything that an install depends on. While the hash is the same, node_modules is kept. */
 function installKey() {
   const hash = createHash('sha256').update(`${process.versions.modules} ${process.platform} ${process.arch}`);
   for (const file of ['pnpm-lock.yaml', 'pnpm-workspace.yaml', 'package.json']) {
@@ -89,7 +89,7 @@ function installedKey() {
   return readFileSync(STAMP, 'utf8');
 }
 
-/** Whether anything had to be installed. */
+/** Installs the dependencies if they changed. Returns true if it did. */
 function install() {
   const key = installKey();
   if (installedKey() === key) return false;
@@ -99,7 +99,7 @@ function install() {
   });
   if (installed.status !== 0) {
     say(installed.stdout + installed.stderr);
-    fail('pnpm could not install the dependencies; its own words are above');
+    fail('pnpm could not install the dependencies: see its messages above');
   }
   fetchTensorflowForGpu();
   mkdirSync(CACHE, { recursive: true });
@@ -111,7 +111,7 @@ function hasNvidiaGpu() {
   return existsSync('/proc/driver/nvidia/version') || run('nvidia-smi', ['-L']).status === 0;
 }
 
-/** libtensorflow is some 400 MB from outside the registry: fetched only where an NVIDIA GPU would use it. */
+/** Fetches libtensorflow, some 400 MB from outside the registry, only if there is an NVIDIA GPU that uses it. */
 function fetchTensorflowForGpu() {
   if (!hasNvidiaGpu()) return;
   const trainer = createRequire(join(ROOT, 'apps', 'trainer', 'package.json'));
@@ -122,9 +122,9 @@ function fetchTensorflowForGpu() {
     return;
   }
   if (existsSync(join(folder, 'deps', 'lib'))) return;
-  say('an NVIDIA GPU is here: fetching libtensorflow for the tensorflow engine');
+  say('found an NVIDIA GPU: fetching libtensorflow for the tensorflow engine');
   const fetched = run('npm', ['run', 'install', '--silent'], { cwd: folder });
-  if (fetched.status !== 0) say('libtensorflow could not be fetched; everything else works, on another engine');
+  if (fetched.status !== 0) say('libtensorflow could not be fetched: nets run on another engine');
 }
 
 function build() {
@@ -134,22 +134,22 @@ function build() {
   });
   if (built.status !== 0) {
     say(built.stdout + built.stderr);
-    fail('the build failed; its own words are above');
+    fail('the build failed: see its messages above');
   }
   const seconds = (Date.now() - started) / 1000;
   if (seconds > 5) say(`built in ${seconds.toFixed(0)} s`);
 }
 
-/** The fast engine, where a compiler and oneDNN are there or may be installed. */
+/** Builds the native engine if a compiler and oneDNN are installed, or may be. */
 function buildOnednn(installed) {
   if (!provideToolchain(thisMachine(CACHE), say, installed)) return;
   const script = join(ROOT, 'packages', 'backend-onednn', 'scripts', 'build-native.mjs');
   const built = run('node', [script, '--if-possible']);
-  const words = (built.stdout + built.stderr).trim();
-  if (words !== '' && (installed || built.status !== 0 || words.includes(': built '))) say(words);
+  const output = (built.stdout + built.stderr).trim();
+  if (output !== '' && (installed || built.status !== 0 || output.includes(': built '))) say(output);
 }
 
-/** Everything that `npm start` and `npm test` need. */
+/** Sets up everything that `npm start` and `npm test` need. */
 export function setUp() {
   checkNode();
   providePnpm();

@@ -1,18 +1,18 @@
-/** `npm test`: sets everything up, then lints, type-checks and tests every package, and closes with the totals. */
+/** `npm test`: sets everything up, lints, type-checks and tests every package, and prints the totals last. */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { QUIET_ENVIRONMENT, ROOT, say, setUp } from './setup.mjs';
 
-/** With what the command was given besides, such as --filter. */
+/** Runs turbo. Arguments of the command, such as --filter, are passed on. */
 function runTurbo(args) {
   const env = { ...process.env, ...QUIET_ENVIRONMENT };
   const command = ['exec', 'turbo', 'run', ...args, '--continue', ...process.argv.slice(2)];
   return spawnSync('pnpm', command, { cwd: ROOT, stdio: 'inherit', env });
 }
 
-/** The tested packages: every workspace folder with a test script. */
+/** Returns every workspace folder with a test script. */
 function testedFolders() {
   return ['packages', 'apps', 'tools']
     .flatMap((group) => readdirSync(join(ROOT, group)).map((name) => join(ROOT, group, name)))
@@ -22,7 +22,7 @@ function testedFolders() {
     });
 }
 
-/** One package's totals from vitest's own report. A file that failed before its first test counts as one failure. */
+/** Reads the totals of one package from vitest's report. A file that failed before its first test counts as one failure. */
 function totals(report) {
   const broken = report.testResults.filter(
     ({ status, assertionResults }) => status === 'failed' && assertionResults.length === 0,
@@ -34,7 +34,7 @@ function totals(report) {
   };
 }
 
-/** What failed, a line or a few each: thousands of lines lie between the failure and the end of the output. */
+/** Describes each failure in a few lines: thousands of lines may lie between it and the end of the output. */
 function failures(report, folder) {
   const files = report.testResults.filter(({ status }) => status === 'failed');
   return files.flatMap(({ name, message, assertionResults }) => {
@@ -45,7 +45,7 @@ function failures(report, folder) {
   });
 }
 
-/** With colours taken out, so that a log shows what a terminal does. */
+/** Returns the first lines of a text, without colours, for a log. */
 const excerpt = (text) => stripVTControlCharacters(text).split('\n').slice(0, 30).join('\n');
 
 const folders = testedFolders();
@@ -55,11 +55,13 @@ setUp();
 const CHECKS = ['lint', 'lint:root', 'typecheck'];
 const tasks = runTurbo([...CHECKS, 'test', '--concurrency=2', '--output-logs=new-only']);
 
-let [passed, failed, skipped] = [0, 0, 0];
+let passed = 0;
+let failed = 0;
+let skipped = 0;
 for (const folder of folders) {
   const file = join(folder, 'test-results.json');
   if (!existsSync(file)) {
-    say(`${folder.slice(ROOT.length)} left no test report: its tests did not run`);
+    say(`${folder.slice(ROOT.length)} has no test report: its tests did not run`);
     failed += 1;
     continue;
   }
@@ -71,7 +73,7 @@ for (const folder of folders) {
   skipped += total.skipped;
 }
 if (tasks.status !== 0 && failed === 0) {
-  // What passed comes from the cache: this prints what the linter and the compiler had to say once more, and nothing else.
+  // Passed tasks come from the cache: this prints only the messages of the linter and the compiler again.
   runTurbo([...CHECKS, '--output-logs=errors-only']);
   say('lint or typecheck failed');
 }

@@ -1,9 +1,9 @@
 /**
- * Scale-jittered training crops a second: our loader and torchvision's DataLoader, two workers each, in turns, so that both
- * see the same machine. Needs a built @vgg/data and a Python with torchvision.
+ * Scale-jittered training crops per second of our loader and of torchvision's DataLoader, with two workers each, in
+ * turns, so that other work on the machine affects both equally. Needs a built @vgg/data and a Python with torchvision.
  *
  * Usage: node bench/data/run.mjs FOLDER [--python /usr/bin/python3] [--workers 2] [--rounds 3] [--epochs 3]
- * FOLDER holds class folders of photographs, at least 32 in all.
+ * FOLDER contains one folder of photographs per class, with at least 32 photographs in all.
  */
 import { execFileSync } from 'node:child_process';
 import { cpus } from 'node:os';
@@ -47,7 +47,7 @@ console.log(
 );
 for (const [side, all] of Object.entries(rates)) {
   const range = `${Math.min(...all).toFixed(0)} to ${Math.max(...all).toFixed(0)}`;
-  const cost = `${median(costs[side]).toFixed(2)} ms of processor time an image`;
+  const cost = `${median(costs[side]).toFixed(2)} ms of processor time per image`;
   console.log(`${side}: median ${median(all).toFixed(0)} images/s (${range}), ${cost}`);
 }
 const ratio = (a, b) => (median(a) / median(b)).toFixed(2);

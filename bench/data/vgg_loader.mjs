@@ -1,11 +1,13 @@
 /**
- * Our side of the loader benchmark: scale-jittered training crops (section 3.1), the same work as torchvision_loader.py.
- * Prints one line of JSON: images and seconds of each timed epoch, and the processor time of all threads for one
- * image, the untimed first epoch included. Usage: vgg_loader.mjs FOLDER WORKERS EPOCHS
+ * Our side of the loader benchmark: scale-jittered training crops (section 3.1), the same work as
+ * torchvision_loader.py. Prints one line of JSON: images and seconds of each timed epoch, and the processor time of all
+ * threads per image, including the untimed first epoch. Usage: vgg_loader.mjs FOLDER WORKERS EPOCHS
  */
 import { createBatches, openSource } from '../../packages/data/dist/node.js';
 
-const [folder, workers, epochs] = [process.argv[2], Number(process.argv[3]), Number(process.argv[4])];
+const folder = process.argv[2];
+const workers = Number(process.argv[3]);
+const epochs = Number(process.argv[4]);
 const transform = {
   crop: 224,
   scale: [256, 512],

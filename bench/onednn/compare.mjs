@@ -1,24 +1,26 @@
 /**
- * This backend beside PyTorch, onnxruntime and TF.js's WASM: one command, peers in turns, a Markdown table of ratios.
+ * Compares this backend with PyTorch, onnxruntime and TF.js's WASM backend, in turns. Prints a Markdown table of
+ * ratios.
  *
  *   node bench/onednn/compare.mjs [--python "COMMAND"] [--jemalloc FILE] [--onnxruntime FOLDER] [--wasm]
  *                                 [--threads N] [--rounds N] [--only TEXT] [--quick] [--busy]
  *
- * --python       a Python with PyTorch (2.14 is what the targets are about), as a command line: `python3`, or
- *                `chroot /srv/sid python3`, for which this repository's bench/onednn must be readable there: it is copied to
- *                standard input instead, so nothing needs to be mounted.
- * --jemalloc     preloaded into PyTorch with the settings of its tuning guide. Default: /usr/lib/x86_64-linux-gnu/libjemalloc.so.2
- * --onnxruntime  a folder where `npm install onnxruntime-node` was run (its packages for Linux hold the CPU library).
- * --wasm         also @vgg/backend-wasm, on the jobs that end in a minute. Single-threaded, as it is.
- * --threads      of every peer. Default: 2.
- * --rounds       of all peers in turns; medians are printed. Default: 3.
- * --only         jobs whose line contains this text.
- * --quick        two steps a round, not five, at least.
- * --busy         rates from processor time in place of the clock's, for a machine that does other work. With one thread only:
- *                threads that wait for each other use processor time, too.
+ * --python       a Python with PyTorch (the targets are for 2.14), as a command line: `python3`, or
+ *                `chroot /srv/sid python3`. The script is passed on standard input, so nothing needs to be mounted.
+ * --jemalloc     library to preload into PyTorch, with the settings of its tuning guide.
+ *                Default: /usr/lib/x86_64-linux-gnu/libjemalloc.so.2
+ * --onnxruntime  a folder where `npm install onnxruntime-node` was run (its packages for Linux contain the
+ *                CPU library).
+ * --wasm         also measure @vgg/backend-wasm, on jobs that take at most a minute. It is single-threaded.
+ * --threads      threads of every peer. Default: 2.
+ * --rounds       rounds of all peers in turns; medians are printed. Default: 3.
+ * --only         only jobs whose line contains this text.
+ * --quick        at least two steps per round instead of five.
+ * --busy         compute rates from processor time instead of the clock, for a machine that does other work. Use
+ *                it with one thread only: threads that wait for each other also use processor time.
  *
- * Each run of a peer is a process of its own: two steps and two seconds that are not counted, then the median of at least five
- * steps and two seconds. Needs `pnpm build` and an idle machine.
+ * Each run of a peer is a separate process: two steps and two seconds that are not counted, then the median of at least
+ * five steps and two seconds. Needs `pnpm build` and an idle machine.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
@@ -43,8 +45,8 @@ const here = fileURLToPath(new URL('./', import.meta.url));
 const steps = options.quick ? '2' : '5';
 
 /**
- * What is timed; `target` is the ratio to PyTorch, or to onnxruntime where that is named, that the project set itself.
- * bf16-fast is ours alone: its peer computes in bf16.
+ * Jobs to time. `target` is the project's target for the ratio to PyTorch, or to `against`. Only our backend has
+ * bf16-fast; its peer computes in bf16.
  */
 const JOBS = [
   { job: 'train', precision: 'bf16', batch: 32, net: 'D', side: 224, target: 1.25 },
@@ -83,7 +85,7 @@ function run(command, args, { env = {}, input } = {}) {
   }
 }
 
-/** The backend's names of precisions. */
+/** Precisions by the backend's names. */
 const PRECISIONS = { f32: 'float32', bf16: 'bfloat16', 'bf16-fast': 'bfloat16-fast' };
 
 const threads = { OMP_NUM_THREADS: options.threads, VGG_ONEDNN_THREADS: options.threads };
@@ -102,13 +104,12 @@ function torch({ job, batch, net, side, width = 1, precision }) {
     LD_PRELOAD: options.jemalloc,
     MALLOC_CONF: 'oversize_threshold:1,background_thread:true,metadata_thp:auto,dirty_decay_ms:-1,muzzy_decay_ms:-1',
   };
-  // Not into `chroot` itself, whose own library folder may lack jemalloc.
   const assignments = Object.entries(env).map(([name, value]) => `${name}=${value}`);
-  const python = [...before.slice(0, -1), ...(before.length > 0 ? ['env', ...assignments, before.at(-1)] : [])];
   const args = ['-', job, precision.replace('-fast', ''), String(batch), net, String(side), steps];
   const input = readFileSync(`${here}torch_step.py`, 'utf8');
-  if (before.length > 0) return run(command, [...python, ...args], { input });
-  return run('env', [...assignments, command, ...args], { input });
+  if (before.length === 0) return run('env', [...assignments, command, ...args], { input });
+  // The variables are for Python alone: the root of `chroot` itself may lack jemalloc.
+  return run(command, [...before.slice(0, -1), 'env', ...assignments, before.at(-1), ...args], { input });
 }
 
 const onnxruntime = ({ batch, net, side }) =>
@@ -146,7 +147,7 @@ for (let round = 0; round < Number(options.rounds); round++) {
       versions.add(result.peer);
       results.get(name).push(result);
       const { images_per_second: rate, processor_seconds: used, peak_memory_mib: memory } = result;
-      console.error(`${label(job)}: ${name} ${rate} images/s, ${used} s of processor, peak ${memory} MiB`);
+      console.error(`${label(job)}: ${name} ${rate} images/s, ${used} s of processor time, peak ${memory} MiB`);
     }
   }
 }
@@ -158,7 +159,7 @@ const features = existsSync('/proc/cpuinfo') ? readFileSync('/proc/cpuinfo', 'ut
 const instructions = ['avx2', 'avx512f', 'avx512_bf16', 'amx_bf16'].filter((name) => features.includes(name));
 console.log(`${model}, ${cpus().length} processors, ${instructions.join(' ')}; ${options.threads} threads each;`);
 console.log(
-  `${[...versions].join(', ')}; medians of ${options.rounds} rounds, images a second${options.busy ? ' of processor time' : ''}\n`,
+  `${[...versions].join(', ')}; medians of ${options.rounds} rounds, images per second${options.busy ? ' of processor time' : ''}\n`,
 );
 console.log(
   `| job | ${used.map(({ name }) => name).join(' | ')} | ${others.map(({ name }) => `to ${name}`).join(' | ')} | to reach |`,

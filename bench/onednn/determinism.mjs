@@ -1,5 +1,6 @@
 /**
- * Trains twice from the same seed, each time in a process of its own, in each precision, and compares every bit of the weights.
+ * Trains twice from the same seed in each precision, each time in a separate process, and compares the weights bit by
+ * bit.
  *
  *   node bench/onednn/determinism.mjs [STEPS=100] [BATCH=32] [CONFIGURATION=D-bn] [SIDE=32] [WIDTH=0.25]
  *

@@ -1,10 +1,10 @@
-/** A VGG on one backend and a step of it, for the benchmarks of this folder, which has no dependencies of its own. */
+/** A VGG on one backend and a step of it, for the benchmarks in this folder. */
 import { createRequire } from 'node:module';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const built = (folder) => import(`${root}packages/${folder}/dist/index.cjs`).then((module) => module.default ?? module);
-/** TF.js as @vgg/models sees it. */
+/** Imports a package of TF.js as @vgg/models resolves it. */
 const peer = (name) => {
   const { resolve } = createRequire(`${root}packages/models/package.json`);
   return import(pathToFileURL(resolve(name)).href);
@@ -13,13 +13,14 @@ const peer = (name) => {
 /**
  * @param backend onednn, wasm or cpu.
  * @param job train (forward, backward, momentum SGD) or infer.
- * @param configuration of Table 1; `D-bn` for batch norm. Nets for sides below 64 have ten classes and, with batch norm, the
- *   small head.
- * @returns the backend's module, if it is one of this repository's, TF.js, and `step(number)`, which gives one number that
- *   the whole step leads to: the loss, or a score.
+ * @param configuration a column of Table 1; `D-bn` is D with batch norm. Nets for sides below 64 have ten classes
+ *   and, with batch norm, the small head.
+ * @returns the backend's module if it is in this repository, TF.js, the net, and `step(number)`, whose result depends
+ *   on the whole step: the loss, or one logit.
  */
 export async function prepare({ backend, job, batch, configuration, side, width = 1 }) {
-  const [count, pixels] = [Number(batch), Number(side)];
+  const count = Number(batch);
+  const pixels = Number(side);
   const [column, norm] = configuration.split('-');
   const tf = await peer('@tensorflow/tfjs-core');
   const { createVgg, heInitialiser } = await built('models');

@@ -3,8 +3,8 @@
  *
  *   node bench/onednn/onnxruntime_step.mjs FOLDER BATCH [A|B|D|E] [SIDE=224] [STEPS=5] [THREADS=2]
  *
- * FOLDER is where `npm install onnxruntime-node` was run. The net is written here as an ONNX model with random weights: its
- * messages are few, and every exporter would be a dependency. Prints one JSON line.
+ * FOLDER is where `npm install onnxruntime-node` was run. The script writes the net as an ONNX model with random
+ * weights: few messages are needed, and an exporter would be a dependency. Prints one JSON line.
  */
 import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
@@ -17,7 +17,7 @@ const { version } = require('onnxruntime-node/package.json');
 const STAGES = { A: [1, 1, 2, 2, 2], B: [2, 2, 2, 2, 2], D: [2, 2, 3, 3, 3], E: [2, 2, 4, 4, 4] };
 const WIDTHS = [64, 128, 256, 512, 512];
 
-/** Protocol buffers: varints, and fields of type 0 (number) and 2 (bytes, text or a message). */
+/** Encodes protocol buffers: varints, and fields of type 0 (number) and 2 (bytes, text or a message). */
 function varint(value) {
   const bytes = [];
   let rest = value;
@@ -103,14 +103,15 @@ const images = new ort.Tensor('float32', new Float32Array(batch * 3 * side * sid
 const seconds = [];
 const processor = [];
 
-/** So often, and for two seconds, as step.mjs. */
+/** Runs at least `times` times and for at least two seconds, as step.mjs does. */
 async function repeat(times, run) {
   const begin = performance.now();
   for (let i = 0; i < times || performance.now() - begin < 2000; i++) await run();
 }
 
 async function timed() {
-  const [start, used] = [performance.now(), process.cpuUsage()];
+  const start = performance.now();
+  const used = process.cpuUsage();
   await session.run({ images });
   seconds.push((performance.now() - start) / 1000);
   const { user, system } = process.cpuUsage(used);

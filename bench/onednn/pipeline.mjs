@@ -1,11 +1,11 @@
 /**
- * Training on photographs beside training on noise, and the event loop's lag while it goes on.
+ * Compares training on photographs with training on noise, and measures the event loop's lag during training.
  *
  *   node bench/onednn/pipeline.mjs FOLDER [BATCH=8] [STEPS=8] [CONFIGURATION=D] [SIDE=224] [WORKERS]
  *
- * FOLDER: photographs, one folder per class; S is drawn from 256 to 512, then crop, flip and colour shift (section 3.1). Rounds of
- * both take turns, so that other work on the machine meets both. Needs `pnpm build`. Prints one JSON line; lag is
- * measured by node's own histogram of event-loop delays over all training steps, in milliseconds.
+ * FOLDER: photographs, one folder per class. S is sampled from 256 to 512, then crop, flip and colour shift (section
+ * 3.1). Rounds of both take turns, so that other work on the machine affects both. Needs `pnpm build`. Prints one JSON
+ * line. Lag is in milliseconds, from Node's own histogram of event-loop delays over all training steps.
  */
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { createBatches, openSource, trainingStatistics } from '@vgg/data/node';
@@ -26,7 +26,7 @@ const { mean, eigenvalues, eigenvectors } = await trainingStatistics(train);
 const loader = createBatches(train, {
   batchSize: batch,
   seed: 1,
-  ...(workersText === undefined ? {} : { workers: Number(workersText) }),
+  workers: workersText === undefined ? undefined : Number(workersText),
   transform: {
     crop: side,
     scale: [Math.round((side * 256) / 224), Math.round((side * 512) / 224)],
@@ -79,7 +79,7 @@ console.log(
     images,
     imagesPerSecond: speed,
     ratio: Number((seconds.noise / seconds.photographs).toFixed(3)),
-    /** Of all cores: 2 on two cores is both of them full. */
+    /** Number of busy cores: 2 if two cores are fully used. */
     coresBusy: Object.fromEntries(
       Object.entries(seconds).map(([name, taken]) => [name, Number((processor[name] / taken).toFixed(2))]),
     ),

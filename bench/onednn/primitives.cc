@@ -1,10 +1,10 @@
-// Times oneDNN's bare convolution primitives on the shapes of a VGG, in the layouts that the backend could use.
+// Times oneDNN's convolution primitives alone on the shapes of a VGG, in the layouts that the backend could use.
 //
 //   g++ -O2 -std=c++17 -fopenmp -I packages/backend-onednn/native bench/onednn/primitives.cc -ldnnl -o /tmp/primitives
 //   OMP_NUM_THREADS=2 /tmp/primitives BATCH SIDE [f32|bf16|mixed] [WIDTH=1] [REPEATS=3]
-//
-// One line a shape, direction and layout: milliseconds of processor time divided by threads, GFLOP/s, and which of oneDNN's
-// implementations ran. `mixed` multiplies bf16 and gives f32. Processor time, so that other work on the machine counts less.
+// Prints one line per shape, direction and layout: processor time in milliseconds divided by threads, GFLOP/s, and
+// oneDNN's implementation. `mixed` multiplies bf16 and returns f32. Processor time is less affected by other work on the
+// machine.
 #include <omp.h>
 #include <time.h>
 

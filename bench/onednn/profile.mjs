@@ -1,11 +1,11 @@
 /**
- * Where a step's time goes: by kernel, and how much of it is within oneDNN's own primitives.
+ * Measures a step's time by kernel, and the part of it inside oneDNN's own primitives.
  *
  *   node bench/onednn/profile.mjs train|infer BATCH [CONFIGURATION=D] [SIDE=224] [WIDTH=1] [--shapes]
  *
- * Precision and threads: VGG_ONEDNN_PRECISION, VGG_ONEDNN_THREADS. Prints a Markdown table of the third step, milliseconds of
- * the compute thread: by the clock, and of processor time, which on a busy machine is the smaller and the truer one. `--shapes`
- * adds a line for every shape. Needs `pnpm build`.
+ * Precision and threads: VGG_ONEDNN_PRECISION, VGG_ONEDNN_THREADS. Prints a Markdown table of the third step, in
+ * milliseconds of the compute thread: by the clock and as processor time, which is more accurate on a busy machine.
+ * `--shapes` adds a line for every shape. Needs `pnpm build`.
  */
 import { prepare } from './net.mjs';
 
@@ -25,7 +25,7 @@ const times = engine.kernelTimes();
 engine.profile(false);
 
 const columns = ['calls', 'seconds', 'processorSeconds', 'primitiveSeconds'];
-/** Adds up entries that `nameOf` calls the same, the dearest first. */
+/** Sums entries with the same `nameOf`, and sorts by time in descending order. */
 function grouped(nameOf) {
   const groups = new Map();
   for (const time of times) {
@@ -39,7 +39,7 @@ function grouped(nameOf) {
 const ms = (seconds) => (seconds * 1e3).toFixed(1);
 function table(rows) {
   console.log(
-    '| kernel | calls | ms | ms of processor | of these oneDNN | share |\n| --- | --: | --: | --: | --: | --: |',
+    '| kernel | calls | ms | ms of processor time | of these in oneDNN | share |\n| --- | --: | --: | --: | --: | --: |',
   );
   const total = rows.reduce((sum, [, { seconds }]) => sum + seconds, 0);
   for (const [name, { calls, seconds, processorSeconds, primitiveSeconds }] of rows) {

@@ -1,12 +1,13 @@
 /**
- * Many training steps in one process: tensors, native memory and resident memory after a warm-up and at the end.
+ * Runs many training steps in one process and compares tensors, native memory and resident memory after a warm-up and
+ * at the end.
  *
  *   node bench/onednn/soak.mjs [STEPS=2000] [BATCH=16] [CONFIGURATION=A] [SIDE=32] [WIDTH=0.125]
  *   node bench/onednn/soak.mjs 100 4 D 224 1
  *
- * Needs `pnpm build`. Prints one JSON line; exits with 1 when the tensors or native buffers in use differ between the ends of
- * steps, or resident memory grows by more than 2 % or 16 MiB, whichever is more, over the second half. `peak` is the
- * process's largest resident memory: a batch of 32 of D at 224 is to compare with other libraries.
+ * Needs `pnpm build`. Prints one JSON line; exits with 1 if the tensors or native buffers in use differ between steps,
+ * or if resident memory grows by more than 2 % or 16 MiB, whichever is more, in the second half. `peakMiB` is the
+ * process's largest resident memory; to compare it with other libraries, use D at 224 with batches of 32.
  */
 
 import * as tf from '@tensorflow/tfjs-core';
@@ -21,8 +22,11 @@ const MEBIBYTE = 2 ** 20;
 const { engine, step } = await startTraining({ configuration, side, width, classes });
 const images = noise({ batch, side, classes });
 
-/** What a step must leave as it found it, and resident memory after a garbage collection where node allows one. */
-function look() {
+/**
+ * Returns the memory in use, which no step may change, and resident memory, after a garbage collection if Node allows
+ * it.
+ */
+function measure() {
   engine.drain();
   globalThis.gc?.();
   const memory = tf.memory();
@@ -36,16 +40,17 @@ function look() {
 }
 
 const start = performance.now();
-const looks = [];
+const samples = [];
 for (let i = 0; i < steps; i++) {
   await step(i, images);
   // The first steps fill the pool and the primitive cache.
-  if (i >= 2 && ((i + 1) % Math.ceil(steps / 20) === 0 || i === 2)) looks.push({ step: i + 1, ...look() });
+  if (i >= 2 && ((i + 1) % Math.ceil(steps / 20) === 0 || i === 2)) samples.push({ step: i + 1, ...measure() });
 }
-const [first, last] = [looks[0], looks.at(-1)];
-const middle = looks[looks.length >> 1];
+const first = samples[0];
+const last = samples.at(-1);
+const middle = samples[samples.length >> 1];
 const grown = last.resident - middle.resident;
-const same = looks.every(({ inUse }) => JSON.stringify(inUse) === JSON.stringify(first.inUse));
+const same = samples.every(({ inUse }) => JSON.stringify(inUse) === JSON.stringify(first.inUse));
 const allowed = Math.max(16 * MEBIBYTE, 0.02 * middle.resident);
 const MiB = (bytes) => Math.round(bytes / MEBIBYTE);
 console.log(
@@ -56,12 +61,12 @@ console.log(
     side,
     width,
     seconds: Math.round((performance.now() - start) / 1000),
-    inUse: same ? last.inUse : looks.map(({ inUse }) => inUse),
+    inUse: same ? last.inUse : samples.map(({ inUse }) => inUse),
     sameAfterEveryStep: same,
-    heldMiB: looks.map(({ pool }) => MiB(pool.bytesHeld)),
+    heldMiB: samples.map(({ pool }) => MiB(pool.bytesHeld)),
     peakInUseMiB: MiB(last.pool.peakBytesInUse),
     cachedPrimitives: last.pool.cachedPrimitives,
-    residentMiB: looks.map(({ resident }) => MiB(resident)),
+    residentMiB: samples.map(({ resident }) => MiB(resident)),
     peakMiB: Math.round(process.resourceUsage().maxRSS / 1024),
     fallbacks: Object.fromEntries(engine.fallbacks()),
   }),

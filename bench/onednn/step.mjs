@@ -1,11 +1,13 @@
 /**
- * Images per second of a whole training step (forward, backward, momentum SGD) or of inference, for a VGG on one backend.
+ * Measures images per second of whole training steps (forward, backward, momentum SGD) or of inference, for a VGG on
+ * one backend.
  *
  *   node bench/onednn/step.mjs BACKEND train|infer BATCH [CONFIGURATION=D] [SIDE=224] [STEPS=5] [WIDTH=1]
  *
- * BACKEND: onednn, wasm or cpu; CONFIGURATION as in net.mjs. Needs `pnpm build`. Prints one JSON line, as the scripts for other
- * peers do: seconds per step are the median of at least STEPS steps and two seconds, after two steps and two seconds that are
- * not counted: short steps are slower until V8 has compiled what they run. VGG_ONEDNN_THREADS, VGG_ONEDNN_PRECISION.
+ * BACKEND: onednn, wasm or cpu; CONFIGURATION as in net.mjs. Needs `pnpm build`. Prints one JSON line, like the scripts
+ * for other peers. The seconds per step are the median of at least STEPS steps and two seconds. Two steps and two
+ * seconds before are not counted, because short steps are slower until V8 has compiled the code. Environment:
+ * VGG_ONEDNN_THREADS, VGG_ONEDNN_PRECISION.
  */
 import { prepare } from './net.mjs';
 
@@ -19,7 +21,7 @@ const lags = [];
 const seconds = [];
 const processor = [];
 
-/** So often, and for two seconds. */
+/** Runs at least `times` times and for at least two seconds. */
 async function repeat(times, run) {
   const begin = performance.now();
   for (let i = 0; i < times || performance.now() - begin < 2000; i++) await run();

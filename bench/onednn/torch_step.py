@@ -1,10 +1,10 @@
-"""The PyTorch side of compare.mjs: the strongest form that a user of a CPU would run, and the same work as step.mjs.
+"""The PyTorch side of compare.mjs: the fastest set-up for a CPU, doing the same work as step.mjs.
 
     LD_PRELOAD=.../libjemalloc.so.2 MALLOC_CONF=... python3 torch_step.py train|infer bf16|f32 BATCH CONFIGURATION SIDE STEPS
 
 channels_last, autocast to bfloat16 in training and a bfloat16 net in inference. VGG as torchvision builds it (dropout 0.5;
-with batch norm for `D-bn`); a net for 32 x 32 pixels has no adaptive pooling. `width` of the environment variable
-VGG_WIDTH and a small head (VGG_HEAD=small) as in step.mjs. Prints one JSON line.
+with batch norm for `D-bn`); a net for 32 x 32 pixels has no adaptive pooling. The environment
+variables VGG_WIDTH and VGG_HEAD=small set the width and the small head, as in step.mjs. Prints one JSON line.
 """
 import json
 import os
@@ -77,7 +77,7 @@ else:
         with torch.inference_mode():
             return net(x).float().sum().item()
 
-# As step.mjs: two steps and two seconds that are not counted, then as many steps as asked for and two seconds.
+# As in step.mjs: two steps and two seconds that are not counted, then at least `steps` steps and two seconds.
 begin, warm = time.perf_counter(), 0
 while warm < 2 or time.perf_counter() - begin < 2:
     step()

@@ -1,11 +1,11 @@
-/** Training as the trainer does it, for benchmarks: a net and `trainStep` on a backend, on the images given or on noise. */
+/** Training as in the trainer, for benchmarks: a net and `trainStep` on a backend, and batches of noise. */
 import * as tf from '@tensorflow/tfjs-core';
 import { randomStream } from '@vgg/core';
 import { createVgg, heInitialiser } from '@vgg/models';
 import { MomentumSgd } from '@vgg/optim';
 import { splitBatch, trainStep } from '@vgg/train';
 
-/** A batch of normal numbers, the same at every call. */
+/** Returns a batch of normal numbers, the same in every call. */
 export function noise({ batch, side, classes }) {
   return {
     images: randomStream(1, 'bench').fillNormal(new Float32Array(batch * side * side * 3)),
@@ -16,7 +16,10 @@ export function noise({ batch, side, classes }) {
   };
 }
 
-/** `step(number, batch)` trains once; the rate is too small for noise to make the loss grow. */
+/**
+ * Creates a net and `step(number, batch)`, which trains for one step. The rate is small, so that the loss does not grow
+ * on noise.
+ */
 export async function startTraining({ backend = 'onednn', configuration, side, width, classes }) {
   const engine = await import(`@vgg/backend-${backend}`);
   await tf.setBackend(backend);

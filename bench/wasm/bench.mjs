@@ -1,5 +1,5 @@
 /**
- * Before and after: kernels and training steps on the stock WASM backend and on @vgg/backend-wasm.
+ * Compares kernels and training steps on the stock WASM backend and on @vgg/backend-wasm.
  *
  *   pnpm --filter @vgg/backend-wasm... build && node bench/wasm/bench.mjs [repeats]
  */
@@ -15,7 +15,7 @@ const VARIANTS = {
   stock: `${SETUP}
     import '@tensorflow/tfjs-core/dist/register_all_gradients';
     import * as tf from '@tensorflow/tfjs-core';
-    /** Gives the stock backend the one kernel without which nothing trains: the CPU backend's. */
+    /** Adds the kernel that training lacks to the stock backend: that of the CPU backend. */
     export async function setup() {
       await tf.setBackend('cpu');
       const cpu = tf.backend();

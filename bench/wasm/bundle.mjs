@@ -1,4 +1,6 @@
-/** Bundles a script of this folder with tfjs-core, its backends and @vgg/backend-wasm as that package resolves them. */
+/**
+ * Bundles a script of this folder with tfjs-core, its backends and @vgg/backend-wasm, as that package resolves them.
+ */
 import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -6,6 +8,11 @@ import { fileURLToPath } from 'node:url';
 export const PACKAGE = fileURLToPath(new URL('../../packages/backend-wasm/', import.meta.url));
 const require = createRequire(`${PACKAGE}package.json`);
 const { build } = require('esbuild');
+
+/** CommonJS globals that bundled modules use. */
+const COMMONJS_GLOBALS =
+  "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url); " +
+  'const __filename = import.meta.filename; const __dirname = import.meta.dirname;';
 
 /** Folder of the stock backend's .wasm files. */
 export const STOCK_FILES = `${dirname(require.resolve('@tensorflow/tfjs-backend-wasm'))}/`;
@@ -25,11 +32,7 @@ export async function bundle(script, outfile, platform, variant) {
     ignoreAnnotations: true,
     logLevel: 'error',
     external: node ? [] : ['fs', 'path', 'os', 'crypto', 'worker_threads', 'perf_hooks', 'util', 'string_decoder'],
-    ...(node && {
-      banner: {
-        js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url); const __filename = import.meta.filename; const __dirname = import.meta.dirname;",
-      },
-    }),
+    banner: node ? { js: COMMONJS_GLOBALS } : {},
     plugins: [
       {
         name: 'variant',

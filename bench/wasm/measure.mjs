@@ -1,6 +1,7 @@
 /**
- * Times kernels and whole training steps of narrow VGG-A nets (section 2 of the paper) on the backend 'wasm'. `bench.mjs` bundles and
- * runs it twice: with the stock backend, whose missing kernel is borrowed from the CPU backend, and with @vgg/backend-wasm.
+ * Times kernels and whole training steps of narrow VGG-A nets (section 2 of the paper) on the backend 'wasm'.
+ * `bench.mjs` bundles and runs it twice: with the stock backend, which gets its missing kernel from the CPU backend,
+ * and with @vgg/backend-wasm.
  */
 import '@tensorflow/tfjs-backend-cpu';
 import * as tf from '@tensorflow/tfjs-core';
@@ -11,7 +12,10 @@ const STAGES = [[64], [128], [256, 256], [512, 512], [512, 512]];
 await setup();
 await tf.setBackend('wasm');
 
-/** Milliseconds of the fastest run of `fn` after the first, of `repeats` runs or as many as begin within two seconds. */
+/**
+ * Returns the milliseconds of the fastest of `repeats` runs of `fn`, without the first. Starts no run after two
+ * seconds.
+ */
 function time(fn, repeats) {
   const begin = performance.now();
   let fastest = Number.POSITIVE_INFINITY;
@@ -24,7 +28,7 @@ function time(fn, repeats) {
   return fastest;
 }
 
-/** One convolution 3 × 3 and what goes with it; work in floating-point operations. */
+/** Times a convolution of 3 × 3, its gradients, pooling, sums and LRN. `work`: floating-point operations. */
 function kernels(batch, side, inputs, outputs, repeats) {
   const x = tf.randomNormal([batch, side, side, inputs]);
   const filter = tf.randomNormal([3, 3, inputs, outputs]);
@@ -64,14 +68,16 @@ function products(batch, inputs, outputs, repeats) {
   return result;
 }
 
-/** Milliseconds of a step (loss, gradients, momentum SGD) and the floating-point operations of its convolutions. */
+/** Times a step (loss, gradients, momentum SGD) and counts the floating-point operations of its convolutions. */
 function step(batch, side, width, batchNorm, repeats) {
   const variables = [];
   const variable = (shape, sigma, mean = 0) => {
     variables.push(tf.tidy(() => tf.variable(tf.randomNormal(shape, mean, sigma))));
     return variables.at(-1);
   };
-  let [inputs, size, flops] = [3, side, 0];
+  let inputs = 3;
+  let size = side;
+  let flops = 0;
   const stages = STAGES.map((widths) => {
     const layers = widths.map((full) => {
       const outputs = Math.round(full * width);
@@ -89,7 +95,7 @@ function step(batch, side, width, batchNorm, repeats) {
   });
   const features = inputs * size * size;
   const hidden = Math.round(4096 * width);
-  const dense = [features, hidden, hidden, 10].slice(1).map((outputs, i, all) => {
+  const fullyConnected = [features, hidden, hidden, 10].slice(1).map((outputs, i, all) => {
     const from = i === 0 ? features : all[i - 1];
     return [variable([from, outputs], Math.sqrt(2 / from)), variable([outputs], 0)];
   });
@@ -113,9 +119,9 @@ function step(batch, side, width, batchNorm, repeats) {
       x = tf.maxPool(x, 2, 2, 'valid');
     }
     x = tf.reshape(x, [batch, features]);
-    dense.forEach(([weight, bias], i) => {
+    fullyConnected.forEach(([weight, bias], i) => {
       x = tf.add(tf.matMul(x, weight), bias);
-      if (i < dense.length - 1) x = tf.mul(tf.relu(x), mask);
+      if (i < fullyConnected.length - 1) x = tf.mul(tf.relu(x), mask);
     });
     return tf.neg(tf.mean(tf.sum(tf.mul(labels, tf.logSoftmax(x)), 1)));
   };
@@ -146,7 +152,7 @@ const repeats = Number(process.argv[2]);
 const results = {
   'convolution 4 × 32² × 64 → 64': kernels(4, 32, 64, 64, repeats),
   'convolution 16 × 8² × 64 → 128': kernels(16, 8, 64, 128, repeats),
-  'dense 64 × 512 → 1024': products(64, 512, 1024, repeats),
+  'matrix product 64 × 512 → 1024': products(64, 512, 1024, repeats),
   'training steps': [
     step(32, 32, 0.25, false, repeats),
     step(32, 32, 0.25, true, repeats),

@@ -1,4 +1,4 @@
-/** Trains a few steps in a page and leaves the outcome in its body; `browser.mjs` reads it. */
+/** Trains for a few steps in a page and writes the result into its body, which `browser.mjs` reads. */
 import '@vgg/backend-wasm';
 import * as tf from '@tensorflow/tfjs-core';
 import { setWasmPaths } from '@vgg/backend-wasm';

@@ -1,4 +1,4 @@
-/** The worker thread, one self-contained ES module for both formats of the package, and for tests that run the sources. */
+/** Builds the worker thread as one self-contained ES module, for both formats of the package and for tests of the sources. */
 import { library } from '../../tsup.base.ts';
 
 export default library(

@@ -1,32 +1,32 @@
-/** One fuzzed input: made from the seed and its number, read by the package as a user would, and what came of it. */
+/** One fuzzed input: it is made from a seed and its number, and read by the package as by a user. */
 import { FORMATS } from './formats.mjs';
 import { Random } from './mutate.mjs';
 
-/** Tensors larger than this are opened but not read. */
+/** Largest tensor that is read, in bytes. Larger ones are only opened. */
 const READ_BYTES = 2 ** 24;
 
-/** The damaged file of a number, and those beside it. */
+/** Makes the damaged file of a number, and the files next to it. */
 export function makeInput(format, seed, number) {
-  const { seeds, damage, beside } = FORMATS[format];
+  const { seeds, damage, siblings } = FORMATS[format];
   const random = new Random(seed, number);
   const bytes = damage(random, random.pick(seeds));
-  return { bytes, beside: beside?.(random) };
+  return { bytes, siblings: siblings?.(random) };
 }
 
-/** The sound files of a format, each always with the same ones beside it. */
+/** Returns the undamaged files of a format, each always with the same files next to it. */
 export function soundInputs(format) {
-  const { seeds, beside } = FORMATS[format];
-  return seeds.map((bytes) => ({ bytes, beside: beside?.(new Random(0, 0)) }));
+  const { seeds, siblings } = FORMATS[format];
+  return seeds.map((bytes) => ({ bytes, siblings: siblings?.(new Random(0, 0)) }));
 }
 
 /**
- * Opens a file, reads its tensors, looks for a net in it.
+ * Opens a file, reads its tensors and looks for a net in it.
  * @returns `read`, or the code of the VggError that refused it.
  * @throws anything else: a defect.
  */
-export async function readInput({ openWeights, bytesOf, recogniseNet, DTYPE_BYTES }, { bytes, beside }) {
+export async function readInput({ openWeights, bytesOf, recogniseNet, DTYPE_BYTES }, { bytes, siblings }) {
   try {
-    const source = await openWeights(bytesOf(bytes, 'file', beside));
+    const source = await openWeights(bytesOf(bytes, 'file', siblings));
     try {
       for (const [name, { dtype, shape }] of source.tensors) {
         const size = shape.reduce((product, side) => product * side, DTYPE_BYTES[dtype]);

@@ -1,4 +1,4 @@
-/** What is fuzzed, by format: sound files to begin with, and damage that knows the format besides damage that does not. */
+/** Formats that are fuzzed: undamaged files to start from, and damage that knows the format or does not. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import { damage, damageText, splice } from './mutate.mjs';
@@ -16,7 +16,7 @@ function seeds(folder, ending) {
 
 const FRAMEWORKS = new URL('frameworks/', WEIGHTS_FIXTURES);
 
-/** Files of HDF5 are kept compressed. Their structure lies in their first kilobytes, which damage should meet. */
+/** Reads the files of HDF5, which are kept compressed. Their structure lies in their first kilobytes. */
 function hdf5Seeds() {
   return readdirSync(FRAMEWORKS)
     .filter((name) => name.endsWith('.h5.gz'))
@@ -24,14 +24,14 @@ function hdf5Seeds() {
     .map((name) => new Uint8Array(gunzipSync(readFileSync(new URL(name, FRAMEWORKS)))));
 }
 
-/** A TF.js model's shards by name. */
+/** Reads the shards of a TF.js model, by name. */
 function shards(name) {
   const folder = new URL(`${name}/`, FRAMEWORKS);
   const names = readdirSync(folder).filter((file) => file.endsWith('.bin'));
   return new Map(names.map((file) => [file, new Uint8Array(readFileSync(new URL(file, folder)))]));
 }
 
-/** One wound in four is to the first kilobyte, as files hold most of what can lie there. */
+/** Damages the first kilobyte in one case of four: it holds most of the structure. */
 function damageAhead(random, bytes) {
   if (random.chance(3, 4) || bytes.length < 1024) return damage(random, bytes);
   return splice(bytes, 0, 1024, damage(random, bytes.subarray(0, 1024)));
@@ -45,7 +45,7 @@ function encoded(value) {
   return new TextEncoder().encode(value);
 }
 
-/** The header's text changed, its length and the tensors' places left sound unless the change is to them. */
+/** Changes the text of the header. Its length stays right. */
 function damageHeader(random, bytes) {
   const length = Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true));
   const header = encoded(damageText(random, text(bytes.subarray(8, 8 + length))));
@@ -54,7 +54,7 @@ function damageHeader(random, bytes) {
   return out;
 }
 
-/** Opcodes of pickles, those that call and those that repeat the oftener. */
+/** Opcodes of pickles. Those that call and those that repeat occur more often. */
 const OPCODES = encoded(
   '(.0122FIJKLMNPQRSTUVXabcdeghijlopqrstu}])\x80\x81\x82\x85\x86\x87\x88\x89\x8a\x8b\x8c\x8d\x8e\x90\x91\x92\x93\x94\x95RRRcccbb22hhtt',
 );
@@ -89,7 +89,7 @@ function damagePickle(random, bytes) {
   }
 }
 
-/** An archive with one member's bytes, name or headers changed by `change`, its structure sound again. */
+/** Returns an archive with the bytes, name or header of one member changed. Its structure is valid. */
 function damageMember(random, bytes, change) {
   const members = unzip(bytes);
   const one = random.pick(members);
@@ -112,7 +112,7 @@ function damageMember(random, bytes, change) {
   return zip(changed);
 }
 
-/** The `.npy` header's text changed, or anything else of the array. */
+/** Changes the text of the `.npy` header, or any byte of the array. */
 function damageArray(random, bytes) {
   if (random.chance(1, 2)) return damage(random, bytes);
   const length = new DataView(bytes.buffer, bytes.byteOffset).getUint16(8, true);
@@ -124,7 +124,7 @@ function damageArray(random, bytes) {
 
 const REFERENCE = new Uint8Array(readFileSync(new URL('reference.safetensors', WEIGHTS_FIXTURES)));
 
-/** Files of a set of shards: the index comes first, the others lie beside it. */
+/** Files of a set of shards: an index, and a shard next to it. */
 const SHARDED = {
   index: encoded(
     JSON.stringify({
@@ -138,10 +138,10 @@ const SHARDED = {
       ),
     }),
   ),
-  beside: new Map([['a.safetensors', REFERENCE]]),
+  siblings: new Map([['a.safetensors', REFERENCE]]),
 };
 
-/** TF.js models: the manifests come first, the shards of both lie beside them. */
+/** TF.js models: two manifests, and the shards of both next to them. */
 const TFJS = {
   models: [
     new Uint8Array(readFileSync(new URL('tfjs-uint8/model.json', FRAMEWORKS))),
@@ -167,8 +167,8 @@ const TFJS = {
 };
 
 /**
- * `seeds` are sound files; `damage(random, seed)` gives a damaged one; `beside`, where there is one, the files of the same
- * folder, sometimes damaged too.
+ * Formats by name. `seeds` are undamaged files, `damage(random, seed)` returns a damaged one, `siblings` the files of the same
+ * folder, some of them damaged too.
  */
 export const FORMATS = {
   safetensors: {
@@ -178,8 +178,8 @@ export const FORMATS = {
   sharded: {
     seeds: [SHARDED.index],
     damage: (random, bytes) => (random.chance(3, 4) ? encoded(damageText(random, text(bytes))) : damage(random, bytes)),
-    beside: (random) =>
-      random.chance(1, 4) ? new Map([['a.safetensors', damageHeader(random, REFERENCE)]]) : SHARDED.beside,
+    siblings: (random) =>
+      random.chance(1, 4) ? new Map([['a.safetensors', damageHeader(random, REFERENCE)]]) : SHARDED.siblings,
   },
   pytorch: {
     seeds: seeds(SEEDS, '.pth').filter((bytes) => bytes[0] === 0x50),
@@ -213,7 +213,7 @@ export const FORMATS = {
   tfjs: {
     seeds: TFJS.models,
     damage: (random, bytes) => (random.chance(3, 4) ? encoded(damageText(random, text(bytes))) : damage(random, bytes)),
-    beside: (random) =>
+    siblings: (random) =>
       new Map(Array.from(TFJS.shards, ([name, shard]) => [name, random.chance(1, 8) ? damage(random, shard) : shard])),
   },
 };

@@ -1,11 +1,11 @@
 /**
- * Feeds damaged files to the readers of @vgg/weights. Each input follows from the seed and its number alone.
+ * Feeds damaged files to the readers of @vgg/weights. Each input depends only on the seed and its number.
  *
  *   node tools/fuzz/fuzz.mjs [--format NAME|all] [--inputs 1000000] [--minutes 10] [--seed 1] [--first 0]
  *
- * Needs `pnpm build`. Whichever comes first, inputs or minutes, ends a format. A defect is a crash, an input that takes more
- * than 5 s of processor time, memory that grows without bound, an error other than a one-line VggError, or a sound file, read
- * every 1,000 inputs, that gives something else than at first; exits with 1 when there is one.
+ * Needs `pnpm build`. A format ends after `--inputs` or `--minutes`, whichever comes first. A defect is a crash, an input that
+ * takes more than 5 s of processor time, memory that grows without limit, an error other than a one-line VggError, or an
+ * undamaged file, read again every 1,000 inputs, with another result than at first. The exit code is 1 if there is one.
  * `--first N --inputs 1` runs one input again.
  */
 import { fileURLToPath } from 'node:url';
@@ -13,9 +13,9 @@ import { parseArgs } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import { FORMATS } from './formats.mjs';
 
-/** Of processor time, and of the clock's, in case it waits for something. */
+/** Largest duration of one input in seconds: of processor time, and by the clock for an input that only waits. */
 const HANG_SECONDS = { processor: 5, clock: 120 };
-/** Above what the process has at the start of a format. */
+/** Largest growth of memory during a format. */
 const MEMORY_BYTES = 768 * 2 ** 20;
 
 const { values } = parseArgs({
@@ -29,19 +29,24 @@ const { values } = parseArgs({
 });
 const api = new URL('../../packages/weights/dist/index.js', import.meta.url).href;
 
-/** Fuzzes one format; resolves with what was found. */
+/** Fuzzes one format. Resolves with counts, times and defects. */
 function fuzz(format) {
   const progress = new Int32Array(new SharedArrayBuffer(8));
   const started = Date.now();
   const until = started + Number(values.minutes) * 60_000;
-  const [seed, first, inputs] = [values.seed, values.first, values.inputs].map(Number);
+  const seed = Number(values.seed);
+  const first = Number(values.first);
+  const inputs = Number(values.inputs);
   const worker = new Worker(new URL('worker.mjs', import.meta.url), {
     workerData: { api, format, seed, first, inputs, until, progress },
     resourceLimits: { maxOldGenerationSizeMb: 512 },
   });
   const base = process.memoryUsage().rss;
   const defects = [];
-  let [peak, last, since, used] = [0, -1, Date.now(), process.cpuUsage()];
+  let peak = 0;
+  let last = -1;
+  let since = Date.now();
+  let used = process.cpuUsage();
   return new Promise((resolve) => {
     const finish = (more = {}) => {
       clearInterval(watch);
@@ -55,11 +60,14 @@ function fuzz(format) {
         finish();
       }
       if (progress[0] !== last || progress[1] === 0) {
-        [last, since, used] = [progress[0], Date.now(), process.cpuUsage()];
+        last = progress[0];
+        since = Date.now();
+        used = process.cpuUsage();
         return;
       }
       const { user, system } = process.cpuUsage(used);
-      const [processor, clock] = [(user + system) / 1e6, (Date.now() - since) / 1e3];
+      const processor = (user + system) / 1e6;
+      const clock = (Date.now() - since) / 1e3;
       if (processor > HANG_SECONDS.processor || clock > HANG_SECONDS.clock) {
         defects.push({ number: last, error: `no end after ${processor.toFixed(1)} s of processor time` });
         finish();
@@ -83,7 +91,7 @@ for (const name of names) {
     process.exit(2);
   }
 }
-console.log(`reading by ${fileURLToPath(api)}`);
+console.log(`reading with ${fileURLToPath(api)}`);
 for (const name of names) {
   const { inputs, seconds, counts, slowest, largest, peak, defects } = await fuzz(name);
   const outcomes = Object.entries(counts ?? {}).map(([outcome, count]) => `${outcome} ${count}`);

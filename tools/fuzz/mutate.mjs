@@ -1,13 +1,13 @@
-/** Damage to bytes, deterministic by seed: what a disk, a network or an enemy does without knowing the format. */
+/** Damage to bytes without knowledge of the format, as by a disk, a network or an attacker. The same seed repeats it. */
 
-/** xorshift32: the same numbers for the same seed and input on every machine. */
+/** Random numbers by xorshift32: the same on every machine for the same seed and input. */
 export class Random {
   constructor(seed, input = 0) {
     this.state = (Math.imul(seed + 1, 0x9e3779b1) ^ Math.imul(input + 1, 0x85ebca77)) >>> 0 || 1;
     for (let i = 0; i < 4; i++) this.next();
   }
 
-  /** An unsigned integer of 32 bits. */
+  /** Returns an unsigned integer of 32 bits. */
   next() {
     let x = this.state;
     x ^= x << 13;
@@ -17,7 +17,7 @@ export class Random {
     return this.state;
   }
 
-  /** From 0 to `count - 1`; 0 for no count. */
+  /** Returns an integer from 0 to `count - 1`, or 0 if `count` is less than 1. */
   below(count) {
     return count < 1 ? 0 : this.next() % count;
   }
@@ -31,11 +31,11 @@ export class Random {
   }
 }
 
-/** Numbers at the borders of what code expects. */
+/** Numbers at the limits of integer types. */
 export const BORDERS = [0n, 1n, 2n, 127n, 128n, 255n, 256n, 65535n, 65536n, 2n ** 31n - 1n, 2n ** 31n, 2n ** 32n - 1n];
 const WIDE = [...BORDERS, 2n ** 53n - 1n, 2n ** 53n, 2n ** 62n, 2n ** 63n - 1n, 2n ** 63n, 2n ** 64n - 1n];
 
-/** The bytes with `removed` of them from `at` on replaced. */
+/** Returns the bytes with `removed` of them, from `at`, replaced. */
 export function splice(bytes, at, removed, inserted = new Uint8Array(0)) {
   const out = new Uint8Array(bytes.length - removed + inserted.length);
   out.set(bytes.subarray(0, at));
@@ -54,7 +54,7 @@ function overwriteNumber(random, bytes) {
   return bytes;
 }
 
-/** Each takes bytes that it may change, and gives the damaged ones. */
+/** Kinds of damage. Each takes bytes that it may change and returns the damaged ones. */
 const DAMAGES = [
   (random, bytes) => {
     if (bytes.length > 0) bytes[random.below(bytes.length)] ^= 1 << random.below(8);
@@ -83,15 +83,15 @@ const DAMAGES = [
   },
 ];
 
-/** A damaged copy: mostly by one wound, sometimes by several. */
+/** Returns a damaged copy: mostly with one damage, sometimes with several. */
 export function damage(random, bytes) {
   let out = bytes.slice();
-  const wounds = random.chance(2, 3) ? 1 : 1 + random.below(8);
-  for (let i = 0; i < wounds; i++) out = random.pick(DAMAGES)(random, out);
+  const count = random.chance(2, 3) ? 1 : 1 + random.below(8);
+  for (let i = 0; i < count; i++) out = random.pick(DAMAGES)(random, out);
   return out;
 }
 
-/** A text with one of its numbers, strings or marks changed: JSON, or Python's literals. */
+/** Changes one number, string or punctuation mark of a text: JSON, or literals of Python. */
 export function damageText(random, text) {
   const tokens = [...text.matchAll(/-?\d+|"[^"]*"|'[^']*'|[[\]{}(),:]/g)];
   if (tokens.length === 0) return text;

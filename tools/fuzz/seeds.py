@@ -1,4 +1,4 @@
-"""Regenerates tools/fuzz/seeds: small sound files of PyTorch, NumPy, Keras and Caffe with everything in them that a reader must know.
+"""Regenerates tools/fuzz/seeds: small undamaged files of PyTorch, NumPy, Keras and Caffe that contain everything that a reader must know.
 
 /usr/bin/python3 tools/fuzz/seeds.py    (torch 1.13, NumPy 1.24, h5py 3.7)
 """
@@ -57,7 +57,7 @@ arrays = {
 np.savez(SEEDS / "stored.npz", **arrays)
 np.savez_compressed(SEEDS / "deflated.npz", **arrays)
 
-# HDF5 of both generations, with what Keras writes and a filter.
+# HDF5 of both generations, with Keras's attributes and a filter.
 for name, libver in (("old.h5", "earliest"), ("new.h5", "latest")):
     with h5py.File(SEEDS / name, "w", libver=libver) as file:
         layer = file.create_group("block1_conv1")

@@ -1,11 +1,11 @@
-/** Reads one fuzzed input after the other, telling which is under way, so that a hang or a crash can be laid to it. */
+/** Reads one fuzzed input after the other and reports the number of each, so that a hang or a crash can be traced to it. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { makeInput, readInput, soundInputs } from './case.mjs';
 
 const { api, format, seed, first, inputs, until, progress } = workerData;
 const loaded = await import(api);
 const weights = loaded.default ?? loaded;
-/** How often a sound file is read again: the damaged ones must not have harmed the reader. */
+/** Number of inputs between two reads of an undamaged file: damaged files must not harm the reader. */
 const SOUND_EVERY = 1000;
 const sound = soundInputs(format);
 const expected = [];
@@ -35,7 +35,7 @@ for (let number = first; number < first + inputs && Date.now() < until; number++
     const now = await readInput(weights, sound[one]).catch(String);
     if (now !== expected[one]) {
       parentPort.postMessage({
-        defect: { number, error: `after it sound file ${one} gives ${now}, at first ${expected[one]}` },
+        defect: { number, error: `after it, undamaged file ${one} is ${now}; at first it was ${expected[one]}` },
       });
     }
   }

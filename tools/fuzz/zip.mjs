@@ -1,7 +1,7 @@
-/** Zip archives written whole, sound unless asked otherwise, so that damage to a member reaches that member's reader. */
+/** Zip archives with valid structure by default, so that damage to a member reaches the reader of that member. */
 import { crc32, deflateRawSync, inflateRawSync } from 'node:zlib';
 
-/** One member's bytes under its name. `claim` is the size that the headers tell, if not the true one. */
+/** Encodes one member. `claim` is the size in the headers. Default the true size. */
 function member({ name, bytes, deflate = false, claim = bytes.length, method = deflate ? 8 : 0 }) {
   const encoded = Buffer.from(name);
   const data = deflate ? deflateRawSync(bytes) : bytes;
@@ -19,9 +19,10 @@ function member({ name, bytes, deflate = false, claim = bytes.length, method = d
 const LOCAL = Buffer.from([0x50, 0x4b, 3, 4]);
 const CENTRAL = Buffer.from([0x50, 0x4b, 1, 2, 20, 0]);
 
-/** An archive of members `{ name, bytes, deflate?, claim?, method? }`. */
+/** Writes an archive of members `{ name, bytes, deflate?, claim?, method? }`. */
 export function zip(members) {
-  const [parts, directory] = [[], []];
+  const parts = [];
+  const directory = [];
   let offset = 0;
   for (const { encoded, data, fields } of members.map(member)) {
     const rest = Buffer.alloc(14);
@@ -40,7 +41,7 @@ export function zip(members) {
   return new Uint8Array(Buffer.concat([...parts, central, end]));
 }
 
-/** The members of a sound archive that PyTorch or NumPy wrote. */
+/** Reads the members of an undamaged archive of PyTorch or NumPy. */
 export function unzip(bytes) {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
   const end = buffer.lastIndexOf(Buffer.from([0x50, 0x4b, 5, 6]));

@@ -25,7 +25,7 @@ def masked(data):
 
 
 def records(path):
-    """The records of a TFRecord file; a wrong checksum or a half record is an error."""
+    """Reads the records of a TFRecord file; a wrong checksum or a half record is an error."""
     data = path.read_bytes()
     at = 0
     while at < len(data):

@@ -1,12 +1,13 @@
 #!/usr/bin/env node
 /**
- * Shows that nothing can lose a run: a small run is killed at random instants, interrupted, starved of disk, robbed of its
- * images, damaged; each is resumed and must reach what the undisturbed run reaches, to the bit. Needs a build.
+ * Shows that a run cannot be lost. A small run is killed at random times, interrupted, left without disk space or without its
+ * images, or damaged. Each is resumed and must end with the same bits as the undisturbed run. Needs a build.
  *
  *     node tools/proofs/kill.mjs [--engine wasm] [--kills 50] [--seed 1] [--only PART,...] [--events PYTHON]
  *
- * The parts: kills, again, signals, disk, read-only, data, bit, torn. `--events` is a Python with tensorboard and google-crc32c, by which `events.py` reads every run's event files. Mounting a
- * small tmpfs and a read-only folder needs root; without, these two are left out and said to be.
+ * The parts: kills, again, signals, disk, read-only, data, bit, torn. `--events` is a Python with tensorboard and
+ * google-crc32c: with it, `events.py` reads the event files of every run. The parts disk and read-only mount a tmpfs, which
+ * needs root; without root they are skipped, with a line that says so.
  */
 import { execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -40,9 +41,9 @@ const CLI = fileURLToPath(new URL('../../apps/trainer/dist/cli.js', import.meta.
 const EVENTS = fileURLToPath(new URL('events.py', import.meta.url));
 const home = mkdtempSync(join(tmpdir(), 'vgg-proof-'));
 process.on('exit', () => rmSync(home, { recursive: true, force: true }));
-const data = join(home, 'pictures');
+const data = join(home, 'images');
 
-/** Mulberry32: the instants are the same for the same seed. */
+/** State of Mulberry32: the same seed gives the same times. */
 let state = Number(values.seed) >>> 0;
 function random() {
   state = (state + 0x6d2b79f5) >>> 0;
@@ -51,7 +52,7 @@ function random() {
   return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
 }
 
-/** Runs the trainer; `watch` sees what it has logged so far, and the process. */
+/** Runs the trainer. `watch` gets the log so far and the process. */
 function trainer(words, watch = () => {}) {
   const child = spawn(process.execPath, [CLI, 'train', ...words], {
     cwd: home,
@@ -67,7 +68,7 @@ function trainer(words, watch = () => {}) {
   return new Promise((resolve) => child.on('close', (code, signal) => resolve({ code, signal, log })));
 }
 
-// Batch norm, dropout, colour shifts, averaged weights and plateau's patience: all that a checkpoint must hold.
+// Batch norm, dropout, colour shifts, averaged weights and the patience of plateau: everything that a checkpoint must hold.
 const RECIPE = [
   ...['--config', 'A', '--width', '0.0625', '--input', '32', '--batch-norm', '--batch', '8', '--micro-batch', '4'],
   ...['--epochs', '4', '--schedule', 'plateau', '--patience', '1', '--warm-up', '0.5', '--average-decay', '0.9'],
@@ -82,12 +83,12 @@ const checkpoints = (run) => {
   const folder = join(home, run, 'checkpoints');
   return existsSync(folder) ? readdirSync(folder).sort() : [];
 };
-/** The metadata of a safetensors file. */
+/** Reads the metadata of a safetensors file. */
 function metadataOf(path) {
   const file = readFileSync(path);
   return JSON.parse(file.subarray(8, 8 + Number(file.readBigUInt64LE())).toString()).__metadata__;
 }
-/** The times of a metrics line: all that may differ. */
+/** Fields of a metrics line that may differ: times. */
 const TIMES = ['seconds', 'imagesPerSecond', 'waiting', 'saving', 'validating'];
 function metricsOf(run) {
   return readFileSync(join(home, run, 'metrics.jsonl'), 'utf8')
@@ -95,7 +96,7 @@ function metricsOf(run) {
     .split('\n')
     .map((line) => JSON.parse(line, (key, value) => (TIMES.includes(key) ? undefined : value)));
 }
-/** What a run came to, to the bit. */
+/** Returns the result of a run, exact to the bit. */
 function outcome(run) {
   const names = checkpoints(run);
   const last = metadataOf(join(home, run, 'checkpoints', names.at(-1)));
@@ -103,23 +104,23 @@ function outcome(run) {
     weights: sha256(readFileSync(join(home, run, 'model.safetensors'))),
     checkpoints: names,
     contents: names.map((name) => metadataOf(join(home, run, 'checkpoints', name)).sha256),
-    // The schedule's state with its patience, the place, the best.
+    // State of the schedule with its patience, place in the epoch, best result.
     state: last.state,
     metrics: metricsOf(run),
   });
 }
 
 let failures = 0;
-function report(what, problems, detail = '') {
+function report(title, problems, detail = '') {
   failures += problems.length > 0;
   console.log(
-    `${problems.length === 0 ? 'ok    ' : 'FAILED'} ${what}${detail && `: ${detail}`}${problems.map((text) => `\n       ${text}`).join('')}`,
+    `${problems.length === 0 ? 'ok    ' : 'FAILED'} ${title}${detail && `: ${detail}`}${problems.map((text) => `\n       ${text}`).join('')}`,
   );
 }
 const lastLine = (log) => log.trimEnd().split('\n').at(-1);
 
 console.log(`engine ${values.engine}, seed ${values.seed}; Node ${process.version}`);
-// The demo draws its images, and need do no more; the first eight of each class are enough.
+// The demo draws its images and is then stopped. The first eight of each class are enough.
 await trainer(['--out', 'demo'], (log, child) => {
   if (/drew the demo's images/.test(log)) child.kill('SIGKILL');
 });
@@ -135,7 +136,7 @@ for (const part of ['train', 'val']) {
 await trainer(fresh('warm'));
 const began = performance.now();
 const undisturbed = await trainer(fresh('whole'));
-/** What a run takes, at present: the machine may be freer or busier later on. */
+/** Duration of a run, in milliseconds. It is measured again when the machine is faster. */
 let length = performance.now() - began;
 if (undisturbed.code !== 0) throw new Error(undisturbed.log);
 const expected = outcome('whole');
@@ -144,11 +145,11 @@ console.log(
 );
 const same = (run) => (outcome(run) === expected ? [] : ['its weights, checkpoints, state or metrics differ']);
 
-/** Goes on, from wherever the run folder is. */
-async function goOn(run) {
+/** Resumes a run, or starts it if it has no checkpoint. */
+async function finish(run) {
   const { code, log } = await trainer(existsSync(join(home, run, 'run.json')) ? resume(run) : fresh(run));
-  const passedOver = log.match(/passed over.*/g) ?? [];
-  return { code, log, passedOver, problems: code === 0 ? same(run) : [`exit code ${code}: ${lastLine(log)}`] };
+  const notUsed = log.match(/passed over.*/g) ?? [];
+  return { code, log, notUsed, problems: code === 0 ? same(run) : [`exit code ${code}: ${lastLine(log)}`] };
 }
 
 const events = [];
@@ -164,7 +165,7 @@ for (let i = 0; i < kills && late < 2 * kills; i++) {
     if (log === '' && !child.armed) child.armed = setTimeout(() => child.kill('SIGKILL'), after);
   });
   if (signal === null) {
-    // It had ended before: no kill, so another one.
+    // The run ended before the kill: try another time.
     length = performance.now() - start;
     late += 1;
     i -= 1;
@@ -178,9 +179,9 @@ for (let i = 0; i < kills && late < 2 * kills; i++) {
       ? 'with checkpoints'
       : 'before the first checkpoint';
   tally[place] += 1;
-  const { problems, passedOver } = await goOn(run);
-  // No file that a kill left is half: all that has the name of a checkpoint is whole.
-  problems.push(...passedOver);
+  const { problems, notUsed } = await finish(run);
+  // A kill leaves no half file: everything that has the name of a checkpoint is complete.
+  problems.push(...notUsed);
   problems.push(
     ...readdirSync(join(home, run))
       .filter((name) => /part|tmp|lock/.test(name))
@@ -198,7 +199,7 @@ if (kills > 0) {
   report(`kill -9 at ${kills} random instants`, problems, JSON.stringify(tally));
 }
 
-// Killed again and again, and in the end, wherever it has come to, left to end.
+// One run is killed again and again, and is at last left to end.
 if (parts.has('again')) {
   let again = 0;
   for (let done = false; !done && again < 20; again++) {
@@ -211,7 +212,7 @@ if (parts.has('again')) {
   }
   const ended = existsSync(join(home, 'again', 'model.safetensors'));
   const problems =
-    again > 1 ? (ended ? same('again') : (await goOn('again')).problems) : ['it ended before the first kill'];
+    again > 1 ? (ended ? same('again') : (await finish('again')).problems) : ['it ended before the first kill'];
   report('one run killed whenever it had begun', problems, `${again - (ended ? 1 : 0)} kills`);
   events.push('again');
 }
@@ -223,33 +224,33 @@ const SIGNALS = [
 ];
 for (const [signal, code] of parts.has('signals') ? SIGNALS : []) {
   const first = await trainer(fresh(signal), (log, child) => {
-    if (!child.told && /epoch 2\/4/.test(log)) child.told = child.kill(signal);
+    if (!child.signalled && /epoch 2\/4/.test(log)) child.signalled = child.kill(signal);
   });
-  const { problems } = await goOn(signal);
+  const { problems } = await finish(signal);
   if (first.code !== code) problems.push(`exit code ${first.code}, not ${code}`);
-  if (!/saved after step \d+; go on with: .*--resume/.test(first.log)) problems.push('it does not say how to go on');
+  if (!/saved after step \d+; .*--resume/.test(first.log)) problems.push('it does not say how to resume');
   report(signal, problems, first.log.match(/saved after step \d+/)?.[0]);
   events.push(signal);
 }
 
 if (parts.has('signals')) {
   const first = await trainer(fresh('twice'), (log, child) => {
-    if (!child.told && /epoch 2\/4/.test(log)) {
-      child.told = child.kill('SIGINT');
+    if (!child.signalled && /epoch 2\/4/.test(log)) {
+      child.signalled = child.kill('SIGINT');
       child.kill('SIGTERM');
     }
   });
-  report('a second signal at once after the first', (await goOn('twice')).problems, `exit code ${first.code}`);
+  report('a second signal at once after the first', (await finish('twice')).problems, `exit code ${first.code}`);
 }
 
-/** As root, `work` with a file system mounted at `path`. */
-async function mounted(part, path, words, what, work) {
+/** Runs `work`, as root, with a file system mounted at `path`. */
+async function mounted(part, path, options, what, work) {
   if (!parts.has(part)) return;
   mkdirSync(path, { recursive: true });
   try {
-    execFileSync('mount', [...words, path], { stdio: 'ignore' });
+    execFileSync('mount', [...options, path], { stdio: 'ignore' });
   } catch {
-    console.log(`left out ${what}: nothing can be mounted here`);
+    console.log(`skipped ${what}: a file system cannot be mounted here`);
     return;
   }
   try {
@@ -260,7 +261,7 @@ async function mounted(part, path, words, what, work) {
 }
 
 await mounted('disk', join(home, 'small'), ['-t', 'tmpfs', '-o', 'size=3m', 'tmpfs'], 'disk full', async () => {
-  // What fills the disk is another's file: of the run there is room for its first checkpoints.
+  // Other files fill the disk. It has room for the first checkpoints of the run.
   let filled = false;
   const first = await trainer(fresh('small/run'), (log) => {
     if (filled || !/epoch 2\/4/.test(log)) return;
@@ -281,10 +282,10 @@ await mounted('disk', join(home, 'small'), ['-t', 'tmpfs', '-o', 'size=3m', 'tmp
     )
   )
     problems.push(`its last line is: ${lastLine(first.log)}`);
-  if (!/the run is kept up to step \d+; go on with/.test(first.log)) problems.push('it does not say how to go on');
+  if (!/the run is kept up to step \d+; .*--resume/.test(first.log)) problems.push('it does not say how to resume');
   for (const name of readdirSync(join(home, 'small'))) if (name.startsWith('other')) rmSync(join(home, 'small', name));
   execFileSync('mount', ['-o', 'remount,size=64m', join(home, 'small')]);
-  problems.push(...(await goOn('small/run')).problems);
+  problems.push(...(await finish('small/run')).problems);
   report('disk full', problems, lastLine(first.log));
 });
 
@@ -295,10 +296,10 @@ await mounted(
   'read-only',
   async () => {
     const remount = (mode) => execFileSync('mount', ['-o', `remount,${mode}`, join(home, 'read-only')]);
-    let told = false;
+    let signalled = false;
     const first = await trainer(fresh('read-only/run'), (log, child) => {
-      if (told || !/epoch 2\/4/.test(log)) return;
-      told = true;
+      if (signalled || !/epoch 2\/4/.test(log)) return;
+      signalled = true;
       child.kill('SIGINT');
     });
     remount('ro');
@@ -311,7 +312,7 @@ await mounted(
         problems.push(`exit code ${code}, last line: ${lastLine(log)}`);
     }
     if (first.code !== 130) problems.push(`exit code ${first.code}, not 130`);
-    problems.push(...(await goOn('read-only/run')).problems);
+    problems.push(...(await finish('read-only/run')).problems);
     report('read-only out folder', problems, lastLine(refused.log));
   },
 );
@@ -328,7 +329,7 @@ if (parts.has('data')) {
   });
   const gone = await trainer(resume('lost'));
   renameSync(away, copy);
-  const { problems } = await goOn('lost');
+  const { problems } = await finish('lost');
   if (first.code !== 1 || !/error: .* is gone: .* bring it back$/.test(lastLine(first.log)))
     problems.push(`exit code ${first.code}, last line: ${lastLine(first.log)}`);
   if (gone.code !== 2) problems.push(`resumed without its data: exit code ${gone.code}: ${lastLine(gone.log)}`);
@@ -338,27 +339,27 @@ if (parts.has('data')) {
 if (parts.has('bit')) {
   const run = 'flipped';
   await trainer(fresh(run), (log, child) => {
-    if (!child.told && /epoch 3\/4/.test(log)) child.told = child.kill('SIGINT');
+    if (!child.signalled && /epoch 3\/4/.test(log)) child.signalled = child.kill('SIGINT');
   });
   const newest = join(home, run, 'checkpoints', checkpoints(run).at(-1));
   const bytes = readFileSync(newest);
   const bit = Math.floor(random() * bytes.length * 8);
   bytes[bit >> 3] ^= 1 << (bit & 7);
   writeFileSync(newest, bytes);
-  const { problems, passedOver } = await goOn(run);
-  if (passedOver.length !== 1 || !passedOver[0].includes(basename(newest))) problems.push(`it says: ${passedOver}`);
-  report(`one flipped bit, number ${bit} of a checkpoint`, problems, passedOver[0]);
+  const { problems, notUsed } = await finish(run);
+  if (notUsed.length !== 1 || !notUsed[0].includes(basename(newest))) problems.push(`it says: ${notUsed}`);
+  report(`one flipped bit, number ${bit} of a checkpoint`, problems, notUsed[0]);
 }
 
 if (parts.has('torn')) {
   const run = 'torn';
   await trainer(fresh(run), (log, child) => {
-    if (!child.told && /epoch 3\/4/.test(log)) child.told = child.kill('SIGKILL');
+    if (!child.signalled && /epoch 3\/4/.test(log)) child.signalled = child.kill('SIGKILL');
   });
   writeFileSync(join(home, run, 'metrics.jsonl'), '{"type":"step","epoch":2,"st', { flag: 'a' });
   const file = join(home, run, 'events.out.tfevents.0000000001.vgg');
   writeFileSync(file, readFileSync(file).subarray(0, -7));
-  report('metrics.jsonl and event file with a torn end', (await goOn(run)).problems);
+  report('metrics.jsonl and event file with a torn end', (await finish(run)).problems);
   events.push(run);
 }
 
@@ -384,5 +385,5 @@ if (values.events) {
   }
 }
 
-console.log(failures === 0 ? 'all as it must be' : `${failures} FAILED`);
+console.log(failures === 0 ? 'all parts passed' : `${failures} FAILED`);
 process.exitCode = failures === 0 ? 0 : 1;

@@ -1,6 +1,6 @@
 /**
- * How long a net in a file takes to be ready, and how much memory: what the process has grown by, at its peak and in the
- * end, over the file's size. Each file in a process of its own.
+ * Measures the time and memory that loading a net from a file takes: the growth of the process, at its peak and in the end,
+ * divided by the size of the file. Each file has its own process.
  *
  *   node tools/weights/measure.mjs [--engine onednn,wasm,cpu] FILE...
  *
@@ -17,7 +17,7 @@ const { values, positionals } = parseArgs({
   options: { engine: { type: 'string', default: 'onednn,wasm' }, once: { type: 'boolean', default: false } },
 });
 
-/** In bytes: what is resident, and the most there was since the peak was reset. */
+/** Returns the resident memory in bytes, and its peak since the last reset. */
 function memory() {
   const status = readFileSync('/proc/self/status', 'utf8');
   const kilobytes = (field) => Number(new RegExp(`${field}:\\s+(\\d+)`).exec(status)[1]) * 1024;

@@ -1,4 +1,4 @@
-/** This repository's built packages, and TF.js as they see it, for scripts in a folder that has no dependencies. */
+/** The built packages of this repository, and TF.js as they import it, for scripts in a folder without dependencies. */
 import { createRequire } from 'node:module';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
@@ -13,7 +13,7 @@ async function load(folder, name) {
   return loaded.default ?? loaded;
 }
 
-/** The packages with `engine` (onednn, wasm or cpu) as TF.js's backend. */
+/** Returns the packages, with `engine` (onednn, wasm or cpu) as the backend of TF.js. */
 export async function packages(engine) {
   const tf = await load('models', '@tensorflow/tfjs-core');
   const backend = engine === 'cpu' ? '@tensorflow/tfjs-backend-cpu' : `../backend-${engine}/dist/index.cjs`;

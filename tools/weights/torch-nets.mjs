@@ -1,11 +1,12 @@
 /**
- * Whether torchvision's nets, saved by torch in both its forms and as safetensors, give torch's logits and layers for real
- * photographs, prepared as their files bind them to be. Nets of full size, made on the fly, deleted after.
+ * Compares logits and layers of torchvision's nets with those of torch, for real photographs with the preprocessing of the
+ * collection. torch saves the nets in both its formats and as safetensors. The nets have full size and random weights; their
+ * files are deleted afterwards.
  *
  *   node tools/weights/torch-nets.mjs [--engine onednn] --photographs FOLDER [--count 3] [NET...]
  *
- * Needs `pnpm build` and Debian's python3-torchvision. Prints a line per net and form; exits with 1 unless every
- * difference, relative to the layer's largest number, is at most 1e-4.
+ * Needs `pnpm build` and Debian's python3-torchvision. Prints a line per net and file; exits with 1 unless every difference,
+ * relative to the layer's largest value, is at most 1e-4.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
@@ -16,7 +17,7 @@ import { parseArgs } from 'node:util';
 import { packages } from './packages.mjs';
 
 const NETS = ['vgg11', 'vgg11_bn', 'vgg13', 'vgg13_bn', 'vgg16', 'vgg16_bn', 'vgg19', 'vgg19_bn'];
-const FORMS = ['weights.safetensors', 'zip.pth', 'legacy.pth'];
+const FILES = ['weights.safetensors', 'zip.pth', 'legacy.pth'];
 const LIMIT = 1e-4;
 
 const { values, positionals } = parseArgs({
@@ -34,9 +35,10 @@ const photographs = readdirSync(values.photographs)
   .slice(0, Number(values.count))
   .map((name) => join(values.photographs, name));
 
-/** The largest difference over the largest number. */
+/** Returns the largest difference, divided by the largest expected value. */
 function difference(actual, expected) {
-  let [worst, largest] = [0, 0];
+  let worst = 0;
+  let largest = 0;
   if (actual.length !== expected.length) return Number.POSITIVE_INFINITY;
   for (let i = 0; i < expected.length; i++) {
     worst = Math.max(worst, Math.abs(actual[i] - expected[i]));
@@ -74,14 +76,14 @@ for (const name of positionals.length > 0 ? positionals : NETS) {
   try {
     execFileSync('/usr/bin/python3', [script, name, folder, ...photographs]);
     const expected = weights.parseSafetensors(readFileSync(join(folder, 'expected.safetensors'))).tensors;
-    for (const form of FORMS) {
-      const { net, differences } = await compare(join(folder, form), expected);
+    for (const file of FILES) {
+      const { net, differences } = await compare(join(folder, file), expected);
       const worst = Object.entries(differences).sort(([, a], [, b]) => b - a)[0];
       const wrong = !(worst[1] <= LIMIT);
       failed ||= wrong;
       const { configuration, batchNorm } = net.model.options ?? {};
       console.log(
-        `${wrong ? 'WRONG' : 'ok'} ${name} ${form}: ${net.naming} ${configuration ?? ''}${batchNorm ? ' with batch norm' : ''}, ` +
+        `${wrong ? 'WRONG' : 'ok'} ${name} ${file}: ${net.naming} ${configuration ?? ''}${batchNorm ? ' with batch norm' : ''}, ` +
           `logits ${differences.logits.toExponential(1)}, worst of ${Object.keys(differences).length - 1} layers ${worst[0]} ${worst[1].toExponential(1)}`,
       );
     }

@@ -1,9 +1,10 @@
-"""One of torchvision's VGGs with random weights, in every form, and what it makes of photographs. Called by torch-nets.mjs:
+"""Saves a VGG of torchvision with random weights in every format, with its outputs for photographs. Called by torch-nets.mjs:
 
 /usr/bin/python3 tools/weights/torch_nets.py NET FOLDER PHOTOGRAPH...
 
-Writes FOLDER/zip.pth, legacy.pth, weights.safetensors and expected.safetensors: logits, and of the first photograph the
-outputs of layers, NHWC. safetensors is written here by hand from the format's description, not by our code or any library.
+Writes FOLDER/zip.pth, legacy.pth, weights.safetensors and expected.safetensors: the logits, and the outputs of layers for the
+first photograph, NHWC. The safetensors files are written here from the description of the format, without our code or any
+library.
 """
 
 import json
@@ -48,8 +49,8 @@ def make(name):
     return net
 
 
-def named(net):
-    """The layers compared: the first ReLU and the pool of each stage, relu6 and relu7."""
+def compared_layers(net):
+    """Returns the layers to compare: the first ReLU and the pool of each stage, relu6 and relu7."""
     layers, stage, fresh = {}, 1, True
     for module in net.features:
         if isinstance(module, nn.ReLU) and fresh:
@@ -68,8 +69,8 @@ torch.save(state, folder / "legacy.pth", _use_new_zipfile_serialization=False)
 write_safetensors(folder / "weights.safetensors", {key: value.numpy() for key, value in state.items()})
 
 taps = {}
-for layer, module in named(net).items():
-    # ReLU works in place: what passes on must be copied. What a hook returns would take the output's place.
+for layer, module in compared_layers(net).items():
+    # ReLU works in place, so the output must be copied. A value returned by a hook would replace the output.
     module.register_forward_hook(lambda _m, _i, out, layer=layer: taps.update({layer: out[:1].clone()}))
 images = torch.stack([ImageClassification(crop_size=224)(Image.open(path).convert("RGB")) for path in photographs])
 with torch.no_grad():

@@ -1,6 +1,7 @@
 /**
- * Builds the page into `dist/` from the packages as they are published: each is packed, unpacked beside and resolved from
- * there, never from the workspace. `--model FOLDER` is what goes with it (default `model/`, which `scripts/model.mjs` makes).
+ * Builds the page into `dist/` from the packages as they are published: each is packed, unpacked into `.packed/` and resolved
+ * from there, never from the workspace. `--model FOLDER` holds the net and the example images. Default `model/`, which
+ * `scripts/model.mjs` makes.
  */
 import { execFileSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
@@ -15,7 +16,7 @@ const PACKAGES = join(HERE, '..', '..', 'packages');
 const PACKED = join(HERE, '.packed');
 const USED = ['core', 'data', 'eval', 'models', 'weights', 'backend-wasm'];
 
-/** Packs and unpacks the packages: their files as npm would install them. */
+/** Packs the packages and unpacks them: their files are then as npm installs them. */
 async function unpackTarballs() {
   rmSync(PACKED, { recursive: true, force: true });
   for (const name of USED) {
@@ -27,7 +28,7 @@ async function unpackTarballs() {
   }
 }
 
-/** Resolves our packages to what was unpacked, and what they in turn need to what is installed for them here. */
+/** Resolves our packages to the unpacked ones, and their dependencies to those installed in this workspace. */
 function packed() {
   return {
     name: 'packed',
@@ -52,7 +53,7 @@ const { values } = parseArgs({ options: { model: { type: 'string' }, out: { type
 const model = resolve(values.model ?? join(HERE, 'model'));
 const outDir = resolve(values.out ?? join(HERE, 'dist'));
 if (!existsSync(join(model, 'model.safetensors'))) {
-  process.stderr.write(`error: expected a net in ${model}, got none: make one by \`pnpm --filter demo model\`\n`);
+  process.stderr.write(`error: expected a net in ${model}, found none: make one with \`pnpm --filter demo model\`\n`);
   process.exit(2);
 }
 await unpackTarballs();

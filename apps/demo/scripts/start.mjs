@@ -1,4 +1,4 @@
-/** Serves the page that `scripts/build.mjs` made. */
+/** Serves the page that `scripts/build.mjs` built. */
 import { fileURLToPath } from 'node:url';
 import { preview } from 'vite';
 

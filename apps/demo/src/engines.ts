@@ -1,4 +1,4 @@
-/** The engines that a browser may have. Each is fetched when it is chosen. */
+/** Engines of a browser. The code of each is fetched when it is chosen. */
 
 import plain from '@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm.wasm?url';
 import simd from '@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm-simd.wasm?url';
@@ -11,7 +11,7 @@ export type EngineName = 'wasm' | 'webgl' | 'webgpu';
 interface Engine {
   readonly name: EngineName;
   readonly label: string;
-  /** What this browser lacks for it, if anything. */
+  /** Returns the feature that this browser lacks for the engine, or `undefined`. */
   missing(): Promise<string | undefined>;
   fetch(): Promise<void>;
 }
@@ -49,7 +49,10 @@ export const ENGINES: readonly Engine[] = [
 
 let ready = false;
 
-/** @throws VggError `VGG_BACKEND` when the engine does not start. */
+/**
+ * Fetches an engine and makes it the one of TF.js.
+ * @throws VggError `VGG_BACKEND` when the engine does not start.
+ */
 export async function useEngine(name: EngineName): Promise<void> {
   if (ready && engine().backendName === name) return;
   const { fetch, label } = ENGINES.find((known) => known.name === name)!;

@@ -1,4 +1,4 @@
-/** The page: estimate, load, classify, show. One thing runs at a time; the line at the bottom says what. */
+/** The page: estimate, load, classify, show. One task runs at a time; the line at the bottom shows which. */
 import { dispose } from '@tensorflow/tfjs-core';
 import type { RawImage } from '@vgg/data';
 import { classify, netInput } from '@vgg/eval';
@@ -6,11 +6,11 @@ import type { TapName } from '@vgg/models';
 import type { LoadedNet } from '@vgg/weights';
 import { ENGINES, type EngineName, useEngine } from './engines';
 import { download, estimate, netOf } from './model';
-import { drawMap, drawRgb, pixelsOf } from './picture';
+import { drawMap, drawRgb, pixelsOf } from './pixels';
 
 const FILE = 'model/model.safetensors';
-/** Shown of a layer: its most active channels. */
-const MOST_MAPS = 32;
+/** Largest number of channels shown of a layer: the most active ones. */
+const MAXIMUM_MAPS = 32;
 
 const element = <T extends HTMLElement>(id: string) => document.getElementById(id) as T;
 const load = element<HTMLButtonElement>('load');
@@ -18,7 +18,7 @@ const layers = element<HTMLSelectElement>('layer');
 
 let bytes: Uint8Array | undefined;
 let net: LoadedNet | undefined;
-let picture: RawImage | undefined;
+let image: RawImage | undefined;
 let queue: Promise<void> = Promise.resolve();
 
 function say(line: string, failed = false): void {
@@ -27,7 +27,7 @@ function say(line: string, failed = false): void {
   status.classList.toggle('failed', failed);
 }
 
-/** Runs what a control asks for after all that was asked before; a failure is one line. */
+/** Runs a task after all earlier ones. A failure becomes one line of the status. */
 function run(task: () => Promise<string>): void {
   queue = queue.then(async () => {
     try {
@@ -48,13 +48,14 @@ async function showEstimate(): Promise<string> {
     Parameters: summary.parameters.toLocaleString('en'),
     Download: `${megabytes(size)} (${dtype})`,
     'Weights in memory': megabytes(weights),
-    'For one picture': megabytes(inferenceActivations),
-    'Memory in all': `about ${megabytes(inference)}`,
+    'For one image': megabytes(inferenceActivations),
+    'Total memory': `about ${megabytes(inference)}`,
   };
   const list = element('estimate');
   list.replaceChildren(
     ...Object.entries(rows).flatMap(([name, value]) => {
-      const [term, description] = [document.createElement('dt'), document.createElement('dd')];
+      const term = document.createElement('dt');
+      const description = document.createElement('dd');
       term.textContent = name;
       description.textContent = value;
       return [term, description];
@@ -63,8 +64,8 @@ async function showEstimate(): Promise<string> {
   list.setAttribute('aria-busy', 'false');
   load.disabled = false;
   const device = (navigator as { deviceMemory?: number }).deviceMemory;
-  const much = device !== undefined && inference > (device * 2 ** 30) / 4;
-  return much ? 'This net takes much of the memory here: close other pages before loading it.' : 'Ready to load.';
+  const isLarge = device !== undefined && inference > (device * 2 ** 30) / 4;
+  return isLarge ? 'This net takes much of the memory here: close other pages before loading it.' : 'Ready to load.';
 }
 
 async function showEngines(): Promise<void> {
@@ -83,7 +84,7 @@ async function showEngines(): Promise<void> {
 
 const chosenEngine = () => document.querySelector<HTMLInputElement>('input[name=engine]:checked')!.value as EngineName;
 
-/** Puts the net on an engine: fetched once, made anew for each. */
+/** Loads the net on an engine. The file is fetched once, the net is built again for each engine. */
 async function loadOn(name: EngineName): Promise<string> {
   const progress = element<HTMLProgressElement>('progress');
   load.disabled = true;
@@ -107,22 +108,23 @@ async function loadOn(name: EngineName): Promise<string> {
   }
   const convolutions = [...net.model.variables.keys()].filter((name) => /^conv.*weight$/.test(name));
   const maps = convolutions.map((name) => name.replace(/^conv(.*)\.weight$/, 'relu$1'));
-  const before = layers.value || 'relu2_1';
-  layers.replaceChildren(...maps.map((name) => new Option(name, name, false, name === before)));
+  const previous = layers.value || 'relu2_1';
+  layers.replaceChildren(...maps.map((name) => new Option(name, name, false, name === previous)));
   layers.disabled = false;
-  return await look();
+  return await showResult();
 }
 
-/** Classifies the picture and shows the chosen layer, in one pass each. */
-async function look(): Promise<string> {
-  if (net === undefined) return picture === undefined ? 'Ready to load.' : 'Load the net to classify this picture.';
-  if (picture === undefined) return 'Loaded. Choose a picture.';
+/** Classifies the image and shows the maps of the chosen layer, in one pass each. */
+async function showResult(): Promise<string> {
+  if (net === undefined) return image === undefined ? 'Ready to load.' : 'Load the net to classify this image.';
+  if (image === undefined) return 'Loaded. Choose an image.';
   const started = performance.now();
-  const guesses = await classify(net, picture);
+  const guesses = await classify(net, image);
   const time = performance.now() - started;
   element('guesses').replaceChildren(
     ...guesses.map(({ name, probability }) => {
-      const [line, share] = [document.createElement('li'), document.createElement('span')];
+      const line = document.createElement('li');
+      const share = document.createElement('span');
       line.style.setProperty('--share', `${100 * probability}%`);
       line.dataset.probability = String(probability);
       line.dataset.name = name;
@@ -137,23 +139,25 @@ async function look(): Promise<string> {
 }
 
 async function showMaps(): Promise<string> {
-  if (net === undefined || picture === undefined) return 'Load the net and choose a picture.';
+  if (net === undefined || image === undefined) return 'Load the net and choose an image.';
   const layer = layers.value as TapName;
-  const input = netInput(net, picture);
+  const input = netInput(net, image);
   const features = net.model.features(input, [layer])[layer];
   const [, height, width, channels] = features.shape as [number, number, number, number];
-  const [values, seen] = [(await features.data()) as Float32Array, (await input.data()) as Float32Array];
+  const values = (await features.data()) as Float32Array;
+  const pixels = (await input.data()) as Float32Array;
   dispose([features, input]);
   const side = input.shape[1];
-  const [low, high] = [seen.reduce((a, b) => Math.min(a, b)), seen.reduce((a, b) => Math.max(a, b))];
-  drawRgb(element('seen'), seen, { width: side, height: side, low, high });
+  const low = pixels.reduce((a, b) => Math.min(a, b));
+  const high = pixels.reduce((a, b) => Math.max(a, b));
+  drawRgb(element('seen'), pixels, { width: side, height: side, low, high });
 
   const strength = new Float64Array(channels);
   values.forEach((value, i) => {
     strength[i % channels]! += Math.max(0, value);
   });
-  const order = [...strength.keys()].sort((a, b) => strength[b]! - strength[a]!).slice(0, MOST_MAPS);
-  const most = values.reduce((a, b) => Math.max(a, b), 0);
+  const order = [...strength.keys()].sort((a, b) => strength[b]! - strength[a]!).slice(0, MAXIMUM_MAPS);
+  const maximum = values.reduce((a, b) => Math.max(a, b), 0);
   element('maps').dataset.mean = String(values.reduce((a, b) => a + b, 0) / values.length);
   element('maps').replaceChildren(
     ...order.map((channel) => {
@@ -161,37 +165,38 @@ async function showMaps(): Promise<string> {
       canvas.setAttribute('role', 'img');
       canvas.setAttribute('aria-label', `${layer}, channel ${channel}`);
       canvas.title = `${layer}, channel ${channel}`;
-      drawMap(canvas, values, { width, height, channels, channel, most });
+      drawMap(canvas, values, { width, height, channels, channel, maximum });
       return canvas;
     }),
   );
-  const some = order.length < channels ? `the ${order.length} most active of ${channels}` : `all ${channels}`;
+  const shown = order.length < channels ? `the ${order.length} most active of ${channels}` : `all ${channels}`;
   element('maps-note').textContent =
-    `Shown are ${some} channels of ${width} × ${height}, dark for 0 and yellow for the most.`;
+    `Shown are ${shown} channels of ${width} × ${height}, dark for 0 and yellow for the maximum.`;
   return `${layer} shown.`;
 }
 
-function choose(read: () => Promise<Blob>, chosen?: HTMLButtonElement): void {
-  for (const button of element('pictures').querySelectorAll('button')) {
-    button.setAttribute('aria-pressed', String(button === chosen));
+/** Reads an image and shows its result. `pressed` is the button of an example. */
+function choose(read: () => Promise<Blob>, pressed?: HTMLButtonElement): void {
+  for (const button of element('images').querySelectorAll('button')) {
+    button.setAttribute('aria-pressed', String(button === pressed));
   }
-  say('Looking at the picture…');
+  say('Reading the image…');
   run(async () => {
-    picture = await pixelsOf(await read());
-    return await look();
+    image = await pixelsOf(await read());
+    return await showResult();
   });
 }
 
-async function showPictures(): Promise<void> {
-  const names: string[] = await (await fetch('model/pictures.json')).json();
+async function showExamples(): Promise<void> {
+  const names: string[] = await (await fetch('model/images.json')).json();
   for (const name of names) {
     const button = document.createElement('button');
-    const image = Object.assign(new Image(), { src: `model/${name}`, alt: name.replace(/\.\w+$/, '') });
+    const example = Object.assign(new Image(), { src: `model/${name}`, alt: name.replace(/\.\w+$/, '') });
     button.type = 'button';
     button.setAttribute('aria-pressed', 'false');
-    button.append(image);
-    button.addEventListener('click', () => choose(async () => (await fetch(image.src)).blob(), button));
-    element('pictures').append(button);
+    button.append(example);
+    button.addEventListener('click', () => choose(async () => (await fetch(example.src)).blob(), button));
+    element('images').append(button);
   }
 }
 
@@ -212,6 +217,6 @@ for (const type of ['dragover', 'dragleave', 'drop']) {
 }
 
 run(async () => {
-  await Promise.all([showEngines(), showPictures()]);
+  await Promise.all([showEngines(), showExamples()]);
   return await showEstimate();
 });

@@ -1,12 +1,12 @@
-/** The net's file: what it takes before it is fetched, by its header alone, and the net once it is. */
+/** The net's file: an estimate from its header, its download, and the net. */
 import { VggError } from '@vgg/core';
 import { type Summary, summarise } from '@vgg/models';
 import { type ByteSource, bytesOf, type LoadedNet, loadNet, openWeights, recogniseNet } from '@vgg/weights';
 
 export interface Estimate {
-  /** What is downloaded, in bytes. */
+  /** Size of the download, in bytes. */
   readonly bytes: number;
-  /** The number format of the file's weights: `F16`. */
+  /** Number format of the weights in the file, such as `F16`. */
   readonly dtype: string;
   readonly configuration: string;
   readonly summary: Summary;
@@ -14,13 +14,13 @@ export interface Estimate {
 
 async function fetched(url: string, init: RequestInit = {}): Promise<Response> {
   const response = await fetch(url, init).catch((cause) => {
-    throw new VggError('io', `${url} cannot be fetched: is the server there?`, { cause });
+    throw new VggError('io', `${url} cannot be fetched: check that the server runs`, { cause });
   });
   if (response.ok) return response;
-  throw new VggError('io', `${url} cannot be fetched: the server says ${response.status}`);
+  throw new VggError('io', `${url} cannot be fetched: the server answers ${response.status}`);
 }
 
-/** The bytes of a file on a server from `begin` on, and its size; from a server that gives no ranges, of the whole. */
+/** Fetches bytes of a file from `begin`, and its size. A server without ranges sends the whole file. */
 async function rangeOf(url: string, begin: number, length: number): Promise<{ bytes: Uint8Array; size: number }> {
   const range = `bytes=${begin}-${begin + length - 1}`;
   const response = await fetched(url, { headers: { range }, cache: 'no-store' });
@@ -29,7 +29,7 @@ async function rangeOf(url: string, begin: number, length: number): Promise<{ by
   return { bytes, size: Number(response.headers.get('content-range')?.split('/')[1]) };
 }
 
-/** What is read at once: a header fits in it. */
+/** Number of bytes of the first read: a header fits in it. */
 const FIRST_BYTES = 2 ** 16;
 
 async function sourceOf(url: string): Promise<ByteSource> {
@@ -44,7 +44,7 @@ async function sourceOf(url: string): Promise<ByteSource> {
   };
 }
 
-/** What loading the file will take, from its header. */
+/** Estimates what loading a file takes, from its header. */
 export async function estimate(url: string): Promise<Estimate> {
   const file = await sourceOf(url);
   const source = await openWeights(file);
@@ -58,7 +58,7 @@ export async function estimate(url: string): Promise<Estimate> {
   };
 }
 
-/** The file's bytes, telling the share that has come. */
+/** Downloads a file. `onProgress` gets the share received so far, from 0 to 1. */
 export async function download(url: string, onProgress: (share: number) => void): Promise<Uint8Array> {
   const response = await fetched(url);
   const total = Number(response.headers.get('content-length'));
@@ -73,7 +73,7 @@ export async function download(url: string, onProgress: (share: number) => void)
   return new Uint8Array(await new Blob(parts).arrayBuffer());
 }
 
-/** The net on the engine in use. The caller disposes its model. */
+/** Builds the net on the engine in use. The caller disposes its model. */
 export async function netOf(bytes: Uint8Array, name: string): Promise<LoadedNet> {
   return await loadNet(await openWeights(bytesOf(bytes, name)));
 }

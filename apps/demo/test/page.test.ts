@@ -1,6 +1,6 @@
 /**
- * The page, built from the packed packages, in headless Chromium: every engine there is gives Node's result, and nothing is
- * written to the console.
+ * The page, built from the packed packages, in headless Chromium: every engine of the browser computes the result of Node,
+ * and nothing is written to the console.
  */
 import '@tensorflow/tfjs-backend-cpu';
 import { execFileSync, spawnSync } from 'node:child_process';
@@ -10,10 +10,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { setBackend } from '@tensorflow/tfjs-core';
+import { writeFileAtomically } from '@vgg/core/node';
 import { classify, netInput } from '@vgg/eval';
 import { createVgg, heInitialiser } from '@vgg/models';
 import { bytesOf, exportSafetensors, type LoadedNet, loadNet, openWeights, tensorsOf } from '@vgg/weights';
-import { writeFileAtomically } from '@vgg/weights/node';
 import puppeteer, { type Browser, type Page } from 'puppeteer-core';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -29,7 +29,7 @@ const model = join(folder, 'model');
 const site = join(folder, 'site');
 const NAMES = ['disc', 'ring', 'square'];
 
-/** A net of the page's kind with weights nobody trained, and a picture per class. */
+/** Writes a net like that of the page, with random weights, and an image for each class. */
 async function makeModel(): Promise<void> {
   mkdirSync(model);
   const options = {
@@ -51,10 +51,10 @@ async function makeModel(): Promise<void> {
       .png()
       .toFile(join(model, `${name}.png`));
   }
-  writeFileSync(join(model, 'pictures.json'), JSON.stringify(NAMES.map((name) => `${name}.png`)));
+  writeFileSync(join(model, 'images.json'), JSON.stringify(NAMES.map((name) => `${name}.png`)));
 }
 
-/** What Node makes of a picture: the probability of each class, and the mean of a layer. */
+/** Computes in Node the probability of each class for an image, and the mean of a layer. */
 async function expected(net: LoadedNet, name: string) {
   const { data, info } = await sharp(join(model, `${name}.png`))
     .flatten()
@@ -73,7 +73,7 @@ describe.skipIf(CHROMIUM === undefined)('the page', () => {
   let browser: Browser;
   let address: string;
   let stop: () => Promise<void>;
-  const said: string[] = [];
+  const logged: string[] = [];
 
   beforeAll(async () => {
     await makeModel();
@@ -100,9 +100,9 @@ describe.skipIf(CHROMIUM === undefined)('the page', () => {
     const page = await browser.newPage();
     // Chromium itself says so where a page asks for WebGPU and there is none.
     const isNoise = (text: string) => text === 'No available adapters.';
-    page.on('console', (message) => isNoise(message.text()) || said.push(`${message.type()}: ${message.text()}`));
-    page.on('pageerror', (error) => said.push(String(error)));
-    page.on('requestfailed', (request) => said.push(`failed: ${request.url()}`));
+    page.on('console', (message) => isNoise(message.text()) || logged.push(`${message.type()}: ${message.text()}`));
+    page.on('pageerror', (error) => logged.push(String(error)));
+    page.on('requestfailed', (request) => logged.push(`failed: ${request.url()}`));
     await page.goto(address);
     await status(page, /^Ready to load|takes much of the memory/);
     return page;
@@ -122,14 +122,14 @@ describe.skipIf(CHROMIUM === undefined)('the page', () => {
     return line;
   }
 
-  it('says what the net takes before it loads it', async () => {
+  it('shows what the net takes before it loads it', async () => {
     const page = await open();
     const text = await page.$eval('#estimate', (list) => (list as HTMLElement).textContent);
     expect(text).toMatch(/A with batch norm, width 0.125/);
     expect(text).toMatch(/Parameters\s*145,\d{3}/);
     expect(text).toMatch(/Download\s*0\.3 MiB \(F16\)/);
-    expect(text).toMatch(/Memory in all\s*about \d+\.\d MiB/);
-    expect(said).toEqual([]);
+    expect(text).toMatch(/Total memory\s*about \d+\.\d MiB/);
+    expect(logged).toEqual([]);
     await page.close();
   });
 
@@ -161,20 +161,20 @@ describe.skipIf(CHROMIUM === undefined)('the page', () => {
     }
     net.model.dispose();
     expect(await page.$$eval('#maps canvas', (maps) => maps.length)).toBe(16);
-    expect(said).toEqual([]);
+    expect(logged).toEqual([]);
     await page.close();
   });
 
-  it('says in one line that a file is no picture, and goes on', async () => {
+  it('says in one line that a file is not an image, and continues', async () => {
     const page = await open();
     const input = (await page.$('#file'))!;
     await (input as import('puppeteer-core').ElementHandle<HTMLInputElement>).uploadFile(BUILD);
     await page.waitForSelector('#status.failed');
     expect(await page.$eval('#status', (line) => line.textContent)).toMatch(
-      /^that file is no picture .*: try a JPEG or a PNG$/,
+      /^this browser cannot read the file as an image: try a JPEG or a PNG$/,
     );
     await page.click('img[alt=disc]');
-    await status(page, /^Load the net to classify this picture/);
+    await status(page, /^Load the net to classify this image/);
     await page.close();
   });
 });

@@ -1,7 +1,7 @@
-/** The program: runs the command line and turns whatever goes wrong into one line and an exit code. */
+/** Entry point: runs the command line and turns any error into one line and an exit code. */
 import { didYouMean, isInputError, VggError } from '@vgg/core';
 import { CommanderError } from 'commander';
-import { createProgram } from './program';
+import { createProgram } from './program/program';
 
 /** Exit codes: 0 done, 1 failure, 2 bad input, 130 interrupted (128 + SIGINT). */
 function exitCode(error: unknown): number {
@@ -18,23 +18,22 @@ function oneLine(error: unknown): string {
   return error instanceof VggError || error instanceof CommanderError ? line : `unexpected: ${line}`;
 }
 
-/** A word that is neither a command nor an option would be taken for an argument of `train`. */
+/** Refuses a first word that is not a command: commander would take it as an argument of `train`. */
 function checkCommand(word: string | undefined, known: readonly string[]): void {
   if (word === undefined || word.startsWith('-') || known.includes(word)) return;
   throw new VggError('argument', `unknown command "${word}"${didYouMean(word, known)}: expected ${known.join(', ')}`);
 }
 
 async function main(words: readonly string[]): Promise<number> {
-  // Each command is loaded when it is called: `--help` and a mistyped option wait for no library.
+  // Commands load their libraries only when called, so that `--help` and a mistyped option answer at once.
   const program = createProgram({
-    train: async (options) => (await import('./commands/train')).trainCommand(options),
-    evaluate: async (options) => (await import('./commands/evaluate')).evaluateCommand(options),
-    predict: async (images, options) => (await import('./commands/predict')).predictCommand(images, options),
-    report: async (run, options) => (await import('./commands/report')).reportCommand(run, options),
-    inspect: async (file, options) => (await import('./commands/inspect')).inspectCommand(file, options),
-    convert: async (input, output, options) =>
-      (await import('./commands/convert')).convertCommand(input, output, options),
-    paper: async (options) => (await import('./commands/paper')).paperCommand(options),
+    train: async (options) => (await import('./commands/train')).runTrain(options),
+    evaluate: async (options) => (await import('./commands/evaluate')).runEvaluate(options),
+    predict: async (images, options) => (await import('./commands/predict')).runPredict(images, options),
+    report: async (run, options) => (await import('./commands/report')).runReport(run, options),
+    inspect: async (file, options) => (await import('./commands/inspect')).runInspect(file, options),
+    convert: async (input, output, options) => (await import('./commands/convert')).runConvert(input, output, options),
+    paper: async (options) => (await import('./commands/paper')).runPaper(options),
   });
   try {
     checkCommand(
@@ -51,10 +50,10 @@ async function main(words: readonly string[]): Promise<number> {
   }
 }
 
-/** Whoever reads the log or the results may leave before the work is done (`| head`): that ends no training. */
+/** A closed output pipe (`| head`) must not end a training run. */
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
 
-/** Package managers run scripts in the package's folder; paths mean the folder that the user is in. */
+/** Package managers run scripts in the package's folder, but the user's paths are relative to their own folder. */
 if (process.env.npm_lifecycle_event === 'start' && process.env.INIT_CWD !== undefined)
   process.chdir(process.env.INIT_CWD);
 process.exitCode = await main(process.argv.slice(2));

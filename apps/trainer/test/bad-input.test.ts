@@ -1,13 +1,13 @@
-/** What a person gets for bad input: one line that helps, exit code 2. */
+/** Bad input: one helpful line, exit code 2. */
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { home, type Outcome, pictures, TINY, trainer } from './command-line';
+import { home, images, type Outcome, TINY, trainer } from './command-line';
 
 let good: string;
 
-/** A copy of the pictures' training part, changed. */
+/** A copy of the images' training part, changed. */
 function changed(name: string, change: (folder: string) => void): string {
   const folder = join(home, name);
   cpSync(join(good, 'train'), folder, { recursive: true });
@@ -29,7 +29,7 @@ function refusal({ code, stdout, stderr }: Outcome): string {
 }
 
 beforeAll(async () => {
-  good = await pictures();
+  good = await images();
   mkdirSync(join(home, 'folder'));
   await sharp({ create: { width: 30_000, height: 40, channels: 3, background: 'red' } })
     .jpeg()
@@ -99,17 +99,13 @@ describe('options and runs that cannot be used are refused', () => {
       /first run: .* --recipe imagenet-d-256 --data /,
     ],
     ['an unknown recipe', ['--recipe', 'imagenet-d-348'], /did you mean "imagenet-d-384"/],
-    ['a run to start from that is none', ['--weights', 'folder'], /folder is not a run folder/],
+    ['a run to start from that is none', ['--weights', 'folder'], /folder is a folder without weights: expected a run/],
   ])('%s', async (_, words, expected) => {
     expect(refusal(await train(good, ...words))).toMatch(expected);
   });
 
   it.each([
-    [
-      'a recipe without images',
-      ['train', '--recipe', 'imagenet-a-256'],
-      /imagenet-a-256 names no images: add --data DIR/,
-    ],
+    ['a recipe without images', ['train', '--recipe', 'imagenet-a-256'], /imagenet-a-256 needs images: add --data DIR/],
     ['an unknown command', ['trian'], /unknown command "trian" \(did you mean "train"\?\)/],
     ['a run folder that is not one', ['evaluate', '--run', 'folder'], /folder is not a run folder: expected run.json/],
     ['a missing run folder', ['predict', '--run', 'nowhere', 'wide.jpg'], /nowhere is not a run folder/],

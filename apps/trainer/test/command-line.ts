@@ -1,11 +1,11 @@
-/** Runs the built trainer as a user would, on a few drawn pictures. */
+/** Runs the built trainer as a user would, on a few drawn images. */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll } from 'vitest';
-import { makeDemoImages } from '../src/demo-images';
+import { makeDemoImages } from '../src/images/demo-images';
 
 const CLI = fileURLToPath(new URL('../dist/cli.js', import.meta.url));
 
@@ -42,9 +42,9 @@ export function trainer(
   });
 }
 
-/** The demo's pictures, a few of each class. */
-export async function pictures(train = 4, validation = 2): Promise<string> {
-  const folder = join(home, 'pictures');
+/** The demo's images, a few of each class. */
+export async function images(train = 4, validation = 2): Promise<string> {
+  const folder = join(home, 'images');
   await makeDemoImages(folder, { train, validation, seed: 1 });
   return folder;
 }

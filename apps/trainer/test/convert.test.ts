@@ -21,7 +21,7 @@ beforeAll(() => {
 });
 
 describe('inspect of a file', () => {
-  it('prints its tensors, the net, what is besides it and how it takes images', async () => {
+  it('prints its tensors, the net, other tensors and the preprocessing', async () => {
     const { code, stdout } = await trainer(['inspect', 'keras.h5']);
     expect(code).toBe(0);
     expect(stdout).toMatch(/model_weights\/block1_conv1\/block1_conv1\/kernel:0 *\| conv1_1\.weight *\| F32/);
@@ -29,11 +29,11 @@ describe('inspect of a file', () => {
       'net: A, width 0.015625, input 64, head small, 5 classes (names of keras under "model_weights/")',
     );
     expect(stdout).toContain('fits: 20 of 20 weights');
-    expect(stdout).toContain('besides the net: optimizer_weights/Adam/block1_conv1/kernel/m:0');
-    expect(stdout).toMatch(/images: \{"mean":\[123\.68,116\.779,103\.939\].*\(says the collection\)/);
+    expect(stdout).toContain('other tensors: optimizer_weights/Adam/block1_conv1/kernel/m:0');
+    expect(stdout).toMatch(/images: \{"mean":\[123\.68,116\.779,103\.939\].*\(according to the collection\)/);
   });
 
-  it('says why a file holds no net, and is no failure', async () => {
+  it('prints why a file does not hold a net, and does not fail', async () => {
     const { code, stdout } = await trainer(['inspect', LINEAR, '--json']);
     expect(code).toBe(0);
     const { format, tensors, net } = JSON.parse(stdout) as { format: string; tensors: unknown[]; net: string };

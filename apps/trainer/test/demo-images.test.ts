@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { DEMO_CLASSES, makeDemoImages } from '../src/demo-images';
+import { DEMO_CLASSES, makeDemoImages } from '../src/images/demo-images';
 
 let home: string;
 beforeEach(async () => {
@@ -37,13 +37,13 @@ describe('the demo images', () => {
     await makeDemoImages(one, few);
     await makeDemoImages(two, few);
     await makeDemoImages(other, { ...few, seed: 6 });
-    const picture = (folder: string, part = 'train') => readFile(join(folder, part, 'ring', '0000.jpg'));
-    expect(await picture(one)).toEqual(await picture(two));
-    expect(await picture(one)).not.toEqual(await picture(other));
-    expect(await picture(one)).not.toEqual(await picture(one, 'val'));
+    const image = (folder: string, part = 'train') => readFile(join(folder, part, 'ring', '0000.jpg'));
+    expect(await image(one)).toEqual(await image(two));
+    expect(await image(one)).not.toEqual(await image(other));
+    expect(await image(one)).not.toEqual(await image(one, 'val'));
   });
 
-  it('are drawn once, and anew when others are wanted', async () => {
+  it('are drawn once, and again when other images are requested', async () => {
     const folder = join(home, 'images');
     await makeDemoImages(folder, few);
     const before = (await stat(join(folder, 'demo.json'))).mtimeMs;
@@ -71,7 +71,7 @@ describe('the demo images', () => {
 
   it('never touch a folder that is not theirs', async () => {
     await writeFile(join(home, 'mine.txt'), 'mine');
-    await expect(makeDemoImages(home, few)).rejects.toThrow(/something else is there/);
+    await expect(makeDemoImages(home, few)).rejects.toThrow(/there is something else/);
     expect(await readdir(home)).toEqual(['mine.txt']);
   });
 });

@@ -1,6 +1,6 @@
-/** The display of a run that is resumed, told by the events of training alone. */
+/** Display of a resumed run, driven only by events of training. */
 import { describe, expect, it } from 'vitest';
-import { trainingDisplay } from '../src/display';
+import { trainingDisplay } from '../src/run/display';
 
 const MEASURES = { loss: 1, top1: 50, top5: 20 };
 
@@ -19,19 +19,19 @@ function display() {
 describe('a resumed run', () => {
   const validation = { ...MEASURES, samples: 8 };
 
-  it('says where it goes on before its first micro-batch ends, once', () => {
+  it('prints once where it continues, before its first micro-batch ends', () => {
     const { said, onEvent } = display();
     onEvent({ type: 'start', epoch: 1, batch: 2, step: 7, resumed: true });
     expect(said).toEqual([]);
     for (const done of [1, 2]) onEvent({ type: 'micro-batch', step: 7, done, of: 2 });
-    expect(said).toEqual(['going on at epoch 2, step 8']);
+    expect(said).toEqual(['continuing at epoch 2, step 8']);
   });
 
   it('says so before the validation where an epoch has no batch left', async () => {
     const { said, onEvent, validating } = display();
     onEvent({ type: 'start', epoch: 1, batch: 5, step: 10, resumed: true });
     await validating(async () => {
-      expect(said).toEqual(['going on at epoch 2, step 11']);
+      expect(said).toEqual(['continuing at epoch 2, step 11']);
       return validation;
     });
   });
@@ -40,7 +40,7 @@ describe('a resumed run', () => {
     const { said, onEvent } = display();
     onEvent({ type: 'start', epoch: 1, batch: 5, step: 10, resumed: true });
     onEvent({ type: 'epoch', epoch: 1, step: 10, training: MEASURES, best: false, rate: 0.01, seconds: 1 });
-    expect(said[0]).toBe('going on at epoch 2, step 11');
+    expect(said[0]).toBe('continuing at epoch 2, step 11');
     expect(said[1]).toMatch(/^epoch 2\/3 training/);
   });
 

@@ -4,15 +4,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { planAndMeasure, span } from '../src/commands/dry-run';
-import { makeDemoImages } from '../src/demo-images';
-import { epochSeconds } from '../src/measure';
-import type { TrainArguments } from '../src/prepare';
-import { createProgram } from '../src/program';
-import { readRecipe, recipeNames } from '../src/recipe-file';
-import type { Terminal } from '../src/terminal';
+import { makeDemoImages } from '../src/images/demo-images';
+import { createProgram } from '../src/program/program';
+import { readRecipe, recipeNames } from '../src/recipe/file';
+import type { TrainArguments } from '../src/run/arguments';
+import { epochSeconds } from '../src/run/measure';
+import type { Terminal } from '../src/terminal/terminal';
 
 const folder = mkdtempSync(join(tmpdir(), 'dry-run-'));
-const pictures = join(folder, 'pictures');
+const images = join(folder, 'images');
 const SMALL = ['--width', '0.0625', '--input', '32', '--batch', '4', '--workers', '0', '--engine', 'wasm'];
 
 const said: string[] = [];
@@ -32,13 +32,13 @@ async function optionsOf(...words: string[]): Promise<TrainArguments> {
 
 beforeAll(async () => {
   process.env.XDG_CACHE_HOME = join(folder, 'cache');
-  await makeDemoImages(pictures, { train: 1, validation: 1, seed: 1 });
+  await makeDemoImages(images, { train: 1, validation: 1, seed: 1 });
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 describe('--dry-run', () => {
   it.each(recipeNames())('plans and measures the recipe %s', async (name) => {
-    const options = await optionsOf('--recipe', name, '--data', pictures, '--dry-run', ...SMALL);
+    const options = await optionsOf('--recipe', name, '--data', images, '--dry-run', ...SMALL);
     const planned = await planAndMeasure(options, terminal, 0);
     const recipe = readRecipe(name);
     expect(planned.recipe).toMatchObject({ config: recipe.config, scale: recipe.scale, input: 32, batch: 4 });
@@ -48,11 +48,11 @@ describe('--dry-run', () => {
     expect(planned.memory.measured).toBeGreaterThan(planned.memory.computed);
     expect(planned.seconds.epoch).toBeGreaterThan(0);
     expect(planned).toMatchObject({ epochs: recipe.epochs, steps: recipe.epochs! * 2 });
-    expect(readdirSync(folder).sort()).toEqual(['cache', 'pictures']);
+    expect(readdirSync(folder).sort()).toEqual(['cache', 'images']);
   });
 
   it('says which run must come first', async () => {
-    const options = await optionsOf('--recipe', 'imagenet-b-256', '--data', pictures, '--dry-run', ...SMALL);
+    const options = await optionsOf('--recipe', 'imagenet-b-256', '--data', images, '--dry-run', ...SMALL);
     await planAndMeasure(options, terminal, 0);
     expect(said.at(-2)).toMatch(/first run: pnpm --filter trainer start train --recipe imagenet-a-256 --data /);
   });
@@ -64,7 +64,7 @@ describe('--dry-run', () => {
     expect(epochSeconds({ batch: 32, microBatch: 8 }, images, speed)).toEqual({ step: 9, training: 27, validation: 5 });
   });
 
-  it('tells times in two figures', () => {
+  it('prints times with two digits', () => {
     expect([0.512, 59, 130, 7300, 200_000, 86_400 * 40].map(span)).toEqual([
       ...['0.5 s', '59 s', '2.2 min', '2.0 h', '2.3 days', '40 days'],
     ]);

@@ -6,15 +6,15 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { home, type Outcome, trainer } from './command-line';
 
 const PTH = fileURLToPath(new URL('../../../packages/weights/test/fixtures/pytorch/vgg11.pth', import.meta.url));
-const PICTURE = fileURLToPath(new URL('fixtures/predict.png', import.meta.url));
-/** torch's probabilities of the picture's classes, by torchvision's preprocessing. */
+const IMAGE = fileURLToPath(new URL('fixtures/predict.png', import.meta.url));
+/** torch's probabilities of the image's classes, by torchvision's preprocessing. */
 const TORCH = JSON.parse(readFileSync(new URL('fixtures/predict.json', import.meta.url), 'utf8')) as number[];
 
 const likeliest = TORCH.map((probability, index) => ({ name: String(index), probability })).sort(
   (a, b) => b.probability - a.probability,
 );
 
-const predict = (...words: string[]) => trainer(['predict', PICTURE, '--engine', 'cpu', ...words]);
+const predict = (...words: string[]) => trainer(['predict', IMAGE, '--engine', 'cpu', ...words]);
 
 function refusal({ code, stdout, stderr }: Outcome): string {
   const lines = stderr.trimEnd().split('\n');
@@ -27,7 +27,7 @@ describe('predict --weights', () => {
     const { code, stdout } = await predict('--weights', PTH, '--json', '--quiet');
     expect(code).toBe(0);
     const [{ image, classes }] = JSON.parse(stdout) as [{ image: string; classes: typeof likeliest }];
-    expect(image).toBe(PICTURE);
+    expect(image).toBe(IMAGE);
     expect(classes.map(({ name }) => name)).toEqual(likeliest.map(({ name }) => name));
     expect(classes.map(({ probability }) => probability)).toBeAllclose(
       likeliest.map(({ probability }) => probability),
@@ -48,15 +48,15 @@ describe('predict --weights', () => {
     const { code, stdout, stderr } = await predict('--weights', PTH, '--scales', '64,96', '--heat-map', 'where.png');
     expect(code).toBe(0);
     expect(stdout.match(/%/g)).toHaveLength(5);
-    expect(stderr).toMatch(/where \d is seen, from .*where\.png/);
+    expect(stderr).toMatch(/heat map of \d, from .*where\.png/);
   });
 });
 
-/** A folder with the picture in a folder of each class. */
+/** A folder with the image in a folder of each class. */
 function classFolders(name: string, classes: readonly string[]): string {
   for (const one of classes) {
     mkdirSync(join(home, name, one), { recursive: true });
-    cpSync(PICTURE, join(home, name, one, 'picture.png'));
+    cpSync(IMAGE, join(home, name, one, 'image.png'));
   }
   return name;
 }
@@ -73,7 +73,7 @@ describe('evaluate --weights', () => {
     expect(stderr).not.toMatch(/warning/);
     expect(readdirSync(join(home, 'named')).sort()).toEqual(['0', '1', '2', '3', '4']);
     const { images, rows } = JSON.parse(stdout);
-    // One picture in each of five folders: one of them is right.
+    // One image in each of five folders: one of them is right.
     expect({ images, rows }).toMatchObject({ images: 5, rows: [{ nets: [PTH], top1Error: 80, top5Error: 0 }] });
     const [line] = readFileSync(join(home, 'p.jsonl'), 'utf8').split('\n');
     const { classes, probabilities } = JSON.parse(line!);
@@ -95,7 +95,7 @@ describe('evaluate --weights', () => {
   });
 
   it.concurrent.each([
-    ['no images', [], /--weights has no images of its own: add --data DIR/],
+    ['no images', [], /--weights needs images: add --data DIR/],
     ['a class too few', ['few', ['a', 'b', 'c', 'd']], /vgg11\.pth has 5 classes, the data set has 4: they must be/],
     ['another order', ['turned', ['0', '1', '10', '2', '3']], /class 2 of .*vgg11\.pth is 2, of the data set it is 10/],
   ] as const)('refuses %s in one line', async (_, [name, classes], line) => {
@@ -120,13 +120,13 @@ describe('weights that cannot be used are one line and exit code 2', () => {
   });
 
   it.concurrent.each([
-    [[], /which net\? expected --run RUN or --weights FILE/],
+    [[], /no net given: expected --run RUN or --weights FILE/],
     [['--run', 'x', '--weights', PTH], /expected --run RUN or --weights FILE, got both/],
     [['--weights', 'vgg16.tv_in'], /no file, run or published net "vgg16\.tv_in" \(did you mean "vgg16\.tv_in1k"\?\)/],
     [['--weights', 'damaged.pth'], /damaged\.pth/],
     [['--weights', 'convolutions.safetensors'], /convolutions\.safetensors has no classifier/],
-    [['--weights', 'silent.safetensors'], /nothing says how the net in silent\.safetensors takes its images/],
-    [['--weights', PTH, '--heat-map', 'x.png', '--class', '7'], /--class 7 is no class of the net/],
+    [['--weights', 'silent.safetensors'], /the preprocessing of the net in silent\.safetensors is not known/],
+    [['--weights', PTH, '--heat-map', 'x.png', '--class', '7'], /--class 7 is not a class of the net/],
     [['--weights', PTH, '--scales', '32'], /needs integer scales Q ≥ 64, got 32/],
   ] as const)('%j', async (words, line) => {
     expect(refusal(await predict(...words))).toMatch(line);

@@ -1,6 +1,6 @@
 /** Time left of a run, on a clock that the test moves. */
 import { describe, expect, it } from 'vitest';
-import { RunPace, validationsOf } from '../src/pace';
+import { RunPace, validationsOf } from '../src/run/pace';
 
 /** Ten epochs of 20 steps of 1 s, the first of 5 s; a validation of 8 s after each epoch. */
 function run(stopAt: (epoch: number, batch: number) => boolean) {
@@ -50,7 +50,7 @@ describe('the time left of a run', () => {
     expect(pace.run).toEqual({ part: 0.125, left: 7 });
   });
 
-  it('goes on from where a run is resumed', () => {
+  it('continues at the place where a run is resumed', () => {
     let time = 0;
     const pace = new RunPace({ steps: 40, batchesPerEpoch: 10, validateEvery: 1, validationSteps: 5 }, () => time);
     pace.begin(2, 5);

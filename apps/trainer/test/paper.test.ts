@@ -6,8 +6,8 @@ import { PAPER_SCALES, TABLES_3_AND_4 } from '../src/paper/figures';
 import { allot, deepest, epochsLeft, inputFor, scaleFor, studyNets } from '../src/paper/plan';
 import { extended, type Study } from '../src/paper/study';
 import { markdown, type Result, tables } from '../src/paper/tables';
-import { recipeNames, recipePath } from '../src/recipe-file';
-import { home, pictures, trainer } from './command-line';
+import { recipeNames, recipePath } from '../src/recipe/file';
+import { home, images, trainer } from './command-line';
 
 const folder = mkdtempSync(join(tmpdir(), 'paper-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -25,7 +25,7 @@ describe('the nets of a study', () => {
     expect(studyNets(['D', 'E'], ['384'], 224).map(({ from }) => from)).toEqual([undefined, undefined]);
   });
 
-  it('take the paper’s proportions for pictures of any size', () => {
+  it('have the proportions of the paper for images of any size', () => {
     expect([32, 64, 100, 160, 333, 2000].map(inputFor)).toEqual([32, 64, 96, 128, 224, 224]);
     expect(PAPER_SCALES.map((scale) => scaleFor(scale, 224))).toEqual([256, 384, [256, 512]]);
     expect(scaleFor('384', 64)).toBe(110);
@@ -37,7 +37,7 @@ describe('a budget', () => {
   const images = { train: 10_000, validation: 1000 };
   const paces = { A: { trainingImage: 0.001, pixel: 1e-7 }, D: { trainingImage: 0.003, pixel: 3e-7 } };
 
-  it('gives every net of a scale the same epochs, the slower ones more time', () => {
+  it('gives every net of a scale the same epochs, and slower ones more time', () => {
     const plan = allot(nets, paces, images, 32, { batch: 64, epochs: 74 }, 1800);
     expect(plan.trainImages).toBe(10_000);
     expect(plan.epochs['A-256']).toBe(plan.epochs['D-256']);
@@ -49,7 +49,7 @@ describe('a budget', () => {
     expect(plan.denseImages).toBe(1000);
   });
 
-  it('takes fewer images where they could not be seen often enough, and the paper’s epochs at most', () => {
+  it('uses fewer images where the epochs would be too few, and at most the epochs of the paper', () => {
     const plan = allot(nets, paces, images, 32, { batch: 64, epochs: 74 }, 120);
     expect(plan.epochs['D-256']).toBe(3);
     expect(plan.trainImages).toBeLessThan(10_000);
@@ -58,14 +58,14 @@ describe('a budget', () => {
     expect(allot(nets, paces, images, 32, { batch: 64, epochs: 74 }, 1e6).epochs['A-256']).toBe(74);
   });
 
-  it('too small for anything is refused with one that is not', () => {
+  it('that is too small is refused with one that is large enough', () => {
     expect(() => allot(nets, paces, images, 32, { batch: 64, epochs: 74 }, 5)).toThrow(
       /5 s are too few for 4 nets: raise --budget to 1m or more/,
     );
     expect(() => allot(nets, paces, images, 32, { batch: 64, epochs: 74 }, 60)).not.toThrow();
   });
 
-  it('is kept when training turns out slower', () => {
+  it('is kept when training is slower than planned', () => {
     expect(epochsLeft(10, { own: 100, remaining: 300 }, 300)).toBe(10);
     expect(epochsLeft(10, { own: 100, remaining: 300 }, 150)).toBe(5);
     expect(epochsLeft(10, { own: 100, remaining: 300 }, 20)).toBe(1);
@@ -81,14 +81,14 @@ describe('a study with more time', () => {
     notes: ['Left out'],
   } as unknown as Study;
 
-  it('is given what it left out, and evaluated anew', () => {
+  it('completes what it left out, and is evaluated again', () => {
     expect(extended(study, 90)).toEqual({
       settings: { budget: 90 },
       trained: { 'A-256': { epochs: 3, seconds: 9 } },
     });
     const complete = { ...study, trained: { 'A-256': { epochs: 3, seconds: 9 } } };
     expect(extended(complete, 90)).toMatchObject({ trained: complete.trained, protocols: [{}] });
-    expect(extended({ ...complete, protocols: [] }, 90)).not.toHaveProperty('protocols');
+    expect(extended({ ...complete, protocols: [] }, 90).protocols).toBeUndefined();
   });
 });
 
@@ -111,7 +111,7 @@ describe('the tables', () => {
   ];
   const made = tables({ nets, input: 224, k: 5, epochs: { 'D-256': 7, 'D-256-512': 3 }, dense, protocols });
 
-  it('have the paper’s figures beside a study’s own', () => {
+  it('have the figures of the paper next to those of the study', () => {
     expect(made.map(({ rows }) => rows)).toEqual([
       [
         ['D', '256', '256', '7', '27.3', '6.8', '256', '27.0', '8.8'],
@@ -159,12 +159,12 @@ describe('paper', () => {
   const small = ['--batch', '8', '--workers', '1', '--budget', '1h', '--epochs', '8'];
 
   it('trains, evaluates, is interrupted and resumed, and prints the tables', async () => {
-    const data = await pictures();
+    const data = await images();
     const first = await trainer(['paper', '--data', data, ...words, ...small, '--out', 'study'], (text, kill) => {
       if (/net 2 of 4.*epoch 1\/8/s.test(text)) kill('SIGINT');
     });
     expect(first).toMatchObject({ code: 130, stdout: '' });
-    expect(first.stderr).toMatch(/go on with: .* paper --resume .*study/);
+    expect(first.stderr).toMatch(/continue with: .* paper --resume .*study/);
     const before = JSON.parse(readFileSync(join(home, 'study', 'paper.json'), 'utf8'));
     expect(Object.keys(before.trained)).toEqual(['A-256']);
 
@@ -185,8 +185,8 @@ describe('paper', () => {
     expect(runOf('B-384')).toMatchObject({ scale: 55, rate: 0.005, weights: join(home, 'study', 'nets', 'B-256') });
 
     const again = await trainer(['paper', '--data', data, ...words, '--out', 'study']);
-    expect(again.stderr).toMatch(/already holds a study: choose another --out, or go on with --resume/);
-    const no = await trainer(['paper', '--resume', 'pictures']);
+    expect(again.stderr).toMatch(/already holds a study: choose another --out, or continue with --resume/);
+    const no = await trainer(['paper', '--resume', 'images']);
     expect(no).toMatchObject({ code: 2 });
     expect(no.stderr).toMatch(/is not the folder of a study: expected paper\.json in it/);
     expect(existsSync(join(home, 'study', 'nets', 'A-256', 'report.html'))).toBe(true);

@@ -1,10 +1,10 @@
 import { CommanderError } from 'commander';
 import { describe, expect, it } from 'vitest';
-import { createProgram, describeOption } from '../src/program';
+import { createProgram, describeOption } from '../src/program/program';
 
 type Call = { command: string; options: Record<string, unknown>; images?: readonly string[] };
 
-/** What a command line calls, without doing it. */
+/** Returns the call that a command line makes, without executing it. */
 async function called(...words: string[]): Promise<Call> {
   const calls: Call[] = [];
   const record = (command: string) => async (options: object) => {
@@ -167,7 +167,7 @@ describe('help', () => {
     },
   );
 
-  it('of train tells a new user the layout of the images, a first run and how to use it', () => {
+  it('of train shows a new user the layout of the images and a first run', () => {
     const train = commands.find((command) => command.name() === 'train')!;
     let text = '';
     train.configureOutput({ writeOut: (part) => (text += part) }).outputHelp();

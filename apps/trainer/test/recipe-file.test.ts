@@ -2,8 +2,9 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { createProgram } from '../src/program';
-import { formatRecipe, KEYS, parseRecipe, readRecipe, recipeFor, recipeNames, recipePath } from '../src/recipe-file';
+import { createProgram } from '../src/program/program';
+import { formatRecipe, parseRecipe, readRecipe, recipeFor, recipeNames, recipePath } from '../src/recipe/file';
+import { SETTING_NAMES } from '../src/recipe/settings';
 
 const folder = mkdtempSync(join(tmpdir(), 'recipes-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -30,13 +31,13 @@ describe('a recipe file', () => {
     ['scale: [256, 512]', /f:1: scale: Expected a scale like 256, or a range like 256:512/],
     ['freeze: stage1,,', /f:1: freeze: Expected names like stage1,conv3_1/],
     ['out:', /f:1: out: Expected text. Got null/],
-    ['epochs: 3\nepochs: 4', /f:2: no valid YAML: Map keys must be unique/],
-    ['config: "D', /f:1: no valid YAML/],
+    ['epochs: 3\nepochs: 4', /f:2: not valid YAML: Map keys must be unique/],
+    ['config: "D', /f:1: not valid YAML/],
     ['- D', /f:1: expected lines of "key: value"/],
     ['', /f:1: expected lines of "key: value"/],
-    ['config: !x D', /f:1: no valid YAML: Unresolved tag/],
+    ['config: !x D', /f:1: not valid YAML: Unresolved tag/],
     ['__proto__: 1', /f:1: unknown key "__proto__"/],
-    ['out: &a x\nweights: *a', /f:1: anchors and aliases have no place here/],
+    ['out: &a x\nweights: *a', /f:1: anchors and aliases are not allowed/],
     ['? [a]\n: 1', /unknown key/],
   ])('%j is refused in words that help', (text, expected) => {
     expect(() => parseRecipe(text, 'f')).toThrow(expected);
@@ -46,9 +47,7 @@ describe('a recipe file', () => {
     const path = join(folder, 'mine.yaml');
     writeFileSync(path, 'config: B\n');
     expect(readRecipe(path)).toEqual({ config: 'B' });
-    expect(() => readRecipe('imagenet-d256')).toThrow(
-      /no recipe is called imagenet-d256 \(did you mean "imagenet-d-256"/,
-    );
+    expect(() => readRecipe('imagenet-d256')).toThrow(/unknown recipe imagenet-d256 \(did you mean "imagenet-d-256"/);
     expect(() => readRecipe(join(folder, 'no.yaml'))).toThrow(/cannot read the recipe .*there is no such file/);
     writeFileSync(path, 'x'.repeat(100_000));
     expect(() => readRecipe(path)).toThrow(/more than any recipe/);
@@ -76,7 +75,7 @@ describe('a recipe file', () => {
       'quiet',
     ];
     const names = new Set(train.options.map((option) => option.attributeName()));
-    expect([...names].filter((name) => !session.includes(name)).sort()).toEqual(Object.keys(KEYS).sort());
+    expect([...names].filter((name) => !session.includes(name)).sort()).toEqual([...SETTING_NAMES].sort());
   });
 });
 

@@ -3,26 +3,17 @@ import { env, ones, setBackend, type Variable, variable, zeros } from '@tensorfl
 import '@tensorflow/tfjs-backend-cpu';
 import { Muon } from '@vgg/optim';
 import { describe, expect, it } from 'vitest';
-import {
-  checkArguments,
-  checkFreezing,
-  EXTRAS_OFF,
-  extrasOf,
-  initialiserOf,
-  netOptions,
-  optimiserOf,
-  type RecipeArguments,
-  resolveRecipe,
-  scheduleOf,
-} from '../src/recipe';
+import { checkFreezing, extrasOf, initialiserOf, netOptions, optimiserOf, scheduleOf } from '../src/recipe/build';
+import { checkArguments, resolveRecipe } from '../src/recipe/recipe';
+import { SETTINGS_OFF, type Settings } from '../src/recipe/settings';
 
-const GIVEN: RecipeArguments = {
+const GIVEN: Settings = {
   ...{ valFraction: 0.1, config: 'D', batchNorm: false, width: 1, input: 224, head: 'auto', dropout: 0.5 },
   ...{ flip: true, colourShift: true, epochs: 74, rate: 0.01, schedule: 'plateau', patience: 5, momentum: 0.9 },
-  ...{ weightDecay: 5e-4, init: 'glorot', seed: 1, ...EXTRAS_OFF },
+  ...{ weightDecay: 5e-4, init: 'glorot', seed: 1, ...SETTINGS_OFF },
 };
 
-const sizes = (images: number, given: Partial<RecipeArguments> = {}) => {
+const sizes = (images: number, given: Partial<Settings> = {}) => {
   const { batch, microBatch } = resolveRecipe({ ...GIVEN, ...given }, '/data', images);
   return [batch, microBatch];
 };
@@ -105,10 +96,10 @@ describe('a recipe', () => {
     expect(muon).toBeInstanceOf(Muon);
     expect((muon as Muon).rest).toMatchObject({ rule: 'caffe', momentum: 0.8, weightDecay: 1e-3 });
     expect(() => checkArguments({ ...GIVEN, optimiser: 'muon', batchNorm: true })).not.toThrow();
-    expect(() => checkArguments({ ...GIVEN, optimiser: 'muon' })).toThrow(/add --batch-norm or take sgd/);
+    expect(() => checkArguments({ ...GIVEN, optimiser: 'muon' })).toThrow(/add --batch-norm, or use --optimiser sgd/);
   });
 
-  it('has fully-connected layers go a sixth as far as batch norm beside Muon, and as far by momentum SGD alone', async () => {
+  it('updates fully-connected layers at a sixth of the rate of batch norm with Muon, and at the same rate with momentum SGD', async () => {
     env().set('IS_TEST', true);
     await setBackend('cpu');
     const recipe = resolveRecipe({ ...GIVEN, weightDecay: 1 }, '/data', 1000);
@@ -125,7 +116,7 @@ describe('a recipe', () => {
     expect(moved('sgd')).toEqual([0.94, 0.94, 0.94].map((value) => expect.closeTo(value, 6)));
   });
 
-  it('refuses to freeze what is no layer, or all of them', () => {
+  it('refuses to freeze a name that is not a layer, or all layers', () => {
     const net = netOptions(resolveRecipe(GIVEN, '/data', 1000), 10);
     expect(() => checkFreezing(net, { freeze: ['stage1', 'fc6'] })).not.toThrow();
     expect(() => checkFreezing(net, { freeze: ['stage6'] })).toThrow(/got "stage6" \(did you mean "stage/);

@@ -1,7 +1,7 @@
 import { PassThrough } from 'node:stream';
 import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import { createTerminal, duration } from '../src/terminal';
+import { createTerminal, duration } from '../src/terminal/terminal';
 
 function recorder(isTTY: boolean, quiet = false) {
   const written: string[] = [];

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { openSafetensors } from '@vgg/weights/node';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { home, type Outcome, pictures, TINY, trainer } from './command-line';
+import { home, images, type Outcome, TINY, trainer } from './command-line';
 
 let data: string;
 const train = (...words: string[]) =>
@@ -18,7 +18,7 @@ const linesOf = (run: string) =>
     .map((line) => JSON.parse(line));
 
 beforeAll(async () => {
-  data = await pictures();
+  data = await images();
 });
 
 describe('train', () => {
@@ -71,7 +71,7 @@ describe('train', () => {
     expect(readFileSync(join(home, 'every', 'recipe.yaml'), 'utf8')).toMatch(/^validateEvery: 2$/m);
   });
 
-  it('goes on with a run made before there was a choice of when to validate', async () => {
+  it('resumes a run recorded before validateEvery existed', async () => {
     await train('--epochs', '1', '--out', 'older');
     const file = join(home, 'older', 'run.json');
     const record = JSON.parse(readFileSync(file, 'utf8'));
@@ -97,7 +97,7 @@ describe('train', () => {
   // Many epochs, so that a signal after the first finds the run at work.
   const long = ['--epochs', '12', '--schedule', 'cosine', '--warm-up', '0.5', ...extras];
   const bytes = (run: string) => readFileSync(join(home, run, 'model.safetensors'));
-  const told = (run: string) => linesOf(run).map(({ type, step, metrics }) => ({ type, step, metrics }));
+  const metricsOf = (run: string) => linesOf(run).map(({ type, step, metrics }) => ({ type, step, metrics }));
   const disturbed = (signal: NodeJS.Signals, ...words: string[]) => {
     const options = [...TINY, '--batch', '8', '--micro-batch', '4', '--batch-norm', ...long, '--out', signal];
     return trainer(['train', '--data', data, ...options, ...words], (text, kill) => {
@@ -105,33 +105,35 @@ describe('train', () => {
     });
   };
 
-  it('goes on after SIGINT to exactly the weights of an undisturbed run', async () => {
+  it('continues after SIGINT to exactly the weights of an uninterrupted run', async () => {
     await train(...long, '--out', 'undisturbed');
     const interrupted = await disturbed('SIGINT');
     expect(interrupted.code).toBe(130);
-    expect(interrupted.stderr).toMatch(/stopping: saving the run.*go on with: .*--resume .*SIGINT/s);
+    expect(interrupted.stderr).toMatch(/stopping: saving the run.*continue with: .*--resume .*SIGINT/s);
     expect(existsSync(join(home, 'SIGINT', 'model.safetensors'))).toBe(false);
     const resumed = await trainer(['train', '--resume', 'SIGINT', '--workers', '0']);
     expect(resumed).toMatchObject({ code: 0 });
     expect(resumed.stderr).toMatch(/engine wasm/);
     expect(bytes('SIGINT').equals(bytes('undisturbed'))).toBe(true);
-    expect(told('SIGINT')).toEqual(told('undisturbed'));
+    expect(metricsOf('SIGINT')).toEqual(metricsOf('undisturbed'));
   });
 
-  it('goes on after kill -9 to the same, and says so when nothing is left to train', async () => {
+  it('continues after kill -9 to the same weights, and says when there is nothing left to train', async () => {
     expect(await disturbed('SIGKILL', '--checkpoint-every', '1')).toMatchObject({ code: null });
     expect(existsSync(join(home, 'SIGKILL', 'lock.json'))).toBe(true);
     expect(await trainer(['train', '--resume', 'SIGKILL'])).toMatchObject({ code: 0 });
     expect(bytes('SIGKILL').equals(bytes('undisturbed'))).toBe(true);
-    expect(told('SIGKILL')).toEqual(told('undisturbed'));
+    expect(metricsOf('SIGKILL')).toEqual(metricsOf('undisturbed'));
     expect(existsSync(join(home, 'SIGKILL', 'lock.json'))).toBe(false);
     const again = await trainer(['train', '--resume', 'SIGKILL']);
     expect(again).toMatchObject({ code: 0, stdout: '' });
-    expect(again.stderr).toMatch(/SIGKILL is finished: it ended after epoch 12, step 60; nothing is left to train\n$/);
-    expect(again.stderr).not.toMatch(/going on/);
+    expect(again.stderr).toMatch(
+      /SIGKILL is finished: it ended after epoch 12, step 60; there is nothing left to train\n$/,
+    );
+    expect(again.stderr).not.toMatch(/continuing/);
   });
 
-  it('goes on with the run trained last where none is named, and never twice at once', async () => {
+  it('resumes the run trained last if none is named, and refuses a second process', async () => {
     const second: Promise<Outcome>[] = [];
     const words = ['train', '--data', data, ...TINY, '--batch', '8', '--epochs', '200', '--out', 'runs/last'];
     const first = await trainer(words, (text, kill) => {
@@ -148,10 +150,10 @@ describe('train', () => {
     expect(first.code).toBe(143);
     expect(existsSync(join(home, 'runs/last/lock.json'))).toBe(false);
     const resumed = await trainer(['train', '--resume'], (text, kill) => {
-      if (/going on at epoch/.test(text)) kill('SIGINT');
+      if (/continuing at epoch/.test(text)) kill('SIGINT');
     });
     expect(resumed.code).toBe(130);
-    expect(resumed.stderr).toMatch(/going on at epoch \d+, step \d+/);
+    expect(resumed.stderr).toMatch(/continuing at epoch \d+, step \d+/);
   });
 
   it('says so where the run that it starts from has not been trained to its end', async () => {
@@ -172,19 +174,19 @@ describe('train', () => {
     });
     expect(interrupted).toMatchObject({ code: 143, stdout: '' });
     expect(interrupted.stderr).toMatch(
-      /stopping: the run is trained and its weights are saved, .*; go on with: .*train --resume .*evaluated\n$/,
+      /stopping: the run is trained and its weights are saved, .*; continue with: .*train --resume .*evaluated\n$/,
     );
     expect(protocols()).toEqual(['single']);
     expect(existsSync(join(home, 'evaluated', 'model.safetensors'))).toBe(true);
     const resumed = await trainer(['train', '--resume', 'evaluated']);
     expect(resumed).toMatchObject({ code: 0 });
-    expect(resumed.stderr).toMatch(/evaluated is trained; what is left is its evaluation\n[\s\S]*the report is/);
+    expect(resumed.stderr).toMatch(/evaluated is trained; only its evaluation is left\n[\s\S]*the report is/);
     expect(protocols()).toEqual(['single', 'dense']);
     const again = await trainer(['train', '--resume', 'evaluated']);
-    expect(again.stderr).toMatch(/evaluated is finished: .*; nothing is left to train\n$/);
+    expect(again.stderr).toMatch(/evaluated is finished: .*; there is nothing left to train\n$/);
   });
 
-  it('stops with one line when a class folder is lost, and goes on when it is back', async () => {
+  it('stops with one line when a class folder is lost, and continues when it is back', async () => {
     const copy = join(home, 'lost');
     cpSync(join(data, 'train'), copy, { recursive: true });
     const star = join(copy, 'star');
@@ -193,13 +195,13 @@ describe('train', () => {
       if (/epoch 1\/200/.test(text) && existsSync(star)) renameSync(star, join(home, 'star'));
     });
     expect(lost.code).toBe(1);
-    expect(lost.stderr).toMatch(/the run is kept up to step \d+; go on with: .*--resume .*lossy\n/);
+    expect(lost.stderr).toMatch(/the run is saved up to step \d+; continue with: .*--resume .*lossy\n/);
     expect(lost.stderr).toMatch(
       /error: .*lost.star was there when the images were listed and is gone: .*bring it back\n$/,
     );
     renameSync(join(home, 'star'), star);
     const back = await trainer(['train', '--resume', 'lossy'], (text, kill) => {
-      if (/going on at epoch/.test(text)) kill('SIGINT');
+      if (/continuing at epoch/.test(text)) kill('SIGINT');
     });
     expect(back.code).toBe(130);
   });
@@ -226,7 +228,7 @@ describe('train', () => {
     expect(not.stderr).toMatch(/error: --weights needs a run of the same net: its configuration is A, expected B/);
   });
 
-  it('goes on with larger pictures where the classifier fits', async () => {
+  it('continues with larger images if the classifier fits', async () => {
     const net = [...TINY, '--batch-norm', '--batch', '8'];
     const larger = ['train', '--data', data, ...net, '--weights', 'one', '--epochs', '1', '--json', '--quiet'];
     expect(await trainer([...larger, '--input', '48', '--out', 'larger'])).toMatchObject({ code: 0, stderr: '' });
@@ -263,12 +265,12 @@ describe('evaluate', () => {
 
 describe('predict', () => {
   it('names the five likeliest classes of each image, and the images that it could not read', async () => {
-    const picture = join(data, 'val', 'star', '0000.jpg');
-    const good = await trainer(['predict', '--run', 'one', picture, '--engine', 'wasm', '--json']);
+    const image = join(data, 'val', 'star', '0000.jpg');
+    const good = await trainer(['predict', '--run', 'one', image, '--engine', 'wasm', '--json']);
     const [{ classes }] = JSON.parse(good.stdout);
     expect(classes).toHaveLength(5);
-    writeFileSync(join(home, 'text.jpg'), 'not a picture');
-    const mixed = await trainer(['predict', '--run', 'one', 'text.jpg', picture, '--engine', 'wasm', '--quiet']);
+    writeFileSync(join(home, 'text.jpg'), 'not an image');
+    const mixed = await trainer(['predict', '--run', 'one', 'text.jpg', image, '--engine', 'wasm', '--quiet']);
     expect(mixed.code).toBe(2);
     expect(mixed.stdout).toMatch(/0000\.jpg\n +\d/);
     expect(mixed.stderr).toMatch(/text\.jpg.*\n?.*error: 1 of 2 images could not be read/s);
@@ -276,32 +278,32 @@ describe('predict', () => {
 });
 
 describe('predict --heat-map', () => {
-  const picture = () => join(data, 'val', 'star', '0000.jpg');
+  const image = () => join(data, 'val', 'star', '0000.jpg');
   const heat = (...words: string[]) => trainer(['predict', '--run', 'one', '--engine', 'wasm', ...words]);
 
   it('writes the class map over the image, for the likeliest class or the one named', async () => {
-    const likeliest = await heat(picture(), '--heat-map', 'likeliest.png');
+    const likeliest = await heat(image(), '--heat-map', 'likeliest.png');
     expect(likeliest).toMatchObject({ code: 0 });
     const [, first] = /% {2}(\S+)/.exec(likeliest.stdout)!;
     expect(likeliest.stderr).toMatch(new RegExp(`where ${first} is seen, from [\\d.]+ %.*likeliest\\.png`));
-    const { code, stderr } = await heat(picture(), '--heat-map', 'star.jpg', '--class', 'star', '--quiet');
+    const { code, stderr } = await heat(image(), '--heat-map', 'star.jpg', '--class', 'star', '--quiet');
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     const [png, jpeg] = [
       await sharp(join(home, 'likeliest.png')).metadata(),
       await sharp(join(home, 'star.jpg')).metadata(),
     ];
-    // The pictures are 96 pixels wide; maps are at least 320.
+    // The images are 96 pixels wide; maps are at least 320.
     expect([png.format, png.width, jpeg.format, jpeg.width]).toEqual(['png', 320, 'jpeg', 320]);
   });
 
   it.each([
     [['--heat-map', 'x.png', 'other.jpg'], /--heat-map takes one image, got 2/],
     [['--heat-map', 'x.gif'], /x\.gif: expected a name that ends in \.png or \.jpg/],
-    [['--heat-map', 'x.png', '--class', 'sta'], /--class sta is no class of the net.*did you mean "star"/],
+    [['--heat-map', 'x.png', '--class', 'sta'], /--class sta is not a class of the net.*did you mean "star"/],
     [['--class', 'star'], /add --heat-map OUT\.png/],
     [['--heat-map', 'none/x.png'], /cannot write --heat-map none\/x\.png/],
   ])('refuses %j', async (words, message) => {
-    const { code, stderr } = await heat(picture(), ...words);
+    const { code, stderr } = await heat(image(), ...words);
     expect(code === 2 || /cannot write/.test(stderr)).toBe(true);
     expect(stderr.trim().split('\n').at(-1)).toMatch(message);
   });
@@ -341,7 +343,7 @@ describe('report', () => {
 });
 
 describe('inspect', () => {
-  it('tells what a configuration costs, and what a run is', async () => {
+  it('prints the costs of a configuration and the net of a run', async () => {
     const { stdout } = await trainer(['inspect', '--config', 'D']);
     expect(stdout).toMatch(/total +138,357,544/);
     const run = await trainer(['inspect', '--run', 'one', '--json']);

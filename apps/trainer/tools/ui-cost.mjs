@@ -1,8 +1,8 @@
 /**
- * What `--ui` costs: trains the same small run with and without it, a page following, in turns, and compares processor time
- * and the time of its steps.
+ * Measures the cost of `--ui`: trains the same small run without it and with it, with a page open, in turns, and compares
+ * processor time and the time of the steps.
  *
- *   node apps/trainer/tools/ui-cost.mjs DATA-FOLDER [pairs, 4 unless given] [options of train ...]
+ *   node apps/trainer/tools/ui-cost.mjs DATA-FOLDER [pairs, default 4] [options of train ...]
  */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -15,14 +15,14 @@ if (data === undefined) throw new Error('expected a folder of images');
 const cli = fileURLToPath(new URL('../dist/cli.js', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'ui-cost-'));
 
-/** Reads all that the page would. */
+/** Reads all events, as the page does. */
 async function follow(url) {
   let bytes = 0;
   try {
     const response = await fetch(`${url}events`);
     for await (const part of response.body) bytes += part.length;
   } catch {
-    // The run has ended, and the connection with it.
+    // The connection ends with the run.
   }
   return bytes;
 }
@@ -30,9 +30,10 @@ async function follow(url) {
 async function train(name, ui) {
   const out = join(folder, name);
   const words = ['train', '--data', data, '--recipe', 'demo', '--out', out, ...options, ...(ui ? ['--ui'] : [])];
-  // The shell's own count of its children's processor time.
+  // The shell measures the processor time of its children.
   const child = spawn('bash', ['-c', 'TIMEFORMAT="%U %S"; time node "$@"', 'bash', cli, ...words]);
-  let [text, bytes] = ['', Promise.resolve(0)];
+  let text = '';
+  let bytes = Promise.resolve(0);
   child.stderr.on('data', (part) => {
     const had = text.includes('http:');
     text += part;
@@ -50,14 +51,14 @@ const median = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.le
 const ratios = { cpu: [], steps: [] };
 try {
   for (let pair = 0; pair < Number(pairs); pair++) {
-    // In turns, so that neither always comes second.
+    // The order alternates, so that neither always comes second.
     const order = pair % 2 === 0 ? [false, true] : [true, false];
-    const took = {};
-    for (const ui of order) took[ui] = await train(`${pair}-${ui}`, ui);
-    for (const what of ['cpu', 'steps']) ratios[what].push(took.true[what] / took.false[what]);
+    const runs = {};
+    for (const ui of order) runs[ui] = await train(`${pair}-${ui}`, ui);
+    for (const measure of ['cpu', 'steps']) ratios[measure].push(runs.true[measure] / runs.false[measure]);
     console.log(
-      `pair ${pair + 1}: processor ${took.false.cpu.toFixed(1)} s, with --ui ${took.true.cpu.toFixed(1)} s; steps ` +
-        `${took.false.steps.toFixed(1)} s, with --ui ${took.true.steps.toFixed(1)} s; the page read ${took.true.bytes} bytes`,
+      `pair ${pair + 1}: processor ${runs.false.cpu.toFixed(1)} s, with --ui ${runs.true.cpu.toFixed(1)} s; steps ` +
+        `${runs.false.steps.toFixed(1)} s, with --ui ${runs.true.steps.toFixed(1)} s; the page read ${runs.true.bytes} bytes`,
     );
   }
   console.log(`median ratios: processor ${median(ratios.cpu).toFixed(3)}, steps ${median(ratios.steps).toFixed(3)}`);

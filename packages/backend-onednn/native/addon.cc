@@ -10,24 +10,25 @@
 #include <vector>
 
 #include "engine.h"
+#include "kernels/kernels.h"
 
 namespace vgg {
 namespace {
 
 constexpr size_t kCommandCapacity = 1 << 14;
 
-// Reads the numbers that `Commands.submit` of src/native.ts writes.
+// Reads the numbers that `Device.submit` of src/device.ts writes.
 class CommandReader {
  public:
   CommandReader(const double *numbers, size_t length) : numbers_(numbers), length_(length) {}
 
   double next() {
-    if (at_ >= length_) throw std::runtime_error("a command is shorter than it says");
+    if (at_ >= length_) throw std::runtime_error("a command is shorter than its counts say");
     return numbers_[at_++];
   }
   size_t next_size() {
     const double value = next();
-    if (!(value >= 0 && value < 1e15)) throw std::runtime_error("a command holds no valid size");
+    if (!(value >= 0 && value < 1e15)) throw std::runtime_error("a command holds an invalid size");
     return static_cast<size_t>(value);
   }
   Dims next_dims() {
@@ -42,7 +43,7 @@ class CommandReader {
   size_t at_ = 0;
 };
 
-// A promise that the compute thread will settle. Made and destroyed on the JavaScript thread.
+// A promise that the compute thread will settle. Created and destroyed on the JavaScript thread.
 struct PendingRead {
   PendingRead(Napi::Env env, Napi::ArrayBuffer buffer)
       : deferred(Napi::Promise::Deferred::New(env)), result(Napi::Persistent(buffer)), target(buffer.Data()) {}
@@ -97,7 +98,7 @@ class Environment : public Napi::ObjectWrap<Environment> {
     settle_ = Napi::ThreadSafeFunction::New(env, Napi::Function::New(env, [](const Napi::CallbackInfo &) {}),
                                             "vgg-onednn-read", 0, 1);
     settle_.Unref(env);
-    // Runs before the hooks of what was made above: the thread has ended when they do.
+    // Runs before the cleanup hooks of the objects created above, so the compute thread has ended by then.
     napi_add_env_cleanup_hook(env, &Environment::clean_up, this);
   }
 
@@ -157,7 +158,7 @@ class Environment : public Napi::ObjectWrap<Environment> {
         pending.deferred.Resolve(pending.result.Value());
       }
     } catch (const Napi::Error &) {
-      // The environment is being terminated and runs no more JavaScript: nobody waits for the promise.
+      // The environment is being terminated and runs no more JavaScript: nothing waits for the promise.
     }
   }
 
@@ -176,7 +177,8 @@ class Environment : public Napi::ObjectWrap<Environment> {
     if (closed_) throw Napi::Error::New(Env(), "the backend was closed");
   }
 
-  // Argument: how many numbers of `commands` the operation takes. Their order is that of src/native.ts.
+  // Argument: the number of entries of `commands` that describe the operation, in the order in which `Device.submit` of
+  // src/device.ts writes them.
   void submit(const Napi::CallbackInfo &info) {
     require_open();
     try {
@@ -209,7 +211,7 @@ class Environment : public Napi::ObjectWrap<Environment> {
     }
   }
 
-  // Arguments: id, type, typed array of that many elements.
+  // Arguments: id, type, typed array.
   void upload(const Napi::CallbackInfo &info) {
     require_open();
     const size_t id = info[0].As<Napi::Number>().Uint32Value();
@@ -247,7 +249,7 @@ class Environment : public Napi::ObjectWrap<Environment> {
     return buffer;
   }
 
-  // Argument: id. A promise of the numbers.
+  // Argument: id. Returns a promise of the numbers.
   Napi::Value read(const Napi::CallbackInfo &info) {
     require_open();
     const std::shared_ptr<Storage> storage = storage_of(info[0]);
@@ -283,14 +285,14 @@ class Environment : public Napi::ObjectWrap<Environment> {
     return result;
   }
 
-  // Argument: whether to measure operations from now on; what was measured is forgotten.
+  // Argument: true to measure operations from now on. Earlier measurements are discarded.
   void profile(const Napi::CallbackInfo &info) {
     require_open();
     engine_->drain();
     engine_->profile(info[0].As<Napi::Boolean>());
   }
 
-  // What operations have taken, by operation and shapes.
+  // Returns the time of each operation, by name and shapes.
   Napi::Value times(const Napi::CallbackInfo &info) {
     require_open();
     engine_->drain();
@@ -322,7 +324,7 @@ class Environment : public Napi::ObjectWrap<Environment> {
     storages_.clear();
   }
 
-  // Before the storages, whose buffers go back to its pool.
+  // Declared before the storages, so it is destroyed after them: their buffers return to its pool.
   std::unique_ptr<Engine> engine_;
   std::vector<std::shared_ptr<Storage>> storages_;
   Napi::Reference<Napi::Float64Array> commands_;

@@ -19,19 +19,19 @@ inline float widen(bf16 x) {
   return result;
 }
 
-// Writes `x` to a place of either type.
+// Writes `x` to `place`, rounded if that is a bfloat16.
 inline void narrow_to(float x, float &place) { place = x; }
 
 inline void narrow_to(float x, bf16 &place) {
   uint32_t bits;
   std::memcpy(&bits, &x, sizeof bits);
   const uint32_t rounded = (bits + 0x7fff + ((bits >> 16) & 1)) >> 16, quiet = (bits >> 16) | 0x40;
-  // By masks: compilers make branches of conditions here, and no vectors of loops with branches.
+  // Masks, not conditions: compilers turn conditions into branches here and do not vectorise loops with branches.
   const uint32_t nan = 0u - static_cast<uint32_t>((bits & 0x7fffffff) > 0x7f800000);
   place.bits = static_cast<uint16_t>((rounded & ~nan) | (quiet & nan));
 }
 
-// x, or 0 where the condition does not hold.
+// Returns x, or 0 if the condition is false.
 inline float kept_if(bool condition, float x) {
   uint32_t bits;
   std::memcpy(&bits, &x, sizeof bits);

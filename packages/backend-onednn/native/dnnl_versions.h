@@ -1,4 +1,5 @@
-// The one place that knows that oneDNN 2.x describes an operation before its primitive and 3.x does not.
+// Hides the difference between oneDNN 2.x, which takes an operation descriptor, and 3.x, which does not. No other file
+// depends on oneDNN's version.
 #pragma once
 
 #include <dnnl.hpp>
@@ -15,7 +16,7 @@ typename Primitive::primitive_desc describe(const dnnl::engine &engine, const dn
   return typename Primitive::primitive_desc(engine, arguments..., attributes);
 }
 
-// As above, with the forward primitive that a backward one needs as a hint.
+// Same for a backward primitive, which needs the forward one as a hint.
 template <typename Primitive, typename Hint, typename... Arguments>
 typename Primitive::primitive_desc describe_backward(const dnnl::engine &engine, const dnnl::primitive_attr &attributes,
                                                      const Hint &hint, const Arguments &...arguments) {

@@ -3,7 +3,6 @@
 #include <omp.h>
 #include <time.h>
 
-#include <chrono>
 #include <cstring>
 #include <exception>
 #include <future>
@@ -46,22 +45,14 @@ class FenceTask : public Task {
   std::promise<void> reached_;
 };
 
+// Returns the processor time of the calling thread in seconds.
 double processor_now() {
   timespec time;
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
   return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
 }
 
-// A float32 copy of a storage held as bfloat16.
-std::shared_ptr<Storage> widened(Context &context, const Storage &storage) {
-  auto copy = std::make_shared<Storage>(storage.type, storage.count);
-  copy->buffer = context.pool.take(copy->bytes());
-  widen_numbers(static_cast<const bf16 *>(storage.buffer.data()), static_cast<float *>(copy->buffer.data()),
-                storage.count);
-  return copy;
-}
-
-// Adds the time of its life to what is known of the call's kernel, if that is asked for.
+// Measures the time from its construction to its destruction and adds it to the call's operation, if profiling is on.
 class Timer {
  public:
   Timer(Engine &engine, Context &context, const Call &call)
@@ -104,7 +95,7 @@ class CallTask : public Task {
       const Timer timer(engine_, context, call_);
       for (size_t i = call_.kernel->narrow_inputs; i < call_.inputs.size(); i++) {
         Tensor &input = call_.inputs[i];
-        if (input.narrow()) input.storage = widened(context, *input.storage);
+        if (input.narrow()) input.storage = wide_copy(context, *input.storage);
       }
       call_.kernel->run(context, call_);
       engine_.cached_primitives_.store(context.primitives.size(), std::memory_order_relaxed);
@@ -210,19 +201,6 @@ void Engine::work(const EngineOptions &options) {
     taken_.notify_one();
     task->run(context);
   }
-}
-
-double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
-
-void hold_wide(Context &context, Storage &storage) {
-  if (!storage.narrow) return;
-  storage.buffer = std::move(widened(context, storage)->buffer);
-  storage.narrow = false;
-}
-
-void widen_numbers(const bf16 *from, float *to, int64_t count) {
-#pragma omp parallel for simd schedule(static) if (count > 1 << 15)
-  for (int64_t i = 0; i < count; i++) to[i] = widen(from[i]);
 }
 
 std::shared_ptr<const std::string> copy_out(const Storage &storage, void *target) {

@@ -1,7 +1,7 @@
 // One compute thread with a queue: operations, frees and reads run in the order in which they were submitted.
 //
-// All oneDNN and OpenMP work of an environment runs on this thread: a second OpenMP master would spin against the
-// first.
+// All oneDNN and OpenMP work of an environment runs on this thread. With a second team of OpenMP threads the two teams
+// would spin against each other.
 #pragma once
 
 #include <atomic>
@@ -22,21 +22,23 @@ struct EngineOptions {
   size_t memory_limit = 0;
   size_t cache_limit = 256;
   bool poison = false;
-  // Multiply in bfloat16, and hold it between Winograd's transforms, too.
-  bool bf16 = false, bf16_tiles = false;
+  // Multiply in bfloat16.
+  bool bf16 = false;
+  // Also hold the numbers between Winograd's transforms in bfloat16.
+  bool bf16_tiles = false;
 };
 
-// What one kind of operation has taken.
+// Total time of the calls of one operation with the same shapes.
 struct KernelTime {
   int64_t calls = 0;
   double seconds = 0;
-  // Of the compute thread alone: without the time in which another program had its processor.
+  // Processor time of the compute thread, without the time in which another program used its processor.
   double processor_seconds = 0;
-  // Within oneDNN's own primitives.
+  // Time inside oneDNN's own primitives.
   double primitive_seconds = 0;
 };
 
-// What the compute thread does next.
+// One unit of work of the compute thread.
 class Task {
  public:
   virtual ~Task() = default;
@@ -50,30 +52,30 @@ class Engine {
   Engine(const Engine &) = delete;
   Engine &operator=(const Engine &) = delete;
 
-  // Appends a task. Blocks while the queue is full: a program that never awaits must not outrun the machine without
-  // end.
+  // Appends a task. Blocks while the queue is full, so that a program that never awaits cannot queue work without
+  // limit.
   void submit(std::unique_ptr<Task> task);
 
-  // Queues an operation. Its failure is kept in its outputs and in `take_failure`.
+  // Queues an operation. If it fails, its outputs keep the message and `take_failure` returns it.
   void submit(Call call);
 
-  // Lets go of a storage after everything queued so far: memory is reused in queue order.
+  // Releases a storage after everything queued so far: memory is reused in queue order.
   void release(std::shared_ptr<Storage> storage);
 
   // Waits until everything queued so far has run.
   void drain();
 
-  // Finishes the task at hand, drops the others and ends the thread. Further submissions are dropped.
+  // Finishes the current task, drops the others and ends the thread. Later submissions are dropped.
   void stop();
 
-  // The first failure since the last call, or nothing.
+  // Returns the first failure since the last call, or null.
   std::shared_ptr<const std::string> take_failure();
 
-  // Starts measuring operations anew, or stops.
+  // Starts measuring operations from zero, or stops measuring.
   void profile(bool on);
   bool profiles() const { return profiles_.load(std::memory_order_relaxed); }
   void add_time(const std::string &operation, const KernelTime &time);
-  // By operation and shapes.
+  // Returns times by operation and shapes.
   std::map<std::string, KernelTime> times() const;
 
   BufferPool &pool() { return pool_; }
@@ -85,7 +87,7 @@ class Engine {
   void work(const EngineOptions &options);
   void fail(std::string message, const Call &call);
 
-  // Destroyed last: buffers of dropped tasks go back to it.
+  // Destroyed last: buffers of dropped tasks return to it.
   BufferPool pool_;
   mutable std::mutex mutex_;
   std::condition_variable arrived_;
@@ -99,7 +101,7 @@ class Engine {
   std::thread thread_;
 };
 
-// Copies a storage's numbers to `target`. Returns why it cannot, or nothing.
+// Copies a storage's numbers to `target`. Returns null, or the reason if there are no numbers.
 std::shared_ptr<const std::string> copy_out(const Storage &storage, void *target);
 
 }  // namespace vgg

@@ -1,6 +1,7 @@
-// What a kernel is: a function that runs on the compute thread, reads a call's inputs and fills its outputs.
+// A kernel is a function that runs on the compute thread, reads a call's inputs and fills its outputs.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <type_traits>
 #include <vector>
@@ -13,13 +14,13 @@ namespace vgg {
 
 struct Call;
 
-// Seconds since some start.
+// Returns the time in seconds since an arbitrary start.
 double now();
 
-// Whether oneDNN uses these instructions: the processor has them and ONEDNN_MAX_CPU_ISA does not forbid them.
-inline bool processor_has(dnnl_cpu_isa_t wanted) {
+// Returns true if oneDNN uses these instructions: the processor has them and ONEDNN_MAX_CPU_ISA allows them.
+inline bool processor_has(dnnl_cpu_isa_t instructions) {
   const auto isa = static_cast<unsigned>(dnnl_get_effective_cpu_isa());
-  return (isa & static_cast<unsigned>(wanted)) == static_cast<unsigned>(wanted);
+  return (isa & static_cast<unsigned>(instructions)) == static_cast<unsigned>(instructions);
 }
 
 // The state of one environment's compute thread.
@@ -37,16 +38,17 @@ struct Context {
   dnnl::stream stream;
   BufferPool &pool;
   PrimitiveCache primitives;
-  // Time that oneDNN's own primitives, without what is around them, have taken since the operation's start.
+  // Seconds spent inside oneDNN's primitives since the current operation began.
   double primitive_seconds = 0;
-  // Whether convolutions and matrix products multiply in bfloat16, and activations are held in it. They add up in
-  // float32.
+  // True if convolutions and matrix products multiply in bfloat16 (and sum in float32) and activations are held in
+  // bfloat16.
   const bool bfloat16;
-  // Whether Winograd's transformed numbers may be rounded to it where gradients are asked for.
+  // True if Winograd's transformed numbers may be rounded to bfloat16 while gradients are recorded.
   const bool bfloat16_tiles;
+  // Type in which convolutions and matrix products multiply.
   const memory::data_type multiplied;
 
-  // Gives the output its memory and returns it.
+  // Allocates the output's memory and returns it.
   template <typename T>
   T *allocate(const Tensor &output) {
     output.storage->narrow = std::is_same_v<T, bf16>;
@@ -54,28 +56,31 @@ struct Context {
     return output.data<T>();
   }
 
-  // As above, in the type of `multiplied`.
+  // Same in the type `multiplied`.
   void *allocate_activation(const Tensor &output) {
     return bfloat16 ? static_cast<void *>(allocate<bf16>(output)) : allocate<float>(output);
   }
 };
 
-// Calls `body` with a pointer of the type in which a float32 tensor's numbers are held.
+// Calls `body` with a pointer to a float32 tensor's numbers, in the type in which they are held.
 template <typename Body>
 void with_numbers(const Tensor &tensor, Body body) {
   if (tensor.narrow()) return body(static_cast<const bf16 *>(tensor.data<bf16>()));
   body(static_cast<const float *>(tensor.data<float>()));
 }
 
-// The type in which a float32 tensor's numbers are held, in oneDNN's words.
+// Returns the type in which a float32 tensor's numbers are held.
 inline memory::data_type held_type(const Tensor &tensor) {
   return tensor.narrow() ? memory::data_type::bf16 : memory::data_type::f32;
 }
 
-// Makes a storage hold float32 numbers, if it holds bfloat16.
+// Returns a float32 copy of a storage that is held as bfloat16.
+std::shared_ptr<Storage> wide_copy(Context &context, const Storage &storage);
+
+// Converts a storage that is held as bfloat16 to float32. Does nothing to others.
 void hold_wide(Context &context, Storage &storage);
 
-// float32 numbers of what is held as bfloat16.
+// Converts `count` bfloat16 numbers to float32.
 void widen_numbers(const bf16 *from, float *to, int64_t count);
 
 using KernelFunction = void (*)(Context &, const Call &);
@@ -83,11 +88,11 @@ using KernelFunction = void (*)(Context &, const Call &);
 struct Kernel {
   const char *name;
   KernelFunction run;
-  // How many of its first inputs may be held as bfloat16. Of others it gets float32 copies.
+  // Number of first inputs that may be held as bfloat16. The kernel gets float32 copies of all others.
   size_t narrow_inputs = 0;
 };
 
-// One queued operation. Attributes are numbers whose meaning is the kernel's.
+// One queued operation. Attributes are numbers whose meaning depends on the kernel.
 struct Call {
   const Kernel *kernel = nullptr;
   std::vector<Tensor> inputs;
@@ -101,8 +106,5 @@ struct Call {
   double number(size_t i) const { return attributes.at(i); }
   int64_t integer(size_t i) const { return static_cast<int64_t>(attributes.at(i)); }
 };
-
-// All kernels, in the order of their numbers.
-const std::vector<Kernel> &kernels();
 
 }  // namespace vgg

@@ -13,7 +13,7 @@ constexpr int kAccess = PROT_READ | PROT_WRITE;
 constexpr int kPrivate = MAP_PRIVATE | MAP_ANONYMOUS;
 
 char *map_aligned(size_t bytes) {
-  // Map a huge page more than wanted, then return what lies before and after the aligned part.
+  // Map one huge page more than needed, then unmap the parts before and after the aligned block.
   const size_t mapped = bytes + PageStore::kPage;
   void *raw = mmap(nullptr, mapped, kAccess, kPrivate, -1, 0);
   if (raw == MAP_FAILED) return nullptr;
@@ -29,7 +29,7 @@ char *map_aligned(size_t bytes) {
 
 }  // namespace
 
-// Page by page, since what is moved at once must be of one mapping, and a free block may be of several.
+// Moves a single page: mremap takes a range of one mapping only, and a free block may consist of several.
 bool PageStore::move_last_page(size_t &length, uintptr_t start, char *target) {
   void *page = reinterpret_cast<void *>(start + length - kPage);
   if (mremap(page, kPage, kPage, MREMAP_MAYMOVE | MREMAP_FIXED, target) == MAP_FAILED) return false;
@@ -56,7 +56,8 @@ void *PageStore::take(size_t bytes) {
   for (size_t filled = 0; filled < bytes && !free_.empty(); filled += kPage) {
     const auto block = std::min_element(free_.begin(), free_.end(), shorter);
     if (!move_last_page(block->second, block->first, data + filled)) {
-      // The system allows no more mappings. The page's place may have been unmapped; the rest of the block is fresh.
+      // The system allows no more mappings. The failed move may have unmapped the page's place, so map it again; the
+      // rest of the block is fresh memory.
       if (mmap(data + filled, kPage, kAccess, kPrivate | MAP_FIXED, -1, 0) != MAP_FAILED) return data;
       munmap(data, bytes);
       return nullptr;
@@ -66,7 +67,7 @@ void *PageStore::take(size_t bytes) {
   return data;
 }
 
-void PageStore::give(void *data, size_t bytes) noexcept {
+void PageStore::put(void *data, size_t bytes) noexcept {
   const auto start = reinterpret_cast<uintptr_t>(data);
   const auto after = free_.lower_bound(start);
   const auto before = after == free_.begin() ? free_.end() : std::prev(after);

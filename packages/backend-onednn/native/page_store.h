@@ -1,10 +1,10 @@
-// Large blocks of memory, whole huge pages each, kept for reuse.
+// Large blocks of memory, made of whole huge pages and kept for reuse.
 //
-// A training step takes blocks of many sizes, and what one phase gives back seldom fits what the next one takes. Kept
-// as they are, free blocks of all these sizes add up to as much as is in use. So a free block is cut when a smaller one
-// is wanted, and when no free block is large enough, a new one is put together of the pages of several: moving a huge
-// page to another address costs about a microsecond, where a fresh one costs a page fault and the zeroing of two
-// megabytes.
+// A training step takes blocks of many sizes, and a block freed by one phase seldom has a size that the next phase
+// needs. If free blocks kept their sizes, they would add up to as much memory as is in use. So a free block is split
+// when a smaller one is needed. When no free block is large enough, a new one is assembled from the pages of several:
+// moving a huge page to another address takes about a microsecond, whereas a fresh page costs a page fault and clearing
+// two megabytes.
 #pragma once
 
 #include <cstddef>
@@ -23,14 +23,14 @@ class PageStore {
   PageStore(const PageStore &) = delete;
   PageStore &operator=(const PageStore &) = delete;
 
-  // A block of `bytes`, a multiple of kPage, aligned to it. Fresh memory is taken only for what is not held. Null when
-  // the system refuses.
+  // Returns a block of `bytes` (a multiple of kPage), aligned to kPage. Takes held pages first, then fresh memory.
+  // Returns null if the system refuses.
   void *take(size_t bytes);
 
   // Keeps a block, or a part of one, for reuse.
-  void give(void *data, size_t bytes) noexcept;
+  void put(void *data, size_t bytes) noexcept;
 
-  // Returns what is held to the system.
+  // Returns all held memory to the system.
   void trim() noexcept;
 
   size_t held() const { return held_; }
@@ -38,7 +38,7 @@ class PageStore {
  private:
   bool move_last_page(size_t &length, uintptr_t start, char *target);
 
-  // Lengths by address; neighbours are joined.
+  // Lengths of free blocks by address. Adjacent blocks are joined.
   std::map<uintptr_t, size_t> free_;
   size_t held_ = 0;
 };

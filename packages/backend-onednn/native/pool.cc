@@ -15,7 +15,8 @@ constexpr size_t kAlignment = 64;
 
 bool is_large(size_t capacity) { return capacity >= PageStore::kPage; }
 
-// Whole huge pages from 2 MiB on; below, quarter steps between powers of two, so that sizes meet again.
+// Rounds up to whole huge pages from 2 MiB on, and below that to quarter steps between powers of two, so that buffers
+// of similar sizes can be reused.
 size_t round_up(size_t bytes) {
   if (is_large(bytes)) return (bytes + PageStore::kPage - 1) / PageStore::kPage * PageStore::kPage;
   size_t power = 256;
@@ -27,7 +28,7 @@ size_t round_up(size_t bytes) {
 }  // namespace
 
 Buffer::~Buffer() {
-  if (pool_ != nullptr) pool_->give(data_, capacity_);
+  if (pool_ != nullptr) pool_->put(data_, capacity_);
 }
 
 void Buffer::swap(Buffer &other) noexcept {
@@ -82,12 +83,12 @@ bool BufferPool::would_exceed(size_t fresh) const {
   return statistics_.bytes_in_use + small_held_ + pages_.held() + fresh > limit_;
 }
 
-void BufferPool::give(void *data, size_t capacity) noexcept {
+void BufferPool::put(void *data, size_t capacity) noexcept {
   const std::lock_guard<std::mutex> lock(mutex_);
   statistics_.bytes_in_use -= capacity;
   statistics_.buffers_in_use -= 1;
   if (is_large(capacity)) {
-    pages_.give(data, capacity);
+    pages_.put(data, capacity);
     return;
   }
   try {

@@ -1,7 +1,8 @@
 // The buffer pool: memory of tensors and scratchpads, kept for reuse between operations.
 //
-// Fresh memory costs a page fault for each page first touched, several times what a convolution takes to fill it. So
-// buffers go back to the pool, large ones are made of huge pages (page_store.h), and the pool has a limit.
+// Fresh memory costs a page fault when a page is first touched, which takes several times as long as a convolution
+// takes to fill the page. So buffers return to the pool, large ones consist of huge pages (page_store.h), and the pool
+// has a limit.
 #pragma once
 
 #include <cstddef>
@@ -15,7 +16,7 @@ namespace vgg {
 
 class BufferPool;
 
-// Memory taken from a pool, given back when destroyed. Aligned to 64 bytes.
+// Memory taken from a pool and returned to it on destruction. Aligned to 64 bytes.
 class Buffer {
  public:
   Buffer() = default;
@@ -50,8 +51,8 @@ struct PoolStatistics {
 // Safe to use from several threads. It must outlive its buffers.
 class BufferPool {
  public:
-  // `limit`: the most bytes in use and held together. `poison`: fill each buffer with 0xff (NaN) when it is taken, so
-  // that a kernel that leaves a part of its output unwritten is caught.
+  // `limit`: largest sum of bytes in use and bytes held. `poison`: fill each buffer with 0xff (NaN) when it is taken,
+  // so that tests find kernels that leave a part of their output unwritten.
   BufferPool(size_t limit, bool poison) : limit_(limit), poison_(poison) {}
   ~BufferPool();
   BufferPool(const BufferPool &) = delete;
@@ -60,25 +61,25 @@ class BufferPool {
   // Throws std::runtime_error when the limit or the system's memory is reached.
   Buffer take(size_t bytes);
 
-  // Returns what is held for reuse to the system.
+  // Returns the memory held for reuse to the system.
   void trim();
 
   PoolStatistics statistics() const;
 
  private:
   friend class Buffer;
-  // All of these are called with the mutex held. Null where the limit or the system refuses.
+  // Call these four only with the mutex held. The first two return null if the limit or the system refuses.
   void *take_large(size_t wanted);
   void *take_small(size_t wanted);
   bool would_exceed(size_t fresh) const;
   void trim_locked() noexcept;
 
-  void give(void *data, size_t capacity) noexcept;
+  void put(void *data, size_t capacity) noexcept;
 
   const size_t limit_;
   const bool poison_;
   mutable std::mutex mutex_;
-  // From 2 MiB on, and below that by capacity.
+  // Memory held for reuse: blocks of 2 MiB and more, and smaller ones by capacity.
   PageStore pages_;
   std::multimap<size_t, void *> small_;
   size_t small_held_ = 0;

@@ -1,4 +1,5 @@
-// oneDNN primitives by the text of what they compute: making one costs milliseconds (it generates machine code).
+// A cache of oneDNN primitives, by a text that describes what they compute. Creating a primitive takes milliseconds,
+// because oneDNN generates machine code for it.
 #pragma once
 
 #include <functional>
@@ -13,7 +14,7 @@
 
 namespace vgg {
 
-// Builds the text that tells operations apart.
+// Builds the text that identifies an operation.
 class Key {
  public:
   explicit Key(const char *operation) : text_(operation) {}
@@ -48,12 +49,12 @@ struct CachedPrimitive {
   dnnl::memory::desc scratchpad;
 };
 
-// The least recently used is dropped when `limit` is passed. Of one thread only.
+// Drops the least recently used primitive when `limit` is exceeded. Not safe to use from several threads.
 class PrimitiveCache {
  public:
   explicit PrimitiveCache(size_t limit) : limit_(limit) {}
 
-  // A shared pointer, so that what a kernel uses survives another entry's arrival.
+  // Returns a shared pointer, so that a primitive in use survives its removal from the cache.
   std::shared_ptr<const CachedPrimitive> get(const Key &key, const std::function<CachedPrimitive()> &make) {
     const auto found = index_.find(key.text());
     if (found != index_.end()) {

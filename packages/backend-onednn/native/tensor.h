@@ -1,4 +1,4 @@
-// What kernels work on: storages, filled by the compute thread in queue order, and tensors, which are views of them.
+// The data of kernels: storages, which the compute thread fills in queue order, and tensors, which are views of them.
 #pragma once
 
 #include <cstdint>
@@ -31,19 +31,18 @@ struct Storage {
 
   Type type;
   int64_t count;
-  // Whether float32 numbers are held as bfloat16. Decided by the operation that computes them: JavaScript does not
-  // know.
+  // True if float32 numbers are held as bfloat16. The operation that computes them decides; JavaScript does not know.
   bool narrow = false;
   // Empty until the operation that computes it has run.
   Buffer buffer;
-  // For a max-pool's output: which element of each window was the largest.
+  // Only for a max-pool's output: index of the largest element of each window.
   Buffer workspace;
-  // Copies of weights in the layouts and types that primitives want, by the primitive's key.
+  // Copies of weights in the layouts and types that primitives need, by the primitive's key.
   std::unordered_map<std::string, Buffer> layouts;
-  // Why there are no numbers: the message of the operation that failed, or of one it depends on.
+  // Reason why there are no numbers: the message of the operation that failed, or of one that it depends on.
   std::shared_ptr<const std::string> failure;
 
-  // As JavaScript sees them, and as they are held.
+  // Size of the numbers as JavaScript sees them, and as they are held.
   size_t bytes() const { return size_of(type) * static_cast<size_t>(count); }
   size_t held_bytes() const { return narrow ? 2 * static_cast<size_t>(count) : bytes(); }
 };

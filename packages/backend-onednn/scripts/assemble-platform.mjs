@@ -1,11 +1,11 @@
 /**
- * Assembles npm/<platform>-<arch>/, the package with the binary of this platform, from a local build: the addon, the libraries it
- * links that are not every system's, their licences, and the checksums of all. On Debian or Ubuntu, whose package database
- * knows the licences.
+ * Assembles npm/<platform>-<arch>/, the package with the binary for this platform, from a local build: the addon, the
+ * libraries that it links and that not every system has, their licences, and checksums. Needs Debian or Ubuntu, whose
+ * package database has the licences.
  *
  *   node scripts/assemble-platform.mjs [--check]
  *
- * --check  assembles nothing: fails unless everything is there and unchanged. Runs before the package is packed.
+ * --check  assemble nothing, but fail unless every file is there and unchanged. Runs before the package is packed.
  */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -28,7 +28,7 @@ const build = join(root, 'build', platform);
 const output = join(root, 'npm', platform);
 const manifest = join(output, 'onednn.json');
 
-/** What glibc, the loader and Node itself bring; Node needs libstdc++ and libgcc_s as well. */
+/** Libraries of glibc and the loader, and those that Node needs anyway (libstdc++ and libgcc_s). */
 const SYSTEM = /^(?:linux-vdso|ld-linux.*|lib(?:c|m|dl|rt|pthread|stdc\+\+|gcc_s))\.so\b/;
 
 function fail(message) {
@@ -46,12 +46,12 @@ function check() {
   for (const [name, expected] of Object.entries(JSON.parse(readFileSync(manifest, 'utf8')).files)) {
     const file = join(output, name);
     if (!existsSync(file) || sha256(file) !== expected)
-      fail(`${file} is missing or changed: assemble the package anew`);
+      fail(`${file} is missing or changed: assemble the package again`);
   }
-  if (!existsSync(join(output, 'licences', 'Apache-2.0.txt'))) fail(`${output} lacks its licences: assemble it anew`);
+  if (!existsSync(join(output, 'licences', 'Apache-2.0.txt'))) fail(`${output} lacks its licences: assemble it again`);
 }
 
-/** Libraries that the addon links, of itself or by another, as [name, file]. */
+/** Returns the libraries that the addon links, directly or through another library, as [name, file]. */
 function bundledLibraries() {
   const listing = execFileSync('ldd', [join(build, 'onednn.node')], { encoding: 'utf8' });
   const lines = listing.split('\n').map((line) => line.trim().split(/\s+/));
@@ -62,7 +62,7 @@ function bundledLibraries() {
     .map(([name, , file]) => [name, realpathSync(file)]);
 }
 
-/** Copies the licence of the Debian package that a library is of, and the common ones that it refers to. */
+/** Copies the licence of a library's Debian package, and the common licences that it refers to. */
 function copyLicence(file) {
   const [owner] = execFileSync('dpkg', ['-S', file], { encoding: 'utf8' }).split(':');
   const copyright = readFileSync(`/usr/share/doc/${owner}/copyright`, 'utf8');

@@ -3,12 +3,13 @@
  *
  *   node scripts/build-native.mjs [--if-possible] [--sanitize] [--output=FOLDER]
  *
- * --if-possible  says in one line what is missing instead of failing.
- * --sanitize     builds with the address and undefined-behaviour sanitizers, into build/<platform>-<arch>-sanitized/.
- * --output       another folder; VGG_ONEDNN_BUILD then makes the package load the addon from there.
+ * --if-possible  exit with 0 and print in one line what is missing, instead of failing.
+ * --sanitize     build with the address and undefined-behaviour sanitizers, into build/<platform>-<arch>-sanitized/.
+ * --output       build into another folder; set VGG_ONEDNN_BUILD to it to load the addon from there.
  *
- * ONEDNN_ROOT names a folder with include/ and lib/ of another oneDNN than the system's; CXX another compiler than g++.
- * Node's headers come from the package node-api-headers, so nothing is fetched (decision 0061).
+ * Environment: ONEDNN_ROOT, a folder with include/ and lib/ of a oneDNN to use instead of the system's; CXX, a compiler
+ * to use instead of g++. Node's headers come from the package node-api-headers, so nothing is downloaded (decision
+ * 0061).
  */
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -25,24 +26,25 @@ const require = createRequire(import.meta.url);
 const run = promisify(execFile);
 const sanitize = process.argv.includes('--sanitize');
 
-const WITHOUT = 'so its engine was not built, which trains several times faster than WASM';
+const WITHOUT = 'so this engine, which trains several times faster than WASM, was not built';
 
-function give(message) {
+/** Prints the message and exits, with 0 if --if-possible is set. */
+function stop(message) {
   console.log(`@vgg/backend-onednn: ${message}`);
   process.exit(process.argv.includes('--if-possible') ? 0 : 1);
 }
 
-/** x86-64-v3 (AVX2, FMA) is what loops of ours are compiled for; oneDNN picks its own code at run time. */
+/** Our own loops are compiled for x86-64-v3 (AVX2, FMA); oneDNN chooses its code at run time. */
 const machine = { x64: ['-march=x86-64-v3'], arm64: [] }[process.arch];
 if (process.platform !== 'linux' || machine === undefined) {
-  give(`no native build for ${process.platform}-${process.arch} yet, other engines will be used`);
+  stop(`no native build for ${process.platform}-${process.arch} yet: other engines will be used`);
 }
 
 function nodeHeaders() {
   try {
     return [require('node-addon-api').include_dir, require('node-api-headers').include_dir];
   } catch {
-    return give('its build needs two more packages: npm install node-addon-api node-api-headers');
+    return stop('its build needs two more packages: npm install node-addon-api node-api-headers');
   }
 }
 const HEADERS = nodeHeaders();
@@ -59,7 +61,7 @@ const flags = [
   '-ffp-contract=off',
   '-DNAPI_VERSION=8',
   '-DNAPI_CPP_EXCEPTIONS',
-  // A worker that is being terminated takes no exceptions; what cannot be thrown there must not end the process.
+  // Exceptions cannot be thrown into a worker that is being terminated; they must not end the process.
   '-DNODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS',
   ...machine,
   ...(sanitize ? ['-O1', '-g', '-fsanitize=address,undefined', '-fno-omit-frame-pointer'] : ['-O3', '-DNDEBUG']),
@@ -67,8 +69,9 @@ const flags = [
   ...ONEDNN_INCLUDE,
 ];
 /**
- * nodelete: OpenMP's threads outlive a worker that loaded the addon, so the code must stay mapped. The search path is one of the
- * old kind, which libraries that these libraries need are looked up by, too: those of a platform package lie beside the addon.
+ * nodelete: OpenMP's threads outlive a worker that loaded the addon, so the code must stay mapped. --disable-new-dtags:
+ * the old kind of search path also applies to libraries that these libraries need. In a platform package, they are in
+ * the addon's folder.
  */
 const linkFlags = [
   '-shared',
@@ -82,7 +85,7 @@ const linkFlags = [
 
 const { missing, version } = probeToolchain();
 if (missing !== undefined) {
-  give(`${missing}, ${WITHOUT}: apt-get install ${DEBIAN_PACKAGES.join(' ')}`);
+  stop(`${missing}, ${WITHOUT}: apt-get install ${DEBIAN_PACKAGES.join(' ')}`);
 }
 
 function sourcesIn(folder) {
@@ -106,7 +109,7 @@ const output =
 const objects = join(output, 'objects');
 mkdirSync(objects, { recursive: true });
 
-/** Compiles one file, unless its object was made of the same text by the same command. */
+/** Compiles one file, unless its object was compiled from the same text by the same command. */
 async function compile(file) {
   const name = file.slice(join(root, 'native').length + 1).replaceAll('/', '-');
   const object = join(objects, `${name}.o`);
@@ -118,7 +121,7 @@ async function compile(file) {
   return { object, hash };
 }
 
-/** As many at once as there are processors. */
+/** Compiles as many files at once as there are processors. */
 async function compileAll(sources) {
   const compiled = [];
   const waiting = sources.entries();
@@ -132,7 +135,7 @@ async function compileAll(sources) {
 const target = join(output, 'onednn.node');
 const manifest = join(output, 'onednn.json');
 
-/** Which sources the present binary was linked from; undefined without one, or without a readable manifest. */
+/** Returns the hash of the sources of the present binary, or undefined without a binary or a readable manifest. */
 function linkedFrom() {
   try {
     return existsSync(target) ? JSON.parse(readFileSync(manifest, 'utf8')).sources : undefined;
@@ -157,5 +160,5 @@ try {
   }
 } catch (error) {
   console.error(error.stderr ?? error);
-  give('the native engine could not be compiled: see the errors above');
+  stop('the native engine could not be compiled: see the errors above');
 }

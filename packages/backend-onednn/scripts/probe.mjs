@@ -1,17 +1,20 @@
-/** What of the addon's toolchain this machine has: a C++ compiler and oneDNN's headers. */
+/** Looks for the addon's toolchain: a C++ compiler and oneDNN's headers. */
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 
-/** CXX names another compiler than g++; ONEDNN_ROOT a folder with include/ and lib/ of another oneDNN than the system's. */
+/**
+ * Environment: CXX, a compiler instead of g++; ONEDNN_ROOT, a folder with include/ and lib/ of a oneDNN instead of the
+ * system's.
+ */
 export const COMPILER = process.env.CXX ?? 'g++';
 export const ONEDNN_ROOT = process.env.ONEDNN_ROOT;
 
 export const ONEDNN_INCLUDE = ONEDNN_ROOT === undefined ? [] : ['-isystem', join(ONEDNN_ROOT, 'include')];
 
-/** The Debian packages that bring both. */
+/** Debian packages with both. */
 export const DEBIAN_PACKAGES = ['g++', 'libdnnl-dev'];
 
-/** `{ missing }`, a clause about what is not there, or `{ version }` of oneDNN: '2.6'. */
+/** Returns `{ missing }`, a clause that says what is missing, or `{ version }` of oneDNN, for example '2.6'. */
 export function probeToolchain() {
   const probe = spawnSync(COMPILER, ['-std=c++17', '-E', '-P', '-x', 'c++', ...ONEDNN_INCLUDE, '-'], {
     input: '#include <dnnl.hpp>\nvgg_version DNNL_VERSION_MAJOR DNNL_VERSION_MINOR\n',

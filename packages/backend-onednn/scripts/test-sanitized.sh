@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs this package's tests on an addon built with the address and undefined-behaviour sanitizers. Leaks are not looked for:
-# Node itself leaves memory at its end. Arguments go to vitest: test/device.test.ts, say.
+# Runs this package's tests on an addon built with the address and undefined-behaviour sanitizers. Leaks are not checked,
+# because Node itself does not free all memory at exit. Arguments go to vitest, for example test/device.test.ts.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 node scripts/build-native.mjs --sanitize

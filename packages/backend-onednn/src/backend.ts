@@ -4,7 +4,6 @@ import {
   type backend_util,
   type DataId,
   type DataType,
-  engine,
   kernel_impls,
   type Tensor,
   type Tensor2D,
@@ -20,7 +19,7 @@ export class OnednnBackend extends MathBackendCPU {
   readonly device: Device;
   readonly precision: NativeOptions['precision'];
   readonly fallbacks = new Fallbacks();
-  /** Whether convolutions and matrix products multiply in bfloat16, and activations are held in it. */
+  /** True if convolutions and matrix products multiply in bfloat16 and activations are held in it. */
   readonly bf16: boolean;
 
   constructor(module: NativeModule, options: NativeOptions) {
@@ -56,42 +55,37 @@ export class OnednnBackend extends MathBackendCPU {
     return dataId;
   }
 
-  /** A tensor's numbers in native memory, seen in its own shape or another of the same size. */
+  /** Returns a tensor's numbers in native memory, seen in its own shape or in another one of the same size. */
   operand(info: TensorInfo, shape: readonly number[] = info.shape): Operand {
     return { buffer: this.record(info).buffer, shape };
   }
 
-  /** Queues an operation with one output. */
+  /** Queues an operation with one output. The kernel sees the output in `nativeShape`. Default `shape`. */
   run(
     kernel: string,
     inputs: readonly Operand[],
-    output: { shape: readonly number[]; dtype?: NativeType; seenAs?: readonly number[] },
+    output: { shape: readonly number[]; dtype?: NativeType; nativeShape?: readonly number[] },
     attributes: readonly number[] = [],
   ): TensorInfo {
-    const { shape, dtype = 'float32', seenAs = shape } = output;
+    const { shape, dtype = 'float32', nativeShape = shape } = output;
     const buffer = this.device.reserve();
-    this.device.submit(kernel, inputs, [{ buffer, dtype, shape: seenAs }], attributes);
+    this.device.submit(kernel, inputs, [{ buffer, dtype, shape: nativeShape }], attributes);
     return this.wrap(buffer, shape, dtype);
   }
 
-  /** A tensor over a native buffer, whose reference it takes over. */
+  /** Returns a tensor over a native buffer. Takes over the caller's reference to the buffer. */
   wrap(buffer: NativeBuffer, shape: readonly number[], dtype: NativeType): TensorInfo {
     const dataId = this.#add(new TensorRecord(this.device, dtype, { buffer }));
     return { dataId, shape: [...shape], dtype };
   }
 
-  /** A float32 tensor whose operation is put off. */
+  /** Returns a float32 tensor whose operation is deferred. */
   defer(deferred: Deferred, shape: readonly number[]): TensorInfo {
     const dataId = this.#add(new TensorRecord(this.device, 'float32', { deferred }));
     return { dataId, shape: [...shape], dtype: 'float32' };
   }
 
-  /** A tensor of TF.js's over what a kernel gave. */
-  makeOutputOf(info: TensorInfo): Tensor {
-    return engine().makeTensorFromTensorInfo(info, this);
-  }
-
-  /** The same numbers in another shape, without a copy. */
+  /** Returns the same numbers in another shape, without a copy. */
   alias(info: TensorInfo, shape: readonly number[]): TensorInfo {
     this.incRef(info.dataId);
     return { dataId: info.dataId, shape: [...shape], dtype: info.dtype };

@@ -29,13 +29,13 @@ export class NativeBuffer {
   }
 }
 
-/** What a kernel reads: numbers and the shape in which it sees them. */
+/** Input of a kernel: numbers and the shape in which the kernel sees them. */
 export interface Operand {
   readonly buffer: NativeBuffer;
   readonly shape: readonly number[];
 }
 
-/** What a kernel writes. */
+/** Output of a kernel. */
 export interface Result extends Operand {
   readonly dtype: NativeType;
 }
@@ -48,7 +48,7 @@ export class Device {
   #nextId = 0;
 
   constructor(module: NativeModule, options: NativeOptions) {
-    this.#native = wrapped(() => new module.Environment(options));
+    this.#native = callNative(() => new module.Environment(options));
     this.#kernels = new Map(module.kernels.map((name, number) => [name, number]));
     this.#free = (id) => {
       this.#native.release(id);
@@ -56,18 +56,18 @@ export class Device {
     };
   }
 
-  /** A buffer that an operation will fill. */
+  /** Returns a buffer that an operation will fill. */
   reserve(): NativeBuffer {
     return new NativeBuffer(this.#freeIds.pop() ?? this.#nextId++, this.#free);
   }
 
   upload(dtype: NativeType, values: ArrayBufferView): NativeBuffer {
     const buffer = this.reserve();
-    wrapped(() => this.#native.upload(buffer.id, TYPES[dtype], values));
+    callNative(() => this.#native.upload(buffer.id, TYPES[dtype], values));
     return buffer;
   }
 
-  /** Queues an operation. Native failures surface at the next read. */
+  /** Queues an operation. The next read throws if it fails. */
   submit(kernel: string, inputs: readonly Operand[], outputs: readonly Result[], attributes: readonly number[]): void {
     const { commands } = this.#native;
     let at = 0;
@@ -87,16 +87,16 @@ export class Device {
     }
     commands[at++] = attributes.length;
     for (const attribute of attributes) commands[at++] = attribute;
-    wrapped(() => this.#native.submit(at));
+    callNative(() => this.#native.submit(at));
   }
 
-  /** Whether an operation with so many inputs of such rank fits `commands`. */
+  /** Returns true if an operation with that many inputs of that rank fits into `commands`. */
   fits(inputs: number, rank: number): boolean {
     return (inputs + 1) * (rank + 3) + 64 < this.#native.commands.length;
   }
 
   readSync(buffer: NativeBuffer): ArrayBuffer {
-    return wrapped(() => this.#native.readSync(buffer.id));
+    return callNative(() => this.#native.readSync(buffer.id));
   }
 
   async read(buffer: NativeBuffer): Promise<ArrayBuffer> {
@@ -109,7 +109,7 @@ export class Device {
     this.#native.drain();
   }
 
-  /** Gives memory that is kept for reuse back to the system. */
+  /** Returns memory that is held for reuse to the system. */
   trim(): void {
     this.#native.trim();
   }
@@ -118,7 +118,7 @@ export class Device {
     return this.#native.statistics();
   }
 
-  /** Starts measuring operations anew, or stops. */
+  /** Starts measuring operations from zero, or stops measuring. */
   profile(on: boolean): void {
     this.#native.profile(on);
   }
@@ -136,7 +136,8 @@ function backendError(cause: Error): VggError {
   return new VggError('backend', `onednn: ${cause.message}`, { cause });
 }
 
-function wrapped<T>(call: () => T): T {
+/** Calls the addon and turns its errors into {@link VggError}s. */
+function callNative<T>(call: () => T): T {
   try {
     return call();
   } catch (cause) {

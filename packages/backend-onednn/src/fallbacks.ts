@@ -1,25 +1,25 @@
-/** Kernels that ran on TF.js's CPU backend: on a large tensor that is a cliff, so it is counted and said once. */
+/** Calls of TF.js's CPU kernels. These are slow on large tensors, so calls are counted and each kernel warns once. */
 
-/** Inputs from this many elements on are large. */
+/** Smallest number of elements of a large input. */
 export const LARGE = 1 << 16;
 
 export interface Fallback {
   calls: number;
-  /** Elements of the largest input seen. */
+  /** Number of elements of the largest input so far. */
   largest: number;
 }
 
 export class Fallbacks {
   readonly #kernels = new Map<string, Fallback>();
-  readonly #said = new Set<string>();
+  readonly #warned = new Set<string>();
 
-  /** Counts a call; warns at a kernel's first with a large input. */
+  /** Counts a call. Warns at a kernel's first call with a large input. */
   note(kernel: string, elements: number): void {
     const { calls, largest } = this.#kernels.get(kernel) ?? { calls: 0, largest: 0 };
     this.#kernels.set(kernel, { calls: calls + 1, largest: Math.max(largest, elements) });
-    if (elements < LARGE || this.#said.has(kernel)) return;
-    this.#said.add(kernel);
-    console.warn(`onednn: ${kernel} on ${elements} elements runs on the slow CPU backend (said once per kernel)`);
+    if (elements < LARGE || this.#warned.has(kernel)) return;
+    this.#warned.add(kernel);
+    console.warn(`onednn: ${kernel} on ${elements} elements runs on the slow CPU backend (shown once per kernel)`);
   }
 
   get kernels(): ReadonlyMap<string, Fallback> {

@@ -1,4 +1,4 @@
-/** Where the addon's binary is found, what is checked before it is loaded, and what is said where none runs. */
+/** Finds the addon's binary, checks and loads it, and describes in one line why none can be loaded. */
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -7,12 +7,12 @@ import { fileURLToPath } from 'node:url';
 import { VggError } from '@vgg/core';
 import type { NativeModule } from './native';
 
-/** Processor features that the addon's own loops are compiled for (x86-64-v3). */
+/** Processor features that the addon's own loops need (x86-64-v3). */
 const NEEDED_FEATURES = ['avx2', 'fma', 'bmi2', 'f16c'];
 
 const PLATFORM = `${process.platform}-${process.arch}`;
 
-/** The package that has the binary of this platform. */
+/** Package with the binary for this platform. */
 const PLATFORM_PACKAGE = `@vgg/backend-onednn-${PLATFORM}`;
 
 const REMEDY = `install ${PLATFORM_PACKAGE}, or g++ and libdnnl-dev and run scripts/build-native.mjs of @vgg/backend-onednn`;
@@ -23,21 +23,26 @@ function missingFeature(): string | undefined {
   return NEEDED_FEATURES.find((feature) => !features.has(feature));
 }
 
-/** Of a place with nothing in it. */
+/** Error of a place that has no binary. */
 class Absent extends Error {}
 
-/** Where a binary may be. */
+/** Place where a binary may be. */
 interface Place {
-  /** For people. */
+  /** Name in messages. */
   name: string;
-  /** With onednn.node and onednn.json. Throws a clause where there is none. */
+  /**
+   * Returns the folder with onednn.node and onednn.json. Throws an error whose message is a clause if there is none.
+   */
   folder: () => string;
 }
 
-/** A folder that is given is the only place; else a local build comes before the package of this platform. */
+/**
+ * Returns the places to search, in order: only VGG_ONEDNN_BUILD if it is set, else a local build and then the package
+ * for this platform.
+ */
 function places(require: NodeJS.Require): Place[] {
-  const given = process.env.VGG_ONEDNN_BUILD;
-  if (given !== undefined && given !== '') return [{ name: `VGG_ONEDNN_BUILD=${given}`, folder: () => given }];
+  const custom = process.env.VGG_ONEDNN_BUILD;
+  if (custom !== undefined && custom !== '') return [{ name: `VGG_ONEDNN_BUILD=${custom}`, folder: () => custom }];
   const local = fileURLToPath(new URL(`../build/${PLATFORM}`, import.meta.url));
   return [
     { name: local, folder: () => local },
@@ -53,12 +58,15 @@ function platformPackage(require: NodeJS.Require): string {
     throw new Absent('not installed');
   }
   const version = (file: string): unknown => JSON.parse(readFileSync(file, 'utf8')).version;
-  const [theirs, ours] = [version(manifest), version(fileURLToPath(new URL('../package.json', import.meta.url)))];
-  if (theirs !== ours) throw new Error(`its version is ${theirs} where ${ours} is needed`);
+  const actual = version(manifest);
+  const expected = version(fileURLToPath(new URL('../package.json', import.meta.url)));
+  if (actual !== expected) throw new Error(`its version is ${actual}, expected ${expected}`);
   return dirname(manifest);
 }
 
-/** Checks every file of a binary, since a truncated library can end the process inside the system's loader, and loads it. */
+/**
+ * Checks every file of a binary, since a truncated library can crash the process in the system's loader, and loads it.
+ */
 function load(require: NodeJS.Require, folder: string): NativeModule {
   const manifest = join(folder, 'onednn.json');
   if (!existsSync(join(folder, 'onednn.node')) || !existsSync(manifest)) throw new Absent('no binary there');
@@ -75,8 +83,8 @@ function load(require: NodeJS.Require, folder: string): NativeModule {
 
 /**
  * Loads the addon.
- * @throws VggError `VGG_BACKEND`, one line that lists what was found unusable, when there is no binary for this platform, it is damaged, or
- *   this processor cannot run it.
+ * @throws VggError `VGG_BACKEND`, one line that lists the unusable binaries, if there is no binary for this platform,
+ *   it is damaged, or this processor cannot run it.
  */
 export function loadNative(): NativeModule {
   const feature = missingFeature();
@@ -93,10 +101,10 @@ export function loadNative(): NativeModule {
       failures.push(error as Error);
     }
   }
-  // Where nothing was ever installed, the places where nothing is are no news; a folder that was given is.
-  const nowhere = searched.length > 1 && failures.every((failure) => failure instanceof Absent);
+  // If no binary was ever installed, a list of empty places does not help. VGG_ONEDNN_BUILD is always listed.
+  const neverInstalled = searched.length > 1 && failures.every((failure) => failure instanceof Absent);
   const clauses = failures.map(({ message }, i) => `${searched[i]!.name}: ${message.split('\n')[0]}`);
-  const tried = nowhere ? '' : ` (${clauses.join('; ')})`;
+  const tried = neverInstalled ? '' : ` (${clauses.join('; ')})`;
   throw new VggError('backend', `the engine onednn has no binary that runs here${tried}: ${REMEDY}`, {
     cause: failures.at(-1),
   });

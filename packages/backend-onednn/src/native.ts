@@ -1,6 +1,6 @@
-/** The types of what the addon exports (native/addon.cc). */
+/** Types of the addon's exports (native/addon.cc). */
 
-/** Element types by the numbers of native/tensor.h. */
+/** Numbers of the element types, as in native/tensor.h. */
 export const TYPES = { float32: 0, int32: 1, bool: 2 } as const;
 export type NativeType = keyof typeof TYPES;
 
@@ -14,32 +14,36 @@ export interface NativeOptions {
 }
 
 export interface NativeStatistics {
-  /** Bytes and number of the buffers that tensors hold. */
+  /** Number of bytes in the buffers that tensors hold. */
   bytesInUse: number;
+  /** Number of buffers that tensors hold. */
   buffersInUse: number;
-  /** The most bytes in use at once since the beginning. */
+  /** Largest number of bytes in use at once so far. */
   peakBytesInUse: number;
-  /** Bytes kept for reuse. */
+  /** Number of bytes held for reuse. */
   bytesHeld: number;
   cachedPrimitives: number;
-  /** Operations that wait for the compute thread. */
+  /** Number of operations that wait for the compute thread. */
   queued: number;
 }
 
-/** What operations of one kind and shape have taken. */
+/** Total time of the operations of one kernel with the same shapes. */
 export interface KernelTime {
-  /** Kernel, shapes of its inputs, shapes of its outputs: 'Conv2D [8,224,224,3] [3,3,3,64] [64] -> [8,224,224,64]'. */
+  /**
+   * Kernel, shapes of its inputs, shapes of its outputs, for example 'Conv2D [8,224,224,3] [3,3,3,64] [64] ->
+   * [8,224,224,64]'.
+   */
   operation: string;
   calls: number;
   seconds: number;
-  /** Of the compute thread alone: without the time in which another program had its processor. */
+  /** Processor time of the compute thread, without the time in which another program used its processor. */
   processorSeconds: number;
-  /** Within oneDNN's own primitives. */
+  /** Time inside oneDNN's own primitives. */
   primitiveSeconds: number;
 }
 
 export interface NativeEnvironment {
-  /** Where an operation is written before `submit`. */
+  /** Array into which an operation is written before `submit`. */
   readonly commands: Float64Array;
   submit(length: number): void;
   upload(id: number, type: number, values: ArrayBufferView): void;
@@ -56,11 +60,12 @@ export interface NativeEnvironment {
 
 export interface NativeModule {
   Environment: new (options: NativeOptions) => NativeEnvironment;
-  /** Names of the kernels; their places are their numbers. */
+  /** Names of the kernels. A kernel's index is its number. */
   kernels: readonly string[];
-  /** Of oneDNN: '2.6.3'. */
+  /** Version of oneDNN, for example '2.6.3'. */
   version: string;
-  /** Whether oneDNN has instructions for bfloat16 on this processor, and whether these are AMX's tiles. */
+  /** True if oneDNN has instructions for bfloat16 on this processor. */
   bf16: boolean;
+  /** True if these are AMX's tiles. */
   amx: boolean;
 }

@@ -1,4 +1,4 @@
-/** Options of the backend: given by call before its first use, or by environment variables. */
+/** Options of the backend: set by a call before its first use, or by environment variables. */
 import { totalmem } from 'node:os';
 import { engine } from '@tensorflow/tfjs-core';
 import { didYouMean, VggError } from '@vgg/core';
@@ -9,24 +9,33 @@ const PRECISIONS = ['float32', 'bfloat16', 'bfloat16-fast'] as const;
 export type Precision = (typeof PRECISIONS)[number];
 
 export interface OnednnOptions {
-  /** Threads that compute, 1 to 1024. Default: the physical cores given to the process. VGG_ONEDNN_THREADS. */
-  threads?: number;
-  /** The most bytes of native memory. Default: 90 % of what the process may use. VGG_ONEDNN_MEMORY. */
-  memoryLimit?: number;
+  /** Number of compute threads, 1 to 1024. Default the physical cores that the process may use. VGG_ONEDNN_THREADS. */
+  threads?: number | undefined;
   /**
-   * What convolutions and matrix products multiply in; they add up, and tensors are kept, in float32. Default: bfloat16 on a
-   * processor with AMX, else float32. `bfloat16-fast` is bfloat16 whose convolutions are off by up to 1 % of their result's
-   * deviation, in place of 0.3 %, where gradients are asked for: without AMX a training step is a quarter shorter by it.
-   * VGG_ONEDNN_PRECISION.
+   * Largest number of bytes of native memory, at least 1 MiB. Default 90 % of what the process may use.
+   * VGG_ONEDNN_MEMORY.
    */
-  precision?: Precision;
-  /** Wait for each operation, so that an error is thrown by the call that caused it. VGG_ONEDNN_SYNCHRONOUS=1. */
-  synchronous?: boolean;
-  /** Fill fresh memory with NaN, so that a kernel that leaves some unwritten is seen. VGG_ONEDNN_POISON=1. */
-  poison?: boolean;
+  memoryLimit?: number | undefined;
+  /**
+   * Type in which convolutions and matrix products multiply. They sum in float32, and weights are kept in float32. With
+   * `bfloat16`, activations are held as bfloat16. With `bfloat16-fast`, convolutions are off by up to 1 % of their
+   * result's deviation instead of 0.3 % while gradients are recorded, and without AMX a training step takes a quarter
+   * less time. Default `bfloat16` on a processor with AMX, else `float32`. VGG_ONEDNN_PRECISION.
+   */
+  precision?: Precision | undefined;
+  /**
+   * True to wait for each operation, so that the call that caused an error throws it. Default false.
+   * VGG_ONEDNN_SYNCHRONOUS=1.
+   */
+  synchronous?: boolean | undefined;
+  /**
+   * True to fill fresh memory with NaN, which shows if a kernel leaves a part of its output unwritten. Default false.
+   * VGG_ONEDNN_POISON=1.
+   */
+  poison?: boolean | undefined;
 }
 
-/** Primitives kept: a training step of net E takes about 150. */
+/** Largest number of cached primitives. A training step of configuration E needs about 150. */
 const CACHE_LIMIT = 512;
 
 const MAX_THREADS = 1024;
@@ -37,7 +46,7 @@ const RULES: Readonly<Record<keyof OnednnOptions, { expected: string; accepts(va
     accepts: (value) => Number.isInteger(value) && (value as number) >= 1 && (value as number) <= MAX_THREADS,
   },
   memoryLimit: {
-    expected: 'a number of bytes from 1 MiB on',
+    expected: 'a number of bytes of at least 1 MiB',
     accepts: (value) => Number.isSafeInteger(value) && (value as number) >= 2 ** 20,
   },
   precision: {
@@ -48,17 +57,20 @@ const RULES: Readonly<Record<keyof OnednnOptions, { expected: string; accepts(va
   poison: { expected: 'true or false', accepts: (value) => typeof value === 'boolean' },
 };
 
-/** One for all copies of this package in a program (ESM beside CommonJS): the first one loaded makes the backend. */
+/**
+ * Key of the options that all copies of this package in a program share (ESM and CommonJS): one of them creates the
+ * backend.
+ */
 const SHARED = Symbol.for('@vgg/backend-onednn/options');
 const shared = globalThis as { [SHARED]?: OnednnOptions };
 
-/** What the processor multiplies in bfloat16 by, if by anything. */
+/** Instructions of the processor that multiply bfloat16. */
 export interface Processor {
   bf16: boolean;
   amx: boolean;
 }
 
-/** Keeps options for the backend that the next `tf.setBackend('onednn')` makes; throws as `configure` of src/index.ts does. */
+/** Stores options for the backend that the next `tf.setBackend('onednn')` creates. Throws the errors of `configure`. */
 export function setOptions(options: OnednnOptions, processor: Processor): void {
   if ('onednn' in engine().registry) {
     throw new VggError(
@@ -66,7 +78,7 @@ export function setOptions(options: OnednnOptions, processor: Processor): void {
       'options of onednn were given after its first use: call configure before tf.setBackend',
     );
   }
-  const all = checked({ ...shared[SHARED], ...options });
+  const all = checkOptions({ ...shared[SHARED], ...options });
   checkPrecision(all.precision, processor);
   shared[SHARED] = all;
 }
@@ -77,7 +89,7 @@ function checkPrecision(precision: Precision = 'float32', { bf16 }: Processor): 
   }
 }
 
-function checked(options: OnednnOptions): OnednnOptions {
+function checkOptions(options: OnednnOptions): OnednnOptions {
   for (const [name, value] of Object.entries(options)) {
     const rule = RULES[name as keyof OnednnOptions];
     if (rule === undefined) {
@@ -100,15 +112,15 @@ function flag(name: string): boolean | undefined {
   return text === undefined || text === '' ? undefined : text !== '0';
 }
 
-/** Memory that the process may use, in bytes. */
+/** Returns the memory that the process may use, in bytes. */
 function usableMemory(): number {
   const constrained = process.constrainedMemory?.() ?? 0;
   return constrained > 0 ? Math.min(constrained, totalmem()) : totalmem();
 }
 
 /**
- * The options in force: of {@link setOptions}, else of the environment, else defaults.
- * @throws VggError `VGG_ARGUMENT` for an environment variable out of range, or bfloat16 where the processor lacks it.
+ * Returns the options in force: those of {@link setOptions}, else those of the environment, else the defaults.
+ * @throws VggError `VGG_ARGUMENT` for an environment variable out of range, or bfloat16 if the processor lacks it.
  */
 export function resolveOptions(processor: Processor): NativeOptions {
   const environment = {
@@ -118,8 +130,8 @@ export function resolveOptions(processor: Processor): NativeOptions {
     synchronous: flag('VGG_ONEDNN_SYNCHRONOUS'),
     poison: flag('VGG_ONEDNN_POISON'),
   };
-  const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== undefined));
-  const options: OnednnOptions = { ...checked(given), ...shared[SHARED] };
+  const fromEnvironment = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== undefined));
+  const options: OnednnOptions = { ...checkOptions(fromEnvironment), ...shared[SHARED] };
   const precision = options.precision ?? (processor.amx ? 'bfloat16' : 'float32');
   checkPrecision(precision, processor);
   return {

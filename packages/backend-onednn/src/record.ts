@@ -1,17 +1,19 @@
-/** Where a tensor's numbers are: in JavaScript, in native memory, in both, or not yet computed. */
+/** Record of a tensor, whose numbers are in JavaScript, in native memory, in both, or not yet computed. */
 import type { backend_util, DataType, TensorInfo } from '@tensorflow/tfjs-core';
 import type { Device, NativeBuffer, Operand } from './device';
 import type { NativeType } from './native';
 
-/** An operation that is put off, since the next one may take it in (src/kernels/deferred.ts). */
+/** An operation that is deferred, because the next one may be fused with it (src/kernels/deferred.ts). */
 export interface Deferred {
-  /** Queues the operation. The buffer is the caller's. */
+  /** Queues the operation and returns its output, which the caller must release. */
   materialise(): NativeBuffer;
-  /** Lets go of what the operation would have read. */
+  /** Releases the operation's inputs. */
   dispose(): void;
 }
 
-/** Arrays up to this length stay in JavaScript after they were copied to native memory: reading them back costs nothing. */
+/**
+ * Length up to which arrays stay in JavaScript after they were copied to native memory, so that reading them is free.
+ */
 const KEPT_LENGTH = 256;
 
 /** The data record of {@link MathBackendCPU}, whose kernels read `values`. */
@@ -43,8 +45,8 @@ export class TensorRecord {
   }
 
   /**
-   * The numbers in JavaScript; waits for the compute thread when they are not there yet. Undefined, whatever the type that
-   * MathBackendCPU gives it, for complex tensors, whose parts are tensors of their own.
+   * The numbers in JavaScript. Waits for the compute thread if they are not there yet. Despite its type, which
+   * MathBackendCPU requires, this is undefined for complex tensors, whose parts are separate tensors.
    */
   get values(): backend_util.BackendValues {
     if (this.#host === undefined && this.hasNative) this.#host = this.typed(this.device.readSync(this.buffer));
@@ -55,7 +57,10 @@ export class TensorRecord {
     return this.#buffer !== undefined || this.#deferred !== undefined;
   }
 
-  /** The numbers in native memory, copied or queued for computation when they are not there yet. Stays the record's. */
+  /**
+   * The numbers in native memory. Copies them or queues their operation if they are not there yet. The record owns the
+   * buffer.
+   */
   get buffer(): NativeBuffer {
     if (this.#buffer === undefined) {
       if (this.#deferred !== undefined) {
@@ -71,24 +76,28 @@ export class TensorRecord {
     return this.#buffer;
   }
 
-  /** Takes other native memory in place of its own. */
+  /** Replaces the native memory. Takes over the caller's reference to `buffer`. */
   replaceBuffer(buffer: NativeBuffer): void {
     this.release();
     this.#buffer = buffer;
   }
 
-  /** The sums over all axes but the last, if an operation came by them (Conv2DBackpropFilter): the bias's gradient. */
+  /**
+   * Sums over all axes but the last (the bias's gradient), if an operation also computed them (Conv2DBackpropFilter).
+   */
   get channelSums(): Operand | undefined {
     return this.#channelSums;
   }
 
-  /** Takes over the buffer's reference. The shape is [channels], which those of a reshaped tensor need not be. */
+  /**
+   * Stores sums of shape [channels] and takes over the caller's reference. A reshaped tensor may have other channels.
+   */
   keepChannelSums(sums: Operand): void {
     this.#channelSums?.buffer.release();
     this.#channelSums = sums;
   }
 
-  /** Forgets what was derived from the native numbers, after they were changed in place. */
+  /** Discards everything derived from the native numbers. Call this after they were changed in place. */
   forgetDerived(): void {
     this.#host = undefined;
     this.#channelSums?.buffer.release();
@@ -108,7 +117,10 @@ export class TensorRecord {
   }
 }
 
-/** The array in the dtype's own type: TF.js lets programs make tensors of plain arrays and of other types. */
+/**
+ * Returns the array in the dtype's own type: TF.js lets programs create tensors from plain arrays and other typed
+ * arrays.
+ */
 function exactArray(values: ArrayLike<number>, dtype: NativeType): ArrayBufferView {
   if (dtype === 'float32') return values instanceof Float32Array ? values : Float32Array.from(values);
   if (dtype === 'int32') return values instanceof Int32Array ? values : Int32Array.from(values);

@@ -39,10 +39,10 @@ const NATIVE: KernelTable = {
   ...selectionKernels,
 };
 
-/** CPU kernels that read no numbers. */
+/** CPU kernels that do not read numbers, so they are never slow. */
 const WITHOUT_NUMBERS: ReadonlySet<string> = new Set(['Complex', 'ExpandDims', 'Imag', 'Real']);
 
-/** Above TF.js's own CPU and WASM backends. */
+/** Priority, above that of TF.js's own CPU and WASM backends. */
 const PRIORITY = 3;
 
 function elements(inputs: Record<string, TensorInfo | undefined>): number {
@@ -65,15 +65,15 @@ function withFallback(config: KernelConfig, native: NativeKernel | undefined): K
   };
 }
 
-/** In place of a CPU kernel, for kernels that are this backend's own. */
+/** Returns a function that throws. It takes the place of the CPU kernel for kernels that only this backend has. */
 function refuse(kernelName: string): KernelConfig['kernelFunc'] {
   return ({ inputs }) => {
-    const given = Object.entries(inputs).map(([name, info]) => `${name} ${info?.dtype} [${info?.shape}]`);
-    throw new VggError('argument', `${kernelName} of onednn takes float32 tensors that fit, got ${given.join(', ')}`);
+    const actual = Object.entries(inputs).map(([name, info]) => `${name} ${info?.dtype} [${info?.shape}]`);
+    throw new VggError('argument', `${kernelName} of onednn takes float32 tensors that fit, got ${actual.join(', ')}`);
   };
 }
 
-/** Registers everything once, however many copies of this package a program loads. */
+/** Registers everything once, even if a program loads several copies of this package. */
 export function register(module: NativeModule): void {
   registerMissingGradients();
   if (findBackendFactory('onednn') !== null) return;
@@ -88,8 +88,8 @@ export function register(module: NativeModule): void {
   registerBackend('onednn', () => new OnednnBackend(module, resolveOptions(module)), PRIORITY);
 }
 
-/** The backend when it is TF.js's current one, else undefined. */
+/** Returns the backend if it is TF.js's current one, else undefined. */
 export function currentBackend(): OnednnBackend | undefined {
-  // By name: it may have been made by another copy of this package (ESM beside CommonJS).
+  // Compared by name, because another copy of this package (ESM and CommonJS) may have created it.
   return engine().backendName === 'onednn' ? (engine().backend as unknown as OnednnBackend) : undefined;
 }

@@ -1,8 +1,8 @@
-/** How many threads computing takes by default: the physical cores that this process may use. */
+/** Default number of compute threads: the physical cores that this process may use. */
 import { existsSync, readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 
-/** Where Linux describes the process and its cores; tests give texts of their own. */
+/** Files in which Linux describes the process and its cores. Tests pass their own. */
 export interface SystemFiles {
   read(path: string): string | undefined;
 }
@@ -11,7 +11,7 @@ const linux: SystemFiles = {
   read: (path) => (existsSync(path) ? readFileSync(path, 'utf8').trim() : undefined),
 };
 
-/** '0-3,8' as [0, 1, 2, 3, 8]. */
+/** Parses a list of processors: '0-3,8' gives [0, 1, 2, 3, 8]. */
 export function parseCpuList(text: string): number[] {
   return text
     .split(',')
@@ -22,7 +22,7 @@ export function parseCpuList(text: string): number[] {
     });
 }
 
-/** '/a/b' as ['/a/b', '/a', '']: a control group and those around it, all of which limit it. */
+/** Returns a control group and its ancestors, all of which limit it: '/a/b' gives ['/a/b', '/a', '']. */
 function lineage(path: string): string[] {
   const parts = path.split('/').filter((part) => part !== '');
   return Array.from({ length: parts.length + 1 }, (_, i) =>
@@ -33,15 +33,16 @@ function lineage(path: string): string[] {
   );
 }
 
-/** Quota over period in cores; infinity where either says that there is none. */
+/** Returns quota / period in cores, or infinity if there is no quota. */
 function cores(quota: string | undefined, period: string | undefined): number {
   const value = Number(quota) / Number(period);
   return value > 0 ? value : Number.POSITIVE_INFINITY;
 }
 
 /**
- * The processor time that the process's control group allows, in cores, or infinity. /proc/self/cgroup has '0::/path' in version
- * 2 and 'number:cpu,cpuacct:/path' in version 1. In a container that path may be the host's: then only the root is there.
+ * Returns the processor time that the process's control group allows, in cores, or infinity. /proc/self/cgroup has
+ * '0::/path' in version 2 and 'number:cpu,cpuacct:/path' in version 1. In a container that path may be the host's; then
+ * only the root group exists.
  */
 function quota({ read }: SystemFiles): number {
   const limits = [Number.POSITIVE_INFINITY];
@@ -61,7 +62,7 @@ function quota({ read }: SystemFiles): number {
   return Math.min(...limits);
 }
 
-/** Physical cores among the processors that the process may run on, at least 1, no more than its control group's quota. */
+/** Returns the number of physical cores that the process may use, at least 1 and at most its control group's quota. */
 export function physicalCores(files: SystemFiles = linux): number {
   const allowed = /^Cpus_allowed_list:\s*(\S+)$/m.exec(files.read('/proc/self/status') ?? '')?.[1];
   const processors = allowed === undefined ? undefined : parseCpuList(allowed);

@@ -1,4 +1,4 @@
-/** bfloat16-fast: where gradients are asked for, Winograd's transformed numbers are bfloat16, too. */
+/** bfloat16-fast: while gradients are recorded, Winograd's transformed numbers are bfloat16, too. */
 import * as tf from '@tensorflow/tfjs-core';
 import '@vgg/testing';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -17,7 +17,7 @@ import {
 const able = isBuilt && loadNative().bf16 && !loadNative().amx;
 const why = isBuilt && !able ? ' (skipped: this processor has no bfloat16, or AMX, which needs no Winograd)' : reason;
 
-/** PyTorch's tolerance for bfloat16 (torch.testing.assert_close), here of the result's root mean square. */
+/** Tolerance of PyTorch for bfloat16 (torch.testing.assert_close), here relative to the result's root mean square. */
 const TOLERANCE = 1.6e-2;
 
 describe.skipIf(!able)(`bfloat16-fast${why}`, () => {
@@ -36,7 +36,7 @@ describe.skipIf(!able)(`bfloat16-fast${why}`, () => {
     { n: 1, h: 112, w: 112, cin: 32, cout: 32, pad: 'same', rounded: 'all' },
     { n: 35, h: 6, w: 6, cin: 256, cout: 256, pad: 'same', rounded: 'all' },
     { n: 127, h: 3, w: 3, cin: 256, cout: 256, pad: 'same', rounded: 'all' },
-    // Two channels share a word, so an odd multiple of 16 is summed up in float32.
+    // Two channels share a word, so an odd multiple of 16 channels is multiplied in float32.
     { n: 33, h: 24, w: 24, cin: 48, cout: 80, pad: 'same', rounded: 'dw' },
   ] as const)('convolution $n × $h × $w × $cin → $cout, $pad, within the error of bfloat16', (c) => {
     const g = geometryOf({ ...c, k: 3, stride: 1 });
@@ -47,7 +47,8 @@ describe.skipIf(!able)(`bfloat16-fast${why}`, () => {
       const operands = [tf.tensor4d(x, [g.n, g.h, g.w, g.cin]), tf.tensor4d(filter, [3, 3, g.cin, g.cout])];
       const { value, grads } = tf.valueAndGrads(run)(operands, tf.tensor4d(dy, [g.n, g.oh, g.ow, g.cout]));
       const error = (of: tf.Tensor, reference: (i: number) => number) => {
-        const [values, at] = [of.dataSync(), places(of.size, 100)];
+        const values = of.dataSync();
+        const at = places(of.size, 100);
         expect(values.every(Number.isFinite)).toBe(true);
         return relativeError(
           at.map((i) => values[i]!),
@@ -61,14 +62,14 @@ describe.skipIf(!able)(`bfloat16-fast${why}`, () => {
       };
       for (const [name, off] of Object.entries(errors)) {
         expect(off, name).toBeLessThan(TOLERANCE);
-        // Direct sums of bfloat16 are off by 0.003 where what is stored is rounded, too.
+        // Direct bfloat16 convolutions are off by 0.003, including the rounding of the stored result.
         if (c.rounded === 'all' || c.rounded === name) expect(off, name).toBeGreaterThan(3.2e-3);
         else expect(off, name).toBeLessThan(3.2e-3);
       }
     });
   });
 
-  it('adds a bias and rectifies', () => {
+  it('adds a bias and applies ReLU', () => {
     const g = geometryOf({ n: 33, h: 13, w: 13, cin: 64, cout: 64, k: 3, stride: 1, pad: 'same' });
     const [x, filter] = [normals(g.n * g.h * g.w * g.cin, 1), normals(9 * g.cin * g.cout, 2)];
     const bias = normals(g.cout, 3).map((value) => value * 30);
@@ -77,7 +78,8 @@ describe.skipIf(!able)(`bfloat16-fast${why}`, () => {
         tf.relu(tf.add(tf.conv2d(u as tf.Tensor4D, v as tf.Tensor4D, 1, 'same'), bias));
       const operands = [tf.tensor4d(x, [g.n, g.h, g.w, g.cin]), tf.tensor4d(filter, [3, 3, g.cin, g.cout])];
       const { value } = tf.valueAndGrads(run)(operands, tf.ones([g.n, g.oh, g.ow, g.cout]));
-      const [values, at] = [value.dataSync(), places(value.size, 100)];
+      const values = value.dataSync();
+      const at = places(value.size, 100);
       const expected = at.map((i) => Math.max(0, convolutionAt(g, x, filter, i) + bias[i % g.cout]!));
       const error = relativeError(
         at.map((i) => values[i]!),
@@ -89,7 +91,7 @@ describe.skipIf(!able)(`bfloat16-fast${why}`, () => {
     });
   });
 
-  it('gives what bfloat16 gives where no gradient is asked for', () => {
+  it('gives the results of bfloat16 while no gradients are recorded', () => {
     const g = geometryOf({ n: 8, h: 48, w: 47, cin: 128, cout: 128, k: 3, stride: 1, pad: 'same' });
     const [x, filter] = [normals(g.n * g.h * g.w * g.cin, 1), normals(9 * g.cin * g.cout, 2)];
     tf.tidy(() => {
@@ -99,13 +101,14 @@ describe.skipIf(!able)(`bfloat16-fast${why}`, () => {
         1,
         'same',
       );
-      const [values, at] = [y.dataSync(), places(y.size, 60)];
+      const values = y.dataSync();
+      const at = places(y.size, 60);
       const expected = at.map((i) => convolutionAt(g, x, filter, i));
       expect(at.map((i) => values[i]!)).toBeAllclose(expected, { rtol: 2 ** -8, atol: 2 ** -23 * 9 * g.cin });
     });
   });
 
-  it("gives a bias's gradient along with the filter's, from an odd number of tiles too", () => {
+  it("computes a bias's gradient together with the filter's, also from an odd number of tiles", () => {
     tf.tidy(() => {
       const [n, height, width, inputs, channels] = [1, 52, 36, 64, 64];
       const values = normals(n * height * width * channels, 6);

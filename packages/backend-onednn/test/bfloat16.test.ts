@@ -1,6 +1,6 @@
 /**
- * bfloat16: products of rounded numbers that are added up in float32, activations that are rounded once more, and a net that
- * still learns.
+ * bfloat16: products of rounded numbers are summed in float32, activations are rounded once more, and a net still
+ * learns.
  */
 import * as tf from '@tensorflow/tfjs-core';
 import { randomStream } from '@vgg/core';
@@ -24,17 +24,17 @@ import {
 const able = isBuilt && loadNative().bf16;
 const why = isBuilt && !able ? ' (skipped: this processor has no bfloat16)' : reason;
 
-/** The nearest bfloat16, ties to even: what the backend multiplies. */
+/** Rounds to the nearest bfloat16, ties to even, as the backend does before it multiplies. */
 function rounded(values: Float32Array): Float32Array {
   const bits = new Uint32Array(values.slice().buffer);
   return new Float32Array(bits.map((b) => (b + 0x7fff + ((b >>> 16) & 1)) & 0xffff0000).buffer);
 }
 
-/** Half the distance between neighbours, which is 2^-7 of a power of two: how far one rounding is off, relatively, at most. */
+/** Largest relative error of one rounding: half the distance between neighbours, which is 2^-7 of a power of two. */
 const ROUNDING = 2 ** -8;
 
-/** y, dx and dw of a convolution. */
-function convolved(g: Geometry, x: Float32Array, filter: Float32Array, dy: Float32Array) {
+/** Computes y, dx and dw of a convolution. */
+function convolutionAndGradients(g: Geometry, x: Float32Array, filter: Float32Array, dy: Float32Array) {
   const run = (u: tf.Tensor, v: tf.Tensor) => tf.conv2d(u as tf.Tensor4D, v as tf.Tensor4D, g.stride, g.pad);
   return tf.tidy(() => {
     const operands = [tf.tensor4d(x, [g.n, g.h, g.w, g.cin]), tf.tensor4d(filter, [g.k, g.k, g.cin, g.cout])] as const;
@@ -61,20 +61,20 @@ describe.skipIf(!able)(`bfloat16${why}`, () => {
     const g = geometryOf(c);
     const [x, filter] = [normals(g.n * g.h * g.w * g.cin, 1), normals(g.k * g.k * g.cin * g.cout, 2)];
     const dy = normals(g.n * g.oh * g.ow * g.cout, 4);
-    const [y, dx, dw] = convolved(g, x, filter, dy);
+    const [y, dx, dw] = convolutionAndGradients(g, x, filter, dy);
     const [u, v, w] = [rounded(x), rounded(filter), rounded(dy)];
     const terms = g.k * g.k * Math.max(g.cin, g.cout, g.n * g.oh * g.ow);
     const check = (values: ArrayLike<number>, reference: (i: number) => number, rtol: number) => {
       const at = places(values.length, 60);
       const expected = at.map(reference);
-      // Sums in float32 are off by 2^-24 of their terms' size for each term, at worst.
+      // At worst, a sum in float32 is off by 2^-24 of its terms' size for each term.
       expect(at.map((i) => values[i]!)).toBeAllclose(expected, { rtol, atol: 2 ** -23 * terms });
     };
     // Activations and their gradients are rounded when they are stored, gradients of filters are not.
     check(y!, (i) => convolutionAt(g, u, v, i), ROUNDING);
     check(dx!, (i) => inputGradientAt(g, w, v, i), ROUNDING);
     check(dw!, (i) => filterGradientAt(g, u, w, i), 1e-5);
-    // It did round: float32 would be nearer to the numbers given.
+    // The backend did round: float32 would be closer to the exact result.
     const at = places(y!.length, 60);
     const error = relativeError(
       at.map((i) => y![i]!),
@@ -85,12 +85,12 @@ describe.skipIf(!able)(`bfloat16${why}`, () => {
   });
 
   it.skipIf(isBuilt && loadNative().amx)(
-    'takes wide convolutions by Winograd, in float32: only what is stored is rounded',
+    'computes wide convolutions by Winograd in float32 and rounds only the stored result',
     () => {
       const g = geometryOf({ n: 8, h: 48, w: 47, cin: 128, cout: 128, k: 3, stride: 1, pad: 'same' });
       const [x, filter] = [normals(g.n * g.h * g.w * g.cin, 1), normals(g.k * g.k * g.cin * g.cout, 2)];
       const dy = normals(g.n * g.oh * g.ow * g.cout, 4);
-      const [y, dx, dw] = convolved(g, x, filter, dy);
+      const [y, dx, dw] = convolutionAndGradients(g, x, filter, dy);
       const check = (values: ArrayLike<number>, reference: (i: number) => number, rtol: number, terms: number) => {
         const at = places(values.length, 60);
         expect(at.map((i) => values[i]!)).toBeAllclose(at.map(reference), { rtol, atol: 2 ** -23 * terms });
@@ -138,7 +138,7 @@ describe.skipIf(!able)(`bfloat16${why}`, () => {
     { n: 33, side: 30, inputs: 16, channels: 24 },
     { n: 33, side: 2, inputs: 16, channels: 32 },
     { n: 8, side: 48, inputs: 128, channels: 128 },
-  ])("gives a bias's gradient along with the filter's, $inputs → $channels", ({ n, side, inputs, channels }) => {
+  ])("computes a bias's gradient together with the filter's, $inputs → $channels", ({ n, side, inputs, channels }) => {
     tf.tidy(() => {
       const dy = rounded(normals(n * side * side * channels, 6));
       const sums = new Float64Array(channels);
@@ -150,7 +150,7 @@ describe.skipIf(!able)(`bfloat16${why}`, () => {
       tf.engine().runKernel('Conv2DBackpropFilter', { x, dy: gradient }, attributes);
       expect(tf.sum(gradient, [0, 1, 2])).toBeAllclose(Array.from(sums), { rtol: 1e-5, atol: 1e-2 });
       expect(tf.sum(gradient, [0, 1, 2], true).shape).toEqual([1, 1, 1, channels]);
-      // Half as many channels are other channels.
+      // A view with half as many channels has other channel sums.
       const half = channels / 2;
       const pairs = new Float32Array(half);
       for (const [i, value] of sums.entries()) pairs[i % half]! += value;
@@ -163,7 +163,7 @@ describe.skipIf(!able)(`bfloat16${why}`, () => {
     });
   });
 
-  it('reads what is held as bfloat16 in every kernel', async () => {
+  it('reads tensors that are held as bfloat16 in every kernel', async () => {
     const [n, side, channels] = [3, 9, 24];
     const operations: Record<string, (y: tf.Tensor4D) => tf.Tensor> = {
       relu: (y) => tf.relu(y),
@@ -187,7 +187,7 @@ describe.skipIf(!able)(`bfloat16${why}`, () => {
       const copy = tf.tensor4d(convolved().dataSync() as Float32Array, [n, side, side, channels]);
       for (const [name, operation] of Object.entries(operations)) {
         const [held, plain] = [operation(convolved()).dataSync(), operation(copy).dataSync()];
-        // Those that keep bfloat16 round their result once more.
+        // Kernels that keep bfloat16 round their result once more.
         expect(held, name).toBeAllclose(Array.from(plain), { rtol: ROUNDING, atol: 1e-6 });
       }
     });
@@ -197,7 +197,7 @@ describe.skipIf(!able)(`bfloat16${why}`, () => {
     { way: 'by Winograd', inputs: 32, filters: 48, side: 26 },
     { way: 'by Winograd, odd sides', inputs: 64, filters: 64, side: 27 },
     { way: 'directly', inputs: 3, filters: 16, side: 13 },
-  ])('takes in the pool behind a convolution and ReLU, $way: the bits of the pool of the whole', (c) => {
+  ])('fuses the pool after a convolution and ReLU, $way, with the bits of a separate pool', (c) => {
     tf.tidy(() => {
       const x = tf.tensor4d(normals(2 * c.side * c.side * c.inputs, 1), [2, c.side, c.side, c.inputs]);
       const filter = tf.tensor4d(normals(9 * c.inputs * c.filters, 2), [3, 3, c.inputs, c.filters]);
@@ -213,7 +213,7 @@ describe.skipIf(!able)(`bfloat16${why}`, () => {
     });
   });
 
-  it('learns: the loss of a small net falls on the batch it is shown', async () => {
+  it('learns: the loss of a small net falls on its training batch', async () => {
     const model = createVgg(
       { configuration: 'A', inputSize: 32, width: 1 / 8, classes: 4, dropout: 0 },
       heInitialiser({ seed: 1 }),

@@ -1,4 +1,6 @@
-/** The addon's binary: where it is looked for, and what is said where it is missing, damaged or of another machine. */
+/**
+ * The addon's binary: the places that are searched, and the message if it is missing, damaged or for another machine.
+ */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -22,7 +24,7 @@ afterEach(() => {
 });
 afterAll(() => program.dispose());
 
-/** Imports the package, then computes on TF.js's own backend whether that worked or not. */
+/** Imports the package, then computes on TF.js's own backend, whether the import worked or not. */
 const TRY = `
   try { const { oneDnnVersion } = await import('./dist/onednn.mjs'); console.log(JSON.stringify({ oneDnnVersion })); }
   catch (error) { console.log(JSON.stringify({ code: error.code, message: error.message })); }
@@ -41,7 +43,7 @@ function attempt(environment: Record<string, string>): { code?: string; message?
 
 const sha256 = (bytes: string | Buffer) => createHash('sha256').update(bytes).digest('hex');
 
-/** A folder of this name with an addon of these bytes, which its manifest declares unless another one is given. */
+/** Creates a folder with an addon of these bytes. Its manifest has the checksum of `declared`. */
 function place(folder: string, binary: string | Buffer, declared: string | Buffer = binary): string {
   const path = join(program.folder, folder);
   mkdirSync(path, { recursive: true });
@@ -57,16 +59,16 @@ function installPlatformPackage(version: string): string {
   return folder;
 }
 
-/** The real addon, or something in its place where it was not built. */
+/** The real addon, or other bytes if it was not built. */
 const ADDON = isBuilt ? readFileSync(join(BUILD_FOLDER, 'onednn.node')) : Buffer.alloc(64, '\u007fELF');
 
-/** The same library for another processor: the machine's number is at byte 18. */
+/** The same library for another processor: byte 18 is the machine's number. */
 const FOREIGN = Buffer.from(ADDON).fill(0xb7, 18, 19);
 
 describe('a binary that cannot be used', () => {
   it.each([
     ['empty', '', '', /file too short/],
-    ['a text', 'hello', 'hello', /invalid ELF header|file too short/],
+    ['a text file', 'hello', 'hello', /invalid ELF header|file too short/],
     ['cut short', ADDON.subarray(0, ADDON.length >> 1), ADDON, /^onednn\.node is damaged \(wrong checksum\)$/],
     [
       'changed by one bit',
@@ -74,7 +76,7 @@ describe('a binary that cannot be used', () => {
       ADDON,
       /^onednn\.node is damaged/,
     ],
-  ])('is %s: one line says so, and another engine goes on', (_, binary, declared, why) => {
+  ])('is %s: one line says so, and another engine works', (_, binary, declared, why) => {
     const folder = place('given', binary, declared);
     const { code, message = '' } = attempt({ VGG_ONEDNN_BUILD: folder });
     expect(code).toBe('VGG_BACKEND');
@@ -84,7 +86,7 @@ describe('a binary that cannot be used', () => {
     expect(message.slice(start.length, -REMEDY.length - 1).replace(`${folder}/onednn.node: `, '')).toMatch(why);
   });
 
-  it.skipIf(!isBuilt)(`is of another processor${reason}`, () => {
+  it.skipIf(!isBuilt)(`is for another processor${reason}`, () => {
     expect(attempt({ VGG_ONEDNN_BUILD: place('given', FOREIGN) }).message).toMatch(/cannot open shared object|ELF/);
   });
 
@@ -95,8 +97,8 @@ describe('a binary that cannot be used', () => {
   });
 });
 
-describe('the binary is looked for', () => {
-  it('nowhere else, and where nothing is installed the line only says what to do', () => {
+describe('the binary is searched for', () => {
+  it('only there, and if nothing is installed the message only says what to do', () => {
     installPlatformPackage(VERSION);
     expect(attempt({ VGG_ONEDNN_BUILD: '' })).toEqual({
       code: 'VGG_BACKEND',
@@ -104,7 +106,7 @@ describe('the binary is looked for', () => {
     });
   });
 
-  it('in a local build, then in the package of the platform, and the line lists both', () => {
+  it('in a local build, then in the package for the platform, and the message lists both', () => {
     place(join('build', PLATFORM), 'hello', 'other');
     installPlatformPackage(VERSION);
     expect(attempt({ VGG_ONEDNN_BUILD: '' })).toEqual({
@@ -113,7 +115,7 @@ describe('the binary is looked for', () => {
     });
   });
 
-  it.skipIf(!isBuilt)(`in the package of the platform where the local build is damaged${reason}`, () => {
+  it.skipIf(!isBuilt)(`in the package for the platform if the local build is damaged${reason}`, () => {
     place(join('build', PLATFORM), 'hello', 'other');
     cpSync(BUILD_FOLDER, installPlatformPackage(VERSION), { recursive: true });
     expect(attempt({ VGG_ONEDNN_BUILD: '' }).oneDnnVersion).toMatch(/^\d+\.\d+\.\d+$/);
@@ -121,12 +123,12 @@ describe('the binary is looked for', () => {
 
   it('in a package of the same version only', () => {
     installPlatformPackage('0.1.0');
-    expect(attempt({ VGG_ONEDNN_BUILD: '' }).message).toContain('its version is 0.1.0 where 1.2.3 is needed');
+    expect(attempt({ VGG_ONEDNN_BUILD: '' }).message).toContain('its version is 0.1.0, expected 1.2.3');
   });
 });
 
 describe('the build script', () => {
-  it('says in one line what is missing and succeeds when it may', () => {
+  it('prints in one line what is missing, and succeeds with --if-possible', () => {
     const script = fileURLToPath(new URL('../scripts/build-native.mjs', import.meta.url));
     const environment = { ...process.env, CXX: 'no-such-compiler' };
     const output = execFileSync(process.execPath, [script, '--if-possible'], { encoding: 'utf8', env: environment });

@@ -1,6 +1,9 @@
-/** Convolutions at the net's sizes and at the edges of what oneDNN blocks, against float64, with poisoned buffers. */
+/**
+ * Convolutions of VGG's sizes and of sizes around oneDNN's channel blocks, compared with float64, with poisoned
+ * buffers.
+ */
 import * as tf from '@tensorflow/tfjs-core';
-import { randomStream } from '@vgg/core';
+import { randomStream, sizeOf } from '@vgg/core';
 import { MomentumSgd } from '@vgg/optim';
 import { expectNoLeak } from '@vgg/testing';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -20,13 +23,13 @@ const CASES: readonly ConvolutionCase[] = [
   { n: 1, h: 112, w: 112, cin: 64, cout: 128, k: 3, stride: 1, pad: 'same' },
   { n: 2, h: 28, w: 28, cin: 256, cout: 512, k: 3, stride: 1, pad: 'same' },
   { n: 2, h: 14, w: 14, cin: 512, cout: 512, k: 1, stride: 1, pad: 'same' },
-  // Winograd's: sizes that are no multiple of its tiles, windows without padding, an odd number of lanes.
+  // By Winograd: sizes that are not multiples of its tiles, no padding, an odd multiple of 16 channels.
   { n: 5, h: 30, w: 29, cin: 64, cout: 48, k: 3, stride: 1, pad: 'same' },
   { n: 33, h: 14, w: 11, cin: 32, cout: 64, k: 3, stride: 1, pad: 'valid' },
   { n: 2, h: 62, w: 35, cin: 16, cout: 48, k: 3, stride: 1, pad: 'same' },
-  // Its tiles shared by all threads.
+  // By Winograd, with tiles that all threads share.
   { n: 1, h: 28, w: 26, cin: 256, cout: 208, k: 3, stride: 1, pad: 'same' },
-  // Pictures of a few pixels, of which every one meets every other.
+  // Images of a few pixels: one matrix product.
   { n: 33, h: 2, w: 2, cin: 32, cout: 48, k: 3, stride: 1, pad: 'same' },
   { n: 40, h: 1, w: 3, cin: 5, cout: 7, k: 3, stride: 2, pad: 'same' },
   { n: 33, h: 9, w: 7, cin: 17, cout: 15, k: 3, stride: 1, pad: 'same' },
@@ -37,8 +40,8 @@ const CASES: readonly ConvolutionCase[] = [
 ];
 
 /**
- * Float32 sums of `terms` products of normals, in any order: each addition rounds by up to 2^-24 of a partial sum, whose
- * size grows as √k, so the error's deviation is about 2^-24 · terms / √6. The bound is five of them.
+ * Float32 sums of `terms` products of normals, in any order: each addition rounds by up to 2^-24 of a partial sum,
+ * whose size grows as √k, so the error's standard deviation is about 2^-24 · terms / √6. The bound is five deviations.
  */
 function tolerance(terms: number) {
   return { rtol: 1e-5, atol: 2 ** -23 * terms };
@@ -48,7 +51,7 @@ describe.skipIf(!isBuilt)(`convolution${reason}`, () => {
   beforeAll(async () => {
     const { configure } = await import('../src/index');
     configure({ poison: true });
-    // Else the CPU backend advertises another one on its first use.
+    // Otherwise the CPU backend advertises another backend on its first use.
     tf.env().set('IS_NODE', false);
     await tf.setBackend('onednn');
   });
@@ -65,7 +68,7 @@ describe.skipIf(!isBuilt)(`convolution${reason}`, () => {
       dy: [g.n, g.oh, g.ow, g.cout] as [number, number, number, number],
     };
 
-    it('runs forward with bias and ReLU, fused by the caller and by the backend', async () => {
+    it('computes the output with bias and ReLU, fused by the caller and by the backend', async () => {
       const at = places(dy.length, 60);
       const expected = at.map((i) => Math.max(0, convolutionAt(g, x, filter, i) + bias[i % g.cout]!));
       await expectNoLeak(() => {
@@ -88,8 +91,9 @@ describe.skipIf(!isBuilt)(`convolution${reason}`, () => {
       });
     });
 
-    it('gives the gradients of input and filter', async () => {
-      const [inputs, filters] = [places(x.length, 60), places(filter.length, g.n * g.oh * g.ow > 10_000 ? 12 : 40)];
+    it('computes the gradients of input and filter', async () => {
+      const inputs = places(x.length, 60);
+      const filters = places(filter.length, g.n * g.oh * g.ow > 10_000 ? 12 : 40);
       await expectNoLeak(() => {
         tf.tidy(() => {
           const gradient = tf.grads((xs, ws) => tf.conv2d(xs as tf.Tensor4D, ws as tf.Tensor4D, c.stride, c.pad));
@@ -110,12 +114,12 @@ describe.skipIf(!isBuilt)(`convolution${reason}`, () => {
 });
 
 describe.skipIf(!isBuilt)(`a filter of several convolutions${reason}`, () => {
-  it('is transformed anew once it has changed', () => {
-    const [inputs, outputs] = [normals(30 * 30 * 64, 1), normals(3 * 3 * 64 * 64, 2)];
-    const filter = tf.variable(tf.tensor4d(outputs, [3, 3, 64, 64]));
+  it('is transformed again after a change', () => {
+    const values = normals(30 * 30 * 64, 1);
+    const filter = tf.variable(tf.tensor4d(normals(3 * 3 * 64 * 64, 2), [3, 3, 64, 64]));
     const optimiser = new MomentumSgd({ momentum: 0, weightDecay: 0 });
     tf.tidy(() => {
-      const x = tf.tensor4d(inputs, [1, 30, 30, 64]);
+      const x = tf.tensor4d(values, [1, 30, 30, 64]);
       const convolved = () => tf.conv2d(x, filter as unknown as tf.Tensor4D, 1, 'same').dataSync();
       const [first, again] = [convolved(), convolved()];
       expect(again).toEqual(first);
@@ -128,7 +132,7 @@ describe.skipIf(!isBuilt)(`a filter of several convolutions${reason}`, () => {
   });
 });
 
-describe.skipIf(!isBuilt)(`a pool behind a convolution and ReLU${reason}`, () => {
+describe.skipIf(!isBuilt)(`a pool after a convolution and ReLU${reason}`, () => {
   type Shape = [number, number, number, number];
   const geometries: readonly { x: Shape; filter: Shape; stride: number; way: string }[] = [
     { x: [3, 26, 30, 32], filter: [3, 3, 32, 48], stride: 1, way: 'by Winograd' },
@@ -139,7 +143,7 @@ describe.skipIf(!isBuilt)(`a pool behind a convolution and ReLU${reason}`, () =>
     { x: [33, 2, 2, 32], filter: [3, 3, 32, 48], stride: 1, way: 'of a few pixels' },
   ];
   const pool = (y: tf.Tensor) => tf.maxPool(y as tf.Tensor4D, 2, 2, 'valid');
-  const ofFilter = (filter: Shape) => tf.tensor4d(normals(filter[0] * filter[1] * filter[2] * filter[3], 2), filter);
+  const ofFilter = (filter: Shape) => tf.tensor4d(normals(sizeOf(filter), 2), filter);
 
   let engine: typeof import('../src/index');
   beforeAll(async () => {
@@ -147,8 +151,8 @@ describe.skipIf(!isBuilt)(`a pool behind a convolution and ReLU${reason}`, () =>
     await tf.setBackend('onednn');
   });
 
-  /** The kernels that run. */
-  function whatRuns(body: () => void): string[] {
+  /** Returns the names of the kernels that `body` runs. */
+  function kernelsRunBy(body: () => void): string[] {
     engine.profile(true);
     body();
     const names = engine.kernelTimes().map(({ operation }) => operation.split(' ')[0]!);
@@ -159,7 +163,7 @@ describe.skipIf(!isBuilt)(`a pool behind a convolution and ReLU${reason}`, () =>
   describe.each(geometries)('$way: x=$x filter=$filter', ({ x: sides, filter: window, stride }) => {
     function withOperands(body: (fused: () => tf.Tensor, plain: () => tf.Tensor) => void): void {
       tf.tidy(() => {
-        const values = normals(sides[0] * sides[1] * sides[2] * sides[3], 1);
+        const values = normals(sizeOf(sides), 1);
         // NaN is never the largest.
         values[7 * sides[3]] = Number.NaN;
         const [x, filter, bias] = [tf.tensor4d(values, sides), ofFilter(window), tf.tensor1d(normals(window[3], 3))];
@@ -171,7 +175,7 @@ describe.skipIf(!isBuilt)(`a pool behind a convolution and ReLU${reason}`, () =>
       });
     }
 
-    it('gives the bits of the pool of the whole output', () => {
+    it('gives the bits of a separate pool', () => {
       withOperands((...ways) => {
         for (const rectified of ways) {
           const whole = rectified();
@@ -186,16 +190,16 @@ describe.skipIf(!isBuilt)(`a pool behind a convolution and ReLU${reason}`, () =>
       });
     });
 
-    it('computes the convolution once, and its output only where somebody holds it', () => {
+    it('computes the convolution once, and its output only if it was not disposed', () => {
       withOperands((rectified) => {
-        const alone = whatRuns(() => {
+        const alone = kernelsRunBy(() => {
           const unread = rectified();
           const pooled = pool(unread);
           unread.dispose();
           pooled.dataSync();
         });
         expect(alone).toEqual(['Conv2D']);
-        const held = whatRuns(() => {
+        const held = kernelsRunBy(() => {
           const kept = rectified();
           pool(kept).dataSync();
           kept.dataSync();
@@ -216,7 +220,7 @@ describe.skipIf(!isBuilt)(`a pool behind a convolution and ReLU${reason}`, () =>
       }));
   });
 
-  it('takes the weights as they were when it was asked for', () => {
+  it('uses the weights of the time of the call', () => {
     const filter = tf.tidy(() => tf.variable(ofFilter([3, 3, 32, 32])));
     const optimiser = new MomentumSgd({ momentum: 0, weightDecay: 0 });
     tf.tidy(() => {
@@ -231,7 +235,7 @@ describe.skipIf(!isBuilt)(`a pool behind a convolution and ReLU${reason}`, () =>
     filter.dispose();
   });
 
-  it('leaves other pools, and those of a tape, as they are', async () => {
+  it('does not fuse other pools, nor any pool while gradients are recorded', async () => {
     const x = tf.tensor4d(normals(2 * 9 * 9 * 32, 1), [2, 9, 9, 32]);
     const filter = ofFilter([3, 3, 32, 32]);
     const rectified = (u: tf.Tensor) => tf.relu(tf.conv2d(u as tf.Tensor4D, filter, 1, 'same'));
@@ -262,10 +266,9 @@ describe.skipIf(!isBuilt)(`a pool behind a convolution and ReLU${reason}`, () =>
 
 describe.skipIf(!isBuilt)(`conv2d, add and relu in user code${reason}`, () => {
   const stream = randomStream(3, 'peephole');
-  const tensor = (...shape: number[]) =>
-    tf.tensor(stream.fillNormal(new Float32Array(shape.reduce((a, b) => a * b))), shape);
+  const tensor = (...shape: number[]) => tf.tensor(stream.fillNormal(new Float32Array(sizeOf(shape))), shape);
 
-  /** Every intermediate of the chain and its gradients must be what the CPU backend computes, whoever looks when. */
+  /** Returns every intermediate result of the chain and its gradients. All must equal those of the CPU backend. */
   function everything(x: tf.Tensor, w: tf.Tensor, b: tf.Tensor): tf.Tensor[] {
     const convolved = tf.conv2d(x as tf.Tensor4D, w as tf.Tensor4D, 1, 'same');
     const shifted = tf.add(convolved, b);
@@ -286,7 +289,7 @@ describe.skipIf(!isBuilt)(`conv2d, add and relu in user code${reason}`, () => {
     ];
   }
 
-  it('gives what the CPU backend gives, in every place', async () => {
+  it('give the results of the CPU backend, at every step', async () => {
     await tf.setBackend('onednn');
     const [x, w, b] = [tensor(2, 6, 5, 4), tensor(3, 3, 4, 8), tensor(8)];
     const actual = tf.tidy(() => everything(x, w, b).map((t) => t.dataSync()));
@@ -299,7 +302,7 @@ describe.skipIf(!isBuilt)(`conv2d, add and relu in user code${reason}`, () => {
     tf.dispose([x, w, b]);
   });
 
-  it('sees through no reshape: what follows one works on the shape that it was given', async () => {
+  it('are not fused across a reshape: the next kernel uses the new shape', async () => {
     const [x, w, b] = [tensor(2, 6, 5, 16), tensor(3, 3, 16, 16), tensor(8)];
     const f = () => {
       const convolved = () => tf.conv2d(x as tf.Tensor4D, w as tf.Tensor4D, 1, 'same');
@@ -312,7 +315,7 @@ describe.skipIf(!isBuilt)(`conv2d, add and relu in user code${reason}`, () => {
       ];
     };
     await tf.setBackend('onednn');
-    // Read once the tensors between are gone.
+    // Read after the intermediate tensors were disposed.
     const results = tf.tidy(f);
     const actual = results.map((t) => t.dataSync());
     await tf.setBackend('cpu');
@@ -324,7 +327,7 @@ describe.skipIf(!isBuilt)(`conv2d, add and relu in user code${reason}`, () => {
     tf.dispose([x, w, b, ...results]);
   });
 
-  it('survives its inputs and intermediates being disposed', () => {
+  it('work after their inputs and intermediate results were disposed', () => {
     const [x, w, b] = [tensor(1, 4, 4, 3), tensor(3, 3, 3, 5), tensor(5)];
     const expected = tf.tidy(() =>
       tf.fused.conv2d({ x: x as tf.Tensor4D, filter: w as tf.Tensor4D, strides: 1, pad: 'same', bias: b }).dataSync(),

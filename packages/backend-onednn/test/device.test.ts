@@ -51,7 +51,7 @@ function convolve(device: Device, side: number): number {
 }
 
 describe.skipIf(!isBuilt)(`the device${reason}`, () => {
-  it('gives a failure to the next read, with the operation and its shapes', async () => {
+  it('throws a failure at the next read, with the operation and its shapes', async () => {
     const device = makeDevice({ memoryLimit: 8 * MEBIBYTE });
     const shape = [4, MEBIBYTE];
     const [large, small] = [fill(device, shape, 1), fill(device, [1], 3)];
@@ -64,7 +64,7 @@ describe.skipIf(!isBuilt)(`the device${reason}`, () => {
     device.close();
   });
 
-  it('gives a failure to everything computed from it, and to nothing else', async () => {
+  it('passes a failure to everything computed from it, and to nothing else', async () => {
     const device = makeDevice({ memoryLimit: 8 * MEBIBYTE });
     const [large, small] = [fill(device, [4 * MEBIBYTE], 1), fill(device, [3], 3)];
     const after = square(device, large, [4 * MEBIBYTE]);
@@ -102,7 +102,7 @@ describe.skipIf(!isBuilt)(`the device${reason}`, () => {
     device.close();
   });
 
-  it('puts a large buffer together of the pages of smaller ones, and cuts a large one up', () => {
+  it('assembles a large buffer from the pages of smaller ones, and splits a large one', () => {
     const device = makeDevice();
     const held = () => {
       device.drain();
@@ -147,7 +147,7 @@ describe.skipIf(!isBuilt)(`the device${reason}`, () => {
     device.close();
   });
 
-  it('keeps a bounded number of primitives, and rebuilds one that was dropped', () => {
+  it('keeps a limited number of primitives, and rebuilds one that was dropped', () => {
     const device = makeDevice();
     const corners = [5, 6, 7, 8, 9, 10, 5].map((side) => convolve(device, side));
     expect(corners).toEqual([4, 4, 4, 4, 4, 4, 4]);
@@ -155,7 +155,7 @@ describe.skipIf(!isBuilt)(`the device${reason}`, () => {
     device.close();
   });
 
-  it('reads many tensors at once, each its own', async () => {
+  it('reads many tensors at once, each with its own numbers', async () => {
     const device = makeDevice();
     const buffers = Array.from({ length: 100 }, (_, i) => fill(device, [i + 1], i));
     const arrays = await Promise.all(buffers.map((buffer) => device.read(buffer)));
@@ -163,7 +163,7 @@ describe.skipIf(!isBuilt)(`the device${reason}`, () => {
     device.close();
   });
 
-  it('says so when it is used after it was closed or a buffer after its release', () => {
+  it('reports use after close, and use of a released buffer', () => {
     const device = makeDevice();
     const x = fill(device, [2], 1);
     x.release();

@@ -1,6 +1,7 @@
-/** The other native kernels at large and odd sizes, against TF.js's CPU backend, with poisoned buffers. */
+/** The other native kernels at large and odd sizes, compared with TF.js's CPU backend, with poisoned buffers. */
 import '@tensorflow/tfjs-backend-cpu';
 import * as tf from '@tensorflow/tfjs-core';
+import { sizeOf } from '@vgg/core';
 import { expectNoLeak } from '@vgg/testing';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { LARGE } from '../src/fallbacks';
@@ -17,16 +18,13 @@ interface Input {
 
 const floats = (...shape: number[]): Input => ({
   shape,
-  values: normals(
-    shape.reduce((a, b) => a * b, 1),
-    ...shape,
-  ),
+  values: normals(sizeOf(shape), ...shape),
 });
 const positive = (...shape: number[]): Input => {
   const { values } = floats(...shape);
   return { shape, values: (values as Float32Array).map((v) => Math.abs(v) + 0.1) };
 };
-/** Many equal numbers and zeros, as behind a ReLU. */
+/** Many equal numbers and zeros, as after a ReLU. */
 const rounded = (...shape: number[]): Input => {
   const { values } = floats(...shape);
   return { shape, values: (values as Float32Array).map((v) => Math.max(0, Math.round(v * 2))) };
@@ -65,7 +63,7 @@ const moments = (x: tf.Tensor) => {
 const pool = (size: number, stride: number, pad: 'same' | 'valid') => (x: tf.Tensor) =>
   tf.maxPool(x as tf.Tensor4D, size, stride, pad);
 
-/** Name, operation, inputs, and the tolerance relative to the largest number, 1e-6 unless given. */
+/** Name, operation, inputs, and the tolerance relative to the largest number. Default 1e-6. */
 const CASES: readonly (readonly [string, Operation, readonly Input[], number?])[] = [
   ['max pool 2×2', withGradients(pool(2, 2, 'valid')), [rounded(33, 14, 14, 64)]],
   ['max pool 2×2 on an odd image', withGradients(pool(2, 2, 'valid')), [rounded(1, 15, 7, 19)]],
@@ -156,7 +154,7 @@ const CASES: readonly (readonly [string, Operation, readonly Input[], number?])[
     (a) => [tf.floor(a!), tf.ceil(a!), tf.abs(a!), tf.neg(a!), tf.clipByValue(a!, -0.5, 1)],
     [floats(40_001)],
   ],
-  ['relu and its kin', withGradients((a) => tf.add(tf.relu(a), tf.leakyRelu(tf.relu6(a), 0.1))), [floats(40_001)]],
+  ['relu and its variants', withGradients((a) => tf.add(tf.relu(a), tf.leakyRelu(tf.relu6(a), 0.1))), [floats(40_001)]],
   ['casts', (a) => [tf.cast(tf.mul(a!, 100), 'int32'), tf.cast(a!, 'bool')], [rounded(40_001)]],
   ['where', (a, b) => tf.where(tf.greater(a!, b!), a!, b!), [floats(300, 301), floats(300, 301)]],
   [
@@ -212,7 +210,7 @@ describe.skipIf(!isBuilt)(`kernels${reason}`, () => {
     const onednn = await import('../src/index');
     onednn.configure({ poison: true });
     fallbacks = onednn.fallbacks;
-    // Else the CPU backend advertises another one on its first use.
+    // Otherwise the CPU backend advertises another backend on its first use.
     tf.env().set('IS_NODE', false);
   });
 

@@ -1,4 +1,6 @@
-/** The one-pass update: the optimiser's own bits, numbers worked by hand, and what shares memory with the weights. */
+/**
+ * The one-pass update: the same bits as the optimiser's operations, hand-worked numbers, and tensors that share memory.
+ */
 import '@tensorflow/tfjs-backend-cpu';
 import * as tf from '@tensorflow/tfjs-core';
 import { MomentumSgd } from '@vgg/optim';
@@ -19,7 +21,7 @@ describe.skipIf(!isBuilt)(`momentum SGD${reason}`, () => {
   beforeAll(async () => {
     const { configure } = await import('../src/index');
     configure({ poison: true, precision: 'float32' });
-    // Else the CPU backend advertises another one on its first use.
+    // Otherwise the CPU backend advertises another backend on its first use.
     tf.env().set('IS_NODE', false);
     await tf.setBackend('onednn');
   });
@@ -47,12 +49,13 @@ describe.skipIf(!isBuilt)(`momentum SGD${reason}`, () => {
     ['pytorch', 5e-4, 1 / 3],
     ['caffe', 0, 0.7],
     ['pytorch', 0, 1],
-  ] as const)('gives the bits of the operations it stands for: %s, decay %f, scale %f', async (rule, decay, scale) => {
+  ] as const)('gives the bits of the separate operations: %s, decay %f, scale %f', async (rule, decay, scale) => {
     const expected = await trained('cpu', rule, decay, scale);
     expect(await trained('onednn', rule, decay, scale)).toEqual(expected);
   });
 
-  // w = 2, v = 0.5, g = 3: v = 2·3 + 0.1·2 + 0.9·0.5 = 6.65, w = 2 - 0.01·6.65 = 1.9335; without velocity 6.2 and 1.938.
+  // w = 2, v = 0.5, g = 3: v = 2·3 + 0.1·2 + 0.9·0.5 = 6.65, w = 2 - 0.01·6.65 = 1.9335; without velocity 6.2 and
+  // 1.938.
   it.each([
     [0.5, 1.9335, 6.65],
     [undefined, 1.938, 6.2],
@@ -67,7 +70,7 @@ describe.skipIf(!isBuilt)(`momentum SGD${reason}`, () => {
     });
   });
 
-  it('works in place where nobody else holds the memory, and leaves others as they were', async () => {
+  it('works in place if no other tensor shares the memory, and never changes other tensors', async () => {
     await tf.setBackend('onednn');
     expectNoLeakIn(() => {
       const [w, v] = [tf.ones([1, 1, 8, 8]), tf.zeros([1, 1, 8, 8])] as tf.Tensor4D[];
@@ -84,7 +87,7 @@ describe.skipIf(!isBuilt)(`momentum SGD${reason}`, () => {
     });
   });
 
-  it('says what it takes', async () => {
+  it('names the tensors that it takes', async () => {
     await tf.setBackend('onednn');
     const [w, g] = [tf.ones([2]), tf.ones([3])];
     expect(() => step(w, g)).toThrow(
@@ -93,7 +96,7 @@ describe.skipIf(!isBuilt)(`momentum SGD${reason}`, () => {
     tf.dispose([w, g]);
   });
 
-  it('comes with a backend that takes no options any more', async () => {
+  it('refuses options after the first use of the backend', async () => {
     const { configure } = await import('../src/index');
     expect(() => configure({ threads: 1 })).toThrow('options of onednn were given after its first use');
   });

@@ -1,4 +1,4 @@
-/** Whether the addon was built here: without a compiler or oneDNN its tests cannot run, and say so. */
+/** Checks if the addon was built here. Without a compiler or oneDNN its tests are skipped with a reason. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';

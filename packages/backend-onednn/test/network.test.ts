@@ -1,4 +1,4 @@
-/** Whole nets of the paper: a training step against the CPU backend, without fallback, leak or chance. */
+/** Whole nets of the paper: training steps compared with the CPU backend, fallbacks, leaks and determinism. */
 import '@tensorflow/tfjs-backend-cpu';
 import * as tf from '@tensorflow/tfjs-core';
 import { randomStream } from '@vgg/core';
@@ -14,7 +14,7 @@ const LABELS = [4, 0, 7];
 
 type Numbers = Map<string, Float32Array>;
 
-/** Two steps of training: loss, every gradient and every variable after each. */
+/** Trains for two steps. Returns the loss and every gradient of each step, and the logits at the end. */
 async function train(backend: string, options: VggOptions): Promise<Numbers> {
   await tf.setBackend(backend);
   const side = options.inputSize!;
@@ -51,7 +51,7 @@ describe.skipIf(!isBuilt)(`a net${reason}`, () => {
   beforeAll(async () => {
     onednn = await import('../src/index');
     onednn.configure({ poison: true });
-    // Else the CPU backend advertises another one on its first use.
+    // Otherwise the CPU backend advertises another backend on its first use.
     tf.env().set('IS_NODE', false);
   });
 
@@ -64,8 +64,8 @@ describe.skipIf(!isBuilt)(`a net${reason}`, () => {
     const actual = await train('onednn', options);
     expect([...actual.keys()]).toEqual([...expected.keys()]);
     const errors = [...expected].map(([name, values]) => {
-      // The gradient of a bias before batch norm is 0 in exact arithmetic: of either backend there is only what rounding left
-      // of some three thousand terms, in whatever order each adds up.
+      // The gradient of a bias before batch norm is 0 in exact arithmetic. Both backends give only the rounding error
+      // of about three thousand terms, summed in different orders.
       const vanishes = options.batchNorm === true && /^conv.*bias/.test(name);
       const floor = (vanishes ? 5e-3 : 1e-3) * Math.sqrt(values.length);
       return { name, error: distance(actual.get(name)!, values) / (norm(values) + floor) };
@@ -73,7 +73,7 @@ describe.skipIf(!isBuilt)(`a net${reason}`, () => {
     expect(errors.filter(({ error }) => !(error < 1e-3))).toEqual([]);
   });
 
-  it('trains without any kernel of the CPU backend', async () => {
+  it('trains without kernels of the CPU backend', async () => {
     await tf.setBackend('onednn');
     onednn.clearFallbacks();
     await train('onednn', { configuration: 'D', inputSize: 32, width: 1 / 16, classes: 10, batchNorm: true });

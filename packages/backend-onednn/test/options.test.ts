@@ -17,7 +17,7 @@ describe('options', () => {
   it.each([
     [{ threads: 0 }, 'threads of onednn must be an integer from 1 to 1024, got 0'],
     [{ threads: 1.5 }, 'threads of onednn must be an integer from 1 to 1024, got 1.5'],
-    [{ memoryLimit: 5 }, 'memoryLimit of onednn must be a number of bytes from 1 MiB on, got 5'],
+    [{ memoryLimit: 5 }, 'memoryLimit of onednn must be a number of bytes of at least 1 MiB, got 5'],
     [
       { precision: 'bfloat16-fast' },
       'the precision bfloat16-fast needs a processor with AVX512_BF16 or AMX: use float32',
@@ -27,7 +27,7 @@ describe('options', () => {
     expect(() => setOptions(options as OnednnOptions, PLAIN)).toThrow(message);
   });
 
-  it('come from the environment, and a call comes first', () => {
+  it('come from the environment, unless a call sets them', () => {
     vi.stubEnv('VGG_ONEDNN_THREADS', '3');
     vi.stubEnv('VGG_ONEDNN_SYNCHRONOUS', '1');
     expect(resolveOptions(PLAIN)).toMatchObject({ threads: 3, synchronous: true, poison: false });
@@ -35,7 +35,7 @@ describe('options', () => {
     expect(resolveOptions(PLAIN).threads).toBe(2);
     vi.stubEnv('VGG_ONEDNN_MEMORY', 'lots');
     expect(() => resolveOptions(PLAIN)).toThrow(
-      'memoryLimit of onednn must be a number of bytes from 1 MiB on, got NaN',
+      'memoryLimit of onednn must be a number of bytes of at least 1 MiB, got NaN',
     );
   });
 });
@@ -49,7 +49,7 @@ describe('precision', () => {
     expect(resolveOptions(processor).precision).toBe(expected);
   });
 
-  it('is as asked for, where the processor has it', () => {
+  it('is the one asked for if the processor has it', () => {
     for (const precision of ['bfloat16', 'bfloat16-fast']) {
       vi.stubEnv('VGG_ONEDNN_PRECISION', precision);
       expect(resolveOptions({ bf16: true, amx: false }).precision).toBe(precision);
@@ -115,7 +115,7 @@ describe('physical cores', () => {
       { '/sys/fs/cgroup/cpu,cpuacct/cpu.cfs_quota_us': '-1', '/sys/fs/cgroup/cpu,cpuacct/cpu.cfs_period_us': '100000' },
       2,
     ],
-    ['nobody', '0::/', {}, 2],
+    ['no group', '0::/', {}, 2],
   ])('respects the quota of %s', (_, groups, limits, expected) => {
     const status = { '/proc/self/status': 'Cpus_allowed_list:\t0-3', '/proc/self/cgroup': groups };
     expect(physicalCores(files({ ...status, ...limits, ...four }))).toBe(expected);

@@ -1,4 +1,4 @@
-/** Whole processes and threads: exit with work queued, several environments at once. */
+/** Whole processes and threads: exit while work is queued, and several environments at once. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { isBuilt, reason } from './native-build';
 import { bundlePackage, type Program } from './program';
@@ -38,7 +38,8 @@ describe.skipIf(!isBuilt)(`a process${reason}`, () => {
   });
 
   it('keeps its event loop free while it computes', () => {
-    // The best of several rounds: a busy machine can only lengthen a wait, and a read that blocked would fill every round.
+    // Takes the best of several rounds: a busy machine can only make a wait longer, and a blocking read would do so in
+    // every round.
     const { stdout } = run(`${WORK}
       const during = async (start) => {
         let turns = 0, longest = 0, done = false;
@@ -69,7 +70,7 @@ describe.skipIf(!isBuilt)(`a process${reason}`, () => {
     expect(least('blockingRead')).toBeGreaterThan(0.5);
   });
 
-  it('gives every worker thread an environment of its own, and survives their end in the midst of work', () => {
+  it('gives every worker thread its own environment, and survives their termination during work', () => {
     const { status, signal, stdout, stderr } = run(`
       import { Worker, isMainThread, parentPort, workerData } from 'node:worker_threads';
       import { once } from 'node:events';
@@ -91,7 +92,7 @@ describe.skipIf(!isBuilt)(`a process${reason}`, () => {
     expect(JSON.parse(stdout)).toEqual([1, 2, 3, 4].map((n) => n * 16 * 8 * 32 * 32));
   });
 
-  /** Steps of training without end, and a way to know that one is being computed. */
+  /** Endless training steps, and a way to wait until one is running. */
   const TRAINING = `${WORK}
     const v = tf.variable(w), small = tf.ones([2, 24, 24, 32]);
     const step = async () => {
@@ -102,19 +103,19 @@ describe.skipIf(!isBuilt)(`a process${reason}`, () => {
       return loss;
     };
     const train = async () => { for (;;) await step(); };
-    const inMidst = async () => { await step(); train(); await new Promise((done) => setTimeout(done, 20)); };
+    const midStep = async () => { await step(); train(); await new Promise((done) => setTimeout(done, 20)); };
   `;
 
   it.each([
-    ['process.exit', 'await inMidst(); console.log("left"); process.exit(0);', 0],
-    ['an uncaught error', 'await inMidst(); console.log("left"); throw new Error("planned");', 1],
+    ['process.exit', 'await midStep(); console.log("left"); process.exit(0);', 0],
+    ['an uncaught error', 'await midStep(); console.log("left"); throw new Error("planned");', 1],
     [
       'a blocking read that process.exit follows',
-      'await inMidst(); x.dataSync(); console.log("left"); process.exit(0);',
+      'await midStep(); x.dataSync(); console.log("left"); process.exit(0);',
       0,
     ],
-    ['a read that nobody waits for', 'await step(); work().data(); console.log("left");', 0],
-  ])('leaves a training step by %s', (_, ending, expected) => {
+    ['an unawaited read', 'await step(); work().data(); console.log("left");', 0],
+  ])('ends a training step by %s', (_, ending, expected) => {
     const { status, signal, stdout } = run(`${TRAINING} ${ending}`);
     expect({ status, signal, stdout }).toEqual({ status: expected, signal: null, stdout: 'left' });
   });
@@ -123,7 +124,7 @@ describe.skipIf(!isBuilt)(`a process${reason}`, () => {
     ['terminated', 'await worker.terminate()', ''],
     ['left by process.exit of its own', 'await once(worker, "exit")', 'process.exit(0)'],
     ['terminated in a blocking read', 'await worker.terminate()', 'for (;;) tf.relu(small).dataSync()'],
-  ])('outlives worker threads that are %s in the midst of a step, again and again', (_, end, inWorker) => {
+  ])('survives worker threads that are %s during a step, repeatedly', (_, end, inWorker) => {
     const { status, signal, stdout, stderr } = run(`
       import { Worker, isMainThread, parentPort } from 'node:worker_threads';
       import { once } from 'node:events';
@@ -137,7 +138,7 @@ describe.skipIf(!isBuilt)(`a process${reason}`, () => {
         }
         console.log(Number.isFinite(await step()), tf.getBackend());
       } else {
-        await inMidst();
+        await midStep();
         parentPort.postMessage('training');
         ${inWorker}
       }`);
@@ -150,7 +151,7 @@ describe.skipIf(!isBuilt)(`a process${reason}`, () => {
       import { once } from 'node:events';
       import { fileURLToPath } from 'node:url';
       ${TRAINING}
-      await inMidst();
+      await midStep();
       if (isMainThread) {
         await Promise.all([1, 2].map(() => once(new Worker(fileURLToPath(import.meta.url)), 'message')));
         console.log('left');

@@ -1,4 +1,4 @@
-/** Programs that use the package as people get it: bundled, in a process of their own. */
+/** Programs that use the package as users get it: bundled, each in its own process. */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,13 +8,13 @@ import { BUILD_FOLDER } from './native-build';
 
 const PACKAGE = fileURLToPath(new URL('..', import.meta.url));
 
-/** In the folder's package.json; what a package with a binary must have as well. */
+/** Version in the folder's package.json. A package with a binary must have the same. */
 export const VERSION = '1.2.3';
 
 export interface Program {
-  /** A folder from which TF.js resolves, with the package as `dist/onednn.mjs`. */
+  /** Folder from which TF.js resolves, with the package as `dist/onednn.mjs`. */
   folder: string;
-  /** Runs a program that lies in that folder. By default the addon is the one that the tests are about. */
+  /** Runs a program in that folder, by default with the addon under test. */
   run(
     source: string,
     environment?: Record<string, string>,
@@ -35,7 +35,7 @@ export async function bundlePackage(): Promise<Program> {
     conditions: ['@vgg/source'],
     plugins: [
       {
-        // By exact name: the gradients' files inside tfjs-core are bundled, as in the published form.
+        // Matches exact names: the files of gradients inside tfjs-core are bundled, as in the published package.
         name: 'tfjs-is-external',
         setup: ({ onResolve }) =>
           onResolve({ filter: /^@tensorflow\/tfjs-(core|backend-cpu)$/ }, () => ({ external: true })),

@@ -1,6 +1,6 @@
 /**
- * Convolutions and pooling in float64, written from their definitions, at a sample of places: whole results at the net's
- * sizes would take minutes.
+ * Convolutions in float64, written from their definitions, at a sample of places: whole results at VGG's sizes would
+ * take minutes.
  */
 import { type RandomStream, randomStream } from '@vgg/core';
 
@@ -22,7 +22,7 @@ export interface Geometry extends ConvolutionCase {
   left: number;
 }
 
-/** Output size and padding as TensorFlow defines them. */
+/** Returns output size and padding as TensorFlow defines them. */
 export function geometryOf(c: ConvolutionCase): Geometry {
   const out = (size: number) =>
     c.pad === 'same' ? Math.ceil(size / c.stride) : Math.floor((size - c.k) / c.stride) + 1;
@@ -31,11 +31,12 @@ export function geometryOf(c: ConvolutionCase): Geometry {
   return { ...c, oh: out(c.h), ow: out(c.w), top: before(c.h), left: before(c.w) };
 }
 
+/** Returns normal numbers, the same for the same address. */
 export function normals(length: number, ...address: number[]): Float32Array {
   return randomStream(7, 'test', ...address).fillNormal(new Float32Array(length));
 }
 
-/** `count` places of an array of that length, the first and the last among them. */
+/** Returns the first, the last and `count` random indices of an array of that length. */
 export function places(
   length: number,
   count: number,
@@ -44,13 +45,13 @@ export function places(
   return [0, length - 1, ...Array.from({ length: count }, () => stream.integer(length))];
 }
 
-/** |actual - expected| / |expected| over the sample. */
+/** Returns |actual - expected| / |expected| over the sample. */
 export function relativeError(actual: readonly number[], expected: readonly number[]): number {
   const norm = (values: readonly number[]) => Math.hypot(...values);
   return norm(actual.map((v, i) => v - expected[i]!)) / norm(expected);
 }
 
-/** y at a flat index: the sum over the window and input channels. */
+/** Returns y at a flat index: the sum over the window and input channels. */
 export function convolutionAt(g: Geometry, x: Float32Array, filter: Float32Array, index: number): number {
   const oc = index % g.cout;
   const ox = Math.floor(index / g.cout) % g.ow;
@@ -63,14 +64,15 @@ export function convolutionAt(g: Geometry, x: Float32Array, filter: Float32Array
     for (let kx = 0; kx < g.k; kx++) {
       const ix = ox * g.stride - g.left + kx;
       if (ix < 0 || ix >= g.w) continue;
-      const [at, from] = [((image * g.h + iy) * g.w + ix) * g.cin, (ky * g.k + kx) * g.cin * g.cout + oc];
+      const at = ((image * g.h + iy) * g.w + ix) * g.cin;
+      const from = (ky * g.k + kx) * g.cin * g.cout + oc;
       for (let ic = 0; ic < g.cin; ic++) sum += x[at + ic]! * filter[from + ic * g.cout]!;
     }
   }
   return sum;
 }
 
-/** The gradient of the input at a flat index: the sum over the windows that hold it and output channels. */
+/** Returns the gradient of the input at a flat index: the sum over the windows that contain it and output channels. */
 export function inputGradientAt(g: Geometry, dy: Float32Array, filter: Float32Array, index: number): number {
   const ic = index % g.cin;
   const ix = Math.floor(index / g.cin) % g.w;
@@ -83,14 +85,15 @@ export function inputGradientAt(g: Geometry, dy: Float32Array, filter: Float32Ar
     for (let kx = 0; kx < g.k; kx++) {
       const ox = (ix + g.left - kx) / g.stride;
       if (!Number.isInteger(ox) || ox < 0 || ox >= g.ow) continue;
-      const [at, from] = [((image * g.oh + oy) * g.ow + ox) * g.cout, ((ky * g.k + kx) * g.cin + ic) * g.cout];
+      const at = ((image * g.oh + oy) * g.ow + ox) * g.cout;
+      const from = ((ky * g.k + kx) * g.cin + ic) * g.cout;
       for (let oc = 0; oc < g.cout; oc++) sum += dy[at + oc]! * filter[from + oc]!;
     }
   }
   return sum;
 }
 
-/** The gradient of the filter at a flat index: the sum over images and positions. */
+/** Returns the gradient of the filter at a flat index: the sum over images and positions. */
 export function filterGradientAt(g: Geometry, x: Float32Array, dy: Float32Array, index: number): number {
   const oc = index % g.cout;
   const ic = Math.floor(index / g.cout) % g.cin;

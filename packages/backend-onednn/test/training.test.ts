@@ -1,4 +1,6 @@
-/** Kernels for training that TF.js has not: against the operations they stand for, or in float64, and to the bit. */
+/**
+ * Kernels for training that TF.js does not have, compared with the separate operations, with float64, or bit by bit.
+ */
 import '@tensorflow/tfjs-backend-cpu';
 import * as tf from '@tensorflow/tfjs-core';
 import { randomStream } from '@vgg/core';
@@ -14,7 +16,7 @@ describe.skipIf(!isBuilt)(`kernels for training${reason}`, () => {
   beforeAll(async () => {
     const { configure } = await import('../src/index');
     configure({ poison: true, precision: 'float32' });
-    // Else the CPU backend advertises another one on its first use.
+    // Otherwise the CPU backend advertises another backend on its first use.
     tf.env().set('IS_NODE', false);
     await tf.setBackend('onednn');
   });
@@ -24,7 +26,7 @@ describe.skipIf(!isBuilt)(`kernels for training${reason}`, () => {
     [[5, 7, 3, 17], 0, 1],
     [[33, 16, 16, 64], 100, 0.01],
     [[2, 1], -3, 2],
-  ])('ChannelMoments of %j around %f ± %f is that of float64', async (shape, centre, spread) => {
+  ])('ChannelMoments of %j around %f ± %f agrees with float64', async (shape, centre, spread) => {
     const channels = shape.at(-1)!;
     const values = normals(tf.util.sizeFromShape(shape), 3).map((v, i) =>
       Math.fround(centre + spread * v + (i % channels)),
@@ -51,13 +53,14 @@ describe.skipIf(!isBuilt)(`kernels for training${reason}`, () => {
   ] as [[number, number, number, number], boolean, boolean][])(
     'ChannelNormGrad of %j, ReLU %s, statistics of the batch %s',
     async (shape, relu, ofBatch) => {
-      const [channels, epsilon] = [shape.at(-1)!, 1e-3];
+      const channels = shape.at(-1)!;
+      const epsilon = 1e-3;
       const inputs = () => {
         const x = tf.tensor4d(normals(tf.util.sizeFromShape(shape), 1), shape);
         const [scale, offset] = [tf.tensor1d(normals(channels, 2)), tf.tensor1d(normals(channels, 3))];
         return { x, scale, offset, dy: tf.tensor(normals(x.size, 4), shape) };
       };
-      // TF.js's own gradients through the composed form.
+      // TF.js's own gradients of the separate operations.
       await tf.setBackend('cpu');
       const expected = tf.tidy(() => {
         const { x, scale, offset, dy } = inputs();
@@ -77,10 +80,10 @@ describe.skipIf(!isBuilt)(`kernels for training${reason}`, () => {
       await tf.setBackend('onednn');
       await expectNoLeak(() => {
         tf.tidy(() => {
-          const given = inputs();
-          const [mean, variance] = run('ChannelMoments', { x: given.x }) as [tf.Tensor, tf.Tensor];
+          const own = inputs();
+          const [mean, variance] = run('ChannelMoments', { x: own.x }) as [tf.Tensor, tf.Tensor];
           const attributes = { varianceEpsilon: epsilon, relu, ofBatch };
-          const actual = run('ChannelNormGrad', { ...given, mean, variance }, attributes) as tf.Tensor[];
+          const actual = run('ChannelNormGrad', { ...own, mean, variance }, attributes) as tf.Tensor[];
           expected.forEach((values, i) => {
             const largest = values.reduce((a, v) => Math.max(a, Math.abs(v)), 0);
             expect(actual[i]!).toBeAllclose(values, { rtol: 1e-4, atol: 1e-5 * largest });
@@ -96,23 +99,26 @@ describe.skipIf(!isBuilt)(`kernels for training${reason}`, () => {
     [64, 1],
     [30_001, 0],
     [30_000, 3],
-  ])('AddressedDropout of %i numbers from place %i drops what the stream says, to the bit', async (count, before) => {
-    const [stream, same] = [randomStream(5, 'dropout/fc6', 3), randomStream(5, 'dropout/fc6', 3)];
-    for (let i = 0; i < before; i++) expect(stream.uint32()).toBe(same.uint32());
-    const rate = 0.3;
-    const values = normals(count, 8);
-    const kept = Math.fround(1 / (1 - rate));
-    const expected = values.map((v) => v * (same.uniform() < rate ? 0 : kept));
-    await expectNoLeak(() => {
-      const x = tf.tensor1d(values);
-      const y = run('AddressedDropout', { x }, { rate, ...stream.take(count) }) as tf.Tensor;
-      expect(y.dataSync()).toEqual(expected);
-      tf.dispose([x, y]);
-    });
-    expect(stream.uint32()).toBe(same.uint32());
-  });
+  ])(
+    'AddressedDropout of %i numbers from position %i drops the numbers that the stream selects, bit by bit',
+    async (count, before) => {
+      const [stream, same] = [randomStream(5, 'dropout/fc6', 3), randomStream(5, 'dropout/fc6', 3)];
+      for (let i = 0; i < before; i++) expect(stream.uint32()).toBe(same.uint32());
+      const rate = 0.3;
+      const values = normals(count, 8);
+      const kept = Math.fround(1 / (1 - rate));
+      const expected = values.map((v) => v * (same.uniform() < rate ? 0 : kept));
+      await expectNoLeak(() => {
+        const x = tf.tensor1d(values);
+        const y = run('AddressedDropout', { x }, { rate, ...stream.take(count) }) as tf.Tensor;
+        expect(y.dataSync()).toEqual(expected);
+        tf.dispose([x, y]);
+      });
+      expect(stream.uint32()).toBe(same.uint32());
+    },
+  );
 
-  it("masks a pool's gradient by the ReLU before it in one kernel", async () => {
+  it("masks a pool's gradient by the ReLU before the pool in one kernel", async () => {
     const gradients = async (backend: string) => {
       await tf.setBackend(backend);
       return tf.tidy(() => {
@@ -123,7 +129,7 @@ describe.skipIf(!isBuilt)(`kernels for training${reason}`, () => {
       });
     };
     const expected = await gradients('cpu');
-    // By value: 0 for -0.
+    // Adding 0 turns -0 into 0.
     expect(Array.from(await gradients('onednn'), (v) => v + 0)).toEqual(Array.from(expected, (v) => v + 0));
   });
 });

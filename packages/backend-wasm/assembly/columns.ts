@@ -1,9 +1,9 @@
-/** Sums and batch normalisation over the columns of a matrix: an NHWC tensor is one of pixels × channels. */
+/** Sums and batch normalisation over the columns of a matrix. An NHWC tensor is a matrix of pixels × channels. */
 
-/** Rows added in registers before their sum joins the total, which keeps rounding errors of long columns small. */
+/** Number of rows summed in registers before their sum is added to the total, which keeps rounding errors small. */
 const BLOCK: usize = 64;
 
-/** to[columns] = factor · sum over the rows of x. */
+/** Computes to[columns] = factor · sum over the rows of x. */
 export function columnSums(x: usize, rows: usize, columns: usize, factor: f32, to: usize): void {
   const stride = columns << 2;
   memory.fill(to, 0, stride);
@@ -29,7 +29,7 @@ export function columnSums(x: usize, rows: usize, columns: usize, factor: f32, t
   }
 }
 
-/** y = (x − mean) · factor + offset, with one mean, factor and offset per column. */
+/** Computes y = (x − mean) · factor + offset, with one mean, factor and offset per column. */
 export function normalise(
   x: usize,
   rows: usize,
@@ -57,8 +57,8 @@ export function normalise(
 }
 
 /**
- * What `normalise` takes, one value per column: factor = scale / √(variance + epsilon), shift = offset; and inverse =
- * 1 / √(variance + epsilon). A scale at address 0 is ones, an offset at address 0 zeros.
+ * Computes the arguments of `normalise`, one value per column: factor = scale / √(variance + epsilon), shift = offset;
+ * and inverse = 1 / √(variance + epsilon). Address 0 as `scale` stands for ones, as `offset` for zeros.
  */
 export function normalisationFactors(
   variance: usize,
@@ -79,8 +79,8 @@ export function normalisationFactors(
 }
 
 /**
- * Gradients of `normalise(x, mean, scale / √(variance + epsilon), offset)` for dy: dx, and one value per column for mean,
- * variance, scale and offset. `factor` and `inverse` are those of `normalisationFactors`.
+ * Computes the gradients of `normalise(x, mean, scale / √(variance + epsilon), offset)` for dy: dx, and one value per
+ * column for mean, variance, scale and offset. `factor` and `inverse` are those of `normalisationFactors`.
  */
 export function normalisationGradient(
   x: usize,

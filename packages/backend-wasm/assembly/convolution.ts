@@ -1,16 +1,17 @@
 /**
- * Convolution of NHWC images by an HWIO filter as one matrix product over windows that are read in place: in a
- * zero-padded image the KW · CI values under one row of a filter are consecutive, so a window is KH runs.
- * The gradient by the input is the same product with the filter turned by 180° and its channels exchanged.
+ * Convolution of NHWC images with an HWIO filter as one matrix product over windows that are read in place. In a
+ * zero-padded image the KW · CI values under one row of the filter are consecutive, so a window consists of KH runs.
+ * The gradient of the input is the same product with the filter rotated by 180° and its input and output channels
+ * exchanged.
  */
 import { multiply4x8 } from './microkernel';
 import { packPanels, padImages } from './pack';
 
-/** Output pixels that are visited again for every panel of 8 output channels. */
+/** Number of output pixels in a block, which is repeated for every panel of 8 output channels. */
 const PIXELS: usize = 128;
 
-/** Writes filter[KH, KW, CI, CO] turned by 180° as panels over [KH, KW, CO] of the CI columns. */
-export function packTurned(filter: usize, taps: usize, inputs: usize, outputs: usize, to: usize): void {
+/** Writes filter[KH, KW, CI, CO], rotated by 180°, as panels over [KH, KW, CO] of the CI columns. */
+export function packRotated(filter: usize, taps: usize, inputs: usize, outputs: usize, to: usize): void {
   const panels = (inputs + 7) >> 3;
   const panelBytes = (taps * outputs) << 5;
   for (let tap: usize = 0; tap < taps; tap++) {
@@ -30,9 +31,9 @@ export function packTurned(filter: usize, taps: usize, inputs: usize, outputs: u
 }
 
 /**
- * y[count, outHeight, outWidth, outputs] from x[count, height, width, inputs] and packed filter panels; `group` images are padded
- * at a time to paddedHeight × paddedWidth in `padded`; the offsets of a group's windows take group · outHeight · outWidth
- * words at `offsets`; `tile` is 128 bytes. With `inPlace` x itself is read, no padding being needed.
+ * Computes y[count, outHeight, outWidth, outputs] from x[count, height, width, inputs] and packed filter panels. Pads
+ * `group` images at a time to paddedHeight × paddedWidth in `padded`. Scratch memory: group · outHeight · outWidth
+ * words at `offsets` and 128 bytes at `tile`. With `inPlace` no padding is needed and x itself is read.
  */
 export function convolve(
   x: usize,

@@ -1,7 +1,7 @@
 /**
- * Gradient of a convolution by its filter: for every filter tap a product of shifted inputs by output gradients over all
- * pixels. Both are packed so that the pixels of 4 input and of 8 output channels are consecutive, the padding included;
- * a tap is then an offset, and a 4 × 8 tile of the gradient stays in registers over the pixels of a group of images.
+ * Gradient of a convolution's filter: for every tap, a product of shifted inputs and output gradients over all pixels.
+ * Both are packed so that the pixels of 4 input channels, padding included, and of 8 output channels are consecutive. A
+ * tap is then an offset, and a 4 × 8 tile of the gradient stays in registers over the pixels of a group of images.
  */
 import { padImages } from './pack';
 
@@ -28,7 +28,9 @@ function packBlocks(from: usize, pixels: usize, channels: usize, size: usize, to
   }
 }
 
-/** c[4, 8] += sum over images, rows and columns of a[4] ⊗ b[8]; strides in bytes, b and c consecutive. */
+/**
+ * Computes c[4, 8] += sum over images, rows and columns of a[4] ⊗ b[8]; strides are in bytes, b and c are consecutive.
+ */
 function accumulate4x8(
   a: usize,
   b: usize,
@@ -85,9 +87,9 @@ function accumulate4x8(
 }
 
 /**
- * gradient[KH, KW, CI, CO] from x[count, height, width, CI] and dy[count, outHeight, outWidth, CO], `group` images at a time.
- * Scratch: `padded` one padded group, `xBlocks` the same in blocks of 4 channels, `dyBlocks` a group of dy in blocks of 8,
- * `tiles` KH · KW · ceil(CI / 4) · ceil(CO / 8) · 128 bytes.
+ * Computes gradient[KH, KW, CI, CO] from x[count, height, width, CI] and dy[count, outHeight, outWidth, CO], `group`
+ * images at a time. Scratch memory: `padded` for one padded group, `xBlocks` for the same in blocks of 4 channels,
+ * `dyBlocks` for a group of dy in blocks of 8 channels, `tiles` for KH · KW · ceil(CI / 4) · ceil(CO / 8) · 128 bytes.
  */
 export function filterGradient(
   x: usize,

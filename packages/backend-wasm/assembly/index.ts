@@ -1,6 +1,6 @@
-/** What the WebAssembly module exports. It owns no memory: every address is one in the stock backend's heap. */
+/** Exports of the WebAssembly module. It has no memory of its own: every address is in the stock backend's heap. */
 export { columnSums, normalisationFactors, normalisationGradient, normalise } from './columns';
-export { convolve, packTurned } from './convolution';
+export { convolve, packRotated } from './convolution';
 export { filterGradient } from './filter_gradient';
 export { localResponse, localResponseGradient, localResponseScratch } from './local_response';
 export { packPanels } from './pack';

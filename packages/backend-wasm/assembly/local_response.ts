@@ -2,7 +2,9 @@
 
 declare function pow(base: f64, exponent: f64): f64;
 
-/** norm^−β; β = 0.75, the paper's, needs two roots and a division, others the host's power function. */
+/**
+ * Returns norm^−β. The paper's β = 0.75 takes two square roots and a division, others call the host's power function.
+ */
 function negativePower(norm: v128, beta: f32): v128 {
   if (beta === 0.75) {
     const root = f32x4.sqrt(norm);
@@ -14,19 +16,21 @@ function negativePower(norm: v128, beta: f32): v128 {
   return f32x4.replace_lane(result, 3, <f32>pow(f32x4.extract_lane(norm, 3), -beta));
 }
 
-/** Sum of the 2 · radius + 1 neighbours of each of four values; the row at `from` begins `radius` values earlier. */
+/**
+ * Returns the sum of the 2 · radius + 1 neighbours of each of four values. `from` is `radius` values before the first.
+ */
 function windowSum(from: usize, radius: usize): v128 {
   let sum = v128.load(from);
   for (let d: usize = 1; d <= radius << 1; d++) sum = f32x4.add(sum, v128.load(from + (d << 2)));
   return sum;
 }
 
-/** Bytes of scratch memory for `localResponse` and its gradient. */
+/** Returns the number of bytes of scratch memory for `localResponse` and its gradient. */
 export function localResponseScratch(channels: usize, radius: usize): usize {
   return (channels + 4) * 16 + (2 * radius + channels + 4) * 4;
 }
 
-/** y of x[pixels, channels]. */
+/** Computes y from x[pixels, channels]. */
 export function localResponse(
   x: usize,
   pixels: usize,
@@ -62,7 +66,7 @@ function squares(input: usize, bytes: usize, to: usize): void {
   }
 }
 
-/** dx = dy · norm^−β − 2αβ · x · Σ dy · y / norm over the neighbours. */
+/** Computes dx = dy · norm^−β − 2αβ · x · Σ dy · y / norm over the neighbours. */
 export function localResponseGradient(
   x: usize,
   y: usize,

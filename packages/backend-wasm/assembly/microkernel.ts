@@ -1,11 +1,13 @@
 /**
- * The one inner loop of convolution and matrix product: 4 rows times 8 columns of C stay in registers while K runs.
+ * The inner loop of both convolution and matrix product: 4 rows times 8 columns of C stay in registers during the loop
+ * over K.
  *
- * A row of A is read in place, `segments` runs of `length` consecutive floats that lie `segmentStride` bytes apart (one
- * run for a matrix, one run per filter row for a convolution over a padded image). B is packed by panels of 8 columns.
+ * A row of A is read in place, as `segments` runs of `length` consecutive floats with a distance of `segmentStride`
+ * bytes (one run for a matrix, one run per filter row for a convolution over a padded image). B is packed in panels of
+ * 8 columns.
  */
 
-/** C[4, 8] = A · B, or C += A · B when `accumulate`. Rows of A at a0…a3, of C at c0…c3 (bytes). */
+/** Computes C[4, 8] = A · B, or C += A · B if `accumulate`. Rows of A at a0…a3, of C at c0…c3 (bytes). */
 export function multiply4x8(
   a0: usize,
   a1: usize,

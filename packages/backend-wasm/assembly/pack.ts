@@ -1,6 +1,8 @@
-/** Copies into the orders that the inner loops read: panels of columns, blocks of rows, zero-padded images. */
+/** Copies into the layouts that the inner loops read: panels of columns, blocks of rows, zero-padded images. */
 
-/** Writes rows k0…k0+depth of B[K, columns] (element strides given) as panels [ceil(columns / 8)][depth][8], zero-filled. */
+/**
+ * Writes rows k0…k0+depth of B[K, columns] (strides in elements) as panels [ceil(columns / 8)][depth][8], zero-filled.
+ */
 export function packPanels(
   b: usize,
   kStride: usize,
@@ -41,7 +43,7 @@ export function packPanels(
   }
 }
 
-/** to[column][row] = from[row][column] for a rows × columns block; strides in bytes. */
+/** Computes to[column][row] = from[row][column] for a block of rows × columns. Strides are in bytes. */
 export function transpose(
   from: usize,
   fromStride: usize,
@@ -97,7 +99,7 @@ function transposeScalar(
 
 /**
  * Copies images [count, height, width, channels] to [count, paddedHeight, paddedWidth, channels]: pixel (y, x) goes to
- * (y · spacing + top, x · spacing + left), what falls outside is dropped, what nothing falls on is zero.
+ * (y · spacing + top, x · spacing + left), pixels that fall outside are dropped, all others are zero.
  */
 export function padImages(
   from: usize,

@@ -1,6 +1,8 @@
 /** Gradients of pooling over NHWC images, four channels at a time. */
 
-/** The gradient of the nets' own pooling, 2 × 2 by 2 without padding, for channels by fours: every value is visited once. */
+/**
+ * Computes the gradient of VGG's pooling, 2 × 2 at stride 2 without padding, for a multiple of 4 channels, in one pass.
+ */
 function maxPoolGradient2x2(
   x: usize,
   dy: usize,
@@ -46,8 +48,8 @@ function maxPoolGradient2x2(
 }
 
 /**
- * dx = the sum of dy at the first greatest value of each window, as the CPU backend chooses it. Windows are given by their size,
- * stride and dilation and may reach over the border by `top` and `left`.
+ * Computes dx: dy is added at the first of the greatest values of each window, as on the CPU backend. Windows have a
+ * size, stride and dilation, and begin `top` and `left` pixels outside the image.
  */
 export function maxPoolGradient(
   x: usize,
@@ -109,8 +111,8 @@ export function maxPoolGradient(
               if (ix < 0 || ix >= width) continue;
               const at = iy * width + ix;
               const target = dx + <usize>at * pixel + offset;
-              const chosen = v128.and(gradient, i32x4.eq(place, i32x4.splat(<i32>at)));
-              v128.store(target, f32x4.add(v128.load(target), chosen));
+              const contribution = v128.and(gradient, i32x4.eq(place, i32x4.splat(<i32>at)));
+              v128.store(target, f32x4.add(v128.load(target), contribution));
             }
           }
         }

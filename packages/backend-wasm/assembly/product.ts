@@ -1,20 +1,25 @@
-/** Matrix product in all four transpositions: K and M in blocks that stay in the caches, B packed once per block of K. */
+/**
+ * Matrix product in all four transpositions. K and M are divided into blocks that stay in the caches; B is packed once
+ * per block of K.
+ */
 import { multiply4x8 } from './microkernel';
 import { packPanels, transpose } from './pack';
 
 /** Depth of a block: a panel of B then takes 16 KiB, a third of a first-level cache. */
 export const DEPTH: usize = 512;
-/** Rows of A that are visited again for every panel of B: 128 rows of 512 floats take 256 KiB. */
+/** Number of rows of A in a block, which is read again for every panel of B: 128 rows of 512 floats take 256 KiB. */
 export const ROWS: usize = 128;
 
-/** Bytes of scratch memory that `product` needs. */
+/** Returns the number of bytes of scratch memory that `product` needs. */
 export function productScratch(rows: usize, columns: usize, depth: usize, transposeA: bool): usize {
   const block = min(depth, DEPTH);
   const packed = ((columns + 7) & ~7) * block;
   return (packed + (transposeA ? min(rows, ROWS) * ((block + 3) & ~3) : 0) + 32) << 2;
 }
 
-/** C[rows, columns] = A · B; A is [rows, depth], or [depth, rows] when transposed, B likewise. All row-major. */
+/**
+ * Computes C[rows, columns] = A · B. A is [rows, depth], or [depth, rows] if transposed; B likewise. All are row-major.
+ */
 export function product(
   a: usize,
   b: usize,

@@ -1,6 +1,6 @@
 /**
- * Compiles `assembly/` when a bundle imports `kernels.wasm`, and embeds the module in the bundle: nothing has to be fetched
- * beside the stock backend's own file.
+ * Compiles `assembly/` when a bundle imports `kernels.wasm`, and embeds the module in the bundle: only the
+ * stock backend's own file has to be fetched.
  */
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
@@ -10,7 +10,7 @@ import type { Plugin } from 'esbuild';
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const DATA_SECTION = 11;
 
-/** Compiles the module. Throws with the compiler's report, or if the module would write data of its own on start. */
+/** Compiles the module. Throws with the compiler's report, or if the module has a data section. */
 export async function compileKernels(): Promise<Uint8Array> {
   const files = new Map<string, Uint8Array>();
   const report: string[] = [];
@@ -41,12 +41,13 @@ export async function compileKernels(): Promise<Uint8Array> {
   return bytes;
 }
 
-/** The section numbers of a module, in order. */
+/** Returns the section numbers of a module, in order. */
 function sections(bytes: Uint8Array): number[] {
   const found: number[] = [];
   for (let at = 8; at < bytes.length; ) {
     found.push(bytes[at++]!);
-    let [size, shift] = [0, 0];
+    let size = 0;
+    let shift = 0;
     for (;;) {
       const byte = bytes[at++]!;
       size |= (byte & 127) << shift;

@@ -1,18 +1,19 @@
 /**
- * Makes the end of the stock backend's heap an error. On its own it goes unnoticed: the backend takes address 0 for memory
- * when `malloc` fails, and a request that would end beyond 4 GiB may wrap around and be given memory that is in use.
+ * Throws an error when the stock backend's heap is full. By itself the stock backend does not notice: when `malloc`
+ * fails it uses address 0 as memory, and a request that would end beyond 4 GiB may wrap around and get memory that is
+ * in use.
  */
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
 import { VggError } from '@vgg/core';
 import { stockModule } from './stock';
 
-/** What the stock module may grow to, fixed when it was built. */
+/** Largest size of the stock module's heap in bytes, fixed when that module was built. */
 const HEAP_LIMIT = 4_294_901_760;
 
-/** Beyond the bytes asked for, what `malloc` may take for its own records and to round up. */
+/** Number of bytes that `malloc` may take in addition to the request, for its own records and for rounding up. */
 const OVERHEAD = 1 << 20;
 
-/** Whether `bytes` fit between or after blocks (size by address) without the heap's end passing its limit. */
+/** Returns true if `bytes` fit between or after the blocks (sizes by address) within the heap's limit. */
 function fits(bytes: number, blocks: ReadonlyMap<number, number>): boolean {
   let end = 0;
   for (const [address, size] of [...blocks].sort(([a], [b]) => a - b)) {
@@ -22,7 +23,9 @@ function fits(bytes: number, blocks: ReadonlyMap<number, number>): boolean {
   return end + bytes + OVERHEAD <= HEAP_LIMIT;
 }
 
-/** Has every allocation of the backend either succeed or throw a VggError 'backend' that names the bytes wanted. */
+/**
+ * Makes every allocation of the backend either succeed or throw a VggError 'backend' that names the requested bytes.
+ */
 export function guardHeap(backend: BackendWasm): void {
   const wasm = stockModule(backend);
   wasm._free(wasm._malloc(1)); // Emscripten's functions replace themselves in the module on their first call.

@@ -1,17 +1,14 @@
-/** The stock backend's heap: where tensors lie, and memory for the time of one kernel. */
-
+/** The stock backend's heap: addresses of tensors, and scratch memory of kernels. */
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { stockModule } from './stock';
 
-/** The address of a tensor's first byte. It stays valid when the heap grows. */
+/** Returns the address of a tensor's first byte. It stays valid when the heap grows. */
 export function addressOf(backend: BackendWasm, tensor: TensorInfo): number {
   return backend.dataIdMap.get(tensor.dataId).memoryOffset;
 }
 
-/**
- * Runs `fn` with the addresses of one or more blocks of scratch memory, 16-byte aligned, freed when it returns.
- */
+/** Runs `fn` with the addresses of one or more blocks of scratch memory, 16-byte aligned, and frees them afterwards. */
 export function withScratch<T>(backend: BackendWasm, bytes: readonly number[], fn: (...addresses: number[]) => T): T {
   const starts: number[] = [];
   let total = 15;

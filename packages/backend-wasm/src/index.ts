@@ -1,4 +1,4 @@
-/** Importing this package makes `tf.setBackend('wasm')` a backend that trains. */
+/** Importing this package makes the TF.js backend 'wasm' able to train. */
 import './register';
 
 export { setWasmPaths } from '@tensorflow/tfjs-backend-wasm';

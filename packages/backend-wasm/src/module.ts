@@ -1,11 +1,13 @@
-/** Our WebAssembly module beside the stock one: one instance per backend, on the same memory. */
+/** Our WebAssembly module: one instance per backend, on the memory of the stock module. */
 /// <reference path="./wasm.d.ts" />
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
 import { VggError } from '@vgg/core';
 import bytes from './kernels.wasm';
 import { stockModule } from './stock';
 
-/** The functions of `assembly/`. Addresses are bytes in the backend's heap, sizes and strides elements unless it says otherwise. */
+/**
+ * The functions of `assembly/`. Addresses are bytes in the backend's heap. Sizes and strides are elements, except where
+ * noted. */
 export type Kernels = Readonly<
   Record<
     | 'columnSums'
@@ -19,7 +21,7 @@ export type Kernels = Readonly<
     | 'normalisationGradient'
     | 'normalise'
     | 'packPanels'
-    | 'packTurned'
+    | 'packRotated'
     | 'product'
     | 'productScratch',
     (...args: (number | boolean)[]) => number
@@ -28,13 +30,15 @@ export type Kernels = Readonly<
 
 const instances = new WeakMap<BackendWasm, Kernels>();
 
-/** Compiles and links the module, off the main thread where the engine can. Called when the backend is created. */
+/** Compiles and links the module, off the main thread if the engine can. Call this when the backend is created. */
 export async function prepareKernels(backend: BackendWasm): Promise<void> {
   if (instances.has(backend)) return;
   instances.set(backend, link(backend, await WebAssembly.compile(bytes)));
 }
 
-/** The kernels of a backend; compiles on the spot for a backend that was created before this package was imported. */
+/**
+ * Returns the kernels of a backend. Compiles synchronously if the backend was created before this package was imported.
+ */
 export function kernelsOf(backend: BackendWasm): Kernels {
   let kernels = instances.get(backend);
   if (kernels === undefined) {
@@ -49,7 +53,7 @@ function link(backend: BackendWasm, module: WebAssembly.Module): Kernels {
   if (memory === undefined) {
     throw new VggError(
       'backend',
-      'the stock WASM backend does not give its memory, as its threaded build does not: import @vgg/backend-wasm before tf.setBackend',
+      'the stock WASM backend does not export its memory (it is the threaded build): import @vgg/backend-wasm before tf.setBackend',
     );
   }
   const { exports } = new WebAssembly.Instance(module, {

@@ -1,4 +1,4 @@
-/** Puts our kernels and the guarded heap under the backend name 'wasm', and registers gradients. */
+/** Registers our kernels and the guarded heap under the backend name 'wasm', and gradients. */
 import '@tensorflow/tfjs-backend-wasm';
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
 import { engine, env, findBackendFactory, registerBackend, removeBackend } from '@tensorflow/tfjs-core';
@@ -16,7 +16,8 @@ import { lrn, lrnGrad } from './kernels/local_response';
 import { maxPoolGrad } from './kernels/max_pool_grad';
 import { prepareKernels } from './module';
 
-const PRIORITY = 2; // the stock backend's
+/** Priority of the stock backend. */
+const PRIORITY = 2;
 
 for (const kernel of [
   batchMatMul,
@@ -36,11 +37,11 @@ for (const kernel of [
 registerMissingGradients();
 fuseBatchNormGradient();
 
-const created = engine().registry.wasm as BackendWasm | undefined;
-if (created !== undefined) {
-  guardHeap(created);
+const existing = engine().registry.wasm as BackendWasm | undefined;
+if (existing !== undefined) {
+  guardHeap(existing);
 } else {
-  // The threaded build keeps its memory to itself; one thread with our kernels trains, several without them cannot.
+  // The threaded build does not export its memory, so our kernels cannot run on it, and without them it cannot train.
   env().set('WASM_HAS_MULTITHREAD_SUPPORT', false);
   const createStock = findBackendFactory('wasm');
   removeBackend('wasm');

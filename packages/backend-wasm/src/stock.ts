@@ -1,13 +1,13 @@
-/** The stock backend's Emscripten module, as far as its type declarations leave it out. */
+/** The parts of the stock backend's Emscripten module that its type declarations lack. */
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
 
 export interface StockModule {
   _malloc(bytes: number): number;
   _free(address: number): void;
-  /** Replaced when the heap grows: read it anew for each use. */
+  /** The heap. Replaced when it grows: read this property again for each use. */
   readonly HEAPU8: Uint8Array;
   /** The instance's exports; the threaded build does not export its memory. */
-  readonly asm: { readonly memory?: WebAssembly.Memory };
+  readonly asm: { readonly memory?: WebAssembly.Memory | undefined };
 }
 
 export function stockModule(backend: BackendWasm): StockModule {

@@ -1,4 +1,4 @@
-/** The package as a bundler for browsers and as Node's two module systems see it. */
+/** The package in a bundler for browsers and in Node's two module systems. */
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { build } from 'esbuild';
@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest';
 const DIST = new URL('../dist/', import.meta.url).pathname;
 
 describe('the bundle', () => {
-  it('asks for nothing but its declared dependencies', () => {
+  it('imports only its declared dependencies', () => {
     for (const file of ['index.js', 'index.cjs']) {
       const imported = readFileSync(`${DIST}${file}`, 'utf8').matchAll(/(?:\bfrom |\brequire\()['"]([^'"]+)['"]/g);
       expect(new Set([...imported].map(([, name]) => name))).toEqual(

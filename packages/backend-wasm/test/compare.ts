@@ -7,17 +7,18 @@ import { expect } from 'vitest';
 
 tf.env().set('IS_TEST', true);
 
-/** Normal numbers, the same for the same seed. */
+/** Returns normal numbers, the same for the same seed. */
 export function normals(shape: readonly number[], seed: number): Float32Array {
   const stream = randomStream(seed, 'test');
   return Float32Array.from({ length: tf.util.sizeFromShape([...shape]) }, () => stream.normal());
 }
 
-/** Fills freed heap with NaN, so that an output which a kernel leaves unwritten shows. */
+/** Fills freed heap with NaN, so that a test fails if a kernel leaves output unwritten. */
 export function poison(bytes = 8 << 20): void {
-  const [whole, parts] = [bytes / 4, 16];
-  tf.fill([whole], Number.NaN).dispose();
-  tf.dispose(Array.from({ length: parts }, () => tf.fill([whole / parts], Number.NaN)));
+  const size = bytes / 4;
+  const parts = 16;
+  tf.fill([size], Number.NaN).dispose();
+  tf.dispose(Array.from({ length: parts }, () => tf.fill([size / parts], Number.NaN)));
 }
 
 type Results = Float32Array[];
@@ -38,7 +39,10 @@ async function on(
   return values;
 }
 
-/** Expects `fn` to give what `reference` gives on the CPU backend, within `rtol` of each result's greatest magnitude. */
+/**
+ * Expects `fn` to give the results of `reference` on the CPU backend, within `rtol` of each result's greatest
+ * magnitude.
+ */
 export async function expectSame(
   fn: (...inputs: tf.Tensor[]) => tf.Tensor | tf.Tensor[],
   shapes: readonly (readonly number[])[],

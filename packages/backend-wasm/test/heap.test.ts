@@ -20,10 +20,8 @@ beforeAll(() => tf.setBackend('wasm'));
 
 describe('the heap', () => {
   it('grows during a kernel without harm', () => {
-    const [x, filter] = [
-      tf.tensor(normals([1, 9, 9, 4], 1), [1, 9, 9, 4]),
-      tf.tensor(normals([36 * 8], 2), [3, 3, 4, 8]),
-    ];
+    const x = tf.tensor(normals([1, 9, 9, 4], 1), [1, 9, 9, 4]);
+    const filter = tf.tensor(normals([36 * 8], 2), [3, 3, 4, 8]);
     const convolve = () => tf.conv2d(x as tf.Tensor4D, filter as tf.Tensor4D, 1, 'same');
     const before = convolve();
     const backend = tf.backend() as BackendWasm;
@@ -36,7 +34,7 @@ describe('the heap', () => {
     tf.dispose([x, filter, before, ...held]);
   });
 
-  it('refuses more than its 4 GiB in one line that names the bytes, and stays usable', async () => {
+  it('refuses more than 4 GiB with one line that names the bytes, and stays usable', async () => {
     await expectNoLeak(() => {
       const column = tf.ones([40_000, 1]);
       const error = thrownBy(() => tf.matMul(column, column, false, true));
@@ -55,7 +53,7 @@ describe('the heap', () => {
     ['1 GiB and three quarters', 1.75 * GIB],
     ['2 GiB', 2 * GIB],
     ['4 GiB less one number', 4 * GIB - 4],
-  ])('refuses what does not fit beside what it holds: %s', (_, bytes) => {
+  ])('refuses a block that does not fit next to the others: %s', (_, bytes) => {
     const backend = tf.backend() as BackendWasm;
     const large = backend.makeOutput([(5 * GIB) / 8], 'float32'); // 2.5 GiB, never touched
     const error = thrownBy(() => backend.makeOutput([bytes / 4], 'float32'));
@@ -63,7 +61,7 @@ describe('the heap', () => {
     expect(error).toMatchObject({ code: 'VGG_BACKEND', details: { bytes } });
   });
 
-  it('gives again what was freed', () => {
+  it('reuses freed memory', () => {
     const backend = tf.backend() as BackendWasm;
     for (let i = 0; i < 3; i++) {
       const outputs = [(5 * GIB) / 8, GIB / 4].map((size) => backend.makeOutput([size], 'float32'));

@@ -4,7 +4,7 @@ import { expectSame } from './compare';
 
 type Inputs = [x: tf.Tensor4D, mean: tf.Tensor1D, spread: tf.Tensor1D, offset: tf.Tensor1D, scale: tf.Tensor1D];
 
-/** Batch norm with a variance that is positive. */
+/** Computes batch norm with a positive variance. */
 const normalise = ([x, mean, spread, offset, scale]: Inputs) =>
   tf.batchNorm4d(x, mean, tf.add(tf.square(spread), 0.1) as tf.Tensor1D, offset, scale, 1e-3);
 
@@ -18,7 +18,7 @@ describe.each([
   it('gives the CPU backend’s output', () =>
     expectSame((...inputs) => normalise(inputs as unknown as Inputs), shapes, 5e-6));
 
-  it('gives the CPU backend’s gradient by each input', () =>
+  it('gives the CPU backend’s gradient of each input', () =>
     expectSame(
       (...inputs) => tf.grads((...t) => tf.sum(tf.square(normalise(t as unknown as Inputs))))(inputs),
       shapes,
@@ -26,14 +26,14 @@ describe.each([
     ));
 
   // Forward only: tfjs-core cannot save an absent scale for the gradient.
-  it('needs neither scale nor offset', () =>
+  it('works without scale and offset', () =>
     expectSame(
       (x, mean, spread) => tf.batchNorm4d(x as tf.Tensor4D, mean as tf.Tensor1D, tf.square(spread) as tf.Tensor1D),
       shapes.slice(0, 3),
       5e-6,
     ));
 
-  it('leaves parameters of the image’s shape to the stock kernel', () =>
+  it('runs the stock kernel for parameters of the image’s shape', () =>
     expectSame(
       (x, mean, spread) => tf.batchNorm4d(x as tf.Tensor4D, mean as tf.Tensor4D, tf.square(spread) as tf.Tensor4D),
       [shape, shape, shape],

@@ -1,4 +1,7 @@
-/** Whole training steps of narrow nets with every layer that Table 1's configurations have, A-LRN's and batch norm's included. */
+/**
+ * Whole training steps of narrow nets with all kinds of layers of Table 1's configurations, including LRN and batch
+ * norm.
+ */
 import * as tf from '@tensorflow/tfjs-core';
 import { expectNoLeak } from '@vgg/testing';
 import { describe, expect, it } from 'vitest';
@@ -12,7 +15,10 @@ interface Net {
 const BATCH = 6;
 const CLASSES = 5;
 
-/** Two stages: convolution 3 × 3, 3 × 3 and 1 × 1 (C), LRN or batch norm when asked, pooling; two dense layers with dropout. */
+/**
+ * Creates a net of two stages (convolutions 3 × 3, 3 × 3 and 1 × 1, optionally LRN or batch norm, pooling) and two
+ * fully-connected layers with dropout.
+ */
 function createNet(normalisation: 'none' | 'lrn' | 'batch norm'): Net {
   const variables = new Map<string, tf.Variable>();
   const variable = (name: string, shape: number[], scale: number) => {
@@ -63,7 +69,7 @@ function createNet(normalisation: 'none' | 'lrn' | 'batch norm'): Net {
   return { variables, loss };
 }
 
-/** Loss and gradients by variable name. */
+/** Computes the loss and the gradients by variable name. */
 async function gradients(
   backend: string,
   normalisation: Parameters<typeof createNet>[0],
@@ -91,7 +97,7 @@ describe.each(['none', 'lrn', 'batch norm'] as const)('a training step with norm
     }
   });
 
-  it('gives the same bits twice and leaves nothing behind', async () => {
+  it('gives the same bits twice and leaks nothing', async () => {
     const first = await gradients('wasm', normalisation);
     const second = await expectNoLeak(() => gradients('wasm', normalisation));
     expect(second).toEqual(first);

@@ -1,13 +1,13 @@
 /**
- * The one error type of every `@vgg` package.
+ * The error type of every `@vgg` package.
  *
- * A program tells errors apart by `code`, never by message or by `instanceof` alone: an application may hold two copies of
- * `@vgg/core` (two versions, or ESM beside CommonJS), and an error made by one must be recognised by the other.
+ * A program distinguishes errors by `code`, never by message. An application may hold two copies of `@vgg/core` (two
+ * versions, or ESM next to CommonJS), and each must recognise the errors of the other.
  */
 
 const BRAND = Symbol.for('@vgg/core/VggError');
 
-/** What went wrong, by kind. A code never changes its meaning; new codes may be added. */
+/** Codes by kind of error. A code never changes its meaning; new codes may be added. */
 export const ERROR_CODES = {
   /** An argument or option is unknown, of the wrong type or out of range. */
   argument: 'VGG_ARGUMENT',
@@ -17,7 +17,7 @@ export const ERROR_CODES = {
   dataset: 'VGG_DATASET',
   /** One image cannot be used: truncated, not an image, too small, too large. */
   image: 'VGG_IMAGE',
-  /** A weight file is corrupt, or does not fit the network. */
+  /** A weight file is corrupt, or does not fit the net. */
   weights: 'VGG_WEIGHTS',
   /** A run folder or checkpoint is missing, corrupt, in use or of another kind of run. */
   run: 'VGG_RUN',
@@ -27,30 +27,30 @@ export const ERROR_CODES = {
   backend: 'VGG_BACKEND',
   /** A loss, gradient or weight is NaN or infinite. */
   nonFinite: 'VGG_NON_FINITE',
-  /** Something was used after it was disposed or closed, or in the wrong order. */
+  /** An object was used after it was disposed or closed, or in the wrong order. */
   state: 'VGG_STATE',
 } as const;
 
 export type VggErrorKind = keyof typeof ERROR_CODES;
 export type VggErrorCode = (typeof ERROR_CODES)[VggErrorKind];
 
-/** Kinds that the caller's input caused; a command line answers these with exit code 2, all others with 1. */
+/** Codes of errors that the caller's input caused. A command line exits with 2 for these, with 1 for all others. */
 const INPUT_KINDS: ReadonlySet<VggErrorCode> = new Set(
   (['argument', 'shape', 'dataset', 'image', 'weights', 'run'] as const).map((kind) => ERROR_CODES[kind]),
 );
 
 export interface VggErrorOptions {
-  /** The error this one explains. */
+  /** The error that caused this one. */
   cause?: unknown;
-  /** Machine-readable particulars: a path, a step, a layer. */
-  details?: Readonly<Record<string, unknown>>;
+  /** Machine-readable details: a path, a step, a layer. */
+  details?: Readonly<Record<string, unknown>> | undefined;
 }
 
-/** Ends of lines, and what a terminal would obey: names in files and of files may hold any of them. */
+/** Line ends and control characters of terminals, which names of files and names in files may contain. */
 const CONTROLS = /[\p{Cc}\u2028\u2029]+/gu;
 
 /**
- * An error with a stable code. The message is one line: what was expected, what came, what to do.
+ * Error with a stable code. The message is one line: what was expected, what was found, what to do.
  *
  * `value instanceof VggError` is true for errors of any copy or version of this package.
  */
@@ -71,12 +71,12 @@ export class VggError extends Error {
   }
 }
 
-/** Whether `value` is a VggError made by any copy of `@vgg/core`. */
+/** True if `value` is a VggError of any copy of `@vgg/core`. */
 export function isVggError(value: unknown): value is VggError {
   return typeof value === 'object' && value !== null && (value as Record<symbol, unknown>)[BRAND] === true;
 }
 
-/** Whether the caller's input caused the error (exit code 2 on a command line) rather than a failure (exit code 1). */
+/** True if the caller's input caused the error (exit code 2 of a command line), false for a failure (exit code 1). */
 export function isInputError(error: VggError): boolean {
   return INPUT_KINDS.has(error.code);
 }

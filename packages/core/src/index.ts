@@ -8,5 +8,9 @@ export {
   type VggErrorKind,
   type VggErrorOptions,
 } from './errors';
+export { yieldToEventLoop } from './event-loop';
+export { type ByteUnit, formatBytes, formatDuration, formatTimestamp } from './format';
+export { requireInteger } from './integer';
 export { type RandomStream, randomStream, threefry2x32 } from './random';
+export { sizeOf } from './shape';
 export { didYouMean, nearest } from './suggest';

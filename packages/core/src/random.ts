@@ -1,16 +1,17 @@
 /**
- * Random numbers that are addressed, not drawn: a stream is a pure function of (seed, purpose, indices), so what a run
- * draws does not depend on the number of workers, the prefetch depth or the number of machines, and a resumed run draws
- * what the undisturbed one would have.
+ * Addressed random numbers: a stream is a pure function of (seed, purpose, indices). The numbers of a run therefore do
+ * not depend on the number of workers, the prefetch depth or the number of machines, and a resumed run gets the same
+ * numbers as one that was never interrupted.
  *
- * The generator is Threefry-2x32 with 20 rounds (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011):
- * 32-bit additions, rotations and exclusive-ors only, hence the same bits on every JavaScript engine and in C++.
+ * The generator is Threefry-2x32 with 20 rounds (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC
+ * 2011): only 32-bit additions, rotations and exclusive-ors, so the bits are the same on every JavaScript engine and in
+ * C++.
  */
 import { VggError } from './errors';
 
 const PARITY = 0x1bd11bda;
 
-/** Marks a counter that derives a key, so that it can never equal one that draws. */
+/** Bit that marks a counter which derives a key: no counter that draws numbers can equal it. */
 const DERIVE = 0x80000000;
 
 /**
@@ -89,13 +90,13 @@ function checkIndex(value: number, what: string): void {
   }
 }
 
-/** A sequence of random numbers, fully determined by its address. */
+/** Sequence of random numbers, determined by its address. */
 export class RandomStream {
   readonly #key: readonly [number, number];
   readonly #block = new Uint32Array(2);
   #counter = 0;
   #used = 2;
-  /** The sine branch of the last Box-Muller pair, until it is drawn. */
+  /** Second number of the last Box-Muller pair, until it is returned. */
   #spareNormal: number | undefined;
 
   /** @internal Use {@link randomStream}. */
@@ -103,7 +104,7 @@ export class RandomStream {
     this.#key = key;
   }
 
-  /** An integer uniform in [0, 2^32). */
+  /** Returns a uniform integer in [0, 2^32). */
   uint32(): number {
     if (this.#used === 2) {
       threefry2x32(this.#key[0], this.#key[1], low(this.#counter), high(this.#counter), this.#block);
@@ -114,8 +115,8 @@ export class RandomStream {
   }
 
   /**
-   * The address of the next `count` integers, which count as drawn: for who draws them elsewhere with the same generator. The
-   * integer at place i is word i mod 2 of the block that encrypts the counter ⌊i / 2⌋ under the key.
+   * Skips the next `count` integers and returns their address, for code that draws them elsewhere with the same
+   * generator. Integer i is word i mod 2 of the block that encrypts the counter ⌊i / 2⌋ under the key.
    */
   take(count: number): { key: readonly [number, number]; start: number } {
     checkIndex(count, 'a count');
@@ -129,12 +130,12 @@ export class RandomStream {
     return { key: this.#key, start };
   }
 
-  /** A number uniform in [0, 1), a multiple of 2^-24: exact in float32, so it never rounds up to 1. */
+  /** Returns a uniform number in [0, 1). It is a multiple of 2^-24, exact in float32, so it never rounds up to 1. */
   uniform(): number {
     return (this.uint32() >>> 8) * 2 ** -24;
   }
 
-  /** A number from the normal distribution with mean 0 and variance 1 (Box-Muller: two numbers from two draws). */
+  /** Returns a normal number with mean 0 and variance 1 (Box-Muller: two numbers from two integers). */
   normal(): number {
     if (this.#spareNormal !== undefined) {
       const spare = this.#spareNormal;
@@ -148,7 +149,8 @@ export class RandomStream {
   }
 
   /**
-   * An integer uniform in [0, bound), without modulo bias.
+   * Returns a uniform integer in [0, bound), without modulo bias.
+   *
    * @param bound an integer from 1 to 2^32.
    * @throws VggError `VGG_ARGUMENT` for any other bound.
    */
@@ -174,7 +176,7 @@ export class RandomStream {
     return out;
   }
 
-  /** A uniformly random permutation of 0 … length - 1 (Fisher-Yates). */
+  /** Returns a uniformly random permutation of 0 … length - 1 (Fisher-Yates). */
   permutation(length: number): Uint32Array {
     const order = Uint32Array.from({ length }, (_, i) => i);
     for (let i = length - 1; i > 0; i--) {
@@ -188,19 +190,19 @@ export class RandomStream {
 }
 
 /**
- * The stream at an address.
+ * Returns the stream at an address.
  *
- * @param seed the run's seed, an integer from 0 to 2^53 - 1.
- * @param purpose what the numbers are for: `'crop'`, `'dropout/fc6'`. Streams of different purposes are independent.
- * @param indices where in the run: epoch, sample, micro-batch …; each an integer from 0 to 2^53 - 1. Streams whose index
- *   lists differ, in length too, are independent.
- * @throws VggError `VGG_ARGUMENT` when seed or an index is not such an integer.
+ * @param seed random seed of the run, an integer from 0 to 2^53 - 1.
+ * @param purpose use of the numbers: `'crop'`, `'dropout/fc6'`. Streams of different purposes are independent.
+ * @param indices place in the run: epoch, sample, micro-batch …; each an integer from 0 to 2^53 - 1. Streams with
+ *   different lists of indices, or lists of different lengths, are independent.
+ * @throws VggError `VGG_ARGUMENT` if the seed or an index is not such an integer.
  */
 export function randomStream(seed: number, purpose: string, ...indices: readonly number[]): RandomStream {
   checkIndex(seed, 'the seed');
   const key = Uint32Array.of(low(seed), high(seed));
   const mix = (first: number, second: number) => threefry2x32(key[0]!, key[1]!, first, (second | DERIVE) >>> 0, key);
-  // The purpose's UTF-16 units packed two to a block, closed by its length: no two purposes give the same words.
+  // Two UTF-16 units of the purpose per block, then its length: no two purposes give the same words.
   for (let i = 0; i < purpose.length; i += 2) {
     const second = i + 1 < purpose.length ? purpose.charCodeAt(i + 1) : 0;
     mix(((purpose.charCodeAt(i) << 16) | second) >>> 0, 0x20000000);

@@ -1,6 +1,6 @@
-/** Naming the nearest known word in an error message. */
+/** Suggestions in error messages: the known word nearest to an unknown one. */
 
-/** Edit distance (insertions, deletions, substitutions) between two strings. */
+/** Returns the edit distance (insertions, deletions, substitutions) between two strings. */
 function editDistance(a: string, b: string): number {
   let previous = Array.from({ length: b.length + 1 }, (_, j) => j);
   for (let i = 1; i <= a.length; i++) {
@@ -15,8 +15,8 @@ function editDistance(a: string, b: string): number {
 }
 
 /**
- * The known name nearest to what was written, ignoring case, or `undefined` when none is near
- * (more than half of the longer word would have to change).
+ * Returns the known name nearest to the written one, ignoring case, or `undefined` if more than half of the longer of
+ * the two would have to change.
  */
 export function nearest(written: string, known: Iterable<string>): string | undefined {
   let best: string | undefined;
@@ -31,7 +31,7 @@ export function nearest(written: string, known: Iterable<string>): string | unde
   return best;
 }
 
-/** ` (did you mean "dense"?)`, or nothing when no known name is near: made to follow the unknown word in a message. */
+/** Returns ` (did you mean "dense"?)` to follow the unknown word in a message, or '' if no known name is near. */
 export function didYouMean(written: string, known: Iterable<string>): string {
   const name = nearest(written, known);
   return name === undefined ? '' : ` (did you mean "${name}"?)`;

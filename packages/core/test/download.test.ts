@@ -41,7 +41,7 @@ function serve(body: Buffer, tag: string | null = '"v1"') {
   };
 }
 
-/** The first `times` requests get half of what was asked for and a broken connection, later ones all. */
+/** The first `times` requests get half of the bytes and a broken connection, later ones get all. */
 function breakHalfway(times: number, body = BODY, tag: string | null = '"v1"') {
   return (request: IncomingMessage, response: ServerResponse) => {
     if (requests.length > times) return serve(body, tag)(request, response);
@@ -85,7 +85,7 @@ afterEach(async () => {
 });
 
 describe('a download', () => {
-  it('brings the file, checks it, reports progress and leaves nothing beside it', async () => {
+  it('writes the file, checks it, reports progress and leaves no other file', async () => {
     const seen: [number, number | undefined][] = [];
     const hash = `sha256:${SHA256}` as const;
     const options = {
@@ -101,14 +101,14 @@ describe('a download', () => {
     expect(seen.every(([received], i) => i === 0 || received > seen[i - 1]![0])).toBe(true);
   });
 
-  it('takes the first digits of a hash, and other algorithms', async () => {
+  it('accepts the first digits of a hash, and other algorithms', async () => {
     await download(url, { to, hash: `sha256:${SHA256.slice(0, 8)}` });
     await download(url, { to: `${to}3`, hash: `sha384:${createHash('sha384').update(BODY).digest('hex')}` });
     await download(url, { to: `${to}2`, hash: `md5:${MD5}` });
     expect(readFileSync(`${to}2`).equals(BODY)).toBe(true);
   });
 
-  it('needs no network for a file that is there and right', async () => {
+  it('makes no request for a file that is already correct', async () => {
     await download(url, { to });
     await new Promise((resolve) => server.close(resolve).closeAllConnections());
     expect(await download(url, { to, size: BODY.length, hash: `md5:${MD5}` })).toBe(to);
@@ -133,8 +133,8 @@ describe('a download', () => {
   });
 });
 
-describe('a connection that breaks', () => {
-  it('goes on from the byte where it broke', async () => {
+describe('a broken connection', () => {
+  it('continues at the byte where it broke', async () => {
     answer = breakHalfway(2);
     await download(url, { to, hash: `sha256:${SHA256}` });
     expect(requests.map(({ headers }) => [headers.range, headers['if-range']])).toEqual([
@@ -145,7 +145,7 @@ describe('a connection that breaks', () => {
     expect(readFileSync(to).equals(BODY)).toBe(true);
   });
 
-  it('starts again when the server has another version by then', async () => {
+  it('starts again if the server has another version', async () => {
     const other = Buffer.from(BODY).reverse();
     answer = (request, response) =>
       requests.length === 1 ? breakHalfway(1)(request, response) : serve(other, '"v2"')(request, response);
@@ -153,13 +153,13 @@ describe('a connection that breaks', () => {
     expect(readFileSync(to).equals(other)).toBe(true);
   });
 
-  it('starts again where the server names no version', async () => {
+  it('starts again if the server names no version', async () => {
     answer = breakHalfway(1, BODY, null);
     await download(url, { to, hash: `md5:${MD5}` });
     expect(requests.map(({ headers }) => headers.range)).toEqual([undefined, undefined]);
   });
 
-  it('starts again when what was kept turns out wrong', async () => {
+  it('starts again if the kept part is wrong', async () => {
     answer = breakHalfway(1);
     const progress = vi.fn(({ received }: { received: number }) => {
       if (requests.length === 1 && received > 0) stop.abort();
@@ -173,7 +173,7 @@ describe('a connection that breaks', () => {
     expect(readFileSync(to).equals(BODY)).toBe(true);
   });
 
-  it('is given up after six attempts, what came is kept', async () => {
+  it('is an error after six attempts; the received part is kept', async () => {
     answer = breakHalfway(99);
     const { message } = await failure();
     expect(message).toMatch(/^cannot download http:.*file\.bin: .* 6 attempts; try again later/);
@@ -184,14 +184,14 @@ describe('a connection that breaks', () => {
     expect(Number(/\d+/.exec(requests.at(-1)!.headers.range!)![0])).toBeGreaterThan(150_000);
   });
 
-  it('is tried again after an overloaded server asked to wait', async () => {
+  it('is tried again after the wait that an overloaded server asks for', async () => {
     answer = (request, response) =>
       requests.length === 1 ? response.writeHead(503, { 'retry-after': '0' }).end() : serve(BODY)(request, response);
     await download(url, { to, hash: `md5:${MD5}` });
     expect(requests).toHaveLength(2);
   });
 
-  it('that brings nothing more is left after a while', async () => {
+  it('without data is closed after the time limit', async () => {
     answer = (request, response) => {
       if (requests.length > 1) return serve(BODY)(request, response);
       response.writeHead(200, { 'content-length': BODY.length, etag: '"v1"' });
@@ -201,7 +201,7 @@ describe('a connection that breaks', () => {
     expect(requests.map(({ headers }) => headers.range)).toEqual([undefined, 'bytes=1000-']);
   });
 
-  it('needs no more bytes when it was killed before its rename', async () => {
+  it('needs no more bytes after a kill just before the rename', async () => {
     await download(url, { to });
     writeFileSync(`${to}.part`, BODY);
     writeFileSync(`${to}.part.json`, JSON.stringify({ url, validator: '"v1"' }));
@@ -212,7 +212,7 @@ describe('a connection that breaks', () => {
   });
 });
 
-describe('what cannot be had is one line', () => {
+describe('a failure is one line', () => {
   it.each([
     [404, /it has no such file \(404\)$/],
     [403, /it forbids it \(403\)$/],
@@ -224,7 +224,7 @@ describe('what cannot be had is one line', () => {
     expect(requests).toHaveLength(1);
   });
 
-  it('a server that refuses', async () => {
+  it('a server that refuses connections', async () => {
     await new Promise((resolve) => server.close(resolve));
     const error = await failure();
     expect(error).toMatchObject({ code: 'VGG_IO' });
@@ -240,14 +240,14 @@ describe('what cannot be had is one line', () => {
     expect(message).not.toContain('secret');
   });
 
-  it('another hash; nothing is kept', async () => {
+  it('a wrong hash; nothing is kept', async () => {
     const { message } = await failure({ hash: 'sha256:00000000' });
     expect(message).toContain(`expected sha256 00000000, got ${SHA256.slice(0, 8)}`);
     expect(readdirSync(join(folder, 'deep'))).toEqual([]);
     expect(requests).toHaveLength(1);
   });
 
-  it('another size, told before the bytes are taken', async () => {
+  it('a wrong size, before any byte is read', async () => {
     expect((await failure({ size: 7 })).message).toContain('expected 7 bytes, the server has 300000');
   });
 
@@ -259,7 +259,7 @@ describe('what cannot be had is one line', () => {
     expect((await failure({ size: 300_001 })).message).toContain('expected 300001 bytes, the server sends more');
   });
 
-  it('fewer bytes than expected from such a server', async () => {
+  it('fewer bytes than expected from a server that does not say how many', async () => {
     answer = (_request, response) => {
       response.write(BODY);
       response.end();
@@ -273,12 +273,14 @@ describe('what cannot be had is one line', () => {
     expect(await failure()).toMatchObject({ code: 'VGG_IO' });
   });
 
-  it('a disk that has not the room', async () => {
+  it('a disk without enough space', async () => {
     answer = (_request, response) => {
       response.writeHead(200, { 'content-length': 2 ** 52 });
       response.write('x');
     };
-    expect((await failure()).message).toMatch(/^cannot write .*: the disk is full: \d+ MB more needed, \d+ MB free$/);
+    expect((await failure()).message).toMatch(
+      /^cannot write .*: the disk is full: [\d.,]+ GiB more needed, [\d.,]+ \w+ free$/,
+    );
   });
 
   it.each([
@@ -296,7 +298,7 @@ describe('what cannot be had is one line', () => {
 });
 
 describe('stopping', () => {
-  it('rejects with the reason of the signal, and the next call goes on', async () => {
+  it('rejects with the reason of the signal, and the next call continues', async () => {
     answer = breakHalfway(1);
     const stop = new AbortController();
     const reason = new Error('enough');
@@ -307,36 +309,41 @@ describe('stopping', () => {
     expect(requests.at(-1)!.headers.range).toMatch(/^bytes=[1-9]/);
   });
 
-  it('works before it began', async () => {
+  it('works before the first request', async () => {
     expect(await failure({ signal: AbortSignal.abort(new Error('never')) })).toMatchObject({ message: 'never' });
     expect(requests).toHaveLength(0);
   });
 });
 
-describe('several at once', () => {
-  it('bring the file once', async () => {
+describe('several downloads at once', () => {
+  it('request the file once', async () => {
     const all = await Promise.all([1, 2, 3].map(() => download(url, { to, hash: `md5:${MD5}` })));
     expect(all).toEqual([to, to, to]);
     expect(requests).toHaveLength(1);
   });
 
-  it('do not wait for a dead process or for a lock that nobody freshens', async () => {
+  /** Text of a lock file that names a process of this machine. */
+  const lockOf = (pid: number) => JSON.stringify({ pid, host: hostname(), began: null, since: '' });
+
+  it('do not wait for a dead process or for a lock that is not refreshed', async () => {
     await download(url, { to: join(folder, 'deep', 'other') });
-    writeFileSync(`${to}.lock`, `${hostname()}\n${2 ** 22 + 1}\nx`);
+    writeFileSync(`${to}.lock`, lockOf(2 ** 22 + 1));
     await download(url, { to });
-    writeFileSync(`${to}2.lock`, `${hostname()}\n${process.pid}\nx`);
+    writeFileSync(`${to}2.lock`, lockOf(process.pid));
     utimesSync(`${to}2.lock`, 0, 0);
     await download(url, { to: `${to}2` });
     expect(readdirSync(join(folder, 'deep')).sort()).toEqual(['file.bin', 'file.bin2', 'other']);
   });
 
-  it('stop waiting when told to', async () => {
+  it('stop waiting when aborted', async () => {
     await download(url, { to: join(folder, 'deep', 'other') });
-    writeFileSync(`${to}.lock`, `${hostname()}\n${process.pid}\nx`);
+    writeFileSync(`${to}.lock`, lockOf(process.pid));
     expect(await failure({ signal: AbortSignal.timeout(50) })).toMatchObject({ name: 'TimeoutError' });
   });
 
-  it('are processes, one of which is killed: the other completes what it left', { timeout: 30_000 }, async () => {
+  it('in two processes, one of which is killed: the other completes the partial file', {
+    timeout: 30_000,
+  }, async () => {
     answer = (request, response) => {
       if (requests.length > 1) return serve(BODY)(request, response);
       response.writeHead(200, { 'content-length': BODY.length, etag: '"v1"' });
@@ -368,7 +375,7 @@ describe('several at once', () => {
 describe('the cache', () => {
   afterEach(() => vi.unstubAllEnvs());
 
-  it('is where XDG_CACHE_HOME says, if that is absolute', () => {
+  it('is in XDG_CACHE_HOME if that is an absolute path', () => {
     vi.stubEnv('XDG_CACHE_HOME', '/somewhere');
     expect(cacheFolder('weights', 'a.pth')).toBe(join('/somewhere', 'vgg', 'weights', 'a.pth'));
     vi.stubEnv('XDG_CACHE_HOME', 'relative');

@@ -8,7 +8,7 @@ describe('VggError', () => {
     expect(String(error)).toBe('VggError: expected rank 4, got rank 3');
   });
 
-  it('stays one line, and says nothing to a terminal, whatever names it tells', () => {
+  it('is one line without control characters, whatever names it contains', () => {
     expect(new VggError('io', 'a\r\nb\u001b[2Jc\u2028d: é 写').message).toBe('a b [2Jc d: é 写');
   });
 
@@ -21,13 +21,13 @@ describe('VggError', () => {
     expect(isVggError(error)).toBe(true);
   });
 
-  it('does not claim other values', () => {
+  it('does not accept other values', () => {
     for (const value of [new Error('x'), null, undefined, 'VggError', { code: 'VGG_SHAPE' }]) {
       expect(isVggError(value)).toBe(false);
     }
   });
 
-  it('keeps its cause and tells bad input from failure', () => {
+  it('keeps its cause and distinguishes bad input from failure', () => {
     const cause = new Error('ENOENT');
     const failure = new VggError('io', 'cannot write', { cause });
     expect(failure.cause).toBe(cause);

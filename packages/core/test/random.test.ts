@@ -12,8 +12,11 @@ function mean(values: Float64Array): number {
 }
 
 function correlation(a: Float64Array, b: Float64Array): number {
-  const [ma, mb] = [mean(a), mean(b)];
-  let [ab, aa, bb] = [0, 0, 0];
+  const ma = mean(a);
+  const mb = mean(b);
+  let ab = 0;
+  let aa = 0;
+  let bb = 0;
   for (let i = 0; i < a.length; i++) {
     ab += (a[i]! - ma) * (b[i]! - mb);
     aa += (a[i]! - ma) ** 2;
@@ -96,7 +99,7 @@ describe('randomStream', () => {
     ).toBeLessThan(0.02);
   });
 
-  it('draws neighbouring streams independently of each other', () => {
+  it('makes neighbouring streams independent of each other', () => {
     const bound = 5 / Math.sqrt(COUNT);
     const first = draws((i) => randomStream(1, 'crop', 0, i).uniform());
     const next = draws((i) => randomStream(1, 'crop', 0, i + 1).uniform());
@@ -106,7 +109,7 @@ describe('randomStream', () => {
       expect(Math.abs(correlation(first, other))).toBeLessThan(bound);
   });
 
-  it('draws integers without bias and permutations that are permutations', () => {
+  it('draws integers without bias, and permutations of all numbers', () => {
     const stream = randomStream(3, 'integers');
     const counts = [0, 0, 0];
     for (let i = 0; i < 30_000; i++) counts[stream.integer(3)]! += 1;
@@ -116,7 +119,7 @@ describe('randomStream', () => {
     expect([...order]).not.toEqual([...stream.permutation(1000)]);
   });
 
-  it('refuses what is not an address', () => {
+  it('refuses an invalid address', () => {
     for (const bad of [-1, 0.5, Number.NaN, 2 ** 53]) {
       expect(() => randomStream(bad, 'x')).toThrow(/seed.*integer/);
       expect(() => randomStream(0, 'x', bad)).toThrow(/index.*integer/);

@@ -7,11 +7,11 @@ describe('nearest', () => {
     expect(nearest('dence', known)).toBe('dense');
     expect(nearest('MULTICROP', known)).toBe('multi-crop');
   });
-  it('names nothing when nothing is near', () => {
+  it('names nothing if no known word is near', () => {
     expect(nearest('xyzzy', known)).toBeUndefined();
     expect(didYouMean('xyzzy', known)).toBe('');
   });
-  it('forms the words that follow an unknown name', () => {
+  it('makes the suggestion that follows an unknown name', () => {
     expect(didYouMean('dence', known)).toBe(' (did you mean "dense"?)');
   });
 });

@@ -1,2 +1,2 @@
-/** Compiles the module. Throws with the compiler's report. */
+/** Compiles the module. Throws an error with the compiler's report. */
 export function compile(): Promise<Buffer>;

@@ -1,9 +1,10 @@
-/** Compiles the module and embeds it in src/node/baseline.wasm.ts. Usage: node assembly/build.mjs */
+/** Compiles the WebAssembly module and embeds it in src/node/baseline.wasm.ts. Usage: node assembly/build.mjs */
 import { readFile, writeFile } from 'node:fs/promises';
 import { main } from 'assemblyscript/asc';
 
 const ROOT = new URL('..', import.meta.url);
 
+/** Compiles the module. Throws an error with the compiler's report. */
 export async function compile() {
   let bytes;
   const report = [];
@@ -35,6 +36,6 @@ if (process.argv[1] === new URL(import.meta.url).pathname) {
   const text = lines.map((line) => `  '${line}',`).join('\n');
   await writeFile(
     new URL('src/node/baseline.wasm.ts', ROOT),
-    `/** assembly/index.ts, compiled by assembly/build.mjs: do not edit. */\nexport const BASELINE_WASM = [\n${text}\n].join('');\n`,
+    `/** Compiled from assembly/index.ts by assembly/build.mjs: do not edit. */\nexport const BASELINE_WASM = [\n${text}\n].join('');\n`,
   );
 }

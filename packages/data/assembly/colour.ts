@@ -1,10 +1,12 @@
-/** From planes to RGB: libjpeg's triangle upsampling of chroma (jdsample.c) and its fixed-point colours (jdcolor.c). */
+/** Converts planes to RGB by libjpeg's triangle upsampling of chroma (jdsample.c) and fixed-point colours (jdcolor.c). */
+
+import { CHROMA_BLUE, CHROMA_RED, SUMS } from '../src/node/memory-layout';
 import { times } from './inverse';
-import { CHROMA_BLUE, CHROMA_RED, SUMS } from './layout';
 
 /**
- * Upsamples a row of chroma by two: triangle filters, 3/4 of the nearer and 1/4 of the farther sample, down (420) and across.
- * `near` and `far` are rows of which `first` to `first + count - 1` of `length` are wanted.
+ * Doubles the width of a row of chroma by a triangle filter: 3/4 of the nearer and 1/4 of the farther sample. Filters down in
+ * the same way if the chroma is `halved` down, too (4:2:0). Of the `length` samples of the rows `near` and `far` it doubles
+ * `count` samples from `first`.
  */
 function upsample(near: usize, far: usize, halved: bool, first: i32, count: i32, length: i32, out: usize): void {
   const three = i16x8.splat(3);
@@ -31,33 +33,43 @@ function upsample(near: usize, far: usize, halved: bool, first: i32, count: i32,
   }
 }
 
-function widened(from: usize): v128 {
+/** Loads four bytes as four i32. */
+function widen(from: usize): v128 {
   return i32x4.extend_low_i16x8_u(i16x8.extend_low_i8x16_u(v128.load32_zero(from)));
 }
 
-function clamped(value: v128): v128 {
+/** Limits four i32 to 0..255. */
+function clampToByte(value: v128): v128 {
   return i32x4.min_s(i32x4.max_s(value, i32x4.splat(0)), i32x4.splat(255));
 }
 
-/** A row of YCbCr as interleaved RGB, by jdcolor.c's fixed-point numbers. Writes up to 16 bytes more. */
+/** Writes a row of YCbCr as interleaved RGB, by jdcolor.c's fixed-point numbers. Writes up to 16 bytes beyond the row. */
 function convertRow(luma: usize, blue: usize, red: usize, out: usize, width: usize): void {
   const centre = i32x4.splat(128);
   const half = i32x4.splat(32768);
   for (let x: usize = 0; x < width; x += 4, out += 12) {
-    const y = widened(luma + x);
-    const cb = i32x4.sub(widened(blue + x), centre);
-    const cr = i32x4.sub(widened(red + x), centre);
-    const r = clamped(i32x4.add(y, i32x4.shr_s(i32x4.add(times(cr, 91881), half), 16)));
-    const b = clamped(i32x4.add(y, i32x4.shr_s(i32x4.add(times(cb, 116130), half), 16)));
+    const y = widen(luma + x);
+    const cb = i32x4.sub(widen(blue + x), centre);
+    const cr = i32x4.sub(widen(red + x), centre);
+    const r = clampToByte(i32x4.add(y, i32x4.shr_s(i32x4.add(times(cr, 91881), half), 16)));
+    const b = clampToByte(i32x4.add(y, i32x4.shr_s(i32x4.add(times(cb, 116130), half), 16)));
     const shade = i32x4.add(i32x4.add(times(cb, -22554), times(cr, -46802)), half);
-    const g = clamped(i32x4.add(y, i32x4.shr_s(shade, 16)));
+    const g = clampToByte(i32x4.add(y, i32x4.shr_s(shade, 16)));
     const pixels = v128.or(v128.or(r, i32x4.shl(g, 8)), i32x4.shl(b, 16));
-    // Four times RGB0 become RGBRGBRGBRGB.
+    // Packs RGB0RGB0RGB0RGB0 into RGBRGBRGBRGB.
     v128.store(out, i8x16.swizzle(pixels, i8x16(0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, -1, -1, -1, -1)));
   }
 }
 
-/** Interleaved RGB of `height` rows of `width` pixels; the arguments are as in src/node/baseline.ts. */
+/**
+ * Writes interleaved RGB of `height` rows of `width` pixels to `out`.
+ * @param sampling 0 grey, 1 full chroma, 2 chroma halved across, 3 halved across and down.
+ * @param luma first luma sample of the window.
+ * @param blue first sample of the window in full chroma, first sample of the plane in halved chroma; `red` likewise.
+ * @param firstRow row of the window's first pixel in the image; `firstColumn` its column.
+ * @param chromaTop row of the planes' first chroma sample in the image's chroma; `chromaLeft` its column.
+ * @param chromaWidth width of the image's chroma; `chromaHeight` its height.
+ */
 export function convert(
   sampling: i32,
   luma: usize,

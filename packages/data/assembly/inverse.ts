@@ -1,7 +1,7 @@
-/** The inverse discrete cosine transform: libjpeg's accurate integer method (jidctint.c), four columns at once. */
-import { BLOCK, SCRATCH } from './layout';
+/** Inverse discrete cosine transform by libjpeg's accurate integer method (jidctint.c), four columns at once. */
+import { BLOCK, SCRATCH } from '../src/node/memory-layout';
 
-// The constants of jidctint.c: FIX(x) = round(x * 2^13).
+/** Results of {@link transform}. */
 let o0: v128 = i32x4.splat(0);
 let o1: v128 = i32x4.splat(0);
 let o2: v128 = i32x4.splat(0);
@@ -15,7 +15,10 @@ export function times(a: v128, constant: i32): v128 {
   return i32x4.mul(a, i32x4.splat(constant));
 }
 
-/** The one-dimensional inverse DCT of jidctint.c on four columns at once, rounded and shifted right by `shift`. */
+/**
+ * Computes the one-dimensional inverse DCT of jidctint.c on four columns at once, rounded and shifted right by `shift`, into
+ * o0 to o7. The constants are those of jidctint.c: FIX(x) = round(x * 2^13).
+ */
 function transform(a0: v128, a1: v128, a2: v128, a3: v128, a4: v128, a5: v128, a6: v128, a7: v128, shift: i32): void {
   const e1 = times(i32x4.add(a2, a6), 4433);
   const e2 = i32x4.add(e1, times(a6, -15137));
@@ -46,7 +49,7 @@ function transform(a0: v128, a1: v128, a2: v128, a3: v128, a4: v128, a5: v128, a
   o4 = i32x4.shr_s(i32x4.sub(t3, p0), shift);
 }
 
-/** Rows 0..3 or 4..7 of a 4x4 transposition. */
+/** Transposes a 4x4 matrix and stores its rows 32 bytes apart. */
 function storeTransposed(a: v128, b: v128, c: v128, d: v128, to: usize): void {
   const ab0 = v128.shuffle<i32>(a, b, 0, 4, 1, 5);
   const ab1 = v128.shuffle<i32>(a, b, 2, 6, 3, 7);
@@ -58,7 +61,7 @@ function storeTransposed(a: v128, b: v128, c: v128, d: v128, to: usize): void {
   v128.store(to + 96, v128.shuffle<i64>(ab1, cd1, 1, 3));
 }
 
-/** Half of a pass: four columns of BLOCK at `half`, transposed in place of the other kind's rows at `to`. */
+/** Transforms the four columns at `from` and stores them as four rows at `to`: half of a pass. */
 function pass(from: usize, to: usize, shift: i32): void {
   transform(
     v128.load(from),
@@ -75,10 +78,13 @@ function pass(from: usize, to: usize, shift: i32): void {
   storeTransposed(o4, o5, o6, o7, to + 16);
 }
 
-/** The inverse DCT of BLOCK as 8x8 samples at `to`, rows `stride` apart. */
+/**
+ * Writes the inverse DCT of BLOCK as 8x8 samples at `to`, rows `stride` bytes apart.
+ * @param last zigzag place of the last nonzero coefficient.
+ */
 export function inverse(to: usize, stride: usize, last: i32): void {
   if (last === 0) {
-    // One value everywhere: (dc * 4 + 16) >> 5.
+    // All samples are equal: (dc * 4 + 16) >> 5.
     const value = min(255, max(0, (((load<i32>(BLOCK) << 2) + 16) >> 5) + 128));
     const row = i8x16.splat(i8(value));
     for (let y: usize = 0; y < 8; y++) v128.store64_lane(to + y * stride, row, 0);

@@ -1,9 +1,9 @@
 /**
- * The resampler of src/resample.ts, in vectors of four: the same operations on the same 32-bit numbers in the same order, so
- * the same bits.
+ * Resampling as in src/resample.ts, in vectors of four. It does the same operations on the same 32-bit numbers in the same
+ * order, so it gives the same bits.
  */
 
-/** One output row's vertical sum of `n` values, sixteen bytes of source at a time. */
+/** Computes the vertical sums of one output row, `n` values, eight at a time. */
 function blendRows(row: usize, n: usize, source: usize, stride: usize, count: i32, weights: usize): void {
   const odd = count & 1;
   const first = f32x4.splat(load<f32>(weights));
@@ -37,7 +37,7 @@ function blendRows(row: usize, n: usize, source: usize, stride: usize, count: i3
   }
 }
 
-/** One output row's horizontal sum. Writes four bytes more. */
+/** Computes the horizontal sums of one output row. Writes four bytes beyond it. */
 function blendColumns(
   out: usize,
   row: usize,
@@ -62,8 +62,12 @@ function blendColumns(
 }
 
 /**
- * A window of `width` x `height` as src/node/resample.ts describes it: columns as offsets into a row and an even number of
- * weights each, rows as offsets into the source, numbers of weights, and `rowTaps` weights each.
+ * Writes a window of `width` x `height` pixels to `out`.
+ * @param stride bytes of a row of the source.
+ * @param row memory for the vertical sums of one row, `rowLength` values.
+ * @param columns offset into `row` of each output column, which has `columnTaps` weights, an even number.
+ * @param rows offset into the source of each output row, which has `rowTaps` weights, of which `counts` are used.
+ * @param red added to the red channel; `green` and `blue` to the other channels.
  */
 export function resample(
   out: usize,
@@ -72,7 +76,7 @@ export function resample(
   source: usize,
   stride: usize,
   row: usize,
-  n: usize,
+  rowLength: usize,
   columns: usize,
   columnWeights: usize,
   columnTaps: usize,
@@ -88,7 +92,7 @@ export function resample(
   const shift = f32x4.replace_lane(f32x4.replace_lane(f32x4.replace_lane(f32x4.splat(0), 0, red), 1, green), 2, blue);
   for (let y: usize = 0; y < usize(height); y++, out += usize(width) * 12) {
     const from = source + usize(load<i32>(rows + (y << 2)));
-    blendRows(row, n, from, stride, load<i32>(counts + (y << 2)), rowWeights + ((y * rowTaps) << 2));
+    blendRows(row, rowLength, from, stride, load<i32>(counts + (y << 2)), rowWeights + ((y * rowTaps) << 2));
     blendColumns(out, row, columns, columnWeights, columnTaps, width, flip, shift);
   }
 }

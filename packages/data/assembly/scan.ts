@@ -1,26 +1,39 @@
-/** The entropy-coded scan (T.81 annex F): every symbol up to the last needed row, the blocks of the window alone transformed. */
-import { inverse } from './inverse';
+/**
+ * Decodes the entropy-coded scan (T.81 annex F). It reads every symbol up to the last row that is needed, and transforms only
+ * the blocks of the window.
+ */
+
 import {
   BLOCK,
+  COMPONENT_AC,
+  COMPONENT_DC,
+  COMPONENT_H,
+  COMPONENT_PLANE,
+  COMPONENT_PREDICTOR,
+  COMPONENT_QUANT,
   COMPONENT_SIZE,
+  COMPONENT_STRIDE,
+  COMPONENT_V,
   COMPONENTS,
   HUFFMAN,
   HUFFMAN_SIZE,
   LARGEST,
   OFFSET,
   QUANT,
+  QUANT_SIZE,
   SYMBOLS,
   ZIGZAG,
-} from './layout';
+} from '../src/node/memory-layout';
+import { inverse } from './inverse';
 
 let at: usize = 0;
 let end: usize = 0;
 let accumulator: u64 = 0;
 let bits: i32 = 0;
-/** Bits in the accumulator that no byte of the file stands for. */
+/** Number of bits in the accumulator that did not come from the file. */
 let padding: i32 = 0;
 
-/** Adds bytes to the accumulator until it holds at least 32 bits; zeros once a marker is reached. */
+/** Adds bytes to the accumulator until it holds at least 32 bits. Adds zeros once a marker is reached. */
 function fill(): void {
   if (at + 4 <= end) {
     const word = bswap<u32>(load<u32>(at));
@@ -49,12 +62,12 @@ function fill(): void {
   }
 }
 
-/** A code of up to 9 bits as length << 8 | symbol, 0 for a longer one. Needs 16 bits in the accumulator. */
+/** Returns `length << 8 | symbol` of a code of up to 9 bits, 0 for a longer code. Needs 16 bits in the accumulator. */
 function lookup(table: usize): i32 {
   return i32(load<u16>(table + (usize((accumulator >> (bits - 9)) & 511) << 1)));
 }
 
-/** The symbol of a code of more than 9 bits; -1 for a code that is none. */
+/** Returns the symbol of a code of more than 9 bits, -1 for an invalid code. */
 function longSymbol(table: usize): i32 {
   for (let length = 10; length <= 16; length++) {
     const code = i32((accumulator >> (bits - length)) & ((1 << length) - 1));
@@ -66,7 +79,7 @@ function longSymbol(table: usize): i32 {
   return -1;
 }
 
-/** The next `size` bits as the signed value they stand for (F.2.2.1). */
+/** Reads the next `size` bits as a signed value (F.2.2.1). */
 function receive(size: i32): i32 {
   bits -= size;
   const value = i32((accumulator >> bits) & ((1 << size) - 1));
@@ -74,8 +87,8 @@ function receive(size: i32): i32 {
 }
 
 /**
- * Makes a Huffman table of the counts by length (16 bytes at `counts`) and the symbols that follow them.
- * Returns false for counts that are no code.
+ * Builds a Huffman table from the numbers of codes of each length (16 bytes at `counts`) and the symbols that follow them.
+ * Returns false if the counts are not those of a valid code.
  */
 export function makeHuffman(index: i32, counts: usize): bool {
   const table = HUFFMAN + usize(index) * HUFFMAN_SIZE;
@@ -101,20 +114,23 @@ export function makeHuffman(index: i32, counts: usize): bool {
   return true;
 }
 
-/** Reads a block. Its coefficients go to BLOCK where it is needed. Returns the last nonzero place, -1 for corrupt data. */
+/**
+ * Reads a block. If it is needed, writes its coefficients to BLOCK. Returns the zigzag place of the last nonzero coefficient,
+ * -1 for corrupt data.
+ */
 function readBlock(component: usize, needed: bool): i32 {
   if (bits < 32) fill();
-  const dc = HUFFMAN + usize(load<i32>(component, 12)) * HUFFMAN_SIZE;
+  const dc = HUFFMAN + usize(load<i32>(component, COMPONENT_DC)) * HUFFMAN_SIZE;
   const entry = lookup(dc);
   bits -= entry >> 8;
   const size = entry > 0 ? entry & 255 : longSymbol(dc);
   if (size < 0 || size > 15) return -1;
-  let predictor = load<i32>(component, 28);
+  let predictor = load<i32>(component, COMPONENT_PREDICTOR);
   if (size > 0) {
     predictor += receive(size);
-    store<i32>(component, predictor, 28);
+    store<i32>(component, predictor, COMPONENT_PREDICTOR);
   }
-  const ac = HUFFMAN + usize(4 + load<i32>(component, 16)) * HUFFMAN_SIZE;
+  const ac = HUFFMAN + usize(4 + load<i32>(component, COMPONENT_AC)) * HUFFMAN_SIZE;
   if (!needed) {
     for (let k = 1; k < 64; k++) {
       if (bits < 32) fill();
@@ -135,7 +151,7 @@ function readBlock(component: usize, needed: bool): i32 {
     return 0;
   }
   memory.fill(BLOCK, 0, 256);
-  const quant = QUANT + (usize(load<i32>(component, 8)) << 8);
+  const quant = QUANT + usize(load<i32>(component, COMPONENT_QUANT)) * QUANT_SIZE;
   store<i32>(BLOCK, predictor * load<i32>(quant));
   let last = 0;
   for (let k = 1; k < 64; k++) {
@@ -161,8 +177,8 @@ function readBlock(component: usize, needed: bool): i32 {
 }
 
 /**
- * Decodes the scan at `from` as far as MCU row `bottom` (not included), and stores the blocks of MCUs from row `top` and
- * columns `left` to `right`. Returns whether the data made sense.
+ * Decodes the scan at `from` up to MCU row `bottom` (exclusive), and stores the blocks of the MCUs in rows `top` to `bottom`
+ * and columns `left` to `right` (exclusive). Returns false for corrupt data.
  */
 export function decodeScan(
   from: usize,
@@ -179,22 +195,22 @@ export function decodeScan(
   accumulator = 0;
   bits = 0;
   padding = 0;
-  for (let c = 0; c < components; c++) store<i32>(COMPONENTS + usize(c) * COMPONENT_SIZE, 0, 28);
+  for (let c = 0; c < components; c++) store<i32>(COMPONENTS + usize(c) * COMPONENT_SIZE, 0, COMPONENT_PREDICTOR);
   for (let row = 0; row < bottom; row++) {
     for (let column = 0; column < columns; column++) {
       const needed = row >= top && column >= left && column < right;
       for (let c = 0; c < components; c++) {
         const component = COMPONENTS + usize(c) * COMPONENT_SIZE;
-        const h = load<i32>(component);
-        const v = load<i32>(component, 4);
-        const stride = usize(load<i32>(component, 24));
+        const h = load<i32>(component, COMPONENT_H);
+        const v = load<i32>(component, COMPONENT_V);
+        const stride = usize(load<i32>(component, COMPONENT_STRIDE));
         for (let y = 0; y < v; y++) {
           for (let x = 0; x < h; x++) {
             const last = readBlock(component, needed);
             if (last < 0) return false;
             if (needed) {
               const sample = usize((row - top) * v + y) * 8 * stride + usize((column - left) * h + x) * 8;
-              inverse(usize(load<i32>(component, 20)) + sample, stride, last);
+              inverse(usize(load<i32>(component, COMPONENT_PLANE)) + sample, stride, last);
             }
           }
         }

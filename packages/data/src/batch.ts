@@ -1,8 +1,8 @@
-/** What a loader hands out. */
+/** Types of batches and their loaders. */
 
-/** A batch of network inputs. */
+/** A batch of inputs of a net. */
 export interface Batch {
-  /** `[size, height, width, 3]`, RGB on the 0..255 scale minus the mean. The consumer's own copy. */
+  /** `[size, height, width, 3]`, RGB on the 0..255 scale minus the mean. The caller owns this copy. */
   readonly images: Float32Array;
   /** `[size]` class indices. */
   readonly labels: Int32Array;
@@ -12,7 +12,7 @@ export interface Batch {
   readonly height: number;
   readonly width: number;
   readonly epoch: number;
-  /** The batch's place in its epoch, from 0. */
+  /** Number of the batch in its epoch, from 0. */
   readonly index: number;
 }
 
@@ -20,20 +20,20 @@ export interface Batch {
 export interface SkippedImage {
   readonly index: number;
   readonly key: string;
-  /** One line: what is wrong with it. */
+  /** One line that says what is wrong with the image. */
   readonly reason: string;
 }
 
-/** Batches by address: any epoch, from any batch on. */
+/** Loader of the batches of any epoch, starting at any batch. */
 export interface BatchLoader {
   readonly batchesPerEpoch: number;
-  /** The images found unusable so far, in the order of their index. */
+  /** Images found unusable so far, in the order of their index. */
   readonly skipped: readonly SkippedImage[];
   /**
-   * The batches of `epoch` from batch `start` on. Leaving the loop early stops the work on it.
-   * One iteration at a time: beginning another ends the one before.
+   * Returns the batches of `epoch`, starting at batch `start`. Leaving the loop ends the work on them. Only one iteration
+   * can run at a time: starting another one ends it.
    */
   epoch(epoch: number, start?: number): AsyncIterableIterator<Batch>;
-  /** Ends the workers. An iteration still under way ends with a VggError `VGG_STATE`. */
+  /** Ends the workers. An unfinished iteration throws a VggError `VGG_STATE`. */
   close(): Promise<void>;
 }

@@ -1,9 +1,9 @@
 /**
- * Colour: the random RGB shift along the training set's principal components (section 3.1, after Krizhevsky 2012, 4.1)
- * and the subtraction of its mean (section 2.1).
+ * Shifts the colours of an image at random along the principal components of the training set (section 3.1, after Krizhevsky
+ * 2012, section 4.1), and subtracts the mean of the training set (section 2.1).
  *
- * The eigenvalues are those of pixel values on the 0..1 scale, where the shift `p·αλ` has the size that AlexNet reports;
- * here it is multiplied by 255, for images on the 0..255 scale (docs/decisions/0012).
+ * The eigenvalues are those of pixel values on the 0..1 scale. On that scale the shift `p·αλ` has the size that AlexNet reports.
+ * Images are on the 0..255 scale here, so the shift is multiplied by 255 (docs/decisions/0012).
  */
 import type { RandomStream } from '@vgg/core';
 import { checkImage, type FloatImage, type Rgb } from './image';
@@ -12,18 +12,18 @@ import { checkImage, type FloatImage, type Rgb } from './image';
 export interface ColourShift {
   /** Eigenvalues of the covariance of RGB on the 0..1 scale, largest first. */
   readonly values: Rgb;
-  /** Row `i` is the unit eigenvector of `values[i]`. */
+  /** Unit eigenvectors: row `i` belongs to `values[i]`. */
   readonly vectors: readonly [Rgb, Rgb, Rgb];
-  /** Standard deviation of the α; 0.1 in the paper. */
+  /** Standard deviation of α; 0.1 in the paper. */
   readonly sigma: number;
 }
 
-/** The three amounts α ~ N(0, sigma) of one image in one use. */
+/** Draws the three amounts α ~ N(0, sigma) for one use of an image. */
 export function drawAlphas(random: RandomStream, sigma: number): Rgb {
   return [random.normal() * sigma, random.normal() * sigma, random.normal() * sigma];
 }
 
-/** What `[p1 p2 p3][α1λ1 α2λ2 α3λ3]ᵀ` adds to every pixel, on the 0..255 scale. */
+/** Returns `[p1 p2 p3][α1λ1 α2λ2 α3λ3]ᵀ`, which is added to every pixel, on the 0..255 scale. */
 export function colourOffset({ values, vectors }: ColourShift, alphas: Rgb): Rgb {
   const channel = (c: 0 | 1 | 2) =>
     255 *
@@ -33,7 +33,7 @@ export function colourOffset({ values, vectors }: ColourShift, alphas: Rgb): Rgb
   return [channel(0), channel(1), channel(2)];
 }
 
-/** A copy of the image with `offset` added to every pixel. */
+/** Returns a copy of the image with a colour added to every pixel. */
 export function addColour(image: FloatImage, [red, green, blue]: Rgb): FloatImage {
   checkImage(image);
   const data = Float32Array.from(image.data);
@@ -45,7 +45,7 @@ export function addColour(image: FloatImage, [red, green, blue]: Rgb): FloatImag
   return { data, width: image.width, height: image.height };
 }
 
-/** A copy of the image with the training set's mean RGB value (0..255) subtracted from every pixel. */
+/** Returns a copy of the image with the mean RGB value of the training set (0..255) subtracted from every pixel. */
 export function subtractMean(image: FloatImage, [red, green, blue]: Rgb): FloatImage {
   return addColour(image, [-red, -green, -blue]);
 }

@@ -1,9 +1,12 @@
-/** Crops and flips: one centre crop, the 5x5 grid of section 3.2, any window. */
+/** Crops and flips images: one centre crop, the 5x5 grid of section 3.2, or any window. */
 import { VggError } from '@vgg/core';
 import { checkImage, type FloatImage, type Size, type Window } from './image';
 import { checkWindow } from './resample';
 
-/** The central `side` x `side` window. An odd margin is split with the half rounded to even, as in torchvision. */
+/**
+ * Returns the central `side` x `side` window. Half of an odd margin is rounded to even, as in torchvision.
+ * @throws VggError `VGG_ARGUMENT` if the side is not a positive integer or the image is smaller.
+ */
 export function centreWindow(size: Size, side: number): Window {
   checkCrop(size, side);
   return { left: centreOffset(size.width - side), top: centreOffset(size.height - side), width: side, height: side };
@@ -15,8 +18,9 @@ function centreOffset(margin: number): number {
 }
 
 /**
- * The windows of a regular `steps` x `steps` grid of `side` x `side` crops that reaches all four borders, row by row.
- * Corner `k` of an axis lies at `round(k * (length - side) / (steps - 1))`; one step gives the centre crop.
+ * Returns the windows of a regular `steps` x `steps` grid of `side` x `side` crops, row by row. The grid reaches all four
+ * borders: corner `k` of an axis lies at `round(k * (length - side) / (steps - 1))`. One step gives the centre crop.
+ * @throws VggError `VGG_ARGUMENT` if the side or the steps are not positive integers, or the image is smaller than the side.
  */
 export function gridWindows(size: Size, side: number, steps = 5): Window[] {
   checkCrop(size, side);
@@ -45,7 +49,10 @@ function checkCrop(size: Size, side: number): void {
   }
 }
 
-/** A copy of the pixels in `window`. */
+/**
+ * Returns a copy of the pixels in `window`.
+ * @throws VggError `VGG_ARGUMENT` if the window is not inside the image.
+ */
 export function crop(image: FloatImage, window: Window): FloatImage {
   checkImage(image);
   checkWindow(window, image);
@@ -58,17 +65,17 @@ export function crop(image: FloatImage, window: Window): FloatImage {
   return { data, width, height };
 }
 
-/** The central `side` x `side` crop. */
+/** Returns the central `side` x `side` crop. */
 export function centreCrop(image: FloatImage, side: number): FloatImage {
   return crop(image, centreWindow(image, side));
 }
 
-/** The `steps`² crops of the regular grid (25 in section 3.2), row by row. */
+/** Returns the `steps`² crops of the regular grid (25 in section 3.2), row by row. */
 export function cropGrid(image: FloatImage, side: number, steps = 5): FloatImage[] {
   return gridWindows(image, side, steps).map((window) => crop(image, window));
 }
 
-/** The image mirrored left to right. */
+/** Returns the image mirrored left to right. */
 export function flip(image: FloatImage): FloatImage {
   checkImage(image);
   const { width, height } = image;

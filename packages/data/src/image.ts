@@ -1,4 +1,4 @@
-/** Images as plain typed arrays: rows from top to bottom, pixels from left to right, red-green-blue interleaved. */
+/** Images as plain typed arrays: rows from top to bottom, pixels from left to right, interleaved RGB. */
 import { VggError } from '@vgg/core';
 
 /** Width and height in pixels. */
@@ -13,12 +13,12 @@ export interface Window extends Size {
   readonly top: number;
 }
 
-/** An image as decoded: 8-bit RGB, `data.length = height * width * 3`. */
+/** A decoded image: 8-bit RGB, `data.length = height * width * 3`. */
 export interface RawImage extends Size {
   readonly data: Uint8Array;
 }
 
-/** An image in float32: RGB on the 0..255 scale, or that minus the mean; `data.length = height * width * 3`. */
+/** An image in float32: RGB on the 0..255 scale, possibly minus the mean; `data.length = height * width * 3`. */
 export interface FloatImage extends Size {
   readonly data: Float32Array;
 }
@@ -26,7 +26,10 @@ export interface FloatImage extends Size {
 /** Red, green, blue. */
 export type Rgb = readonly [number, number, number];
 
-/** @throws VggError `VGG_SHAPE` unless the sides are positive integers and the data holds exactly that many RGB pixels. */
+/**
+ * Checks that the sides are positive integers and the data has exactly that many RGB pixels.
+ * @throws VggError `VGG_SHAPE` if not.
+ */
 export function checkImage(image: RawImage | FloatImage): void {
   const { width, height, data } = image;
   if (!(Number.isInteger(width) && Number.isInteger(height) && width > 0 && height > 0)) {

@@ -7,7 +7,7 @@ export { type PillowFilter, resampleAsPillow } from './pillow';
 export { checkImageTransform, type ImageTransform, prepareImage, sameTransform } from './prepare';
 export { resample, sourceWindow } from './resample';
 export { rescale, rescaledSize } from './rescale';
-export { type ImageLocation, type ImageSource, type RawArrays, rawSource, subset } from './source';
+export { type ImageLocation, type ImageSource, type RawArrays, rawSource } from './source';
 export { splitByClass } from './split';
 export {
   imageMoments,
@@ -18,6 +18,7 @@ export {
   symmetricEigen,
   type TrainingStatistics,
 } from './statistics';
+export { concatenate, spread, subset } from './subset';
 export {
   type Augmentation,
   checkTransform,

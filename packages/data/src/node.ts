@@ -12,4 +12,4 @@ export { type FetchOptions, fetchDataSet } from './node/public/fetch';
 export { isPublicDataSet, PUBLIC_DATA_SETS, type PublicDataSet, type PublicDataSetName } from './node/public/sets';
 export { openClassFolders } from './node/sources/folders';
 export { expandBraces, openShards } from './node/sources/shards';
-export { type SourceStatistics, type StatisticsOptions, trainingStatistics } from './node/statistics';
+export { type SourceStatistics, type StatisticsOptions, trainingStatistics } from './node/training-statistics';

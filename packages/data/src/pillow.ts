@@ -1,6 +1,6 @@
 /**
- * Pillow's resampling of 8-bit images, to the bit: what torchvision, timm and Keras resize photographs with, and so what
- * nets of theirs were trained on. Unlike our own (resample.ts) it rounds to 8 bits, along rows first and columns after.
+ * Resamples 8-bit images exactly as Pillow does. torchvision, timm and Keras resize images with Pillow, so their nets were
+ * trained on such images. Unlike our own filter (resample.ts), Pillow rounds to 8 bits after rows and again after columns.
  * https://github.com/python-pillow/Pillow/blob/main/src/libImaging/Resample.c
  */
 import { checkImage, type RawImage, type Size, type Window } from './image';
@@ -8,13 +8,13 @@ import { checkWindow } from './resample';
 
 export type PillowFilter = 'nearest' | 'bilinear' | 'bicubic';
 
-/** The filters as functions of the distance in samples, and how far they reach. */
+/** Filters as functions of the distance in samples, and the distance that they reach. */
 const KERNELS = {
   bilinear: { support: 1, weight: (x: number) => Math.max(0, 1 - Math.abs(x)) },
   bicubic: { support: 2, weight: cubic },
 } as const;
 
-/** Keys's cubic convolution with a = -0.5. */
+/** Computes Keys's cubic convolution with a = -0.5. */
 function cubic(distance: number): number {
   const a = -0.5;
   const x = Math.abs(distance);
@@ -23,10 +23,10 @@ function cubic(distance: number): number {
   return 0;
 }
 
-/** Weights are integers of 2^-22, as in Pillow. */
+/** Integer that stands for weight 1, as in Pillow. */
 const ONE = 2 ** 22;
 
-/** For each output of an axis: its first source sample, and its weights. */
+/** First source sample and weights of one output of an axis. */
 interface Taps {
   readonly first: number;
   readonly weights: Int32Array;
@@ -53,9 +53,11 @@ function clip(sum: number): number {
   return Math.min(255, Math.max(0, sum >> 22));
 }
 
-/** Sums `weights` along samples `step` apart, three channels from `at` on, rounded to 8 bits. */
+/** Computes one output pixel, rounded to 8 bits, from source pixels that start at `at` and lie `step` apart. */
 function blend(out: Uint8Array, to: number, source: Uint8Array, at: number, step: number, weights: Int32Array): void {
-  let [red, green, blue] = [ONE / 2, ONE / 2, ONE / 2];
+  let red = ONE / 2;
+  let green = ONE / 2;
+  let blue = ONE / 2;
   for (let k = 0, from = at; k < weights.length; k++, from += step) {
     const weight = weights[k]!;
     red += source[from]! * weight;
@@ -67,27 +69,27 @@ function blend(out: Uint8Array, to: number, source: Uint8Array, at: number, step
   out[to + 2] = clip(blue);
 }
 
-function filtered(image: RawImage, rescaled: Size, window: Window, filter: keyof typeof KERNELS): Uint8Array {
+function filterWindow(image: RawImage, rescaled: Size, window: Window, filter: keyof typeof KERNELS): Uint8Array {
   const across = tapsOf(image.width, rescaled.width, window.left, window.width, filter);
   const down = tapsOf(image.height, rescaled.height, window.top, window.height, filter);
   const top = down[0]!.first;
   const bottom = Math.max(...down.map(({ first, weights }) => first + weights.length));
   const row = window.width * 3;
-  const narrowed = new Uint8Array((bottom - top) * row);
+  const rows = new Uint8Array((bottom - top) * row);
   for (let y = top; y < bottom; y++) {
     across.forEach(({ first, weights }, x) => {
       const at = (y * image.width + first) * 3;
-      blend(narrowed, (y - top) * row + x * 3, image.data, at, 3, weights);
+      blend(rows, (y - top) * row + x * 3, image.data, at, 3, weights);
     });
   }
   const out = new Uint8Array(window.height * row);
   down.forEach(({ first, weights }, y) => {
-    for (let x = 0; x < row; x += 3) blend(out, y * row + x, narrowed, (first - top) * row + x, row, weights);
+    for (let x = 0; x < row; x += 3) blend(out, y * row + x, rows, (first - top) * row + x, row, weights);
   });
   return out;
 }
 
-/** The source sample of each output, by Pillow's running sum. */
+/** Returns the source sample of each output, by Pillow's running sum. */
 function nearestOf(from: number, to: number, start: number, length: number): Int32Array {
   const step = from / to;
   const out = new Int32Array(length);
@@ -98,7 +100,7 @@ function nearestOf(from: number, to: number, start: number, length: number): Int
   return out;
 }
 
-function nearest(image: RawImage, rescaled: Size, window: Window): Uint8Array {
+function nearestWindow(image: RawImage, rescaled: Size, window: Window): Uint8Array {
   const across = nearestOf(image.width, rescaled.width, window.left, window.width);
   const down = nearestOf(image.height, rescaled.height, window.top, window.height);
   const out = new Uint8Array(window.height * window.width * 3);
@@ -114,14 +116,15 @@ function nearest(image: RawImage, rescaled: Size, window: Window): Uint8Array {
 }
 
 /**
- * Rescales an image to `rescaled` as `PIL.Image.resize` does and returns the `window` of the result, computing no more.
- * @throws VggError `VGG_SHAPE` for an image whose data does not fit its sides, `VGG_ARGUMENT` for a window that does not
- *   fit or a size that is not made of positive integers.
+ * Rescales an image to `rescaled` as `PIL.Image.resize` does. Computes and returns only the `window` of the result.
+ * @throws VggError `VGG_SHAPE` if the image's data does not match its sides; `VGG_ARGUMENT` if a side is not a positive integer
+ *   or the window is not inside the result.
  */
 export function resampleAsPillow(image: RawImage, rescaled: Size, window: Window, filter: PillowFilter): RawImage {
   checkImage(image);
   checkWindow({ left: 0, top: 0, ...rescaled }, rescaled);
   checkWindow(window, rescaled);
-  const data = filter === 'nearest' ? nearest(image, rescaled, window) : filtered(image, rescaled, window, filter);
+  const data =
+    filter === 'nearest' ? nearestWindow(image, rescaled, window) : filterWindow(image, rescaled, window, filter);
   return { data, width: window.width, height: window.height };
 }

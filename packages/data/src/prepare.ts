@@ -1,4 +1,4 @@
-/** From a photograph to a net's input by the net's own rule, whatever framework it was trained in. */
+/** Prepares an image as input of a net in the same way as the framework that trained the net. */
 import { didYouMean, VggError } from '@vgg/core';
 import { centreWindow } from './crop';
 import type { FloatImage, RawImage, Rgb, Size } from './image';
@@ -6,26 +6,26 @@ import { resampleAsPillow } from './pillow';
 import { resample } from './resample';
 import { rescaledSize } from './rescale';
 
-/** How a net's images are prepared. Plain JSON: it is kept with the net's weights. */
+/** Preparation of a net's images. Plain JSON: it is saved with the net's weights. */
 export interface ImageTransform {
   /** `shortest`: the smallest side becomes `scale`, the other in proportion. `stretch`: both sides become `scale`. */
   readonly resize: 'shortest' | 'stretch';
-  /** In pixels. */
+  /** Side after resizing, in pixels. */
   readonly scale: number;
   /**
-   * `antialiased`: this project's bilinear filter, in float32. `pillow-…`: Pillow's filters, which round to 8 bits, as
-   * torchvision, timm and Keras use them.
+   * Filter: `antialiased` is this project's bilinear filter in float32. `pillow-…` are Pillow's filters, which round to 8 bits.
+   * torchvision, timm and Keras use those.
    */
   readonly interpolation: 'antialiased' | 'pillow-bilinear' | 'pillow-bicubic' | 'pillow-nearest';
-  /** Side of the square then cut from the centre, in pixels. */
+  /** Side of the square that is cut from the centre after resizing, in pixels. */
   readonly crop: number;
-  /** The order of the colours that the net takes. */
+  /** Order of the net's input channels. */
   readonly channels: 'RGB' | 'BGR';
-  /** What white is: pixels run from 0 to this. `mean` and `std` are on this scale and in the order of `channels`. */
+  /** Value of white: pixels have values from 0 to this. `mean` and `std` are on this scale, in the order of `channels`. */
   readonly range: 1 | 255;
-  /** Subtracted from the pixels. */
+  /** Mean, which is subtracted from the pixels. */
   readonly mean: Rgb;
-  /** What they are then divided by. */
+  /** Standard deviation, by which they are then divided. */
   readonly std: Rgb;
 }
 
@@ -36,7 +36,11 @@ const CHOICES = {
   range: [1, 255],
 } as const;
 
-/** @throws VggError `VGG_ARGUMENT` for an unknown choice, a crop above the scale, or a mean or deviation that is not sound. */
+/**
+ * Checks a transform.
+ * @throws VggError `VGG_ARGUMENT` for an unknown choice, a crop above the scale, a mean that is not finite, or a deviation that
+ *   is not positive.
+ */
 export function checkImageTransform(transform: ImageTransform): void {
   for (const [key, known] of Object.entries(CHOICES)) {
     const value: unknown = transform[key as keyof typeof CHOICES];
@@ -56,14 +60,14 @@ export function checkImageTransform(transform: ImageTransform): void {
   }
 }
 
-/** Whether two transforms make the same of every image. */
+/** True if two transforms give the same result for every image. */
 export function sameTransform(a: ImageTransform, b: ImageTransform): boolean {
   const key = (t: ImageTransform) =>
     JSON.stringify([t.resize, t.scale, t.interpolation, t.crop, t.channels, t.range, t.mean, t.std]);
   return key(a) === key(b);
 }
 
-function resized(image: RawImage, { resize, scale, interpolation, crop }: ImageTransform): RawImage | FloatImage {
+function resizeAndCrop(image: RawImage, { resize, scale, interpolation, crop }: ImageTransform): RawImage | FloatImage {
   const size: Size = resize === 'stretch' ? { width: scale, height: scale } : rescaledSize(image, scale);
   const window = centreWindow(size, crop);
   if (interpolation === 'antialiased') return resample(image, size, window);
@@ -72,21 +76,21 @@ function resized(image: RawImage, { resize, scale, interpolation, crop }: ImageT
 }
 
 /**
- * An image as a net's input: resized, its centre cut out, its numbers normalised in float32.
- * @throws VggError `VGG_ARGUMENT` for a transform that is not sound, `VGG_SHAPE` for an image whose data does not fit.
+ * Returns an image as input of a net: resized, its centre cropped, its values normalised in float32.
+ * @throws VggError `VGG_ARGUMENT` for an invalid transform; `VGG_SHAPE` if the image's data does not match its sides.
  */
 export function prepareImage(image: RawImage, transform: ImageTransform): FloatImage {
   checkImageTransform(transform);
-  const { data: pixels, width, height } = resized(image, transform);
+  const { data: pixels, width, height } = resizeAndCrop(image, transform);
   const { channels, range, mean, std } = transform;
   const data = new Float32Array(pixels.length);
-  const centre = Float32Array.from(mean);
-  const spread = Float32Array.from(std);
+  const means = Float32Array.from(mean);
+  const deviations = Float32Array.from(std);
   for (let channel = 0; channel < 3; channel++) {
     const from = channels === 'RGB' ? channel : 2 - channel;
     for (let i = 0; i < data.length; i += 3) {
       const value = Math.fround((pixels[i + from]! * range) / 255);
-      data[i + channel] = Math.fround(value - centre[channel]!) / spread[channel]!;
+      data[i + channel] = Math.fround(value - means[channel]!) / deviations[channel]!;
     }
   }
   return { data, width, height };

@@ -1,27 +1,27 @@
 /**
- * Isotropic rescaling (section 3.1) by Pillow's antialiased bilinear rule, which is torchvision's `antialias=True`: a
- * triangle filter as wide as the reduction, clipped at the borders and normalised. In float32 throughout,
- * every operation rounded: the quick form for Node (src/node/resample.ts) gives the same bits.
+ * Rescales images (section 3.1) by Pillow's antialiased bilinear rule, which is torchvision's `antialias=True`: a triangle
+ * filter as wide as the reduction, clipped at the borders and normalised. Every operation is rounded to float32, so that the
+ * fast version for Node (src/node/resample-bytes.ts) gives the same bits.
  *
- * Only the window asked for is computed, from only the source pixels that it reads.
+ * Computes only the window that is needed, and reads only the source pixels that it needs.
  */
 import { VggError } from '@vgg/core';
 import { checkImage, type FloatImage, type RawImage, type Rgb, type Size, type Window } from './image';
 
 const { fround } = Math;
 
-/** How one axis is resampled: output `i` is the sum of `count[i]` source values from `first[i]` on, times its weights. */
+/** Weights of one axis: output `i` is the weighted sum of `count[i]` source values, starting at `first[i]`. */
 export interface Axis {
   readonly first: Int32Array;
   readonly count: Int32Array;
-  /** Row `i` begins at `i * taps`. */
+  /** Weights of output `i` start at `i * taps`. */
   readonly weights: Float32Array;
   readonly taps: number;
 }
 
 /**
- * The triangle filter's taps for outputs `start` to `start + length - 1` of an axis rescaled from `from` to `to` samples.
- * The centre of output `i` lies at `(i + 0.5) * from / to` in the source, as in Pillow and in PyTorch without
+ * Computes the triangle filter's weights for outputs `start` to `start + length - 1` of an axis that is rescaled from `from` to
+ * `to` samples. The centre of output `i` lies at `(i + 0.5) * from / to` in the source, as in Pillow and in PyTorch without
  * `align_corners`.
  */
 export function triangleAxis(from: number, to: number, start: number, length: number): Axis {
@@ -49,32 +49,32 @@ export function triangleAxis(from: number, to: number, start: number, length: nu
   return { first, count, weights, taps };
 }
 
-/** The source pixels that a window of the rescaled image reads. */
+/** Returns the source pixels that are needed for a window of the rescaled image. */
 export function sourceWindow(source: Size, rescaled: Size, window: Window): Window {
   const [left, right] = span(triangleAxis(source.width, rescaled.width, window.left, window.width));
   const [top, bottom] = span(triangleAxis(source.height, rescaled.height, window.top, window.height));
   return { left, top, width: right - left, height: bottom - top };
 }
 
-/** The source samples that an axis reads: from the first up to, not including, the second. */
+/** Returns the range of source samples that an axis reads; the end is exclusive. */
 export function span({ first, count }: Axis): [number, number] {
   const last = first.length - 1;
   return [first[0]!, first[last]! + count[last]!];
 }
 
-/** What {@link resampleInto} reads: an image, or the part of a larger one that the axes read. */
+/** Source of {@link resampleInto}: a whole image, or the part of an image that the axes read. */
 export interface Part {
   readonly data: Uint8Array | Float32Array;
   readonly width: number;
-  /** Where the part begins in the image that the axes count in. */
+  /** Corner of the part in the whole image. */
   readonly left: number;
   readonly top: number;
 }
 
 /**
- * Writes the window given by two axes into `out` at `offset`, interleaved RGB.
- * @param flip mirror the output left to right.
- * @param shift added to each channel.
+ * Writes the window that two axes describe into `out` at `offset`, as interleaved RGB.
+ * @param flip true to mirror the output left to right.
+ * @param shift numbers to add to the channels.
  */
 export function resampleInto(
   out: Float32Array,
@@ -87,17 +87,17 @@ export function resampleInto(
 ): void {
   const [left, right] = span(horizontal);
   const columns = columnsOf(horizontal, left);
-  // Columns with fewer taps than the most read beyond the end, with weight 0.
+  // All columns have the same number of taps, so some read beyond the end of the row, with weight 0.
   const row = new Float32Array((right - left + columns.taps) * 3);
-  const used = row.subarray(0, (right - left) * 3);
+  const sums = row.subarray(0, (right - left) * 3);
   const width = horizontal.first.length;
   for (let y = 0; y < vertical.first.length; y++) {
-    blendRows(used, part, left, y, vertical);
+    blendRows(sums, part, left, y, vertical);
     blendColumns(out, offset + y * width * 3, row, columns, flip, shift);
   }
 }
 
-/** One output row's vertical sum, still at the source's horizontal resolution. */
+/** Computes the vertical sums of one output row, at the horizontal resolution of the source. */
 function blendRows(row: Float32Array, part: Part, left: number, y: number, axis: Axis): void {
   const { data } = part;
   const stride = part.width * 3;
@@ -124,14 +124,15 @@ function blendRows(row: Float32Array, part: Part, left: number, y: number, axis:
   }
 }
 
-/** A horizontal axis made ready for the inner loop: the same number of taps for every output, in pairs. */
+/** A horizontal axis with the same, even number of taps for every output, for the inner loop. */
 export interface Columns {
-  /** Where each output's taps begin in the row, in values. */
+  /** Offset of each output's first source value in the row. */
   readonly from: Int32Array;
   readonly weights: Float32Array;
   readonly taps: number;
 }
 
+/** Converts an axis whose source row starts at sample `left`. */
 export function columnsOf({ first, count, weights, taps }: Axis, left: number): Columns {
   const most = count.reduce((a, b) => Math.max(a, b), 0);
   const even = most + (most & 1);
@@ -142,7 +143,7 @@ export function columnsOf({ first, count, weights, taps }: Axis, left: number): 
   return { from: first.map((at) => (at - left) * 3), weights: padded, taps: even };
 }
 
-/** One output row's horizontal sum. */
+/** Computes the horizontal sums of one output row. */
 function blendColumns(
   out: Float32Array,
   offset: number,
@@ -152,7 +153,9 @@ function blendColumns(
   shift: Rgb,
 ): void {
   const width = from.length;
-  const [shiftRed, shiftGreen, shiftBlue] = [fround(shift[0]), fround(shift[1]), fround(shift[2])];
+  const shiftRed = fround(shift[0]);
+  const shiftGreen = fround(shift[1]);
+  const shiftBlue = fround(shift[2]);
   const step = flip ? -3 : 3;
   let to = flip ? offset + (width - 1) * 3 : offset;
   let k = 0;
@@ -178,7 +181,10 @@ function blendColumns(
   }
 }
 
-/** @throws VggError `VGG_ARGUMENT` unless `window` lies inside an image of `size`. */
+/**
+ * Checks that `window` lies inside an image of `size`.
+ * @throws VggError `VGG_ARGUMENT` if not.
+ */
 export function checkWindow(window: Window, size: Size): void {
   const { left, top, width, height } = window;
   const integers = [left, top, width, height].every(Number.isInteger);
@@ -194,9 +200,10 @@ export function checkWindow(window: Window, size: Size): void {
 }
 
 /**
- * Rescales an image to `rescaled` and returns the `window` of the result (all of it unless given), computing no more.
- * @throws VggError `VGG_SHAPE` for an image whose data does not fit its sides, `VGG_ARGUMENT` for a window that does not
- *   fit or a size that is not made of positive integers.
+ * Rescales an image to `rescaled`. Computes and returns only the `window` of the result.
+ * @param window Default: the whole result.
+ * @throws VggError `VGG_SHAPE` if the image's data does not match its sides; `VGG_ARGUMENT` if a side is not a positive integer
+ *   or the window is not inside the result.
  */
 export function resample(
   image: RawImage | FloatImage,

@@ -1,12 +1,12 @@
-/** Isotropic rescaling to a smallest side: S in training (section 3.1), Q in testing (section 3.2). */
+/** Rescales images to a smallest side: S in training (section 3.1), Q in testing (section 3.2). */
 import { VggError } from '@vgg/core';
 import type { FloatImage, RawImage, Size } from './image';
 import { resample } from './resample';
 
 /**
- * The size of an image rescaled so that its smallest side is `smallestSide`. The other side is
- * `floor(smallestSide * longest / shortest)`, torchvision's rule.
- * @throws VggError `VGG_ARGUMENT` unless `smallestSide` is a positive integer.
+ * Returns the size of an image after it is rescaled so that its smallest side is `smallestSide`. The other side is
+ * `floor(smallestSide * longest / shortest)`, as in torchvision.
+ * @throws VggError `VGG_ARGUMENT` if `smallestSide` is not a positive integer.
  */
 export function rescaledSize({ width, height }: Size, smallestSide: number): Size {
   if (!Number.isInteger(smallestSide) || smallestSide < 1) {
@@ -17,7 +17,7 @@ export function rescaledSize({ width, height }: Size, smallestSide: number): Siz
     : { width: Math.floor((smallestSide * width) / height), height: smallestSide };
 }
 
-/** An image rescaled so that its smallest side is `smallestSide`, by the antialiased triangle filter. */
+/** Rescales an image so that its smallest side is `smallestSide`, by the antialiased triangle filter. */
 export function rescale(image: RawImage | FloatImage, smallestSide: number): FloatImage {
   return resample(image, rescaledSize(image, smallestSide));
 }

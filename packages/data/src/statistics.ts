@@ -1,29 +1,29 @@
 /**
- * The training set's mean RGB value (section 2.1) and the principal components of its RGB values (section 3.1), gathered
- * in one pass. Every pixel of every image, at its original size, counts once.
+ * Computes the mean RGB value of a training set (section 2.1) and the principal components of its RGB values (section 3.1) in one
+ * pass. Every pixel of every image counts once, at the image's original size.
  */
 import { VggError } from '@vgg/core';
 import { checkImage, type RawImage, type Rgb } from './image';
 
 /** Mean and principal components of the RGB values of a training set. Plain JSON. */
 export interface TrainingStatistics {
-  /** On the 0..255 scale. */
+  /** Mean RGB on the 0..255 scale. */
   readonly mean: Rgb;
-  /** Eigenvalues of the covariance matrix of RGB on the 0..1 scale, largest first; the covariance divides by the count. */
+  /** Eigenvalues of the covariance matrix (divided by `count`) of RGB on the 0..1 scale, largest first. */
   readonly eigenvalues: Rgb;
-  /** Row `i` is the unit eigenvector of `eigenvalues[i]`; its component of largest magnitude is positive. */
+  /** Unit eigenvectors: row `i` belongs to `eigenvalues[i]`. The component of largest magnitude is positive. */
   readonly eigenvectors: readonly [Rgb, Rgb, Rgb];
-  /** Pixels that were counted. */
+  /** Number of pixels. */
   readonly count: number;
 }
 
-/** Count, mean and co-moments of the pixels seen: `[n, r, g, b, rr, rg, rb, gg, gb, bb]`, the last six about the mean. */
+/** Count, mean and co-moments of pixels: `[n, r, g, b, rr, rg, rb, gg, gb, bb]`, the last six about the mean. */
 export type RgbMoments = Float64Array;
 
-/** Numbers in an {@link RgbMoments}. */
+/** Length of {@link RgbMoments}. */
 export const MOMENTS = 10;
 
-/** The two channels of each co-moment. */
+/** Pair of channels of each co-moment. */
 const PAIRS = [
   [0, 0],
   [0, 1],
@@ -33,11 +33,19 @@ const PAIRS = [
   [2, 2],
 ] as const;
 
-/** The moments of one image. Its sums are integers below 2^53, so they are exact. */
+/** Computes the moments of one image. Its sums are integers below 2^53, so they are exact. */
 export function imageMoments(image: RawImage): RgbMoments {
   checkImage(image);
   const { data } = image;
-  let [r, g, b, rr, rg, rb, gg, gb, bb] = [0, 0, 0, 0, 0, 0, 0, 0, 0];
+  let r = 0;
+  let g = 0;
+  let b = 0;
+  let rr = 0;
+  let rg = 0;
+  let rb = 0;
+  let gg = 0;
+  let gb = 0;
+  let bb = 0;
   for (let i = 0; i < data.length; i += 3) {
     const red = data[i]!;
     const green = data[i + 1]!;
@@ -59,7 +67,7 @@ export function imageMoments(image: RawImage): RgbMoments {
   return Float64Array.of(n, r / n, g / n, b / n, ...comoments);
 }
 
-/** The moments of two sets of pixels together (Chan, Golub & LeVeque 1979): stable whatever their sizes. */
+/** Combines the moments of two sets of pixels (Chan, Golub & LeVeque 1979). Numerically stable for any sizes. */
 export function mergeMoments(a: RgbMoments, b: RgbMoments): RgbMoments {
   const n = a[0]! + b[0]!;
   if (n === 0) return a;
@@ -71,8 +79,8 @@ export function mergeMoments(a: RgbMoments, b: RgbMoments): RgbMoments {
 }
 
 /**
- * Mean and principal components from moments.
- * @throws VggError `VGG_DATASET` when no pixel was counted.
+ * Computes the mean and the principal components from moments.
+ * @throws VggError `VGG_DATASET` if the moments are those of no pixel.
  */
 export function statisticsOf(moments: RgbMoments): TrainingStatistics {
   const [count, red, green, blue, ...comoments] = moments as unknown as [number, number, number, number, ...number[]];
@@ -93,7 +101,7 @@ export function statisticsOf(moments: RgbMoments): TrainingStatistics {
   return { mean: [red, green, blue], eigenvalues: values, eigenvectors: vectors, count };
 }
 
-/** Eigenvalues, largest first, and unit eigenvectors (rows) of a symmetric 3x3 matrix, by cyclic Jacobi rotations. */
+/** Returns eigenvalues, largest first, and unit eigenvectors (rows) of a symmetric 3x3 matrix, by cyclic Jacobi rotations. */
 export function symmetricEigen(matrix: readonly [Rgb, Rgb, Rgb]): { values: Rgb; vectors: [Rgb, Rgb, Rgb] } {
   const a = matrix.map((row) => [...row]);
   const v = [
@@ -111,11 +119,11 @@ export function symmetricEigen(matrix: readonly [Rgb, Rgb, Rgb]): { values: Rgb;
     }
   }
   const order = [0, 1, 2].sort((i, j) => a[j]![j]! - a[i]![i]!);
-  const vectors = order.map((k) => positive([v[0]![k]!, v[1]![k]!, v[2]![k]!])) as [Rgb, Rgb, Rgb];
+  const vectors = order.map((k) => withPositiveSign([v[0]![k]!, v[1]![k]!, v[2]![k]!])) as [Rgb, Rgb, Rgb];
   return { values: order.map((k) => a[k]![k]!) as unknown as Rgb, vectors };
 }
 
-/** Rotates rows and columns p and q so that `a[p][q]` becomes 0, and the eigenvectors' columns along. */
+/** Rotates rows and columns p and q so that `a[p][q]` becomes 0. Rotates the columns of the eigenvectors in the same way. */
 function rotate(a: number[][], v: number[][], p: number, q: number): void {
   const off = a[p]![q]!;
   if (off === 0) return;
@@ -123,25 +131,28 @@ function rotate(a: number[][], v: number[][], p: number, q: number): void {
   const t = (theta < 0 ? -1 : 1) / (Math.abs(theta) + Math.sqrt(theta * theta + 1));
   const c = 1 / Math.sqrt(t * t + 1);
   const s = t * c;
-  const turn = (rows: number[][], k: number) => {
-    const [x, y] = [rows[k]![p]!, rows[k]![q]!];
-    rows[k]![p] = c * x - s * y;
-    rows[k]![q] = s * x + c * y;
+  const rotateColumns = (row: number[]) => {
+    const x = row[p]!;
+    const y = row[q]!;
+    row[p] = c * x - s * y;
+    row[q] = s * x + c * y;
   };
-  for (let k = 0; k < 3; k++) turn(a, k);
-  const [rowP, rowQ] = [a[p]!, a[q]!];
+  a.forEach(rotateColumns);
+  const rowP = a[p]!;
+  const rowQ = a[q]!;
   for (let k = 0; k < 3; k++) {
-    const [x, y] = [rowP[k]!, rowQ[k]!];
+    const x = rowP[k]!;
+    const y = rowQ[k]!;
     rowP[k] = c * x - s * y;
     rowQ[k] = s * x + c * y;
   }
   a[p]![q] = 0;
   a[q]![p] = 0;
-  for (let k = 0; k < 3; k++) turn(v, k);
+  v.forEach(rotateColumns);
 }
 
-/** The vector or its opposite: the one whose component of largest magnitude is positive. */
-function positive(vector: Rgb): Rgb {
+/** Returns the vector or its opposite: the one whose component of largest magnitude is positive. */
+function withPositiveSign(vector: Rgb): Rgb {
   const largest = vector.reduce((best, value) => (Math.abs(value) > Math.abs(best) ? value : best), 0);
   return largest < 0 ? [-vector[0], -vector[1], -vector[2]] : vector;
 }

@@ -1,9 +1,9 @@
 /**
- * From a decoded image to a network's input, in the paper's order (sections 2.1, 3.1): rescale to smallest side S, crop,
- * flip, colour shift, mean subtraction; beyond the paper and off by default, random erasing.
+ * Describes the steps from a decoded image to an input of a net, in the paper's order (sections 2.1, 3.1): rescale to smallest
+ * side S, crop, flip, shift colours, subtract the mean. Random erasing comes last; it is not in the paper and off by default.
  *
- * What is random about one sample is a pure function of (seed, epoch, sample): no worker, prefetch depth or resume
- * changes it.
+ * The random parameters of a sample depend only on (seed, epoch, sample). The number of workers, the prefetch depth and
+ * resuming a run do not change them.
  */
 import { randomStream, VggError } from '@vgg/core';
 import { type ColourShift, colourOffset, drawAlphas } from './colour';
@@ -12,58 +12,59 @@ import { drawErased } from './erasing';
 import type { Rgb, Size, Window } from './image';
 import { rescaledSize } from './rescale';
 
-/** How training images are prepared. Plain JSON: it is saved with a run. */
+/** Preparation of training images. Plain JSON: it is saved with a run. */
 export interface TrainTransform {
   /** Side of the square crop, in pixels; 224 in the paper. */
   readonly crop: number;
-  /** Smallest side S of the rescaled image: fixed, or drawn uniformly from the integers of `[min, max]` for each image. */
+  /** Smallest side S of the rescaled image: fixed, or a random integer of `[min, max]` for each image (uniform, inclusive). */
   readonly scale: number | readonly [number, number];
-  /** Mirror left to right with probability 1/2. */
+  /** True to mirror images left to right with probability 1/2. */
   readonly flip: boolean;
-  /** The random colour shift, or none. */
+  /** Random colour shift; `null` for none. */
   readonly colour: ColourShift | null;
   /** Mean RGB of the training set (0..255), subtracted last. */
   readonly mean: Rgb;
-  /** Probability, 0 to 1, that a rectangle of the crop is erased (set to the mean colour); none by default, as in the paper. */
-  readonly erasing?: number;
+  /** Probability from 0 to 1 that a rectangle of the crop is erased (set to the mean colour). Default 0, as in the paper. */
+  readonly erasing?: number | undefined;
 }
 
-/** How evaluation images are prepared: rescaled to smallest side `scale` (Q), the centre cropped, the mean subtracted. */
+/** Preparation of evaluation images: rescale to smallest side `scale` (Q), crop the centre, subtract the mean. */
 export interface EvaluationTransform {
   readonly crop: number;
   readonly scale: number;
   readonly mean: Rgb;
 }
 
-/** What was drawn for one image in one epoch. */
+/** Random parameters of one image in one epoch. */
 export interface Augmentation {
   /** S, in pixels. */
   readonly smallestSide: number;
-  /** The crop's position along each axis, uniform in [0, 1): its corner is `floor(position * (length - crop + 1))`. */
+  /** Position of the crop along each axis, uniform in [0, 1): its corner is `floor(position * (length - crop + 1))`. */
   readonly position: readonly [x: number, y: number];
   readonly flip: boolean;
-  /** α of the three principal components. */
+  /** Amounts α of the three principal components. */
   readonly alphas: Rgb;
-  /** The rectangle of the crop that is erased, or none. */
+  /** Rectangle of the crop to erase; `null` for none. */
   readonly erased: Window | null;
 }
 
-/** All that is needed to make one network input from one decoded image. */
+/** Parameters for making one input of a net from one decoded image. */
 export interface Geometry {
-  /** The size of the whole rescaled image. */
+  /** Size of the whole rescaled image. */
   readonly rescaled: Size;
-  /** The crop in it. */
+  /** Crop within the rescaled image. */
   readonly window: Window;
   readonly flip: boolean;
-  /** Added to every pixel: colour shift minus mean. */
+  /** Colour shift minus mean, which is added to every pixel. */
   readonly shift: Rgb;
-  /** The rectangle of the crop that becomes 0, or none. */
+  /** Rectangle of the crop to set to 0; `null` for none. */
   readonly erased: Window | null;
 }
 
 /**
- * @throws VggError `VGG_ARGUMENT` for sides that are not positive integers, an empty range, a scale below the crop, or an erasing
- *   that is no probability.
+ * Checks a transform.
+ * @throws VggError `VGG_ARGUMENT` if a side is not a positive integer, the range of S is empty, S is below the crop, or the
+ *   erasing is not a probability.
  */
 export function checkTransform(transform: TrainTransform | EvaluationTransform): void {
   const { crop, scale, mean } = transform;
@@ -89,7 +90,7 @@ export function checkTransform(transform: TrainTransform | EvaluationTransform):
   }
 }
 
-/** The random parameters of `sample` (its index in the source) in `epoch`. */
+/** Draws the random parameters of an image in `epoch`. `sample` is its index in the source. */
 export function drawAugmentation(transform: TrainTransform, seed: number, epoch: number, sample: number): Augmentation {
   const random = randomStream(seed, 'augmentation', epoch, sample);
   const { scale } = transform;
@@ -99,12 +100,12 @@ export function drawAugmentation(transform: TrainTransform, seed: number, epoch:
   const flip = random.uniform() < 0.5 && transform.flip;
   const alphas = drawAlphas(random, transform.colour?.sigma ?? 0);
   const { erasing = 0, crop } = transform;
-  // Drawn last, so that all else stays as it is without.
+  // Drawn last, so that erasing does not change the other random parameters.
   const erased = erasing > 0 && random.uniform() < erasing ? drawErased(random, crop) : null;
   return { smallestSide, position, flip, alphas, erased };
 }
 
-/** Where a drawn augmentation cuts an image of `size`, and what it adds. */
+/** Returns the parameters for a training input from an image of `size`. */
 export function trainingGeometry(size: Size, transform: TrainTransform, drawn: Augmentation): Geometry {
   const side = transform.crop;
   const rescaled = rescaledSize(size, drawn.smallestSide);
@@ -121,7 +122,7 @@ export function trainingGeometry(size: Size, transform: TrainTransform, drawn: A
   return { rescaled, window, flip: drawn.flip, shift, erased: drawn.erased };
 }
 
-/** Where evaluation cuts an image of `size`: the centre, unflipped. */
+/** Returns the parameters for an evaluation input from an image of `size`: the centre crop, not flipped. */
 export function evaluationGeometry(size: Size, { crop, scale, mean }: EvaluationTransform): Geometry {
   const rescaled = rescaledSize(size, scale);
   const shift = [-mean[0], -mean[1], -mean[2]] as const;

@@ -1,4 +1,4 @@
-/** The quick decoder against libjpeg, which sharp brings: the same pixels, bit for bit, or no answer. */
+/** Compares our JPEG decoder with libjpeg, which is part of sharp: it returns the same pixels, bit for bit, or `undefined`. */
 import { readFile } from 'node:fs/promises';
 import sharp, { type JpegOptions } from 'sharp';
 import { describe, expect, it } from 'vitest';
@@ -6,8 +6,9 @@ import { compile } from '../assembly/build.mjs';
 import type { RawImage, Window } from '../src';
 import { decodeBaseline } from '../src/node/baseline';
 import { BASELINE_WASM } from '../src/node/baseline.wasm';
-import { picture } from './images';
-import { noisePicture } from './numbers';
+import { PARAMETERS } from '../src/node/wasm-module';
+import { patternImage } from './images';
+import { noiseImage } from './numbers';
 
 const whole = ({ width, height }: { width: number; height: number }): Window => ({ left: 0, top: 0, width, height });
 
@@ -33,11 +34,11 @@ describe('decodeBaseline', () => {
   ] as const;
 
   it.each(['4:4:4', '4:2:0'])(
-    "gives libjpeg's pixels of whole images with %s chroma, of any size and quality",
+    "returns libjpeg's pixels of whole images with %s chroma, of any size and quality",
     async (chromaSubsampling) => {
       for (const [width, height] of sizes) {
         for (const quality of [30, 90, 100]) {
-          for (const image of [picture(width, height, 1), noisePicture(width, height, 3)]) {
+          for (const image of [patternImage(width, height, 1), noiseImage(width, height, 3)]) {
             const file = await encode(image, { quality, chromaSubsampling });
             expect(pixels(decodeBaseline(file, whole(image)))).toEqual(await libjpeg(file, whole(image)));
           }
@@ -46,9 +47,9 @@ describe('decodeBaseline', () => {
     },
   );
 
-  it('gives them in windows wherever these lie', async () => {
+  it('returns them for windows at any place', async () => {
     for (const chromaSubsampling of ['4:4:4', '4:2:0']) {
-      const file = await encode(noisePicture(130, 97, 5), { quality: 80, chromaSubsampling });
+      const file = await encode(noiseImage(130, 97, 5), { quality: 80, chromaSubsampling });
       for (const [left, top, width, height] of [
         [0, 0, 1, 1],
         [129, 96, 1, 1],
@@ -68,7 +69,7 @@ describe('decodeBaseline', () => {
     for (const window of [whole({ width: 61, height: 43 }), { left: 7, top: 5, width: 33, height: 30 }]) {
       expect(pixels(decodeBaseline(halved, window))).toEqual(await libjpeg(halved, window));
     }
-    const grey = await sharp(Buffer.from(noisePicture(40, 30, 2).data.subarray(0, 1200)), {
+    const grey = await sharp(Buffer.from(noiseImage(40, 30, 2).data.subarray(0, 1200)), {
       raw: { width: 40, height: 30, channels: 1 },
     })
       .toColourspace('b-w')
@@ -80,21 +81,21 @@ describe('decodeBaseline', () => {
     );
   });
 
-  it('leaves other kinds to sharp', async () => {
-    const image = picture(40, 30);
+  it('returns undefined for other kinds of files, which sharp decodes', async () => {
+    const image = patternImage(40, 30);
     const progressive = await encode(image, { progressive: true });
     const cmyk = await sharp(image.data, { raw: { ...image, channels: 3 } })
       .toColourspace('cmyk')
       .jpeg()
       .toBuffer();
-    const small = await encode(picture(12, 30), {});
+    const small = await encode(patternImage(12, 30), {});
     for (const file of [progressive, cmyk, small, Buffer.from('text'), Buffer.alloc(0)]) {
       expect(decodeBaseline(file, { left: 0, top: 0, width: 8, height: 8 })).toBeUndefined();
     }
   });
 
-  it('answers damaged files with pixels or with nothing, and is fit to go on', async () => {
-    const image = noisePicture(64, 48, 9);
+  it('returns pixels or undefined for damaged files, and still decodes intact files afterwards', async () => {
+    const image = noiseImage(64, 48, 9);
     const file = await encode(image, { quality: 85 });
     const expected = await libjpeg(file, whole(image));
     for (let i = 0; i < 400; i++) {
@@ -107,8 +108,8 @@ describe('decodeBaseline', () => {
     expect(pixels(decodeBaseline(file, whole(image)))).toEqual(expected);
   });
 
-  it('tells heads that are nearly the same from each other', async () => {
-    const images = [picture(32, 32, 1), picture(32, 32, 2)];
+  it('distinguishes heads that are nearly the same', async () => {
+    const images = [patternImage(32, 32, 1), patternImage(32, 32, 2)];
     const files = await Promise.all(images.flatMap((image) => [90, 91].map((quality) => encode(image, { quality }))));
     const window = whole(images[0]!);
     const expected = await Promise.all(files.map((file) => libjpeg(file, window)));
@@ -122,7 +123,16 @@ describe('decodeBaseline', () => {
     }
   });
 
-  it('is the module that its sources compile to', async () => {
+  it('uses the module that the sources in assembly/ compile to', async () => {
     expect((await compile()).toString('base64')).toBe(BASELINE_WASM);
+  });
+
+  it('calls the module with its parameters in the order of the sources', async () => {
+    const files = ['colour', 'resample', 'scan'].map((name) => new URL(`../assembly/${name}.ts`, import.meta.url));
+    const sources = (await Promise.all(files.map((file) => readFile(file, 'utf8')))).join('\n');
+    for (const [name, parameters] of Object.entries(PARAMETERS)) {
+      const declared = new RegExp(`^export function ${name}\\(([^)]*)\\)`, 'm').exec(sources)![1]!;
+      expect([...declared.matchAll(/(\w+):/g)].map(([, parameter]) => parameter)).toEqual(parameters);
+    }
   });
 });

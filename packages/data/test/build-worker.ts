@@ -1,4 +1,4 @@
-/** Builds the worker from the sources as they are, before any test. */
+/** Builds the worker from the current sources before the tests. */
 import { fileURLToPath } from 'node:url';
 import { build } from 'tsup';
 

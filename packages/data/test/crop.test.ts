@@ -1,18 +1,18 @@
 import { describe, expect, it } from 'vitest';
 import { centreCrop, cropGrid, type FloatImage, flip, gridWindows, subtractMean } from '../src';
 
-/** Every value is its own index. */
+/** Returns an image whose values are their own indices. */
 function numbered(width: number, height: number): FloatImage {
   return { data: Float32Array.from({ length: width * height * 3 }, (_, i) => i), width, height };
 }
 
 describe('crops', () => {
-  it('cut the centre', () => {
-    // 4x3 pixels, side 2: left (4 - 2) / 2 = 1, top round(0.5) = 0 (half to even); pixel (1, 0) begins at 3, (1, 1) at 15.
+  it('are cut from the centre', () => {
+    // 4x3 pixels, side 2: left (4 - 2) / 2 = 1, top round(0.5) = 0 (half to even); pixel (1, 0) starts at index 3, (1, 1) at 15.
     expect([...centreCrop(numbered(4, 3), 2).data]).toEqual([3, 4, 5, 6, 7, 8, 15, 16, 17, 18, 19, 20]);
   });
 
-  it('lie on a regular grid that reaches every border', () => {
+  it('of a grid reach every border at equal distances', () => {
     // Width 384, side 224: corners k * 160 / 4; height 256: k * 32 / 4.
     const windows = gridWindows({ width: 384, height: 256 }, 224);
     expect(windows).toHaveLength(25);
@@ -20,13 +20,13 @@ describe('crops', () => {
     expect(windows.map(({ top }) => top).filter((_, i) => i % 5 === 0)).toEqual([0, 8, 16, 24, 32]);
   });
 
-  it('of a grid hold the pixels of their windows', () => {
+  it('of a grid have the pixels of their windows', () => {
     const crops = cropGrid(numbered(5, 4), 2, 2);
     expect(crops.map(({ data }) => data[0])).toEqual([0, 9, 30, 39]);
     expect(cropGrid(numbered(6, 4), 4, 1)).toEqual([centreCrop(numbered(6, 4), 4)]);
   });
 
-  it('larger than the image are refused, with the remedy', () => {
+  it('larger than the image are refused with advice', () => {
     expect(() => centreCrop(numbered(300, 180), 224)).toThrow(
       /crop of 224 .* 300x180: rescale to a smallest side >= 224/,
     );
@@ -36,7 +36,7 @@ describe('crops', () => {
 });
 
 describe('flip and mean', () => {
-  it('mirrors left to right, twice to the same', () => {
+  it('mirrors left to right; doing it twice gives the original', () => {
     const image = numbered(3, 2);
     expect([...flip(image).data]).toEqual([6, 7, 8, 3, 4, 5, 0, 1, 2, 15, 16, 17, 12, 13, 14, 9, 10, 11]);
     expect(flip(flip(image))).toEqual(image);

@@ -1,11 +1,11 @@
-/** What sharp makes of every kind of image that turns up in a data set, and what each bad file is answered with. */
+/** Decodes every kind of image that occurs in data sets, and checks the error for each kind of bad file. */
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { type RawImage, rescale } from '../src';
 import { decodeImage } from '../src/node';
-import { folder, jpeg, picture, png } from './images';
-import { noisePicture } from './numbers';
+import { folder, jpeg, patternImage, png } from './images';
+import { noiseImage } from './numbers';
 
 function decode(content: Uint8Array | string, minSide?: number): Promise<RawImage> {
   return decodeImage({ kind: 'file', path: join(folder({ image: content }), 'image') }, 'it.jpg', minSide);
@@ -19,26 +19,21 @@ const flat = (channels: 3 | 4, background: { r: number; g: number; b: number; al
   sharp({ create: { width: 20, height: 10, channels, background } });
 
 describe('decodeImage', () => {
-  it('gives the pixels of a lossless image', async () => {
-    const image = picture(40, 30);
+  it('returns the pixels of a lossless image', async () => {
+    const image = patternImage(40, 30);
     expect(await decode(await png(image))).toEqual({ ...image, data: Buffer.from(image.data) });
   });
 
-  it('gives those of a file of any size, of several at once', async () => {
-    const images = [
-      noisePicture(40, 30, 1),
-      noisePicture(450, 400, 2),
-      noisePicture(400, 450, 3),
-      noisePicture(30, 40, 4),
-    ];
+  it('decodes files of any size, several at once', async () => {
+    const images = [noiseImage(40, 30, 1), noiseImage(450, 400, 2), noiseImage(400, 450, 3), noiseImage(30, 40, 4)];
     const files = await Promise.all(images.map(png));
     expect(files.map(({ length }) => length > 256 * 1024)).toEqual([false, true, true, false]);
     const decoded = await Promise.all(files.map((file) => decode(file)));
     expect(decoded.map(({ data }) => Buffer.from(data))).toEqual(images.map(({ data }) => Buffer.from(data)));
   });
 
-  it('gives a JPEG close to what was encoded', async () => {
-    const image = picture(64, 48);
+  it('decodes a JPEG close to the encoded image', async () => {
+    const image = patternImage(64, 48);
     const decoded = await decode(await jpeg(image));
     expect(decoded).toMatchObject({ width: 64, height: 48 });
     const error = decoded.data.reduce((sum, v, i) => sum + Math.abs(v - image.data[i]!), 0) / image.data.length;
@@ -96,34 +91,34 @@ describe('decodeImage', () => {
   });
 
   it.each([1, 2, 3, 4, 5, 6, 7, 8])('applies EXIF orientation %i', async (orientation) => {
-    // Stored 48x32, its top-left quarter white; the standard says where the stored top-left corner is to be seen.
+    // Stored 48x32, its top-left quarter white; the standard says where that corner appears.
     const stored = Buffer.alloc(48 * 32 * 3);
     for (let y = 0; y < 16; y++) stored.fill(255, y * 48 * 3, (y * 48 + 24) * 3);
     const content = await sharp(stored, { raw: { width: 48, height: 32, channels: 3 } })
       .jpeg({ quality: 100 })
       .withMetadata({ orientation })
       .toBuffer();
-    const seen = await decode(content);
-    expect([seen.width, seen.height]).toEqual(orientation >= 5 ? [32, 48] : [48, 32]);
+    const image = await decode(content);
+    expect([image.width, image.height]).toEqual(orientation >= 5 ? [32, 48] : [48, 32]);
     const right = [2, 3, 6, 7].includes(orientation);
     const bottom = [3, 4, 7, 8].includes(orientation);
-    const at = (x: boolean, y: boolean) => pixel(seen, x ? seen.width - 4 : 3, y ? seen.height - 4 : 3)[0]!;
+    const at = (x: boolean, y: boolean) => pixel(image, x ? image.width - 4 : 3, y ? image.height - 4 : 3)[0]!;
     expect(at(right, bottom)).toBeGreaterThan(240);
     expect(at(!right, bottom)).toBeLessThan(15);
     expect(at(right, !bottom)).toBeLessThan(15);
   });
 
-  it('reduces only what is at least six times the side asked for, to twice that', async () => {
-    const content = await jpeg(picture(600, 450));
+  it('reduces only images of at least six times the required side, to twice that side', async () => {
+    const content = await jpeg(patternImage(600, 450));
     expect(await decode(content, 75)).toMatchObject({ width: 200, height: 150 });
     expect(await decode(content, 76)).toMatchObject({ width: 600, height: 450 });
   });
 
-  it('reduces to nearly what the whole image would be rescaled to', async () => {
-    const content = await jpeg(picture(1600, 1200));
-    const [whole, reduced] = [await decode(content), await decode(content, 100)];
-    const [exact, quick] = [rescale(whole, 100).data, rescale(reduced, 100).data];
-    const error = exact.reduce((sum, v, i) => sum + Math.abs(v - quick[i]!), 0) / exact.length;
+  it('reduces to nearly the same as rescaling the whole image', async () => {
+    const content = await jpeg(patternImage(1600, 1200));
+    const exact = rescale(await decode(content), 100).data;
+    const reduced = rescale(await decode(content, 100), 100).data;
+    const error = exact.reduce((sum, v, i) => sum + Math.abs(v - reduced[i]!), 0) / exact.length;
     expect(error).toBeLessThan(1);
   });
 });
@@ -131,21 +126,25 @@ describe('decodeImage', () => {
 describe('a file that cannot be used', () => {
   const cases: [string, () => Promise<Uint8Array | string>, RegExp][] = [
     ['of zero bytes', async () => '', /^it\.jpg: the file is empty$/],
-    ['of text', async () => 'not a picture at all\n'.repeat(20), /^it\.jpg: .*unsupported image format/],
-    ['that is a truncated JPEG', async () => (await jpeg(picture(80, 60))).subarray(0, -300), /^it\.jpg: .*truncated/],
-    ['that ends in its JPEG header', async () => (await jpeg(picture(80, 60))).subarray(0, 120), /^it\.jpg: /],
-    ['that is a truncated PNG', async () => (await png(picture(80, 60))).subarray(0, 900), /^it\.jpg: /],
-    ['of 1x1 pixels', () => png(picture(1, 1)), /^it\.jpg: 1x1 is too small/],
+    ['of text', async () => 'not a patternImage at all\n'.repeat(20), /^it\.jpg: .*unsupported image format/],
+    [
+      'that is a truncated JPEG',
+      async () => (await jpeg(patternImage(80, 60))).subarray(0, -300),
+      /^it\.jpg: .*truncated/,
+    ],
+    ['that ends in its JPEG header', async () => (await jpeg(patternImage(80, 60))).subarray(0, 120), /^it\.jpg: /],
+    ['that is a truncated PNG', async () => (await png(patternImage(80, 60))).subarray(0, 900), /^it\.jpg: /],
+    ['of 1x1 pixels', () => png(patternImage(1, 1)), /^it\.jpg: 1x1 is too small/],
     [
       '30,000 pixels wide',
       () => jpeg({ data: new Uint8Array(30_000 * 8 * 3), width: 30_000, height: 8 }),
       /30000x8 is too large/,
     ],
-    ['longer than 32:1', () => png(picture(400, 10)), /400x10 is longer than 32:1/],
+    ['longer than 32:1', () => png(patternImage(400, 10)), /400x10 is longer than 32:1/],
     [
       'of vector graphics',
       async () => '<svg xmlns="http://www.w3.org/2000/svg" width="50" height="50"/>',
-      /svg is not a photograph/,
+      /svg is not a supported format \(jpeg, png, .*\): convert it/,
     ],
   ];
 
@@ -157,14 +156,14 @@ describe('a file that cannot be used', () => {
   });
 
   it('may claim more pixels than there is memory for', async () => {
-    const content = Buffer.from(await jpeg(picture(64, 48)));
+    const content = Buffer.from(await jpeg(patternImage(64, 48)));
     const frame = content.indexOf(Buffer.from([0xff, 0xc0]));
     content.writeUInt16BE(16_000, frame + 5);
     content.writeUInt16BE(16_000, frame + 7);
     await expect(decode(content)).rejects.toThrow(/16000x16000 is more than/);
   });
 
-  it('or is missing is named all the same', async () => {
+  it('that is missing is named, too', async () => {
     const location = { kind: 'file', path: join(folder({}), 'gone.jpg') } as const;
     await expect(decodeImage(location, 'gone.jpg')).rejects.toThrow(
       /gone\.jpg was there when the images were listed and is gone/,

@@ -1,4 +1,4 @@
-/** Images that the tests make for themselves, in a folder of their own that is removed afterwards. */
+/** Creates test images, and folders that are removed after the test. */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -6,8 +6,8 @@ import sharp from 'sharp';
 import { onTestFinished } from 'vitest';
 import type { RawImage } from '../src';
 
-/** A picture with something in every frequency: gradients and a pattern, different for each `seed`. */
-export function picture(width: number, height: number, seed = 0): RawImage {
+/** Returns an image of gradients and a wave pattern, which differs for each `seed`. */
+export function patternImage(width: number, height: number, seed = 0): RawImage {
   const data = new Uint8Array(width * height * 3);
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {
@@ -32,7 +32,7 @@ export function png({ data, width, height }: RawImage): Promise<Buffer> {
     .toBuffer();
 }
 
-/** A folder with these files in it, gone when the test is over. */
+/** Creates a folder with these files. It is removed after the test. */
 export function folder(files: Record<string, Uint8Array | string>): string {
   const root = mkdtempSync(join(tmpdir(), 'vgg-data-'));
   onTestFinished(() => rmSync(root, { recursive: true, force: true }));

@@ -20,7 +20,7 @@ import {
   openClassFolders,
   type TrainingLoaderOptions,
 } from '../src/node';
-import { folder, jpeg, picture, png } from './images';
+import { folder, jpeg, patternImage, png } from './images';
 
 const TRANSFORM: TrainTransform = {
   crop: 32,
@@ -42,12 +42,12 @@ const IMAGES = 18;
 async function photographs(): Promise<Record<string, Uint8Array | string>> {
   const files: Record<string, Uint8Array> = {};
   for (let i = 0; i < IMAGES; i++) {
-    files[`${['cat', 'dog', 'fox'][i % 3]}/${i}.jpg`] = await jpeg(picture(60 + 5 * i, 90 - 2 * i, i));
+    files[`${['cat', 'dog', 'fox'][i % 3]}/${i}.jpg`] = await jpeg(patternImage(60 + 5 * i, 90 - 2 * i, i));
   }
   return files;
 }
 
-/** The same with one bad file among them. */
+/** Opens the same images with one bad file among them. */
 async function damaged(): Promise<ImageSource> {
   const files = await photographs();
   return openClassFolders(folder({ ...files, 'dog/10.jpg': files['dog/10.jpg']!.slice(0, 700) }));
@@ -68,7 +68,7 @@ async function batchesOf(loader: BatchLoader, epoch = 3, start = 0): Promise<Bat
 const indicesOf = (batches: readonly Batch[]) => batches.flatMap(({ indices }) => [...indices]);
 
 describe('createBatches', () => {
-  it('makes the same batches, bit for bit, for 0, 1 and 4 workers and from any batch on', async () => {
+  it('makes the same batches, bit for bit, for 0, 1 and 4 workers and starting at any batch', async () => {
     const source = await openClassFolders(folder(await photographs()));
     const reference = await batchesOf(load(source));
     expect(reference.map(({ index, size, epoch }) => [index, size, epoch])).toEqual([0, 1, 2, 3].map((i) => [i, 4, 3]));
@@ -77,17 +77,18 @@ describe('createBatches', () => {
     expect(await batchesOf(load(source, { workers: 2 }), 3, 2)).toEqual(reference.slice(2));
   });
 
-  it('visits every image once an epoch, in another order in the next', async () => {
+  it('visits every image once in an epoch, and in another order in the next epoch', async () => {
     const source = await openClassFolders(folder(await photographs()));
     const loader = load(source, { batchSize: 6 });
-    const [first, second] = [indicesOf(await batchesOf(loader, 0)), indicesOf(await batchesOf(loader, 1))];
+    const first = indicesOf(await batchesOf(loader, 0));
+    const second = indicesOf(await batchesOf(loader, 1));
     expect([...first].sort((a, b) => a - b)).toEqual(Array.from({ length: IMAGES }, (_, i) => i));
     expect(second).not.toEqual(first);
   });
 
-  it('cuts from an image what rescaling, cropping and flipping the whole of it gives, of JPEG and PNG in turns', async () => {
+  it('makes the same crop as rescaling, cropping and flipping the whole image, for JPEG and PNG in one batch', async () => {
     const lossless = await Promise.all(
-      [0, 1, 2, 3, 4, 5].map(async (i) => [`cat/${i}.png`, await png(picture(70 + i, 64, 90 + i))]),
+      [0, 1, 2, 3, 4, 5].map(async (i) => [`cat/${i}.png`, await png(patternImage(70 + i, 64, 90 + i))]),
     );
     const source = await openClassFolders(folder({ ...(await photographs()), ...Object.fromEntries(lossless) }));
     for (const { images, labels, indices } of await batchesOf(load(source))) {
@@ -108,27 +109,28 @@ describe('createBatches', () => {
     const source = await openClassFolders(folder(await photographs()));
     const [whole] = await batchesOf(load(source, { batchSize: IMAGES }));
     const transform = { ...TRANSFORM, erasing: 0.5 };
-    const [some] = await batchesOf(load(source, { batchSize: IMAGES, transform }));
+    const [withErasing] = await batchesOf(load(source, { batchSize: IMAGES, transform }));
     let erasures = 0;
     for (const [slot, index] of whole!.indices.entries()) {
       const { erased } = drawAugmentation(transform, 7, 3, index);
       if (erased !== null) erasures += 1;
       for (let at = 0; at < 32 * 32 * 3; at++) {
-        const [x, y] = [Math.floor(at / 3) % 32, Math.floor(at / 96)];
+        const x = Math.floor(at / 3) % 32;
+        const y = Math.floor(at / 96);
         const inside =
           erased !== null &&
           x >= erased.left &&
           x < erased.left + erased.width &&
           y >= erased.top &&
           y < erased.top + erased.height;
-        expect(some!.images[slot * 3072 + at]).toBe(inside ? 0 : whole!.images[slot * 3072 + at]);
+        expect(withErasing!.images[slot * 3072 + at]).toBe(inside ? 0 : whole!.images[slot * 3072 + at]);
       }
     }
     expect(erasures).toBeGreaterThan(3);
     expect(erasures).toBeLessThan(15);
   });
 
-  it('replaces a bad image by the next of the source, counts and names it, whoever meets it and when', async () => {
+  it('replaces a bad image by the next one of the source and lists it, for any number of workers', async () => {
     const source = await damaged();
     const bad = Array.from({ length: IMAGES }, (_, i) => i).find((i) => source.key(i) === 'dog/10.jpg')!;
     const loader = load(source, { batchSize: 6 });
@@ -154,7 +156,7 @@ describe('createBatches', () => {
     }
   });
 
-  it('stops at a file or a folder that was listed and is gone, rather than train on other data', async () => {
+  it('stops at a file or a folder that disappeared after it was listed, so as not to train on other data', async () => {
     const path = folder(await photographs());
     const gone = async (name: string, workers: number) => {
       const loader = load(await openClassFolders(path), { workers });
@@ -168,7 +170,7 @@ describe('createBatches', () => {
     await gone('cat', 1);
   });
 
-  it('skips a link that leads nowhere, which is no more than a bad image', async () => {
+  it('skips a link to a missing file as a bad image', async () => {
     const path = folder(await photographs());
     symlinkSync(join(path, 'nowhere'), join(path, 'cat', 'link.jpg'));
     const loader = load(await openClassFolders(path));
@@ -176,7 +178,7 @@ describe('createBatches', () => {
     expect(loader.skipped.map(({ key }) => key)).toEqual([join('cat', 'link.jpg')]);
   });
 
-  it('says when no image of the source can be used', async () => {
+  it('fails when no image of the source can be used', async () => {
     const source = await openClassFolders(folder({ 'a/1.jpg': '', 'a/2.jpg': 'text', 'b/3.jpg': '' }));
     await expect(batchesOf(load(source, { batchSize: 2 }))).rejects.toMatchObject({
       code: 'VGG_DATASET',
@@ -184,7 +186,7 @@ describe('createBatches', () => {
     });
   });
 
-  it('stops when the consumer leaves, and serves it again', async () => {
+  it('stops when the consumer leaves the loop, and can be used again', async () => {
     const source = await openClassFolders(folder(await photographs()));
     const loader = load(source, { workers: 2 });
     const reference = await batchesOf(loader);
@@ -195,10 +197,11 @@ describe('createBatches', () => {
     expect(await batchesOf(loader)).toEqual(reference);
   });
 
-  it('ends an iteration when another begins, and fails it when the loader closes', async () => {
+  it('ends an iteration when another one starts, and fails it when the loader is closed', async () => {
     const source = await openClassFolders(folder(await photographs()));
     const loader = load(source, { workers: 1 });
-    const [first, second] = [loader.epoch(0), loader.epoch(1)];
+    const first = loader.epoch(0);
+    const second = loader.epoch(1);
     expect(await first.next()).toEqual({ value: undefined, done: true });
     const waiting = second.next();
     const closed = loader.close();
@@ -207,10 +210,10 @@ describe('createBatches', () => {
     expect(() => loader.epoch(0)).toThrow(/closed/);
   });
 
-  it('runs ahead while the consumer blocks its thread', async () => {
+  it('makes batches ahead while the consumer blocks its thread', async () => {
     const path = folder(await photographs());
     const source = await openClassFolders(path);
-    // What is read while this thread blocks is there though its files are gone; a slow machine is given longer.
+    // Batches that were read while this thread was blocked can be used after the files are gone. A slow machine gets more time.
     const readAhead = async (milliseconds: number) => {
       const loader = load(source, { workers: 1, prefetch: 3 });
       const batches = loader.epoch(0);
@@ -233,14 +236,14 @@ describe('createBatches', () => {
     expect(ahead).toBe(true);
   });
 
-  it('takes raw arrays', async () => {
+  it('accepts raw arrays', async () => {
     const images = Uint8Array.from({ length: 6 * 8 * 8 * 3 }, (_, i) => i % 251);
     const source = rawSource({ images, labels: [0, 1, 0, 1, 0, 1], width: 8, height: 8, classes: ['even', 'odd'] });
     const transform = { crop: 8, scale: 8, flip: false, colour: null, mean: [0, 0, 0] } as const;
     const reference = await batchesOf(load(source, { transform, batchSize: 3 }));
-    for (const { images: got, indices, labels } of reference) {
+    for (const { images: batch, indices, labels } of reference) {
       expect([...labels]).toEqual([...indices].map((i) => i % 2));
-      expect([...got]).toEqual([...indices].flatMap((i) => [...images.subarray(i * 192, (i + 1) * 192)]));
+      expect([...batch]).toEqual([...indices].flatMap((i) => [...images.subarray(i * 192, (i + 1) * 192)]));
     }
     expect(await batchesOf(load(source, { transform, batchSize: 3, workers: 2 }))).toEqual(reference);
   });
@@ -275,7 +278,7 @@ describe('createEvaluationBatches', () => {
     expect(await batchesOf(loader, 5)).toEqual(batches.map((batch) => ({ ...batch, epoch: 5 })));
   });
 
-  it('leaves a bad image out, so that its batch is one smaller', async () => {
+  it('leaves a bad image out, so that its batch is one image smaller', async () => {
     const loader = createEvaluationBatches(await damaged(), { transform, batchSize: 9, workers: 2 });
     onTestFinished(() => loader.close());
     const first = await batchesOf(loader, 0);

@@ -1,7 +1,7 @@
-/** The pictures of fixtures/regenerate.py, made here in the same way, and its numbers read back. */
+/** Creates the same test images as fixtures/regenerate.py, and decodes its recorded numbers. */
 import type { RawImage } from '../src';
 
-/** The upper bits of a linear congruential generator. */
+/** Returns the upper bits of a linear congruential generator. */
 function noise(count: number, state: number): Uint8Array {
   let word = state;
   return Uint8Array.from({ length: count }, () => {
@@ -10,9 +10,10 @@ function noise(count: number, state: number): Uint8Array {
   });
 }
 
-/** Noise with correlated channels. */
-export function noisePicture(width: number, height: number, state: number): RawImage {
-  const [first, second] = [noise(width * height, state), noise(width * height, state + 1)];
+/** Returns an image of noise with correlated channels. */
+export function noiseImage(width: number, height: number, state: number): RawImage {
+  const first = noise(width * height, state);
+  const second = noise(width * height, state + 1);
   const data = new Uint8Array(width * height * 3);
   for (let i = 0; i < first.length; i++) {
     data[i * 3] = first[i]!;

@@ -1,13 +1,13 @@
-/** Preparing images as other frameworks do: Pillow's resizing to the bit, torchvision's preset as a whole. */
+/** Compares the preparation of images with other frameworks: Pillow's resizing, bit for bit, and torchvision's whole preset. */
 import { describe, expect, it } from 'vitest';
 import { type ImageTransform, prepareImage, resampleAsPillow, sameTransform } from '../src';
 import recorded from './fixtures/prepare.json';
-import { bytes, floats, noisePicture } from './numbers';
+import { bytes, floats, noiseImage } from './numbers';
 
 const { width, height, state } = recorded.source;
-const source = noisePicture(width, height, state);
+const source = noiseImage(width, height, state);
 
-/** torchvision's for ImageNet at 1/16 of its size. */
+/** torchvision's transform for ImageNet at 1/16 of its size. */
 const TRANSFORM: ImageTransform = {
   resize: 'shortest',
   scale: 16,
@@ -19,7 +19,7 @@ const TRANSFORM: ImageTransform = {
   std: [0.229, 0.224, 0.225],
 };
 
-/** One pixel of each sort of value. */
+/** An image of one pixel with low and high values. */
 const PIXEL = { data: Uint8Array.of(10, 20, 250), width: 1, height: 1 };
 const PLAIN: ImageTransform = {
   resize: 'shortest',
@@ -37,23 +37,26 @@ describe('resampling as Pillow', () => {
     (['nearest', 'bilinear', 'bicubic'] as const).map((f) => [f, size] as const),
   );
 
-  it.each(cases)('%s gives its bits at $width x $height', (filter, expected) => {
+  it.each(cases)('%s gives the same bits at $width x $height', (filter, expected) => {
     const size = { width: expected.width, height: expected.height };
     const whole = resampleAsPillow(source, size, { left: 0, top: 0, ...size }, filter);
     expect(Buffer.from(whole.data)).toEqual(Buffer.from(bytes(expected[filter])));
   });
 
-  it.each(['nearest', 'bilinear', 'bicubic'] as const)('%s computes a window as it lies in the whole', (filter) => {
-    const size = { width: 40, height: 46 };
-    const whole = resampleAsPillow(source, size, { left: 0, top: 0, ...size }, filter);
-    const part = resampleAsPillow(source, size, { left: 7, top: 30, width: 5, height: 3 }, filter);
-    const expected = [30, 31, 32].flatMap((y) => [...whole.data.subarray((y * 40 + 7) * 3, (y * 40 + 12) * 3)]);
-    expect([...part.data]).toEqual(expected);
-  });
+  it.each(['nearest', 'bilinear', 'bicubic'] as const)(
+    '%s computes a window with the values of the whole result',
+    (filter) => {
+      const size = { width: 40, height: 46 };
+      const whole = resampleAsPillow(source, size, { left: 0, top: 0, ...size }, filter);
+      const part = resampleAsPillow(source, size, { left: 7, top: 30, width: 5, height: 3 }, filter);
+      const expected = [30, 31, 32].flatMap((y) => [...whole.data.subarray((y * 40 + 7) * 3, (y * 40 + 12) * 3)]);
+      expect([...part.data]).toEqual(expected);
+    },
+  );
 });
 
 describe('preparing an image', () => {
-  it("by torchvision's transform gives what its preset gives", () => {
+  it("with torchvision's transform gives the result of its preset", () => {
     const prepared = prepareImage(source, TRANSFORM);
     expect(prepared).toMatchObject({ width: 14, height: 14 });
     expect(prepared.data).toBeAllclose(floats(recorded.torchvision), { rtol: 1e-6, atol: 1e-6 });
@@ -67,7 +70,7 @@ describe('preparing an image', () => {
     expect(unit.data).toBeAllclose([10 / 255, 20 / 255, 250 / 255], { rtol: 1e-6 });
   });
 
-  it('stretches an image to a square where the rule says so', () => {
+  it('stretches an image to a square if the transform says so', () => {
     const wide = { data: Uint8Array.from({ length: 24 }, (_, i) => (i < 12 ? 40 : 80)), width: 8, height: 1 };
     const transform: ImageTransform = { ...PLAIN, resize: 'stretch', scale: 2, crop: 2, mean: [0, 0, 0] };
     const { data } = prepareImage(wide, { ...transform, interpolation: 'pillow-nearest' });
@@ -94,7 +97,7 @@ describe('preparing an image', () => {
 });
 
 describe('comparing transforms', () => {
-  it('finds any difference and no other', () => {
+  it('finds every difference, and only differences', () => {
     expect(sameTransform(TRANSFORM, { ...TRANSFORM, mean: [...TRANSFORM.mean] })).toBe(true);
     expect(sameTransform(TRANSFORM, { ...TRANSFORM, mean: [0.485, 0.456, 0.407] })).toBe(false);
     expect(sameTransform(TRANSFORM, { ...TRANSFORM, channels: 'BGR' })).toBe(false);

@@ -25,7 +25,7 @@ let folder: string;
 let server: Server;
 let requests: IncomingMessage[];
 let answer: (request: IncomingMessage, response: ServerResponse) => void;
-let home: string;
+let address: string;
 
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'vgg-public-'));
@@ -35,7 +35,7 @@ beforeEach(async () => {
     answer(request, response);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  home = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 });
 afterEach(async () => {
   server.closeAllConnections();
@@ -43,18 +43,15 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** A server of one file that can go on where a request stopped. */
+/** Answers requests for a file, including requests for the rest of it. */
 const serve = (body: Buffer) => (request: IncomingMessage, response: ServerResponse) => {
   const start = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1] ?? 0);
-  response.writeHead(start > 0 ? 206 : 200, {
-    etag: '"1"',
-    'content-length': body.length - start,
-    ...(start > 0 && { 'content-range': `bytes ${start}-${body.length - 1}/${body.length}` }),
-  });
+  if (start > 0) response.setHeader('content-range', `bytes ${start}-${body.length - 1}/${body.length}`);
+  response.writeHead(start > 0 ? 206 : 200, { etag: '"1"', 'content-length': body.length - start });
   response.end(body.subarray(start));
 };
 
-/** CIFAR-10's archive with two images in each of its files. */
+/** Returns an archive like CIFAR-10's, with two images in each file. */
 async function cifar(): Promise<Buffer> {
   const top = join(folder, 'cifar-10-batches-bin');
   mkdirSync(top);
@@ -72,10 +69,11 @@ async function cifar(): Promise<Buffer> {
 function setOf(body: Buffer, changes: Partial<PublicDataSet> = {}): PublicDataSet {
   return {
     ...PUBLIC_DATA_SETS.cifar10,
-    url: `${home}/cifar-10-binary.tar.gz`,
+    url: `${address}/cifar-10-binary.tar.gz`,
     size: body.length,
     hash: `sha256:${createHash('sha256').update(body).digest('hex')}`,
-    ...{ train: 10, validation: 2 },
+    train: 10,
+    validation: 2,
     ...changes,
   };
 }
@@ -93,17 +91,19 @@ async function failure(work: Promise<unknown>): Promise<{ code: string; message:
 }
 
 describe('a public data set', () => {
-  it('is downloaded, checked, unpacked and kept; the second time it needs no network', async () => {
+  it('is downloaded, checked, unpacked and kept; the second time without requests', async () => {
     const body = await cifar();
     answer = serve(body);
-    const seen: number[] = [];
-    const path = await get(setOf(body), { onProgress: ({ received }) => seen.push(received) });
+    const progress: number[] = [];
+    const path = await get(setOf(body), { onProgress: ({ received }) => progress.push(received) });
     expect(path).toBe(join(cache(), 'cifar10'));
-    expect(seen.at(-1)).toBe(body.length);
+    expect(progress.at(-1)).toBe(body.length);
     const { layout, train, validation, classes } = await openSource(path);
     expect([layout, train!.length, validation!.length, classes[9]]).toEqual(['CIFAR-10', 10, 2, 'class 9']);
     expect(JSON.parse(readFileSync(join(path, '.origin.json'), 'utf8'))).toEqual({
-      ...{ name: 'cifar10', url: `${home}/cifar-10-binary.tar.gz`, size: body.length },
+      name: 'cifar10',
+      url: `${address}/cifar-10-binary.tar.gz`,
+      size: body.length,
       sha256: setOf(body).hash.slice('sha256:'.length),
     });
     expect(readdirSync(cache())).toEqual(['cifar10']);
@@ -112,14 +112,14 @@ describe('a public data set', () => {
     expect(requests).toHaveLength(1);
   });
 
-  it('is taken from a mirror under its home’s file name', async () => {
+  it('is downloaded from a mirror under the same file name', async () => {
     const body = await cifar();
     answer = serve(body);
-    await get(setOf(body, { url: 'https://nowhere.invalid/deep/cifar.tgz' }), { mirror: `${home}/copies/` });
+    await get(setOf(body, { url: 'https://nowhere.invalid/deep/cifar.tgz' }), { mirror: `${address}/copies/` });
     expect(requests.map(({ url }) => url)).toEqual(['/copies/cifar.tgz']);
   });
 
-  it('goes on where an interrupted download stopped', async () => {
+  it('resumes an interrupted download', async () => {
     const body = await cifar();
     const stop = new AbortController();
     answer = (_, response) => {
@@ -134,7 +134,7 @@ describe('a public data set', () => {
     expect(requests.map(({ headers }) => headers.range)).toEqual([undefined, 'bytes=100-']);
   });
 
-  it('is refused in one line when its home has something else, nothing, or does not answer', async () => {
+  it('is refused with one line when the server has another file or none, or does not answer', async () => {
     const body = await cifar();
     const other = Buffer.from(body);
     other[50]! ^= 1;
@@ -153,22 +153,22 @@ describe('a public data set', () => {
     expect(readdirSync(cache())).toEqual([]);
   });
 
-  it('is refused when what was unpacked is not the whole of it, and leaves nothing', async () => {
+  it('is refused when the unpacked data set is not complete, and leaves nothing', async () => {
     const body = await cifar();
     answer = serve(body);
     const less = await failure(get(setOf(body, { train: 50_000 })));
     expect(less).toMatchObject({ code: 'VGG_DATASET' });
-    expect(less.message).toMatch(/expected 10 classes, 50000 images for training.* holds 10 classes, 10 images/);
+    expect(less.message).toMatch(/expected 10 classes, 50000 images for training.* has 10 classes, 10 images/);
     expect((await failure(get(setOf(body, { unpacked: { bytes: 5000, files: 99 } })))).message).toMatch(
       /more than 5000/,
     );
     expect((await failure(get(setOf(body, { unpacked: { bytes: 1e6, files: 3 } })))).message).toMatch(/than 3 files/);
     expect(readdirSync(cache())).toEqual(['cifar-10-binary.tar.gz']);
     mkdirSync(join(cache(), 'cifar10', 'mine'), { recursive: true });
-    expect((await failure(get(setOf(body)))).message).toMatch(/cifar10 is something else: move it away/);
+    expect((await failure(get(setOf(body)))).message).toMatch(/cifar10: another file or folder is there: move it away/);
   });
 
-  it('may be a compressed archive in a zip archive, as Caltech-101', async () => {
+  it('may be a compressed tar archive in a zip archive, like Caltech-101', async () => {
     const top = join(folder, '101_ObjectCategories');
     for (const name of ['BACKGROUND_Google', 'ant']) {
       mkdirSync(join(top, name), { recursive: true });
@@ -213,9 +213,9 @@ describe('unpacking', () => {
   };
 
   it.each([
-    ['a name that climbs out', entry('top/../../escaped'), /leads out of the folder/],
+    ['a name with ..', entry('top/../../escaped'), /leads out of the folder/],
     ['an absolute name', entry('/tmp/vgg-escaped'), /leads out of the folder/],
-    ['a name of Windows', entry('top\\..\\..\\escaped'), /leads out of the folder/],
+    ['a Windows name', entry('top\\..\\..\\escaped'), /leads out of the folder/],
     ['a symbolic link', entry('top/link', { type: 'SymbolicLink', linkpath: '/etc' }), /is a SymbolicLink/],
     ['a hard link', entry('top/link', { type: 'Link', linkpath: '/etc/passwd' }), /is a Link/],
   ])('refuses %s', async (_, hostile, expected) => {
@@ -227,7 +227,7 @@ describe('unpacking', () => {
     expect(existsSync('/tmp/vgg-escaped')).toBe(false);
   });
 
-  it('follows no link that lies in its way', async () => {
+  it('does not follow links in the folder', async () => {
     mkdirSync(join(folder, 'elsewhere'));
     symlinkSync(join(folder, 'elsewhere'), join(inside(), 'sub'));
     await unpackTar(archive(entry('top/sub/file')), inside(), limits).catch(() => {});
@@ -236,23 +236,23 @@ describe('unpacking', () => {
 
   it.each([
     ['text', () => writeFileSync(join(folder, 'hostile.tar.gz'), 'hello')],
-    ['nothing', () => writeFileSync(join(folder, 'hostile.tar.gz'), '')],
+    ['an empty file', () => writeFileSync(join(folder, 'hostile.tar.gz'), '')],
     [
       'half an archive',
       () => writeFileSync(archive(entry('top/a')), readFileSync(archive(entry('top/a'))).subarray(0, 40)),
     ],
-    ['an archive of nothing', () => archive()],
+    ['an archive without files', () => archive()],
   ])('refuses %s', async (_, make) => {
     make();
     const path = join(folder, 'hostile.tar.gz');
     expect((await failure(unpackTar(path, inside(), limits))).message).toMatch(/hostile\.tar\.gz cannot be unpacked: /);
   });
 
-  it('refuses a zip archive that is none, lacks the member or has too large a one', async () => {
+  it('refuses a file that is not a zip archive, has no such member or one that is too large', async () => {
     const path = join(folder, 'x.zip');
     const to = join(folder, 'member');
     writeFileSync(path, 'hello');
-    expect((await failure(unpackMember(path, '/a', to, 100))).message).toMatch(/it is no zip archive/);
+    expect((await failure(unpackMember(path, '/a', to, 100))).message).toMatch(/it is not a readable zip archive/);
     const zip = new ZipWriter(new Uint8ArrayWriter(), { useWebWorkers: false });
     await zip.add('top/a', new Uint8ArrayReader(new Uint8Array(1000)));
     writeFileSync(path, await zip.close());

@@ -4,7 +4,7 @@ import { create } from 'tar';
 import { describe, expect, it } from 'vitest';
 import { type ImageSource, rawSource, splitByClass } from '../src';
 import { decodeImage, expandBraces, openClassFolders, openSource } from '../src/node';
-import { folder, jpeg, picture, png } from './images';
+import { folder, jpeg, patternImage, png } from './images';
 
 const META = new URL('fixtures/meta.mat', import.meta.url);
 
@@ -16,7 +16,7 @@ async function readMeta(): Promise<Buffer> {
   return readFile(META);
 }
 
-/** That opening `files` fails as a data set with this message. */
+/** Expects that opening `files` as a data set fails with this message. */
 async function fails(files: Record<string, Uint8Array | string>, message: RegExp, below = ''): Promise<void> {
   await expect(openSource(join(folder(files), below))).rejects.toMatchObject({
     code: 'VGG_DATASET',
@@ -34,7 +34,7 @@ describe('class folders', () => {
     'a/.4.jpg': '',
   };
 
-  it('are read in order, hidden and other files left out', async () => {
+  it('are read in order, without hidden and other files', async () => {
     const { layout, train, validation, classes } = await openSource(folder(files));
     expect({ layout, validation, classes }).toEqual({
       layout: 'class folders',
@@ -52,7 +52,7 @@ describe('class folders', () => {
     expect((await openSource(root)).classes).toEqual(['a', 'b']);
   });
 
-  it('have a split of their own, whose labels agree', async () => {
+  it('may have train and val folders, whose labels agree', async () => {
     const { train, validation } = await openSource(
       folder({ 'train/a/1.jpg': '', 'train/b/2.jpg': '', 'train/c/3.jpg': '', 'val/c/4.jpg': '' }),
     );
@@ -61,7 +61,7 @@ describe('class folders', () => {
     await fails({ 'train/a/1.jpg': '', 'val/z/2.jpg': '' }, /z is a class that the training set does not have/);
   });
 
-  it('are given a split by fraction, of every class, drawn by the seed', async () => {
+  it('are split at random by a fraction of every class, which depends on the seed', async () => {
     const many = Object.fromEntries(
       ['a', 'b'].flatMap((name) => Array.from({ length: 10 }, (_, i) => [`${name}/${i}.jpg`, ''])),
     );
@@ -76,12 +76,12 @@ describe('class folders', () => {
     await expect(openSource(root, { validationFraction: 1 })).rejects.toMatchObject({ code: 'VGG_ARGUMENT' });
   });
 
-  it('that are missing, empty or no folders are refused', async () => {
+  it('that are missing, empty or not folders are refused', async () => {
     await fails({}, /there is no such folder/, 'nowhere');
     await fails({}, /holds no data set: expected class folders/);
     await fails({ 'a.jpg': '' }, /holds no data set/);
     await fails({ 'a/1.jpg': '', 'b/readme.txt': '' }, /class folder .*b holds no images: fill it or remove it/);
-    await fails({ file: '' }, /is a file that is no \.tar/, 'file');
+    await fails({ file: '' }, /is a file but not a \.tar/, 'file');
     await expect(openClassFolders(folder({ 'a.jpg': '' }))).rejects.toThrow(/holds no class folders/);
   });
 });
@@ -107,7 +107,7 @@ describe('the ILSVRC-2012 layout', () => {
     expect(labelsOf(data.validation!)).toEqual([2, 0, 1]);
   });
 
-  it("or from Kaggle's solution file, with no training set beside it", async () => {
+  it("takes them from Kaggle's solution file, also without a training set", async () => {
     const solution =
       'ImageId,PredictionString\nILSVRC2012_val_00000002,n02 1 2 3 4 \nILSVRC2012_val_00000001,n01 5 6 7 8\n';
     const data = await openSource(folder({ [image(1)]: '', [image(2)]: '', 'LOC_val_solution.csv': solution }));
@@ -115,12 +115,12 @@ describe('the ILSVRC-2012 layout', () => {
     expect(labelsOf(data.validation!)).toEqual([0, 1]);
   });
 
-  it('says what is missing or does not fit', async () => {
+  it('reports what is missing or does not match', async () => {
     await fails({ 'train/a/1.jpg': '', [image(1)]: '' }, /put the devkit's ILSVRC2012_validation_ground_truth\.txt/);
-    await fails(await layout('1\n2\n'), /has 2 lines: none for ILSVRC2012_val_00000003/);
-    await fails(await layout('1\n2\n7\n'), /line 3 names class 7, unknown to meta\.mat/);
+    await fails(await layout('1\n2\n'), /has 2 lines and none for ILSVRC2012_val_00000003/);
+    await fails(await layout('1\n2\n7\n'), /line 3 has class 7, which meta\.mat does not have/);
     const { 'train/n02100735/y.JPEG': _, ...fewer } = await layout('1\n2\n3\n');
-    await fails(fewer, /is of n02100735, a class that the training set does not have/);
+    await fails(fewer, /is of class n02100735, which the training set does not have/);
     const meta = 'ILSVRC2012_devkit_t12/data/meta.mat';
     await fails(
       { ...(await layout('1\n2\n3\n')), [meta]: 'text' },
@@ -130,7 +130,7 @@ describe('the ILSVRC-2012 layout', () => {
       { ...(await layout('1\n2\n3\n')), [meta]: (await readMeta()).subarray(0, 300) },
       /cannot be read as a MAT-file/,
     );
-    await fails({ [image(1)]: '', 'LOC_val_solution.csv': 'a\nb\n' }, /should hold lines like/);
+    await fails({ [image(1)]: '', 'LOC_val_solution.csv': 'a\nb\n' }, /expected lines like .*, got "b"/);
   });
 });
 
@@ -141,13 +141,18 @@ describe('tar shards', () => {
     files: Record<string, Uint8Array | string>,
     archives: Record<string, string[]>,
   ): Promise<string> {
-    const [cwd, root] = [folder(files), folder({})];
+    const cwd = folder(files);
+    const root = folder({});
     for (const [name, members] of Object.entries(archives)) await create({ cwd, file: join(root, name) }, members);
     return root;
   }
 
-  it('are opened by folder, file or pattern, and read where their images lie', async () => {
-    const images = [await png(picture(20, 15, 1)), await png(picture(16, 12, 2)), await png(picture(9, 9, 3))];
+  it('are opened by folder, file or pattern; images are read in place', async () => {
+    const images = [
+      await png(patternImage(20, 15, 1)),
+      await png(patternImage(16, 12, 2)),
+      await png(patternImage(9, 9, 3)),
+    ];
     const root = await shards(
       {
         '01.png': images[0]!,
@@ -211,7 +216,7 @@ describe('tar shards', () => {
     );
   });
 
-  it('are named by patterns', () => {
+  it('can be given as patterns', () => {
     expect(expandBraces('t-{08..11}.tar')).toEqual(['t-08.tar', 't-09.tar', 't-10.tar', 't-11.tar']);
     expect(expandBraces('{1..2}{3..4}')).toEqual(['13', '14', '23', '24']);
     expect(() => expandBraces('t-{3..1}.tar')).toThrow(/must count upwards/);
@@ -244,16 +249,16 @@ describe('CIFAR', () => {
     expect([layout, classes.length, labelsOf(train!)]).toEqual(['CIFAR-100', 100, [77]]);
   });
 
-  it('that does not fit is refused', async () => {
+  it('with wrong files is refused', async () => {
     await fails({ 'data_batch_1.bin': Buffer.alloc(3072) }, /records of 3073 bytes, got 3072 bytes/);
     await fails({ 'data_batch_1.bin': '' }, /got 0 bytes/);
-    await fails({ 'data_batch_1.bin': record([10], 1) }, /record 0 has class 10 of 10/);
+    await fails({ 'data_batch_1.bin': record([10], 1) }, /record 0 has label 10, expected 0 to 9/);
     await fails({ 'data_batch_1.bin': record([1], 1), 'batches.meta.txt': 'one\n' }, /must name 10 classes, got 1/);
   });
 });
 
 describe('raw arrays', () => {
-  it('that do not fit are refused', () => {
+  it('with wrong sizes or labels are refused', () => {
     const good = { images: new Uint8Array(24), labels: [0, 1], width: 2, height: 2, classes: ['a', 'b'] };
     expect(rawSource(good).length).toBe(2);
     expect(() => rawSource({ ...good, images: new Uint8Array(23) })).toThrow(
@@ -265,7 +270,7 @@ describe('raw arrays', () => {
 });
 
 describe('splitByClass', () => {
-  it('leaves single images to training and refuses to validate on nothing', () => {
+  it('uses single images for training, and refuses an empty validation part', () => {
     const source = (labels: number[]) =>
       rawSource({ images: new Uint8Array(labels.length * 3), labels, width: 1, height: 1, classes: ['a', 'b'] });
     const { train, validation } = splitByClass(source([0, 1, 1]), 0.1, 0);
@@ -275,8 +280,8 @@ describe('splitByClass', () => {
   });
 });
 
-it('a JPEG in a shard is what it was', async () => {
-  const cwd = folder({ '1.jpg': await jpeg(picture(30, 20)), '1.cls': '0' });
+it('a JPEG in a shard decodes as in a file of its own', async () => {
+  const cwd = folder({ '1.jpg': await jpeg(patternImage(30, 20)), '1.cls': '0' });
   await create({ cwd, file: join(cwd, 'a.tar') }, ['1.jpg', '1.cls']);
   const { train } = await openSource(cwd);
   const inFile = await decodeImage({ kind: 'file', path: join(cwd, '1.jpg') }, 'image');

@@ -1,4 +1,4 @@
-/** The distributions of section 3.1, over many draws; bounds are five standard errors. */
+/** Checks the random distributions of section 3.1 over many draws. Bounds are five standard errors. */
 import { describe, expect, it } from 'vitest';
 import { colourOffset, drawAugmentation, epochOrder, type TrainTransform, trainingGeometry } from '../src';
 
@@ -19,7 +19,7 @@ const TRANSFORM: TrainTransform = {
 };
 const DRAWS = 20_000;
 
-const drawn = Array.from({ length: DRAWS }, (_, i) => drawAugmentation(TRANSFORM, 5, i % 7, i));
+const augmentations = Array.from({ length: DRAWS }, (_, i) => drawAugmentation(TRANSFORM, 5, i % 7, i));
 
 function moments(values: readonly number[]): { mean: number; variance: number } {
   const mean = values.reduce((sum, v) => sum + v, 0) / values.length;
@@ -27,14 +27,15 @@ function moments(values: readonly number[]): { mean: number; variance: number } 
 }
 
 function correlation(a: readonly number[], b: readonly number[]): number {
-  const [ma, mb] = [moments(a), moments(b)];
+  const ma = moments(a);
+  const mb = moments(b);
   const covariance = a.reduce((sum, v, i) => sum + (v - ma.mean) * (b[i]! - mb.mean), 0) / a.length;
   return covariance / Math.sqrt(ma.variance * mb.variance);
 }
 
 describe('drawAugmentation', () => {
   it('draws S uniformly from the integers of the range, both ends included', () => {
-    const sides = drawn.map(({ smallestSide }) => smallestSide);
+    const sides = augmentations.map(({ smallestSide }) => smallestSide);
     const { mean, variance } = moments(sides);
     // Uniform on 257 integers: mean 384, variance (257² - 1) / 12 = 5504, fourth moment gives sd(variance) ≈ 0.9 var / √n.
     expect(Math.abs(mean - 384)).toBeLessThan((5 * Math.sqrt(5504)) / Math.sqrt(DRAWS));
@@ -44,20 +45,20 @@ describe('drawAugmentation', () => {
   });
 
   it('flips half of the images', () => {
-    const flips = drawn.filter(({ flip }) => flip).length / DRAWS;
+    const flips = augmentations.filter(({ flip }) => flip).length / DRAWS;
     expect(Math.abs(flips - 0.5)).toBeLessThan((5 * 0.5) / Math.sqrt(DRAWS));
     expect(
       drawAugmentation(
         { ...TRANSFORM, flip: false },
         5,
         0,
-        drawn.findIndex(({ flip }) => flip),
+        augmentations.findIndex(({ flip }) => flip),
       ).flip,
     ).toBe(false);
   });
 
   it('draws each α from N(0, 0.1), independently of the others', () => {
-    const alphas = ([0, 1, 2] as const).map((k) => drawn.map((d) => d.alphas[k]));
+    const alphas = ([0, 1, 2] as const).map((k) => augmentations.map((d) => d.alphas[k]));
     for (const alpha of alphas) {
       const { mean, variance } = moments(alpha);
       expect(Math.abs(mean)).toBeLessThan((5 * 0.1) / Math.sqrt(DRAWS));
@@ -70,20 +71,20 @@ describe('drawAugmentation', () => {
     expect(Math.abs(correlation(alphas[1]!, alphas[2]!))).toBeLessThan(limit);
   });
 
-  it('is addressed by seed, epoch and sample alone', () => {
+  it('depends only on seed, epoch and sample', () => {
     const at = (seed: number, epoch: number, sample: number) => drawAugmentation(TRANSFORM, seed, epoch, sample);
     expect(at(1, 2, 3)).toEqual(at(1, 2, 3));
     for (const other of [at(2, 2, 3), at(1, 3, 3), at(1, 2, 4)]) expect(other).not.toEqual(at(1, 2, 3));
   });
 
-  it('erases rectangles of 2 to 33 % of the crop, of sides 0.3 to 3.3 to one another, anywhere, and draws all else as without', () => {
+  it('erases rectangles anywhere of 2 to 33 % of the crop with side ratios of 0.3 to 3.3, and changes no other parameter', () => {
     const transform = { ...TRANSFORM, erasing: 0.25 };
     const draws = Array.from({ length: DRAWS }, (_, i) => drawAugmentation(transform, 5, i % 7, i));
-    expect(draws.map(({ erased: _, ...rest }) => rest)).toEqual(drawn.map(({ erased: _, ...rest }) => rest));
+    expect(draws.map(({ erased: _, ...rest }) => rest)).toEqual(augmentations.map(({ erased: _, ...rest }) => rest));
     const windows = draws.flatMap(({ erased }) => (erased === null ? [] : [erased]));
     expect(Math.abs(windows.length / DRAWS - 0.25)).toBeLessThan(5 * Math.sqrt((0.25 * 0.75) / DRAWS));
     const areas = windows.map(({ width, height }) => (width * height) / 224 ** 2);
-    // Uniform on [0.02, 0.33]: mean 0.175, variance 0.31² / 12; sides are rounded, and none reaches the crop's.
+    // Uniform on [0.02, 0.33]: mean 0.175, variance 0.31² / 12; sides are rounded and shorter than the crop's.
     expect(Math.min(...areas)).toBeGreaterThan(0.018);
     expect(Math.max(...areas)).toBeLessThan(0.332);
     expect(Math.abs(moments(areas).mean - 0.175)).toBeLessThan((5 * 0.0895) / Math.sqrt(windows.length) + 0.001);
@@ -96,15 +97,15 @@ describe('drawAugmentation', () => {
     }
   });
 
-  it('keeps a fixed S', () => {
+  it('uses a fixed S as it is', () => {
     expect(drawAugmentation({ ...TRANSFORM, scale: 384 }, 1, 0, 0).smallestSide).toBe(384);
   });
 });
 
 describe('trainingGeometry', () => {
-  it('cuts crops uniformly from all places, both borders included', () => {
+  it('places crops uniformly, including both borders', () => {
     const transform = { ...TRANSFORM, scale: 256 };
-    const corners = drawn.map((d) =>
+    const corners = augmentations.map((d) =>
       trainingGeometry({ width: 300, height: 256 }, transform, { ...d, smallestSide: 256 }),
     );
     // Width 300, height 256: left uniform on 0..76 (mean 38, variance 494), top on 0..32 (mean 16, variance 90.67).
@@ -118,7 +119,8 @@ describe('trainingGeometry', () => {
       expect(Math.abs(variance - expected)).toBeLessThan((5 * 0.9 * expected) / Math.sqrt(DRAWS));
       expect([Math.min(...values), Math.max(...values)]).toEqual([0, most]);
     }
-    const [lefts, tops] = [corners.map(({ window }) => window.left), corners.map(({ window }) => window.top)];
+    const lefts = corners.map(({ window }) => window.left);
+    const tops = corners.map(({ window }) => window.top);
     expect(Math.abs(correlation(lefts, tops))).toBeLessThan(5 / Math.sqrt(DRAWS));
   });
 
@@ -135,8 +137,8 @@ describe('trainingGeometry', () => {
     expect(shift).toBeAllclose([-116.1036, -112.1848, -98.0416], { rtol: 1e-9 });
   });
 
-  it('gives colour shifts the covariance Σ (255 σ λ)² p pᵀ', () => {
-    const shifts = drawn.map(({ alphas }) => colourOffset(TRANSFORM.colour!, alphas));
+  it('draws colour shifts with the covariance Σ (255 σ λ)² p pᵀ', () => {
+    const shifts = augmentations.map(({ alphas }) => colourOffset(TRANSFORM.colour!, alphas));
     const variances = ([0, 1, 2] as const).map((c) => moments(shifts.map((s) => s[c])).variance);
     const expected = ([0, 1, 2] as const).map((c) =>
       TRANSFORM.colour!.values.reduce(
@@ -149,7 +151,7 @@ describe('trainingGeometry', () => {
 });
 
 describe('epochOrder', () => {
-  it('is a permutation, another one for each epoch and seed', () => {
+  it('is a permutation that differs for each epoch and seed', () => {
     const order = epochOrder(3, 0, 100);
     expect([...order].sort((a, b) => a - b)).toEqual(Array.from({ length: 100 }, (_, i) => i));
     expect(epochOrder(3, 0, 100)).toEqual(order);

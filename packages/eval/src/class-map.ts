@@ -1,30 +1,31 @@
-/** Where in an image the dense view sees a class (section 3.2): the map that evaluation averages, laid over the image. */
+/** Map of the places in an image where the dense view sees a class (section 3.2): the scores that evaluation averages. */
 import { slice, softmax, type Tensor4D, tensor4d, tidy } from '@tensorflow/tfjs-core';
 import { VggError } from '@vgg/core';
 import { type FloatImage, flip, type RawImage, resample, rescaledSize } from '@vgg/data';
 import { checkArea, MAX_IMAGE_PIXELS } from './limits';
 import { checkPlan, type EvaluatedNet } from './protocol';
-import { normalised } from './score';
+import { normalise } from './score';
 
+/** Options of {@link classMap}. */
 export interface ClassMapOptions {
-  /** Several are averaged. */
+  /** Nets whose maps are averaged. */
   readonly nets: readonly EvaluatedNet[];
   readonly image: RawImage;
-  /** The class whose posterior is wanted, from 0 on. */
+  /** Index of the class. */
   readonly classIndex: number;
   /** Every Q, in pixels; the maps are averaged. The larger Q, the finer the map: it has a position every 32 pixels. */
   readonly scales: readonly number[];
-  /** Average with the map of the mirrored image, mirrored back. Default true. */
-  readonly flips?: boolean;
-  /** Points along the longer side of the result. Default 64. */
-  readonly resolution?: number;
-  /** What errors call the image. Default `the image`. */
-  readonly key?: string;
-  /** As in `evaluate`. */
-  readonly maxImagePixels?: number;
+  /** True if the map is averaged with the map of the flipped image, flipped again. Default true. */
+  readonly flips?: boolean | undefined;
+  /** Number of points along the longer side of the result. Default 64. */
+  readonly resolution?: number | undefined;
+  /** Name of the image in errors. Default `the image`. */
+  readonly key?: string | undefined;
+  /** Same as in `evaluate`. */
+  readonly maxImagePixels?: number | undefined;
 }
 
-/** The posterior of one class over an image. */
+/** Posterior of one class at every place of an image. */
 export interface ClassMap {
   readonly width: number;
   readonly height: number;
@@ -32,20 +33,20 @@ export interface ClassMap {
   readonly data: Float32Array;
 }
 
-/** The posteriors of one class at the positions of one dense pass. */
+/** Posteriors of one class at the positions of one pass of the dense view. */
 interface Positions {
   readonly columns: number;
   readonly rows: number;
   readonly data: Float32Array;
 }
 
-/** Pixels between two positions: five pools of 2. */
+/** Pixels between two positions: there are five pools of stride 2. */
 const STRIDE = 32;
 
 async function densePosterior(net: EvaluatedNet, image: FloatImage, index: number): Promise<Positions> {
   const { data, width, height } = image;
   const posterior = tidy(() => {
-    const { scores } = net.model.dense(normalised(net, tensor4d(data, [1, height, width, 3])));
+    const { scores } = net.model.dense(normalise(net, tensor4d(data, [1, height, width, 3])));
     return slice(softmax(scores), [0, 0, 0, index], [1, -1, -1, 1]) as Tensor4D;
   });
   try {
@@ -56,27 +57,23 @@ async function densePosterior(net: EvaluatedNet, image: FloatImage, index: numbe
   }
 }
 
-/** The two positions about `at` (in pixels of the rescaled image) and how far it lies from the first to the second. */
+/**
+ * Returns the two positions around `at` (in pixels of the rescaled image), and the place of `at` between them from 0 (at
+ * `low`) to 1 (at `high`).
+ */
 function between(at: number, count: number, inputSize: number): [low: number, high: number, part: number] {
   const place = Math.min(Math.max((at - inputSize / 2) / STRIDE, 0), count - 1);
   const low = Math.min(Math.floor(place), Math.max(count - 2, 0));
   return [low, Math.min(low + 1, count - 1), place - low];
 }
 
-/** Adds a pass to the map: each point takes what lies about it, the windows' centres being where the net looked. */
-function addPass(
-  map: ClassMap,
-  pass: Positions,
-  size: FloatImage,
-  inputSize: number,
-  mirrored: boolean,
-  share: number,
-) {
+/** Adds a pass to the map, interpolated between the centres of the windows that the net evaluated. */
+function addPass(map: ClassMap, pass: Positions, size: FloatImage, inputSize: number, flipped: boolean, share: number) {
   const { width, height, data } = map;
   for (let y = 0; y < height; y++) {
     const [top, bottom, down] = between(((y + 0.5) / height) * size.height, pass.rows, inputSize);
     for (let x = 0; x < width; x++) {
-      const from = mirrored ? width - 1 - x : x;
+      const from = flipped ? width - 1 - x : x;
       const [left, right, along] = between(((from + 0.5) / width) * size.width, pass.columns, inputSize);
       const row = (r: number) =>
         pass.data[r * pass.columns + left]! * (1 - along) + pass.data[r * pass.columns + right]! * along;
@@ -86,11 +83,11 @@ function addPass(
 }
 
 /**
- * The posterior of one class at every place of an image: the dense view's map, bilinear between the centres of the windows
- * that the net looked through, averaged over nets, scales and flips.
+ * Computes the posterior of one class at every place of an image: the dense view's map, interpolated bilinearly between
+ * the centres of the windows that the net evaluates, averaged over nets, scales and flips.
  *
- * @throws VggError `VGG_ARGUMENT` for a plan that cannot be carried out or a class that the nets do not have, `VGG_IMAGE`
- *   when the image is above `maxImagePixels`, `VGG_NON_FINITE` when a net gives NaN.
+ * @throws VggError `VGG_ARGUMENT` for a plan that cannot be executed or a class that the nets do not have, `VGG_IMAGE` when
+ *   the image is above `maxImagePixels`, `VGG_NON_FINITE` when a net returns NaN.
  */
 export async function classMap({
   nets,
@@ -112,18 +109,19 @@ export async function classMap({
   }
   checkArea(key, image, scales, maxImagePixels);
   const shrink = resolution / Math.max(image.width, image.height);
-  const [width, height] = [image.width, image.height].map((side) => Math.max(1, Math.round(side * shrink)));
-  const map: ClassMap = { width: width!, height: height!, data: new Float32Array(width! * height!) };
+  const width = Math.max(1, Math.round(image.width * shrink));
+  const height = Math.max(1, Math.round(image.height * shrink));
+  const map: ClassMap = { width, height, data: new Float32Array(width * height) };
   const share = 1 / (nets.length * scales.length * (flips ? 2 : 1));
   for (const scale of scales) {
-    const rescaled = resample(image, rescaledSize(image, scale));
+    const original = resample(image, rescaledSize(image, scale));
     for (const net of nets) {
-      for (const mirrored of flips ? [false, true] : [false]) {
-        const pass = await densePosterior(net, mirrored ? flip(rescaled) : rescaled, classIndex);
+      for (const flipped of flips ? [false, true] : [false]) {
+        const pass = await densePosterior(net, flipped ? flip(original) : original, classIndex);
         if (!pass.data.every(Number.isFinite)) {
           throw new VggError('nonFinite', `net ${net.name} gives class scores that are not finite for ${key}`);
         }
-        addPass(map, pass, rescaled, net.model.options.inputSize, mirrored, share);
+        addPass(map, pass, original, net.model.options.inputSize, flipped, share);
       }
     }
   }

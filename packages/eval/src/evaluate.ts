@@ -1,75 +1,81 @@
 /**
- * Evaluation of one net or several over a set of images under any number of protocols and scales in one pass (section 3.2
- * and the tables of section 4): decoding, rescaling and forward passes are shared by all results that need them.
+ * Evaluation of one or more nets on a set of images with any number of protocols and scales in one pass (section 3.2 and
+ * the tables of section 4). All results share decoding, rescaling and forward passes.
  */
-import { VggError } from '@vgg/core';
+import { requireInteger, VggError } from '@vgg/core';
 import { rescaledSize } from '@vgg/data';
-import { BATCH_PIXELS, checkPositive, MAX_IMAGE_PIXELS } from './limits';
+import { BATCH_PIXELS, MAX_IMAGE_PIXELS } from './limits';
 import { type EvaluationImage, type Loaded, loadInOrder, type SkippedImage } from './load';
 import { type Errors, Tally, topK } from './metrics';
 import { guesses, type Prediction } from './predictions';
-import { checkPlan, type EvaluatedNet, looksOf, type Plan, type Protocol } from './protocol';
+import { checkPlan, type EvaluatedNet, type Plan, type Protocol, viewKinds } from './protocol';
 import { type Posteriors, scoreImages } from './score';
 
+/** Event during an evaluation. */
 export type EvaluationEvent =
-  /** One for each image and protocol, over all nets and scales. */
+  /** Sent for each image and protocol, over all nets and scales. */
   | { readonly type: 'prediction'; readonly prediction: Prediction }
   | ({ readonly type: 'skipped' } & SkippedImage)
   /**
-   * After each forward pass of one net. `views` counts the crops and whole images, mirrored ones too, that passed, once
-   * for each net; `images` counts the images finished.
+   * Sent after each forward pass of one net. `views` is the number of crops, whole images and their flips that have been
+   * passed, once for each net; `images` is the number of finished images.
    */
   | { readonly type: 'progress'; readonly images: number; readonly skipped: number; readonly views: number };
 
+/** Options of {@link evaluate}. */
 export interface EvaluateOptions {
-  /** Several are evaluated each alone and fused. */
+  /** Nets to evaluate; several are evaluated alone and fused. */
   readonly nets: readonly EvaluatedNet[];
   readonly images: Iterable<EvaluationImage> | AsyncIterable<EvaluationImage>;
-  /** Default `['dense']`. */
-  readonly protocols?: readonly Protocol[];
+  /** Test protocols. Default `['dense']`. */
+  readonly protocols?: readonly Protocol[] | undefined;
   /** Every Q, in pixels; see {@link scalesFor}. */
   readonly scales: readonly number[];
-  /** Average dense and multi-crop over the horizontal flip too, as the paper does. Default true. */
-  readonly flips?: boolean;
-  /** Make an image that cannot be used an error instead of skipping it. Default false. */
-  readonly strict?: boolean;
+  /** True if dense and multi-crop evaluation also average over the horizontal flip, as in the paper. Default true. */
+  readonly flips?: boolean | undefined;
+  /** True if an image that cannot be used is an error; false if it is skipped. Default false. */
+  readonly strict?: boolean | undefined;
   /**
-   * The most pixels in one forward pass, which bounds memory: two activations of 64 channels take 512 bytes a pixel at
-   * full width. A single view always fits. Default 2^20: 20 crops of 224x224, or a 4:3 photograph and its flip at Q = 512.
+   * Largest number of pixels in one forward pass, which limits memory: two activations of 64 channels take 512 bytes per
+   * pixel at full width. A single view may have more. Default 2^20: 20 crops of 224x224, or a 4:3 image and its flip at
+   * Q = 512.
    */
-  readonly batchPixels?: number;
-  /** An image with more pixels than this after rescaling to the largest Q cannot be used. Default 2^21: 8:1 at Q = 512. */
-  readonly maxImagePixels?: number;
-  /** How many images are decoded at the same time, and wait. Default 4. */
-  readonly ahead?: number;
-  readonly signal?: AbortSignal;
-  /** Waited for, if it gives a promise. */
-  readonly onEvent?: (event: EvaluationEvent) => void | Promise<void>;
+  readonly batchPixels?: number | undefined;
+  /** Largest number of pixels of an image rescaled to the largest Q. Default 2^21: 8:1 at Q = 512. */
+  readonly maxImagePixels?: number | undefined;
+  /** Largest number of images being decoded or waiting. Default 4. */
+  readonly ahead?: number | undefined;
+  /** Signal that aborts the evaluation between two forward passes. */
+  readonly signal?: AbortSignal | undefined;
+  /** Receives the events; if it returns a promise, the evaluation waits for it. */
+  readonly onEvent?: ((event: EvaluationEvent) => void | Promise<void>) | undefined;
 }
 
-/** One line of a table of results. Errors are in %. */
+/** One row of a table of results. Errors are in %. */
 export interface EvaluationRow extends Errors {
-  /** One net, or several fused. */
+  /** Names of one net, or of several fused nets. */
   readonly nets: readonly string[];
   readonly protocol: Protocol;
-  /** One Q, or several averaged. */
+  /** One Q, or several Q whose posteriors are averaged. */
   readonly scales: readonly number[];
   readonly perClass: readonly Errors[];
   /**
-   * Images of class `l` taken for class `p`, at `l * classes + p`: for the rows over all nets and all scales, one a
-   * protocol; null for the rows of their parts.
+   * Number of images of class `l` predicted as class `p`, at `l * classes + p`, in the row over all nets and all scales of
+   * each protocol; null in the other rows.
    */
   readonly confusion: Uint32Array | null;
 }
 
+/** Result of {@link evaluate}. */
 export interface Evaluation {
-  /** Images evaluated, labelled or not. */
+  /** Number of evaluated images, with or without a label. */
   readonly images: number;
   readonly skipped: readonly SkippedImage[];
+  /** Number of classes. */
   readonly classes: number;
-  /** How many guesses the top-5 error allows: 5, or the number of classes if that is less. */
+  /** Number of guesses that the top-5 error allows: 5, or the number of classes if there are fewer. */
   readonly k: number;
-  /** For each net and, if several, their fusion; for each protocol; for each Q and, if several, their combination. */
+  /** Rows for each net and, if there are several, their fusion; for each protocol; for each Q and all Q together. */
   readonly rows: readonly EvaluationRow[];
 }
 
@@ -78,11 +84,11 @@ interface Row {
   readonly protocol: Protocol;
   readonly scales: readonly number[];
   readonly tally: Tally;
-  /** Over all nets and scales. */
+  /** True if the row is over all nets and scales. */
   readonly whole: boolean;
 }
 
-/** Each alone, then all together if there are several. */
+/** Returns each value alone, then all together if there are several. */
 function partsAndWhole<T>(values: readonly T[]): (readonly T[])[] {
   return values.length === 1 ? [values] : [...values.map((value) => [value]), values];
 }
@@ -90,11 +96,12 @@ function partsAndWhole<T>(values: readonly T[]): (readonly T[])[] {
 function makeRows({ nets, protocols, scales }: Plan): Row[] {
   const { classes } = nets[0]!.model.options;
   const names = nets.map(({ name }) => name);
-  return partsAndWhole(names).flatMap((some) =>
+  return partsAndWhole(names).flatMap((rowNets) =>
     protocols.flatMap((protocol) =>
-      partsAndWhole(scales).map((qs) => {
-        const whole = some.length === names.length && qs.length === scales.length;
-        return { nets: some, protocol, scales: qs, whole, tally: new Tally(classes, { confusion: whole }) };
+      partsAndWhole(scales).map((rowScales) => {
+        const whole = rowNets.length === names.length && rowScales.length === scales.length;
+        const tally = new Tally(classes, { confusion: whole });
+        return { nets: rowNets, protocol, scales: rowScales, whole, tally };
       }),
     ),
   );
@@ -102,27 +109,29 @@ function makeRows({ nets, protocols, scales }: Plan): Row[] {
 
 type Usable = Exclude<Loaded, SkippedImage>;
 
-/** What images in memory together may take, in bytes: enough to fill forward passes with views of one size. */
+/** Largest memory in bytes of the images scored together: enough to fill forward passes with views of one size. */
 const WINDOW_BYTES = 2 ** 26;
-/** The most images scored together: tiny ones would otherwise give no result for long. */
+/** Largest number of images scored together: with many tiny images the first result would otherwise come late. */
 const WINDOW_IMAGES = 256;
 
-/** An image as decoded, rescaled to the largest Q and mirrored, and its posteriors. */
+/** Returns the memory of an image in bytes: as decoded, rescaled to the largest Q and flipped, with its posteriors. */
 function bytesOf({ image }: Usable, { nets, protocols, scales }: Plan): number {
   const largest = rescaledSize(image, Math.max(...scales));
-  const posteriors = nets.length * scales.length * looksOf(protocols).length * nets[0]!.model.options.classes;
+  const posteriors = nets.length * scales.length * viewKinds(protocols).length * nets[0]!.model.options.classes;
   return 3 * image.width * image.height + 2 * 12 * largest.width * largest.height + 8 * posteriors;
 }
 
-/** Groups images that are scored together, in order. */
+/** Groups the images that are scored together, in order. */
 async function* inWindows(loaded: AsyncIterable<Loaded>, plan: Plan): AsyncGenerator<Loaded[]> {
-  let [window, bytes]: [Loaded[], number] = [[], 0];
+  let window: Loaded[] = [];
+  let bytes = 0;
   for await (const entry of loaded) {
     window.push(entry);
     if ('image' in entry) bytes += bytesOf(entry, plan);
     if (bytes < WINDOW_BYTES && window.length < WINDOW_IMAGES) continue;
     yield window;
-    [window, bytes] = [[], 0];
+    window = [];
+    bytes = 0;
   }
   if (window.length > 0) yield window;
 }
@@ -130,12 +139,12 @@ async function* inWindows(loaded: AsyncIterable<Loaded>, plan: Plan): AsyncGener
 /**
  * Evaluates nets on images.
  *
- * An image that cannot be used (`load` throws `VGG_IMAGE`, or it is too large) is skipped, counted and named; with
- * `strict` it is an error. Memory is bounded by `batchPixels`, `maxImagePixels` and `ahead`, not by the number of images.
- * Between forward passes the event loop has its turn.
+ * An image that cannot be used (`load` throws `VGG_IMAGE`, or it is too large) is skipped and reported in `skipped`; with
+ * `strict` it is an error. Memory is limited by `batchPixels`, `maxImagePixels` and `ahead`, not by the number of images.
+ * The event loop can run between forward passes.
  *
- * @throws VggError `VGG_ARGUMENT` for a plan that cannot be carried out, `VGG_DATASET` when no image can be used or a
- *   label is not a class of the nets, `VGG_NON_FINITE` when a net gives NaN; what `signal` aborts with.
+ * @throws VggError `VGG_ARGUMENT` for a plan that cannot be executed, `VGG_DATASET` when no image can be used or a label is
+ *   not a class of the nets, `VGG_NON_FINITE` when a net returns NaN; the reason of `signal` when it is aborted.
  */
 export async function evaluate({
   nets,
@@ -152,14 +161,15 @@ export async function evaluate({
 }: EvaluateOptions): Promise<Evaluation> {
   const plan: Plan = { nets, protocols, scales, flips };
   checkPlan(plan);
-  checkPositive(batchPixels, 'batchPixels');
-  checkPositive(maxImagePixels, 'maxImagePixels');
-  checkPositive(ahead, 'ahead');
+  requireInteger('batchPixels', batchPixels, 1);
+  requireInteger('maxImagePixels', maxImagePixels, 1);
+  requireInteger('ahead', ahead, 1);
   const { classes } = nets[0]!.model.options;
   const rows = makeRows(plan);
   const skipped: SkippedImage[] = [];
-  let [finished, views] = [0, 0];
-  const progress = () => onEvent({ type: 'progress', images: finished, skipped: skipped.length, views });
+  let imageCount = 0;
+  let viewCount = 0;
+  const progress = () => onEvent({ type: 'progress', images: imageCount, skipped: skipped.length, views: viewCount });
 
   const loaded = loadInOrder(images, { scales, classes, maxImagePixels, strict, ahead, signal });
   for await (const window of inWindows(loaded, plan)) {
@@ -174,26 +184,26 @@ export async function evaluate({
       batchPixels,
       signal,
       onBatch: (count) => {
-        views += count;
+        viewCount += count;
         return progress();
       },
     });
     for (const [i, entry] of usable.entries()) {
       for (const prediction of count(rows, entry, results[i]!)) await onEvent({ type: 'prediction', prediction });
     }
-    finished += usable.length;
+    imageCount += usable.length;
     await progress();
   }
-  if (finished === 0) throw nothingUsable(skipped);
+  if (imageCount === 0) throw nothingUsable(skipped);
   return {
-    images: finished,
+    images: imageCount,
     skipped,
     classes,
     k: topK(classes),
-    rows: rows.map(({ nets: names, protocol, scales: qs, tally }) => ({
-      nets: names,
-      protocol,
-      scales: qs,
+    rows: rows.map(({ tally, ...row }) => ({
+      nets: row.nets,
+      protocol: row.protocol,
+      scales: row.scales,
       ...tally.overall(),
       perClass: tally.perClass(),
       confusion: tally.confusion,
@@ -201,13 +211,13 @@ export async function evaluate({
   };
 }
 
-/** Counts one image in every row, and gives the predictions of the whole rows. */
+/** Counts one image in every row, and returns the predictions of the rows over all nets and scales. */
 function count(rows: readonly Row[], { key, label }: Usable, posteriors: Posteriors): Prediction[] {
   const predictions: Prediction[] = [];
   for (const { nets, protocol, scales, tally, whole } of rows) {
-    const guessed = guesses(posteriors.combine(nets, protocol, scales));
-    if (label !== null) tally.add(label, guessed.classes);
-    if (whole) predictions.push({ key, label, nets, protocol, scales, ...guessed });
+    const best = guesses(posteriors.combine(nets, protocol, scales));
+    if (label !== null) tally.add(label, best.classes);
+    if (whole) predictions.push({ key, label, nets, protocol, scales, ...best });
   }
   return predictions;
 }

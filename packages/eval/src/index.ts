@@ -12,4 +12,5 @@ export { type Errors, Tally, topClasses, topK } from './metrics';
 export { type ImagePrediction, type PredictOptions, predict } from './predict';
 export { type Prediction, predictionLine } from './predictions';
 export { type Classifier, type EvaluatedNet, PROTOCOLS, type Protocol } from './protocol';
+export { type ClassNames, checkClasses, checkImageClasses } from './same-classes';
 export { scalesFor, type TrainingScale } from './scales';

@@ -1,20 +1,14 @@
-/** What bounds the memory of evaluation. */
+/** Limits of the memory that evaluation uses. */
 import { VggError } from '@vgg/core';
 import { type RawImage, rescaledSize } from '@vgg/data';
 
-/** The most pixels in one forward pass, unless asked otherwise. */
+/** Default of the largest number of pixels in one forward pass. */
 export const BATCH_PIXELS = 2 ** 20;
-/** The most pixels that an image may have once rescaled, unless asked otherwise. */
+/** Default of the largest number of pixels of a rescaled image. */
 export const MAX_IMAGE_PIXELS = 2 ** 21;
 
-/** @throws VggError `VGG_ARGUMENT` unless `value` is a positive integer. */
-export function checkPositive(value: number, what: string): void {
-  if (Number.isInteger(value) && value >= 1) return;
-  throw new VggError('argument', `${what} must be a positive integer, got ${value}`);
-}
-
 /**
- * Memory grows with the rescaled area: one absurdly long image must not end the program.
+ * Checks the area of the rescaled image, with which memory grows: one extremely long image must not end the program.
  * @throws VggError `VGG_IMAGE` when the image has more than `limit` pixels at the largest scale.
  */
 export function checkArea(key: string, image: RawImage, scales: readonly number[], limit: number): void {

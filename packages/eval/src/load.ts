@@ -1,29 +1,27 @@
-/** Images in order, loaded a few ahead of their use; those that cannot be used are told apart from failures. */
+/** Loading of images in order, a few in advance. Images that cannot be used are skipped; all other errors are thrown. */
 import { ERROR_CODES, isVggError, VggError } from '@vgg/core';
-import type { RawImage } from '@vgg/data';
+import type { SkippedImage as IndexedSkippedImage, RawImage } from '@vgg/data';
 import { checkArea } from './limits';
 import type { LoadedImage } from './score';
 
-/** An image to evaluate, of which nothing is in memory before `load`. */
+/** Image to evaluate; `load` brings it into memory. */
 export interface EvaluationImage {
-  /** What predictions and messages call it. */
+  /** Name of the image in predictions and messages. */
   readonly key: string;
-  /** Its class, from 0 on; none for prediction alone. */
+  /** Index of its class; undefined for an image without a label, which is only predicted. */
   readonly label?: number | undefined;
   /**
-   * Decodes it.
-   * @param minSide the largest Q in pixels: a decoder may shrink as it loads, to a smallest side no less than this.
-   * @throws VggError `VGG_IMAGE` when it cannot be used: it is then skipped.
+   * Decodes the image.
+   * @param minSide the largest Q in pixels: the decoder may shrink the image, but not its smallest side below this.
+   * @throws VggError `VGG_IMAGE` when the image cannot be used: it is then skipped.
    */
   load(minSide: number): Promise<RawImage>;
 }
 
-export interface SkippedImage {
-  readonly key: string;
-  readonly reason: string;
-}
+/** Image that cannot be used, with the reason in one line. */
+export type SkippedImage = Pick<IndexedSkippedImage, 'key' | 'reason'>;
 
-/** An image ready to be scored, or why it is not. */
+/** Image ready to be scored, or the reason why it is skipped. */
 export type Loaded = (LoadedImage & { readonly label: number | null }) | SkippedImage;
 
 export interface LoadOptions {
@@ -31,7 +29,7 @@ export interface LoadOptions {
   readonly classes: number;
   readonly maxImagePixels: number;
   readonly strict: boolean;
-  /** How many images are decoded at the same time or waiting, at least 1. */
+  /** Largest number of images being decoded or waiting, at least 1. */
   readonly ahead: number;
   readonly signal: AbortSignal | undefined;
 }
@@ -57,7 +55,7 @@ async function load(entry: EvaluationImage, options: LoadOptions): Promise<Loade
   }
 }
 
-/** Loads the images, at most `ahead` at once, and gives them in their order. */
+/** Loads the images, at most `ahead` at once, and yields them in their order. */
 export async function* loadInOrder(
   images: Iterable<EvaluationImage> | AsyncIterable<EvaluationImage>,
   options: LoadOptions,
@@ -66,7 +64,7 @@ export async function* loadInOrder(
   for await (const entry of images) {
     options.signal?.throwIfAborted();
     const loading = load(entry, options);
-    loading.catch(() => {}); // Reported when its turn comes; until then it is no unhandled rejection.
+    loading.catch(() => {}); // The error is thrown when its turn comes; without this, Node reports it as unhandled.
     waiting.push(loading);
     if (waiting.length >= options.ahead) yield waiting.shift()!;
   }

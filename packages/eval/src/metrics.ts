@@ -1,14 +1,14 @@
 /** Error measures (section 3.2): top-1 and top-5 error, by class, and the confusion matrix. */
 
-/** The paper's top-5. */
+/** Number of guesses in the paper's top-5 error. */
 const TOP = 5;
 
-/** How many guesses count as top-5: all of them when there are fewer than five classes. */
+/** Returns the number of guesses that the top-5 error allows: 5, or the number of classes if there are fewer. */
 export function topK(classes: number): number {
   return Math.min(TOP, classes);
 }
 
-/** The indices of the `k` largest probabilities, largest first; among equals the lower index comes first. */
+/** Returns the indices of the `k` largest probabilities, largest first; among equals the lower index comes first. */
 export function topClasses(posterior: ArrayLike<number>, k: number): number[] {
   const top: number[] = [];
   for (let i = 0; i < posterior.length; i++) {
@@ -22,20 +22,20 @@ export function topClasses(posterior: ArrayLike<number>, k: number): number[] {
   return top;
 }
 
-/** Errors in % of the labelled images; null where there are none. */
+/** Errors in % of the labelled images; null if there are no labelled images. */
 export interface Errors {
   /** Number of labelled images. */
   readonly images: number;
-  /** How often the most probable class is not the label. */
+  /** Share of images whose most probable class is not the label. */
   readonly top1Error: number | null;
-  /** How often the label is not among the five most probable classes (see {@link topK}). */
+  /** Share of images whose label is not among the five most probable classes (see {@link topK}). */
   readonly top5Error: number | null;
 }
 
-/** Counts right and wrong answers, image by image. */
+/** Counts of right and wrong predictions, image by image. */
 export class Tally {
   readonly classes: number;
-  /** Images with label `l` whose most probable class is `p`, at `l * classes + p`; only if asked for. */
+  /** Number of images with label `l` whose most probable class is `p`, at `l * classes + p`; null unless requested. */
   readonly confusion: Uint32Array | null;
   readonly #images: Uint32Array;
   readonly #wrong1: Uint32Array;
@@ -52,7 +52,7 @@ export class Tally {
   /**
    * Counts one image.
    * @param label its class, from 0 to `classes - 1`.
-   * @param top its most probable classes as {@link topClasses} gives them, {@link topK} of them.
+   * @param top its {@link topK} most probable classes, as returned by {@link topClasses}.
    */
   add(label: number, top: readonly number[]): void {
     this.#images[label]! += 1;
@@ -61,13 +61,13 @@ export class Tally {
     if (this.confusion) this.confusion[label * this.classes + top[0]!]! += 1;
   }
 
-  /** Over all images. */
+  /** Returns the errors over all images. */
   overall(): Errors {
     const total = (counts: Uint32Array) => counts.reduce((sum, count) => sum + count, 0);
     return errors(total(this.#images), total(this.#wrong1), total(this.#wrong5));
   }
 
-  /** For each class the errors on the images that have it as label. */
+  /** Returns, for each class, the errors on the images that have it as label. */
   perClass(): Errors[] {
     return Array.from(this.#images, (images, i) => errors(images, this.#wrong1[i]!, this.#wrong5[i]!));
   }

@@ -1,41 +1,46 @@
-/** The classes of one image in memory. */
+/** Prediction of the classes of one image in memory. */
+import { requireInteger } from '@vgg/core';
 import type { RawImage } from '@vgg/data';
-import { BATCH_PIXELS, checkArea, checkPositive, MAX_IMAGE_PIXELS } from './limits';
+import { BATCH_PIXELS, checkArea, MAX_IMAGE_PIXELS } from './limits';
 import { guesses } from './predictions';
 import { checkPlan, type EvaluatedNet, type Protocol } from './protocol';
 import { scoreImages } from './score';
 
+/** Options of {@link predict}. */
 export interface PredictOptions {
-  /** Several are fused. */
+  /** Nets that predict; several are fused. */
   readonly nets: readonly EvaluatedNet[];
   readonly image: RawImage;
-  /** Default `dense`. */
-  readonly protocol?: Protocol;
+  /** Test protocol. Default `dense`. */
+  readonly protocol?: Protocol | undefined;
   /** Every Q, in pixels; posteriors are averaged over them. */
   readonly scales: readonly number[];
-  /** Default true. */
-  readonly flips?: boolean;
-  /** What errors call the image. Default `the image`. */
-  readonly key?: string;
-  /** As in {@link evaluate}. */
-  readonly batchPixels?: number;
-  /** As in {@link evaluate}. */
-  readonly maxImagePixels?: number;
-  readonly signal?: AbortSignal;
+  /** True if dense and multi-crop evaluation also average over the horizontal flip. Default true. */
+  readonly flips?: boolean | undefined;
+  /** Name of the image in errors. Default `the image`. */
+  readonly key?: string | undefined;
+  /** Same as in {@link evaluate}. */
+  readonly batchPixels?: number | undefined;
+  /** Same as in {@link evaluate}. */
+  readonly maxImagePixels?: number | undefined;
+  /** Signal that aborts the prediction between two forward passes. */
+  readonly signal?: AbortSignal | undefined;
 }
 
+/** Result of {@link predict}. */
 export interface ImagePrediction {
-  /** The five most probable classes, or all if there are fewer, most probable first. */
+  /** Five most probable classes, or all if there are fewer, most probable first. */
   readonly classes: readonly number[];
+  /** Their posteriors. */
   readonly probabilities: readonly number[];
-  /** One probability for each class; they sum to 1. */
+  /** Posteriors of all classes; they sum to 1. */
   readonly posterior: Float64Array;
 }
 
 /**
  * Predicts the class of an image.
- * @throws VggError `VGG_ARGUMENT` for a plan that cannot be carried out, `VGG_IMAGE` when the image is above
- *   `maxImagePixels`, `VGG_NON_FINITE` when a net gives NaN.
+ * @throws VggError `VGG_ARGUMENT` for a plan that cannot be executed, `VGG_IMAGE` when the image is above
+ *   `maxImagePixels`, `VGG_NON_FINITE` when a net returns NaN.
  */
 export async function predict({
   nets,
@@ -50,8 +55,8 @@ export async function predict({
 }: PredictOptions): Promise<ImagePrediction> {
   const plan = { nets, protocols: [protocol], scales, flips };
   checkPlan(plan);
-  checkPositive(batchPixels, 'batchPixels');
-  checkPositive(maxImagePixels, 'maxImagePixels');
+  requireInteger('batchPixels', batchPixels, 1);
+  requireInteger('maxImagePixels', maxImagePixels, 1);
   checkArea(key, image, scales, maxImagePixels);
   const [result] = await scoreImages([{ key, image }], plan, { batchPixels, signal, onBatch: () => {} });
   const names = nets.map(({ name }) => name);

@@ -1,67 +1,67 @@
-/** The ways of looking at a test image (section 3.2), as data, and the checks of a request made of them. */
+/** Test protocols (section 3.2) as data, and the checks of an evaluation plan. */
 import type { Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import { didYouMean, VggError } from '@vgg/core';
 import type { Rgb } from '@vgg/data';
 
 /**
- * One way to pass an image at one scale through a net: its centre crop; the whole image through the dense view; the
- * crops of the 5x5 grid.
+ * Kind of view of an image at one scale: its centre crop; the whole image, for the net's dense view; the crops of the 5x5
+ * grid.
  */
-export type Look = 'centre' | 'dense' | 'grid';
+export type ViewKind = 'centre' | 'dense' | 'grid';
 
-/** What each protocol averages: the posterior of `both` is the mean of dense and multi-crop. */
-export const PROTOCOL_LOOKS = {
+/** Kinds of views that each protocol averages: the posterior of `both` is the mean of dense and multi-crop. */
+export const PROTOCOL_VIEWS = {
   single: ['centre'],
   dense: ['dense'],
   'multi-crop': ['grid'],
   both: ['dense', 'grid'],
-} as const satisfies Record<string, readonly Look[]>;
+} as const satisfies Record<string, readonly ViewKind[]>;
 
 /**
- * `single`: one centre crop, not flipped. `dense`: the whole image and its flip through the fully-convolutional net.
- * `multi-crop`: 5x5 crops and their flips, 50 a scale. `both`: the mean of dense and multi-crop.
+ * Test protocol. `single`: one centre crop, not flipped. `dense`: the whole image and its flip through the
+ * fully-convolutional net. `multi-crop`: 5x5 crops and their flips, 50 per scale. `both`: the mean of dense and multi-crop.
  */
-export type Protocol = keyof typeof PROTOCOL_LOOKS;
+export type Protocol = keyof typeof PROTOCOL_VIEWS;
 
-export const PROTOCOLS = Object.keys(PROTOCOL_LOOKS) as readonly Protocol[];
+export const PROTOCOLS = Object.keys(PROTOCOL_VIEWS) as readonly Protocol[];
 
-/** The part of a network that evaluation uses; `Vgg` of `@vgg/models` is one. */
+/** Part of a net that evaluation uses; `Vgg` of `@vgg/models` is one. */
 export interface Classifier {
   readonly options: { readonly classes: number; readonly inputSize: number };
-  /** Class scores before the soft-max, [n, classes], of images [n, inputSize, inputSize, 3]. */
+  /** Returns the class scores before the soft-max, [n, classes], of images [n, inputSize, inputSize, 3]. */
   apply(images: Tensor4D): { readonly logits: Tensor2D };
-  /** The map of class scores, [n, h', w', classes], of images of any sides from inputSize on. */
+  /** Returns the map of class scores, [n, h', w', classes], of images whose sides are at least inputSize. */
   dense(images: Tensor4D): { readonly scores: Tensor4D };
 }
 
-/** A network and what its input needs. */
+/** Net to evaluate, with the normalisation of its input. */
 export interface EvaluatedNet {
-  /** What results call it. */
+  /** Name of the net in results. */
   readonly name: string;
   readonly model: Classifier;
   /** Mean RGB (0..255) of its training set, subtracted from every pixel. */
   readonly mean: Rgb;
-  /** What pixels are then divided by (0..255); not at all unless given. */
-  readonly std?: Rgb;
+  /** Standard deviation (0..255) by which pixels are then divided. Default [1, 1, 1]. */
+  readonly std?: Rgb | undefined;
 }
 
-/** What is asked of each image. */
+/** Nets, protocols and scales with which every image is evaluated. */
 export interface Plan {
   readonly nets: readonly EvaluatedNet[];
   readonly protocols: readonly Protocol[];
-  /** Every Q, the smallest side in pixels of the rescaled image. */
+  /** Every Q, the smallest side of the rescaled image in pixels. */
   readonly scales: readonly number[];
-  /** Whether dense and multi-crop average over the horizontal flip too. */
+  /** True if dense and multi-crop evaluation also average over the horizontal flip. */
   readonly flips: boolean;
 }
 
 function checkDistinct(values: readonly unknown[], what: string): void {
   if (values.length === 0) throw new VggError('argument', `evaluation needs at least one ${what}, got none`);
-  const repeated = values.find((value, i) => values.indexOf(value) !== i);
-  if (repeated !== undefined) throw new VggError('argument', `evaluation got the ${what} ${repeated} twice`);
+  const duplicate = values.find((value, i) => values.indexOf(value) !== i);
+  if (duplicate !== undefined) throw new VggError('argument', `evaluation got the ${what} ${duplicate} twice`);
 }
 
-/** @throws VggError `VGG_ARGUMENT` for what cannot be evaluated: an unknown protocol, a scale below a net's input, ... */
+/** @throws VggError `VGG_ARGUMENT` for a plan that cannot be executed: an unknown protocol, a scale below a net's input, ... */
 export function checkPlan({ nets, protocols, scales }: Plan): void {
   checkDistinct(
     nets.map(({ name }) => name),
@@ -70,7 +70,7 @@ export function checkPlan({ nets, protocols, scales }: Plan): void {
   checkDistinct(protocols, 'protocol');
   checkDistinct(scales, 'scale');
   for (const protocol of protocols) {
-    if (Object.hasOwn(PROTOCOL_LOOKS, protocol)) continue;
+    if (Object.hasOwn(PROTOCOL_VIEWS, protocol)) continue;
     const hint = didYouMean(protocol, PROTOCOLS);
     throw new VggError('argument', `unknown protocol ${protocol}${hint}; known are ${PROTOCOLS.join(', ')}`);
   }
@@ -95,7 +95,7 @@ export function checkPlan({ nets, protocols, scales }: Plan): void {
   }
 }
 
-/** The looks that the protocols need, each once. */
-export function looksOf(protocols: readonly Protocol[]): Look[] {
-  return [...new Set(protocols.flatMap((protocol): readonly Look[] => PROTOCOL_LOOKS[protocol]))];
+/** Returns the kinds of views that the protocols need, each once. */
+export function viewKinds(protocols: readonly Protocol[]): ViewKind[] {
+  return [...new Set(protocols.flatMap((protocol): readonly ViewKind[] => PROTOCOL_VIEWS[protocol]))];
 }

@@ -1,25 +1,26 @@
-/** The forward passes of evaluation: views in batches of bounded size through each net, to one posterior per look. */
+/** Forward passes of evaluation: batches of views, bounded in size, through each net, to one posterior per kind of view. */
 import { div, mean, sub, type Tensor4D, tensor1d, tensor4d, tidy } from '@tensorflow/tfjs-core';
-import { VggError } from '@vgg/core';
+import { VggError, yieldToEventLoop } from '@vgg/core';
 import type { RawImage } from '@vgg/data';
-import { type EvaluatedNet, type Look, type Plan, PROTOCOL_LOOKS, type Protocol } from './protocol';
+import { type EvaluatedNet, type Plan, PROTOCOL_VIEWS, type Protocol, type ViewKind } from './protocol';
 import { type View, viewsOf } from './views';
 
-/** An image in memory and what errors call it. */
+/** Image in memory. */
 export interface LoadedImage {
+  /** Name of the image in errors. */
   readonly key: string;
   readonly image: RawImage;
 }
 
 export interface ScoreOptions {
-  /** The most pixels of one forward pass, except that one view always fits. */
+  /** Largest number of pixels in one forward pass; a single view may have more. */
   readonly batchPixels: number;
   readonly signal: AbortSignal | undefined;
-  /** Called after each forward pass with the number of views in it. */
+  /** Receives the number of views in each forward pass, after the pass. */
   onBatch(views: number): void | Promise<void>;
 }
 
-/** The mean posterior of one image for each net, scale and look, before they are combined. */
+/** Posteriors of one image, averaged for each net, scale and kind of view. */
 export class Posteriors {
   readonly #classes: number;
   readonly #sums = new Map<string, { sum: Float64Array; views: number }>();
@@ -28,23 +29,23 @@ export class Posteriors {
     this.#classes = classes;
   }
 
-  add(net: string, scale: number, look: Look, posterior: Float64Array): void {
-    const key = JSON.stringify([net, scale, look]);
+  add(net: string, scale: number, kind: ViewKind, posterior: Float64Array): void {
+    const key = JSON.stringify([net, scale, kind]);
     const entry = this.#sums.get(key) ?? { sum: new Float64Array(this.#classes), views: 0 };
     for (let i = 0; i < posterior.length; i++) entry.sum[i]! += posterior[i]!;
     entry.views += 1;
     this.#sums.set(key, entry);
   }
 
-  /** The mean over nets, over scales and over the protocol's looks (section 3.2); it sums to 1. */
+  /** Returns the mean over nets, scales and the protocol's kinds of views (section 3.2); it sums to 1. */
   combine(nets: readonly string[], protocol: Protocol, scales: readonly number[]): Float64Array {
     const combined = new Float64Array(this.#classes);
-    const looks = PROTOCOL_LOOKS[protocol];
-    const parts = nets.length * scales.length * looks.length;
+    const kinds = PROTOCOL_VIEWS[protocol];
+    const parts = nets.length * scales.length * kinds.length;
     for (const net of nets) {
       for (const scale of scales) {
-        for (const look of looks) {
-          const { sum, views } = this.#sums.get(JSON.stringify([net, scale, look]))!;
+        for (const kind of kinds) {
+          const { sum, views } = this.#sums.get(JSON.stringify([net, scale, kind]))!;
           for (let i = 0; i < combined.length; i++) combined[i]! += sum[i]! / (views * parts);
         }
       }
@@ -53,7 +54,7 @@ export class Posteriors {
   }
 }
 
-/** Soft-max of `scores` in float64. */
+/** Computes the soft-max of `scores` in float64. */
 export function softmax(scores: ArrayLike<number>): Float64Array {
   let max = Number.NEGATIVE_INFINITY;
   for (let i = 0; i < scores.length; i++) max = Math.max(max, scores[i]!);
@@ -62,17 +63,17 @@ export function softmax(scores: ArrayLike<number>): Float64Array {
   return posterior.map((value) => value / sum);
 }
 
-/** Images of 0..255 as the net takes them. */
-export function normalised({ mean: rgb, std = [1, 1, 1] }: EvaluatedNet, images: Tensor4D): Tensor4D {
-  const centred = sub(images, tensor1d([...rgb])) as Tensor4D;
-  return std.every((value) => value === 1) ? centred : (div(centred, tensor1d([...std])) as Tensor4D);
+/** Subtracts the net's mean from images on the 0..255 scale and divides by its standard deviation. */
+export function normalise({ mean: rgb, std = [1, 1, 1] }: EvaluatedNet, images: Tensor4D): Tensor4D {
+  const difference = sub(images, tensor1d([...rgb])) as Tensor4D;
+  return std.every((value) => value === 1) ? difference : (div(difference, tensor1d([...std])) as Tensor4D);
 }
 
-/** One score vector for each view: the logits of a crop, or the spatial mean of the dense map. */
+/** Computes one score vector for each view: the logits of a crop, or the spatial mean of the map of class scores. */
 async function classScores(net: EvaluatedNet, images: Tensor4D, dense: boolean): Promise<Float32Array> {
   const { model } = net;
   const scores = tidy(() => {
-    const input = normalised(net, images);
+    const input = normalise(net, images);
     return dense ? mean(model.dense(input).scores, [1, 2]) : model.apply(input).logits;
   });
   try {
@@ -87,12 +88,12 @@ interface Task {
   readonly index: number;
 }
 
-/** Views that one forward pass can take together: of one size, all dense or all crops. */
+/** Groups views that can share a forward pass: views of one size, either whole images or crops. */
 function groupBySize(tasks: readonly Task[]): Task[][] {
   const groups = new Map<string, Task[]>();
   for (const task of tasks) {
-    const { look, width, height } = task.view;
-    const key = `${look === 'dense'} ${width} ${height}`;
+    const { kind, width, height } = task.view;
+    const key = `${kind === 'dense'} ${width} ${height}`;
     const group = groups.get(key);
     if (group) group.push(task);
     else groups.set(key, [task]);
@@ -109,18 +110,11 @@ function stack(tasks: readonly Task[]): Tensor4D {
   return tensor4d(pixels, [tasks.length, height, width, 3]);
 }
 
-/** Lets timers, input and output have their turn. */
-function yieldToEventLoop(): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve);
-  });
-}
-
 /**
- * Passes images through the nets as the plan says. Every image is rescaled once a scale, every view passes once through
- * each net, whatever number of protocols and nets share it.
+ * Passes images through the nets of a plan. Every image is rescaled once per scale, and every view passes once through
+ * each net, however many protocols and nets share it.
  *
- * @throws VggError `VGG_NON_FINITE` when a class score is not a finite number; what `signal` aborts with.
+ * @throws VggError `VGG_NON_FINITE` when a class score is not a finite number; the reason of `signal` when it is aborted.
  */
 export async function scoreImages(
   images: readonly LoadedImage[],
@@ -132,8 +126,8 @@ export async function scoreImages(
   for (const scale of plan.scales) {
     const tasks = images.flatMap(({ image }, index) => viewsOf(image, scale, plan).map((view) => ({ view, index })));
     for (const group of groupBySize(tasks)) {
-      const { look, width, height } = group[0]!.view;
-      const nets = plan.nets.filter(({ model }) => look === 'dense' || model.options.inputSize === width);
+      const { kind, width, height } = group[0]!.view;
+      const nets = plan.nets.filter(({ model }) => kind === 'dense' || model.options.inputSize === width);
       const batch = Math.max(1, Math.floor(batchPixels / (width * height)));
       for (let start = 0; start < group.length; start += batch) {
         const part = group.slice(start, start + batch);
@@ -141,11 +135,11 @@ export async function scoreImages(
         try {
           for (const net of nets) {
             signal?.throwIfAborted();
-            const scores = await classScores(net, input, look === 'dense');
+            const scores = await classScores(net, input, kind === 'dense');
             part.forEach(({ view, index }, i) => {
               const own = scores.subarray(i * classes, (i + 1) * classes);
               if (!own.every(Number.isFinite)) throw notFinite(net.name, images[index]!.key);
-              results[index]!.add(net.name, scale, view.look, softmax(own));
+              results[index]!.add(net.name, scale, view.kind, softmax(own));
             });
             await yieldToEventLoop();
             await onBatch(part.length);

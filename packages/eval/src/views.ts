@@ -1,4 +1,4 @@
-/** From an image to what the nets see of it at one scale (section 3.2): whole or in crops, as it is and mirrored. */
+/** Inputs of the nets made from an image at one scale (section 3.2): the whole image or crops of it, with their flips. */
 import {
   centreWindow,
   crop,
@@ -9,49 +9,47 @@ import {
   resample,
   rescaledSize,
 } from '@vgg/data';
-import type { Look, Plan } from './protocol';
-import { looksOf } from './protocol';
+import { type Plan, type ViewKind, viewKinds } from './protocol';
 
 /** One input of a forward pass: float32 RGB on the 0..255 scale, before the mean is subtracted. */
 export interface View {
-  readonly look: Look;
+  readonly kind: ViewKind;
   readonly width: number;
   readonly height: number;
-  /** The pixels, `height * width * 3`; made when asked for, so that only those of one batch are in memory. */
+  /** Computes the pixels, `height * width * 3`, on each call, so that only those of one batch are in memory. */
   pixels(): Float32Array;
 }
 
-function view(look: Look, size: { width: number; height: number }, make: () => FloatImage): View {
-  return { look, width: size.width, height: size.height, pixels: () => make().data };
+function view(kind: ViewKind, size: { width: number; height: number }, make: () => FloatImage): View {
+  return { kind, width: size.width, height: size.height, pixels: () => make().data };
 }
 
 /**
- * All views of an image at smallest side `scale`. Nets of different input sizes have crops of their own; the dense view
- * is common to all.
+ * Returns all views of an image at smallest side `scale`. Nets of different input sizes have different crops; all nets
+ * share the dense view.
  */
 export function viewsOf(image: RawImage, scale: number, { nets, protocols, flips }: Plan): View[] {
   const size = rescaledSize(image, scale);
-  const looks = looksOf(protocols);
+  const kinds = viewKinds(protocols);
   const crops = [...new Set(nets.map(({ model }) => model.options.inputSize))];
-  if (looks.every((look) => look === 'centre')) {
+  if (kinds.every((kind) => kind === 'centre')) {
     return crops.map((side) => {
       const window = centreWindow(size, side);
       return view('centre', window, () => resample(image, size, window));
     });
   }
-  const rescaled = resample(image, size);
-  const mirrored = flips ? flip(rescaled) : undefined;
-  const sides = mirrored === undefined ? [rescaled] : [rescaled, mirrored];
-  return looks.flatMap((look) => {
-    if (look === 'dense') return sides.map((side) => view(look, size, () => side));
-    if (look === 'centre') {
+  const original = resample(image, size);
+  const images = flips ? [original, flip(original)] : [original];
+  return kinds.flatMap((kind) => {
+    if (kind === 'dense') return images.map((whole) => view(kind, size, () => whole));
+    if (kind === 'centre') {
       return crops.map((side) => {
         const window = centreWindow(size, side);
-        return view(look, window, () => crop(rescaled, window));
+        return view(kind, window, () => crop(original, window));
       });
     }
     return crops.flatMap((side) =>
-      gridWindows(size, side).flatMap((window) => sides.map((from) => view(look, window, () => crop(from, window)))),
+      gridWindows(size, side).flatMap((window) => images.map((from) => view(kind, window, () => crop(from, window)))),
     );
   });
 }

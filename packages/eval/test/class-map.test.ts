@@ -1,4 +1,4 @@
-/** Where a class is seen: maps worked by hand, from a net whose map a test chooses. */
+/** Class maps computed by hand, from a net whose map the test defines. */
 import '@tensorflow/tfjs-backend-cpu';
 import { enableProdMode, tensor4d } from '@tensorflow/tfjs-core';
 import { expectNoLeak } from '@vgg/testing';
@@ -11,7 +11,7 @@ enableProdMode(); // Silences TF.js's advice to install tfjs-node.
 /** Class scores whose soft-max gives class 0 the probability `p`. */
 const scores = (p: number) => [Math.log(p), Math.log(1 - p)];
 
-/** 64x32 pixels, seen at two positions whose windows have their centres at x = 16 and 48. */
+/** Image of 64x32 pixels, evaluated at two positions whose windows have their centres at x = 16 and 48. */
 const image = coordinates(64, 32);
 const net = fakeNet(
   'net',
@@ -19,25 +19,25 @@ const net = fakeNet(
   (flipped) => (flipped ? [scores(0.9), scores(0.1)] : [scores(0.75), scores(0.5)]),
   { inputSize: 32 },
 );
-const asked = { nets: [net], image, scales: [32], classIndex: 0, resolution: 4 };
+const request = { nets: [net], image, scales: [32], classIndex: 0, resolution: 4 };
 
 describe('the class map', () => {
-  it('lies bilinear between the centres of the windows, and level beyond them', async () => {
-    const map = await expectNoLeak(() => classMap({ ...asked, flips: false }));
+  it('is bilinear between the centres of the windows and constant outside them', async () => {
+    const map = await expectNoLeak(() => classMap({ ...request, flips: false }));
     expect([map.width, map.height]).toEqual([4, 2]);
-    // Points at x = 8, 24, 40, 56: before the first centre, 1/4 and 3/4 of the way, behind the last.
+    // Points at x = 8, 24, 40, 56: before the first centre, 1/4 and 3/4 of the way to the second, after the second.
     const row = [0.75, 0.6875, 0.5625, 0.5];
     expect(map.data).toBeAllclose([...row, ...row], { rtol: 1e-5 });
   });
 
-  it('averages with the mirrored image’s map, mirrored back', async () => {
-    const { data } = await classMap(asked);
-    // The mirrored map at the same points is 0.9, 0.7, 0.3, 0.1, read from the right.
+  it('averages with the map of the flipped image, flipped again', async () => {
+    const { data } = await classMap(request);
+    // The map of the flipped image has 0.9, 0.7, 0.3, 0.1 at the same points, from the right.
     const row = [(0.75 + 0.1) / 2, (0.6875 + 0.3) / 2, (0.5625 + 0.7) / 2, (0.5 + 0.9) / 2];
     expect(data).toBeAllclose([...row, ...row], { rtol: 1e-5 });
   });
 
-  it('is of the image as the net takes it, less the mean and divided by the deviation', async () => {
+  it('subtracts the mean and divides by the standard deviation', async () => {
     const seen: number[][] = [];
     const model: Classifier = {
       ...net.model,
@@ -46,14 +46,15 @@ describe('the class map', () => {
         return { scores: tensor4d([[[scores(0.5)]]]) };
       },
     };
-    const deviating = { name: 'net', model, mean: [1, 2, 60], std: [2, 4, 10] } as const;
-    await classMap({ ...asked, nets: [deviating], flips: false });
+    const netWithStd = { name: 'net', model, mean: [1, 2, 60], std: [2, 4, 10] } as const;
+    await classMap({ ...request, nets: [netWithStd], flips: false });
     // The first two pixels are (0, 0, 100) and (1, 0, 100).
     expect(seen[0]).toBeAllclose([-0.5, -0.5, 4, 0, -0.5, 4], { rtol: 1e-6 });
   });
 
   it('sums over the classes to 1 everywhere', async () => {
-    const [first, second] = [await classMap(asked), await classMap({ ...asked, classIndex: 1 })];
+    const first = await classMap(request);
+    const second = await classMap({ ...request, classIndex: 1 });
     expect(first.data.map((p, i) => p + second.data[i]!)).toBeAllclose(new Float32Array(8).fill(1), { rtol: 1e-5 });
   });
 
@@ -63,10 +64,10 @@ describe('the class map', () => {
     ['no resolution', { resolution: 0 }, /resolution from 1 to 4096, got 0/],
     ['an image above the limit', { maxImagePixels: 100 }, /above the limit of 100 pixels/],
   ])('refuses %s', async (_, wrong, message) => {
-    await expect(classMap({ ...asked, ...wrong })).rejects.toThrow(message);
+    await expect(classMap({ ...request, ...wrong })).rejects.toThrow(message);
   });
 
-  it('refuses a net that gives NaN', async () => {
+  it('refuses a net that returns NaN', async () => {
     const broken = fakeNet(
       'broken',
       () => [0, 0],
@@ -76,6 +77,6 @@ describe('the class map', () => {
       ],
       { inputSize: 32 },
     );
-    await expect(classMap({ ...asked, nets: [broken] })).rejects.toThrow(/net broken gives class scores/);
+    await expect(classMap({ ...request, nets: [broken] })).rejects.toThrow(/net broken gives class scores/);
   });
 });

@@ -1,4 +1,4 @@
-/** Classifying by the net's own preprocessing and class order. */
+/** Classification with the net's own preprocessing and class order. */
 import '@tensorflow/tfjs-backend-cpu';
 import { enableProdMode, type Tensor4D, tensor2d } from '@tensorflow/tfjs-core';
 import type { ImageTransform } from '@vgg/data';
@@ -19,10 +19,10 @@ const OWN: ImageTransform = {
   std: [0.5, 0.5, 2],
 };
 
-/** One colour all over. */
+/** Image of one colour. */
 const IMAGE = { data: Uint8Array.from({ length: 2 * 4 * 3 }, (_, i) => [255, 0, 51][i % 3]!), width: 4, height: 2 };
 
-/** A net whose scores are its first pixel's three numbers, so that the classes rank as the colours that it sees. */
+/** Returns a net whose scores are the three numbers of its first pixel, so that the classes rank like the colours. */
 function colourNet(transform: ImageTransform | undefined = OWN): ClassifyingNet & { seen: number[][] } {
   const seen: number[][] = [];
   const model = {
@@ -32,7 +32,7 @@ function colourNet(transform: ImageTransform | undefined = OWN): ClassifyingNet 
       return { logits: tensor2d([seen.at(-1)!.slice(0, 3)]) };
     },
     dense: () => {
-      throw new Error('not asked for');
+      throw new Error('dense must not be called');
     },
   };
   return { model, classes: ['blue', 'green', 'red'], transform, seen };
@@ -58,14 +58,14 @@ describe('classify', () => {
     );
   });
 
-  it('gives as many guesses as are asked for', async () => {
+  it('returns as many guesses as requested', async () => {
     expect(await classify(colourNet(), IMAGE, { top: 1 })).toMatchObject([{ name: 'red' }]);
     await expect(classify(colourNet(), IMAGE, { top: 0 })).rejects.toThrow(
-      'top must be an integer of at least 1, got 0',
+      'expected top to be an integer of at least 1, got 0',
     );
   });
 
-  it('refuses another transform than its own, unless told to take it', async () => {
+  it("refuses a transform that is not the net's own, unless foreign is set", async () => {
     const other: ImageTransform = { ...OWN, channels: 'RGB' };
     await expect(classify(colourNet(), IMAGE, { transform: other })).rejects.toMatchObject({
       code: 'VGG_ARGUMENT',
@@ -79,7 +79,7 @@ describe('classify', () => {
     expect(net.seen[0]!.slice(0, 3)).toBeAllclose([1, -0.5, 0.1], { rtol: 1e-6 });
   });
 
-  it('needs a transform from somewhere', async () => {
+  it('needs a transform, from the net or the caller', async () => {
     const bare = { ...colourNet(), transform: undefined };
     await expect(classify(bare, IMAGE)).rejects.toThrow('nothing says how the net takes its images: give a transform');
     expect(await classify(bare, IMAGE, { transform: OWN })).toMatchObject([{ name: 'red' }, {}, {}]);
@@ -100,15 +100,15 @@ describe('classify', () => {
   });
 });
 
-describe('a net with a deviation in evaluation', () => {
-  it('sees its pixels divided by it', async () => {
+describe('evaluation of a net with a standard deviation', () => {
+  it('divides the pixels by it', async () => {
     const net = colourNet({ ...OWN, channels: 'RGB' });
     const nets = [evaluatedNet('net', net)];
     await evaluate({ nets, images: [{ key: 'a', load: async () => IMAGE }], protocols: ['single'], scales: [2] });
     expect(net.seen[0]!.slice(0, 3)).toBeAllclose([1, -0.5, 0.1], { rtol: 1e-6 });
   });
 
-  it('is refused where its colours are not RGB or nothing is known of it', () => {
+  it('is refused if the colours are not RGB or the transform is not known', () => {
     expect(() => evaluatedNet('net', colourNet())).toThrow('evaluation takes nets of RGB, the net net is of BGR');
     expect(() => evaluatedNet('net', { ...colourNet(), transform: undefined })).toThrow(/nothing says how the net net/);
   });

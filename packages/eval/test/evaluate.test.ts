@@ -1,4 +1,4 @@
-/** Evaluation over many images: batching, errors, skipping, bounds, abort, events. */
+/** Evaluation of many images: batching, errors, skipping, limits, abort, events. */
 import '@tensorflow/tfjs-backend-cpu';
 import { enableProdMode } from '@tensorflow/tfjs-core';
 import { VggError } from '@vgg/core';
@@ -10,7 +10,7 @@ import { coordinates, fakeNet } from './fake-net';
 
 enableProdMode(); // Silences TF.js's advice to install tfjs-node.
 
-/** An image of one brightness, of which {@link brightnessNet} makes the class. */
+/** Returns an image of one brightness, which {@link brightnessNet} predicts as its class. */
 function plain(brightness: number, width = 6, height = 6): RawImage {
   return { data: new Uint8Array(width * height * 3).fill(brightness), width, height };
 }
@@ -26,12 +26,12 @@ function entry(key: string, label: number | undefined, image: RawImage | Error):
   };
 }
 
-/** Its most probable class is the image's brightness; after it come the classes in order. */
+/** Returns a net whose most probable class is the image's brightness; the other classes follow in order. */
 function brightnessNet(classes: number) {
   return fakeNet('bright', ({ top }) => Array.from({ length: classes }, (_, i) => (i === top ? 20 : -i)));
 }
 
-/** The same score for everything, crops and maps. */
+/** Returns a net with the same scores for every crop and image. */
 function constantNet(inputSize = 5) {
   return fakeNet(
     'net',
@@ -49,7 +49,7 @@ function collect(options: Omit<EvaluateOptions, 'onEvent'>) {
 }
 
 describe('evaluation', () => {
-  it('gives top-1 and top-5 error, errors by class and the confusion matrix', async () => {
+  it('returns top-1 and top-5 error, errors by class and the confusion matrix', async () => {
     // Seven classes. Predictions 1, 1, 3, 6 for labels 1, 0, 6, 6. The top five are the predicted class and then the
     // lowest others, so label 0 is in the top five of prediction 1, and label 6 is not in that of prediction 3.
     const images = [
@@ -78,7 +78,7 @@ describe('evaluation', () => {
     ]);
   });
 
-  it('says how many guesses the top-5 error allows with fewer than five classes', async () => {
+  it('returns the number of guesses that the top-5 error allows with fewer than five classes', async () => {
     const { k, rows } = await evaluate({
       nets: [brightnessNet(3)],
       images: [entry('a', 2, plain(0)), entry('b', 1, plain(1))],
@@ -95,7 +95,7 @@ describe('evaluation', () => {
     expect(rows[0]).toMatchObject({ images: 0, top1Error: null, top5Error: null });
   });
 
-  it('passes images of the same rescaled size together, whatever comes between them', async () => {
+  it('passes images of the same rescaled size together, even if they are not adjacent', async () => {
     const net = constantNet();
     const sizes = [coordinates(12, 6), coordinates(6, 12), coordinates(24, 12), coordinates(6, 6)];
     const images = sizes.map((image, i) => entry(String(i), 0, image));
@@ -109,7 +109,7 @@ describe('evaluation', () => {
     expect(result.images).toBe(4);
   });
 
-  it('takes no more than batchPixels in a pass, but at least one view', async () => {
+  it('passes at most batchPixels at once, but at least one view', async () => {
     const net = constantNet();
     const images = [0, 1, 2].map((i) => entry(String(i), 0, plain(i)));
     await evaluate({ nets: [net], images, protocols: ['dense'], scales: [6], batchPixels: 5 * 36 - 1 });
@@ -136,7 +136,7 @@ describe('evaluation', () => {
     ]);
   });
 
-  it('counts a view once for each net that it passes', async () => {
+  it('counts a view once for each net', async () => {
     const second = fakeNet('second', () => [0, 0], undefined, { inputSize: 6 });
     const { result, events } = collect({
       nets: [brightnessNet(2), second],
@@ -149,7 +149,8 @@ describe('evaluation', () => {
   });
 
   it('asks decoders for the largest scale and holds few images at once', async () => {
-    let [loading, most] = [0, 0];
+    let loading = 0;
+    let most = 0;
     const sides = new Set<number>();
     async function* images() {
       for (let i = 0; i < 20; i++) {
@@ -168,7 +169,7 @@ describe('evaluation', () => {
     expect({ count, most, sides: [...sides] }).toEqual({ count: 20, most: 3, sides: [9] });
   });
 
-  it('lets the event loop have its turn between passes', async () => {
+  it('lets the event loop run between passes', async () => {
     let turns = 0;
     const timer = setInterval(() => turns++, 0);
     await evaluate({
@@ -187,7 +188,7 @@ describe('images that cannot be used', () => {
   const options = { nets: [brightnessNet(2)], protocols: ['single'], scales: [6] } as const;
   const images = [entry('a.jpg', 0, plain(0)), entry('b.jpg', 0, broken)];
 
-  it('are skipped, counted and named', async () => {
+  it('are skipped and reported', async () => {
     const { result, events } = collect({ ...options, images });
     const { images: count, skipped, rows } = await result;
     expect([count, rows[0]!.images]).toEqual([1, 1]);
@@ -207,14 +208,14 @@ describe('images that cannot be used', () => {
     await expect(evaluate({ ...options, images: [] })).rejects.toThrow('evaluation needs at least one image, got none');
   });
 
-  it('are not taken for failures of the system or of the program', async () => {
+  it('are distinguished from failures of the system or the program', async () => {
     const failure = new VggError('io', 'cannot read b.jpg: EIO');
     await expect(evaluate({ ...options, images: [entry('b.jpg', 0, failure)] })).rejects.toBe(failure);
     const bug = new TypeError('not a function');
     await expect(evaluate({ ...options, images: [images[0]!, entry('b.jpg', 0, bug)] })).rejects.toBe(bug);
   });
 
-  it('are those too large after rescaling, a 4000x3000 photograph not among them', async () => {
+  it('include images that are too large after rescaling, but not a 4000x3000 photograph', async () => {
     const net = constantNet(224);
     const photographs = [entry('photograph', 0, plain(9, 4000, 3000)), entry('strip', 0, plain(9, 30000, 20))];
     const { images: count, skipped } = await evaluate({
@@ -232,7 +233,7 @@ describe('images that cannot be used', () => {
 });
 
 describe('prediction', () => {
-  it('refuses an image too large after rescaling, by its name', async () => {
+  it('refuses an image that is too large after rescaling, and names it', async () => {
     const options = { nets: [constantNet()], image: plain(0, 30000, 20), scales: [512] };
     await expect(predict({ ...options, key: 'strip.jpg' })).rejects.toMatchObject({
       code: 'VGG_IMAGE',
@@ -241,12 +242,12 @@ describe('prediction', () => {
       ),
     });
     await expect(predict({ ...options, maxImagePixels: 0 })).rejects.toThrow(
-      'maxImagePixels must be a positive integer',
+      'expected maxImagePixels to be an integer of at least 1, got 0',
     );
   });
 });
 
-describe('a request that cannot be met', () => {
+describe('options that cannot be used', () => {
   const images = [entry('a', 0, plain(0))];
   const net = brightnessNet(3);
   const needs = 'dense evaluation of net bright needs integer scales Q ≥ 5, got';
@@ -276,28 +277,28 @@ describe('a request that cannot be met', () => {
       'VGG_ARGUMENT',
       'the mean of net bright must be three finite numbers, got [0,NaN,0]',
     ],
-    ['no batch', { batchPixels: 0 }, 'VGG_ARGUMENT', 'batchPixels must be a positive integer, got 0'],
-    ['no loading', { ahead: 0 }, 'VGG_ARGUMENT', 'ahead must be a positive integer, got 0'],
+    ['no batch', { batchPixels: 0 }, 'VGG_ARGUMENT', 'expected batchPixels to be an integer of at least 1, got 0'],
+    ['no loading', { ahead: 0 }, 'VGG_ARGUMENT', 'expected ahead to be an integer of at least 1, got 0'],
     [
-      'a label that is no class',
+      'a label that is not a class',
       { images: [entry('a', 3, plain(0))] },
       'VGG_DATASET',
       'a has the label 3, the net has 3 classes: evaluate on the classes that it was trained on',
     ],
     [
-      'a net that gives NaN',
+      'a net that returns NaN',
       { nets: [fakeNet('net', () => [0, Number.NaN])], protocols: ['single'] },
       'VGG_NON_FINITE',
       'net net gives class scores that are not finite for a: its training diverged or its weights are damaged',
     ],
-  ])('%s is refused with one line', async (_, change, code, message) => {
+  ])('are refused with one line: %s', async (_, change, code, message) => {
     const options: EvaluateOptions = { nets: [net], images, protocols: ['dense'], scales: [6], ...change };
     await expectNoLeak(() => expect(evaluate(options)).rejects.toMatchObject({ code, message }));
   });
 });
 
 describe('aborting', () => {
-  it('ends evaluation between images that are loaded', async () => {
+  it('ends evaluation while images are loaded', async () => {
     const controller = new AbortController();
     let loads = 0;
     function* images() {
@@ -315,9 +316,10 @@ describe('aborting', () => {
     expect(loads).toBe(10);
   });
 
-  it('ends evaluation between passes, and leaves no tensor and no iterator open', async () => {
+  it('ends evaluation between passes, disposes all tensors and closes the iterator', async () => {
     const controller = new AbortController();
-    let [opened, closed] = [0, 0];
+    let opened = 0;
+    let closed = 0;
     async function* images() {
       try {
         for (;;) {

@@ -1,16 +1,16 @@
-/** A net that remembers what it saw, and gives scores that a test chooses from the pixels. */
+/** Net that records its inputs, and whose scores the test computes from them. */
 import { type Tensor4D, tensor2d, tensor4d } from '@tensorflow/tfjs-core';
 import type { RawImage } from '@vgg/data';
 import type { Classifier, EvaluatedNet } from '../src/index';
 
-/** What a crop shows of an image made by {@link coordinates}. */
-export interface Seen {
+/** Place and orientation of a crop of an image made by {@link coordinates}. */
+export interface Crop {
   left: number;
   top: number;
   flipped: boolean;
 }
 
-/** An image whose pixel at (x, y) is (x, y, 100): a crop tells where it is from. Rescaled to its own size, it stays so. */
+/** Returns an image whose pixel at (x, y) is (x, y, 100), so that the pixels of a crop show its place. */
 export function coordinates(width: number, height: number): RawImage {
   const data = new Uint8Array(width * height * 3);
   for (let i = 0; i < width * height; i++) data.set([i % width, Math.floor(i / width), 100], i * 3);
@@ -18,17 +18,17 @@ export function coordinates(width: number, height: number): RawImage {
 }
 
 export interface FakeNet extends EvaluatedNet {
-  /** Crops in the order in which they came. */
-  readonly crops: Seen[];
-  /** The shapes of the dense inputs, and whether each was mirrored. */
+  /** Crops in the order in which the net received them. */
+  readonly crops: Crop[];
+  /** Shapes of the inputs of the dense view, with true for each flipped image. */
   readonly maps: { shape: number[]; flipped: boolean[] }[];
-  /** The sizes of the batches of crops. */
+  /** Sizes of the batches of crops. */
   readonly batches: number[];
-  /** The blue value of the first pixel of the last batch of crops: 100 minus the mean's. */
+  /** Blue value of the first pixel of the last batch of crops: 100 minus the blue mean. */
   blue: number;
 }
 
-function seen(images: Tensor4D, mean: readonly number[]): Seen[] {
+function cropsOf(images: Tensor4D, mean: readonly number[]): Crop[] {
   const [count, , width] = images.shape;
   const values = images.dataSync();
   return Array.from({ length: count }, (_, i) => {
@@ -40,12 +40,13 @@ function seen(images: Tensor4D, mean: readonly number[]): Seen[] {
 }
 
 /**
- * @param score the class scores of a crop.
- * @param map the map of class scores of a whole image, one row of it.
+ * Returns a fake net.
+ * @param score returns the class scores of a crop.
+ * @param map returns one row of the map of class scores of a whole image.
  */
 export function fakeNet(
   name: string,
-  score: (crop: Seen) => number[],
+  score: (crop: Crop) => number[],
   map: (flipped: boolean) => number[][] = () => [],
   { inputSize = 5, mean = [0, 0, 0] as EvaluatedNet['mean'] } = {},
 ): FakeNet {
@@ -53,14 +54,14 @@ export function fakeNet(
   const model: Classifier = {
     options: { classes, inputSize },
     apply(images) {
-      const crops = seen(images, mean);
+      const crops = cropsOf(images, mean);
       net.blue = images.dataSync()[2]!;
       net.crops.push(...crops);
       net.batches.push(crops.length);
       return { logits: tensor2d(crops.map(score)) };
     },
     dense(images) {
-      const flipped = seen(images, mean).map((view) => view.flipped);
+      const flipped = cropsOf(images, mean).map((view) => view.flipped);
       net.maps.push({ shape: images.shape, flipped });
       return { scores: tensor4d(flipped.map((side) => [map(side)])) };
     },
@@ -74,7 +75,7 @@ export function softmax(scores: readonly number[]): number[] {
   return scores.map((score) => Math.exp(score) / sum);
 }
 
-/** The element-wise mean. */
+/** Returns the element-wise mean. */
 export function average(vectors: readonly ArrayLike<number>[]): number[] {
   return Array.from(vectors[0]!, (_, i) => vectors.reduce((sum, vector) => sum + vector[i]!, 0) / vectors.length);
 }

@@ -1,25 +1,25 @@
-/** Error measures and prediction records, against numbers worked by hand. */
+/** Error measures and prediction records, compared with numbers computed by hand. */
 import { describe, expect, it } from 'vitest';
 import { predictionLine, Tally, topClasses, topK } from '../src/index';
 
 describe('the most probable classes', () => {
-  it('come largest first', () => {
+  it('are sorted by descending probability', () => {
     expect(topClasses([0.1, 0.4, 0.05, 0.3, 0.15], 3)).toEqual([1, 3, 4]);
     expect(topClasses([0.1, 0.4, 0.05, 0.3, 0.15], 5)).toEqual([1, 3, 4, 0, 2]);
   });
 
-  it('come by index where they tie', () => {
+  it('are sorted by index if their probabilities are equal', () => {
     expect(topClasses([0.2, 0.2, 0.2, 0.2, 0.2], 3)).toEqual([0, 1, 2]);
     expect(topClasses([0.1, 0.3, 0.3, 0.3], 2)).toEqual([1, 2]);
   });
 
-  it('are five, or all of fewer', () => {
+  it('are five, or all if there are fewer', () => {
     expect([1000, 6, 5, 4, 1].map(topK)).toEqual([5, 5, 5, 4, 1]);
   });
 });
 
 describe('a tally', () => {
-  // Label 0 four times: predicted 0, 0, 1, 2, found in the top five but once. Label 2 once: predicted 0, not in the top.
+  // Label 0 four times: predicted 0, 0, 1, 2, in the top five three times. Label 2 once: predicted 0, not in the top five.
   const tally = new Tally(7, { confusion: true });
   tally.add(0, [0, 1, 2, 3, 4]);
   tally.add(0, [0, 6, 5, 4, 3]);
@@ -27,12 +27,12 @@ describe('a tally', () => {
   tally.add(0, [2, 3, 4, 5, 6]);
   tally.add(2, [0, 1, 3, 4, 5]);
 
-  it('gives errors in percent', () => {
+  it('returns errors in percent', () => {
     // Top-1: 3 of 5 wrong. Top-5: the last two, 2 of 5.
     expect(tally.overall()).toEqual({ images: 5, top1Error: 60, top5Error: 40 });
   });
 
-  it('gives errors by class, none for a class without images', () => {
+  it('returns errors by class, null for a class without images', () => {
     const perClass = tally.perClass();
     expect(perClass[0]).toEqual({ images: 4, top1Error: 50, top5Error: 25 });
     expect(perClass[1]).toEqual({ images: 0, top1Error: null, top5Error: null });
@@ -46,7 +46,7 @@ describe('a tally', () => {
     expect(tally.confusion!.reduce((sum, n) => sum + n, 0)).toBe(5);
   });
 
-  it('of nothing has no error', () => {
+  it('without images has no error', () => {
     expect(new Tally(3).overall()).toEqual({ images: 0, top1Error: null, top5Error: null });
     expect(new Tally(3).confusion).toBeNull();
   });
@@ -69,7 +69,7 @@ describe('a prediction record', () => {
     expect(JSON.parse(line)).toEqual({ ...prediction, probabilities: [0.666667, 0.333333] });
   });
 
-  it('has names where they are known', () => {
+  it('has class names if they are passed', () => {
     expect(JSON.parse(predictionLine(prediction, ['cat', 'dog', 'eel']))).toMatchObject({
       labelName: 'dog',
       names: ['eel', 'cat'],

@@ -1,14 +1,14 @@
-/** The arithmetic of every protocol (section 3.2), by nets that tell what they saw. */
+/** Arithmetic of every protocol (section 3.2), with nets that record their inputs. */
 import '@tensorflow/tfjs-backend-cpu';
 import { enableProdMode } from '@tensorflow/tfjs-core';
 import { expectNoLeak } from '@vgg/testing';
 import { describe, expect, it } from 'vitest';
 import { type EvaluationEvent, evaluate, PROTOCOLS, type Prediction, predict } from '../src/index';
-import { average, coordinates, type FakeNet, fakeNet, type Seen, softmax } from './fake-net';
+import { average, type Crop, coordinates, type FakeNet, fakeNet, softmax } from './fake-net';
 
 enableProdMode(); // Silences TF.js's advice to install tfjs-node.
 
-const bySeen = ({ left, top, flipped }: Seen) => [left / 4, top / 3, flipped ? 1 : 0];
+const byCrop = ({ left, top, flipped }: Crop) => [left / 4, top / 3, flipped ? 1 : 0];
 const byFlip = (flipped: boolean) =>
   flipped
     ? [
@@ -19,23 +19,23 @@ const byFlip = (flipped: boolean) =>
         [3, 0, 0],
         [-1, 0, 2],
       ];
-/** The soft-max of the spatial means of the two maps above. */
+/** Mean of the soft-max of the spatial means of the two maps above. */
 const DENSE = average([softmax([1, 0, 1]), softmax([0.5, 1, 1.5])]);
 
 const image = coordinates(13, 9);
 const scales = [9];
 
 describe('single crop', () => {
-  it('sees the centre, once, not mirrored', async () => {
-    const net = fakeNet('net', bySeen);
+  it('passes the centre once, not flipped', async () => {
+    const net = fakeNet('net', byCrop);
     const { posterior } = await expectNoLeak(() => predict({ nets: [net], image, protocol: 'single', scales }));
     // Margins 13 - 5 = 8 and 9 - 5 = 4.
     expect(net.crops).toEqual([{ left: 4, top: 2, flipped: false }]);
     expect(posterior).toBeAllclose(softmax([1, 2 / 3, 0]), { rtol: 1e-6 });
   });
 
-  it('sees the pixels minus the mean', async () => {
-    const net = fakeNet('net', bySeen, byFlip, { mean: [1, 2, 30] });
+  it('passes the pixels minus the mean', async () => {
+    const net = fakeNet('net', byCrop, byFlip, { mean: [1, 2, 30] });
     await predict({ nets: [net], image, protocol: 'single', scales });
     expect(net.blue).toBe(70);
     expect(net.crops).toEqual([{ left: 4, top: 2, flipped: false }]);
@@ -43,11 +43,11 @@ describe('single crop', () => {
 });
 
 describe('multi-crop', () => {
-  // The regular 5x5 grid: a quarter of the margins 8 and 4 apart.
+  // The regular 5x5 grid: its steps are a quarter of the margins 8 and 4.
   const grid = [0, 1, 2, 3, 4].flatMap((top) => [0, 2, 4, 6, 8].map((left) => ({ left, top })));
 
-  it('sees the 5x5 grid and its mirror images, in bounded batches, and averages their posteriors', async () => {
-    const net = fakeNet('net', bySeen);
+  it('passes the 5x5 grid and its flips in batches of limited size, and averages their posteriors', async () => {
+    const net = fakeNet('net', byCrop);
     const { posterior } = await expectNoLeak(() =>
       predict({ nets: [net], image, protocol: 'multi-crop', scales, batchPixels: 16 * 25 + 24 }),
     );
@@ -58,42 +58,42 @@ describe('multi-crop', () => {
     expect(net.crops).toHaveLength(50);
     expect(net.crops).toEqual(expect.arrayContaining(expected));
     expect(net.batches).toEqual([16, 16, 16, 2]);
-    expect(posterior).toBeAllclose(average(expected.map((crop) => softmax(bySeen(crop)))), { rtol: 1e-6 });
+    expect(posterior).toBeAllclose(average(expected.map((crop) => softmax(byCrop(crop)))), { rtol: 1e-6 });
   });
 
-  it('sees 25 crops without flips', async () => {
-    const net = fakeNet('net', bySeen);
+  it('passes 25 crops without flips', async () => {
+    const net = fakeNet('net', byCrop);
     const { posterior } = await predict({ nets: [net], image, protocol: 'multi-crop', scales, flips: false });
     const expected = grid.map((corner) => ({ ...corner, flipped: false }));
     expect(net.crops).toEqual(expected);
-    expect(posterior).toBeAllclose(average(expected.map((crop) => softmax(bySeen(crop)))), { rtol: 1e-6 });
+    expect(posterior).toBeAllclose(average(expected.map((crop) => softmax(byCrop(crop)))), { rtol: 1e-6 });
   });
 
-  it('sees each scale', async () => {
-    const net = fakeNet('net', bySeen);
+  it('passes crops of each scale', async () => {
+    const net = fakeNet('net', byCrop);
     await predict({ nets: [net], image, protocol: 'multi-crop', scales: [9, 18, 6] });
     expect(net.crops).toHaveLength(150);
   });
 });
 
 describe('dense', () => {
-  it('sees the whole image and its mirror image in one pass; soft-max follows the spatial mean', async () => {
-    const net = fakeNet('net', bySeen, byFlip);
+  it('passes the whole image and its flip together, and applies the soft-max after the spatial mean', async () => {
+    const net = fakeNet('net', byCrop, byFlip);
     const { posterior } = await expectNoLeak(() => predict({ nets: [net], image, protocol: 'dense', scales }));
     expect(net.maps).toEqual([{ shape: [2, 9, 13, 3], flipped: [false, true] }]);
     expect(net.crops).toEqual([]);
     expect(posterior).toBeAllclose(DENSE, { rtol: 1e-6 });
   });
 
-  it('sees the image alone without flips', async () => {
-    const net = fakeNet('net', bySeen, byFlip);
+  it('passes only the image without flips', async () => {
+    const net = fakeNet('net', byCrop, byFlip);
     const { posterior } = await predict({ nets: [net], image, protocol: 'dense', scales, flips: false });
     expect(net.maps).toEqual([{ shape: [1, 9, 13, 3], flipped: [false] }]);
     expect(posterior).toBeAllclose(softmax([1, 0, 1]), { rtol: 1e-6 });
   });
 
-  it('sees an image rescaled to smallest side Q, whichever side that is', async () => {
-    const net = fakeNet('net', bySeen, byFlip);
+  it('passes the image rescaled to smallest side Q, be it the width or the height', async () => {
+    const net = fakeNet('net', byCrop, byFlip);
     await predict({ nets: [net], image: coordinates(20, 60), protocol: 'dense', scales: [10, 15], flips: false });
     expect(net.maps.map(({ shape }) => shape)).toEqual([
       [1, 30, 10, 3],
@@ -101,12 +101,12 @@ describe('dense', () => {
     ]);
   });
 
-  it('gives an image and its mirror image the same posterior', async () => {
-    const net = fakeNet('net', bySeen, byFlip);
-    const mirrored = { ...image, data: image.data.slice() };
-    for (let i = 0; i < 13 * 9; i++) mirrored.data[i * 3] = 12 - image.data[i * 3]!;
+  it('returns the same posterior for an image and its mirror image', async () => {
+    const net = fakeNet('net', byCrop, byFlip);
+    const mirror = { ...image, data: image.data.slice() };
+    for (let i = 0; i < 13 * 9; i++) mirror.data[i * 3] = 12 - image.data[i * 3]!;
     const one = await predict({ nets: [net], image, scales });
-    const other = await predict({ nets: [net], image: mirrored, scales });
+    const other = await predict({ nets: [net], image: mirror, scales });
     expect(other.posterior).toBeAllclose(one.posterior, { rtol: 1e-12 });
   });
 });
@@ -123,10 +123,10 @@ describe('several results of one pass', () => {
   }
 
   it('are those of each protocol alone, and both is the mean of dense and multi-crop', async () => {
-    const { predictions } = await everything([fakeNet('net', bySeen, byFlip)], [9, 18]);
+    const { predictions } = await everything([fakeNet('net', byCrop, byFlip)], [9, 18]);
     const alone = await Promise.all(
       PROTOCOLS.map((protocol) =>
-        predict({ nets: [fakeNet('net', bySeen, byFlip)], image, protocol, scales: [9, 18] }),
+        predict({ nets: [fakeNet('net', byCrop, byFlip)], image, protocol, scales: [9, 18] }),
       ),
     );
     expect(predictions.map(({ protocol }) => protocol)).toEqual(PROTOCOLS);
@@ -140,7 +140,7 @@ describe('several results of one pass', () => {
   });
 
   it('share the forward passes', async () => {
-    const net = fakeNet('net', bySeen, byFlip);
+    const net = fakeNet('net', byCrop, byFlip);
     await everything([net], [9, 18]);
     // Two scales of 50 grid crops and the centre; two dense passes of the image and its flip.
     expect(net.crops).toHaveLength(102);
@@ -148,7 +148,7 @@ describe('several results of one pass', () => {
   });
 
   it('have a row for each net and their fusion, each protocol, each Q and their combination', async () => {
-    const nets = [fakeNet('first', bySeen, byFlip), fakeNet('second', ({ left }) => [0, left, 1], byFlip)];
+    const nets = [fakeNet('first', byCrop, byFlip), fakeNet('second', ({ left }) => [0, left, 1], byFlip)];
     const { rows, k, classes, images } = await everything(nets, [9, 18]);
     expect({ k, classes, images }).toEqual({ k: 3, classes: 3, images: 1 });
     expect(rows).toHaveLength(3 * 4 * 3);
@@ -166,21 +166,21 @@ describe('several results of one pass', () => {
     }
   });
 
-  it('fuse nets, of different inputs and means too, into the mean of their posteriors', async () => {
-    const first = fakeNet('first', bySeen, byFlip);
-    const byCorner = ({ left, top }: Seen) => [top, left, 1];
+  it('fuse nets, even of different input sizes and means, into the mean of their posteriors', async () => {
+    const first = fakeNet('first', byCrop, byFlip);
+    const byCorner = ({ left, top }: Crop) => [top, left, 1];
     const second = fakeNet('second', byCorner, () => [[0, 0, 3]], { inputSize: 7, mean: [3, 2, 1] });
     for (const protocol of PROTOCOLS) {
       const options = { image, protocol, scales: [9, 18] };
-      const fused = await predict({ nets: [first, second], ...options });
+      const fusion = await predict({ nets: [first, second], ...options });
       const parts = [await predict({ nets: [first], ...options }), await predict({ nets: [second], ...options })];
-      expect(fused.posterior).toBeAllclose(average(parts.map(({ posterior }) => posterior)), { rtol: 1e-12 });
-      expect(fused.posterior).not.toBeAllclose(parts[0]!.posterior, { rtol: 1e-3 });
+      expect(fusion.posterior).toBeAllclose(average(parts.map(({ posterior }) => posterior)), { rtol: 1e-12 });
+      expect(fusion.posterior).not.toBeAllclose(parts[0]!.posterior, { rtol: 1e-3 });
     }
   });
 
   it('average the posteriors of the scales', async () => {
-    const options = { nets: [fakeNet('net', bySeen, byFlip)], image, protocol: 'multi-crop' } as const;
+    const options = { nets: [fakeNet('net', byCrop, byFlip)], image, protocol: 'multi-crop' } as const;
     const both = await predict({ ...options, scales: [9, 18] });
     const parts = [await predict({ ...options, scales: [9] }), await predict({ ...options, scales: [18] })];
     expect(both.posterior).toBeAllclose(average(parts.map(({ posterior }) => posterior)), { rtol: 1e-12 });

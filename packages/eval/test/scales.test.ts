@@ -1,4 +1,4 @@
-/** The paper's test scales, against the numbers of sections 3.2, 4.1 and 4.2. */
+/** The paper's test scales, compared with the numbers of sections 3.2, 4.1 and 4.2. */
 import { describe, expect, it } from 'vitest';
 import { scalesFor } from '../src/index';
 
@@ -14,7 +14,7 @@ describe('test scales', () => {
     expect(scalesFor(trainingScale, mode)).toEqual(expected);
   });
 
-  it('step by a seventh of a smaller input and leave out what no crop fits', () => {
+  it('have steps of a seventh of a smaller input, and leave out scales below the input size', () => {
     expect(scalesFor(80, 'multi', 70)).toEqual([70, 80, 90]);
     expect(scalesFor(36, 'multi', 35)).toEqual([36, 41]);
     expect(scalesFor([32, 33], 'multi', 32)).toEqual([32, 33]);

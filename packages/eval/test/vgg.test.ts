@@ -1,4 +1,4 @@
-/** The protocols with real networks, against the same arithmetic done by slices of one tensor, crop by crop. */
+/** The protocols with real nets, compared with the same arithmetic on slices of one tensor, crop by crop. */
 import '@tensorflow/tfjs-backend-cpu';
 import {
   add,
@@ -29,15 +29,15 @@ enableProdMode(); // Silences TF.js's advice to install tfjs-node.
 
 const SHAPE = { classes: 6, inputSize: 32, width: 1 / 32, head: 'small' } as const;
 
-/** He's weights keep the size of the pixels, far too large for a soft-max that tells anything: the last layer tames it. */
-function tame(seed: number): Initialiser {
+/** Returns He's initialiser with smaller weights in fc8: otherwise the scores are too large, and every soft-max is 0 or 1. */
+function smallScores(seed: number): Initialiser {
   const he = heInitialiser({ seed });
   return (variable) => (he(variable) as Float32Array).map((x) => (variable.layer === 'fc8' ? x / 50 : x));
 }
 
 const models = [
-  createVgg({ configuration: 'A', ...SHAPE }, tame(1)),
-  createVgg({ configuration: 'D', batchNorm: true, ...SHAPE }, tame(2)),
+  createVgg({ configuration: 'A', ...SHAPE }, smallScores(1)),
+  createVgg({ configuration: 'D', batchNorm: true, ...SHAPE }, smallScores(2)),
 ] as const;
 const nets = [
   { name: 'A', model: models[0], mean: [120, 110, 100] },
@@ -47,13 +47,13 @@ afterAll(() => {
   for (const model of models) model.dispose();
 });
 
-/** An image of noise. */
+/** Returns an image of noise. */
 function noise(seed: number, width: number, height: number): RawImage {
   const random = randomStream(seed, 'image');
   return { data: Uint8Array.from({ length: width * height * 3 }, () => random.integer(256)), width, height };
 }
 
-/** The image at smallest side `scale`, [1, height, width, 3], minus the mean; flipped if wanted. */
+/** Returns the image at smallest side `scale`, [1, height, width, 3], minus the mean. */
 function input(image: RawImage, scale: number, { mean: rgb }: EvaluatedNet, flipped = false): Tensor4D {
   const { data, width, height } = rescale(image, scale);
   const pixels = sub(tensor4d(data, [1, height, width, 3]), tensor1d([...rgb])) as Tensor4D;
@@ -78,7 +78,7 @@ function multiCropPosterior(model: Vgg, image: RawImage, scale: number, net: Eva
     const crops = [false, true].flatMap((flipped) => {
       const pixels = input(image, scale, net, flipped);
       const [, height, width] = pixels.shape;
-      // The mirror image of the grid is the grid of the mirror image where the margins divide by four; they do here.
+      // The flipped grid is the grid of the flipped image only if the margins are multiples of four, as here.
       return [0, 1, 2, 3, 4].flatMap((row) =>
         [0, 1, 2, 3, 4].map((column) =>
           slice(pixels, [0, (row * (height - 32)) / 4, (column * (width - 32)) / 4, 0], [1, 32, 32, 3]),
@@ -89,14 +89,14 @@ function multiCropPosterior(model: Vgg, image: RawImage, scale: number, net: Eva
   });
 }
 
-describe('a real network', () => {
+describe('a real net', () => {
   // At Q = 32 and 40 the sizes are 48x32 and 60x40: margins of 16, 0, 28 and 8.
   const image = noise(1, 96, 64);
   const scales = [32, 40];
   const [net] = nets;
   const tolerance = { rtol: 1e-4, atol: 1e-6 };
 
-  it('on a square image of the training size gives the same densely as by a single crop', async () => {
+  it('predicts the same by dense evaluation and by a single crop for a square image of the training size', async () => {
     for (const one of nets) {
       const options = { nets: [one], image: noise(3, 32, 32), scales: [32], flips: false };
       const single = await predict({ ...options, protocol: 'single' });
@@ -108,19 +108,19 @@ describe('a real network', () => {
     }
   });
 
-  it('gives densely what the dense view gives of the whole image and its mirror image', async () => {
+  it('predicts by dense evaluation the mean of the dense view of the whole image and its flip', async () => {
     const { posterior } = await expectNoLeak(() => predict({ nets: [net], image, protocol: 'dense', scales }));
     const expected = scales.map((scale) => densePosterior(models[0], image, scale, net));
     expect(posterior).toBeAllclose(average(expected), tolerance);
   });
 
-  it('gives by crops what the classifier gives of each', async () => {
+  it('predicts by multi-crop evaluation the mean of the classifier over the crops', async () => {
     const { posterior } = await expectNoLeak(() => predict({ nets: [net], image, protocol: 'multi-crop', scales }));
     const expected = scales.map((scale) => multiCropPosterior(models[0], image, scale, net));
     expect(posterior).toBeAllclose(average(expected), tolerance);
   });
 
-  it('fuses with another, over all protocols, as the mean of its parts; posteriors sum to one', async () => {
+  it('fuses with another, over all protocols, as the mean of the parts; posteriors sum to one', async () => {
     const expected = nets.flatMap((one, i) =>
       scales.flatMap((scale) => [
         densePosterior(models[i]!, image, scale, one),
@@ -132,7 +132,7 @@ describe('a real network', () => {
     expect(posterior.reduce((sum, p) => sum + p, 0)).toBeCloseTo(1, 12);
   });
 
-  it('is evaluated on images of several sizes as on each alone', async () => {
+  it('gives the same results for images of several sizes together as for each alone', async () => {
     const images = [noise(1, 96, 64), noise(2, 50, 80), noise(3, 96, 64), noise(4, 1, 1)];
     const seen: number[][] = [];
     await expectNoLeak(() =>

@@ -1,7 +1,7 @@
 /**
- * Layers by the names that torchvision's and Keras's VGGs give them, as types and at run time. torchvision numbers its
- * modules (`features.15`), differently with batch norm; Keras names a convolution together with its ReLU
- * (`block3_conv3` is relu3_3).
+ * Names of layers in torchvision's and Keras's VGGs, as types and at run time. torchvision numbers its modules
+ * (`features.15`), differently with batch norm; Keras has one name for a convolution and its ReLU (`block3_conv3` is
+ * relu3_3).
  */
 import { didYouMean, VggError } from '@vgg/core';
 import type { ConvolutionIndex, TapName } from './names';
@@ -9,11 +9,14 @@ import { type ResolvedVggOptions, resolveOptions, type VggOptions } from './opti
 import { type Layer, planLayers } from './plan';
 import type { ConfigurationName, TABLE_1 } from './table';
 
-/** The columns of Table 1 that torchvision has: vgg11, vgg13, vgg16 and vgg19. */
+/** Columns of Table 1 in torchvision: vgg11, vgg13, vgg16 and vgg19. */
 const TORCHVISION: readonly ConfigurationName[] = ['A', 'B', 'D', 'E'];
 type Torchvision = 'A' | 'B' | 'D' | 'E';
 
-/** One tuple entry per module of torchvision's `features`: two or, with batch norm, three for a convolution, one for a pool. */
+/**
+ * Tuple with one entry per module of torchvision's `features`: two for a convolution (three with batch norm), one for a
+ * pool.
+ */
 type Modules<Net extends readonly unknown[], PerConvolution extends readonly 0[]> = Net extends readonly [
   infer Stage extends readonly unknown[],
   ...infer Stages extends readonly unknown[],
@@ -27,12 +30,12 @@ type Repeated<Stage extends readonly unknown[], Entry extends readonly 0[]> = St
   ? [...Entry, ...Repeated<Rest, Entry>]
   : [];
 
-/** '0' | '1' | ... of a tuple. */
+/** Indices '0' | '1' | ... of a tuple. */
 type Index<T extends readonly unknown[]> = Exclude<keyof T, keyof (readonly unknown[])> & string;
 
 /**
- * torchvision's module names, with or without batch norm: `features.15`, `classifier.0` (fc6) to `classifier.6` (fc8).
- * Dropout has none.
+ * Module names of torchvision, with or without batch norm: `features.15`, `classifier.0` (fc6) to `classifier.6` (fc8).
+ * Dropout cannot be tapped.
  */
 export type TorchvisionTap<C extends ConfigurationName = ConfigurationName> = C extends Torchvision
   ? `features.${Index<Modules<(typeof TABLE_1)[C], [0, 0, 0]>>}` | `classifier.${0 | 1 | 3 | 4 | 6}`
@@ -42,7 +45,7 @@ type KerasConvolution<Place extends string> = Place extends `${infer Stage}_${in
   ? `block${Stage}_conv${Number}`
   : never;
 
-/** Keras's layer names, each with its activation: `block3_conv3` is relu3_3, `fc1` relu6, `predictions` prob. */
+/** Layer names of Keras. They include the activation: `block3_conv3` is relu3_3, `fc1` relu6, `predictions` prob. */
 export type KerasTap<C extends ConfigurationName = ConfigurationName> =
   | KerasConvolution<ConvolutionIndex<C>>
   | `block${1 | 2 | 3 | 4 | 5}_pool`
@@ -50,7 +53,7 @@ export type KerasTap<C extends ConfigurationName = ConfigurationName> =
   | 'fc2'
   | 'predictions';
 
-/** Any name that a tap of the net goes by: the paper's and Caffe's, torchvision's, Keras's. */
+/** Name of a tap: that of the paper and Caffe, of torchvision, or of Keras. */
 export type Tap<C extends ConfigurationName = ConfigurationName> = TapName<C> | TorchvisionTap<C> | KerasTap<C>;
 
 const KERAS_HEAD: Readonly<Record<string, string>> = { relu6: 'fc1', relu7: 'fc2', prob: 'predictions' };
@@ -61,7 +64,7 @@ function kerasName({ name }: Layer): string | undefined {
   return kind === 'pool' ? `block${stage}_pool` : KERAS_HEAD[name];
 }
 
-/** Every name of every layer that can be tapped, and the canonical name of that layer. */
+/** Returns the canonical name of a layer by each of its names, for all layers that can be tapped. */
 export function tapNames(layers: readonly Layer[], configuration: ConfigurationName): ReadonlyMap<string, string> {
   const names = new Map<string, string>();
   const place = { features: 0, classifier: 0 };
@@ -77,7 +80,7 @@ export function tapNames(layers: readonly Layer[], configuration: ConfigurationN
   return names;
 }
 
-/** @throws VggError `VGG_ARGUMENT` for a name that is no layer's, naming the nearest. */
+/** Returns the canonical name. Throws VggError `VGG_ARGUMENT` for an unknown name, naming the nearest. */
 export function canonicalName(names: ReadonlyMap<string, string>, tap: string): string {
   const name = names.get(tap);
   if (name !== undefined) return name;
@@ -85,10 +88,10 @@ export function canonicalName(names: ReadonlyMap<string, string>, tap: string): 
 }
 
 /**
- * The canonical name of the layer that torchvision or Keras calls `tap`: `features.15` of D is `relu3_3`, with batch norm
- * `bn3_1`. A canonical name is its own.
+ * Returns the canonical name of a layer: `features.15` of D is `relu3_3`, with batch norm `bn3_1`. A canonical name is
+ * returned unchanged.
  *
- * @throws VggError `VGG_ARGUMENT` for bad options, or a name that is no layer's of that net.
+ * @throws VggError `VGG_ARGUMENT` for bad options, or a name that is not a layer of that net.
  */
 export function resolveTap<const C extends ConfigurationName>(options: VggOptions<C>, tap: Tap<C>): TapName<C> {
   const resolved: ResolvedVggOptions<C> = resolveOptions(options);

@@ -1,6 +1,6 @@
 /**
- * The image descriptor of Appendix B: the last hidden layer of the dense net, averaged over positions, with that of the
- * mirrored image and over scales, and brought to length 1, for a linear classifier or nearest neighbours.
+ * Image descriptor of Appendix B, for a linear classifier or nearest-neighbour search: the last hidden layer of the
+ * dense view, averaged over positions, over the image and its mirror image and over scales, then divided by its length.
  */
 import {
   add,
@@ -22,29 +22,30 @@ import type { ConfigurationName } from './table';
 import type { Vgg } from './vgg';
 
 export interface DescriptorOptions<C extends ConfigurationName = ConfigurationName> {
-  /** The layer described. Default the last hidden one: relu7, relu6 under head `small`, pool5 under `linear` and `none`. */
-  tap?: Tap<C>;
-  /** Whether the mirrored image's descriptor is averaged in. Default true. */
-  flip?: boolean;
-  /** How the descriptors of several scales are combined: their mean, or one after the other. Default `average`. */
-  scales?: 'average' | 'stack';
-  /** Whether each descriptor is divided by its Euclidean length, after all averaging and stacking. Default true. */
-  normalise?: boolean;
+  /** Layer to describe. Default the last hidden one: relu7; relu6 with head `small`, pool5 with `linear` and `none`. */
+  tap?: Tap<C> | undefined;
+  /** Averages the descriptors of the image and its mirror image. Default true. */
+  flip?: boolean | undefined;
+  /** Combination of the descriptors of several scales: their mean, or their concatenation. Default `average`. */
+  scales?: 'average' | 'stack' | undefined;
+  /** Divides each descriptor by its Euclidean length, after averaging and concatenation. Default true. */
+  normalise?: boolean | undefined;
 }
 
-/** The last hidden layer under each head. */
+/** Last hidden layer of each head. */
 const LAST_HIDDEN = { paper: 'relu7', small: 'relu6', linear: 'pool5', none: 'pool5' } as const;
 
-/** The least length to divide by, as PyTorch's `normalize`: an all-zero descriptor stays zero. */
-const LEAST_LENGTH = 1e-12;
+/** Smallest divisor, as in PyTorch's `normalize`: a descriptor of zeros stays zero. */
+const MIN_LENGTH = 1e-12;
 
 /**
- * Appendix B's descriptor of every image.
+ * Computes the descriptor of Appendix B for every image.
  *
- * @param images the same n images as the net takes them, rescaled to each Q: one batch [n, height, width, 3], or several.
+ * @param images preprocessed images [n, height, width, 3]; for several scales Q, one batch of the same n images for
+ *   each.
  * @returns [n, units], with `stack` [n, scales · units]. Differentiable.
- * @throws VggError `VGG_ARGUMENT` for no scales or an unknown tap; `VGG_SHAPE` for batches of different counts, images too
- *   small for the tap, or a tap that is no feature map.
+ * @throws VggError `VGG_ARGUMENT` for no scales or an unknown tap; `VGG_SHAPE` for batches of different counts, images
+ *   too small for the tap, or a tap that is not a feature map.
  */
 export function descriptor<C extends ConfigurationName>(
   net: Vgg<C>,
@@ -70,6 +71,6 @@ export function descriptor<C extends ConfigurationName>(
     });
     const whole = scales === 'stack' ? concat(described, 1) : mul(addN(described), 1 / described.length);
     if (!normalise) return whole as Tensor2D;
-    return div(whole, maximum(norm(whole, 'euclidean', 1, true), LEAST_LENGTH)) as Tensor2D;
+    return div(whole, maximum(norm(whole, 'euclidean', 1, true), MIN_LENGTH)) as Tensor2D;
   });
 }

@@ -1,6 +1,6 @@
 /**
- * The one walk over a net's layers behind training, classification, the dense view (section 3.2) and feature taps.
- * Activations are released as soon as the next layer has used them, unless tapped or kept by a gradient.
+ * Computation of a net layer by layer, for training, classification, the dense view (section 3.2) and feature taps. An
+ * activation is disposed once the next layer has used it, unless it is tapped or kept for a gradient.
  */
 import {
   mul,
@@ -15,28 +15,21 @@ import {
   type Variable,
 } from '@tensorflow/tfjs-core';
 import type { RandomStream } from '@vgg/core';
-import {
-  channelMoments,
-  connect,
-  convolve,
-  dropOut,
-  localResponseNorm,
-  maxPool,
-  normalise,
-  untracked,
-} from './operations';
+import { batchNormWithGradient, type ChannelMoments, channelMoments } from './batch-norm';
+import { untracked } from './operation';
+import { connect, convolve, dropOut, localResponseNorm, maxPool } from './operations';
 import type { Layer } from './plan';
 
 export interface Walk {
   layers: readonly Layer[];
   variables: ReadonlyMap<string, Variable>;
-  /** Layers that take no part in differentiation and, if batch norm, keep their running statistics. */
+  /** Layers without gradients, whose batch norm uses the running statistics. */
   frozen: ReadonlySet<string>;
-  /** Names of the layers whose outputs are wanted, at least one. The walk stops after the last of them. */
+  /** Names of the layers whose outputs are returned, at least one. The computation stops after the last of them. */
   taps: ReadonlySet<string>;
-  /** Whether fully-connected layers run as convolutions over the whole map. */
+  /** True for the dense view: fully-connected layers are convolutions over the whole feature map. */
   dense: boolean;
-  /** Given in training: the images are constants, batch norm uses the batch's statistics, dropout drops. */
+  /** Set in training: the images are constants, batch norm uses the batch's statistics, and dropout is active. */
   training?: { rate: number; stream: ((layer: string) => RandomStream) | undefined } | undefined;
 }
 
@@ -45,10 +38,11 @@ export type WalkResult = {
   batchStatistics: Record<string, Tensor1D>;
 };
 
-type Statistics = { mean: Tensor1D; variance: Tensor1D };
-type Step = { y: Tensor; statistics?: Statistics };
+type Step = { y: Tensor; statistics?: ChannelMoments };
 
-/** Runs the layers on images [n, h, w, 3], from the first to the last tap. Everything returned is the caller's. */
+/**
+ * Runs the layers on images [n, h, w, 3], from the first layer to the last tap. The caller owns the returned tensors.
+ */
 export function walkLayers(images: Tensor4D, walk: Walk): WalkResult {
   return tidy(() => {
     const taps: Record<string, Tensor> = {};
@@ -81,7 +75,9 @@ function hasVariables({ kind }: Layer): boolean {
   return kind === 'convolution' || kind === 'fullyConnected' || kind === 'batchNorm';
 }
 
-/** Whether the layer at `i` runs as one operation with the ReLU behind it: if there is one, and nobody looks in between. */
+/**
+ * True if the layer at `i` is one operation with the next: when a ReLU follows and no tap needs the value before it.
+ */
 function fusesRelu({ layers, taps }: Walk, i: number): boolean {
   const layer = layers[i]!;
   return hasVariables(layer) && layers[i + 1]?.kind === 'relu' && !taps.has(layer.name);
@@ -100,10 +96,10 @@ function runLayer(x: Tensor, layer: Layer, walk: Walk, mode: { relu: boolean; co
       const affine = { ...common, scale: variable('scale'), offset: variable('offset') };
       if (walk.training === undefined || walk.frozen.has(layer.name)) {
         const running = { mean: variable('mean'), variance: variable('variance'), ofBatch: false };
-        return { y: normalise(x as Tensor4D, { ...affine, ...running }) };
+        return { y: batchNormWithGradient(x as Tensor4D, { ...affine, ...running }) };
       }
       const statistics = channelMoments(x as Tensor4D);
-      const y = normalise(x as Tensor4D, { ...affine, ...statistics, ofBatch: true });
+      const y = batchNormWithGradient(x as Tensor4D, { ...affine, ...statistics, ofBatch: true });
       return { y, statistics: unbiased(statistics, x.size) };
     }
     case 'relu':
@@ -125,15 +121,16 @@ function runLayer(x: Tensor, layer: Layer, walk: Walk, mode: { relu: boolean; co
   }
 }
 
-/** [n, ...] as [n, units]: rows, then columns, then channels. */
+/** Reshapes [n, ...] to [n, units]: rows, then columns, then channels. */
 function flattened(x: Tensor): Tensor2D {
   const count = x.shape[0]!;
   return reshape(x, [count, x.size / count]);
 }
 
 /**
- * A fully-connected layer as a convolution (section 3.2): its weight [side · side · channels, out] is, read as
- * [side, side, channels, out], the filter, without a copy. A 1x1 convolution is the matrix product over all positions.
+ * Computes a fully-connected layer as a convolution (section 3.2). Its weight [side · side · channels, out], reshaped
+ * to [side, side, channels, out], is the filter, without a copy. A 1x1 convolution is a matrix product over all
+ * positions.
  */
 function connectEverywhere(
   x: Tensor4D,
@@ -149,8 +146,8 @@ function connectEverywhere(
   return reshape(connect(reshape(x, [-1, channels]), weighted), [count, height, width, outputs]);
 }
 
-/** The variance of the population that a batch is a sample of: what running statistics collect, as in PyTorch. */
-function unbiased({ mean, variance }: Statistics, size: number): Statistics {
+/** Replaces the variance by the unbiased one, which running statistics average, as in PyTorch. */
+function unbiased({ mean, variance }: ChannelMoments, size: number): ChannelMoments {
   const count = size / mean.size;
   return { mean, variance: untracked(() => mul(variance, count / (count - 1))) };
 }

@@ -1,12 +1,12 @@
-/** Which layers a name of {@link FreezableName} stands for. */
+/** Layers and groups of layers by name. */
 import { didYouMean, VggError } from '@vgg/core';
 import { type ResolvedVggOptions, resolveOptions, type VggOptions } from './options';
 import { layerVariables, planLayers } from './plan';
 
 /**
- * The layers with variables that the names stand for, by arithmetic alone: what `freeze` of a net of these options freezes.
+ * Returns the layers with variables that `freeze` with these names freezes, without creating a net.
  *
- * @throws VggError `VGG_ARGUMENT` for a name that is no layer or group of the net, naming the nearest.
+ * @throws VggError `VGG_ARGUMENT` for a name that is not a layer or group of the net, naming the nearest.
  */
 export function layersNamed(options: VggOptions, names: readonly string[]): string[] {
   const groups = new Map<string, string[]>();

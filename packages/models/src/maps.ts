@@ -1,17 +1,17 @@
-/** From feature maps to vectors: what classifiers and nearest neighbours take. Differentiable. */
+/** Vectors of feature maps, the input of classifiers and nearest-neighbour search. Differentiable. */
 import { mean, reshape, type Tensor, type Tensor2D, type Tensor4D, tidy, transpose } from '@tensorflow/tfjs-core';
 import { VggError } from '@vgg/core';
 
-function checkMap(map: Tensor, what: string): asserts map is Tensor4D {
+function checkMap(map: Tensor, caller: string): asserts map is Tensor4D {
   if (map.rank === 4 && map.size > 0) return;
   throw new VggError(
     'shape',
-    `${what} expected a feature map [n, height, width, channels], got [${map.shape}]: take it from features() or dense()`,
+    `${caller} expected a feature map [n, height, width, channels], got [${map.shape}]: take it from features() or dense()`,
   );
 }
 
 /**
- * The mean over all positions of a feature map [n, height, width, channels]: [n, channels].
+ * Returns the mean over all positions of a feature map [n, height, width, channels]: [n, channels].
  *
  * @throws VggError `VGG_SHAPE` for a tensor of another rank or an empty one.
  */
@@ -21,10 +21,10 @@ export function globalAverage(map: Tensor): Tensor2D {
 }
 
 /**
- * A feature map [n, height, width, channels] as vectors [n, height · width · channels].
+ * Returns a feature map [n, height, width, channels] as vectors [n, height · width · channels].
  *
- * @param order what runs slowest to fastest: `HWC` rows, columns, channels, as fc6's weight counts its inputs; `CHW`
- *   channels, rows, columns, as `torch.flatten` does it.
+ * @param order order of the numbers, slowest axis first: `HWC` is rows, columns, channels, the order of fc6's inputs;
+ *   `CHW` is channels, rows, columns, the order of `torch.flatten`. Default `HWC`.
  * @throws VggError `VGG_SHAPE` for a tensor of another rank or an empty one.
  */
 export function flatten(map: Tensor, order: 'HWC' | 'CHW' = 'HWC'): Tensor2D {

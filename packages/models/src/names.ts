@@ -1,14 +1,14 @@
 /**
- * The names of layers and taps as types, derived from Table 1: `conv3_2` is the second convolution of stage 3, as in the
+ * Names of layers and taps as types, derived from Table 1: `conv3_2` is the second convolution of stage 3, as in the
  * paper and in Caffe's model files.
  */
 import type { ConfigurationName, TABLE_1 } from './table';
 
-/** Counts from one: tuple keys are '0', '1', ... */
+/** Numbers from one for the tuple keys '0', '1', ... */
 type Ordinal = { '0': '1'; '1': '2'; '2': '3'; '3': '4'; '4': '5' };
 type Place = keyof Ordinal;
 
-/** '1' | '2' | ... for each convolution of a stage. */
+/** Numbers '1' | '2' | ... of the convolutions of a stage. */
 type ConvolutionOf<Stage> = {
   [I in keyof Stage & Place]: Stage[I] extends number ? Ordinal[I] : never;
 }[keyof Stage & Place];
@@ -17,12 +17,12 @@ type StagesOf<Net> = {
   [S in keyof Net & Place]: `${Ordinal[S]}_${ConvolutionOf<Net[S]>}`;
 }[keyof Net & Place];
 
-/** '1_1' | '1_2' | '2_1' ... for each convolution of a net. */
+/** Indices '1_1' | '1_2' | '2_1' ... of the convolutions of a net. */
 export type ConvolutionIndex<C extends ConfigurationName> = C extends ConfigurationName
   ? StagesOf<(typeof TABLE_1)[C]>
   : never;
 
-/** The layers that hold variables. A net has only some: `bn…` with batch norm, `fc7` with the paper's head. */
+/** Layers with variables. `bn…` exist only with batch norm, `fc7` only with head `paper`. */
 export type LayerName<C extends ConfigurationName = ConfigurationName> =
   | `${'conv' | 'bn'}${ConvolutionIndex<C>}`
   | 'fc6'
@@ -30,9 +30,9 @@ export type LayerName<C extends ConfigurationName = ConfigurationName> =
   | 'fc8';
 
 /**
- * A place of the net whose output can be asked for: a convolution before (`conv3_2`) or after its ReLU (`relu3_2`), batch
- * norm before ReLU (`bn3_2`), a max-pool (`pool3`), A-LRN's normalisation (`norm1`), a fully-connected layer (`fc6`) and
- * its ReLU (`relu6`, before dropout), the class scores (`fc8`) and the posterior (`prob`).
+ * Layer whose output can be returned: a convolution before (`conv3_2`) or after its ReLU (`relu3_2`), batch norm before
+ * ReLU (`bn3_2`), a max-pool (`pool3`), A-LRN's normalisation (`norm1`), a fully-connected layer (`fc6`) and its ReLU
+ * (`relu6`, before dropout), the class scores (`fc8`) and the class probabilities (`prob`).
  */
 export type TapName<C extends ConfigurationName = ConfigurationName> =
   | LayerName<C>
@@ -41,7 +41,9 @@ export type TapName<C extends ConfigurationName = ConfigurationName> =
   | (C extends 'A-LRN' ? 'norm1' : never)
   | 'prob';
 
-/** What {@link Vgg.freeze} takes: a layer, a whole stage, all stages (`features`) or all fully-connected layers. */
+/**
+ * Name for {@link Vgg.freeze}: a layer, a stage, all stages (`features`) or all fully-connected layers (`classifier`).
+ */
 export type FreezableName<C extends ConfigurationName = ConfigurationName> =
   | LayerName<C>
   | `stage${Ordinal[Place]}`

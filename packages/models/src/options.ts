@@ -1,29 +1,37 @@
-/** What a net is made from: which column of Table 1 (section 2.2) and its variations. All validation is here. */
+/** Options of a net: the column of Table 1 (section 2.2) and its variations. All of them are checked here. */
 import { didYouMean, VggError } from '@vgg/core';
 import { CONFIGURATION_NAMES, type ConfigurationName, HEADS, type HeadName } from './table';
 
 export interface VggOptions<C extends ConfigurationName = ConfigurationName> {
-  /** The column of Table 1. */
+  /** Column of Table 1. */
   configuration: C;
   /** Batch normalisation between each convolution and its ReLU. Not in the paper, which precedes it. Default false. */
-  batchNorm?: boolean;
-  /** Number of classes, at least 1. Default 1000; always 0 under head `none`, whatever is given. */
-  classes?: number;
-  /** Side of the square training crop in pixels, an integer of at least 32; pool5 has side floor(side / 32). Default 224. */
-  inputSize?: number;
-  /** Multiplies the width of every hidden layer; each keeps at least 1 unit. Above 0. Default 1. */
-  width?: number;
+  batchNorm?: boolean | undefined;
+  /** Number of classes, at least 1; always 0 with head `none`. Default 1000. */
+  classes?: number | undefined;
   /**
-   * `paper`: fc6 and fc7 of 4096 · width. `small`: fc6 of 512 · width. `linear`: neither. fc8 follows these. `none`: no
-   * fully-connected layer at all, for features: no class scores. Default `paper`.
+   * Side of the square training crop in pixels, an integer of at least 32; pool5 has side floor(side / 32). Default
+   * 224.
    */
-  head?: HeadName;
-  /** Probability of dropping a unit of the hidden fully-connected layers in training, in [0, 1). Default 0.5 (section 3.1). */
-  dropout?: number;
+  inputSize?: number | undefined;
+  /** Factor, above 0, of the width of every hidden layer; each keeps at least 1 unit. Default 1. */
+  width?: number | undefined;
+  /**
+   * `paper`: fc6 and fc7 of 4096 · width. `small`: fc6 of 512 · width. `linear`: neither. fc8 follows. `none`: no
+   * fully-connected layer and no class scores, for features. Default `paper`.
+   */
+  head?: HeadName | undefined;
+  /**
+   * Probability of dropping a unit of the hidden fully-connected layers in training, in [0, 1). Default 0.5 (section
+   * 3.1).
+   */
+  dropout?: number | undefined;
 }
 
 /** Options with every default filled in: plain JSON, to be saved with the weights. */
-export type ResolvedVggOptions<C extends ConfigurationName = ConfigurationName> = Readonly<Required<VggOptions<C>>>;
+export type ResolvedVggOptions<C extends ConfigurationName = ConfigurationName> = {
+  readonly [K in keyof VggOptions<C>]-?: Exclude<VggOptions<C>[K], undefined>;
+};
 
 const DEFAULTS = {
   batchNorm: false,
@@ -35,10 +43,10 @@ const DEFAULTS = {
 } as const;
 
 interface Rule {
-  /** What the option must be, as the error says it. */
+  /** Expected value, in the words of the error message. */
   expected: string;
   accepts(value: unknown): boolean;
-  /** The words to choose from, for naming the nearest. */
+  /** Accepted words, to suggest the nearest. */
   known?: readonly string[];
 }
 
@@ -75,28 +83,28 @@ const RULES: Readonly<Record<keyof VggOptions, Rule>> = {
   },
 };
 
-/** A value as an error message shows it: on one line, and short whatever came. */
-function shown(value: unknown): string {
+/** Returns a value as an error message shows it: short. */
+function inMessage(value: unknown): string {
   const text = typeof value === 'string' ? JSON.stringify(value) : Array.isArray(value) ? 'an array' : String(value);
   return text.length > 60 ? `${text.slice(0, 57)}...` : text;
 }
 
 /**
- * Checks options and fills in the defaults. An option that is `undefined` counts as not given.
+ * Checks options and fills in the defaults, also for options that are `undefined`.
  *
- * @throws VggError `VGG_ARGUMENT` for an unknown option or configuration (naming the nearest known one) and for a value
+ * @throws VggError `VGG_ARGUMENT` for an unknown option or configuration, naming the nearest known one, and for a value
  *   out of range.
  */
 export function resolveOptions<const C extends ConfigurationName>(options: VggOptions<C>): ResolvedVggOptions<C> {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
-    throw new VggError('argument', `expected the options of a net as an object, got ${shown(options)}`);
+    throw new VggError('argument', `expected the options of a net as an object, got ${inMessage(options)}`);
   }
   const known = Object.keys(RULES);
   const unknown = Object.keys(options).find((key) => !known.includes(key));
   if (unknown !== undefined) {
     throw new VggError(
       'argument',
-      `unknown option ${shown(unknown)} of a net${didYouMean(unknown, known)}; known are ${known.join(', ')}`,
+      `unknown option ${inMessage(unknown)} of a net${didYouMean(unknown, known)}; known are ${known.join(', ')}`,
     );
   }
   const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
@@ -107,7 +115,7 @@ export function resolveOptions<const C extends ConfigurationName>(options: VggOp
     if (key === 'classes' && resolved.head === 'none') continue;
     if (rule.accepts(value)) continue;
     const hint = typeof value === 'string' && rule.known ? didYouMean(value, rule.known) : '';
-    throw new VggError('argument', `${key} must be ${rule.expected}, got ${shown(value)}${hint}`);
+    throw new VggError('argument', `${key} must be ${rule.expected}, got ${inMessage(value)}${hint}`);
   }
   return Object.freeze(resolved) as ResolvedVggOptions<C>;
 }

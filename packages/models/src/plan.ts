@@ -1,50 +1,50 @@
 /**
- * The one loop that turns a column of Table 1 into a list of layers (sections 2.1 and 2.2). Variables, the forward pass
- * and the summary all walk this list.
+ * List of a net's layers, built from a column of Table 1 (sections 2.1 and 2.2). Variables, computation and summary all
+ * use this list.
  */
-import { VggError } from '@vgg/core';
+import { sizeOf, VggError } from '@vgg/core';
 import type { ResolvedVggOptions } from './options';
 import { HEADS, STAGE_FILTERS, TABLE_1 } from './table';
 
-/** One layer, in the order of computation. `stage` is 1 to 5, and 6 for the fully-connected layers. */
+/** Layer of a net. `stage` is 1 to 5, and 6 for the fully-connected layers. */
 export type Layer = { readonly name: string; readonly stage: number } & (
   | { readonly kind: 'convolution'; readonly kernel: 1 | 3; readonly inputs: number; readonly outputs: number }
   | { readonly kind: 'batchNorm'; readonly channels: number }
   | { readonly kind: 'relu' | 'localResponseNorm' | 'maxPool' | 'dropout' | 'softmax' }
-  /** `side` is the side of the filter that the layer becomes in the dense view (section 3.2). */
+  /** `side` is the side of the layer's filter in the dense view (section 3.2). */
   | { readonly kind: 'fullyConnected'; readonly side: number; readonly inputs: number; readonly outputs: number }
 );
 
 export type VariableRole = 'weight' | 'bias' | 'scale' | 'offset' | 'mean' | 'variance';
 
-/** A variable of the net, before it holds numbers. */
+/** Name and shape of a variable. */
 export interface VariableSpec {
   /** Canonical name: `conv3_2.weight`. */
   readonly name: string;
-  /** The layer it belongs to: `conv3_2`. */
+  /** Name of its layer: `conv3_2`. */
   readonly layer: string;
   readonly role: VariableRole;
   /** HWIO for a convolution, [inputs, outputs] for a fully-connected layer, [channels] for all others. */
   readonly shape: readonly number[];
 }
 
-/** The most elements that one variable may have: past this, typed arrays and backends fail in obscure ways. */
+/** Largest number of elements of a variable. Above it, typed arrays and backends fail with obscure errors. */
 const MAX_ELEMENTS = 2 ** 31 - 1;
 
-/** Width of a hidden layer after the multiplier: the nearest integer, at least 1. */
+/** Returns the width of a hidden layer after the multiplier: the nearest integer, at least 1. */
 function scaled(units: number, width: number): number {
   return Math.max(1, Math.round(units * width));
 }
 
-/** Side of the last pool's output for an input of `pixels`: five poolings, each halving and rounding down. */
+/** Returns the side of pool5 for an input of side `pixels`: five poolings, each of which halves it and rounds down. */
 export function pooledSide(pixels: number): number {
   return Math.floor(pixels / 32);
 }
 
 /**
- * The layers of the net that the options describe.
+ * Returns the layers of a net in the order of computation.
  *
- * @throws VggError `VGG_ARGUMENT` when a layer would have more than 2^31 - 1 weights.
+ * @throws VggError `VGG_ARGUMENT` if a layer would have more than 2^31 - 1 weights.
  */
 export function planLayers(options: ResolvedVggOptions): readonly Layer[] {
   const layers: Layer[] = [];
@@ -84,7 +84,7 @@ export function planLayers(options: ResolvedVggOptions): readonly Layer[] {
   }
 
   for (const { name, shape } of layers.flatMap(layerVariables)) {
-    const elements = shape.reduce((product, n) => product * n, 1);
+    const elements = sizeOf(shape);
     if (elements > MAX_ELEMENTS) {
       throw new VggError(
         'argument',
@@ -95,7 +95,7 @@ export function planLayers(options: ResolvedVggOptions): readonly Layer[] {
   return layers;
 }
 
-/** The variables of a layer, in the order in which they are listed and saved. */
+/** Returns the variables of a layer, in the order in which they are listed and saved. */
 export function layerVariables(layer: Layer): VariableSpec[] {
   const variable = (role: VariableRole, ...shape: number[]): VariableSpec => ({
     name: `${layer.name}.${role}`,
@@ -118,7 +118,7 @@ export function layerVariables(layer: Layer): VariableSpec[] {
   }
 }
 
-/** Whether gradient descent changes a variable: all but batch norm's running statistics. */
+/** True if gradient descent changes a variable: all except batch norm's running statistics. */
 export function isLearned({ role }: VariableSpec): boolean {
   return role !== 'mean' && role !== 'variance';
 }

@@ -1,56 +1,55 @@
-/** What a net is and costs, by arithmetic alone: layers, shapes, parameters, multiply-adds and memory (section 2, Table 2). */
-import { VggError } from '@vgg/core';
+/** Layers, shapes, parameters, multiply-adds and memory of a net (section 2, Table 2), computed without creating it. */
+import { formatBytes, requireInteger, sizeOf } from '@vgg/core';
 import { resolveOptions, type VggOptions } from './options';
 import { isLearned, type Layer, layerVariables, planLayers } from './plan';
 
 export interface LayerSummary {
   name: string;
   kind: Layer['kind'];
-  /** For one image: [height, width, channels], or [units]. */
+  /** Shape for one image: [height, width, channels], or [units]. */
   outputShape: readonly number[];
-  /** Numbers that training changes; batch norm's running statistics are not among them. */
+  /** Number of parameters that training changes, without batch norm's running statistics. */
   parameters: number;
-  /** Multiply-adds of convolutions and fully-connected layers for one image; other layers count 0. */
+  /** Multiply-adds for one image of a convolution or fully-connected layer; 0 for other layers. */
   multiplyAdds: number;
 }
 
-/** Bytes of float32 at a batch size. What a backend needs to compute a layer, such as packed weights, comes on top. */
+/** Bytes in float32 for a batch size, without the backend's own memory, such as packed weights. */
 export interface MemorySummary {
   batch: number;
-  /** All variables, running statistics included. */
+  /** Bytes of all variables, including running statistics. */
   weights: number;
-  /** Gradients of all parameters: as much again in training, twice while several micro-batches are added up. */
+  /** Bytes of the gradients of all parameters, needed in training; twice while several micro-batches are added up. */
   gradients: number;
-  /** Momentum of all parameters: as much again in training. */
+  /** Bytes of the velocities of all parameters, needed in training. */
   velocities: number;
-  /** Activations in inference: the images and the largest input and output of a layer. */
+  /** Bytes of activations in inference: the images and the largest input and output of a layer. */
   inferenceActivations: number;
   /**
-   * Activations at the gradient of the layer that takes most: those kept up to it, and its input and output
-   * twice, three times for batch norm, to work on. What comes after it is freed by then.
+   * Bytes of activations while the gradient of a layer is computed, the largest over all layers: the activations kept
+   * up to the layer, and its input and output twice (three times for batch norm). Those of later layers are freed by
+   * then.
    */
   trainingActivations: number;
-  /** What an update of `@vgg/optim` works on, once the activations are freed: three times the largest variable. */
+  /**
+   * Bytes of intermediate values of an update by `@vgg/optim`, after the activations are freed: 3 · largest variable.
+   */
   update: number;
-  /** weights + inferenceActivations. */
+  /** Total: weights + inferenceActivations. */
   inference: number;
-  /** weights + gradients + velocities + trainingActivations or update, whichever is more. */
+  /** Total: weights + gradients + velocities + max(trainingActivations, update). */
   training: number;
 }
 
 export interface Summary {
   layers: LayerSummary[];
   parameters: number;
-  /** For one image. */
+  /** Multiply-adds for one image. */
   multiplyAdds: number;
   memory: MemorySummary;
 }
 
 const BYTES = 4;
-
-function product(numbers: readonly number[]): number {
-  return numbers.reduce((total, n) => total * n, 1);
-}
 
 function outputShape(layer: Layer, [height, width, channels]: readonly number[]): number[] {
   switch (layer.kind) {
@@ -67,46 +66,49 @@ function outputShape(layer: Layer, [height, width, channels]: readonly number[])
 
 function multiplyAdds(layer: Layer, shape: readonly number[]): number {
   if (layer.kind === 'fullyConnected') return layer.inputs * layer.outputs;
-  if (layer.kind === 'convolution') return layer.kernel ** 2 * layer.inputs * product(shape);
+  if (layer.kind === 'convolution') return layer.kernel ** 2 * layer.inputs * sizeOf(shape);
   return 0;
 }
 
-/** Whether a training step keeps a layer's output: not where a ReLU is fused with it, which keeps its own (decision 0031). */
+/** True if training keeps a layer's output: unless a fused ReLU follows, which keeps its own output (decision 0031). */
 function keepsOutput(layer: Layer, next: Layer | undefined): boolean {
   return layerVariables(layer).length === 0 || next?.kind !== 'relu';
 }
 
-/** How often a layer's gradient holds what is as large as its input and output: dy, its part behind the ReLU, dx, products. */
-function workOf(layer: Layer): number {
+/** Returns the memory of a layer's gradient in multiples of its input and output: dy, the masked dy, dx, products. */
+function gradientCopies(layer: Layer): number {
   return layer.kind === 'batchNorm' ? 3 : 2;
 }
 
 /**
- * The summary of a net, without making it.
+ * Computes the summary of a net without creating it.
  *
- * @param options as for {@link createVgg}.
- * @param batch images per step, an integer of at least 1, for the memory.
+ * @param options options of {@link createVgg}.
+ * @param batch number of images per step, at least 1, for the memory. Default 1.
  * @throws VggError `VGG_ARGUMENT` for bad options or batch.
  */
-export function summarise(options: VggOptions, { batch = 1 }: { batch?: number } = {}): Summary {
-  if (!Number.isSafeInteger(batch) || batch < 1) {
-    throw new VggError('argument', `the batch of a summary must be an integer of at least 1, got ${batch}`);
-  }
+export function summarise(options: VggOptions, { batch = 1 }: { batch?: number | undefined } = {}): Summary {
+  requireInteger('the batch of a summary', batch, 1);
   const resolved = resolveOptions(options);
   const plan = planLayers(resolved);
   let shape: readonly number[] = [resolved.inputSize, resolved.inputSize, 3];
-  const input = product(shape);
-  let [variables, largest, kept, widest, most] = [0, 0, input, 0, 0];
+  const input = sizeOf(shape);
+  let variables = 0;
+  let largestVariable = 0;
+  let kept = input;
+  let inferenceElements = 0;
+  let trainingElements = 0;
   const layers = plan.map((layer, i): LayerSummary => {
-    const before = product(shape);
+    const before = sizeOf(shape);
     shape = outputShape(layer, shape);
     const specs = layerVariables(layer);
-    const size = (counted: typeof specs) => counted.reduce((total, spec) => total + product(spec.shape), 0);
+    const size = (counted: typeof specs) => counted.reduce((total, spec) => total + sizeOf(spec.shape), 0);
     variables += size(specs);
-    largest = Math.max(largest, ...specs.map((spec) => product(spec.shape)));
-    if (keepsOutput(layer, plan[i + 1])) kept += product(shape);
-    widest = Math.max(widest, before + product(shape));
-    most = Math.max(most, kept + workOf(layer) * (before + product(shape)));
+    largestVariable = Math.max(largestVariable, ...specs.map((spec) => sizeOf(spec.shape)));
+    if (keepsOutput(layer, plan[i + 1])) kept += sizeOf(shape);
+    const inputAndOutput = before + sizeOf(shape);
+    inferenceElements = Math.max(inferenceElements, inputAndOutput);
+    trainingElements = Math.max(trainingElements, kept + gradientCopies(layer) * inputAndOutput);
     return {
       name: layer.name,
       kind: layer.kind,
@@ -121,9 +123,9 @@ export function summarise(options: VggOptions, { batch = 1 }: { batch?: number }
     weights: variables * BYTES,
     gradients: parameters * BYTES,
     velocities: parameters * BYTES,
-    inferenceActivations: (input + widest) * batch * BYTES,
-    trainingActivations: most * batch * BYTES,
-    update: 3 * largest * BYTES,
+    inferenceActivations: (input + inferenceElements) * batch * BYTES,
+    trainingActivations: trainingElements * batch * BYTES,
+    update: 3 * largestVariable * BYTES,
   };
   return {
     layers,
@@ -143,10 +145,10 @@ function count(n: number): string {
 }
 
 function mebibytes(bytes: number): string {
-  return `${count(Number((bytes / 2 ** 20).toFixed(1)))} MiB`;
+  return formatBytes(bytes, 'MiB');
 }
 
-/** The summary as a plain-text table, one line per layer, then the totals and the memory. */
+/** Returns the summary as a plain-text table: one line per layer, then the totals and the memory. */
 export function formatSummary(summary: Summary): string {
   const rows = [
     ['layer', 'output', 'parameters', 'multiply-adds'],

@@ -1,4 +1,4 @@
-/** The nets of the paper (section 2) as objects: variables, and what is computed from them. */
+/** The nets of the paper (section 2): variables and the computations with them. */
 import {
   add,
   dispose,
@@ -12,7 +12,7 @@ import {
   type Variable,
   variable,
 } from '@tensorflow/tfjs-core';
-import { type RandomStream, VggError } from '@vgg/core';
+import { type RandomStream, sizeOf, VggError } from '@vgg/core';
 import { canonicalName, type Tap, tapNames } from './aliases';
 import { type Walk, walkLayers } from './forward';
 import { layersNamed } from './freezing';
@@ -23,19 +23,23 @@ import { isLearned, type Layer, layerVariables, planLayers, type VariableSpec } 
 import type { ConfigurationName } from './table';
 
 export interface ApplyOptions<T extends string = Tap> {
-  /** Dropout drops and batch norm uses this batch's statistics; the images count as constants. Default false. */
-  training?: boolean;
-  /** The random numbers of a dropout layer (`drop6`, `drop7`). Needed when training with dropout above 0. */
-  dropout?: (layer: string) => RandomStream;
-  /** Layers whose outputs are wanted too, by any of their names ({@link Tap}). */
-  taps?: readonly T[];
+  /** Activates dropout and batch norm by this batch's statistics; the images have no gradient. Default false. */
+  training?: boolean | undefined;
+  /** Returns the random stream of a dropout layer (`drop6`, `drop7`). Required in training with dropout above 0. */
+  dropout?: ((layer: string) => RandomStream) | undefined;
+  /** Layers whose outputs are returned too, by any of their names ({@link Tap}). */
+  taps?: readonly T[] | undefined;
 }
 
 export interface ApplyResult<T extends string = Tap> {
   /** Class scores before the soft-max, [n, classes]. */
   logits: Tensor2D;
+  /** Outputs of the layers, by the requested names. */
   taps: Record<T, Tensor>;
-  /** In training with batch norm: `bn1_1.mean` and `bn1_1.variance` (unbiased) of this batch, [channels] each; else empty. */
+  /**
+   * Statistics of this batch in training with batch norm: `bn1_1.mean`, `bn1_1.variance` (unbiased), ..., [channels]
+   * each. Otherwise empty.
+   */
   batchStatistics: Record<string, Tensor1D>;
 }
 
@@ -49,82 +53,86 @@ export interface Vgg<C extends ConfigurationName = ConfigurationName> {
   readonly options: ResolvedVggOptions<C>;
 
   /**
-   * Every variable by its canonical name, in the order of the network: `conv1_1.weight` [3, 3, in, out], `conv1_1.bias`,
+   * All variables by canonical name, in the order of the net: `conv1_1.weight` [3, 3, in, out], `conv1_1.bias`,
    * `bn1_1.scale`, `.offset`, `.mean`, `.variance`, ..., `fc6.weight` [in, out] where `in` runs over rows, columns and
-   * channels of pool5. TF.js's own names of the variables are of no account, so that two nets may live side by side.
+   * channels of pool5. TF.js variable names are not used, so several nets can exist at once.
    */
   readonly variables: ReadonlyMap<string, Variable>;
 
-  /** The variables that training changes: all but batch norm's running statistics and the frozen. */
+  /** Variables that training changes: all except batch norm's running statistics and those of frozen layers. */
   readonly trainable: ReadonlyMap<string, Variable>;
 
   /**
-   * The classifier on images [n, inputSize, inputSize, 3], float32, the training set's mean RGB value subtracted.
+   * Classifies images [n, inputSize, inputSize, 3]: float32, with the training set's mean RGB value subtracted.
    *
-   * @throws VggError `VGG_SHAPE` for images of another shape or dtype; `VGG_ARGUMENT` for an unknown tap, for a net of head
-   *   `none`, or when training with dropout above 0 without `options.dropout`.
+   * @throws VggError `VGG_SHAPE` for images of another shape or dtype; `VGG_ARGUMENT` for an unknown tap, for a net
+   *   with head `none`, or in training with dropout above 0 without `options.dropout`.
    */
   apply<const T extends Tap<C> = never>(images: Tensor4D, options?: ApplyOptions<T>): ApplyResult<T>;
 
   /**
-   * The fully-convolutional net of section 3.2, over the same variables: images [n, height, width, 3] with both sides at
-   * least inputSize give class scores at floor(side / 32) - floor(inputSize / 32) + 1 positions per side.
+   * Computes the fully-convolutional net of section 3.2 with the same variables. Images [n, height, width, 3] with
+   * sides of at least inputSize give class scores at floor(side / 32) - floor(inputSize / 32) + 1 positions per side.
    *
-   * @throws VggError `VGG_SHAPE` for smaller images or another dtype; `VGG_ARGUMENT` for an unknown tap or a net of head
-   *   `none`.
+   * @throws VggError `VGG_SHAPE` for smaller images or another dtype; `VGG_ARGUMENT` for an unknown tap or a net with
+   *   head `none`.
    */
-  dense<const T extends Tap<C> = never>(images: Tensor4D, options?: { taps?: readonly T[] }): DenseResult<T>;
+  dense<const T extends Tap<C> = never>(
+    images: Tensor4D,
+    options?: { taps?: readonly T[] | undefined },
+  ): DenseResult<T>;
 
   /**
-   * The outputs of the layers asked for, under the names asked by, and no further computation: the dense view, stopped at
-   * the last of them. `poolN` and the layers up to the next pool take images of any sides of at least 2^N, fully-connected
-   * layers sides of at least inputSize.
-   * Differentiable in images.
+   * Computes the outputs of layers in the dense view, by the requested names, and stops at the last of them. For
+   * `poolN` and the layers up to the next pool, the sides of the images are at least 2^N; for fully-connected layers,
+   * at least inputSize. Differentiable in the images.
    *
    * @throws VggError `VGG_SHAPE` for smaller images or another dtype; `VGG_ARGUMENT` for no tap or an unknown one.
    */
   features<const T extends Tap<C>>(images: Tensor4D, taps: readonly T[]): Record<T, Tensor>;
 
   /**
-   * Moves batch norm's running statistics towards a step's, once per optimiser step: running = 0.9 · running + 0.1 · batch.
+   * Updates batch norm's running statistics, once per optimiser step: running = 0.9 · running + 0.1 · batch.
    *
-   * @param batchStatistics the mean, over the step's micro-batches, of what `apply` gave; empty without batch norm.
+   * @param batchStatistics mean of the statistics that `apply` returned for the micro-batches; empty without batch
+   *   norm.
    * @throws VggError `VGG_ARGUMENT` unless it has exactly the statistics of the layers that are not frozen.
    */
   updateStatistics(batchStatistics: Readonly<Record<string, Tensor1D>>): void;
 
   /**
-   * Takes layers out of training: their variables leave `trainable`, get no gradient, and a batch norm among them keeps
-   * and uses its running statistics. Freezing a convolution does not freeze its batch norm; freezing its stage does.
+   * Excludes layers from training: their variables are not in `trainable` and get no gradient, and frozen batch norm
+   * uses its running statistics and does not change them. Freezing a convolution does not freeze its batch norm;
+   * freezing its stage does.
    *
-   * @throws VggError `VGG_ARGUMENT` for a name that is no layer or group of this net, naming the nearest.
+   * @throws VggError `VGG_ARGUMENT` for a name that is not a layer or group of this net, naming the nearest.
    */
   freeze(...names: readonly FreezableName<C>[]): void;
 
-  /** Undoes {@link freeze}, by the same names. */
+  /** Includes layers in training again, by the names of {@link freeze}. */
   unfreeze(...names: readonly FreezableName<C>[]): void;
 
   /**
-   * Puts a new last layer fc8 for another number of classes in place of the old, whose variables are disposed: an optimiser
-   * must forget what it kept for them. `options.classes` follows.
+   * Replaces the last layer fc8 by one for another number of classes and updates `options.classes`. The old variables
+   * are disposed, so an optimiser must not keep velocities for them.
    *
-   * @param initialiser where its weights come from; He's with seed 0 unless given.
+   * @param initialiser initialiser of its weights. Default `heInitialiser({ seed: 0 })`.
    */
   replaceHead(classes: number, initialiser?: Initialiser): void;
 
-  /** Frees every variable. The net is of no use afterwards: its methods throw VggError `VGG_STATE`. */
+  /** Disposes all variables. Afterwards the methods of the net throw VggError `VGG_STATE`. */
   dispose(): void;
 }
 
-/** How much of the running statistics one step replaces: PyTorch's momentum of 0.1. */
+/** Weight of a batch in the running statistics: PyTorch's momentum of 0.1. */
 const STATISTICS_RATE = 0.1;
 
 /**
- * Makes a net with its variables.
+ * Creates a net.
  *
- * @param initialiser where the first weights come from; He's with seed 0 unless given. When weights are about to be loaded,
- *   `zeroInitialiser()` saves drawing them.
- * @throws VggError `VGG_ARGUMENT` for bad options ({@link resolveOptions}), and whatever the initialiser throws.
+ * @param initialiser initialiser of the weights; `zeroInitialiser()` saves time if weights will be loaded. Default
+ *   `heInitialiser({ seed: 0 })`.
+ * @throws VggError `VGG_ARGUMENT` for bad options ({@link resolveOptions}), and the errors of the initialiser.
  */
 export function createVgg<const C extends ConfigurationName>(
   options: VggOptions<C>,
@@ -169,7 +177,7 @@ class Network<C extends ConfigurationName> implements Vgg<C> {
     if (training && rate > 0 && dropout === undefined) {
       throw new VggError(
         'argument',
-        'training with dropout needs a random stream per layer, got none: give options.dropout',
+        'training with dropout needs a random stream per layer, got none: pass options.dropout',
       );
     }
     const mode = training ? { rate, stream: dropout } : undefined;
@@ -181,7 +189,10 @@ class Network<C extends ConfigurationName> implements Vgg<C> {
     };
   }
 
-  dense<const T extends Tap<C> = never>(images: Tensor4D, options: { taps?: readonly T[] } = {}): DenseResult<T> {
+  dense<const T extends Tap<C> = never>(
+    images: Tensor4D,
+    options: { taps?: readonly T[] | undefined } = {},
+  ): DenseResult<T> {
     const { taps = [] } = options;
     const { inputSize } = this.#options;
     this.#checkHead('dense()');
@@ -196,12 +207,12 @@ class Network<C extends ConfigurationName> implements Vgg<C> {
     const [, height, width] = this.#check(images);
     if (taps.length === 0) throw new VggError('argument', 'expected the names of layers to tap, got none');
     const names = this.#canonical(taps);
-    const asked = [...names.values()];
-    const deepest = this.#layers.filter(({ name }) => asked.includes(name)).at(-1)!;
+    const layers = [...names.values()];
+    const deepest = this.#layers.filter(({ name }) => layers.includes(name)).at(-1)!;
     const poolings = deepest.kind === 'maxPool' ? deepest.stage : deepest.stage - 1;
-    const least = deepest.stage === 6 ? this.#options.inputSize : 2 ** poolings;
-    if (height < least || width < least) throw tooSmall(deepest.name, least, height, width);
-    return pick(this.#walk(images, asked, { dense: true }).taps, names);
+    const minSide = deepest.stage === 6 ? this.#options.inputSize : 2 ** poolings;
+    if (height < minSide || width < minSide) throw tooSmall(deepest.name, minSide, height, width);
+    return pick(this.#walk(images, layers, { dense: true }).taps, names);
   }
 
   updateStatistics(batchStatistics: Readonly<Record<string, Tensor1D>>): void {
@@ -210,8 +221,8 @@ class Network<C extends ConfigurationName> implements Vgg<C> {
     const missing = expected.find(({ name }) => !(name in batchStatistics));
     const unknown = Object.keys(batchStatistics).find((name) => !expected.some((spec) => spec.name === name));
     if (missing !== undefined || unknown !== undefined) {
-      const came = missing ? `${missing.name} is missing` : `${unknown} is not one`;
-      throw new VggError('argument', `expected statistics of every batch norm in training and no other: ${came}`);
+      const difference = missing ? `${missing.name} is missing` : `${unknown} is not one`;
+      throw new VggError('argument', `expected statistics of every batch norm in training and no other: ${difference}`);
     }
     for (const { name } of expected) {
       const running = this.variables.get(name)!;
@@ -238,8 +249,7 @@ class Network<C extends ConfigurationName> implements Vgg<C> {
     const options = resolveOptions<C>({ ...this.#options, classes });
     const layers = planLayers(options);
     const specs = layers.flatMap(layerVariables).filter(({ layer }) => layer === 'fc8');
-    const made = makeVariables(specs, initialiser);
-    for (const [name, replacement] of made) {
+    for (const [name, replacement] of makeVariables(specs, initialiser)) {
       this.variables.get(name)!.dispose();
       this.variables.set(name, replacement);
     }
@@ -249,7 +259,7 @@ class Network<C extends ConfigurationName> implements Vgg<C> {
   }
 
   dispose(): void {
-    for (const held of this.variables.values()) held.dispose();
+    for (const value of this.variables.values()) value.dispose();
     this.variables.clear();
     this.#disposed = true;
   }
@@ -258,12 +268,12 @@ class Network<C extends ConfigurationName> implements Vgg<C> {
     return this.#layers.flatMap(layerVariables);
   }
 
-  #walk(images: Tensor4D, taps: readonly string[], how: Pick<Walk, 'dense' | 'training'>) {
+  #walk(images: Tensor4D, taps: readonly string[], mode: Pick<Walk, 'dense' | 'training'>) {
     const { variables } = this;
-    return walkLayers(images, { layers: this.#layers, variables, frozen: this.#frozen, taps: new Set(taps), ...how });
+    return walkLayers(images, { layers: this.#layers, variables, frozen: this.#frozen, taps: new Set(taps), ...mode });
   }
 
-  /** The layers that a list of layers and groups stands for. */
+  /** Sets TF.js's `trainable` flag of every variable: false for running statistics and frozen layers. */
   #markTrainable(): void {
     for (const spec of this.#specs()) {
       this.variables.get(spec.name)!.trainable = isLearned(spec) && !this.#frozen.has(spec.layer);
@@ -271,25 +281,25 @@ class Network<C extends ConfigurationName> implements Vgg<C> {
   }
 
   #checkUsable(): void {
-    if (this.#disposed) throw new VggError('state', 'expected a living net, got one that was disposed: make another');
+    if (this.#disposed) throw new VggError('state', 'this net has been disposed: create a new one');
   }
 
-  #checkHead(what: string): void {
+  #checkHead(caller: string): void {
     this.#checkUsable();
     if (this.#options.head !== 'none') return;
     throw new VggError(
       'argument',
-      `${what} needs class scores, which a net with head "none" lacks: use features(), or make it with another head`,
+      `${caller} needs class scores, which a net with head "none" lacks: use features(), or create it with another head`,
     );
   }
 
-  /** The layers that taps name, by the names asked by. */
+  /** Returns the canonical names of taps, by their requested names. */
   #canonical<T extends string>(taps: readonly T[]): ReadonlyMap<T, string> {
     const names = tapNames(this.#layers, this.#options.configuration);
     return new Map(taps.map((tap) => [tap, canonicalName(names, tap)]));
   }
 
-  /** Checks what every computation needs and gives the images' shape. */
+  /** Checks net and images before a computation and returns the images' shape. */
   #check(images: Tensor4D): Tensor4D['shape'] {
     this.#checkUsable();
     if (images.rank !== 4 || images.shape[3] !== 3 || images.dtype !== 'float32' || images.shape[0] === 0) {
@@ -302,37 +312,34 @@ class Network<C extends ConfigurationName> implements Vgg<C> {
   }
 }
 
-function tooSmall(what: string, least: number, height: number, width: number): VggError {
-  const [side, got] = height < least ? ['height', height] : ['width', width];
-  return new VggError(
-    'shape',
-    `${what} needs ${side} ≥ ${least}, got ${got}: rescale the image to a smallest side ≥ ${least}`,
-  );
+function tooSmall(purpose: string, minSide: number, height: number, width: number): VggError {
+  const difference = height < minSide ? `height ≥ ${minSide}, got ${height}` : `width ≥ ${minSide}, got ${width}`;
+  return new VggError('shape', `${purpose} needs ${difference}: rescale the image to a smallest side ≥ ${minSide}`);
 }
 
-/** Computed layers under the names asked by: two names of one layer share its tensor. */
+/** Returns computed layers by their requested names. Two names of one layer share its tensor. */
 function pick<T extends string>(computed: Record<string, Tensor>, names: ReadonlyMap<T, string>): Record<T, Tensor> {
-  return Object.fromEntries([...names].map(([asked, layer]) => [asked, computed[layer]!])) as Record<T, Tensor>;
+  return Object.fromEntries([...names].map(([tap, layer]) => [tap, computed[layer]!])) as Record<T, Tensor>;
 }
 
-/** New variables by name; none is left when the initialiser fails on one. */
+/** Creates variables by name. If the initialiser fails, those already created are disposed. */
 function makeVariables(specs: readonly VariableSpec[], initialiser: Initialiser): Map<string, Variable> {
-  const made = new Map<string, Variable>();
+  const variables = new Map<string, Variable>();
   try {
-    for (const spec of specs) made.set(spec.name, makeVariable(spec, initialiser));
+    for (const spec of specs) variables.set(spec.name, makeVariable(spec, initialiser));
   } catch (error) {
-    dispose([...made.values()]);
+    dispose([...variables.values()]);
     throw error;
   }
-  return made;
+  return variables;
 }
 
-/** A new variable, with the values checked. The initialiser's tensor, if it gave one, stays its own. */
+/** Creates a variable with checked values. A tensor from the initialiser is not disposed. */
 function makeVariable(spec: VariableSpec, initialiser: Initialiser): Variable {
   const values = initialiser(spec);
   const shape = [...spec.shape];
   if (values instanceof Float32Array) {
-    const expected = shape.reduce((product, n) => product * n, 1);
+    const expected = sizeOf(shape);
     if (values.length !== expected) {
       throw new VggError('shape', `expected ${expected} numbers for ${spec.name} [${shape}], got ${values.length}`);
     }

@@ -1,4 +1,4 @@
-/** What a net refuses, and how it says so. */
+/** Invalid input of a net, and its error messages. */
 import './engine';
 import { type Tensor, type Tensor4D, tensor4d, tidy, zeros } from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
@@ -24,7 +24,7 @@ describe('bad input', () => {
     expect(refusal('shape', () => net.features(make() as Tensor4D, ['pool1']))).toMatch(message);
   });
 
-  it('images of another size are refused by the classifier, which points at the dense view', () => {
+  it('images of another size are refused by the classifier, which mentions dense()', () => {
     expect(refusal('shape', () => net.apply(images(32, 40)))).toBe(
       'the classifier needs images of 32 x 32, got 32 x 40: crop them, or use dense()',
     );
@@ -51,7 +51,7 @@ describe('bad input', () => {
     );
   });
 
-  it('a disposed net says so', () => {
+  it('a disposed net is refused', () => {
     const gone = createVgg(SMALL);
     gone.dispose();
     gone.dispose();
@@ -63,11 +63,11 @@ describe('bad input', () => {
       () => gone.replaceHead(3),
       () => gone.updateStatistics({}),
     ]) {
-      expect(refusal('state', use)).toMatch(/expected a living net, got one that was disposed/);
+      expect(refusal('state', use)).toMatch(/this net has been disposed/);
     }
   });
 
-  it('NaN in an image reaches its own logits and no other', () => {
+  it('NaN in an image changes its own logits and no others', () => {
     tidy(() => {
       const batch = images();
       const values = Float32Array.from(batch.dataSync()).fill(Number.NaN, 0, 32 * 32 * 3);

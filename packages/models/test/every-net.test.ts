@@ -1,4 +1,4 @@
-/** Every registered configuration, with and without batch norm and under each head, through the same tests. */
+/** The same tests for every configuration, with and without batch norm and with each head. */
 
 import { dispose, tidy, variableGrads } from '@tensorflow/tfjs-core';
 import { randomStream } from '@vgg/core';
@@ -17,7 +17,7 @@ const IMAGES = { seed: 1, amplitude: 100 };
 describe.each(NETS)('$configuration, batch norm $batchNorm, $head head', ({ configuration, batchNorm, head }) => {
   const options = { configuration, batchNorm, head, classes: 5, inputSize: 32, width: 1 / 32 } as const;
 
-  it('gives one score per class', () =>
+  it('returns one score per class', () =>
     expectNoLeak(() => {
       const net = createVgg(options);
       tidy(() => {
@@ -42,7 +42,7 @@ describe.each(NETS)('$configuration, batch norm $batchNorm, $head head', ({ conf
     });
   });
 
-  it('trains one step with a finite gradient for every variable, and leaves nothing behind', () =>
+  it('trains one step with a finite gradient for every variable, and leaks nothing', () =>
     expectNoLeak(() => {
       const net = createVgg(options);
       const images = hashedImages(IMAGES, 2, 32, 32);
@@ -61,7 +61,7 @@ describe.each(NETS)('$configuration, batch norm $batchNorm, $head head', ({ conf
       net.dispose();
     }));
 
-  it('has a dense view that at the training size is the classifier', () => {
+  it('has a dense view that equals the classifier at the training size', () => {
     tidy(() => {
       const net = createVgg(options);
       const images = hashedImages(IMAGES, 2, 32, 32);

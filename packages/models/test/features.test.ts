@@ -1,4 +1,7 @@
-/** Features by torchvision's and Keras's names, and Appendix B's descriptor, against torchvision (tools/fixtures/features.py). */
+/**
+ * Features by the names of torchvision and Keras, and the descriptor of Appendix B, against torchvision
+ * (tools/fixtures/features.py).
+ */
 import './engine';
 import { readFileSync } from 'node:fs';
 import {
@@ -52,10 +55,10 @@ const SCALES = recorded.sizes.map(
     () =>
       hashedImages(recorded, recorded.images, height, width),
 );
-/** Every ninth unit of the two images' descriptors is recorded. */
+/** Interval of the recorded units: every ninth of the descriptors of two images. */
 const RECORDED_STRIDE = 9;
 
-/** What the fixture records of the first image's output. */
+/** Returns the values of the first image's output that the fixture records. */
 function fingerprint(output: Tensor): { shape: number[]; numbers: number[] } {
   const shape = output.shape.slice(1);
   const values = output.dataSync().slice(0, output.size / output.shape[0]!);
@@ -77,7 +80,7 @@ describe.each(NETS)('%s', (_, { options, modules, descriptors }) => {
       net.dispose();
     });
 
-  it("gives what each of torchvision's modules gives, by its name", () => {
+  it('has the output of each torchvision module, by its name', () => {
     withNet((net) => {
       const names = Object.keys(modules) as Tap[];
       const taps = net.features(SCALES[0]!(), names);
@@ -101,7 +104,7 @@ describe.each(NETS)('%s', (_, { options, modules, descriptors }) => {
     ['stack', [0, 1, 2], { scales: 'stack' }],
     ['pool5', [1], { tap: 'pool5', flip: false }],
   ];
-  it.each(cases)("describes images as Appendix B's descriptor by torchvision: %s", (name, scales, how) => {
+  it.each(cases)('has the descriptor of Appendix B computed with torchvision: %s', (name, scales, how) => {
     withNet((net) => {
       const described = descriptor(
         net,
@@ -116,7 +119,7 @@ describe.each(NETS)('%s', (_, { options, modules, descriptors }) => {
     });
   });
 
-  it('flattens as torch.flatten', () => {
+  it('flattens like torch.flatten', () => {
     withNet((net) => {
       const flat = flatten(net.features(SCALES[1]!(), ['pool5']).pool5, 'CHW');
       const kept = numbers(flat).filter((_, i) => (i % flat.shape[1]) % RECORDED_STRIDE === 0);
@@ -126,7 +129,7 @@ describe.each(NETS)('%s', (_, { options, modules, descriptors }) => {
 });
 
 describe('names', () => {
-  it("of torchvision count batch norm's modules, those of Keras take a convolution with its ReLU", () => {
+  it('of torchvision count batch norm as a module; those of Keras mean a convolution with its ReLU', () => {
     // torchvision: vgg16's features[15] and vgg16_bn's features[22] are the ReLUs of the seventh convolution.
     expect(resolveTap({ configuration: 'D' }, 'features.15')).toBe('relu3_3');
     expect(resolveTap({ configuration: 'D', batchNorm: true }, 'features.22')).toBe('relu3_3');
@@ -139,7 +142,7 @@ describe('names', () => {
     expect(resolveTap({ configuration: 'A-LRN' }, 'norm1')).toBe('norm1');
   });
 
-  it('that the net lacks are refused with the nearest', () => {
+  it('that the net lacks are refused with the nearest name', () => {
     const wrong = (tap: string, options: Parameters<typeof resolveTap>[0]) => () => resolveTap(options, tap as Tap);
     expect(refusal('argument', wrong('features.31', { configuration: 'D' }))).toMatch(
       /no layer "features.31" to tap \(did you mean "features.\d+"\?\)/,
@@ -150,7 +153,7 @@ describe('names', () => {
     expect(refusal('argument', wrong('__proto__', { configuration: 'D' }))).toMatch(/no layer "__proto__"/);
   });
 
-  it('serve every view, and two of one layer share a tensor', () => {
+  it('work in every view, and two names of one layer share a tensor', () => {
     const net = createVgg(SMALL);
     tidy(() => {
       const batch = images();
@@ -170,8 +173,9 @@ describe('names', () => {
 describe('a net without a head', () => {
   const options = { ...SMALL, head: 'none' } as const;
 
-  it('has the convolutions alone, and nothing to hold or compute for the rest', async () => {
-    const [bare, whole] = [createVgg(options), createVgg(SMALL)];
+  it('has and computes only the convolutions', async () => {
+    const bare = createVgg(options);
+    const whole = createVgg(SMALL);
     expect([...bare.variables.keys()]).toEqual([...whole.variables.keys()].filter((name) => name.startsWith('conv')));
     expect(bare.options.classes).toBe(0);
     const batch = images(45, 70);
@@ -194,7 +198,7 @@ describe('a net without a head', () => {
     expect(layers.at(-1)!.name).toBe('pool5');
   });
 
-  it('refuses what needs class scores', () => {
+  it('refuses computations of class scores', () => {
     const net = createVgg(options, zeroInitialiser()) as Vgg;
     for (const use of [() => net.apply(images()), () => net.dense(images()), () => net.replaceHead(3)]) {
       expect(refusal('argument', use)).toMatch(/needs class scores, which a net with head "none" lacks: use features/);
@@ -205,7 +209,7 @@ describe('a net without a head', () => {
 });
 
 describe('a net with a linear head', () => {
-  it('classifies by the mean of pool5 where the training crop leaves one position', () => {
+  it('classifies by the mean of pool5 if the training crop has one position there', () => {
     tidy(() => {
       const net = createVgg({ ...SMALL, head: 'linear' });
       expect([...net.variables.keys()].slice(-2)).toEqual(['fc8.weight', 'fc8.bias']);
@@ -231,15 +235,16 @@ describe('maps as vectors', () => {
     });
   });
 
-  it('need a map', () => {
+  it('need a feature map', () => {
     expect(refusal('shape', () => globalAverage(zeros([2, 3])))).toMatch(/expected a feature map .*, got \[2,3\]/);
     expect(refusal('shape', () => flatten(zeros([0, 2, 2, 3])))).toMatch(/got \[0,2,2,3\]/);
   });
 });
 
 describe('the descriptor', () => {
-  it('has length 1, or is all 0 for a net that gives 0', () => {
-    const [net, zero] = [createVgg(SMALL), createVgg(SMALL, zeroInitialiser())];
+  it('has length 1, or is 0 for a net with outputs of 0', () => {
+    const net = createVgg(SMALL);
+    const zero = createVgg(SMALL, zeroInitialiser());
     tidy(() => {
       const lengths = (of: Vgg) => numbers(sum(square(descriptor(of, images(40))), 1));
       expect(lengths(net)).toBeAllclose([1, 1], { rtol: 1e-5 });
@@ -249,7 +254,7 @@ describe('the descriptor', () => {
     zero.dispose();
   });
 
-  it('takes pool5 of a net without a head, and has a gradient in the image', () => {
+  it('uses pool5 of a net without a head, and has a gradient in the image', () => {
     tidy(() => {
       const net = createVgg({ ...SMALL, head: 'none' });
       const first = (x: Tensor) => sum(slice(descriptor(net, x as Tensor4D), [0, 0], [1, 1])) as Scalar;
@@ -261,7 +266,7 @@ describe('the descriptor', () => {
     });
   });
 
-  it('gives everything back', () => {
+  it('leaks nothing', () => {
     const net = createVgg(SMALL);
     return expectNoLeak(() => {
       const scales = [images(32), images(64)];

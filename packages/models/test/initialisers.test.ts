@@ -47,12 +47,12 @@ describe.each([
     if (name === 'Glorot') expect(Math.max(...values.map(Math.abs))).toBeLessThan(deviation * Math.sqrt(3));
   });
 
-  it('draws the same for the same seed and name, and otherwise for another', () => {
+  it('has the same numbers for the same seed and name, and others for another', () => {
     expect(draw(initialiser, CONNECTED)).toEqual(draw(initialiser, CONNECTED));
     expect(draw(initialiser, CONNECTED)).not.toEqual(draw(initialiser, { ...CONNECTED, name: 'fc7.weight' }));
   });
 
-  it('starts biases at 0 and batch norm as the identity', () => {
+  it('initialises biases with 0 and batch norm as the identity', () => {
     const first = (role: VariableSpec['role']) => [
       ...draw(initialiser, { name: `x.${role}`, layer: 'x', role, shape: [2] }),
     ];
@@ -79,12 +79,12 @@ describe('normalInitialiser', () => {
 });
 
 describe('zeroInitialiser', () => {
-  it('gives weights of 0', () => {
+  it('has weights of 0', () => {
     expect(draw(zeroInitialiser(), CONNECTED).every((x) => x === 0)).toBe(true);
   });
 });
 
-describe('an initialiser of one’s own', () => {
+describe('a custom initialiser', () => {
   const options = { configuration: 'A', width: 1 / 64, inputSize: 32, head: 'small', classes: 2 } as const;
 
   it.each<[string, Initialiser, RegExp]>([
@@ -99,7 +99,7 @@ describe('an initialiser of one’s own', () => {
     expect(() => createVgg(options, initialiser)).toThrow(message);
   });
 
-  it('leaves no variable behind when it throws half-way', () =>
+  it('leaves no variable behind if it throws', () =>
     expectNoLeak(() => {
       const half: Initialiser = (spec) => {
         if (spec.name === 'conv4_1.bias') throw new Error('enough');
@@ -129,7 +129,7 @@ describe('fromTrainedA', () => {
     },
   );
 
-  it('copies what batch norm has learned with its convolution', () => {
+  it('initialises batch norm like its convolution', () => {
     const options = { ...common, batchNorm: true } as const;
     const marked: Initialiser = ({ shape }) => new Float32Array(shape.reduce((n, m) => n * m, 1)).fill(7);
     const a = createVgg({ ...options, configuration: 'A' }, marked);
@@ -142,7 +142,7 @@ describe('fromTrainedA', () => {
     for (const net of [a, b]) net.dispose();
   });
 
-  it('leaves the trained net untouched by training and disposal of the deeper', () =>
+  it('leaves the trained net unchanged when the deeper net is trained and disposed', () =>
     expectNoLeak(() => {
       const a = createVgg({ ...common, configuration: 'A' });
       const before = values(a.variables.get('fc8.weight')!);

@@ -26,7 +26,7 @@ describe('resolveOptions', () => {
     });
   });
 
-  it('keeps what is given, takes undefined as not given, and is its own fixed point', () => {
+  it('keeps given values, replaces undefined by the default, and returns resolved options unchanged', () => {
     const given = {
       configuration: 'C',
       batchNorm: true,
@@ -84,7 +84,7 @@ describe('resolveOptions', () => {
     expect(refusal(options)).toMatch(/expected the options of a net as an object/);
   });
 
-  it('refuses nets with variables too large for any backend, before making them', () => {
+  it('refuses nets with variables too large for any backend, before creating them', () => {
     const message = /fc6\.weight would have \d+ elements, more than 2\^31 - 1: lower width, inputSize or classes/;
     expect(refusal({ configuration: 'A', inputSize: 4096 }, createVgg)).toMatch(message);
     expect(refusal({ configuration: 'A', width: 1e300 }, summarise)).toMatch(/^conv1_1.weight would have .* elements/);

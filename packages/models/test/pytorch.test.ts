@@ -22,10 +22,10 @@ import { localResponseNorm } from '../src/operations';
 import { RECORDED_NETS, readRecorded } from './recorded';
 
 /**
- * PyTorch computed in float64, TF.js computes in float32 (6e-8 relative per rounding). A gradient is a sum over positions
- * and images whose terms partly cancel, so its error is relative to the terms, not to the sum: hence an atol of 1e-6 of the
- * largest number. Batch norm over 3 images divides by small deviations, which magnifies rounding: PyTorch's own float32
- * gradients of E with batch norm are off by 8.5e-6 of the largest, so the atol is 1e-5 there.
+ * PyTorch computed in float64, TF.js computes in float32 (6e-8 relative per rounding). A gradient is a sum over
+ * positions and images whose terms partly cancel, so its error is relative to the terms, not to the sum: therefore an atol
+ * of 1e-6 of the largest number. Batch norm over 3 images divides by small deviations, which magnifies rounding:
+ * PyTorch's own float32 gradients of E with batch norm are off by 8.5e-6 of the largest, so the atol is 1e-5 there.
  */
 const RTOL = 1e-4;
 const ATOL = { plain: 1e-6, batchNorm: 1e-5 };
@@ -48,14 +48,15 @@ describe.each(RECORDED_NETS)('%s', (name) => {
     expect(numbers, key).toBeAllclose(values, { rtol: RTOL, atol: atol * largest(values) });
   };
 
-  it('classifies as PyTorch', () => {
+  it('classifies like PyTorch', () => {
     tidy(() => expectRecorded(make().apply(images()).logits, 'logits'));
   });
 
   it('has the loss, every gradient and the running statistics of a PyTorch training step', () => {
     tidy(() => {
       const net = make();
-      const [batch, truth] = [images(), oneHot(tensor1d(labels, 'int32'), classes)];
+      const batch = images();
+      const truth = oneHot(tensor1d(labels, 'int32'), classes);
       const { value, grads } = variableGrads(() => {
         const { logits, batchStatistics } = net.apply(batch, { training: true });
         expectRecorded(logits, 'training logits');
@@ -84,7 +85,7 @@ describe.each(RECORDED_NETS)('%s', (name) => {
 });
 
 describe('local response normalisation', () => {
-  it("is PyTorch's with 5 times the alpha, gradient included", () => {
+  it('equals PyTorch with 5 times the alpha, including the gradient', () => {
     const { tensors } = readRecorded('local-response-norm');
     tidy(() => {
       const x = tensor4d(

@@ -1,4 +1,4 @@
-/** What PyTorch computed for narrow nets of every configuration (tools/fixtures/models.py), read back. */
+/** Recorded results of PyTorch for narrow nets of every configuration (tools/fixtures/models.py). */
 import { readdirSync } from 'node:fs';
 import { type RecordedTensor, readFixture } from '@vgg/testing';
 import type { ResolvedVggOptions } from '../src/index';
@@ -7,14 +7,14 @@ const FOLDER = new URL('./fixtures/', import.meta.url);
 
 export interface Recorded {
   options: ResolvedVggOptions;
-  /** Stream of the images; the variables have the streams after it. */
+  /** Number of the images' stream; the variables have the next ones. */
   seed: number;
   amplitude: number;
   labels: number[];
   tensors: Map<string, RecordedTensor>;
 }
 
-/** The names of the recorded nets. */
+/** Names of the recorded nets. */
 export const RECORDED_NETS = readdirSync(FOLDER)
   .filter((file) => file.endsWith('.safetensors'))
   .map((file) => file.replace('.safetensors', ''))

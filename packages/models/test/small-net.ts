@@ -1,4 +1,4 @@
-/** What the tests of a net's behaviour share: a net that computes in milliseconds, images for it, and its refusals. */
+/** Helpers of the tests: a net that computes in milliseconds, its images and its errors. */
 import { type Tensor, type Tensor4D, tidy } from '@tensorflow/tfjs-core';
 import { ERROR_CODES, isVggError, randomStream, type VggErrorKind } from '@vgg/core';
 import { hashedImages } from '@vgg/testing';
@@ -11,8 +11,8 @@ export function images(side = 32, width = side): Tensor4D {
   return hashedImages({ seed: 5, amplitude: 50 }, 2, side, width);
 }
 
-export function numbers(held: Tensor | undefined): number[] {
-  return [...held!.dataSync()];
+export function numbers(tensor: Tensor | undefined): number[] {
+  return [...tensor!.dataSync()];
 }
 
 export function refusal(kind: VggErrorKind, run: () => unknown): string {
@@ -24,5 +24,5 @@ export function refusal(kind: VggErrorKind, run: () => unknown): string {
     expect(error.message).not.toContain('\n');
     return error.message;
   }
-  throw new Error('expected a refusal');
+  throw new Error('expected an error');
 }

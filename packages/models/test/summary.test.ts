@@ -9,7 +9,7 @@ describe('summarise', () => {
     ['C', 133_638_952],
     ['D', 138_357_544],
     ['E', 143_667_240],
-  ] as const)('counts the parameters of %s as the paper does', (configuration, parameters) => {
+  ] as const)('counts the parameters of %s as in the paper', (configuration, parameters) => {
     expect(summarise({ configuration }).parameters).toBe(parameters);
   });
 
@@ -19,7 +19,7 @@ describe('summarise', () => {
     ['B', 133_053_736],
     ['D', 138_365_992],
     ['E', 143_678_248],
-  ] as const)('counts the parameters of %s with batch norm as torchvision does', (configuration, parameters) => {
+  ] as const)('counts the parameters of %s with batch norm as in torchvision', (configuration, parameters) => {
     expect(summarise({ configuration, batchNorm: true }).parameters).toBe(parameters);
   });
 
@@ -29,7 +29,7 @@ describe('summarise', () => {
     ['B', 11.308],
     ['D', 15.47],
     ['E', 19.632],
-  ] as const)('counts the multiply-adds of %s as torchvision does', (configuration, billions) => {
+  ] as const)('counts the multiply-adds of %s as in torchvision', (configuration, billions) => {
     expect(summarise({ configuration }).multiplyAdds / 1e9).toBeCloseTo(billions, 3);
   });
 
@@ -53,14 +53,14 @@ describe('summarise', () => {
     ]);
   });
 
-  it('rounds widths to the nearest and keeps at least one unit', () => {
+  it('rounds widths to the nearest integer, at least 1', () => {
     const { layers } = summarise({ configuration: 'A', width: 1 / 100 });
     expect(layers.filter(({ kind }) => kind === 'convolution').map(({ outputShape }) => outputShape[2])).toEqual([
       1, 1, 3, 3, 5, 5, 5, 5,
     ]);
   });
 
-  it('grows only activations with the batch', () => {
+  it('has more activations for a larger batch, and nothing else', () => {
     const [one, eight] = [1, 8].map((batch) => summarise({ configuration: 'D' }, { batch }).memory) as [Memory, Memory];
     expect(one.weights).toBe(138_357_544 * 4);
     expect([eight.weights, eight.gradients, eight.velocities]).toEqual([one.weights, one.gradients, one.velocities]);
@@ -68,7 +68,7 @@ describe('summarise', () => {
     expect(eight.trainingActivations).toBe(8 * one.trainingActivations);
   });
 
-  it('counts for training the activations or the update, whichever takes more', () => {
+  it('counts the activations or the update for training, whichever is larger', () => {
     // fc6 of D has 25088 * 4096 weights: a small batch's activations are less than three of those.
     const [one, many] = [1, 32].map((batch) => summarise({ configuration: 'D' }, { batch }).memory) as [Memory, Memory];
     expect(one.update).toBe(3 * 25088 * 4096 * 4);
@@ -77,14 +77,14 @@ describe('summarise', () => {
   });
 
   it.each([0, 1.5, -1, Number.NaN])('refuses a batch of %s', (batch) => {
-    expect(() => summarise({ configuration: 'A' }, { batch })).toThrow(/batch of a summary must be an integer/);
+    expect(() => summarise({ configuration: 'A' }, { batch })).toThrow(/the batch of a summary to be an integer/);
   });
 });
 
 type Memory = ReturnType<typeof summarise>['memory'];
 
 describe('formatSummary', () => {
-  it('is a table with the totals and the memory under it', () => {
+  it('is a table followed by the totals and the memory', () => {
     const lines = formatSummary(summarise({ configuration: 'D' }, { batch: 2 })).split('\n');
     expect(lines[0]).toMatch(/^layer +output +parameters +multiply-adds$/);
     expect(lines[1]).toMatch(/^conv1_1 +224 x 224 x 64 +1,792 +86,704,128$/);

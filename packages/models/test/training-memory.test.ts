@@ -1,4 +1,4 @@
-/** What a training step takes while it runs, against what the summary says (decision 0031). */
+/** Memory of a training step, compared with the summary (decision 0031). */
 import { dispose, engine, type Tensor, variableGrads } from '@tensorflow/tfjs-core';
 import { hashedImages } from '@vgg/testing';
 import { describe, expect, it } from 'vitest';
@@ -6,12 +6,17 @@ import { createVgg, summarise } from '../src/index';
 import { crossEntropy } from './engine';
 import { dropout } from './small-net';
 
-/** The most bytes that buffers made by `run` hold at one time. TF.js itself counts a buffer once for every tensor on it. */
+/**
+ * Returns the largest number of bytes in buffers of `run` at one time. TF.js itself counts a buffer once for every tensor
+ * that uses it.
+ */
 function peakBytes(run: () => void): number {
   const live = new Map<object, number>();
-  let [now, peak] = [0, 0];
+  let now = 0;
+  let peak = 0;
   const own = engine();
-  const [track, free] = [own.trackTensor, own.disposeTensor];
+  const track = own.trackTensor;
+  const free = own.disposeTensor;
   own.trackTensor = (tensor: Tensor, backend) => {
     const holders = live.get(tensor.dataId) ?? 0;
     live.set(tensor.dataId, holders + 1);
@@ -36,7 +41,7 @@ function peakBytes(run: () => void): number {
 }
 
 describe.each(['A', 'A-LRN', 'B', 'E'] as const)('a training step of %s', (configuration) => {
-  it.each([false, true])('takes the memory that the summary says, and no more: batch norm %s', (batchNorm) => {
+  it.each([false, true])('needs exactly the memory in the summary: batch norm %s', (batchNorm) => {
     const options = { configuration, batchNorm, width: 1 / 32, inputSize: 64, classes: 10, head: 'small' } as const;
     const net = createVgg(options);
     const peak = peakBytes(() => {

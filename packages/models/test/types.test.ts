@@ -85,7 +85,7 @@ describe('the API', () => {
     expectTypeOf(api.resolveTap<'D'>).returns.toEqualTypeOf<TapName<'D'>>();
   });
 
-  it('gives features under the names asked by, and refuses those that the configuration lacks', () => {
+  it('returns features by the requested names, and refuses those that the configuration lacks', () => {
     type Images = Parameters<Vgg['features']>[0];
     const asked = (net: Vgg<'D'>, images: Images) => net.features(images, ['features.15', 'block4_pool', 'relu1_2']);
     expectTypeOf(asked).returns.toEqualTypeOf<Record<'features.15' | 'block4_pool' | 'relu1_2', Tensor>>();
@@ -98,7 +98,7 @@ describe('the API', () => {
     for (const wrong of [keras, torchvision, norm]) expectTypeOf(wrong).toBeFunction();
   });
 
-  it('lets any net pass as a net, and options from JSON make one', () => {
+  it('accepts every net as a Vgg, and options from JSON', () => {
     expectTypeOf<Vgg<'A'>>().toExtend<Vgg>();
     expectTypeOf(api.createVgg<ConfigurationName>)
       .parameter(0)

@@ -1,4 +1,6 @@
-/** What a net does besides computing the right numbers: taps, dropout, freezing, heads, statistics, memory, refusals. */
+/**
+ * Behaviour of a net other than its numbers: taps, dropout, freezing, heads, statistics, memory, errors.
+ */
 
 import {
   add,
@@ -28,7 +30,7 @@ import { dropOut } from '../src/operations';
 import { crossEntropy } from './engine';
 import { dropout, images, numbers, refusal, SMALL } from './small-net';
 
-/** The gradients of a training step, by variable name. */
+/** Returns the gradients of a training step by variable name. */
 function step(net: Vgg, batch: Tensor4D): Map<string, number[]> {
   const { value, grads } = variableGrads(
     () => crossEntropy(net.apply(batch, { training: true, dropout }).logits, [0, 3]),
@@ -40,7 +42,7 @@ function step(net: Vgg, batch: Tensor4D): Map<string, number[]> {
 }
 
 describe('variables', () => {
-  it('have canonical names in the order of the network, and shapes HWIO and [in, out]', () => {
+  it('have canonical names in the order of the net, and shapes HWIO and [in, out]', () => {
     const net = createVgg({ ...SMALL, batchNorm: true, head: 'paper', inputSize: 64 });
     const names = [...net.variables.keys()];
     const first = ['conv1_1.weight', 'conv1_1.bias', 'bn1_1.scale', 'bn1_1.offset', 'bn1_1.mean', 'bn1_1.variance'];
@@ -52,7 +54,7 @@ describe('variables', () => {
     net.dispose();
   });
 
-  it('let two nets live side by side', () => {
+  it('of two nets do not interfere', () => {
     const nets = [createVgg(SMALL), createVgg(SMALL)];
     for (const net of nets) net.dispose();
   });
@@ -68,7 +70,7 @@ describe('taps', () => {
   ];
   const options = { ...SMALL, configuration: 'A-LRN', batchNorm: true, head: 'paper' } as const;
 
-  it('come in any number from one pass, with the logits as without them', () => {
+  it('are returned in any number by one pass, and do not change the logits', () => {
     const net = createVgg(options);
     const batch = images();
     const before = memory().numTensors;
@@ -87,7 +89,7 @@ describe('taps', () => {
     net.dispose();
   });
 
-  it('are dense maps in the dense view', () => {
+  it('are feature maps in the dense view', () => {
     tidy(() => {
       const net = createVgg(options);
       const { scores, taps } = net.dense(images(64, 96), { taps: ['pool5', 'relu6', 'prob'] });
@@ -104,7 +106,7 @@ describe('taps', () => {
     });
   });
 
-  it('stop the computation at the deepest of them in features()', async () => {
+  it('end the computation at the deepest of them in features()', async () => {
     const net = createVgg(SMALL);
     const batch = images(20, 9);
     const kernels: string[] = [];
@@ -114,14 +116,14 @@ describe('taps', () => {
     net.dispose();
   });
 
-  it('differentiate in the images in features()', () => {
+  it('are differentiable in the images in features()', () => {
     tidy(() => {
       const net = createVgg(SMALL);
       const loss = (x: Tensor) => sum(net.features(x as Tensor4D, ['relu3_1']).relu3_1) as Scalar;
       const batch = images(8, 12);
       const gradient = grad(loss)(batch);
       expect(gradient.shape).toEqual(batch.shape);
-      // A central difference in one pixel; the loss is piecewise linear in it, and rounds at 1e-7 of its size.
+      // Central difference in one pixel. The loss is piecewise linear in it and has a rounding error of 1e-7.
       const pixel = 2 * 12 * 3 + 5 * 3 + 1;
       const delta = tensor4d(
         Float32Array.from({ length: batch.size }, (_, i) => (i === pixel ? 0.125 : 0)),
@@ -135,7 +137,7 @@ describe('taps', () => {
 });
 
 describe('dropout', () => {
-  it('drops the rate given and scales what it keeps by 1 / (1 - rate)', () => {
+  it('drops units at the given rate and multiplies the others by 1 / (1 - rate)', () => {
     tidy(() => {
       const dropped = numbers(dropOut(ones([100, 200]), 0.3, randomStream(1, 'test')));
       const kept = dropped.filter((x) => x !== 0);
@@ -145,7 +147,7 @@ describe('dropout', () => {
     });
   });
 
-  it('acts in training alone, on the hidden fully-connected layers, by the streams given', () => {
+  it('is active only in training, for the hidden fully-connected layers, with the given streams', () => {
     tidy(() => {
       const net = createVgg({ ...SMALL, head: 'paper' });
       const batch = images();
@@ -172,7 +174,7 @@ describe('dropout', () => {
   it('needs its random streams, unless the rate is 0', () => {
     const net = createVgg(SMALL);
     const dry = createVgg({ ...SMALL, dropout: 0 });
-    expect(refusal('argument', () => net.apply(images(), { training: true }))).toMatch(/give options.dropout/);
+    expect(refusal('argument', () => net.apply(images(), { training: true }))).toMatch(/pass options.dropout/);
     tidy(() => {
       const batch = images();
       expect(numbers(dry.apply(batch, { training: true }).logits)).toEqual(numbers(dry.apply(batch).logits));
@@ -182,7 +184,7 @@ describe('dropout', () => {
 });
 
 describe('freeze', () => {
-  it('can be told by arithmetic alone', () => {
+  it('has a list of its layers by layersNamed', () => {
     expect(layersNamed({ configuration: 'A', batchNorm: true }, ['stage1', 'fc6'])).toEqual([
       'conv1_1',
       'bn1_1',
@@ -192,7 +194,7 @@ describe('freeze', () => {
     expect(() => layersNamed({ configuration: 'A' }, ['stag1'])).toThrow(/got "stag1" \(did you mean "stage1"/);
   });
 
-  it('takes layers, stages and groups out of training, and unfreeze puts them back', () => {
+  it('excludes layers, stages and groups from training, and unfreeze includes them again', () => {
     const net = createVgg({ ...SMALL, batchNorm: true });
     const all = [...net.trainable.keys()];
     net.freeze('conv1_1', 'stage2', 'classifier');
@@ -207,7 +209,7 @@ describe('freeze', () => {
     net.dispose();
   });
 
-  it('leaves the gradients of the other layers as they were', () => {
+  it('does not change the gradients of the other layers', () => {
     const net = createVgg(SMALL);
     const batch = images();
     const before = step(net, batch);
@@ -223,7 +225,7 @@ describe('freeze', () => {
     ['stage 1', ['stage1'], 7, 6],
     ['the features', ['features'], 0, 0],
     ['a layer in the middle', ['conv4_1'], 7, 7],
-  ] as const)('computes no gradient that nobody needs with %s frozen', async (_, names, filters, inputs) => {
+  ] as const)('computes only the gradients that are needed with %s frozen', async (_, names, filters, inputs) => {
     const net = createVgg(SMALL);
     net.freeze(...names);
     const { kernels } = await profile(() => {
@@ -231,12 +233,12 @@ describe('freeze', () => {
       return zeros([1]);
     });
     const count = (kernel: string) => kernels.filter(({ name }) => name === kernel).length;
-    // Kernels inside an operation with a gradient of its own are profiled as one; the gradients' kernels are not.
+    // The profile has one entry for all kernels inside an operation with its own gradient, and one for each of a gradient.
     expect([count('Conv2DBackpropFilter'), count('Conv2DBackpropInput')]).toEqual([filters, inputs]);
     net.dispose();
   });
 
-  it('fixes a batch norm: running statistics are used in training, and kept', () => {
+  it('fixes batch norm: training uses the running statistics and does not change them', () => {
     const net = createVgg({ ...SMALL, batchNorm: true, dropout: 0 });
     net.freeze('features');
     tidy(() => {
@@ -266,7 +268,7 @@ describe('freeze', () => {
 });
 
 describe('updateStatistics', () => {
-  it('moves running statistics a tenth of the way', () => {
+  it('moves running statistics by a tenth', () => {
     const net = createVgg({ ...SMALL, batchNorm: true });
     tidy(() => {
       const { batchStatistics } = net.apply(images(), { training: true, dropout });
@@ -295,7 +297,7 @@ describe('updateStatistics', () => {
 });
 
 describe('replaceHead', () => {
-  it('puts a new fc8 in the same place and keeps everything else', () =>
+  it('replaces fc8 and keeps everything else', () =>
     expectNoLeak(() => {
       const net = createVgg(SMALL);
       const names = [...net.variables.keys()];
@@ -310,7 +312,7 @@ describe('replaceHead', () => {
       net.dispose();
     }));
 
-  it('keeps frozen what was frozen, and draws from He unless told otherwise', async () => {
+  it('keeps frozen layers frozen, and uses the He initialiser by default', async () => {
     const net = createVgg(SMALL, zeroInitialiser());
     net.freeze('features');
     net.replaceHead(2);
@@ -330,11 +332,11 @@ describe('memory', () => {
   it.each([
     // Convolutions 8, pools 5, fc6 1, dropout's mask and product 2, logits 1.
     ['one activation per convolution', false, [], 17],
-    // And of each of 8 batch norms: the convolution's output, mean, biased and unbiased variance.
+    // In addition, for each of 8 batch norms: the output of the convolution, mean, biased and unbiased variance.
     ['two with batch norm', true, [], 49],
     // pool5, fc6, dropout 2, logits.
     ['none of frozen features', true, ['features'], 5],
-  ] as const)('in training holds %s', (_, batchNorm, frozen, buffers) => {
+  ] as const)('in training is used for %s', (_, batchNorm, frozen, buffers) => {
     const net = createVgg({ ...SMALL, batchNorm });
     net.freeze(...frozen);
     const batch = images();
@@ -350,7 +352,7 @@ describe('memory', () => {
     net.dispose();
   });
 
-  it('in inference holds no more for a deep net than for a shallow one', async () => {
+  it('in inference is the same for a deep net and a shallow one', async () => {
     const most: number[] = [];
     for (const configuration of ['A', 'E'] as const) {
       const net = createVgg({ ...SMALL, configuration });
@@ -364,7 +366,7 @@ describe('memory', () => {
     expect(most[0]).toBeLessThan(8);
   });
 
-  it('is all given back, whatever was asked', () =>
+  it('is freed completely after every computation', () =>
     expectNoLeak(() => {
       const net = createVgg({ ...SMALL, batchNorm: true });
       const batch = images();

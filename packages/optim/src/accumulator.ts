@@ -1,35 +1,34 @@
-/** Adding up the gradient of a batch over its micro-batches (section 3.3). */
+/** Sum of the gradients of a batch over its micro-batches (section 3.3). */
 import { add, keep, mul, type Tensor, tidy } from '@tensorflow/tfjs-core';
-import { VggError } from '@vgg/core';
+import { requireInteger, VggError } from '@vgg/core';
 
 /**
- * Sums gradients of *summed* losses (`reduction: 'sum'`) and counts samples; the sum divided by the count is the gradient
- * of the mean loss, with each sample weighing the same in a full micro-batch and in a short last one. On one device or
- * many, the sums and counts are what is added up.
+ * Sums gradients of *summed* losses (`reduction: 'sum'`) and counts samples. The sum divided by the count is the
+ * gradient of the mean loss, in which each sample has the same weight, in a full micro-batch and in a short last one.
+ * Sums and counts of several devices can be added too.
  */
 export class GradientAccumulator {
   readonly #sums = new Map<string, Tensor>();
   #samples = 0;
 
-  /** The samples added since the last reset. */
+  /** Number of samples added since the last reset. */
   get samples(): number {
     return this.#samples;
   }
 
-  /** The sums, owned by the accumulator. */
+  /** Sums by variable; the accumulator owns them. */
   get sums(): ReadonlyMap<string, Tensor> {
     return this.#sums;
   }
 
   /**
-   * Adds the gradients of one micro-batch's summed loss and takes them over: do not dispose them.
-   * @throws VggError `VGG_ARGUMENT` when `samples` is not a positive integer, `VGG_SHAPE` when the gradients are not those
-   *   of the earlier micro-batches in name and shape.
+   * Adds the gradients of the summed loss of one micro-batch. Takes ownership of them: do not dispose them.
+   *
+   * @throws VggError `VGG_ARGUMENT` unless `samples` is an integer of at least 1, `VGG_SHAPE` if names or shapes differ
+   *   from those of earlier micro-batches.
    */
   add(gradients: ReadonlyMap<string, Tensor>, samples: number): void {
-    if (!Number.isInteger(samples) || samples < 1) {
-      throw new VggError('argument', `expected a micro-batch of at least one sample, got ${samples}`);
-    }
+    requireInteger('samples', samples, 1);
     if (this.#samples > 0) this.#checkSame(gradients);
     for (const [name, gradient] of gradients) {
       const sum = this.#sums.get(name);
@@ -44,7 +43,8 @@ export class GradientAccumulator {
 
   #checkSame(gradients: ReadonlyMap<string, Tensor>): void {
     for (const name of new Set([...this.#sums.keys(), ...gradients.keys()])) {
-      const [expected, got] = [this.#sums.get(name)?.shape, gradients.get(name)?.shape];
+      const expected = this.#sums.get(name)?.shape;
+      const got = gradients.get(name)?.shape;
       if (expected?.join() !== got?.join()) {
         const describe = (shape?: number[]) => (shape === undefined ? 'none' : `shape [${shape}]`);
         throw new VggError('shape', `gradient of ${name}: expected ${describe(expected)}, got ${describe(got)}`);
@@ -53,8 +53,9 @@ export class GradientAccumulator {
   }
 
   /**
-   * The gradient of the mean loss over all samples added; the caller disposes it.
-   * @throws VggError `VGG_STATE` when nothing was added.
+   * Returns the gradient of the mean loss over all added samples. The caller disposes it.
+   *
+   * @throws VggError `VGG_STATE` if nothing was added.
    */
   average(): Map<string, Tensor> {
     if (this.#samples === 0) throw new VggError('state', 'expected at least one micro-batch before the average');
@@ -62,7 +63,7 @@ export class GradientAccumulator {
     return new Map([...this.#sums].map(([name, sum]) => [name, tidy(() => mul(sum, scale))]));
   }
 
-  /** Forgets and frees the sums. */
+  /** Disposes the sums and starts at zero. */
   reset(): void {
     for (const sum of this.#sums.values()) sum.dispose();
     this.#sums.clear();

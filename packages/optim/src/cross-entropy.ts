@@ -1,23 +1,23 @@
-/** The training objective: multinomial logistic regression, that is soft-max cross-entropy (section 3.1). */
+/** The training objective: multinomial logistic regression, which is soft-max cross-entropy (section 3.1). */
 import { logSoftmax, mul, type Scalar, sum, type Tensor2D, tensor2d, tidy } from '@tensorflow/tfjs-core';
 import { VggError } from '@vgg/core';
 
 export interface CrossEntropyOptions {
-  /** `mean` over the samples (default), or their `sum`, which adds up over micro-batches. */
-  reduction?: 'mean' | 'sum';
-  /** ε in [0, 1): each target is (1 - ε)·one-hot + ε/classes. 0 (default) is the paper's. */
-  labelSmoothing?: number;
-  /** Second labels, of pictures that hold a part of others. */
-  mixed?: MixedLabels;
+  /** Mean over the samples, or their sum, which can be added over micro-batches. Default `mean`. */
+  reduction?: 'mean' | 'sum' | undefined;
+  /** ε in [0, 1): each target is (1 - ε)·one-hot + ε/classes. Default 0, as in the paper. */
+  labelSmoothing?: number | undefined;
+  /** Second labels, for images that contain parts of others. */
+  mixed?: MixedLabels | undefined;
 }
 
-/** Second labels, as many as the first, and the share of each target that is theirs, in [0, 1]. */
+/** Second labels, one per image, and their share of each target, in [0, 1]. */
 export interface MixedLabels {
   labels: Int32Array | readonly number[];
   share: number;
 }
 
-/** @throws VggError `VGG_ARGUMENT`, naming the first one, for a label that is not an integer from 0 to `classes` - 1. */
+/** Throws VggError `VGG_ARGUMENT` for the first label that is not an integer from 0 to `classes` - 1. */
 export function checkLabels(labels: ArrayLike<number>, classes: number): void {
   for (let i = 0; i < labels.length; i++) {
     const label = labels[i]!;
@@ -29,25 +29,26 @@ export function checkLabels(labels: ArrayLike<number>, classes: number): void {
   }
 }
 
-/** Target probabilities, row-major [labels.length, classes]. */
+/** Returns the target probabilities, row-major [labels.length, classes]. */
 function targets(labels: ArrayLike<number>, classes: number, smoothing: number, mixed?: MixedLabels): Float32Array {
   const target = new Float32Array(labels.length * classes).fill(smoothing / classes);
-  const add = (some: ArrayLike<number>, share: number) => {
-    checkLabels(some, classes);
-    for (let i = 0; i < some.length; i++) target[i * classes + some[i]!]! += share * (1 - smoothing);
+  const addLabels = (added: ArrayLike<number>, share: number) => {
+    checkLabels(added, classes);
+    for (let i = 0; i < added.length; i++) target[i * classes + added[i]!]! += share * (1 - smoothing);
   };
-  add(labels, 1 - (mixed?.share ?? 0));
-  if (mixed !== undefined) add(mixed.labels, mixed.share);
+  addLabels(labels, 1 - (mixed?.share ?? 0));
+  if (mixed !== undefined) addLabels(mixed.labels, mixed.share);
   return target;
 }
 
 /**
- * Soft-max cross-entropy in nats, stable for logits of any size (the row maximum is subtracted first).
+ * Returns the soft-max cross-entropy in nats. It is stable for logits of any size (the row maximum is subtracted
+ * first).
  *
  * @param logits [n, classes], any finite values.
- * @param labels n class indices, on the host: each is checked against the number of classes.
- * @throws VggError `VGG_SHAPE` when logits are not [n ≥ 1, classes ≥ 1] with n labels; `VGG_ARGUMENT` for a label outside
- *   the classes, a smoothing outside [0, 1), or second labels of another number or share.
+ * @param labels n class indices, from 0 to classes - 1, as numbers and not as a tensor, so that each can be checked.
+ * @throws VggError `VGG_SHAPE` unless logits are [n ≥ 1, classes ≥ 1] with n labels; `VGG_ARGUMENT` for a label outside
+ *   the classes, a smoothing outside [0, 1), a wrong number of second labels, or a share outside [0, 1].
  */
 export function softmaxCrossEntropy(
   logits: Tensor2D,

@@ -1,27 +1,27 @@
-/** Gradients of a loss, and the registration that TF.js needs for them outside of a bundler. */
+/** Gradients of a loss, and the registration of gradient functions that TF.js needs in plain Node. */
 import { type Scalar, type Tensor, tidy, type Variable, variableGrads } from '@tensorflow/tfjs-core';
 import { VggError } from '@vgg/core';
 import { registerMissingGradients } from '@vgg/tfjs-gradients';
 
 /**
- * Registers tfjs-core's gradients, as far as none is registered for a kernel yet. In plain Node `@tensorflow/tfjs-core`
- * registers none, so that `tf.grad` and its kin fail with "gradient function not found"; in a bundler it registers all.
- * Safe to call any number of times.
+ * Registers the gradient functions of tfjs-core for all kernels that have none yet. In plain Node
+ * `@tensorflow/tfjs-core` registers none, so `tf.grad` and similar functions fail with "gradient function not found";
+ * in a bundler it registers all. It may be called any number of times.
  */
 export function ensureGradients(): void {
   registerMissingGradients();
 }
 
-/** A loss and its gradient with respect to every variable it was asked for. The caller disposes all of them. */
+/** Loss and its gradient by variable. The caller disposes all of them. */
 export interface LossAndGradients {
   loss: Scalar;
   gradients: Map<string, Tensor>;
 }
 
 /**
- * The value of `loss` and its gradient for each of `variables`, under the same names and in the same order.
+ * Computes the value of `loss` and its gradient for each of `variables`, by the same names and in the same order.
  *
- * @throws VggError `VGG_STATE` when the loss does not depend on one of the variables, `VGG_ARGUMENT` when there are none.
+ * @throws VggError `VGG_STATE` if the loss does not depend on one of the variables, `VGG_ARGUMENT` if there are none.
  */
 export function lossAndGradients(loss: () => Scalar, variables: ReadonlyMap<string, Variable>): LossAndGradients {
   if (variables.size === 0) {

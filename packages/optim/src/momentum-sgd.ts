@@ -1,21 +1,22 @@
 /** Mini-batch gradient descent with momentum and L2 weight decay (section 3.1). */
 import { add, engine, getKernel, keep, mul, type Tensor, tidy, type Variable } from '@tensorflow/tfjs-core';
 import { VggError } from '@vgg/core';
-import { check, checkStep, checkVelocities, copied, type Optimiser } from './optimiser';
+import { check, checkStep, checkVelocities, type Optimiser, Velocities } from './optimiser';
 
-/**
- * A set of variables with its own multiples of rate and decay. `match` is a name, in which `*` stands for any run of
- * characters (`*.bias`, `conv1_*`), or a predicate on names.
- */
+/** Set of variables with its own multiples of learning rate and weight decay. */
 export interface ParameterGroup {
+  /** Name in which `*` stands for any characters (`*.bias`, `conv1_*`), or a predicate on names. */
   match: string | ((name: string) => boolean);
-  /** Multiplies the learning rate; 0 leaves the variables as they are, without velocity or decay. 1 unless given. */
-  rateMultiple?: number;
-  /** Multiplies the weight decay; 0 for none. 1 unless given. */
-  decayMultiple?: number;
+  /** Factor of the learning rate; 0 leaves the variables unchanged, without velocity or decay. Default 1. */
+  rateMultiple?: number | undefined;
+  /** Factor of the weight decay; 0 for no decay. Default 1. */
+  decayMultiple?: number | undefined;
 }
 
-/** The default groups: L2 on the weights of convolutions and fully-connected layers only, as Caffe's published nets do. */
+/**
+ * Default groups: weight decay only on weights of convolutions and fully-connected layers, as in Caffe's published
+ * nets.
+ */
 export const DECAY_WEIGHTS_ONLY: readonly ParameterGroup[] = ['*.bias', '*.scale', '*.offset'].map((match) => ({
   match,
   decayMultiple: 0,
@@ -23,16 +24,19 @@ export const DECAY_WEIGHTS_ONLY: readonly ParameterGroup[] = ['*.bias', '*.scale
 
 export interface MomentumSgdOptions {
   /**
-   * `caffe` (default), the paper's: v ← m·v - ε·(g + λ·w); w ← w + v.
-   * `pytorch`: v ← m·v + g + λ·w; w ← w - ε·v. The two part once the rate ε changes.
+   * `caffe`, as in the paper: v ← m·v - ε·(g + λ·w); w ← w + v.
+   * `pytorch`: v ← m·v + g + λ·w; w ← w - ε·v. The two differ once the rate ε changes. Default `caffe`.
    */
-  rule?: 'caffe' | 'pytorch';
-  /** m in [0, 1), 0.9 unless given. */
-  momentum?: number;
-  /** λ ≥ 0, 5e-4 unless given. */
-  weightDecay?: number;
-  /** The first group that matches a variable's name counts; {@link DECAY_WEIGHTS_ONLY} unless given, `[]` decays everything. */
-  groups?: readonly ParameterGroup[];
+  rule?: 'caffe' | 'pytorch' | undefined;
+  /** m in [0, 1). Default 0.9. */
+  momentum?: number | undefined;
+  /** λ, at least 0. Default 5e-4. */
+  weightDecay?: number | undefined;
+  /**
+   * Groups of variables; the first that matches a name counts. `[]` decays everything. Default
+   * {@link DECAY_WEIGHTS_ONLY}.
+   */
+  groups?: readonly ParameterGroup[] | undefined;
 }
 
 function matcher(match: ParameterGroup['match']): (name: string) => boolean {
@@ -42,14 +46,14 @@ function matcher(match: ParameterGroup['match']): (name: string) => boolean {
   return (name) => pattern.test(name);
 }
 
-/** sum + factor · x. Frees `sum` at once: of the largest variable, each intermediate value counts. */
+/** Returns sum + factor · x and disposes `sum`, since intermediate values of the largest variables take much memory. */
 function addScaled(sum: Tensor, x: Tensor, factor: number): Tensor {
   const result = tidy(() => add(sum, mul(x, factor)));
   sum.dispose();
   return result;
 }
 
-/** v = a·gradient + b·weights + m·velocity; weights + c·v. */
+/** Factors of an update: v ← a·gradient + b·weights + m·velocity; weights ← weights + c·v. */
 interface Factors {
   a: number;
   b: number;
@@ -58,13 +62,14 @@ interface Factors {
 }
 
 /**
- * The kernel of backends that update weights and velocity in one pass over memory (`@vgg/backend-onednn`), which has the
- * factors for attributes and takes its inputs over. It rounds as the operations below do: the bits are the same.
+ * Kernel of backends that update weights and velocity in one pass over memory (`@vgg/backend-onednn`). Its attributes
+ * are the factors, and it may reuse the memory of its inputs. It rounds as the operations below do, so the bits are the
+ * same.
  */
 const ONE_PASS = 'MomentumSgd';
 
-/** The weights and velocity behind a step. */
-function moved(weights: Tensor, gradient: Tensor, velocity: Tensor | undefined, { a, b, m, c }: Factors) {
+/** Returns weights and velocity after a step. */
+function updateOf(weights: Tensor, gradient: Tensor, velocity: Tensor | undefined, { a, b, m, c }: Factors) {
   if (getKernel(ONE_PASS, engine().backendName) !== undefined) {
     const inputs = velocity === undefined ? { weights, gradient } : { weights, gradient, velocity };
     const [w, v] = engine().runKernel(ONE_PASS, inputs, { a, b, m, c }) as Tensor[];
@@ -76,13 +81,13 @@ function moved(weights: Tensor, gradient: Tensor, velocity: Tensor | undefined, 
   return { weights: tidy(() => add(weights, c === 1 ? sum : mul(sum, c))), velocity: sum };
 }
 
-/** The optimiser. It owns one velocity tensor per variable it has updated; `dispose` frees them. */
+/** Momentum SGD. It owns one velocity tensor per variable that it has updated; `dispose` frees them. */
 export class MomentumSgd implements Optimiser {
   readonly rule: 'caffe' | 'pytorch';
   readonly momentum: number;
   readonly weightDecay: number;
   readonly #groups: readonly { matches: (name: string) => boolean; rate: number; decay: number }[];
-  readonly #velocities = new Map<string, Tensor>();
+  readonly #velocities = new Velocities();
 
   /** @throws VggError `VGG_ARGUMENT` for a number out of its range. */
   constructor({
@@ -105,14 +110,12 @@ export class MomentumSgd implements Optimiser {
   }
 
   get velocities(): ReadonlyMap<string, Tensor> {
-    return this.#velocities;
+    return this.#velocities.tensors;
   }
 
   loadVelocities(velocities: ReadonlyMap<string, Tensor>, variables?: ReadonlyMap<string, Variable>): void {
     checkVelocities(velocities, variables);
-    const copies = copied(velocities);
-    this.dispose();
-    for (const [name, copy] of copies) this.#velocities.set(name, copy);
+    this.#velocities.load(velocities);
   }
 
   step(
@@ -130,7 +133,7 @@ export class MomentumSgd implements Optimiser {
     const groupRate = rate * (group?.rate ?? 1);
     const decay = this.weightDecay * (group?.decay ?? 1);
     if (group?.rate === 0) return;
-    // In Caffe's rule the rate is inside the velocity: fold its sign and size into the two scalars.
+    // In Caffe's rule the velocity includes the rate and its sign.
     const inside = this.rule === 'caffe' ? -groupRate : 1;
     const factors = {
       a: inside * gradientScale,
@@ -140,16 +143,14 @@ export class MomentumSgd implements Optimiser {
     };
     const previous = this.#velocities.get(name);
     const velocity = tidy(() => {
-      const updated = moved(variable, gradient, previous, factors);
+      const updated = updateOf(variable, gradient, previous, factors);
       variable.assign(updated.weights);
       return keep(updated.velocity);
     });
-    previous?.dispose();
     this.#velocities.set(name, velocity);
   }
 
   dispose(): void {
-    for (const velocity of this.#velocities.values()) velocity.dispose();
-    this.#velocities.clear();
+    this.#velocities.dispose();
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Muon (K. Jordan, 2024) for the weights of convolutions: momentum whose step is made orthogonal. The paper knows nothing
- * of it; it needs fewer steps than momentum SGD, each of which costs a few matrix products more.
+ * Muon (K. Jordan, 2024) for the weights of convolutions: momentum with orthogonalised updates. It is not in the paper.
+ * It needs fewer steps than momentum SGD, and a few matrix products more per step.
  */
 import {
   add,
@@ -21,44 +21,53 @@ import {
 } from '@tensorflow/tfjs-core';
 import { VggError } from '@vgg/core';
 import { MomentumSgd } from './momentum-sgd';
-import { check, checkStep, checkVelocities, copied, type Optimiser } from './optimiser';
+import { check, checkStep, checkVelocities, type Optimiser, Velocities } from './optimiser';
 
 export interface MuonOptions {
-  /** m of the convolutions' weights, in [0, 1); 0.8 unless given. */
-  momentum?: number;
-  /** The convolutions' rate by the one that a step is given, above 0; 1 unless given: the rate is then what a step turns them by. */
-  rateMultiple?: number;
-  /** Updates all that is no convolution's weights, and is this optimiser's own from then on; `new MomentumSgd()` unless given. */
-  rest?: MomentumSgd;
+  /** m for the weights of convolutions, in [0, 1). Default 0.8. */
+  momentum?: number | undefined;
+  /** Factor, above 0, of the learning rate of convolutions. Default 1. */
+  rateMultiple?: number | undefined;
+  /** Optimiser of all other variables. Muon takes ownership and disposes it. Default `new MomentumSgd()`. */
+  rest?: MomentumSgd | undefined;
 }
-
-/** The Newton-Schulz iteration on singular values, x ← a·x + b·x³ + c·x⁵, and how often: as in K. Jordan's airbench94_muon. */
-const [A, B, C] = [3.4445, -4.775, 2.0315] as const;
-const ITERATIONS = 3;
-/** The least norm that divides. */
-const EPSILON = 1e-7;
-
-/** The weights of convolutions, and the rest. */
-function divided(tensors: ReadonlyMap<string, Tensor>): [Map<string, Tensor>, Map<string, Tensor>] {
-  const [convolutions, rest] = [new Map<string, Tensor>(), new Map<string, Tensor>()];
-  for (const [name, tensor] of tensors) (tensor.rank === 4 ? convolutions : rest).set(name, tensor);
-  return [convolutions, rest];
-}
-
-/** √Σx², at least what may divide. `norm` of TF.js raises to a power, which takes many times as long. */
-const size = (x: Tensor): Tensor => maximum(sqrt(sum(square(x))), EPSILON);
 
 /**
- * `[rows, columns]`: its singular vectors, with singular values drawn towards 1. A step x ← x·(a + e), e = b·xᵀx + c·(xᵀx)²,
- * takes xᵀx to xᵀx·(a + e)², so that all steps are taken on matrices of `columns`², and x, which is taller by far, is
- * multiplied once, by their product.
+ * Coefficients of the Newton-Schulz iteration on singular values, x ← A·x + B·x³ + C·x⁵: those of K. Jordan's
+ * airbench94_muon.
  */
-function orthogonalised(x: Tensor): Tensor {
+const A = 3.4445;
+const B = -4.775;
+const C = 2.0315;
+/** Number of iterations, as in airbench94_muon. */
+const ITERATIONS = 3;
+/** Smallest norm used as a divisor. */
+const EPSILON = 1e-7;
+
+/** Separates the weights of convolutions from all other tensors. */
+function split(tensors: ReadonlyMap<string, Tensor>) {
+  const convolutions = new Map<string, Tensor>();
+  const others = new Map<string, Tensor>();
+  for (const [name, tensor] of tensors) (tensor.rank === 4 ? convolutions : others).set(name, tensor);
+  return { convolutions, others };
+}
+
+/** Returns √Σx², at least `EPSILON`. TF.js's `norm` computes a power, which takes many times as long. */
+function normOf(x: Tensor): Tensor {
+  return maximum(sqrt(sum(square(x))), EPSILON);
+}
+
+/**
+ * Returns a matrix [rows, columns] with the same singular vectors and singular values near 1. An iteration is
+ * x ← x·(A + e) with e = B·xᵀx + C·(xᵀx)², and changes xᵀx to xᵀx·(A + e)². So all iterations work on matrices of
+ * [columns, columns], and x, which has many more rows, is multiplied only once, by their product.
+ */
+function orthogonalise(x: Tensor): Tensor {
   const [rows, columns] = x.shape as [number, number];
-  if (rows < columns) return transpose(orthogonalised(transpose(x)));
-  const unit = div(x, size(x));
+  if (rows < columns) return transpose(orthogonalise(transpose(x)));
+  const unit = div(x, normOf(x));
   let gram = matMul(unit, unit, true);
-  // The product of the steps so far is scale + product.
+  // The product of the iterations so far is scale + product.
   let scale = 1;
   let product: Tensor | undefined;
   for (let i = 0; i < ITERATIONS; i++) {
@@ -72,21 +81,21 @@ function orthogonalised(x: Tensor): Tensor {
 }
 
 /**
- * The optimiser. Weights of convolutions, `[height, width, in, filters]`, are kept at the norm √filters and turned:
+ * Muon. The weights of a convolution, [height, width, in, filters], are updated with a constant norm of √filters:
  *
- *     v ← m·v + g;  w ← √filters·w/‖w‖ - ε·orthogonalised(g + m·v)
+ *     v ← m·v + g;  w ← √filters·w/‖w‖ - ε·orthogonalise(g + m·v)
  *
- * where a row of the matrix that is orthogonalised is one number of each filter. There is no weight decay, nor a size of
- * the weights to learn: a layer that normalises must stand behind each such convolution (batch norm does), so that the
- * size of its weights changes nothing. Everything else is updated by momentum SGD.
+ * The matrix is [height · width · in, filters]. It has no weight decay, and the norm of the weights is not learned.
+ * So batch norm must follow each convolution, which makes the norm of its weights irrelevant. Momentum SGD updates all
+ * other variables.
  *
- * It owns one velocity tensor per variable it has updated; `dispose` frees them.
+ * It owns one velocity tensor per variable that it has updated; `dispose` frees them.
  */
 export class Muon implements Optimiser {
   readonly momentum: number;
   readonly rateMultiple: number;
   readonly rest: MomentumSgd;
-  readonly #velocities = new Map<string, Tensor>();
+  readonly #velocities = new Velocities();
 
   /** @throws VggError `VGG_ARGUMENT` for a number out of its range. */
   constructor({ momentum = 0.8, rateMultiple = 1, rest = new MomentumSgd() }: MuonOptions = {}) {
@@ -99,15 +108,13 @@ export class Muon implements Optimiser {
   }
 
   get velocities(): ReadonlyMap<string, Tensor> {
-    return new Map([...this.#velocities, ...this.rest.velocities]);
+    return new Map([...this.#velocities.tensors, ...this.rest.velocities]);
   }
 
   loadVelocities(velocities: ReadonlyMap<string, Tensor>, variables?: ReadonlyMap<string, Variable>): void {
     checkVelocities(velocities, variables);
-    const [own, others] = divided(velocities);
-    const copies = copied(own);
-    this.dispose();
-    for (const [name, copy] of copies) this.#velocities.set(name, copy);
+    const { convolutions, others } = split(velocities);
+    this.#velocities.load(convolutions);
     this.rest.loadVelocities(others);
   }
 
@@ -118,17 +125,16 @@ export class Muon implements Optimiser {
     gradientScale = 1,
   ): void {
     checkStep(this, variables, gradients, rate, gradientScale);
-    const [own, others] = divided(gradients);
-    for (const [name, gradient] of own) {
+    const { convolutions, others } = split(gradients);
+    for (const [name, gradient] of convolutions) {
       const previous = this.#velocities.get(name);
-      this.#velocities.set(name, this.#turn(variables.get(name)!, gradient, previous, rate, gradientScale));
-      previous?.dispose();
+      this.#velocities.set(name, this.#update(variables.get(name)!, gradient, previous, rate, gradientScale));
     }
     this.rest.step(variables, others, rate, gradientScale);
   }
 
-  /** Updates the weights of one convolution; returns its velocity. */
-  #turn(
+  /** Updates the weights of one convolution and returns its new velocity. */
+  #update(
     weights: Variable,
     gradient: Tensor,
     previous: Tensor | undefined,
@@ -140,16 +146,15 @@ export class Muon implements Optimiser {
       const velocity = previous === undefined ? scaled : add(mul(previous, this.momentum), scaled);
       const filters = weights.shape.at(-1)!;
       const ahead = reshape(add(scaled, mul(velocity, this.momentum)), [-1, filters]);
-      const turn = mul(orthogonalised(ahead), rate * this.rateMultiple);
-      const sized = mul(weights, div(Math.sqrt(filters), size(weights)));
-      weights.assign(sub(sized, reshape(turn, weights.shape)));
+      const update = mul(orthogonalise(ahead), rate * this.rateMultiple);
+      const normalised = mul(weights, div(Math.sqrt(filters), normOf(weights)));
+      weights.assign(sub(normalised, reshape(update, weights.shape)));
       return keep(velocity);
     });
   }
 
   dispose(): void {
-    for (const velocity of this.#velocities.values()) velocity.dispose();
-    this.#velocities.clear();
+    this.#velocities.dispose();
     this.rest.dispose();
   }
 }

@@ -1,8 +1,8 @@
-/** One scalar for a whole set of gradients: its norm, which clips it and finds out whether any number in it is not finite. */
+/** Global norm of gradients, for clipping and for finding numbers that are not finite. */
 import { addN, mul, type Scalar, square, sum, type Tensor, tidy } from '@tensorflow/tfjs-core';
 import { VggError } from '@vgg/core';
 
-/** The Euclidean norm of all tensors taken as one vector. 0 when there are none. */
+/** Returns the Euclidean norm of all tensors as one vector; 0 if there are none. */
 export async function globalNorm(tensors: ReadonlyMap<string, Tensor>): Promise<number> {
   if (tensors.size === 0) return 0;
   const total = tidy(() => addN([...tensors.values()].map((tensor) => tidy(() => sum(square(tensor))))) as Scalar);
@@ -12,7 +12,8 @@ export async function globalNorm(tensors: ReadonlyMap<string, Tensor>): Promise<
 }
 
 /**
- * The factor, at most 1, that brings gradients of norm `norm` down to `maxNorm`.
+ * Returns the factor, at most 1, that scales gradients of norm `norm` down to `maxNorm`.
+ *
  * @throws VggError `VGG_ARGUMENT` unless `maxNorm` > 0.
  */
 export function clipScale(norm: number, maxNorm: number): number {
@@ -20,7 +21,10 @@ export function clipScale(norm: number, maxNorm: number): number {
   return norm > maxNorm ? maxNorm / norm : 1;
 }
 
-/** The names of the tensors that hold a NaN or an infinity, in order. Reads one number per tensor: for the error path. */
+/**
+ * Returns the names of the tensors that contain a NaN or an infinity, in order. Reads one number per tensor, so it is
+ * slow.
+ */
 export async function nonFiniteNames(tensors: ReadonlyMap<string, Tensor>): Promise<string[]> {
   const names: string[] = [];
   for (const [name, tensor] of tensors) {
@@ -34,31 +38,31 @@ export async function nonFiniteNames(tensors: ReadonlyMap<string, Tensor>): Prom
 }
 
 export interface FiniteCheck {
-  /** The step, for the message. */
+  /** Number of the step, for the message. */
   step: number;
-  /** The loss of the step. */
+  /** Loss of the step. */
   loss: number;
-  /** Gradients in network order. */
+  /** Gradients in the order of the net. */
   gradients: ReadonlyMap<string, Tensor>;
-  /** The variables, in network order: a bad one explains a bad loss. */
-  variables?: ReadonlyMap<string, Tensor>;
+  /** Variables in the order of the net: one that is not finite explains the loss. */
+  variables?: ReadonlyMap<string, Tensor> | undefined;
 }
 
 const REMEDY = 'lower the rate, clip the gradients or look at the input';
 
 /**
- * Stops training when the loss or a gradient is NaN or infinite. In the good case it reads one number.
+ * Throws if the loss or a gradient is NaN or infinite. Otherwise it reads only one number.
  *
  * @returns the global norm of the gradients.
- * @throws VggError `VGG_NON_FINITE`, whose message and `details` (`step`, `layer`) name the step and the layer. Errors
- *   travel from the loss to the input, so the layer named is the last one with a bad gradient; when the loss itself is
- *   bad and a weight is, it is the first bad weight's.
+ * @throws VggError `VGG_NON_FINITE`, whose message and `details` (`step`, `layer`) name the step and the layer: that of
+ *   the first weight that is not finite if there is one, otherwise the last layer whose gradient is not finite, since
+ *   errors propagate from the loss to the input.
  */
 export async function assertFinite({ step, loss, gradients, variables }: FiniteCheck): Promise<number> {
   const norm = await globalNorm(gradients);
   if (Number.isFinite(loss) && Number.isFinite(norm)) return norm;
-  const fail = (what: string, layer?: string) =>
-    new VggError('nonFinite', `${what} at step ${step}: ${REMEDY}`, { details: { step, layer } });
+  const fail = (problem: string, layer?: string) =>
+    new VggError('nonFinite', `${problem} at step ${step}: ${REMEDY}`, { details: { step, layer } });
   const [badWeight] = variables === undefined ? [] : await nonFiniteNames(variables);
   if (badWeight !== undefined) throw fail(`${badWeight} is not finite`, badWeight);
   const bad = await nonFiniteNames(gradients);

@@ -1,24 +1,27 @@
-/** What optimisers have in common: how a training loop uses them, and what they refuse. */
+/** Interface of optimisers, and the velocities and checks that they share. */
 import { keep, type Tensor, type Variable } from '@tensorflow/tfjs-core';
 import { VggError } from '@vgg/core';
 
-/** What a training loop needs of an optimiser. It owns its velocities, one tensor per variable it has updated. */
+/** Optimiser as a training loop uses it. It owns its velocities, one tensor per variable that it has updated. */
 export interface Optimiser {
-  /** Velocities by variable name, for a checkpoint; the optimiser keeps owning them. Empty before the first step. */
+  /** Velocities by variable name, for a checkpoint. The optimiser owns them. Empty before the first step. */
   readonly velocities: ReadonlyMap<string, Tensor>;
 
   /**
-   * Takes copies of saved velocities in place of its own.
-   * @throws VggError `VGG_SHAPE` when `variables` are given and one is missing or shaped otherwise.
+   * Replaces the velocities by copies of saved ones.
+   *
+   * @param variables variables to check the velocities against. Default no check.
+   * @throws VggError `VGG_SHAPE` if a velocity has no variable or another shape.
    */
   loadVelocities(velocities: ReadonlyMap<string, Tensor>, variables?: ReadonlyMap<string, Variable>): void;
 
   /**
-   * One update of every variable that has a gradient. The caller keeps owning the gradients.
+   * Updates every variable that has a gradient. The caller still owns the gradients.
    *
-   * @param rate the learning rate ε of this step, ≥ 0.
-   * @param gradientScale multiplies every gradient first: what `clipScale` gives; 1 unless given.
-   * @throws VggError `VGG_ARGUMENT` for a bad rate or a gradient without variable, `VGG_SHAPE` for one of another shape.
+   * @param rate learning rate ε of this step, at least 0.
+   * @param gradientScale factor of all gradients, as of `clipScale`. Default 1.
+   * @throws VggError `VGG_ARGUMENT` for a bad rate or a gradient without a variable, `VGG_SHAPE` for a gradient of
+   *   another shape.
    */
   step(
     variables: ReadonlyMap<string, Variable>,
@@ -27,11 +30,11 @@ export interface Optimiser {
     gradientScale?: number,
   ): void;
 
-  /** Frees the velocities; the next step starts from zero ones. */
+  /** Disposes the velocities. The next step starts with velocities of zero. */
   dispose(): void;
 }
 
-/** @throws VggError `VGG_ARGUMENT` unless the value is at least 0 and below `below`. */
+/** Returns the value. Throws VggError `VGG_ARGUMENT` unless it is at least 0 and below `below`. */
 export function check(what: string, value: number, below = Number.POSITIVE_INFINITY): number {
   if (!(value >= 0 && value < below)) {
     throw new VggError('argument', `expected ${what} in [0, ${below}), got ${value}`);
@@ -39,7 +42,7 @@ export function check(what: string, value: number, below = Number.POSITIVE_INFIN
   return value;
 }
 
-/** Refuses what no step can be taken with, before anything is changed: see {@link Optimiser.step}. */
+/** Throws the errors of {@link Optimiser.step}, before anything is changed. */
 export function checkStep(
   { velocities }: Pick<Optimiser, 'velocities'>,
   ...[variables, gradients, rate, gradientScale = 1]: Parameters<Optimiser['step']>
@@ -48,7 +51,8 @@ export function checkStep(
   check('a gradient scale', gradientScale);
   for (const [name, gradient] of gradients) {
     const variable = variables.get(name);
-    if (variable === undefined) throw new VggError('argument', `a gradient came for ${name}, which is no variable`);
+    if (variable === undefined)
+      throw new VggError('argument', `got a gradient for ${name}, which is not a variable of this step`);
     if (variable.shape.join() !== gradient.shape.join()) {
       throw new VggError('shape', `gradient of ${name}: expected shape [${variable.shape}], got [${gradient.shape}]`);
     }
@@ -60,12 +64,38 @@ export function checkStep(
   }
 }
 
-/** Copies that outlive every tidy, by the same names. */
-export function copied(tensors: ReadonlyMap<string, Tensor>): Map<string, Tensor> {
-  return new Map([...tensors].map(([name, tensor]) => [name, keep(tensor.clone())]));
+/** Velocities of an optimiser by variable name. It owns one tensor each. */
+export class Velocities {
+  readonly #tensors = new Map<string, Tensor>();
+
+  get tensors(): ReadonlyMap<string, Tensor> {
+    return this.#tensors;
+  }
+
+  get(name: string): Tensor | undefined {
+    return this.#tensors.get(name);
+  }
+
+  /** Takes ownership of a new velocity, which must outlive every `tidy`, and disposes the previous one. */
+  set(name: string, velocity: Tensor): void {
+    this.#tensors.get(name)?.dispose();
+    this.#tensors.set(name, velocity);
+  }
+
+  /** Replaces all velocities by copies of saved ones. */
+  load(velocities: ReadonlyMap<string, Tensor>): void {
+    const copies = [...velocities].map(([name, velocity]) => [name, keep(velocity.clone())] as const);
+    this.dispose();
+    for (const [name, copy] of copies) this.#tensors.set(name, copy);
+  }
+
+  dispose(): void {
+    for (const velocity of this.#tensors.values()) velocity.dispose();
+    this.#tensors.clear();
+  }
 }
 
-/** Refuses saved velocities that are not those of `variables`: see {@link Optimiser.loadVelocities}. */
+/** Throws the errors of {@link Optimiser.loadVelocities}. */
 export function checkVelocities(...[velocities, variables]: Parameters<Optimiser['loadVelocities']>): void {
   if (variables === undefined) return;
   for (const [name, velocity] of velocities) {

@@ -1,69 +1,61 @@
 /**
- * Learning-rate schedules as pure state machines: a state is plain JSON, so a checkpoint can hold it, and nothing changes
- * but by `observe`. The paper's (section 3.1) is {@link plateau}.
+ * Learning-rate schedules as pure state machines. A state is plain JSON, so that checkpoints can contain it, and only
+ * `observe` returns a new one. The schedule of the paper (section 3.1) is {@link plateau}.
  */
-import { VggError } from '@vgg/core';
+import { requireInteger, VggError } from '@vgg/core';
 
 export type JsonValue = null | boolean | number | string | JsonValue[] | { [key: string]: JsonValue };
 
-/** What a schedule is told after each validation. */
+/** Result of a validation, the input of a schedule. */
 export interface Observation {
-  /** Steps completed. */
+  /** Number of completed steps. */
   step: number;
-  /** The metric, lower is better: an error in %, or a loss. */
+  /** Error in % or loss: lower is better. */
   metric: number;
 }
 
 export interface Schedule<State extends JsonValue = JsonValue> {
   readonly initial: State;
-  /** The learning rate of step `step`, counted from 0. */
+  /** Returns the learning rate of step `step`, counted from 0. */
   rate(state: State, step: number): number;
-  /** The state after a validation. */
+  /** Returns the state after a validation. */
   observe(state: State, observation: Observation): State;
-  /** Whether training should stop before step `step`. */
+  /** True if training should stop before step `step`. */
   done(state: State, step: number): boolean;
 }
 
-function positive(what: string, value: number): number {
+function requirePositive(what: string, value: number): void {
   if (!(value > 0 && value < Number.POSITIVE_INFINITY)) {
     throw new VggError('argument', `expected ${what} above 0, got ${value}`);
   }
-  return value;
 }
 
-function wholeSteps(what: string, value: number): number {
-  if (!Number.isSafeInteger(value) || value < 1) {
-    throw new VggError('argument', `expected ${what} to be an integer of at least 1, got ${value}`);
-  }
-  return value;
-}
-
-/** A schedule whose rate depends on the step alone. */
+/** Returns a schedule whose rate depends only on the step. */
 function stateless(rate: (step: number) => number, done: (step: number) => boolean = () => false): Schedule<null> {
   return { initial: null, rate: (_, step) => rate(step), observe: () => null, done: (_, step) => done(step) };
 }
 
-/** The same rate for ever. */
+/** Returns a schedule with the same rate for all steps. */
 export function constant(rate: number): Schedule<null> {
-  positive('a rate', rate);
+  requirePositive('a rate', rate);
   return stateless(() => rate);
 }
 
 export interface StepsOptions {
-  /** The first rate. */
+  /** Initial learning rate. */
   rate: number;
-  /** The steps, rising, from which on the rate is multiplied once more. */
+  /** Steps, in ascending order, at which the rate is multiplied by `factor`. */
   boundaries: readonly number[];
-  /** 0.1 unless given. */
-  factor?: number;
+  /** Default 0.1. */
+  factor?: number | undefined;
 }
 
-/** A rate multiplied by `factor` at each boundary. */
+/** Returns a schedule that multiplies the rate by `factor` at each boundary. */
 export function steps({ rate, boundaries, factor = 0.1 }: StepsOptions): Schedule<null> {
-  positive('a rate', rate);
-  positive('a factor', factor);
+  requirePositive('a rate', rate);
+  requirePositive('a factor', factor);
   boundaries.forEach((boundary, i) => {
-    wholeSteps('a boundary', boundary);
+    requireInteger('a boundary', boundary, 1);
     if (i > 0 && boundary <= boundaries[i - 1]!) {
       throw new VggError('argument', `expected rising boundaries, got ${boundaries.join(', ')}`);
     }
@@ -72,18 +64,20 @@ export function steps({ rate, boundaries, factor = 0.1 }: StepsOptions): Schedul
 }
 
 export interface CosineOptions {
-  /** The first rate. */
+  /** Initial learning rate. */
   rate: number;
-  /** Steps until the rate reaches `floor` and training is done. */
+  /** Number of steps until the rate reaches `floor` and training ends. */
   steps: number;
-  /** 0 unless given. */
-  floor?: number;
+  /** Last rate. Default 0. */
+  floor?: number | undefined;
 }
 
-/** Half a cosine from `rate` down to `floor`: floor + (rate - floor)·(1 + cos(π·step/steps))/2. */
+/**
+ * Returns a schedule of half a cosine from `rate` down to `floor`: floor + (rate - floor)·(1 + cos(π·step/steps))/2.
+ */
 export function cosine({ rate, steps: total, floor = 0 }: CosineOptions): Schedule<null> {
-  positive('a rate', rate);
-  wholeSteps('steps', total);
+  requirePositive('a rate', rate);
+  requireInteger('steps', total, 1);
   if (!(floor >= 0 && floor <= rate)) throw new VggError('argument', `expected a floor in [0, ${rate}], got ${floor}`);
   return stateless(
     (step) => floor + ((rate - floor) * (1 + Math.cos((Math.PI * Math.min(step, total)) / total))) / 2,
@@ -92,22 +86,27 @@ export function cosine({ rate, steps: total, floor = 0 }: CosineOptions): Schedu
 }
 
 export interface PlateauOptions {
-  /** The first rate; the paper's 0.01 unless given. */
-  rate?: number;
-  /** What divides the rate; the paper's 10 unless given. */
-  divisor?: number;
-  /** How often the rate falls before the next plateau ends training; the paper's 3 unless given. */
-  drops?: number;
-  /** Validations without improvement that make a plateau; 3 unless given (the paper does not say). */
-  patience?: number;
-  /** By how much, in the metric's unit, a validation must beat the best one to count; 0 unless given. */
-  minImprovement?: number;
+  /** Initial learning rate. Default 0.01, as in the paper. */
+  rate?: number | undefined;
+  /** Number by which the rate is divided. Default 10, as in the paper. */
+  divisor?: number | undefined;
+  /** Number of times the rate is divided; the next plateau ends training. Default 3, as in the paper. */
+  drops?: number | undefined;
+  /** Number of validations without improvement that make a plateau. Default 3 (the paper does not say). */
+  patience?: number | undefined;
+  /** Smallest improvement over the best metric that counts, in the unit of the metric. Default 0. */
+  minImprovement?: number | undefined;
 }
 
-/** Plain JSON: the best metric so far, the validations since, the rate's drops so far, whether the last plateau came. */
+/**
+ * Plain JSON: best metric so far, validations since then, divisions of the rate so far, true after the last plateau.
+ */
 export type PlateauState = { best: number | null; since: number; drops: number; done: boolean };
 
-/** The paper's schedule: the rate is divided when the validation metric stops improving, a few times, then training stops. */
+/**
+ * Returns the schedule of the paper: the rate is divided each time the validation metric stops improving, and training
+ * stops at the plateau after the last division.
+ */
 export function plateau({
   rate = 0.01,
   divisor = 10,
@@ -115,14 +114,12 @@ export function plateau({
   patience = 3,
   minImprovement = 0,
 }: PlateauOptions = {}): Schedule<PlateauState> {
-  positive('a rate', rate);
-  positive('a divisor', divisor);
-  wholeSteps('the patience', patience);
-  if (!Number.isSafeInteger(drops) || drops < 0 || !(minImprovement >= 0)) {
-    throw new VggError(
-      'argument',
-      `expected drops and minImprovement of at least 0, got ${drops} and ${minImprovement}`,
-    );
+  requirePositive('a rate', rate);
+  requirePositive('a divisor', divisor);
+  requireInteger('the patience', patience, 1);
+  requireInteger('drops', drops, 0);
+  if (!(minImprovement >= 0)) {
+    throw new VggError('argument', `expected minImprovement of at least 0, got ${minImprovement}`);
   }
   return {
     initial: { best: null, since: 0, drops: 0, done: false },
@@ -143,11 +140,12 @@ export function plateau({
 }
 
 /**
- * Any schedule after a linear warm-up over `warmUpSteps` steps: step s has (s + 1)/warmUpSteps of the schedule's first
- * rate. The schedule then starts, at its step 0; validations during the warm-up are kept from it.
+ * Returns a schedule with a linear warm-up before `schedule`: step s of the warm-up has the rate (s + 1)/warmUpSteps
+ * times the first rate of the schedule. After the warm-up the schedule starts at its step 0. It does not observe
+ * validations during the warm-up.
  */
 export function warmUp<State extends JsonValue>(warmUpSteps: number, schedule: Schedule<State>): Schedule<State> {
-  wholeSteps('warm-up steps', warmUpSteps);
+  requireInteger('warm-up steps', warmUpSteps, 1);
   return {
     initial: schedule.initial,
     rate: (state, step) =>

@@ -1,43 +1,47 @@
 /**
- * Tells a net that learns nothing. A classifier that cannot tell its classes apart answers 1/classes for each, and its
- * loss is ln(classes): a loss that stays there means that no signal passes through the net. Deep plain nets with small
- * random weights do exactly that, which is why the paper starts them from net A (section 3.1).
+ * Detection of a net that does not learn. A classifier that cannot distinguish its classes gives each the probability
+ * 1/classes, and its loss is ln(classes). A loss that stays there means that no signal passes through the net. This
+ * happens to deep plain nets with small random weights; the paper therefore initialises them with net A (section 3.1).
  */
-import { VggError } from '@vgg/core';
+import { requireInteger } from '@vgg/core';
 
 export interface StallOptions {
   /** Number of classes, at least 2. */
   classes: number;
-  /** Steps whose mean loss is judged, 100 unless given. */
-  window?: number;
-  /** How near to ln(classes) the mean must be, as a fraction of it; 0.01 unless given. */
-  tolerance?: number;
+  /** Number of steps whose mean loss is compared with ln(classes), at least 1. Default 100. */
+  window?: number | undefined;
+  /** Largest difference of the mean from ln(classes), as a fraction of it. Default 0.01. */
+  tolerance?: number | undefined;
 }
 
-/** Plain JSON. */
-export type StallState = { steps: number; sum: number; told: boolean };
+/** Plain JSON: steps and sum of losses of this window; `reported` is true after the message. */
+export type StallState = { steps: number; sum: number; reported: boolean };
 
 export interface StallDetector {
   readonly initial: StallState;
-  /** The state after one more step's mean loss, and what to tell the user when a whole window passed at ln(classes): once. */
-  observe(state: StallState, loss: number): { state: StallState; message?: string };
+  /** Returns the state after one more step's mean loss. The first window at ln(classes) adds a message for the user. */
+  observe(state: StallState, loss: number): { state: StallState; message?: string | undefined };
 }
 
-/** @throws VggError `VGG_ARGUMENT` for fewer than two classes or an empty window. */
+/**
+ * Returns a detector, a pure state machine.
+ *
+ * @throws VggError `VGG_ARGUMENT` for fewer than two classes or an empty window.
+ */
 export function stallDetector({ classes, window = 100, tolerance = 0.01 }: StallOptions): StallDetector {
-  if (!Number.isInteger(classes) || classes < 2 || !Number.isInteger(window) || window < 1) {
-    throw new VggError('argument', `expected at least 2 classes and a window of 1 step, got ${classes} and ${window}`);
-  }
+  requireInteger('classes', classes, 2);
+  requireInteger('window', window, 1);
   const chance = Math.log(classes);
   return {
-    initial: { steps: 0, sum: 0, told: false },
+    initial: { steps: 0, sum: 0, reported: false },
     observe(state, loss) {
-      const [steps, sum] = [state.steps + 1, state.sum + loss];
+      const steps = state.steps + 1;
+      const sum = state.sum + loss;
       if (steps < window) return { state: { ...state, steps, sum } };
       const mean = sum / steps;
       const stalled = Math.abs(mean - chance) <= tolerance * chance;
-      const next = { steps: 0, sum: 0, told: state.told || stalled };
-      if (!stalled || state.told) return { state: next };
+      const next = { steps: 0, sum: 0, reported: state.reported || stalled };
+      if (!stalled || state.reported) return { state: next };
       return {
         state: next,
         message:

@@ -1,11 +1,11 @@
-/** The exponential moving average of a net's weights over the steps of training: not in the paper, off in its recipes. */
+/** Exponential moving average of a net's weights over the steps of training. It is not in the paper. */
 import { add, keep, mul, type Tensor, tidy, type Variable } from '@tensorflow/tfjs-core';
-import { VggError } from '@vgg/core';
+import { requireInteger, VggError } from '@vgg/core';
 
 /**
- * Averages named variables, batch norm's running statistics among them: average ← d·average + (1 − d)·variable after each
- * step. After n earlier updates d is min(decay, (1 + n)/(10 + n)), so that the first weights, which know nothing, do not
- * linger in a short run; the first update takes the variables as they are.
+ * Averages named variables, including batch norm's running statistics: average ← d·average + (1 − d)·variable after
+ * each step. After n earlier updates d is min(decay, (1 + n)/(10 + n)), so that the random initial weights do not
+ * dominate the average of a short run. The first update copies the variables.
  *
  * It owns one tensor per variable; `dispose` frees them.
  */
@@ -25,18 +25,18 @@ export class WeightAverage {
     this.decay = decay;
   }
 
-  /** The averages by variable, for a checkpoint; this object keeps owning them. Empty before the first update. */
+  /** Averages by variable, for a checkpoint. This object owns them. Empty before the first update. */
   get averages(): ReadonlyMap<string, Tensor> {
     return this.#averages;
   }
 
-  /** Takes the variables of one more step in. */
+  /** Adds the variables of one more step to the averages. */
   update(variables: ReadonlyMap<string, Variable>): void {
     const n = this.#updates;
     const decay = n === 0 ? 0 : Math.min(this.decay, (1 + n) / (10 + n));
     for (const [name, variable] of variables) {
       const before = this.#averages.get(name);
-      // A product even for the first: an identity would share the variable's memory.
+      // The first is multiplied by 1: a clone would share the memory of the variable.
       const after = tidy(() =>
         before === undefined ? mul(variable, 1) : add(mul(before, decay), mul(variable, 1 - decay)),
       );
@@ -47,22 +47,21 @@ export class WeightAverage {
   }
 
   /**
-   * Takes copies of saved averages in place of its own.
-   * @param updates how many updates they have had, ≥ 1.
+   * Replaces the averages by copies of saved ones.
+   *
+   * @param updates number of updates of the saved averages, at least 1.
    * @throws VggError `VGG_ARGUMENT` for another number of updates.
    */
   load(averages: ReadonlyMap<string, Tensor>, updates: number): void {
-    if (!Number.isSafeInteger(updates) || updates < 1) {
-      throw new VggError('argument', `expected averages of at least 1 update, got ${updates}`);
-    }
+    requireInteger('the updates of saved averages', updates, 1);
     this.dispose();
     for (const [name, average] of averages) this.#averages.set(name, keep(tidy(() => mul(average, 1))));
     this.#updates = updates;
   }
 
   /**
-   * Exchanges the values of the variables and the averages; a second call undoes it. Between the two, nothing may update
-   * either. Before the first update there is nothing to exchange.
+   * Exchanges the values of the variables and the averages; a second call exchanges them again. Neither may be updated
+   * between the two calls. Does nothing before the first update.
    */
   swap(variables: ReadonlyMap<string, Variable>): void {
     for (const [name, variable] of variables) {
@@ -74,7 +73,7 @@ export class WeightAverage {
     }
   }
 
-  /** Frees the averages; the next update takes the variables as they are. */
+  /** Disposes the averages. The next update copies the variables. */
   dispose(): void {
     for (const average of this.#averages.values()) average.dispose();
     this.#averages.clear();

@@ -17,9 +17,10 @@ import { describe, expect, it } from 'vitest';
 import { GradientAccumulator, lossAndGradients, softmaxCrossEntropy } from '../src/index';
 
 describe('GradientAccumulator', () => {
-  it('gives the gradient of the whole batch, a short last micro-batch included', async () => {
+  it('returns the gradient of the whole batch, including a short last micro-batch', async () => {
     const random = randomStream(1, 'test');
-    const [inputs, classes] = [6, 4];
+    const inputs = 6;
+    const classes = 4;
     const images = random.fillNormal(new Float32Array(10 * inputs));
     const labels = Int32Array.from({ length: 10 }, () => random.integer(classes));
     const w = variable(tensor2d(random.fillNormal(new Float32Array(inputs * classes)), [inputs, classes]));
@@ -55,11 +56,11 @@ describe('GradientAccumulator', () => {
     });
   });
 
-  it('refuses an average of nothing, an empty micro-batch and gradients of other variables', () => {
+  it('refuses an average of no samples, an empty micro-batch and gradients of other variables', () => {
     const accumulator = new GradientAccumulator();
     const gradients = (name: string, values: number[]) => new Map<string, Tensor>([[name, tensor1d(values)]]);
     expect(() => accumulator.average()).toThrow(VggError);
-    expect(() => accumulator.add(gradients('w', [1]), 0)).toThrow(/at least one sample, got 0/);
+    expect(() => accumulator.add(gradients('w', [1]), 0)).toThrow(/samples to be an integer of at least 1, got 0/);
     accumulator.add(gradients('w', [1]), 1);
     expect(() => accumulator.add(gradients('w', [1, 2]), 1)).toThrow(
       /gradient of w: expected shape \[1\], got shape \[2\]/,

@@ -1,4 +1,4 @@
-/** The backend of this package's tests: plain JavaScript, without its greeting. */
+/** Backend of this package's tests: plain JavaScript, without its start-up message. */
 import { env, setBackend } from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-backend-cpu';
 

@@ -22,7 +22,7 @@ describe('softmaxCrossEntropy', () => {
     );
   });
 
-  it('weighs the gradient that flows into it', () => {
+  it('multiplies the gradient of the loss', () => {
     tidy(() => {
       // Two equal logits: soft-max is 1/2 each, so the gradient of 3 times the loss is 3·(1/2 - 1, 1/2).
       const { grad } = valueAndGrad((x: Tensor2D) => mul(softmaxCrossEntropy(x, [0]), 3) as Scalar)(tensor2d([[4, 4]]));
@@ -30,7 +30,7 @@ describe('softmaxCrossEntropy', () => {
     });
   });
 
-  it('is the mean of two losses by share where labels are mixed', () => {
+  it('is the mean of two losses, weighted by share, for mixed labels', () => {
     const logits = tensor2d([
       [1, 2, 4],
       [0, -1, 3],
@@ -45,7 +45,7 @@ describe('softmaxCrossEntropy', () => {
     logits.dispose();
   });
 
-  it('is ln(classes) for a net that answers every image alike', () => {
+  it('is ln(classes) for equal logits', () => {
     const loss = tidy(() => softmaxCrossEntropy(tensor2d(new Float32Array(30), [3, 10]), [0, 5, 9]).dataSync());
     expect(loss).toBeAllclose([Math.log(10)], { rtol: 1e-6 });
   });

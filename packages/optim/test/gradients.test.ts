@@ -20,7 +20,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { ensureGradients, lossAndGradients } from '../src/index';
 
 describe('ensureGradients', () => {
-  it('registers what is missing, keeps what is there and says nothing', () => {
+  it('registers missing gradients, keeps existing ones and prints nothing', () => {
     const warn = vi.spyOn(console, 'warn');
     ensureGradients();
     unregisterGradient('Conv2D');
@@ -36,7 +36,7 @@ describe('ensureGradients', () => {
 });
 
 describe('lossAndGradients', () => {
-  it('gives the gradient of each variable under its name, and leaks nothing', async () => {
+  it('returns the gradient of each variable by name, and leaks nothing', async () => {
     // y = x ⊛ w with one pixel and a 1×1 filter: y = 3·w0 + 5·w1, so dy/dw = (3, 5) and, with the sum as loss, db = 1.
     const w = variable(tensor4d([1, 2], [1, 1, 2, 1])) as Variable;
     const b = variable(tensor1d([10])) as Variable;
@@ -57,7 +57,7 @@ describe('lossAndGradients', () => {
     });
   });
 
-  it('names variables as the caller does, whatever the names', () => {
+  it('uses the names of the caller, not those of TF.js', () => {
     const weight = variable(tensor1d([3]));
     const { loss, gradients } = lossAndGradients(() => sum(square(weight)) as Scalar, new Map([['value', weight]]));
     expect(loss.dataSync()[0]).toBe(9);
@@ -65,7 +65,8 @@ describe('lossAndGradients', () => {
   });
 
   it('names a variable that the loss does not depend on', () => {
-    const [used, unused] = [variable(tensor1d([1])), variable(tensor1d([2]))];
+    const used = variable(tensor1d([1]));
+    const unused = variable(tensor1d([2]));
     const variables = new Map<string, Variable>([
       ['fc7.weight', used],
       ['fc8.weight', unused],

@@ -32,7 +32,7 @@ function gradientOf(value: number): Map<string, Tensor> {
 }
 
 describe("PyTorch's rule", () => {
-  it('ends ten steps where torch.optim.SGD does, over two changes of rate', async () => {
+  it('has the result of torch.optim.SGD after ten steps with two changes of rate', async () => {
     const { momentum, weightDecay, initial, gradients, rates, shapes, final, velocities } = fixture;
     await expectNoLeak(() => {
       const optimiser = new MomentumSgd({ rule: 'pytorch', momentum, weightDecay });
@@ -64,7 +64,7 @@ describe("the paper's rule", () => {
   it.each([
     ['caffe', [0.89, 0.6261, 0.4835239], -0.1425761],
     ['pytorch', [0.89, 0.6261, 0.6022789], 2.38211],
-  ] as const)('gives the numbers worked by hand over a change of rate: %s', (rule, weights, velocity) => {
+  ] as const)('has the result computed by hand over a change of rate: %s', (rule, weights, velocity) => {
     const optimiser = new MomentumSgd({ rule, momentum: 0.5, weightDecay: 0.1 });
     const variables = one(1);
     GRADIENTS.forEach((gradient, step) => {
@@ -91,16 +91,16 @@ describe('groups', () => {
     return variables.get(name)!.dataSync()[0]!;
   };
 
-  it.each(['conv1_1.bias', 'bn1_1.scale', 'bn1_1.offset'])('leaves %s without decay by default', (name) => {
+  it.each(['conv1_1.bias', 'bn1_1.scale', 'bn1_1.offset'])('do not decay %s by default', (name) => {
     expect(update(name)).toBeCloseTo(0.9, 6);
     expect(update(name, { groups: [] })).toBeCloseTo(0.85, 6);
   });
 
-  it('decays weights by default', () => {
+  it('decay weights by default', () => {
     expect(update('conv1_1.weight')).toBeCloseTo(0.85, 6);
   });
 
-  it('multiplies rate and decay by pattern or predicate, first match first', () => {
+  it('multiply rate and decay by pattern or predicate; the first match counts', () => {
     const groups = [
       { match: 'fc*', rateMultiple: 2 },
       { match: (name: string) => name.endsWith('.weight'), decayMultiple: 2 },
@@ -110,11 +110,11 @@ describe('groups', () => {
     expect(update('xfc8.bias', { groups })).toBeCloseTo(0.85, 6);
   });
 
-  it('reads a dot in a pattern as a dot', () => {
+  it('match a dot in a pattern only by a dot', () => {
     expect(update('fcXbias', { groups: [{ match: 'fc.bias', rateMultiple: 0 }] })).not.toBe(1);
   });
 
-  it('leaves a group of rate 0 alone, velocity included', () => {
+  it('of rate 0 leave variables and velocities unchanged', () => {
     const variables = one(1);
     const optimiser = new MomentumSgd({ groups: [{ match: '*', rateMultiple: 0 }] });
     optimiser.step(variables, gradientOf(1), 0.1);
@@ -125,7 +125,8 @@ describe('groups', () => {
 
 describe('velocities', () => {
   it('continue exactly where they were saved', () => {
-    const [through, resumed] = [one(1), one(1)];
+    const through = one(1);
+    const resumed = one(1);
     const first = new MomentumSgd();
     const before = new MomentumSgd();
     for (const value of [1, -2]) {
@@ -142,7 +143,7 @@ describe('velocities', () => {
     expect(resumed.get('fc.weight')!.dataSync()).toEqual(through.get('fc.weight')!.dataSync());
   });
 
-  it('may be loaded from the optimiser itself', () => {
+  it('can be loaded from the optimiser itself', () => {
     const optimiser = new MomentumSgd();
     optimiser.step(one(1), gradientOf(1), 0.3);
     const before = optimiser.velocities.get('fc.weight')!.dataSync();
@@ -150,7 +151,7 @@ describe('velocities', () => {
     expect(optimiser.velocities.get('fc.weight')!.dataSync()).toEqual(before);
   });
 
-  it('are refused when they fit no variable', () => {
+  it('are refused if they do not fit the variables', () => {
     const optimiser = new MomentumSgd();
     const load = (name: string, values: number[]) => () =>
       optimiser.loadVelocities(new Map([[name, tensor1d(values)]]), one(1));
@@ -161,7 +162,7 @@ describe('velocities', () => {
 });
 
 describe('a layer replaced by one of another shape', () => {
-  it('is refused until its velocity is forgotten', () => {
+  it('is refused until its velocity is disposed', () => {
     const optimiser = new MomentumSgd();
     optimiser.step(one(1), gradientOf(1), 0.1);
     const wide = new Map([['fc.weight', variable(tensor1d([1, 2])) as Variable]]);
@@ -175,7 +176,7 @@ describe('a layer replaced by one of another shape', () => {
 });
 
 describe('a step', () => {
-  it('needs the memory of three times the largest variable, not of every intermediate value', async () => {
+  it('needs three times the memory of the largest variable, not that of every intermediate value', async () => {
     const elements = 1000;
     const variables = new Map([['fc.weight', variable(zeros([elements])) as Variable]]);
     const gradients = new Map<string, Tensor>([['fc.weight', zeros([elements])]]);
@@ -201,13 +202,15 @@ describe('bad input', () => {
     expect(() => new MomentumSgd(options)).toThrow(VggError);
   });
 
-  it('refuses a rate, gradient or shape that cannot be, and changes nothing', () => {
+  it('refuses an invalid rate, gradient or shape, and changes nothing', () => {
     const variables = one(1);
     const optimiser = new MomentumSgd();
     expect(() => optimiser.step(variables, gradientOf(1), Number.NaN)).toThrow(
       /learning rate in \[0, Infinity\), got NaN/,
     );
-    expect(() => optimiser.step(variables, new Map([['fc9', tensor1d([1])]]), 1)).toThrow(/fc9, which is no variable/);
+    expect(() => optimiser.step(variables, new Map([['fc9', tensor1d([1])]]), 1)).toThrow(
+      /got a gradient for fc9, which is not a variable/,
+    );
     expect(() => optimiser.step(variables, new Map([['fc.weight', tensor1d([1, 2])]]), 1)).toThrow(/got \[2\]/);
     expect(variables.get('fc.weight')!.dataSync()[0]).toBe(1);
   });

@@ -53,8 +53,9 @@ describe('weights of convolutions', () => {
     },
   );
 
-  it('turn by orthogonal columns: of two equal singular values both become the same', () => {
-    // g = 2·I: its singular values are equal, 1/√2 once the norm is 1, and the quintic takes them to 0.709, 0.8845, 0.8376.
+  it('get orthogonal updates: two equal singular values stay equal', () => {
+    // g = 2·I: its singular values are equal, 1/√2 once the norm is 1, and the quintic takes them to 0.709, 0.8845,
+    // 0.8376.
     const quintic = (x: number) => 3.4445 * x - 4.775 * x ** 3 + 2.0315 * x ** 5;
     const turned = quintic(quintic(quintic(Math.SQRT1_2)));
     const variables = new Map([['conv.weight', variableOf([1, 0, 0, 1], [1, 1, 2, 2])]]);
@@ -63,8 +64,9 @@ describe('weights of convolutions', () => {
     expect(variables.get('conv.weight')!.dataSync()).toBeAllclose([left, 0, 0, left], { rtol: 1e-5, atol: 1e-7 });
   });
 
-  it('step alike whatever the size of their gradients and of themselves', () => {
-    const [plain, scaled] = [small(), small()];
+  it('get the same update for any norm of the gradients and of the weights', () => {
+    const plain = small();
+    const scaled = small();
     scaled.set('conv.weight', variableOf([10, 20, 30, -10], [1, 1, 2, 2]));
     new Muon().step(plain, gradientsOf(), 0.5);
     new Muon().step(scaled, gradientsOf(1e6), 0.5, 1e-3);
@@ -72,7 +74,7 @@ describe('weights of convolutions', () => {
     expect(weights[0]).toBeAllclose(weights[1]!, { rtol: 1e-5 });
   });
 
-  it('stay finite with a gradient of zeros, and weights of zeros too', () => {
+  it('stay finite with gradients and weights of zeros', () => {
     const variables = new Map([
       ['a', variableOf([3, 0, 0, 4], [1, 1, 2, 2])],
       ['b', variableOf([0, 0, 0, 0], [1, 1, 2, 2])],
@@ -87,13 +89,12 @@ describe('weights of convolutions', () => {
   });
 });
 
-describe('all else', () => {
-  it('is updated by the momentum SGD given, at the rate given', () => {
-    const [variables, others] = [small(), small()];
-    const [optimiser, sgd] = [
-      new Muon({ rest: new MomentumSgd({ momentum: 0.5 }) }),
-      new MomentumSgd({ momentum: 0.5 }),
-    ];
+describe('all other variables', () => {
+  it('are updated by the given momentum SGD at the given rate', () => {
+    const variables = small();
+    const others = small();
+    const optimiser = new Muon({ rest: new MomentumSgd({ momentum: 0.5 }) });
+    const sgd = new MomentumSgd({ momentum: 0.5 });
     for (const rate of [0.1, 0.02]) {
       optimiser.step(variables, gradientsOf(), rate, 0.5);
       sgd.step(others, gradientsOf(), rate, 0.5);
@@ -103,9 +104,12 @@ describe('all else', () => {
 });
 
 describe('velocities', () => {
-  it('of both kinds, saved and loaded, go on to the same bits', () => {
-    const [whole, resumed] = [small(), small()];
-    const [optimiser, first, second] = [new Muon(), new Muon(), new Muon()];
+  it('of both kinds, saved and loaded, continue to the same bits', () => {
+    const whole = small();
+    const resumed = small();
+    const optimiser = new Muon();
+    const first = new Muon();
+    const second = new Muon();
     for (let step = 0; step < 3; step++) optimiser.step(whole, gradientsOf(step + 1), 0.1);
     first.step(resumed, gradientsOf(1), 0.1);
     second.loadVelocities(first.velocities, resumed);
@@ -115,7 +119,7 @@ describe('velocities', () => {
     for (const [name, variable] of whole) expect(resumed.get(name)!.dataSync()).toEqual(variable.dataSync());
   });
 
-  it('of other shapes or of no variable are refused, and those held are kept', () => {
+  it('of another shape or without a variable are refused, and the current ones are kept', () => {
     const variables = small();
     const optimiser = new Muon();
     optimiser.step(variables, gradientsOf(), 0.1);
@@ -129,27 +133,27 @@ describe('velocities', () => {
   });
 });
 
-describe('what no step can be taken with', () => {
+describe('a step', () => {
   it.each([
     ['a rate below 0', () => new Muon().step(small(), gradientsOf(), -1), 'expected a learning rate in [0, Infinity)'],
-    ['a rate that is no number', () => new Muon().step(small(), gradientsOf(), Number.NaN), 'a learning rate'],
+    ['a rate that is not a number', () => new Muon().step(small(), gradientsOf(), Number.NaN), 'a learning rate'],
     ['a momentum of 1', () => new Muon({ momentum: 1 }), 'expected a momentum in [0, 1), got 1'],
     ['a rate multiple of 0', () => new Muon({ rateMultiple: 0 }), 'expected a rate multiple above 0, got 0'],
     [
       'a gradient without variable',
       () => new Muon().step(small(), new Map([['other', zeros([1, 1, 2, 2])]]), 0.1),
-      'a gradient came for other, which is no variable',
+      'got a gradient for other, which is not a variable of this step',
     ],
     [
       'a gradient of another shape',
       () => new Muon().step(small(), new Map([['conv.weight', zeros([1, 1, 4, 1])]]), 0.1),
       'gradient of conv.weight: expected shape [1,1,2,2], got [1,1,4,1]',
     ],
-  ])('%s is refused', (_, attempt, message) => {
+  ])('is refused for %s', (_, attempt, message) => {
     expect(attempt).toThrow(message);
   });
 
-  it('changes nothing', () => {
+  it('that is refused changes nothing', () => {
     const variables = small();
     const gradients = gradientsOf();
     gradients.set('conv.bias', zeros([3]));

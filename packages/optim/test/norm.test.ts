@@ -10,21 +10,21 @@ const set = (entries: Record<string, number[]>) =>
   new Map<string, Tensor>(Object.entries(entries).map(([name, values]) => [name, tensor1d(values)]));
 
 describe('globalNorm and clipScale', () => {
-  it('take all tensors as one vector', async () => {
+  it('treat all tensors as one vector', async () => {
     // sqrt(3² + 4² + 12²) = 13
     const gradients = set({ a: [3, 4], b: [12] });
     expect(await expectNoLeak(() => globalNorm(gradients))).toBeCloseTo(13, 5);
     expect(await globalNorm(new Map())).toBe(0);
   });
 
-  it('take the memory of one tensor more, not of all', async () => {
+  it('need the memory of one more tensor, not of all', async () => {
     const gradients = set({ a: Array(1000).fill(1), b: Array(1000).fill(1), c: Array(1000).fill(1) });
     const before = engine().state.numBytes;
     const { peakBytes } = await engine().profile(() => void globalNorm(gradients));
     expect(peakBytes - before).toBeLessThan(1100 * 4);
   });
 
-  it('scale down what is too long and leave the rest', () => {
+  it('scale down a norm that is too large and no other', () => {
     expect(clipScale(13, 6.5)).toBe(0.5);
     expect(clipScale(13, 20)).toBe(1);
     expect(clipScale(0, 1)).toBe(1);
@@ -47,7 +47,7 @@ describe('assertFinite', () => {
   const failure = async (check: Parameters<typeof assertFinite>[0]) =>
     (await assertFinite(check).catch((error: unknown) => error)) as VggError;
 
-  it('returns the norm when all is finite', async () => {
+  it('returns the norm if all numbers are finite', async () => {
     expect(await assertFinite({ step: 1, loss: 1, gradients: set({ a: [3, 4] }) })).toBeCloseTo(5, 5);
   });
 
@@ -62,14 +62,14 @@ describe('assertFinite', () => {
     },
   );
 
-  it('blames a bad weight first', async () => {
+  it('names a weight that is not finite first', async () => {
     const gradients = set({ 'fc6.weight': [Number.NaN] });
     const variables = set({ 'conv1_1.weight': [1], 'fc6.weight': [Number.NaN] });
     const error = await failure({ step: 3, loss: Number.NaN, gradients, variables });
     expect(error.message).toMatch(/^fc6\.weight is not finite at step 3/);
   });
 
-  it('reports a bad loss with finite gradients, and gradients too large to square', async () => {
+  it('reports a loss that is not finite with finite gradients, and gradients too large to square', async () => {
     expect((await failure({ step: 4, loss: Number.NaN, gradients: set({ a: [1] }) })).message).toMatch(
       /loss is NaN at step 4/,
     );

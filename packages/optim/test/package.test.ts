@@ -1,4 +1,4 @@
-/** The package as it is published: Node can load it in both module systems, and with it gradients work. */
+/** The published package: Node loads it in both module systems, and gradients work with it. */
 import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -30,13 +30,14 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-/** Imports of either module system, then a convolution's gradient: y = 3·w, so dy/dw = 3. */
+/** Imports of one module system, then the gradient of a convolution: y = 3·w, so dy/dw = 3. */
 const program = (imports: string) => `${imports}
   const before = tf.getGradient('Conv2D');
   tf.env().set('IS_TEST', true);
   tf.ready().then(() => {
     optim.ensureGradients();
-    const [x, w] = [tf.tensor4d([3], [1, 1, 1, 1]), tf.tensor4d([2], [1, 1, 1, 1])];
+    const x = tf.tensor4d([3], [1, 1, 1, 1]);
+    const w = tf.tensor4d([2], [1, 1, 1, 1]);
     const [gradient] = tf.grad((w) => tf.sum(tf.relu(tf.conv2d(x, w, 1, 'same'))))(w).dataSync();
     console.log(JSON.stringify({ before: before === undefined, gradient }));
   });`;
@@ -58,7 +59,7 @@ describe('the package in plain Node', () => {
       'program.cjs',
       "const tf = require('@tensorflow/tfjs-core'); require('@tensorflow/tfjs-backend-cpu'); const optim = require('./index.cjs');",
     ],
-  ])('brings the gradients that are missing there, silently: %s', async (_, name, imports) => {
+  ])('registers the missing gradients and prints nothing: %s', async (_, name, imports) => {
     await writeFile(join(folder, 'package.json'), '{"type":"module"}');
     await writeFile(join(folder, name), program(imports));
     const { stdout, stderr } = await promisify(execFile)(process.execPath, [join(folder, name)]);
@@ -66,7 +67,7 @@ describe('the package in plain Node', () => {
     expect(JSON.parse(stdout)).toEqual({ before: true, gradient: 3 });
   });
 
-  it('copies no more of tfjs-core than the gradients and what is private to it', async () => {
+  it('copies from tfjs-core only the gradients and its private code', async () => {
     const bundle = await readFile(join(folder, 'index.js'), 'utf8');
     expect(bundle.length).toBeLessThan(100_000);
     expect(bundle).not.toMatch(

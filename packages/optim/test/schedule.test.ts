@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { constant, cosine, type JsonValue, plateau, type Schedule, steps, warmUp } from '../src/index';
 
-/** The rates after each of `metrics`, one validation every ten steps, and the validation after which training is done. */
+/**
+ * Returns the rate after each of `metrics`, with a validation every ten steps, and the validation after which training ends.
+ */
 function run<State extends JsonValue>(schedule: Schedule<State>, metrics: number[]) {
   let state = schedule.initial;
   const rates: number[] = [];
@@ -16,7 +18,7 @@ function run<State extends JsonValue>(schedule: Schedule<State>, metrics: number
 }
 
 describe('plateau', () => {
-  it("is the paper's by default: from 0.01 down by 10 three times, then stop", () => {
+  it('by default is that of the paper: 0.01, divided by 10 three times, then the end', () => {
     // One validation sets the best; every third one without improvement drops the rate, the fourth time training ends.
     const { rates, stop } = run(plateau(), [50, ...Array<number>(12).fill(50)]);
     expect(rates).toBeAllclose(
@@ -33,30 +35,30 @@ describe('plateau', () => {
     expect(rates).toBeAllclose([1, 1, 1, 1, 1, 1, 0.1], { rtol: 1e-12 });
   });
 
-  it('asks for the minimal improvement', () => {
-    // From 50, 49.6 is within 0.5 of the best and counts as none; 49.4 is not.
+  it('counts only improvements of at least the minimum', () => {
+    // 49.6 is within 0.5 of the best, 50, and does not count; 49.4 does.
     expect(run(plateau({ rate: 1, patience: 1, minImprovement: 0.5 }), [50, 49.6]).rates[1]).toBeCloseTo(0.1, 12);
     expect(run(plateau({ rate: 1, patience: 1, minImprovement: 0.5 }), [50, 49.4]).rates[1]).toBe(1);
   });
 
-  it('ends at the first plateau when the rate may not drop', () => {
+  it('ends at the first plateau if the rate must not drop', () => {
     expect(run(plateau({ drops: 0, patience: 1 }), [50, 50])).toEqual({ rates: [0.01, 0.01], stop: 1 });
   });
 
-  it('does not change the state it is given', () => {
+  it('does not change the given state', () => {
     const schedule = plateau({ patience: 1 });
     const state = Object.freeze({ best: 50, since: 0, drops: 0, done: false });
     expect(schedule.observe(state, { step: 1, metric: 50 })).toEqual({ best: 50, since: 0, drops: 1, done: false });
   });
 
-  it('refuses a metric that is no number', () => {
+  it('refuses a metric that is not finite', () => {
     const schedule = plateau();
     expect(() => schedule.observe(schedule.initial, { step: 7, metric: Number.NaN })).toThrow(/at step 7 is NaN/);
   });
 });
 
 describe('steps', () => {
-  it('multiplies the rate from each boundary on', () => {
+  it('multiply the rate from each boundary on', () => {
     const schedule = steps({ rate: 0.5, boundaries: [3, 5], factor: 0.2 });
     const rates = [0, 2, 3, 4, 5, 99].map((step) => schedule.rate(null, step));
     expect(rates).toBeAllclose([0.5, 0.5, 0.1, 0.1, 0.02, 0.02], { rtol: 1e-12 });
@@ -82,19 +84,19 @@ describe('constant', () => {
 });
 
 describe('warmUp', () => {
-  it('rises linearly to the first rate, then hands over at step 0 of the schedule', () => {
+  it('rises linearly to the first rate, then starts the schedule at its step 0', () => {
     const schedule = warmUp(4, steps({ rate: 0.8, boundaries: [2], factor: 0.5 }));
     const rates = [0, 1, 2, 3, 4, 5, 6].map((step) => schedule.rate(null, step));
     expect(rates).toBeAllclose([0.2, 0.4, 0.6, 0.8, 0.8, 0.8, 0.4], { rtol: 1e-12 });
   });
 
-  it('keeps validations during the warm-up from a plateau schedule', () => {
+  it('ignores validations during the warm-up', () => {
     const { rates } = run(warmUp(20, plateau({ rate: 1, patience: 1 })), [10, 10, 50, 50]);
     // Steps 10 and 20 are still warm-up (step 20 is the first full one); 50 is the first best, the next 50 a plateau.
     expect(rates).toBeAllclose([11 / 20, 1, 1, 0.1], { rtol: 1e-12 });
   });
 
-  it('is not done before its schedule is', () => {
+  it('ends when its schedule ends', () => {
     const schedule = warmUp(4, cosine({ rate: 1, steps: 3 }));
     expect([3, 6, 7].map((step) => schedule.done(null, step))).toEqual([false, false, true]);
   });

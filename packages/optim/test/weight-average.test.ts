@@ -17,7 +17,7 @@ const free = (tensors: ReadonlyMap<string, Tensor>) => {
   for (const value of tensors.values()) value.dispose();
 };
 
-/** Variables that take each place of a walk, averaged from place `from` on. */
+/** Averages variables over the recorded values from index `from` on. */
 function walk({ shapes, walk: places }: (typeof cases)[number], average: WeightAverage, from = 0): void {
   for (const place of places.slice(from)) {
     const variables = make(place, shapes);
@@ -38,7 +38,7 @@ describe('WeightAverage', () => {
     });
   });
 
-  it('follows the rule worked by hand', () => {
+  it('has the result computed by hand', () => {
     // 8 first; then d = min(0.5, 2/11): 2/11·8 + 9/11·2 = 34/11; then d = 3/12: 34/44 + 0.75·4.
     const average = new WeightAverage(0.5);
     for (const value of [8, 2, 4]) {
@@ -50,7 +50,7 @@ describe('WeightAverage', () => {
     average.dispose();
   });
 
-  it('goes on from saved averages to the bit', () => {
+  it('continues from saved averages to the bit', () => {
     const [fixture] = cases;
     const [whole, before, after] = [0, 1, 2].map(() => new WeightAverage(0.999));
     walk(fixture!, whole!);
@@ -62,7 +62,7 @@ describe('WeightAverage', () => {
     for (const average of [whole!, after!]) average.dispose();
   });
 
-  it('changes places with the variables, and back', async () => {
+  it('exchanges its values with the variables, and back', async () => {
     await expectNoLeak(() => {
       const average = new WeightAverage(0.9);
       const variables = make({ w: [3, 4] }, { w: [2] });
@@ -89,7 +89,9 @@ describe('WeightAverage', () => {
     expect(() => new WeightAverage(decay)).toThrow(/decay of the averaged weights above 0 and below 1, got/);
   });
 
-  it('refuses saved averages of no update', () => {
-    expect(() => new WeightAverage(0.9).load(new Map(), 0)).toThrow(/at least 1 update, got 0/);
+  it('refuses saved averages of 0 updates', () => {
+    expect(() => new WeightAverage(0.9).load(new Map(), 0)).toThrow(
+      /updates of saved averages to be an integer of at least 1, got 0/,
+    );
   });
 });

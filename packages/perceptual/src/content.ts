@@ -1,6 +1,6 @@
 /**
- * Perceptual loss: how far two images are apart as the net sees them, by the feature reconstruction loss of Johnson, Alahi
- * & Fei-Fei 2016 (arXiv:1603.08155, section 3.2), the content loss of style transfer.
+ * Perceptual loss: the distance of two images in a net's features. This is the feature reconstruction loss of Johnson,
+ * Alahi & Fei-Fei 2016 (arXiv:1603.08155, section 3.2), the content loss of style transfer.
  */
 import { dispose, mean, type Scalar, squaredDifference, type Tensor, type Tensor4D, tidy } from '@tensorflow/tfjs-core';
 import type { ConfigurationName, Tap, Vgg } from '@vgg/models';
@@ -9,10 +9,10 @@ import { checkAlike, checkLayers, type LayerWeights, layerOf, weightedSum } from
 export type { LayerWeights } from './layers';
 
 /**
- * The weighted sum over layers of the mean squared difference of two images' features, with one of which it is
- * differentiable, or both. The mean is over the batch, positions and channels.
+ * Computes the weighted sum over layers of the mean squared difference of two images' features, differentiable in both. The
+ * mean is over the batch, positions and channels.
  *
- * @param features of `net.features(images, taps)`; may hold more layers than have weights.
+ * @param features result of `net.features(images, taps)`; may have layers without a weight.
  * @param targets features of the same shapes, computed once and kept.
  * @throws VggError `VGG_ARGUMENT` for no layers, a bad weight or a layer that is missing; `VGG_SHAPE` for features of
  *   different shapes.
@@ -23,18 +23,19 @@ export function featureDistance<W extends LayerWeights>(
   weights: W,
 ): Scalar {
   return weightedSum(weights, (layer: keyof W & string) => {
-    const [ours, theirs] = [layerOf(features, layer), layerOf(targets, layer)];
-    checkAlike(layer, ours, theirs);
-    return mean(squaredDifference(ours, theirs));
+    const feature = layerOf(features, layer);
+    const target = layerOf(targets, layer);
+    checkAlike(layer, feature, target);
+    return mean(squaredDifference(feature, target));
   });
 }
 
 /**
- * {@link featureDistance} of images, computed to the deepest of the layers and no further.
+ * Computes the {@link featureDistance} of images; the net is evaluated only up to the deepest of the layers.
  *
- * @param images [n, height, width, 3], as the net takes them: the preprocessing of its weights done.
- * @param targets of the same shape.
- * @param weights by any name of a layer, `{ relu3_3: 1 }` or `{ 'features.15': 1 }`.
+ * @param images [n, height, width, 3], preprocessed for the net's weights.
+ * @param targets images of the same shape.
+ * @param weights weight of each layer, by any of its names: `{ relu3_3: 1 }` or `{ 'features.15': 1 }`.
  * @throws VggError as `net.features` and {@link featureDistance} do.
  */
 export function perceptualLoss<C extends ConfigurationName, T extends Tap<C>>(
@@ -46,9 +47,9 @@ export function perceptualLoss<C extends ConfigurationName, T extends Tap<C>>(
   return tidy(() => {
     const layers = checkLayers(weights);
     checkAlike('the images', images, targets);
-    const wanted = net.features(targets, layers);
-    const loss = featureDistance(net.features(images, layers), wanted, weights);
-    dispose(wanted);
+    const targetFeatures = net.features(targets, layers);
+    const loss = featureDistance(net.features(images, layers), targetFeatures, weights);
+    dispose(targetFeatures);
     return loss;
   });
 }

@@ -1,8 +1,8 @@
-/** What the losses have in common: layers with weights, and one pass through the net for all of them. */
+/** Common parts of the losses: layers with weights, and one pass through the net for all of them. */
 import { add, mul, type Scalar, type Tensor, tidy } from '@tensorflow/tfjs-core';
 import { VggError } from '@vgg/core';
 
-/** How much each layer counts, by its name: at least one, finite and not negative. */
+/** Weight of each layer by its name: at least one layer; weights are finite and not negative. */
 export type LayerWeights<T extends string = string> = Readonly<Record<T, number>>;
 
 /** @throws VggError `VGG_ARGUMENT` for no layer, or a weight that is negative or not finite. */
@@ -31,7 +31,7 @@ export function checkAlike(what: string, a: Tensor, b: Tensor): void {
   throw new VggError('shape', `${what} must have one shape on both sides, got [${a.shape}] and [${b.shape}]`);
 }
 
-/** The sum over layers of weight · distance. */
+/** Returns the sum over layers of weight · distance. */
 export function weightedSum<T extends string>(weights: LayerWeights<T>, distance: (layer: T) => Scalar): Scalar {
   return tidy(() => {
     const terms = checkLayers(weights).map((layer) => tidy((): Scalar => mul(distance(layer), weights[layer])));

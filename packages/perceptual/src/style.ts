@@ -1,6 +1,6 @@
 /**
- * Style loss: how far the correlations of two images' channels are apart, whatever lies where (Gatys, Ecker & Bethge 2016;
- * scaled as in Johnson, Alahi & Fei-Fei 2016, arXiv:1603.08155, section 3.2).
+ * Style loss: the distance of the correlations of two images' channels, which do not depend on positions (Gatys, Ecker &
+ * Bethge 2016; scaled as in Johnson, Alahi & Fei-Fei 2016, arXiv:1603.08155, section 3.2).
  */
 import {
   matMul,
@@ -19,10 +19,11 @@ import type { ConfigurationName, Tap, Vgg } from '@vgg/models';
 import { checkLayers, type LayerWeights, layerOf, weightedSum } from './layers';
 
 /**
- * The Gram matrices of feature maps [n, height, width, channels]: for every two channels the sum over positions of their
- * products, divided by height · width · channels. [n, channels, channels].
+ * Computes the Gram matrices of feature maps [n, height, width, channels]: for every two channels the sum over positions of
+ * their products, divided by height · width · channels.
  *
- * @throws VggError `VGG_SHAPE` for a tensor that is no feature map.
+ * @returns [n, channels, channels].
+ * @throws VggError `VGG_SHAPE` for a tensor that is not a feature map.
  */
 export function gramMatrix(map: Tensor): Tensor3D {
   if (map.rank !== 4 || map.size === 0) {
@@ -35,17 +36,18 @@ export function gramMatrix(map: Tensor): Tensor3D {
   });
 }
 
-/** {@link gramMatrix} of every layer of `net.features(images, taps)`: of a style's image, computed once and kept. */
+/** Computes the {@link gramMatrix} of every layer of `net.features(images, taps)`: once for the image of a style. */
 export function gramMatrices<T extends string>(features: Readonly<Record<T, Tensor>>): Record<T, Tensor3D> {
   const entries = Object.entries<Tensor>(features).map(([layer, map]) => [layer, gramMatrix(map)]);
   return Object.fromEntries(entries) as Record<T, Tensor3D>;
 }
 
 /**
- * The weighted sum over layers of the squared Frobenius norm of the difference of Gram matrices, the mean over the batch.
+ * Computes the weighted sum over layers of the squared Frobenius norm of the difference of Gram matrices, averaged over the
+ * batch.
  *
- * @param features of `net.features(images, taps)`; may hold more layers than have weights.
- * @param grams of the style: a matrix per image, or one for all of them.
+ * @param features result of `net.features(images, taps)`; may have layers without a weight.
+ * @param grams Gram matrices of the style: one per image, or one for all of them.
  * @throws VggError `VGG_ARGUMENT` for no layers, a bad weight or a layer that is missing; `VGG_SHAPE` for a Gram matrix
  *   that does not fit.
  */
@@ -55,22 +57,23 @@ export function styleDistance<W extends LayerWeights>(
   weights: W,
 ): Scalar {
   return weightedSum(weights, (layer: keyof W & string) => {
-    const [ours, theirs] = [gramMatrix(layerOf(features, layer)), layerOf(grams, layer)];
-    const [count, channels] = ours.shape;
-    if (theirs.rank !== 3 || theirs.shape[2] !== channels || ![1, count].includes(theirs.shape[0])) {
+    const gram = gramMatrix(layerOf(features, layer));
+    const style = layerOf(grams, layer);
+    const [count, channels] = gram.shape;
+    if (style.rank !== 3 || style.shape[2] !== channels || ![1, count].includes(style.shape[0])) {
       const expected = `[1 or ${count},${channels},${channels}]`;
-      throw new VggError('shape', `expected the Gram matrix of ${layer} as ${expected}, got [${theirs.shape}]`);
+      throw new VggError('shape', `expected the Gram matrix of ${layer} as ${expected}, got [${style.shape}]`);
     }
-    return mul(sum(squaredDifference(ours, theirs)), 1 / count) as Scalar;
+    return mul(sum(squaredDifference(gram, style)), 1 / count) as Scalar;
   });
 }
 
 /**
- * {@link styleDistance} of images, computed to the deepest of the layers and no further.
+ * Computes the {@link styleDistance} of images; the net is evaluated only up to the deepest of the layers.
  *
- * @param images [n, height, width, 3], as the net takes them: the preprocessing of its weights done.
- * @param styles n images or one for all of them, of any size that reaches the layers.
- * @param weights by any name of a layer, `{ relu1_2: 1, relu2_2: 1 }`.
+ * @param images [n, height, width, 3], preprocessed for the net's weights.
+ * @param styles n images, or one for all of them, of any size that is large enough for the layers.
+ * @param weights weight of each layer, by any of its names: `{ relu1_2: 1, relu2_2: 1 }`.
  * @throws VggError as `net.features` and {@link styleDistance} do.
  */
 export function styleLoss<C extends ConfigurationName, T extends Tap<C>>(
@@ -81,7 +84,7 @@ export function styleLoss<C extends ConfigurationName, T extends Tap<C>>(
 ): Scalar {
   return tidy(() => {
     const layers = checkLayers(weights);
-    const wanted = tidy(() => gramMatrices(net.features(styles, layers)));
-    return styleDistance(net.features(images, layers), wanted, weights);
+    const grams = tidy(() => gramMatrices(net.features(styles, layers)));
+    return styleDistance(net.features(images, layers), grams, weights);
   });
 }

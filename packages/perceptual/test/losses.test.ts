@@ -1,4 +1,4 @@
-/** The losses and their gradients in the image against PyTorch (tools/fixtures/perceptual.py), and what they refuse. */
+/** The losses and their gradients in the image, compared with PyTorch (tools/fixtures/perceptual.py), and their errors. */
 import '@tensorflow/tfjs-backend-cpu';
 import '@tensorflow/tfjs-core/dist/register_all_gradients';
 import { readFileSync } from 'node:fs';
@@ -37,7 +37,7 @@ env().set('IS_TEST', true);
 interface Description {
   options: ResolvedVggOptions<'D'>;
   seed: number;
-  /** Stream of the first of the five linear weights. */
+  /** Random stream of the first of the five linear weights. */
   linear: number;
   side: [number, number];
 }
@@ -51,13 +51,13 @@ const targets = () => hashedImages({ seed: seed + 501, amplitude: 1 }, 2, ...sid
 
 const small = (stream: number) => hashedImages({ seed: stream, amplitude: 1 }, 1, 16, 16);
 
-/** An open file of tensors. */
+/** Returns tensors as an open file. */
 const fileOf = (tensors: ReadonlyMap<string, TensorData>) => ({
   tensors,
   read: async (name: string) => tensors.get(name)!,
 });
 
-/** LPIPS's linear weights as its repository names and shapes them. */
+/** Returns linear weights with the names and shapes of LPIPS's repository. */
 function linear(channels = CHANNELS): Map<string, TensorData> {
   const entries = channels.map((count, layer): [string, TensorData] => [
     `lin${layer}.model.1.weight`,
@@ -93,7 +93,7 @@ describe.each(Object.entries(LOSSES))('%s', (name, loss) => {
         const { value, grad } = valueAndGrad((x: Tensor) => loss(x as Tensor4D, targets()))(images(), undefined);
         expect(value).toBeAllclose(tensors.get(name)!.values, { rtol: 1e-4 });
         const { values } = tensors.get(`${name} gradient`)!;
-        // A gradient sums terms that partly cancel: its error is relative to them.
+        // A gradient is a sum of terms that partly cancel, so its error is relative to the largest.
         const largest = values.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
         expect(grad).toBeAllclose(values, { rtol: 1e-4, atol: 1e-5 * largest });
       }),
@@ -114,7 +114,7 @@ describe.each(Object.entries(LOSSES))('%s', (name, loss) => {
     });
   });
 
-  it('refuses images of different shapes, or that do not reach the layers', () => {
+  it('refuses images of different shapes, or too small for the layers', () => {
     const other = ones<Rank.R4>([2, 3, 3, 3]);
     if (name !== 'style') expect(refusal('shape', () => loss(images(), other))).toMatch(/must have one shape/);
     expect(refusal('shape', () => loss(other, other))).toMatch(/needs (height|width) ≥ \d+, got \d/);
@@ -123,21 +123,22 @@ describe.each(Object.entries(LOSSES))('%s', (name, loss) => {
 });
 
 describe('perceptual loss', () => {
-  it('computes no layer behind the last that has a weight', async () => {
-    const [x, y] = [images(), targets()];
+  it('computes no layer after the last that has a weight', async () => {
+    const x = images();
+    const y = targets();
     const { kernels } = await profile(() => tidy(() => perceptualLoss(net, x, y, { relu2_1: 1 })));
     expect(kernels.filter(({ name }) => name === 'FusedConv2D')).toHaveLength(2 * 3);
   });
 
-  it('is the sum over layers of what they have by themselves', () => {
+  it('is the weighted sum of the distances of the layers', () => {
     tidy(() => {
       const taps = ['relu1_1', 'pool2'] as const;
-      const [ours, theirs] = [net.features(images(), taps), net.features(targets(), taps)];
-      const one = (weights: Parameters<typeof featureDistance>[2]) =>
-        featureDistance(ours, theirs, weights).dataSync()[0]!;
-      expect(one({ relu1_1: 2, pool2: 0.25 })).toBeAllclose(2 * one({ relu1_1: 1 }) + 0.25 * one({ pool2: 1 }), {
-        rtol: 1e-6,
-      });
+      const features = net.features(images(), taps);
+      const targetFeatures = net.features(targets(), taps);
+      const distance = (weights: Parameters<typeof featureDistance>[2]) =>
+        featureDistance(features, targetFeatures, weights).dataSync()[0]!;
+      const sum = 2 * distance({ relu1_1: 1 }) + 0.25 * distance({ pool2: 1 });
+      expect(distance({ relu1_1: 2, pool2: 0.25 })).toBeAllclose(sum, { rtol: 1e-6 });
     });
   });
 
@@ -158,14 +159,14 @@ describe('perceptual loss', () => {
 });
 
 describe('style loss', () => {
-  it('takes Gram matrices over positions, divided by the numbers of a map', () => {
+  it('uses Gram matrices over positions, divided by the number of elements of a map', () => {
     // Two positions with channels (1, 2) and (3, 4): [[1 + 9, 2 + 12], [14, 4 + 16]] / 4.
     const map = tensor([1, 2, 3, 4], [1, 2, 1, 2]);
     expect(gramMatrix(map)).toBeAllclose([2.5, 3.5, 3.5, 5], { rtol: 1e-6 });
     expect(refusal('shape', () => gramMatrix(zeros([2, 2])))).toMatch(/expected a feature map .*, got \[2,2\]/);
   });
 
-  it('takes one style of another size for all images', () => {
+  it('accepts one style of another size for all images', () => {
     tidy(() => {
       const weights = { relu2_2: 1, relu3_1: 2 };
       const style = hashedImages({ seed: 9, amplitude: 1 }, 1, 40, 33);
@@ -193,7 +194,7 @@ describe('LPIPS', () => {
     dead.dispose();
   });
 
-  it("reads its weights from PyTorch's file, and from a whole state dict, the rest of which it leaves alone", async () => {
+  it("reads its weights from PyTorch's file, and from a whole state dict, whose other tensors it ignores", async () => {
     const file = await openWeights(bytesOf(readFileSync(new URL('./fixtures/lin.pth', import.meta.url))));
     const read = await lpipsWeights(file);
     await file.close();
@@ -202,7 +203,7 @@ describe('LPIPS', () => {
     expect((await lpipsWeights(fileOf(whole))).map(({ length }) => length)).toEqual(CHANNELS);
   });
 
-  it('refuses weights that are not its own', async () => {
+  it('refuses weights that do not fit', async () => {
     const without = linear();
     without.delete('lin3.model.1.weight');
     const wrong: [Map<string, TensorData>, RegExp][] = [

@@ -1,7 +1,7 @@
-/** Batches of images, and the fixed-size micro-batches that a batch is computed in (section 3.3). */
-import { VggError } from '@vgg/core';
+/** Batches of images, and the micro-batches in which they are computed (section 3.3). */
+import { requireInteger, VggError } from '@vgg/core';
 
-/** `size` preprocessed images and their labels. */
+/** Preprocessed images and their labels. */
 export interface ImageBatch {
   /** [size, height, width, 3], row-major. */
   images: Float32Array;
@@ -12,12 +12,14 @@ export interface ImageBatch {
   width: number;
 }
 
-/** Part of a batch, with its place in it: dropout is addressed by the place. */
+/** Part of a batch and its index in it, which addresses the random numbers of dropout. */
 export interface MicroBatch extends ImageBatch {
   index: number;
 }
 
-/** @throws VggError `VGG_SHAPE` when the arrays are not as long as size, height and width say, or there is no image. */
+/**
+ * Throws VggError `VGG_SHAPE` if the lengths of the arrays do not match size, height and width, or there is no image.
+ */
 export function checkBatch({ images, labels, size, height, width }: ImageBatch): void {
   if (!(size >= 1) || images.length !== size * height * width * 3 || labels.length !== size) {
     throw new VggError(
@@ -28,24 +30,24 @@ export function checkBatch({ images, labels, size, height, width }: ImageBatch):
   }
 }
 
-/** How many micro-batches `size` images make. */
+/** Returns the number of micro-batches of `size` images. */
 export function microBatchCount(size: number, microBatch: number): number {
   return Math.ceil(size / microBatch);
 }
 
 /**
- * The micro-batches of a batch, as views of it: all of `microBatch` images, except for a shorter last one.
+ * Returns the micro-batches of a batch, as views of it. All have `microBatch` images, except for a shorter last one.
+ *
  * @throws VggError `VGG_ARGUMENT` unless `microBatch` is an integer of at least 1.
  */
 export function splitBatch(batch: ImageBatch, microBatch: number): MicroBatch[] {
-  if (!Number.isInteger(microBatch) || microBatch < 1) {
-    throw new VggError('argument', `expected a micro-batch of at least 1 image, got ${microBatch}`);
-  }
+  requireInteger('microBatch', microBatch, 1);
   checkBatch(batch);
   const { images, labels, size, height, width } = batch;
   const pixels = height * width * 3;
   return Array.from({ length: microBatchCount(size, microBatch) }, (_, index) => {
-    const [from, to] = [index * microBatch, Math.min((index + 1) * microBatch, size)];
+    const from = index * microBatch;
+    const to = Math.min(from + microBatch, size);
     return {
       images: images.subarray(from * pixels, to * pixels),
       labels: labels.subarray(from, to),

@@ -1,4 +1,4 @@
-/** All that a run needs to go on as if it had never stopped: weights, velocities, schedule and place in the epoch. */
+/** Checkpoints: weights, velocities, schedule and place in the epoch, which make a resumed run the same to the bit. */
 import { type Tensor, tensor, tidy } from '@tensorflow/tfjs-core';
 import { VggError } from '@vgg/core';
 import type { JsonValue, Optimiser, StallState, WeightAverage } from '@vgg/optim';
@@ -6,20 +6,20 @@ import { asFloat32, type TensorData } from '@vgg/weights';
 import type { Totals } from './metrics';
 import type { TrainableNet } from './net';
 
-/** The best validation so far. */
+/** Best validation so far. */
 export type Best = { epoch: number; step: number; metric: number };
 
-/** Plain JSON. */
+/** State of a run, plain JSON. */
 export type TrainingState = {
   version: 1;
   seed: number;
-  /** The epoch, counted from 0, that is running or comes next. */
+  /** Current or next epoch, counted from 0. */
   epoch: number;
-  /** The batch of that epoch that comes next. */
+  /** Next batch of that epoch, counted from 0. */
   batch: number;
-  /** Steps completed over the whole run. */
+  /** Number of completed steps of the whole run. */
   step: number;
-  /** Sums over the batches of this epoch so far. */
+  /** Sums over the completed batches of this epoch. */
   totals: Totals;
   schedule: JsonValue;
   stall: StallState;
@@ -28,26 +28,32 @@ export type TrainingState = {
 
 export interface Checkpoint {
   state: TrainingState;
-  /** `model/<variable>`, `velocity/<variable>` and, where the run averages its weights, `average/<variable>`. */
+  /** `model/<variable>`, `velocity/<variable>` and, if the run averages its weights, `average/<variable>`. */
   tensors: ReadonlyMap<string, Tensor | TensorData>;
-  /** Free text by key: the net's options, class names, preprocessing. */
+  /** Text by key: the net's options, class names, preprocessing. */
   metadata: Readonly<Record<string, string>>;
 }
 
-/** Where checkpoints go; `@vgg/train/node` has one on a folder. */
+/** Storage of checkpoints. `CheckpointFolder` of `@vgg/train/node` stores them in a folder. */
 export interface CheckpointStore {
-  /** Keeps the checkpoint for good once it resolves, and returns its name. The tensors may change afterwards. */
+  /**
+   * Stores the checkpoint and returns its name. Once this resolves, the checkpoint is durable and its tensors may
+   * change.
+   */
   save(checkpoint: Checkpoint): Promise<string>;
 }
 
-const [MODEL, VELOCITY, AVERAGE] = ['model/', 'velocity/', 'average/'];
+/** Beginnings of the names of a checkpoint's tensors. */
+const MODEL = 'model/';
+const VELOCITY = 'velocity/';
+const AVERAGE = 'average/';
 
-/** Whether the checkpoint's run averages its weights, and has made a step. */
+/** True if the checkpoint's run averages its weights and has completed a step. */
 export function hasAverages({ tensors }: Pick<Checkpoint, 'tensors'>): boolean {
   return [...tensors.keys()].some((name) => name.startsWith(AVERAGE));
 }
 
-/** A checkpoint of the net and optimiser as they are; its tensors are theirs, not copies. */
+/** Returns a checkpoint of the net and the optimiser. Its tensors are theirs, not copies. */
 export function captureCheckpoint(
   model: TrainableNet,
   optimiser: Optimiser,
@@ -66,22 +72,22 @@ function asTensor(value: Tensor | TensorData): Tensor {
   return 'dataId' in value ? value.clone() : tensor(asFloat32(value), [...value.shape], 'float32');
 }
 
-/** What a run trains with, beside the net. */
+/** Parts of a run that a checkpoint restores in addition to the net. */
 export interface TrainingParts {
   optimiser: Optimiser;
   average?: WeightAverage | undefined;
 }
 
 function withPrefix(tensors: Checkpoint['tensors'], prefix: string): Map<string, Tensor> {
-  const those = [...tensors].filter(([name]) => name.startsWith(prefix));
-  return new Map(those.map(([name, value]) => [name.slice(prefix.length), asTensor(value)]));
+  const selected = [...tensors].filter(([name]) => name.startsWith(prefix));
+  return new Map(selected.map(([name, value]) => [name.slice(prefix.length), asTensor(value)]));
 }
 
 /**
- * Puts a checkpoint's weights into `model`. To go on training, give `training`: velocities and averages go into it, and the
- * weights are those that training goes on with. Without, the net is for use: it gets the averages where there are any.
+ * Copies a checkpoint's weights into `model`. To continue training, pass `training`: it gets the velocities and
+ * averages, and the net gets the weights themselves. Without `training`, the net gets the averages if there are any.
  *
- * @throws VggError `VGG_WEIGHTS` naming the variable when one is missing, left over or shaped otherwise; nothing has
+ * @throws VggError `VGG_WEIGHTS` naming the variable if one is missing, unknown or of another shape; nothing has
  *   changed then.
  */
 export function restoreCheckpoint(

@@ -1,10 +1,10 @@
-/** Why a loss is not finite: in the good case nothing here runs, so it may take its time. */
+/** Diagnosis of a loss that is not finite. It runs only after such a loss, so it need not be fast. */
 import { dispose, type Tensor, tensor4d } from '@tensorflow/tfjs-core';
 import { randomStream, VggError } from '@vgg/core';
 import { nonFiniteNames } from '@vgg/optim';
 import type { GradientOptions } from './gradient';
 
-/** The layers that hold variables, in network order. */
+/** Returns the layers that have variables, in the order of the net. */
 function layersOf(variables: Iterable<string>): string[] {
   return [...new Set([...variables].map((name) => name.slice(0, name.lastIndexOf('.'))))];
 }
@@ -30,11 +30,13 @@ async function firstBadLayer({ model, microBatches, seed, step }: GradientOption
   return undefined;
 }
 
-/** An error that says whether the images, a weight or a layer's output turned the loss of this step to `loss`. */
+/**
+ * Returns an error that says whether the images, a weight or a layer's output made the loss of this step not finite.
+ */
 export async function explainLoss(options: GradientOptions, loss: number): Promise<VggError> {
   const { step, model, microBatches } = options;
-  const error = (what: string, layer?: string) =>
-    new VggError('nonFinite', `the loss is ${loss} at step ${step}: ${what}`, { details: { step, layer } });
+  const error = (reason: string, layer?: string) =>
+    new VggError('nonFinite', `the loss is ${loss} at step ${step}: ${reason}`, { details: { step, layer } });
   if (microBatches.some(({ images }) => !images.every(Number.isFinite))) {
     return error('an image of the batch holds a number that is not finite; look at the preprocessing', 'data');
   }

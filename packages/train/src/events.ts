@@ -1,53 +1,56 @@
-/** What a run tells as it goes. */
+/** Events of a training run. */
 import type { Metrics } from './metrics';
 import type { Validation } from './validate';
 
 export type EndReason =
-  /** All epochs, or the most steps asked for, are done. */
+  /** All epochs or `maxSteps` are completed. */
   | 'complete'
-  /** The schedule has ended: the rate fell as often as it may and the metric stopped improving again. */
+  /**
+   * The schedule has ended. The plateau schedule does so when the metric stops improving after the last drop of the
+   * rate.
+   */
   | 'schedule'
-  /** The metric watched has not improved in as many validations as were granted. */
+  /** Early stopping: the metric has not improved in `earlyStop` validations. */
   | 'early-stop'
-  /** The signal was raised; a checkpoint, where there is a store, holds the place. */
+  /** The signal was aborted. If there is a store, it has a checkpoint of this place. */
   | 'interrupted';
 
 export type TrainEvent =
   | { type: 'start'; epoch: number; batch: number; step: number; resumed: boolean }
-  /** A micro-batch of this process is done; `of` are its share of the batch. */
+  /** This process has completed `done` of its `of` micro-batches of the batch. */
   | { type: 'micro-batch'; step: number; done: number; of: number }
   | {
       type: 'step';
       epoch: number;
       /** Index of the batch in its epoch. */
       batch: number;
-      /** Steps completed, this one included. */
+      /** Number of completed steps, including this one. */
       step: number;
       rate: number;
-      /** Of this batch, before its update. */
+      /** Metrics of this batch, before its update. */
       metrics: Metrics;
-      /** Of the epoch so far. */
+      /** Metrics of the epoch so far. */
       running: Metrics;
       gradientNorm: number;
       samples: number;
       seconds: number;
-      /** From asking for the batch to the end of its update, over all processes. */
+      /** Images of all processes per second, from the request for the batch to the end of its update. */
       imagesPerSecond: number;
     }
-  /** The net learns nothing: what to do about it. */
+  /** The net learns nothing. The message says what to do. */
   | { type: 'stall'; step: number; message: string }
   | {
       type: 'epoch';
-      /** The epoch that ended, counted from 0. */
+      /** The completed epoch, counted from 0. */
       epoch: number;
       step: number;
-      /** Over the epoch's batches, each before its update. */
+      /** Metrics over the epoch's batches, each before its update. */
       training: Metrics;
-      /** Where it was the epoch's turn. */
-      validation?: Validation;
-      /** Whether the metric watched is the best so far; never where it was not the epoch's turn. */
+      /** Absent if this epoch was not validated (`validateEvery`). */
+      validation?: Validation | undefined;
+      /** True if the metric is the best so far; always false for an epoch that was not validated. */
       best: boolean;
-      /** The rate of the next step. */
+      /** Learning rate of the next step. */
       rate: number;
       seconds: number;
     }

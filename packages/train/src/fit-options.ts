@@ -1,5 +1,5 @@
-/** What a training run is given and what it gives back. */
-import { type Communicator, VggError } from '@vgg/core';
+/** Options and result of a training run. */
+import { type Communicator, requireInteger, VggError } from '@vgg/core';
 import type { JsonValue, Optimiser, Schedule } from '@vgg/optim';
 import type { ImageBatch } from './batch';
 import { type Best, type Checkpoint, type CheckpointStore, hasAverages } from './checkpoint';
@@ -11,93 +11,97 @@ import type { Validation } from './validate';
 export interface FitOptions {
   model: TrainableNet;
   /**
-   * The batches of an epoch from `startBatch` on, the same ones whenever asked. Every process of a job gets all of them
-   * and computes its share.
+   * Returns the batches of an epoch from `startBatch` on, always the same ones. Every process of a job gets all batches
+   * and computes its share of each.
    */
   batches: (epoch: number, startBatch: number) => AsyncIterable<ImageBatch> | Iterable<ImageBatch>;
-  /** Images computed at once: the most that fit into memory. A batch is as many micro-batches as it needs. */
+  /** Number of images computed at once, limited by memory. A batch is split into as many micro-batches as it needs. */
   microBatch: number;
   optimiser: Optimiser;
   schedule: Schedule;
+  /** Number of epochs of the whole run. */
   epochs: number;
-  /** Most steps of the whole run, which may end inside an epoch, without a validation; no limit unless given. */
-  maxSteps?: number;
-  /** Seeds dropout. */
+  /**
+   * Largest number of steps of the whole run, which may end inside an epoch, without a validation. Default no limit.
+   */
+  maxSteps?: number | undefined;
+  /** Random seed of dropout and CutMix. */
   seed: number;
   /**
-   * Measures the net after an epoch, `validate` of this package as a rule; the schedule watches the top-1 error, or
-   * that of training where there is no validation. `undefined` says that the signal interrupted it. Every process of a
-   * job validates, and must find the same; none is given a signal then.
+   * Measures the net after an epoch, usually with `validate` of this package. The schedule watches the top-1 error that
+   * it returns, or that of training if there is no validation. It returns `undefined` if the signal interrupted it.
+   * Every process of a job validates and must get the same result; a job of several processes passes no signal.
    */
-  validate?: (signal?: AbortSignal) => Promise<Validation | undefined>;
+  validate?: ((signal?: AbortSignal) => Promise<Validation | undefined>) | undefined;
   /**
-   * Validates every so many epochs, and after the last; after each unless given. What comes between is not watched: it is
-   * no candidate for the best, and schedule and `earlyStop`, which count validations, see nothing of it.
+   * Validates every n epochs, and after the last. Other epochs cannot be the best, and the schedule and `earlyStop`,
+   * which count validations, ignore them. Default 1.
    */
-  validateEvery?: number;
-  /** Gradients whose global norm is above this are scaled down to it; not clipped, as in the paper, unless given. */
-  clipNorm?: number;
-  /** ε in [0, 1) of the training loss; 0, the paper's, unless given. Validation is measured without. */
-  labelSmoothing?: number;
+  validateEvery?: number | undefined;
+  /** Largest global norm of the gradients; larger ones are scaled down to it. Default no clipping, as in the paper. */
+  clipNorm?: number | undefined;
+  /** ε in [0, 1) of the training loss; validation does not use it. Default 0, as in the paper. */
+  labelSmoothing?: number | undefined;
   /**
-   * Probability in [0, 1] that a micro-batch's pictures get rectangles of each other, and their labels in that measure
-   * (CutMix, arXiv:1905.04899); 0, the paper's, unless given. Training's errors are then those of mixed pictures.
+   * Probability in [0, 1] that the images of a micro-batch get parts of each other, and of each other's labels (CutMix,
+   * arXiv:1905.04899). The training errors are then those of mixed images. Default 0, as in the paper.
    */
-  cutMix?: number;
+  cutMix?: number | undefined;
   /**
-   * Averages the weights over the steps with this decay, above 0 and below 1 (see `WeightAverage` of `@vgg/optim`). The
-   * averages are what is validated, what the best is judged by and what the net holds when `fit` returns; training itself
-   * goes on with the weights. Not averaged, as in the paper, unless given.
+   * Decay, above 0 and below 1, of an average of the weights over the steps (see `WeightAverage` of `@vgg/optim`). The
+   * averages are validated and decide which epoch is best, and the net holds them when `fit` returns; training itself
+   * continues with the weights. Default no average, as in the paper.
    */
-  averageDecay?: number;
-  /** Ends the run after so many validations in which the metric watched did not improve; never unless given. */
-  earlyStop?: number;
-  communicator?: Communicator;
-  checkpoints?: {
-    store: CheckpointStore;
-    /** A checkpoint every so many steps, beside those after each epoch and on interruption. */
-    everySteps?: number;
-    /** Saved with each: class names, preprocessing. */
-    metadata?: Readonly<Record<string, string>>;
-  };
-  /** Where to go on: weights, velocities and place are taken from it. */
-  resume?: Checkpoint;
-  /** Steps whose mean loss tells a net that learns nothing; 100 unless given. */
-  stallWindow?: number;
-  /** Once raised, the run stops after the micro-batch at hand, at the start of its batch, and saves a checkpoint. */
-  signal?: AbortSignal;
-  onEvent?: (event: TrainEvent) => void;
+  averageDecay?: number | undefined;
+  /** Number of validations without improvement after which the run stops (early stopping). Default never. */
+  earlyStop?: number | undefined;
+  /** Default a job of one process. */
+  communicator?: Communicator | undefined;
+  checkpoints?: CheckpointOptions | undefined;
+  /** Checkpoint at which the run continues: weights, velocities and place come from it. */
+  resume?: Checkpoint | undefined;
+  /** Number of steps whose mean loss shows whether the net learns. Default 100. */
+  stallWindow?: number | undefined;
+  /** Stops the run after the current micro-batch when aborted. A checkpoint of the beginning of the batch is saved. */
+  signal?: AbortSignal | undefined;
+  onEvent?: ((event: TrainEvent) => void) | undefined;
+}
+
+export interface CheckpointOptions {
+  store: CheckpointStore;
+  /** Saves a checkpoint every n steps, in addition to those after each epoch and on interruption. */
+  everySteps?: number | undefined;
+  /** Text saved with each checkpoint: class names, preprocessing. */
+  metadata?: Readonly<Record<string, string>> | undefined;
 }
 
 export interface FitResult {
   reason: EndReason;
-  /** Epochs completed. */
+  /** Number of completed epochs. */
   epoch: number;
-  /** Steps completed. */
+  /** Number of completed steps. */
   step: number;
   best: Best | null;
-  /** Of the last epoch completed in this call. */
-  training?: Metrics;
-  validation?: Validation;
+  /** Metrics of the last epoch completed in this call. */
+  training?: Metrics | undefined;
+  validation?: Validation | undefined;
 }
 
-/** What a schedule's state names, which tells one kind of schedule from another. */
-function namesIn(state: JsonValue | undefined): string[] {
+/** Returns the keys of a schedule's state, which distinguish one kind of schedule from another. */
+function keysOf(state: JsonValue | undefined): string[] {
   return Object.keys(Object(state));
 }
 
 /**
- * @throws VggError `VGG_ARGUMENT` for a count that is none, `VGG_RUN` when `resume` is of a run with other options.
+ * Throws unless a run can be trained with these options.
+ *
+ * @throws VggError `VGG_ARGUMENT` for a count below 1, `VGG_RUN` if `resume` is from a run with other options.
  */
 export function checkFitOptions(options: FitOptions): void {
   const { epochs, maxSteps = 1, validateEvery = 1, earlyStop = 1, checkpoints } = options;
   const { resume, seed, schedule, averageDecay } = options;
   const counts = { epochs, maxSteps, validateEvery, earlyStop, everySteps: checkpoints?.everySteps ?? 1 };
-  for (const [what, value] of Object.entries(counts)) {
-    if (!Number.isSafeInteger(value) || value < 1) {
-      throw new VggError('argument', `expected ${what} to be an integer of at least 1, got ${value}`);
-    }
-  }
+  for (const [name, count] of Object.entries(counts)) requireInteger(name, count, 1);
   if (resume === undefined) return;
   if (resume.state.version !== 1) {
     throw new VggError('run', `expected a checkpoint of version 1, got ${resume.state.version}: use a newer release`);
@@ -108,11 +112,14 @@ export function checkFitOptions(options: FitOptions): void {
       `the checkpoint's run has the seed ${resume.state.seed}, got ${seed}: resume with its own`,
     );
   }
-  if (!namesIn(schedule.initial).every((name) => namesIn(resume.state.schedule).includes(name))) {
+  if (!keysOf(schedule.initial).every((key) => keysOf(resume.state.schedule).includes(key))) {
     throw new VggError('run', "the checkpoint's run has another kind of schedule: resume with its own");
   }
   if (resume.state.step > 0 && hasAverages(resume) !== (averageDecay !== undefined)) {
-    const [does, resumeIt] = averageDecay === undefined ? ['averages', 'with'] : ['does not average', 'without'];
-    throw new VggError('run', `the checkpoint's run ${does} its weights: resume it ${resumeIt} averageDecay`);
+    const mismatch =
+      averageDecay === undefined
+        ? 'averages its weights: resume it with averageDecay'
+        : 'does not average its weights: resume it without averageDecay';
+    throw new VggError('run', `the checkpoint's run ${mismatch}`);
   }
 }

@@ -1,22 +1,22 @@
-/** The training loop (section 3.1) as a library: batches in, events out. It knows no files, no images and no terminal. */
+/** The training loop (section 3.1): batches in, events out. It does not use files, image formats or a terminal. */
 import { type Communicator, singleProcess, VggError } from '@vgg/core';
 import { type JsonValue, type StallDetector, stallDetector, WeightAverage } from '@vgg/optim';
 import { type ImageBatch, splitBatch } from './batch';
 import { captureCheckpoint, restoreCheckpoint, type TrainingState } from './checkpoint';
 import type { EndReason, TrainEvent } from './events';
 import { checkFitOptions, type FitOptions, type FitResult } from './fit-options';
-import { addTotals, type Metrics, meanOf, NO_SAMPLES } from './metrics';
+import { addTotals, meanOf, NO_SAMPLES } from './metrics';
 import { type StepResult, trainStep } from './step';
 import type { Validation } from './validate';
 
-/** One call of {@link fit}: the state of the run, and what changes it. */
+/** State of one call of {@link fit}, and the steps that change it. */
 class Run {
   readonly #options: FitOptions;
   readonly #communicator: Communicator;
   readonly #stall: StallDetector;
   readonly #average: WeightAverage | undefined;
   #state: TrainingState;
-  #last: { training?: Metrics; validation?: Validation } = {};
+  #last: Pick<FitResult, 'training' | 'validation'> = {};
 
   constructor(options: FitOptions) {
     checkFitOptions(options);
@@ -24,10 +24,7 @@ class Run {
     const { communicator = singleProcess } = options;
     this.#options = options;
     this.#communicator = communicator;
-    this.#stall = stallDetector({
-      classes: model.options.classes,
-      ...(stallWindow === undefined ? {} : { window: stallWindow }),
-    });
+    this.#stall = stallDetector({ classes: model.options.classes, window: stallWindow });
     this.#average = averageDecay === undefined ? undefined : new WeightAverage(averageDecay);
     if (resume !== undefined) restoreCheckpoint(resume, model, { optimiser, average: this.#average });
     this.#state = resume?.state ?? {
@@ -66,7 +63,7 @@ class Run {
     return this.#options.schedule.rate(this.#state.schedule, this.#state.step);
   }
 
-  /** @param epoch epochs completed. */
+  /** @param epoch number of completed epochs. */
   #reasonToEnd(epoch = this.#state.epoch): EndReason | undefined {
     const {
       epochs,
@@ -81,28 +78,28 @@ class Run {
     return stalled >= earlyStop ? 'early-stop' : undefined;
   }
 
-  /** How many of the first epochs are validated because it is their turn. */
+  /** Returns the number of regular validations (`validateEvery`) in the first epochs. */
   #turns(epochs: number): number {
     return Math.floor(epochs / (this.#options.validateEvery ?? 1));
   }
 
-  /** Why training ends inside this epoch, if it does. */
+  /** Trains one epoch or the rest of it. Returns the reason if training ends inside it. */
   async #runEpoch(): Promise<EndReason | undefined> {
     const started = performance.now();
     const { epoch, batch: startBatch } = this.#state;
-    let asked = performance.now();
+    let requested = performance.now();
     for await (const batch of this.#options.batches(epoch, startBatch)) {
-      // Asked before a batch, not after one: a run that ends with an epoch's last batch still validates that epoch.
+      // The check comes before a batch, not after one: a run that ends with an epoch's last batch still validates it.
       const reason = this.#reasonToEnd();
       if (reason !== undefined) {
         await this.#save();
         return reason;
       }
-      const result = await this.#runStep(batch, asked);
+      const result = await this.#runStep(batch, requested);
       if (result === undefined || result.aborted) return await this.#interrupt();
       const { everySteps } = this.#options.checkpoints ?? {};
       if (everySteps !== undefined && this.#state.step % everySteps === 0) await this.#save();
-      asked = performance.now();
+      requested = performance.now();
     }
     if (this.#state.batch === 0) {
       throw new VggError('dataset', `expected at least one batch in epoch ${epoch}, got none`);
@@ -110,31 +107,25 @@ class Run {
     return await this.#endEpoch((performance.now() - started) / 1000);
   }
 
-  async #runStep(batch: ImageBatch, asked: number): Promise<StepResult | undefined> {
-    const { model, optimiser, microBatch, seed, clipNorm, labelSmoothing, cutMix, signal } = this.#options;
+  /** @param requested time at which the batch was requested. */
+  async #runStep(batch: ImageBatch, requested: number): Promise<StepResult | undefined> {
     const { step, epoch, batch: index } = this.#state;
     const rate = this.#rate();
     const result = await trainStep({
-      model,
-      optimiser,
-      microBatches: splitBatch(batch, microBatch),
+      ...this.#options,
+      microBatches: splitBatch(batch, this.#options.microBatch),
       rate,
-      seed,
       step,
       communicator: this.#communicator,
       onMicroBatch: (done, of) => this.#emit({ type: 'micro-batch', step, done, of }),
-      ...(clipNorm === undefined ? {} : { clipNorm }),
-      ...(labelSmoothing === undefined ? {} : { labelSmoothing }),
-      ...(cutMix === undefined ? {} : { cutMix }),
-      ...(signal === undefined ? {} : { signal }),
     });
     if (result === undefined) return undefined;
-    this.#average?.update(model.variables);
+    this.#average?.update(this.#options.model.variables);
     const { loss, top1, top5, totals, gradientNorm } = result;
     const { state: stall, message } = this.#stall.observe(this.#state.stall, loss);
     const running = addTotals(this.#state.totals, totals);
     this.#state = { ...this.#state, batch: index + 1, step: step + 1, totals: running, stall };
-    const seconds = (performance.now() - asked) / 1000;
+    const seconds = (performance.now() - requested) / 1000;
     this.#emit({
       type: 'step',
       epoch,
@@ -152,24 +143,24 @@ class Run {
     return result;
   }
 
-  /** Validates where it is the epoch's turn, shows the result to the schedule, and moves on to the next epoch. */
+  /** Validates the epoch if it is its turn, passes the result to the schedule, and moves to the next epoch. */
   async #endEpoch(seconds: number): Promise<EndReason | undefined> {
     const signal = this.#communicator.size === 1 ? this.#options.signal : undefined;
     const { epoch, step } = this.#state;
     const training = meanOf(this.#state.totals);
-    const inTurn = this.#turns(epoch + 1) > this.#turns(epoch) || this.#reasonToEnd(epoch + 1) !== undefined;
-    const validation = inTurn ? await this.#validate(signal) : undefined;
-    if (inTurn && this.#options.validate !== undefined && validation === undefined) return await this.#interrupt();
-    const best = inTurn && this.#judge((validation ?? training).top1);
+    const validates = this.#turns(epoch + 1) > this.#turns(epoch) || this.#reasonToEnd(epoch + 1) !== undefined;
+    const validation = validates ? await this.#validate(signal) : undefined;
+    if (validates && this.#options.validate !== undefined && validation === undefined) return await this.#interrupt();
+    const best = validates && this.#observe((validation ?? training).top1);
     this.#state = { ...this.#state, epoch: epoch + 1, batch: 0, totals: NO_SAMPLES };
-    this.#last = { training, ...(validation === undefined ? {} : { validation }) };
-    this.#emit({ type: 'epoch', epoch, step, ...this.#last, training, best, rate: this.#rate(), seconds });
+    this.#last = { training, validation };
+    this.#emit({ type: 'epoch', epoch, step, training, validation, best, rate: this.#rate(), seconds });
     await this.#save();
     return signal?.aborted && this.#reasonToEnd() === undefined ? 'interrupted' : undefined;
   }
 
-  /** Shows the metric to the schedule; whether it is the best so far. */
-  #judge(metric: number): boolean {
+  /** Passes the metric to the schedule. Returns true if it is the best so far. */
+  #observe(metric: number): boolean {
     const { epoch, step, best, schedule } = this.#state;
     const better = best === null || metric < best.metric;
     this.#state = {
@@ -180,7 +171,7 @@ class Run {
     return better;
   }
 
-  /** Measures the averages where they are kept, which stand in for the weights meanwhile. */
+  /** Validates the net, with the averages in place of its weights if there are any. */
   async #validate(signal?: AbortSignal): Promise<Validation | undefined> {
     const { model, validate } = this.#options;
     this.#average?.swap(model.variables);
@@ -206,11 +197,12 @@ class Run {
 }
 
 /**
- * Trains until the epochs are done, the schedule has ended or the signal is raised. The same seed, batches and backend
- * give the same weights to the bit, whether or not the run was interrupted and resumed in between.
+ * Trains until the epochs are completed, the schedule or early stopping ends the run, or the signal is aborted. The
+ * same seed, batches and backend give the same weights to the bit, even if the run was interrupted and resumed.
  *
- * @throws VggError `VGG_NON_FINITE` naming step and layer when training diverges, `VGG_DATASET` for an epoch without
- *   batches, `VGG_RUN` or `VGG_WEIGHTS` when `resume` is not of this run, and what batches, net and store throw.
+ * @throws VggError `VGG_ARGUMENT` for a count below 1, `VGG_NON_FINITE` naming step and layer when training diverges,
+ *   `VGG_DATASET` for an epoch without batches, `VGG_RUN` or `VGG_WEIGHTS` if `resume` is from another run, and the
+ *   errors of batches, net and store.
  */
 export async function fit(options: FitOptions): Promise<FitResult> {
   return await new Run(options).train();

@@ -1,45 +1,47 @@
 /**
- * The gradient of a batch (section 3.3): each process computes the micro-batches dealt to it and adds up their sums, the
- * sums of all processes are added, and what remains is to divide by the number of samples. Adding up on one device and
- * over many is the same mechanism, so the result does not depend, but for rounding, on who computed what.
+ * The gradient of a batch (section 3.3). Each process computes its micro-batches and adds up their sums, the sums of
+ * all processes are added, and the total is divided by the number of samples. Micro-batches and processes are summed in
+ * the same way, so the result depends on their number only by rounding.
  */
 import { dispose, keep, mul, type Tensor, type Tensor2D, tensor4d } from '@tensorflow/tfjs-core';
-import { type Communicator, randomStream, singleProcess } from '@vgg/core';
+import { type Communicator, randomStream, singleProcess, yieldToEventLoop } from '@vgg/core';
 import { checkLabels, GradientAccumulator, lossAndGradients, softmaxCrossEntropy } from '@vgg/optim';
 import type { MicroBatch } from './batch';
-import { breathe } from './breathe';
-import { cutMix } from './cut-mix';
+import { cutMix, type MixedBatch } from './cut-mix';
 import { addTotals, countErrors, NO_SAMPLES, type Totals } from './metrics';
 import type { TrainableNet } from './net';
 import { type NamedShape, reduceTensors, reduceTotals } from './reduce';
 
 export interface GradientOptions {
   model: TrainableNet;
-  /** All micro-batches of the batch; this process computes those whose index leaves its rank when divided by the size. */
+  /**
+   * All micro-batches of the batch. A process computes those whose index modulo the number of processes is its rank.
+   */
   microBatches: readonly MicroBatch[];
-  /** The run's seed: dropout of a layer draws from (seed, `dropout/<layer>`, step, micro-batch). */
+  /** Random seed of the run. Dropout of a layer uses the stream (seed, `dropout/<layer>`, step, micro-batch). */
   seed: number;
-  /** Counted from 0 over the whole run. */
+  /** Number of the step, counted from 0 over the whole run. */
   step: number;
-  /** 0, the paper's, unless given. */
-  labelSmoothing?: number;
-  /** Probability that a micro-batch's pictures get parts of each other (CutMix); 0, the paper's, unless given. */
-  cutMix?: number;
-  communicator?: Communicator;
-  /** Stops between two micro-batches; heeded only by a job of one process, since all must stop at the same place. */
-  signal?: AbortSignal;
-  /** Called after each micro-batch of this process. */
-  onMicroBatch?: (done: number, of: number) => void;
+  /** ε in [0, 1). Default 0, as in the paper. */
+  labelSmoothing?: number | undefined;
+  /** Probability that the images of a micro-batch get parts of each other (CutMix). Default 0, as in the paper. */
+  cutMix?: number | undefined;
+  /** Default a job of one process. */
+  communicator?: Communicator | undefined;
+  /** Stops between two micro-batches. A job of several processes ignores it, since all must stop at the same place. */
+  signal?: AbortSignal | undefined;
+  /** Called after each micro-batch of this process with the number completed and their total number. */
+  onMicroBatch?: ((done: number, of: number) => void) | undefined;
 }
 
-/** Sums over the batch's samples; the caller disposes the tensors. */
+/** Sums over the samples of a batch. The caller disposes the tensors. */
 export interface BatchSums {
   /** Gradients of the summed loss, by variable. */
   gradients: ReadonlyMap<string, Tensor>;
-  /** Batch-norm statistics, each micro-batch's weighted by its samples; empty without batch norm. */
+  /** Batch-norm statistics, each micro-batch weighted by its number of samples; empty without batch norm. */
   statistics: ReadonlyMap<string, Tensor>;
   totals: Totals;
-  /** Whether the signal of any process had been raised by the end. */
+  /** True if the signal of any process was aborted. */
   aborted: boolean;
 }
 
@@ -52,12 +54,10 @@ interface MicroBatchResult {
 async function microBatchSums(options: GradientOptions, microBatch: MicroBatch): Promise<MicroBatchResult> {
   const { model, seed, step, labelSmoothing = 0, cutMix: probability = 0 } = options;
   const { labels, size, height, width, index } = microBatch;
-  // Before the forward pass: TF.js frees what it saved for a gradient only once that is computed.
+  // Checked before the forward pass: TF.js frees the tensors saved for a gradient only once the gradient is computed.
   checkLabels(labels, model.options.classes);
-  const { images, mixed } =
-    probability > 0
-      ? cutMix(microBatch, probability, randomStream(seed, 'cut-mix', step, index))
-      : { images: microBatch.images, mixed: undefined };
+  const { images, mixed }: MixedBatch =
+    probability > 0 ? cutMix(microBatch, probability, randomStream(seed, 'cut-mix', step, index)) : microBatch;
   const pixels = tensor4d(images, [size, height, width, 3]);
   let logits: Tensor2D | undefined;
   const statistics = new Map<string, Tensor>();
@@ -70,11 +70,7 @@ async function microBatchSums(options: GradientOptions, microBatch: MicroBatch):
       logits = keep(output.logits);
       for (const [name, statistic] of Object.entries(output.batchStatistics))
         statistics.set(name, keep(mul(statistic, size)));
-      return softmaxCrossEntropy(output.logits, labels, {
-        reduction: 'sum',
-        labelSmoothing,
-        ...(mixed === undefined ? {} : { mixed }),
-      });
+      return softmaxCrossEntropy(output.logits, labels, { reduction: 'sum', labelSmoothing, mixed });
     }, model.trainable);
     const [[value], scores] = await Promise.all([loss.data(), logits!.data()]);
     loss.dispose();
@@ -83,13 +79,14 @@ async function microBatchSums(options: GradientOptions, microBatch: MicroBatch):
     dispose([...statistics.values()]);
     throw error;
   } finally {
-    dispose([pixels, ...(logits === undefined ? [] : [logits])]);
+    pixels.dispose();
+    logits?.dispose();
   }
 }
 
 /**
- * The statistics that batch norm gives in training: those of each `bn….scale` that is trained. Every process must add them
- * up, even one that computed no micro-batch.
+ * Returns the batch-norm statistics of a training step: those of each `bn….scale` that is trained. Every process must
+ * add them up, even one without a micro-batch.
  */
 function statisticShapes({ trainable }: TrainableNet): NamedShape[] {
   return [...trainable]
@@ -100,16 +97,17 @@ function statisticShapes({ trainable }: TrainableNet): NamedShape[] {
 }
 
 /**
- * The sums of a batch over its micro-batches and over the processes of the job.
+ * Computes the sums of a batch over its micro-batches and over the processes of the job.
  *
- * @throws VggError `VGG_SHAPE` or `VGG_ARGUMENT` when images or labels do not suit the net, `VGG_STATE` when another
- *   process failed.
+ * @throws VggError `VGG_SHAPE` or `VGG_ARGUMENT` if images or labels do not fit the net, `VGG_STATE` if another process
+ *   failed.
  */
 export async function batchSums(options: GradientOptions): Promise<BatchSums> {
   const { model, microBatches, communicator = singleProcess, signal, onMicroBatch } = options;
   const alone = communicator.size === 1;
   const own = microBatches.filter(({ index }) => index % communicator.size === communicator.rank);
-  const [gradients, statistics] = [new GradientAccumulator(), new GradientAccumulator()];
+  const gradients = new GradientAccumulator();
+  const statistics = new GradientAccumulator();
   let totals: Totals = NO_SAMPLES;
   let failure: unknown;
   try {
@@ -120,7 +118,7 @@ export async function batchSums(options: GradientOptions): Promise<BatchSums> {
       statistics.add(result.statistics, microBatch.size);
       totals = addTotals(totals, result.totals);
       onMicroBatch?.(i + 1, own.length);
-      await breathe();
+      await yieldToEventLoop();
     }
   } catch (error) {
     if (alone) {

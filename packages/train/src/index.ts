@@ -11,7 +11,7 @@ export {
 export type { EndReason, TrainEvent } from './events';
 export { type FineTuneOptions, fineTune, type TunableNet } from './fine-tune';
 export { fit } from './fit';
-export type { FitOptions, FitResult } from './fit-options';
+export type { CheckpointOptions, FitOptions, FitResult } from './fit-options';
 export { type BatchSums, batchSums, type GradientOptions } from './gradient';
 export { addTotals, countErrors, type Metrics, meanOf, NO_SAMPLES, type Totals } from './metrics';
 export type { ForwardOptions, TrainableNet } from './net';

@@ -1,22 +1,22 @@
-/** What training needs of a network. Every net of `@vgg/models` fits; so may one's own. */
+/** Interface of a trainable net. Every net of `@vgg/models` implements it, and your own may too. */
 import type { Tensor, Tensor1D, Tensor2D, Tensor4D, Variable } from '@tensorflow/tfjs-core';
 import type { RandomStream } from '@vgg/core';
 
 export interface ForwardOptions {
-  /** Drop units and normalise by the batch's own statistics. */
-  training?: boolean;
-  /** The random numbers for a layer's dropout; each layer asks for its own stream. */
-  dropout?: (layer: string) => RandomStream;
-  /** Layers whose outputs are wanted too: asked for when a loss is not finite, to name the layer. */
-  taps?: readonly string[];
+  /** True for dropout and for batch norm by the batch's own statistics. Default false. */
+  training?: boolean | undefined;
+  /** Returns the random stream of a layer's dropout. */
+  dropout?: ((layer: string) => RandomStream) | undefined;
+  /** Layers whose outputs are returned too. Used to name the layer after a loss that is not finite. */
+  taps?: readonly string[] | undefined;
 }
 
 export interface TrainableNet {
   /** Plain JSON, saved with the weights. */
   readonly options: { readonly classes: number };
-  /** Every variable by name, in network order, statistics included. */
+  /** All variables by name, in the order of the net, including statistics. */
   readonly variables: ReadonlyMap<string, Variable>;
-  /** Those that training may change by gradient, in network order. */
+  /** Variables that training changes by gradient, in the order of the net. */
   readonly trainable: ReadonlyMap<string, Variable>;
   apply(
     images: Tensor4D,
@@ -24,11 +24,11 @@ export interface TrainableNet {
   ): {
     /** [n, classes] */
     readonly logits: Tensor2D;
-    /** The outputs asked for, where the net can give them. */
-    readonly taps?: Readonly<Record<string, Tensor>>;
-    /** The batch's statistics under the names of the variables that hold their moving averages; empty without batch norm. */
+    /** Requested outputs, if the net supports them. */
+    readonly taps?: Readonly<Record<string, Tensor>> | undefined;
+    /** Statistics of the batch by the names of the variables with their moving averages; empty without batch norm. */
     readonly batchStatistics: Readonly<Record<string, Tensor1D>>;
   };
-  /** Moves the averages towards a step's statistics, once per step. */
+  /** Moves the moving averages towards the statistics of a step. Called once per step. */
   updateStatistics(statistics: Readonly<Record<string, Tensor1D>>): void;
 }

@@ -6,6 +6,6 @@ export {
   type RefusedCheckpoint,
 } from './node/checkpoint-folder';
 export { EventFile } from './node/event-file';
-export { MetricsFile } from './node/metrics-file';
+export { METRICS_FILE, MetricsFile } from './node/metrics-file';
 export { checkpointsOf, RunFolder, type RunLog } from './node/run-folder';
 export { RunLock } from './node/run-lock';

@@ -1,9 +1,9 @@
-/** Adding up a batch's sums over the processes of a job, in buffers of a size that a network carries well. */
+/** Sums over the processes of a job, in buffers of a size that suits a computer network. */
 import { type Tensor, tensor } from '@tensorflow/tfjs-core';
-import { type Communicator, VggError } from '@vgg/core';
+import { type Communicator, sizeOf, VggError } from '@vgg/core';
 import type { Totals } from './metrics';
 
-/** Numbers per message (16 MiB), unless one tensor alone has more. */
+/** Largest number of values per message (16 MiB). A single tensor may have more. */
 const BUCKET = 2 ** 22;
 
 export interface NamedShape {
@@ -11,29 +11,26 @@ export interface NamedShape {
   shape: readonly number[];
 }
 
-function elements({ shape }: NamedShape): number {
-  return shape.reduce((product, side) => product * side, 1);
-}
-
-/** Consecutive entries in groups of at most {@link BUCKET} numbers. */
+/** Groups consecutive entries, each group with at most `limit` numbers or one larger entry. */
 export function buckets(entries: readonly NamedShape[], limit = BUCKET): NamedShape[][] {
   const groups: NamedShape[][] = [];
   let filled = Number.POSITIVE_INFINITY;
   for (const entry of entries) {
-    if (filled + elements(entry) > limit) {
+    if (filled + sizeOf(entry.shape) > limit) {
       groups.push([]);
       filled = 0;
     }
     groups.at(-1)!.push(entry);
-    filled += elements(entry);
+    filled += sizeOf(entry.shape);
   }
   return groups;
 }
 
 /**
- * Totals, and whether any process raised its signal, over all processes.
- * @param failure what this process failed with: it takes part all the same, so that no other waits for it.
- * @throws `failure`, or VggError `VGG_STATE` when another process failed.
+ * Adds up the totals of all processes, and finds out whether any of them was aborted.
+ *
+ * @param failure error of this process, or undefined. A failed process takes part too, so that the others do not wait.
+ * @throws `failure`, or VggError `VGG_STATE` if another process failed.
  */
 export async function reduceTotals(
   communicator: Communicator,
@@ -51,8 +48,8 @@ export async function reduceTotals(
 }
 
 /**
- * The sums over all processes as new tensors, in the order of `entries`, which must be the same on every process. A
- * process without a sum for an entry counts as zero.
+ * Returns the sums over all processes as new tensors, in the order of `entries`, which must be the same on every
+ * process. A process without a sum for an entry counts as zero.
  */
 export async function reduceTensors(
   communicator: Communicator,
@@ -61,19 +58,19 @@ export async function reduceTensors(
 ): Promise<Map<string, Tensor>> {
   const reduced = new Map<string, Tensor>();
   for (const group of buckets(entries)) {
-    const buffer = new Float32Array(group.reduce((total, entry) => total + elements(entry), 0));
+    const buffer = new Float32Array(group.reduce((total, entry) => total + sizeOf(entry.shape), 0));
     let offset = 0;
     for (const entry of group) {
       const sum = sums.get(entry.name);
       if (sum !== undefined) buffer.set((await sum.data()) as Float32Array, offset);
-      offset += elements(entry);
+      offset += sizeOf(entry.shape);
     }
     await communicator.allReduceSum(buffer);
     offset = 0;
     for (const entry of group) {
-      const values = buffer.slice(offset, offset + elements(entry));
+      const values = buffer.slice(offset, offset + sizeOf(entry.shape));
       reduced.set(entry.name, tensor(values, [...entry.shape], 'float32'));
-      offset += elements(entry);
+      offset += sizeOf(entry.shape);
     }
   }
   return reduced;

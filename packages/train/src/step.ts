@@ -1,4 +1,4 @@
-/** One step of training: the gradient of a batch, checked, and the update it makes (sections 3.1, 3.3). */
+/** One training step: computes the gradient of a batch, checks it and updates the net (sections 3.1, 3.3). */
 import { dispose, mul, type Tensor1D, tidy } from '@tensorflow/tfjs-core';
 import { assertFinite, clipScale, type Optimiser } from '@vgg/optim';
 import { explainLoss } from './diagnose';
@@ -7,21 +7,21 @@ import { type Metrics, meanOf, type Totals } from './metrics';
 
 export interface StepOptions extends GradientOptions {
   optimiser: Optimiser;
-  /** The learning rate of this step. */
+  /** Learning rate of this step. */
   rate: number;
-  /** Gradients whose global norm is above this are scaled down to it; not clipped unless given. */
-  clipNorm?: number;
+  /** Largest global norm of the gradients; larger ones are scaled down to it. Default no clipping. */
+  clipNorm?: number | undefined;
 }
 
 export interface StepResult extends Metrics {
   totals: Totals;
   /** Global norm of the mean gradient, before clipping. */
   gradientNorm: number;
-  /** Whether the signal was raised, on any process, by the end of the step. */
+  /** True if the signal of any process was aborted by the end of the step. */
   aborted: boolean;
 }
 
-/** The moving averages advance by the mean of the micro-batches' statistics, in whatever order they were computed. */
+/** Moves the moving averages towards the mean of the micro-batches' statistics. */
 function updateStatistics({ model }: StepOptions, { statistics, totals }: BatchSums): void {
   if (statistics.size === 0) return;
   tidy(() => {
@@ -34,11 +34,11 @@ function updateStatistics({ model }: StepOptions, { statistics, totals }: BatchS
 }
 
 /**
- * Trains on one batch. Nothing has changed when it throws, or when the signal was raised between two micro-batches.
+ * Trains on one batch. If it throws, or the signal is aborted between two micro-batches, nothing has changed.
  *
- * @returns the measures of the batch before the update, or `undefined` when the signal interrupted it.
- * @throws VggError `VGG_NON_FINITE` naming step and layer when the loss or a gradient is not finite, and what
- *   {@link batchSums} throws.
+ * @returns the metrics of the batch before the update, or `undefined` if the signal interrupted it.
+ * @throws VggError `VGG_NON_FINITE` naming step and layer if the loss or a gradient is not finite, and the errors of
+ *   {@link batchSums}.
  */
 export async function trainStep(options: StepOptions): Promise<StepResult | undefined> {
   const { model, optimiser, rate, step, clipNorm, microBatches, communicator } = options;

@@ -1,32 +1,31 @@
-/** Measuring a net on batches in a fixed order, one crop each: what training watches. The paper's protocols are `@vgg/eval`. */
+/** Validation during training: one crop per image. The evaluation protocols of the paper are in `@vgg/eval`. */
 import { dispose, tensor4d, tidy } from '@tensorflow/tfjs-core';
-import { VggError } from '@vgg/core';
+import { VggError, yieldToEventLoop } from '@vgg/core';
 import { softmaxCrossEntropy } from '@vgg/optim';
 import { checkBatch, type ImageBatch } from './batch';
-import { breathe } from './breathe';
 import { addTotals, countErrors, type Metrics, meanOf, NO_SAMPLES } from './metrics';
 import type { TrainableNet } from './net';
 
 export interface ValidateOptions<B extends ImageBatch = ImageBatch> {
   model: Pick<TrainableNet, 'apply'>;
   batches: AsyncIterable<B> | Iterable<B>;
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
   /** Called with each batch and its class scores before the soft-max, [size, classes]. */
-  onScores?: (batch: B, scores: Float32Array) => void;
-  /** Called after each batch with the images done so far. */
-  onProgress?: (images: number) => void;
+  onScores?: ((batch: B, scores: Float32Array) => void) | undefined;
+  /** Called after each batch with the number of images measured so far. */
+  onProgress?: ((images: number) => void) | undefined;
 }
 
 export interface Validation extends Metrics {
-  /** How many images were measured. */
+  /** Number of images. */
   samples: number;
 }
 
 /**
- * Mean loss, top-1 and top-5 error over all batches, without dropout and with batch norm's moving averages.
+ * Measures mean loss, top-1 and top-5 error over all batches, without dropout and with batch norm's moving averages.
  *
- * @returns `undefined` when the signal was raised before the last batch.
- * @throws VggError `VGG_DATASET` when there is no batch, `VGG_SHAPE` or `VGG_ARGUMENT` when one does not suit the net.
+ * @returns `undefined` if the signal was aborted before the last batch.
+ * @throws VggError `VGG_DATASET` if there is no batch, `VGG_SHAPE` or `VGG_ARGUMENT` if one does not fit the net.
  */
 export async function validate<B extends ImageBatch>({
   model,
@@ -49,7 +48,7 @@ export async function validate<B extends ImageBatch>({
     onScores?.(batch, scores as Float32Array);
     totals = addTotals(totals, { samples: size, loss: value!, ...countErrors(scores, labels) });
     onProgress?.(totals.samples);
-    await breathe();
+    await yieldToEventLoop();
   }
   if (totals.samples === 0) throw new VggError('dataset', 'expected at least one batch to validate on, got none');
   return { samples: totals.samples, ...meanOf(totals) };

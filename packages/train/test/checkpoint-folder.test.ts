@@ -27,7 +27,7 @@ function checkpoint(step: number, best: Best | null = null): Checkpoint {
       step,
       totals: { samples: 1, loss: 0.1, top1: 1, top5: 0 },
       schedule: { best: 12.5, since: 1 },
-      stall: { steps: 1, sum: 0.3, told: false },
+      stall: { steps: 1, sum: 0.3, reported: false },
       best,
     },
     tensors: new Map([
@@ -41,7 +41,7 @@ function checkpoint(step: number, best: Best | null = null): Checkpoint {
 const fileOf = (step: number) => join(folder, `step-00000000${step}.safetensors`);
 
 describe('CheckpointFolder', () => {
-  it('gives back what was saved, to the bit', async () => {
+  it('reads what was saved, to the bit', async () => {
     const store = new CheckpointFolder(join(folder, 'deeper', 'down'));
     expect(await store.newest()).toBeUndefined();
     const saved = checkpoint(3, { epoch: 0, step: 3, metric: 1.5 });
@@ -53,9 +53,9 @@ describe('CheckpointFolder', () => {
     expect('bytes' in value && value.bytes).toEqual(new Uint8Array(Float32Array.of(2, -0).buffer));
   });
 
-  it('keeps the newest and the best, and cleans up after a kill', async () => {
+  it('keeps the newest and the best, and removes temporary files after a kill', async () => {
     const store = new CheckpointFolder(folder);
-    await writeFile(`${fileOf(1)}.0123.tmp`, 'half');
+    await writeFile(`${fileOf(1)}.2d8ef2c9-7447-4a75-ba83-c359f7e412af.tmp`, 'half');
     await writeFile(join(folder, 'notes.txt'), 'mine');
     const best = { epoch: 0, step: 2, metric: 10 };
     for (const step of [1, 2, 3, 4, 5]) await store.save(checkpoint(step, step < 2 ? null : best));
@@ -67,7 +67,7 @@ describe('CheckpointFolder', () => {
     expect((await store.best())!.state.step).toBe(2);
   });
 
-  it('spares what it saves when a run goes on from before damaged checkpoints', async () => {
+  it('keeps new checkpoints of a run resumed before damaged ones', async () => {
     const store = new CheckpointFolder(folder);
     for (const step of [1, 2, 3]) await store.save(checkpoint(step));
     for (const step of [2, 3]) await truncate(fileOf(step), 20);
@@ -77,7 +77,7 @@ describe('CheckpointFolder', () => {
     expect(await store.steps()).toEqual([5, 4]);
   });
 
-  it('takes the newest for the best before the first validation, and where the best is gone', async () => {
+  it('uses the newest as the best before the first validation, and if the best is missing', async () => {
     const store = new CheckpointFolder(folder);
     await store.save(checkpoint(1));
     expect((await store.best())!.state.step).toBe(1);
@@ -86,12 +86,12 @@ describe('CheckpointFolder', () => {
   });
 
   it.each<[string, (path: string) => Promise<void>, RegExp]>([
-    ['cut short', (path) => truncate(path, 300), /not a sound safetensors file/],
+    ['cut short', (path) => truncate(path, 300), /not a valid safetensors file/],
     ['emptied', (path) => truncate(path, 0), /expected at least 8 bytes, got 0/],
     ['changed in one bit of a weight', flipLastByte, /damaged: its content does not agree with its hash/],
     ['changed in its state', (path) => replace(path, '\\"batch\\":2', '\\"batch\\":1'), /damaged/],
     ['another program’s', (path) => writeSafetensors(path, new Map()), /not a checkpoint: expected the format/],
-  ])('refuses by name a checkpoint that is %s, and uses the one before', async (_, damage, message) => {
+  ])('names a checkpoint that is %s, and uses the one before', async (_, damage, message) => {
     const store = new CheckpointFolder(folder);
     for (const step of [1, 2]) await store.save(checkpoint(step));
     await damage(fileOf(2));
@@ -102,7 +102,7 @@ describe('CheckpointFolder', () => {
     expect(found.refused[0]!.error.message).toContain(fileOf(2));
   });
 
-  it('says so when no checkpoint is whole', async () => {
+  it('reports that no checkpoint is whole', async () => {
     const store = new CheckpointFolder(folder);
     await store.save(checkpoint(1));
     await truncate(fileOf(1), 20);
@@ -115,10 +115,10 @@ describe('CheckpointFolder', () => {
     await expect(inFile.save(checkpoint(1))).rejects.toMatchObject({ code: 'VGG_IO' });
     const isFile = new CheckpointFolder(join(folder, 'file'));
     await expect(isFile.newest()).rejects.toThrow(/^cannot read the folder .*file: /);
-    expect(() => new CheckpointFolder(folder, { keep: 0 })).toThrow(/at least 1 checkpoint, got 0/);
+    expect(() => new CheckpointFolder(folder, { keep: 0 })).toThrow(/keep to be an integer of at least 1, got 0/);
   });
 
-  it('carries a run over from one process to the next', async () => {
+  it('continues a run of an earlier process', async () => {
     const options = { batches: toyBatches(), microBatch: 3, schedule: constant(0.05), seed: 11 };
     const whole = new ToyNet();
     await fit({ ...options, model: whole, optimiser: new MomentumSgd(), epochs: 2 });
@@ -138,7 +138,7 @@ describe('CheckpointFolder', () => {
     expect(weightsOf(resumed)).toEqual(weightsOf(whole));
   });
 
-  it('gives weights to a net alone, without an optimiser', async () => {
+  it('restores a net without an optimiser', async () => {
     const store = new CheckpointFolder(folder);
     const net = new ToyNet();
     await fit({

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { type Checkpoint, type FitOptions, fit, restoreCheckpoint, type TrainEvent, validate } from '../src/index';
 import { MemoryStore, numbersOf, ToyNet, toyBatch, toyBatches, weightsOf } from './toy';
 
-/** Trains a toy net as told; returns its weights and velocities to the bit, and all that was told on the way. */
+/** Trains a toy net and returns its weights and velocities to the bit, its events and its checkpoints. */
 async function run(options: Partial<FitOptions> = {}, net = new ToyNet()) {
   const optimiser = options.optimiser ?? new MomentumSgd();
   const store = new MemoryStore();
@@ -33,10 +33,10 @@ async function run(options: Partial<FitOptions> = {}, net = new ToyNet()) {
 }
 
 const validation = (net: ToyNet) => (signal?: AbortSignal) =>
-  validate({ model: net, batches: [toyBatch(20, 99)], ...(signal ? { signal } : {}) });
+  validate({ model: net, batches: [toyBatch(20, 99)], signal });
 
 describe('fit', () => {
-  it('learns, tells what it does in order, and leaks nothing', async () => {
+  it('learns, sends events in order, and leaks nothing', async () => {
     const { result, events } = await expectNoLeak(() => {
       const net = new ToyNet();
       return run({ validate: validation(net), epochs: 12 }, net);
@@ -46,7 +46,8 @@ describe('fit', () => {
     expect(epochs.at(-1)!.training.loss).toBeLessThan(0.7 * epochs[0]!.training.loss);
     expect(epochs.at(-1)!.validation!.samples).toBe(20);
     const first = events.slice(0, events.findIndex(({ type }) => type === 'epoch') + 2).map(({ type }) => type);
-    const [three, two] = [Array<string>(3).fill('micro-batch'), Array<string>(2).fill('micro-batch')];
+    const three = Array<string>(3).fill('micro-batch');
+    const two = Array<string>(2).fill('micro-batch');
     expect(first).toEqual([
       ...['start', ...three, 'step', 'checkpoint', ...three, 'step', 'checkpoint'],
       ...[...two, 'step', 'checkpoint', 'epoch', 'checkpoint'],
@@ -54,7 +55,7 @@ describe('fit', () => {
     expect(events.at(-1)).toEqual({ type: 'end', reason: 'complete', epoch: 12, step: 36 });
   });
 
-  it('validates the last epoch of a schedule or a number of steps that ends with it', async () => {
+  it('validates the last epoch if schedule or steps end with it', async () => {
     const net = new ToyNet();
     const endings = [{ schedule: cosine({ rate: 0.05, steps: 6 }) }, { maxSteps: 6, epochs: 9 }];
     for (const ending of endings) {
@@ -64,7 +65,7 @@ describe('fit', () => {
     net.dispose();
   });
 
-  it('tells measures that add up', async () => {
+  it('sends metrics that add up', async () => {
     const { events } = await run({ epochs: 1 });
     const steps = events.flatMap((event) => (event.type === 'step' ? [event] : []));
     const epoch = events.find((event) => event.type === 'epoch')!;
@@ -75,13 +76,15 @@ describe('fit', () => {
     expect(steps.every(({ imagesPerSecond, gradientNorm }) => imagesPerSecond > 0 && gradientNorm > 0)).toBe(true);
   });
 
-  it('gives the same weights for the same seed and other ones for another', async () => {
-    const [one, same, other] = [await run(), await run(), await run({ seed: 12 })];
+  it('has the same weights for the same seed and others for another', async () => {
+    const one = await run();
+    const same = await run();
+    const other = await run({ seed: 12 });
     expect(same.weights).toEqual(one.weights);
     expect(other.weights['fc8.weight']).not.toEqual(one.weights['fc8.weight']);
   });
 
-  it('gives nearly the same weights for any micro-batch when nothing is dropped', async () => {
+  it('has nearly the same weights for any micro-batch without dropout', async () => {
     const weights = async (microBatch: number) =>
       (await run({ microBatch }, new ToyNet({ dropout: 0, batchNorm: false }))).weights['fc8.weight']!;
     const whole = await weights(8);
@@ -91,11 +94,11 @@ describe('fit', () => {
   });
 });
 
-describe('validation every so many epochs', () => {
+describe('validation every n epochs', () => {
   const inTurns = (net: ToyNet, epochs: number) => ({ validate: validation(net), validateEvery: 2, epochs });
   const epochsOf = (events: TrainEvent[]) => events.flatMap((event) => (event.type === 'epoch' ? [event] : []));
 
-  it('comes in turn and after the last epoch, and the best is the best of those', async () => {
+  it('comes every n epochs and after the last, and only these can be the best', async () => {
     const top1 = [50, 40, 45];
     const validate = async () => ({ samples: 1, loss: 1, top1: top1.shift()!, top5: 0 });
     const { result, events } = await run({ validate, validateEvery: 2, epochs: 5 });
@@ -105,7 +108,7 @@ describe('validation every so many epochs', () => {
     expect(result).toMatchObject({ best: { epoch: 3, step: 12, metric: 40 }, validation: { top1: 45 } });
   });
 
-  it('comes after an epoch that ends the run by its steps or its schedule', async () => {
+  it('comes after an epoch that ends the run by steps or schedule', async () => {
     const endings = [{ schedule: cosine({ rate: 0.05, steps: 9 }) }, { maxSteps: 9 }];
     for (const ending of endings) {
       const net = new ToyNet();
@@ -114,7 +117,7 @@ describe('validation every so many epochs', () => {
     }
   });
 
-  it('says which epochs are watched where training is all there is to watch', async () => {
+  it('decides which training metrics count if there is no validation', async () => {
     const { events, result } = await run({ validateEvery: 3, epochs: 4 });
     expect(
       epochsOf(events)
@@ -124,7 +127,7 @@ describe('validation every so many epochs', () => {
     expect(result.best!.epoch).toBeGreaterThan(1);
   });
 
-  it('is what early stop and plateau count', async () => {
+  it('is the unit of early stopping and of the plateau schedule', async () => {
     const top1 = [50, 40, 41, 42, 43];
     const validate = async () => ({ samples: 1, loss: 1, top1: top1.shift()!, top5: 0 });
     const schedule = plateau({ rate: 1, patience: 2, divisor: 2 });
@@ -134,7 +137,7 @@ describe('validation every so many epochs', () => {
     expect(epochsOf(events).map(({ rate }) => rate)).toEqual([...Array(11).fill(1), ...Array(4).fill(0.5)]);
   });
 
-  it('leaves the run the same to the bit wherever it is taken up', async () => {
+  it('gives the same run to the bit wherever it is resumed', async () => {
     const schedule = plateau({ rate: 0.05, patience: 1, divisor: 2 });
     const net = new ToyNet();
     const whole = await run({ ...inTurns(net, 5), schedule }, net);
@@ -148,7 +151,7 @@ describe('validation every so many epochs', () => {
 });
 
 describe('resuming', () => {
-  // Six steps in two epochs, the metric is worse each time so that patience is under way; every place to stop is tried.
+  // Six steps in two epochs. The metric gets worse each time, so that the patience counts. Every place to stop is tried.
   const schedule = plateau({ rate: 0.05, patience: 1, divisor: 2 });
   const options = (net: ToyNet) => ({ schedule, validate: validation(net) });
   const whole = async () => {
@@ -156,7 +159,7 @@ describe('resuming', () => {
     return await run({ ...options(net), epochs: 4 }, net);
   };
 
-  it('ends with exactly the weights of the undisturbed run, from the end or the middle of any epoch', async () => {
+  it('has exactly the weights of an uninterrupted run, from the end or the middle of any epoch', async () => {
     const undisturbed = await whole();
     expect(undisturbed.store.saved.length).toBe(16);
     for (const saved of undisturbed.store.saved) {
@@ -168,11 +171,11 @@ describe('resuming', () => {
     }
   });
 
-  it('goes on after an interruption inside a step as if there had been none', async () => {
+  it('continues after an interruption inside a step with the same result', async () => {
     const undisturbed = await whole();
     const controller = new AbortController();
     const net = new ToyNet();
-    // The second micro-batch of the fifth step is the last to be computed; its step is given up and computed again later.
+    // The second micro-batch of the fifth step is the last to be computed; its step is abandoned and computed again later.
     const interrupted = await run(
       {
         ...options(net),
@@ -193,7 +196,7 @@ describe('resuming', () => {
     expect(resumed.velocities).toEqual(undisturbed.velocities);
   });
 
-  it('validates again what an interruption kept from being validated', async () => {
+  it('repeats a validation that was interrupted', async () => {
     const undisturbed = await whole();
     const controller = new AbortController();
     const net = new ToyNet();
@@ -214,7 +217,7 @@ describe('resuming', () => {
     expect(resumed.weights).toEqual(undisturbed.weights);
   });
 
-  it('does nothing when the run is complete', async () => {
+  it('does nothing if the run is complete', async () => {
     const { store, weights } = await run({ epochs: 1 });
     const again = await run({ epochs: 1, resume: store.saved.at(-1)! }, new ToyNet({ seed: 5 }));
     expect(again.events.map(({ type }) => type)).toEqual(['start', 'end']);
@@ -225,7 +228,7 @@ describe('resuming', () => {
     ['another seed', { seed: 12 }, new ToyNet(), /seed 11, got 12/],
     ['another net', {}, new ToyNet({ classes: 5 }), /fc8\.weight should have shape \[12,5\], got shape \[12,4\]/],
     ['a smaller net', {}, new ToyNet({ batchNorm: false }), /bn1_1\.scale of shape \[12\] fits no variable/],
-  ])('refuses a checkpoint of %s and leaves the net alone', async (_, options, net, message) => {
+  ])('refuses a checkpoint of %s and leaves the net unchanged', async (_, options, net, message) => {
     const { store } = await run({ epochs: 1 });
     const before = weightsOf(net);
     const attempt = run({ ...options, resume: store.saved[0]! }, net);
@@ -242,7 +245,7 @@ describe('averaged weights', () => {
     return weightsOf(net);
   };
 
-  it('are what is validated, judged and left in the net, while training goes on with the weights', async () => {
+  it('are validated, decide the best and are left in the net, while training continues with the weights', async () => {
     const seen: Record<string, number[]>[] = [];
     const plain = await run({ epochs: 3 });
     const { weights, velocities, store } = await expectNoLeak(async () => {
@@ -264,7 +267,7 @@ describe('averaged weights', () => {
     trained.dispose();
   });
 
-  it('follow the rule over the weights of every step, statistics included', async () => {
+  it('are computed from the weights and statistics of every step', async () => {
     const { store, weights } = await run({ ...averaged, epochs: 1 });
     // d = 0, then 2/11, then 3/12, all below the decay: of three steps 2/11·3/12, 9/11·3/12 and 9/12.
     const share = [(2 / 11) * (3 / 12), (9 / 11) * (3 / 12), 9 / 12];
@@ -276,7 +279,7 @@ describe('averaged weights', () => {
     }
   });
 
-  it('are the same to the bit wherever the run is taken up', async () => {
+  it('are the same to the bit wherever the run is resumed', async () => {
     const whole = await run(averaged);
     for (const saved of whole.store.saved) {
       const resumed = await run({ ...averaged, resume: throughJson(saved) }, new ToyNet({ seed: 5 }));
@@ -285,8 +288,9 @@ describe('averaged weights', () => {
     }
   });
 
-  it('are asked for by every part of a run or by none', async () => {
-    const [without, within] = [await run({ epochs: 1 }), await run({ ...averaged, epochs: 1 })];
+  it('are used by all sessions of a run or by none', async () => {
+    const without = await run({ epochs: 1 });
+    const within = await run({ ...averaged, epochs: 1 });
     const resumed = (resume: Checkpoint, options: Partial<FitOptions>) =>
       expect(run({ epochs: 2, ...options, resume })).rejects.toThrow;
     await resumed(without.store.saved[0]!, { averageDecay: 0.8 })(/does not average its weights: resume it without/);
@@ -311,7 +315,7 @@ describe('clipping, smoothing, mixing and freezing', () => {
     }
   });
 
-  it('bound the step that one batch can make', async () => {
+  it('limit the update by one batch', async () => {
     // Without momentum and decay a step is rate · gradient, whose norm is at most rate · clipNorm.
     const net = new ToyNet({ batchNorm: false });
     const before = weightsOf(net);
@@ -327,7 +331,7 @@ describe('clipping, smoothing, mixing and freezing', () => {
 });
 
 describe('ending', () => {
-  it('comes early when the metric watched has not improved for long enough, resumed or not', async () => {
+  it('comes by early stopping, resumed or not', async () => {
     const errors = [50, 40, 41, 40, 39, 39, 60, 39, 10];
     const validate = (from = 0) => {
       const rest = errors.slice(from);
@@ -345,21 +349,21 @@ describe('ending', () => {
     await expect(run({ earlyStop: 0 })).rejects.toThrow(/earlyStop to be an integer of at least 1, got 0/);
   });
 
-  it('comes with the schedule', async () => {
+  it('comes with the end of the schedule', async () => {
     const schedule = plateau({ rate: 1e-30, patience: 1, drops: 1 });
-    // The rate is too small to change a weight: the first epoch sets the best, the second drops the rate, the third ends.
+    // The rate is too small to change a weight: epoch 1 sets the best, epoch 2 drops the rate, epoch 3 ends the run.
     const net = new ToyNet();
     const { result } = await run({ schedule, epochs: 99, validate: validation(net) }, net);
     expect(result).toMatchObject({ reason: 'schedule', epoch: 3, step: 9, best: { epoch: 0, step: 3 } });
   });
 
-  it('comes after the most steps, in the middle of an epoch', async () => {
+  it('comes after maxSteps, in the middle of an epoch', async () => {
     const { result, store } = await run({ maxSteps: 4, checkpoints: undefined as never });
     expect(result).toMatchObject({ reason: 'complete', epoch: 1, step: 4 });
     expect(store.saved).toEqual([]);
   });
 
-  it('comes at once when the signal is up before the first step, with a checkpoint', async () => {
+  it('comes at once if the signal is aborted before the first step, with a checkpoint', async () => {
     const { result, store } = await run({ signal: AbortSignal.abort() });
     expect(result).toMatchObject({ reason: 'interrupted', step: 0 });
     expect(store.saved.map(({ state }) => state.step)).toEqual([0]);
@@ -376,8 +380,8 @@ describe('ending', () => {
   });
 });
 
-describe('what goes wrong', () => {
-  it('stops at a loss that is not finite, naming the step', async () => {
+describe('failures', () => {
+  it('stop the run at a loss that is not finite and name the step', async () => {
     const batches = async function* (epoch: number, start: number) {
       for await (const batch of toyBatches()(epoch, start)) {
         if (epoch === 1) batch.images[3] = Number.POSITIVE_INFINITY;
@@ -387,7 +391,7 @@ describe('what goes wrong', () => {
     await expect(run({ batches })).rejects.toMatchObject({ code: 'VGG_NON_FINITE', details: { step: 3 } });
   });
 
-  it('tells a net that learns nothing', async () => {
+  it('include a warning about a net that learns nothing', async () => {
     const batches = async function* (_: number, start: number) {
       for (let i = start; i < 6; i++) yield { ...toyBatch(8, i), images: new Float32Array(8 * 12) };
     };
@@ -399,9 +403,9 @@ describe('what goes wrong', () => {
 
   it.each<[string, Partial<FitOptions>, RegExp]>([
     ['no batches', { batches: () => [] }, /at least one batch in epoch 0/],
-    ['a micro-batch of none', { microBatch: 0 }, /micro-batch of at least 1 image, got 0/],
-    ['no epochs', { epochs: 0 }, /epochs to be an integer of at least 1, got 0/],
-    ['validation every no epochs', { validateEvery: 0 }, /validateEvery to be an integer of at least 1, got 0/],
+    ['a micro-batch of 0', { microBatch: 0 }, /microBatch to be an integer of at least 1, got 0/],
+    ['0 epochs', { epochs: 0 }, /epochs to be an integer of at least 1, got 0/],
+    ['validation every 0 epochs', { validateEvery: 0 }, /validateEvery to be an integer of at least 1, got 0/],
     ['half a step', { maxSteps: 0.5 }, /maxSteps .* got 0.5/],
     [
       'a label outside the classes',
@@ -413,15 +417,16 @@ describe('what goes wrong', () => {
       { batches: () => [{ ...toyBatch(2), images: new Float32Array(5) }] },
       /got 5 numbers/,
     ],
-    ['a batch of none', { batches: () => [toyBatch(0)] }, /at least one image/],
+    ['an empty batch', { batches: () => [toyBatch(0)] }, /at least one image/],
     [
       'a checkpoint of another kind of schedule',
       { resume: { state: { version: 1, seed: 11, schedule: null } } as unknown as Checkpoint, schedule: plateau() },
       /run has another kind of schedule/,
     ],
     ['a checkpoint of the future', { resume: { state: { version: 2 } } as unknown as Checkpoint }, /version 1, got 2/],
-  ])('refuses %s', async (_, options, message) => {
-    const [model, optimiser] = [new ToyNet(), new MomentumSgd()];
+  ])('include %s', async (_, options, message) => {
+    const model = new ToyNet();
+    const optimiser = new MomentumSgd();
     await expectNoLeak(() =>
       expect(
         fit({
@@ -439,7 +444,7 @@ describe('what goes wrong', () => {
   });
 });
 
-/** A checkpoint as it comes back from a file: the state through JSON. */
+/** Returns a checkpoint as read from a file: the state is a copy through JSON. */
 function throughJson(checkpoint: Checkpoint): Checkpoint {
   return { ...checkpoint, state: JSON.parse(JSON.stringify(checkpoint.state)) };
 }

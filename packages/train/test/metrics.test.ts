@@ -11,7 +11,7 @@ describe('countErrors', () => {
     expect(countErrors(scores, [0, 4, 5])).toEqual({ top1: 2, top5: 1 });
   });
 
-  it('gives a tie to the lower class, so that a net that answers every class alike is wrong', () => {
+  it('ranks the lower class first in a tie, so that a net with equal scores is wrong', () => {
     expect(countErrors(new Float32Array(20), [0, 9])).toEqual({ top1: 1, top5: 1 });
   });
 
@@ -23,7 +23,7 @@ describe('countErrors', () => {
 });
 
 describe('totals', () => {
-  it('add up and turn into means and percentages', () => {
+  it('add up and are converted to means and percentages', () => {
     const totals = addTotals({ samples: 3, loss: 6, top1: 2, top5: 1 }, { samples: 1, loss: 2, top1: 0, top5: 0 });
     expect(meanOf(totals)).toEqual({ loss: 2, top1: 50, top5: 25 });
     expect(meanOf(NO_SAMPLES).loss).toBeNaN();
@@ -31,7 +31,7 @@ describe('totals', () => {
 });
 
 describe('splitBatch', () => {
-  it('gives full micro-batches and a short last one, each with its place', () => {
+  it('returns full micro-batches and a short last one, each with its index', () => {
     const batch = toyBatch(7);
     const parts = splitBatch(batch, 3);
     expect(parts.map(({ size, index }) => [size, index])).toEqual([
@@ -45,7 +45,7 @@ describe('splitBatch', () => {
 });
 
 describe('validate', () => {
-  it('weighs every image the same, whatever its batch, and leaks nothing', async () => {
+  it('gives every image the same weight in any batch, and leaks nothing', async () => {
     const model = new ToyNet();
     const parts = [toyBatch(8, 1), toyBatch(3, 2)];
     const seen: number[] = [];
@@ -63,7 +63,7 @@ describe('validate', () => {
     }
   });
 
-  it('hands out each batch with its class scores', async () => {
+  it('passes each batch with its class scores to onScores', async () => {
     const model = new ToyNet({ classes: 4 });
     const parts = [toyBatch(8, 1), toyBatch(3, 2)];
     const seen: { batch: unknown; scores: number }[] = [];
@@ -74,7 +74,7 @@ describe('validate', () => {
     ]);
   });
 
-  it('stops between batches when the signal is raised', async () => {
+  it('stops between batches if the signal is aborted', async () => {
     const controller = new AbortController();
     const batches = [toyBatch(2), toyBatch(2)];
     const result = validate({
@@ -86,7 +86,7 @@ describe('validate', () => {
     expect(await result).toBeUndefined();
   });
 
-  it('refuses no batches and bad ones', async () => {
+  it('refuses no batches and invalid ones', async () => {
     const model = new ToyNet();
     await expect(validate({ model, batches: [] })).rejects.toThrow(/at least one batch/);
     await expect(validate({ model, batches: [toyBatch(0)] })).rejects.toThrow(/at least one image/);

@@ -9,7 +9,7 @@ import { batchSums, type FitOptions, fit, splitBatch } from '../src/index';
 import { buckets, reduceTensors } from '../src/reduce';
 import { MemoryStore, ToyNet, toyBatch, toyBatches, weightsOf } from './toy';
 
-/** Processes of one job in memory: an operation completes when all have called it, and sums in the order of ranks. */
+/** Job of several processes in memory. An operation completes when all have called it, and sums in the order of ranks. */
 function fakeJob(size: number): Communicator[] {
   let waiting: { buffer: Float32Array; resolve: () => void }[] = [];
   const arrived: Float32Array[] = [];
@@ -40,7 +40,9 @@ function fakeJob(size: number): Communicator[] {
 async function train(communicators: Communicator[], options: Partial<FitOptions> = {}, makeNet = () => new ToyNet()) {
   return await Promise.all(
     communicators.map(async (communicator) => {
-      const [model, optimiser, store] = [makeNet(), new MomentumSgd(), new MemoryStore()];
+      const model = makeNet();
+      const optimiser = new MomentumSgd();
+      const store = new MemoryStore();
       try {
         const result = await fit({
           model,
@@ -64,11 +66,11 @@ async function train(communicators: Communicator[], options: Partial<FitOptions>
 }
 
 describe('several processes', () => {
-  it.each([2, 3, 4])('train as one does, dropout and batch norm included: %i', async (size) => {
+  it.each([2, 3, 4])('train like one process, with dropout and batch norm: %i', async (size) => {
     const [alone] = await train([singleProcess]);
     const together = await expectNoLeak(() => train(fakeJob(size)));
     for (const { weights, result } of together) {
-      // The sums are the same but for the order of additions; among the processes they are the same to the bit.
+      // The sums differ from those of one process only by the order of additions; all processes have the same bits.
       expect(weights).toEqual(together[0]!.weights);
       for (const [name, values] of Object.entries(alone!.weights)) {
         expect(weights[name]).toBeAllclose(values, { rtol: 1e-5, atol: 1e-6 });
@@ -78,28 +80,29 @@ describe('several processes', () => {
     }
   });
 
-  it('train as one does to the bit when each computes one micro-batch', async () => {
+  it('train like one process to the bit if each computes one micro-batch', async () => {
     const options = { batches: toyBatches(3, 8) };
     const [alone] = await train([singleProcess], options);
     const together = await train(fakeJob(4), options);
     expect(together[3]!.weights).toEqual(alone!.weights);
   });
 
-  it('need not all have a micro-batch', async () => {
+  it('may have no micro-batch', async () => {
     const options = { batches: toyBatches(2, 3), microBatch: 8 };
     const [alone] = await train([singleProcess], options);
     for (const { weights } of await train(fakeJob(3), options)) expect(weights).toEqual(alone!.weights);
   });
 
-  it('save from the first process only', async () => {
+  it('save checkpoints only in the first process', async () => {
     const together = await train(fakeJob(2));
     expect(together.map(({ store }) => store.saved.length)).toEqual([2, 0]);
   });
 
-  it('stop together, after the same step, when one is interrupted', async () => {
+  it('stop together, after the same step, if one is interrupted', async () => {
     const controller = new AbortController();
     const communicators = fakeJob(2);
-    const [model, other] = [new ToyNet(), new ToyNet()];
+    const model = new ToyNet();
+    const other = new ToyNet();
     const start = (net: ToyNet, communicator: Communicator, extra: Partial<FitOptions>) =>
       fit({
         model: net,
@@ -125,7 +128,7 @@ describe('several processes', () => {
     expect(weightsOf(model)).toEqual(weightsOf(other));
   });
 
-  it('all fail when one does, and none waits for ever', async () => {
+  it('all fail if one fails, and none waits for ever', async () => {
     const batchOf = (bad: boolean) => ({ ...toyBatch(4), labels: Int32Array.of(0, 1, 2, bad ? 9 : 3) });
     const job = fakeJob(2);
     const outcomes = await Promise.allSettled(
@@ -147,7 +150,7 @@ describe('several processes', () => {
 });
 
 describe('messages', () => {
-  it('hold whole tensors, several small ones or one large one', () => {
+  it('contain whole tensors, several small ones or one large one', () => {
     const entry = (name: string, size: number) => ({ name, shape: [size] });
     const groups = buckets(
       [entry('a', 3), entry('b', 4), entry('c', 5), entry('d', 20), entry('e', 0), entry('f', 1)],

@@ -16,21 +16,21 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 const lockFile = () => join(folder, 'lock.json');
-/** What a lock of this process says, changed. */
+/** Returns the content of a lock of this process, with other values. */
 function lockOf(change: object): string {
   const lock = RunLock.take(folder);
   const own = JSON.parse(readFileSync(lockFile(), 'utf8'));
   lock.release();
   return JSON.stringify({ ...own, ...change });
 }
-/** The number of a process that has ended. */
+/** Returns the id of a process that has ended. */
 async function deadProcess(): Promise<number> {
   const child = spawn(process.execPath, ['-e', '']);
   await new Promise((resolve) => child.on('exit', resolve));
   return child.pid!;
 }
 
-it('clears away what a kill in the middle of writing left, and nothing else', () => {
+it('removes temporary files that a kill left, and nothing else', () => {
   const left = 'evaluation.json.2d8ef2c9-7447-4a75-ba83-c359f7e412af.tmp';
   for (const name of [left, 'notes.tmp', 'evaluation.json']) writeFileSync(join(folder, name), '{');
   RunFolder.open(folder).close();
@@ -38,7 +38,7 @@ it('clears away what a kill in the middle of writing left, and nothing else', ()
 });
 
 describe('the lock of a run folder', () => {
-  it('is had by one at a time, and given back', () => {
+  it('is held by one at a time, and released', () => {
     const lock = RunLock.take(folder);
     expect(() => RunLock.take(folder)).toThrow(
       new RegExp(`^${folder} is in use: process ${process.pid} trains in it since .*; wait for it or stop it$`),
@@ -52,13 +52,13 @@ describe('the lock of a run folder', () => {
     expect(readdirSync(folder)).toEqual([]);
   });
 
-  it('is nobody’s when its process is dead', async () => {
+  it('is replaced if its process has ended', async () => {
     writeFileSync(lockFile(), lockOf({ pid: await deadProcess() }));
     RunLock.take(folder).release();
     expect(readdirSync(folder)).toEqual([]);
   });
 
-  it.runIf(process.platform === 'linux')('is nobody’s when another process has the number of its dead one', () => {
+  it.runIf(process.platform === 'linux')('is replaced if another process has the id of its process', () => {
     writeFileSync(lockFile(), lockOf({ began: 'another-boot 1' }));
     RunLock.take(folder).release();
   });
@@ -66,14 +66,14 @@ describe('the lock of a run folder', () => {
   it.each([
     ['', 'emptied'],
     ['{"pid":', 'cut short'],
-    ['null', 'of no process'],
-    ['{"pid":"1"}', 'of a process without a number'],
-  ])('is nobody’s when it is %j', (text) => {
+    ['null', 'without a process'],
+    ['{"pid":"1"}', 'with a process id that is not a number'],
+  ])('is replaced if it is %j', (text) => {
     writeFileSync(lockFile(), text);
     RunLock.take(folder).release();
   });
 
-  it('of another machine is left alone, and the way out is told', () => {
+  it('of another machine is kept, and the message says how to remove it', () => {
     writeFileSync(lockFile(), lockOf({ host: `not-${hostname()}`, pid: 1 }));
     expect(() => RunLock.take(folder)).toThrow(
       /process 1 on not-.*; wait for it or stop it, and if it is gone remove /,
@@ -90,9 +90,13 @@ describe('a run folder', () => {
       const { store, onEvent } = run.record(resume);
       const model = new ToyNet({ seed: resume ? 5 : 0 });
       const result = await fit({
-        ...{ ...options, model, optimiser: new MomentumSgd(), checkpoints: { store, everySteps: 1 }, onEvent },
-        ...(stopAt !== undefined && { maxSteps: stopAt }),
-        ...(resume && { resume }),
+        ...options,
+        model,
+        optimiser: new MomentumSgd(),
+        checkpoints: { store, everySteps: 1 },
+        onEvent,
+        maxSteps: stopAt,
+        resume,
       });
       return { result, weights: weightsOf(model) };
     } finally {
@@ -100,23 +104,24 @@ describe('a run folder', () => {
     }
   };
   const lines = (path: string) => readFileSync(join(path, 'metrics.jsonl'), 'utf8').trimEnd().split('\n');
-  const told = (path: string) =>
+  const kept = (path: string) =>
     lines(path)
       .map((line) => JSON.parse(line))
       .map(({ type, step, metrics, training }) => ({ type, step, metrics, training }));
 
-  it('holds a run that any part of a program may go on with', async () => {
-    const [whole, parts] = [join(folder, 'deeper', 'whole'), join(folder, 'parts')];
-    const undisturbed = await train(whole);
+  it('contains a run that another session can continue', async () => {
+    const whole = join(folder, 'deeper', 'whole');
+    const parts = join(folder, 'parts');
+    const uninterrupted = await train(whole);
     for (const stopAt of [1, 3, 4]) await train(parts, stopAt);
     const resumed = await train(parts);
-    expect(resumed.weights).toEqual(undisturbed.weights);
-    expect(told(parts)).toEqual(told(whole));
+    expect(resumed.weights).toEqual(uninterrupted.weights);
+    expect(kept(parts)).toEqual(kept(whole));
     expect(readdirSync(whole).sort()).toEqual(['checkpoints', 'events.out.tfevents.0000000001.vgg', 'metrics.jsonl']);
     expect(readdirSync(parts).filter((name) => name.includes('tfevents'))).toHaveLength(4);
   });
 
-  it('is refused while another trains in it, and where the system refuses', () => {
+  it('is refused while another process trains in it, and if the system refuses', () => {
     const run = RunFolder.open(folder);
     expect(() => RunFolder.open(folder)).toThrow(/in use/);
     run.close();

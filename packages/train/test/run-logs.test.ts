@@ -16,8 +16,17 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 const measures = { loss: 1.5, top1: 25, top5: 0 };
 function step(n: number): TrainEvent {
   return {
-    ...{ type: 'step', epoch: Math.floor((n - 1) / 3), batch: (n - 1) % 3, step: n, rate: 0.5, metrics: measures },
-    ...{ running: measures, gradientNorm: 2, samples: 8, seconds: 1, imagesPerSecond: 8 },
+    type: 'step',
+    epoch: Math.floor((n - 1) / 3),
+    batch: (n - 1) % 3,
+    step: n,
+    rate: 0.5,
+    metrics: measures,
+    running: measures,
+    gradientNorm: 2,
+    samples: 8,
+    seconds: 1,
+    imagesPerSecond: 8,
   };
 }
 function epoch(n: number): TrainEvent {
@@ -38,14 +47,14 @@ describe('CRC-32C', () => {
     expect(crc32c(bytes)).toBe(expected);
   });
 
-  it('is masked as TFRecord does: turned right by 15 bits, plus a constant', () => {
+  it('is masked as in TFRecord: rotated right by 15 bits, plus a constant', () => {
     // 0xe3069283 >>> 15 | << 17 = 0x2507c60d; + 0xa282ead8 = 0xc78ab0e5.
     expect(maskedCrc32c(Buffer.from('123456789'))).toBe(0xc78ab0e5);
   });
 });
 
 describe('TFRecord framing', () => {
-  it('is read back up to the first record that is cut short or changed', () => {
+  it('is read up to the first record that is cut short or changed', () => {
     const records = ['one', '', 'three'].map((text) => frameRecord(Buffer.from(text)));
     const file = Buffer.concat(records);
     const read = (bytes: Uint8Array) => [...wholeRecords(bytes)].map(({ data }) => Buffer.from(data).toString());
@@ -59,7 +68,7 @@ describe('TFRecord framing', () => {
   });
 });
 
-/** `step/loss` and `epoch/training-loss` points of all event files, as raw records would tell them. */
+/** Returns the `step/loss` and `epoch/training-loss` points of all event files. */
 function points(): string[] {
   return eventFiles().flatMap((name) =>
     [...wholeRecords(readFileSync(join(folder, name)))].flatMap(({ data }) => {
@@ -82,7 +91,7 @@ describe('event files', () => {
     ['at the end of an epoch', { step: 3, batch: 0 }, ALL.slice(0, 4)],
     ['after the last batch of an epoch, before its end', { step: 3, batch: 3 }, ALL.slice(0, 3)],
     ['at the start, without a checkpoint', undefined, []],
-  ])('of a run that goes on %s tell what the checkpoint knows, once', (_, state, known) => {
+  ])('of a run resumed %s contain what the checkpoint knows, once', (_, state, known) => {
     const first = new EventFile(folder);
     for (const event of RUN) first.append(event);
     first.close();
@@ -104,7 +113,7 @@ describe('event files', () => {
     expect(points()).toEqual(ALL.slice(0, 2));
   });
 
-  it('say in one line when they cannot be written', () => {
+  it('that cannot be written are an error of one line', () => {
     expect(() => new EventFile(join(folder, 'nowhere'))).toThrow(/^cannot write .*nowhere: there is no such file/);
   });
 });
@@ -121,7 +130,7 @@ describe('metrics.jsonl', () => {
     ['in the middle of an epoch', { epoch: 1, step: 4 }, ['step 1', 'step 2', 'step 3', 'epoch 3', 'step 4']],
     ['after the last batch of an epoch, before its end', { epoch: 0, step: 3 }, ['step 1', 'step 2', 'step 3']],
     ['at the start, without a checkpoint', undefined, []],
-  ])('of a run that goes on %s tells what the checkpoint knows, once', (_, state, known) => {
+  ])('of a run resumed %s contains what the checkpoint knows, once', (_, state, known) => {
     const first = new MetricsFile(folder);
     for (const event of [...RUN, { type: 'checkpoint', step: 6, name: 'x' } as const]) first.append(event);
     first.close();

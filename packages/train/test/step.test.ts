@@ -9,10 +9,11 @@ import { ToyNet, toyBatch, weightsOf } from './toy';
 
 const RATE = 0.1;
 
-/** A plain step (no momentum, no decay) of a net without dropout: how far it moved, and the mean gradient there. */
+/** Makes one step without momentum, decay and dropout. Returns the change of the weights and the mean gradient. */
 async function move(clipNorm?: number) {
   const model = new ToyNet({ dropout: 0, batchNorm: false });
-  const [microBatches, before] = [splitBatch(toyBatch(5), 2), weightsOf(model)['fc8.weight']!];
+  const microBatches = splitBatch(toyBatch(5), 2);
+  const before = weightsOf(model)['fc8.weight']!;
   const sums = await batchSums({ model, microBatches, seed: 0, step: 0 });
   const gradient = [...sums.gradients.get('fc8.weight')!.dataSync()].map((value) => value / 5);
   const norm = Math.hypot(
@@ -56,7 +57,8 @@ describe('trainStep', () => {
         return super.apply(images, options);
       }
     }
-    const [model, optimiser] = [new Recording(), new MomentumSgd()];
+    const model = new Recording();
+    const optimiser = new MomentumSgd();
     await trainStep({ model, microBatches: splitBatch(toyBatch(5), 2), seed: 42, step: 17, optimiser, rate: RATE });
     const expected = [0, 1, 2].map((index) => randomStream(42, 'dropout/drop7', 17, index).uint32());
     expect(streams.map((stream) => stream.uint32())).toEqual(expected);

@@ -1,4 +1,4 @@
-/** A net small enough to train thousands of times a second, with all that training must mind: dropout, statistics, a loss that falls. */
+/** Net that trains thousands of steps per second and has dropout, statistics and a falling loss. */
 import {
   add,
   matMul,
@@ -86,7 +86,7 @@ export class ToyNet implements TrainableNet {
   }
 }
 
-/** Images whose class shows in their first pixels, in noise: learnable, not at once. */
+/** Returns noise images whose first pixels show their class, so that the class can be learned in some steps. */
 export function toyBatch(size: number, ...address: number[]): ImageBatch {
   const random = randomStream(7, 'toy-batch', ...address);
   const labels = Int32Array.from({ length: size }, () => random.integer(4));
@@ -97,19 +97,19 @@ export function toyBatch(size: number, ...address: number[]): ImageBatch {
   return { images, labels, size, height: SIDE, width: SIDE };
 }
 
-/** Batches of 8, the last of `last`. */
+/** Returns batches of 8 images; the last one has `last` images. */
 export function toyBatches(perEpoch = 3, last = 5) {
   return async function* (epoch: number, start: number) {
     for (let i = start; i < perEpoch; i++) yield toyBatch(i === perEpoch - 1 ? last : 8, epoch, i);
   };
 }
 
-/** All numbers of a net by variable. */
+/** Returns all numbers of a net by variable. */
 export function weightsOf({ variables }: Pick<TrainableNet, 'variables'>): Record<string, number[]> {
   return Object.fromEntries([...variables].map(([name, value]) => [name, [...value.dataSync()]]));
 }
 
-/** The numbers of a tensor as a checkpoint of {@link MemoryStore} holds it. */
+/** Returns the numbers of a tensor in a checkpoint of {@link MemoryStore}. */
 export function numbersOf(value: Tensor | TensorData | undefined): number[] {
   if (value === undefined || !('bytes' in value) || !(value.bytes instanceof Uint8Array)) {
     throw new Error('expected a tensor of a memory store');
@@ -117,7 +117,7 @@ export function numbersOf(value: Tensor | TensorData | undefined): number[] {
   return [...new Float32Array(value.bytes.buffer)];
 }
 
-/** Keeps copies of the checkpoints in memory, in order. */
+/** Store that keeps copies of the checkpoints in memory, in order. */
 export class MemoryStore implements CheckpointStore {
   readonly saved: Checkpoint[] = [];
 

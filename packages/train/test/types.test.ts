@@ -23,11 +23,11 @@ describe('the API', () => {
       | 'validate'
     >();
     expectTypeOf<keyof typeof node>().toEqualTypeOf<
-      'CheckpointFolder' | 'checkpointsOf' | 'EventFile' | 'MetricsFile' | 'RunFolder' | 'RunLock'
+      'CheckpointFolder' | 'checkpointsOf' | 'EventFile' | 'METRICS_FILE' | 'MetricsFile' | 'RunFolder' | 'RunLock'
     >();
   });
 
-  it('tells what happens in events that their type tells apart', () => {
+  it('has events that are distinguished by their type', () => {
     expectTypeOf<TrainEvent['type']>().toEqualTypeOf<
       'start' | 'micro-batch' | 'step' | 'stall' | 'epoch' | 'checkpoint' | 'end'
     >();
@@ -39,7 +39,7 @@ describe('the API', () => {
     expectTypeOf<EndReason>().toEqualTypeOf<'complete' | 'schedule' | 'early-stop' | 'interrupted'>();
   });
 
-  it('is driven by options of which these must be given', () => {
+  it('has these required options', () => {
     type Required = { [K in keyof FitOptions as object extends Pick<FitOptions, K> ? never : K]: true };
     expectTypeOf<keyof Required>().toEqualTypeOf<
       'model' | 'batches' | 'microBatch' | 'optimiser' | 'schedule' | 'epochs' | 'seed'

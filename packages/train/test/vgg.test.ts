@@ -1,4 +1,7 @@
-/** Training with real nets: the micro-batches of section 3.3, resuming with batch norm and dropout, errors that name a layer. */
+/**
+ * Training with real nets: the micro-batches of section 3.3, resuming with batch norm and dropout, errors that name a
+ * layer.
+ */
 import './backend';
 import { dispose, type Tensor, fill as tensorFill, tidy } from '@tensorflow/tfjs-core';
 import { randomStream, type VggError } from '@vgg/core';
@@ -23,10 +26,12 @@ function batch(size: number, ...address: number[]): ImageBatch {
   return { images, labels, size, height: SIDE, width: SIDE };
 }
 
-/** |a - b| / |b| in the Euclidean norm. */
+/** Returns |a - b| / |b| in the Euclidean norm. */
 function relativeError(a: Tensor, b: Tensor): number {
-  const [x, y] = [a.dataSync(), b.dataSync()];
-  let [difference, size] = [0, 0];
+  const x = a.dataSync();
+  const y = b.dataSync();
+  let difference = 0;
+  let size = 0;
   for (let i = 0; i < y.length; i++) {
     difference += (x[i]! - y[i]!) ** 2;
     size += y[i]! ** 2;
@@ -57,9 +62,12 @@ describe('two epochs', () => {
   it.each([1, 3])('are the same to the bit when the run is saved after step %s of 4 and resumed', async (step) => {
     const options = { microBatch: 2, epochs: 2, seed: 5, schedule: constant(0.001) };
     const batches = (epoch: number, start: number) => [batch(4, epoch, 0), batch(3, epoch, 1)].slice(start);
-    const [model, optimiser, store] = [net({ batchNorm: true }), new MomentumSgd(), new MemoryStore()];
+    const model = net({ batchNorm: true });
+    const optimiser = new MomentumSgd();
+    const store = new MemoryStore();
     await fit({ ...options, batches, model, optimiser, checkpoints: { store, everySteps: 1 } });
-    const [again, fresh] = [net({ batchNorm: true }), new MomentumSgd()];
+    const again = net({ batchNorm: true });
+    const fresh = new MomentumSgd();
     await fit({ ...options, batches, model: again, optimiser: fresh, resume: store.at(step) });
     expect(weightsOf(again)).toEqual(weightsOf(model));
     for (const owner of [model, again, optimiser, fresh]) owner.dispose();
@@ -67,7 +75,7 @@ describe('two epochs', () => {
 });
 
 describe('batch norm', () => {
-  it('advances once per step by the mean over the micro-batches, each weighed by its images', async () => {
+  it('is updated once per step by the mean over the micro-batches, weighted by their images', async () => {
     const model = net({ batchNorm: true, dropout: 0 });
     const all = batch(5);
     const statistic = async (images: ImageBatch) => {
@@ -76,7 +84,7 @@ describe('batch norm', () => {
       dispose([...sums.gradients.values(), ...sums.statistics.values()]);
       return value;
     };
-    // The sums are weighted: 3 images' mean times 3, plus 2 images' mean times 2.
+    // The sums are weighted: the mean of 3 images times 3, plus the mean of 2 images times 2.
     const parts = splitBatch(all, 3).map((part) => statistic(part));
     const [three, two] = await Promise.all(parts);
     const optimiser = new MomentumSgd();
@@ -90,7 +98,9 @@ describe('batch norm', () => {
 
 describe('a step that diverges', () => {
   const step = async (change: (model: ReturnType<typeof net>, images: ImageBatch) => void) => {
-    const [model, optimiser, images] = [net(), new MomentumSgd(), batch(2)];
+    const model = net();
+    const optimiser = new MomentumSgd();
+    const images = batch(2);
     change(model, images);
     const before = weightsOf(model);
     const attempt = () =>
@@ -119,14 +129,14 @@ describe('a step that diverges', () => {
     expect(error.details).toEqual({ step: 41, layer: 'fc6.weight' });
   });
 
-  it('tells bad images from a bad net', async () => {
+  it('distinguishes bad images from a bad net', async () => {
     const error = await step((_, images) => images.images.fill(Number.NaN, 7, 8));
     expect(error.message).toMatch(/an image of the batch holds a number that is not finite/);
   });
 });
 
 describe('fineTune', () => {
-  it('trains a new last layer for other classes and leaves the convolutions as they are', async () => {
+  it('trains a new last layer for other classes and leaves the convolutions unchanged', async () => {
     const model = net();
     const before = weightsOf(model);
     const { reason, step } = await fineTune({
@@ -145,7 +155,7 @@ describe('fineTune', () => {
     model.dispose();
   });
 
-  it('trains everything when nothing is frozen', async () => {
+  it('trains everything if no layer is frozen', async () => {
     const model = net({ batchNorm: true });
     const before = weightsOf(model);
     await fineTune({ model, classes: 4, freeze: [], batches: () => [batch(4)], epochs: 1 });

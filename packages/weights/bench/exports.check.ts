@@ -1,7 +1,7 @@
 /**
- * What other software computes from exported files: onnxruntime (installed by npm into a folder of its own, which the first
- * run fetches) and PyTorch (`/usr/bin/python3`, or VGG_PYTHON). `pnpm --filter @vgg/weights check:exports`; with VGG_FULL=1
- * torchvision's VGG-16 in full size too. VGG_RECORD=1 records what onnxruntime computes for the tests.
+ * Checks exported files with other software: onnxruntime (npm installs it into a separate folder on the first run) and
+ * PyTorch (`/usr/bin/python3`, or VGG_PYTHON). Run `pnpm --filter @vgg/weights check:exports`. VGG_FULL=1 also checks
+ * torchvision's VGG-16 at full size. VGG_RECORD=1 records the outputs of onnxruntime for the tests.
  */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import '@tensorflow/tfjs-backend-cpu';
 import { enableProdMode, slice, type Tensor, type Tensor4D, tidy, transpose } from '@tensorflow/tfjs-core';
-import { cacheFolder } from '@vgg/core/node';
+import { cacheFolder, writeFileAtomically } from '@vgg/core/node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   type ExportedView,
@@ -23,7 +23,7 @@ import {
   recogniseNet,
   tensorsOf,
 } from '../src/index';
-import { openBytes, writeFileAtomically } from '../src/node';
+import { openBytes } from '../src/node';
 import { EXPORTED, exportedImages, exportedNet } from '../test/exported';
 
 enableProdMode();
@@ -78,10 +78,11 @@ async function writeOnnx(net: NetTensors, name: string, view: ExportedView): Pro
   return path;
 }
 
-/** The largest difference, relative to the largest number. */
+/** Returns the largest difference, relative to the largest expected value. */
 function deviation(got: ArrayLike<number>, expected: ArrayLike<number>): number {
   expect(got.length).toBe(expected.length);
-  let [worst, scale] = [0, 0];
+  let worst = 0;
+  let scale = 0;
   for (let i = 0; i < got.length; i++) {
     worst = Math.max(worst, Math.abs(got[i]! - expected[i]!));
     scale = Math.max(scale, Math.abs(expected[i]!));
@@ -108,13 +109,19 @@ function python(...words: string[]): Float32Array {
 const recorded: Record<string, unknown> = {};
 
 describe.each(Object.keys(EXPORTED))('%s', (name) => {
-  it('in onnxruntime, for one image and for two, and densely for other sides', async () => {
+  it('computes the same in onnxruntime, for one image, two images and the dense view of another size', async () => {
     const model = exportedNet(name);
     const net = tensorsOf(model);
-    const [path, densePath] = [await writeOnnx(net, name, 'classifier'), await writeOnnx(net, name, 'dense')];
-    const [x, wide] = [exportedImages(64, 64), exportedImages(96, 131)];
-    const one = tidy(() => slice(x, [0, 0, 0, 0], [1, 64, 64, 3]));
-    const [two, single, map] = [await runOnnx(path, x), await runOnnx(path, one), await runOnnx(densePath, wide)];
+    const path = await writeOnnx(net, name, 'classifier');
+    const densePath = await writeOnnx(net, name, 'dense');
+    const x = exportedImages(64, 64);
+    const wide = exportedImages(96, 131);
+    const two = await runOnnx(path, x);
+    const single = await runOnnx(
+      path,
+      tidy(() => slice(x, [0, 0, 0, 0], [1, 64, 64, 3])),
+    );
+    const map = await runOnnx(densePath, wide);
     const scores: Tensor = tidy(() => transpose(model.dense(wide).scores, [0, 3, 1, 2]));
     expect(map.dims).toEqual(scores.shape);
     const logits = model.apply(x).logits.dataSync();
@@ -131,7 +138,7 @@ describe.each(Object.keys(EXPORTED))('%s', (name) => {
 });
 
 describe.each(['A', 'B-bn', 'E-bn'])('%s', (name) => {
-  it("in PyTorch by load_state_dict, from safetensors under torchvision's names", async () => {
+  it("computes the same in PyTorch after load_state_dict of safetensors with torchvision's names", async () => {
     const model = exportedNet(name);
     const path = join(folder, 'weights.safetensors');
     await writeFileAtomically(path, exportSafetensors(tensorsOf(model), { naming: 'torchvision' }));
@@ -147,8 +154,8 @@ describe.each(['A', 'B-bn', 'E-bn'])('%s', (name) => {
   });
 });
 
-describe.runIf(process.env.VGG_FULL === '1')("torchvision's VGG-16 in full size, saved by torch", () => {
-  it('gives in onnxruntime and in PyTorch what it gave before', async () => {
+describe.runIf(process.env.VGG_FULL === '1')("torchvision's VGG-16 at full size, saved by torch", () => {
+  it('computes the same in onnxruntime and PyTorch as before', async () => {
     const original = python(folder, 'save');
     const source = await openWeights(await openBytes(join(folder, 'vgg16.pth')));
     const net = recogniseNet(source);

@@ -1,7 +1,7 @@
-"""Loads weights.safetensors of a folder into torchvision's VGG by load_state_dict and runs images.f32; or saves a VGG-16.
+"""Loads weights.safetensors of a folder into torchvision's VGG by load_state_dict and evaluates images.f32; or saves a VGG-16.
 
-load_exported.py FOLDER CONFIGURATION BATCH_NORM DIVISOR SIDE CLASSES HEIGHT WIDTH    writes torch.f32: the logits, or for
-    images of other sides than SIDE the map of scores of the fully-connected layers as convolutions
+load_exported.py FOLDER CONFIGURATION BATCH_NORM DIVISOR SIDE CLASSES HEIGHT WIDTH    writes torch.f32: the logits, or the
+    map of class scores of the dense view if HEIGHT or WIDTH is not SIDE
 load_exported.py FOLDER save    writes vgg16.pth, images.f32 and torch.f32, the logits
 """
 
@@ -16,7 +16,7 @@ from torchvision.models import vgg
 
 
 def load_safetensors(path):
-    """The tensors of a safetensors file: 8 bytes of length, JSON, data."""
+    """Returns the tensors of a safetensors file: 8 bytes of length, JSON, data."""
     data = path.read_bytes()
     start = 8 + int.from_bytes(data[:8], "little")
     header = json.loads(data[8:start])
@@ -45,7 +45,7 @@ def narrow(configuration, batch_norm, divisor, side, classes):
 
 
 def dense(net, side):
-    """The same parameters, fully-connected layers as convolutions."""
+    """Returns a net with the same parameters whose fully-connected layers are convolutions."""
     layers = [net.features]
     kernel = side // 32
     for layer in net.classifier:

@@ -1,18 +1,21 @@
-/** What a weight file says of its network: options, class order, preprocessing; kept as JSON in the file's metadata. */
+/** Description of a net in a weight file: options, class order and preprocessing, as JSON in the file's metadata. */
 import { VggError } from '@vgg/core';
 import { type ResolvedVggOptions, resolveOptions, type VggOptions } from '@vgg/models';
 import { type Preprocessing, plainPreprocessing, preprocessingFault } from './preprocessing';
 
-/** All that is needed to use a network, besides its weights. */
+/** Information needed to use a net, in addition to its options and weights. */
 export interface ModelDescription {
-  /** Class names in the order of the network's outputs. */
+  /** Class names in the order of the net's outputs. */
   readonly classes: readonly string[];
   readonly preprocessing: Preprocessing;
 }
 
-const [OPTIONS, CLASSES, PREPROCESSING] = ['vgg.options', 'vgg.classes', 'vgg.preprocessing'] as const;
+/** Keys in the metadata of a file. */
+const OPTIONS = 'vgg.options';
+const CLASSES = 'vgg.classes';
+const PREPROCESSING = 'vgg.preprocessing';
 
-/** What is wrong with a description, if anything; it may come from a file. */
+/** Returns the first error in a description, or undefined. The description may come from a file. */
 function fault(options: ResolvedVggOptions, { classes, preprocessing }: ModelDescription): string | undefined {
   if (!Array.isArray(classes) || !classes.every((name) => typeof name === 'string')) {
     return 'expected the classes as a list of names';
@@ -25,7 +28,7 @@ function fault(options: ResolvedVggOptions, { classes, preprocessing }: ModelDes
 }
 
 /**
- * A network's description as the metadata of a file. Checkpoints of a training run carry the same.
+ * Returns the description of a net as the metadata of a file. Checkpoints of a training run have the same metadata.
  * @throws VggError `VGG_ARGUMENT` unless there is a name for each class, a finite mean and a scale.
  */
 export function describeModel(options: VggOptions, description: ModelDescription): Record<string, string> {
@@ -39,7 +42,7 @@ export function describeModel(options: VggOptions, description: ModelDescription
   };
 }
 
-function parsed(metadata: Readonly<Record<string, string>>, key: string, source: string): unknown {
+function parseValue(metadata: Readonly<Record<string, string>>, key: string, source: string): unknown {
   const text = metadata[key];
   if (text === undefined) {
     throw new VggError(
@@ -54,7 +57,7 @@ function parsed(metadata: Readonly<Record<string, string>>, key: string, source:
   }
 }
 
-function resolvedOptions(options: unknown, source: string): ResolvedVggOptions {
+function parseOptions(options: unknown, source: string): ResolvedVggOptions {
   try {
     return resolveOptions(options as VggOptions);
   } catch (cause) {
@@ -64,42 +67,41 @@ function resolvedOptions(options: unknown, source: string): ResolvedVggOptions {
 }
 
 /**
- * The net's options in a file's metadata, or undefined where it has none.
- * @throws VggError `VGG_WEIGHTS` when they are not sound.
+ * Returns the net's options in a file's metadata, or undefined if it has none.
+ * @throws VggError `VGG_WEIGHTS` when they are not valid.
  */
 export function describedOptions(
   metadata: Readonly<Record<string, string>>,
   source: string,
 ): ResolvedVggOptions | undefined {
   if (metadata[OPTIONS] === undefined) return undefined;
-  return resolvedOptions(parsed(metadata, OPTIONS, source), source);
+  return parseOptions(parseValue(metadata, OPTIONS, source), source);
 }
 
 /**
- * The description in a file's metadata.
- * @returns with `rest`, all other metadata.
- * @throws VggError `VGG_WEIGHTS`, one line that names the file, when it is missing or not sound.
+ * Reads the description in a file's metadata.
+ * @returns the description, and all other metadata as `rest`.
+ * @throws VggError `VGG_WEIGHTS`, one line that names the file, when it is missing or not valid.
  */
 export function parseDescription(
   metadata: Readonly<Record<string, string>>,
   source: string,
 ): ModelDescription & { options: ResolvedVggOptions; rest: Record<string, string> } {
-  const [options, classes, preprocessing] = [OPTIONS, CLASSES, PREPROCESSING].map((key) =>
-    parsed(metadata, key, source),
-  );
-  const resolved = resolvedOptions(options, source);
+  const options = parseValue(metadata, OPTIONS, source);
+  const classes = parseValue(metadata, CLASSES, source);
+  const preprocessing = parseValue(metadata, PREPROCESSING, source);
+  const resolved = parseOptions(options, source);
   const description = { classes, preprocessing } as ModelDescription;
   const wrong = fault(resolved, description);
   if (wrong !== undefined) throw new VggError('weights', `${source} does not describe its net: ${wrong}`);
-  const rest = Object.entries(metadata).filter(
-    ([key]) => !([OPTIONS, CLASSES, PREPROCESSING] as readonly string[]).includes(key),
-  );
-  return { ...description, options: resolved, rest: Object.fromEntries(rest) };
+  const { [OPTIONS]: _options, [CLASSES]: _classes, [PREPROCESSING]: _preprocessing, ...rest } = metadata;
+  return { ...description, options: resolved, rest };
 }
 
 /**
- * What a file's metadata says of the use of its net, whatever its tensors' names: class order and preprocessing.
- * @throws VggError `VGG_WEIGHTS` when it says either unsoundly, or not one name for each class.
+ * Returns the class order and preprocessing in a file's metadata, whatever naming its tensors have; undefined if it has
+ * neither.
+ * @throws VggError `VGG_WEIGHTS` when either is not valid, or the number of class names is not that of the net.
  */
 export function describedUse(
   metadata: Readonly<Record<string, string>>,
@@ -107,8 +109,9 @@ export function describedUse(
   source: string,
 ): ModelDescription | undefined {
   if (metadata[CLASSES] === undefined && metadata[PREPROCESSING] === undefined) return undefined;
-  // Whoever takes the convolutions alone of a net with classes has none of them left.
-  const headless = options.head === 'none' ? { [CLASSES]: '[]' } : {};
-  const described = parseDescription({ ...metadata, [OPTIONS]: JSON.stringify(options), ...headless }, source);
-  return { classes: described.classes, preprocessing: described.preprocessing };
+  const description: Record<string, string> = { ...metadata, [OPTIONS]: JSON.stringify(options) };
+  // Without its head a net has no classes, even if the file names them.
+  if (options.head === 'none') description[CLASSES] = '[]';
+  const { classes, preprocessing } = parseDescription(description, source);
+  return { classes, preprocessing };
 }

@@ -1,27 +1,27 @@
-/** A file's format by its content, never by its name, and the reader for it, which is loaded only then. */
+/** Recognition of a file's format by its content, never by its name. The reader of a format is loaded when it is needed. */
 import { VggError } from '@vgg/core';
 import type { ByteSource } from './sources/bytes';
 import type { JsonObject } from './sources/json';
 import type { WeightSource } from './sources/source';
 import type { Zip } from './sources/zip';
 
-/** A format that its first bytes tell. */
+/** Format that is recognised by the first bytes of a file. */
 interface Format {
-  /** What the user calls it. */
+  /** Name of the format in errors. */
   readonly title: string;
-  /** Whether a file that begins with `head`, at most 64 bytes of it, is of this format. */
+  /** Returns true if a file that begins with `head`, its first 64 bytes or fewer, has this format. */
   matches(head: Uint8Array): boolean;
   open(bytes: ByteSource): Promise<WeightSource>;
 }
 
-/** A format of one JSON file and others beside it, told by its keys. */
+/** Format of a JSON file with other files in the same folder, recognised by the keys of the JSON. */
 interface JsonFormat {
   readonly title: string;
   matches(json: JsonObject): boolean;
   open(bytes: ByteSource, json: JsonObject): Promise<WeightSource>;
 }
 
-/** A format of zip archives, told by their members' names. */
+/** Format of zip archives, recognised by the names of their members. */
 interface ZipFormat {
   readonly title: string;
   matches(zip: Zip): boolean;
@@ -85,7 +85,7 @@ async function openArchive(bytes: ByteSource): Promise<WeightSource> {
   throw new VggError('weights', `${bytes.name} is a zip archive, but of no known kind: expected ${titles}`);
 }
 
-/** Formats of many kinds come first: their kinds are listed in their stead. */
+/** Formats in the order in which they are tried. Errors list the formats inside the first two instead of these. */
 const FORMATS: readonly Format[] = [
   { title: 'zip', matches: (head) => startsWith(head, 0x50, 0x4b), open: openArchive },
   {
@@ -95,34 +95,34 @@ const FORMATS: readonly Format[] = [
   },
   {
     title: 'PyTorch before 1.6',
-    // A pickle: its protocol, then the magic number.
+    // The protocol of a pickle, then the magic number.
     matches: (head) => head[0] === 0x80 && startsWith(head.subarray(2), 0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20),
     open: async (bytes) => (await import('./pytorch/legacy-format')).readPytorchLegacy(bytes),
   },
   {
     title: 'safetensors',
-    // The header's length, then its JSON.
+    // The header's length, then the `{` of its JSON.
     matches: (head) => head[8] === 0x7b,
     open: async (bytes) => (await import('./safetensors/reader')).readSafetensors(bytes),
   },
   {
     title: 'Keras (.h5)',
-    // HDF5's signature.
+    // The signature of HDF5.
     matches: (head) => startsWith(head, 0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a),
     open: async (bytes) => (await import('./keras/reader')).readKerasH5(bytes),
   },
   {
     title: 'Caffe (.caffemodel)',
-    // A NetParameter begins with its name or a layer, of either kind. It has no magic number and so comes last.
+    // A NetParameter begins with its name or a layer of either kind. Caffe has no magic number, so it comes last.
     matches: (head) => head[0] === 0x0a || head[0] === 0x12 || startsWith(head, 0xa2, 0x06),
     open: async (bytes) => (await import('./caffe/reader')).readCaffe(bytes),
   },
 ];
 
 /**
- * Opens a file of weights of any format that this package reads. It closes `bytes` when it throws; otherwise closing the
- * result does.
- * @throws VggError `VGG_WEIGHTS` when the format is not known or the file is not sound; `VGG_IO` when the system refuses.
+ * Opens a file of weights of any format that this package reads. Closing the result closes `bytes`; when this function
+ * throws, it closes `bytes` itself.
+ * @throws VggError `VGG_WEIGHTS` when the format is not known or the file is damaged; `VGG_IO` when the system refuses.
  */
 export async function openWeights(bytes: ByteSource): Promise<WeightSource> {
   try {

@@ -1,19 +1,20 @@
-/** Whether a set of named tensors fits a network: what is missing, left over or of another shape. Nothing is ignored. */
+/** Comparison of named tensors with a net: missing tensors, extra tensors and different shapes. Nothing is ignored. */
 import { VggError } from '@vgg/core';
 
-/** A tensor whose shape is not the one that the network has under that name. */
+/** Tensor whose shape is not that of the net's variable of the same name. */
 export interface Misshapen {
   readonly name: string;
   readonly expected: readonly number[];
   readonly got: readonly number[];
 }
 
+/** Result of comparing named tensors with a net. */
 export interface WeightReport {
-  /** Names that the network has and the set has in the same shape. */
+  /** Names of tensors that the net has in the same shape. */
   readonly loaded: readonly string[];
-  /** Names that the set lacks. */
+  /** Names of the net's variables for which there is no tensor. */
   readonly missing: readonly string[];
-  /** Names that the network lacks. */
+  /** Names of tensors that the net does not have. */
   readonly leftOver: readonly string[];
   readonly misshapen: readonly Misshapen[];
 }
@@ -22,25 +23,33 @@ interface Shaped {
   readonly shape: readonly number[];
 }
 
-/** Compares the names and shapes that a network expects with those of a set. */
+/** Returns the tensors whose names start with a prefix, by their names without it. */
+export function selectTensors<T>(tensors: ReadonlyMap<string, T>, prefix: string): Map<string, T> {
+  const matches = [...tensors].filter(([name]) => name.startsWith(prefix));
+  return new Map(matches.map(([name, value]) => [name.slice(prefix.length), value]));
+}
+
+/** Compares the names and shapes that a net expects with those of a set of tensors. */
 export function compareWeights(expected: ReadonlyMap<string, Shaped>, got: ReadonlyMap<string, Shaped>): WeightReport {
-  const [loaded, missing, misshapen]: [string[], string[], Misshapen[]] = [[], [], []];
+  const loaded: string[] = [];
+  const missing: string[] = [];
+  const misshapen: Misshapen[] = [];
   for (const [name, { shape }] of expected) {
-    const found = got.get(name);
-    if (found === undefined) missing.push(name);
-    else if (found.shape.join() !== shape.join()) misshapen.push({ name, expected: shape, got: found.shape });
+    const tensor = got.get(name);
+    if (tensor === undefined) missing.push(name);
+    else if (tensor.shape.join() !== shape.join()) misshapen.push({ name, expected: shape, got: tensor.shape });
     else loaded.push(name);
   }
   return { loaded, missing, leftOver: [...got.keys()].filter((name) => !expected.has(name)), misshapen };
 }
 
-/** Names in one line, the first few of them. */
-function listed(entries: readonly string[]): string {
-  const shown = entries.slice(0, 4).map((entry) => (entry.length > 100 ? `${entry.slice(0, 97)}...` : entry));
-  return entries.length > 4 ? `${shown.join(', ')} and ${entries.length - 4} more` : shown.join(', ');
+/** Formats the first few names as one line. */
+function list(entries: readonly string[]): string {
+  const first = entries.slice(0, 4).map((entry) => (entry.length > 100 ? `${entry.slice(0, 97)}...` : entry));
+  return entries.length > 4 ? `${first.join(', ')} and ${entries.length - 4} more` : first.join(', ');
 }
 
-/** @throws VggError `VGG_WEIGHTS`, one line with every kind of misfit, unless the report has none. */
+/** @throws VggError `VGG_WEIGHTS`, one line with every kind of difference, unless the report has none. */
 export function checkFit({ missing, leftOver, misshapen }: WeightReport, source: string): void {
   const shapes = misshapen.map(({ name, expected, got }) => `${name} expected [${expected}] got [${got}]`);
   const parts = [
@@ -50,7 +59,7 @@ export function checkFit({ missing, leftOver, misshapen }: WeightReport, source:
   ] as const;
   const misfits = parts.filter(([names]) => names.length > 0);
   if (misfits.length === 0) return;
-  const what = misfits.map(([names, how]) => `${names.length} ${how} (${listed(names)})`).join('; ');
+  const what = misfits.map(([names, how]) => `${names.length} ${how} (${list(names)})`).join('; ');
   throw new VggError('weights', `${source} does not fit the net: ${what.replace(/[\r\n]/g, ' ')}`, {
     details: { source, missing, leftOver, misshapen },
   });
@@ -58,7 +67,7 @@ export function checkFit({ missing, leftOver, misshapen }: WeightReport, source:
 
 /** @throws VggError `VGG_WEIGHTS` when a weight is NaN or infinite. */
 export function checkFinite(name: string, values: Float32Array, source: string): void {
-  let sum = 0; // NaN once a value is not finite, else 0.
+  let sum = 0; // NaN after a value that is not finite, otherwise 0.
   for (let i = 0; i < values.length; i++) sum += values[i]! * 0;
   if (sum === 0) return;
   throw new VggError('weights', `${source}: ${name} holds numbers that are not finite: its training diverged`);

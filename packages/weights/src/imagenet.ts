@@ -1,6 +1,6 @@
 /**
- * The classes of ILSVRC-2012 in the order of their WordNet numbers, which torchvision, timm, Keras and Caffe share; under
- * torchvision's names for them.
+ * Classes of ILSVRC-2012 with torchvision's names, in the order of their WordNet numbers. torchvision, timm, Keras and Caffe
+ * all use this order.
  */
 const NAMES = `
 tench|goldfish|great white shark|tiger shark|hammerhead|electric ray|stingray|cock|hen|ostrich|brambling|goldfinch|
@@ -100,5 +100,5 @@ rapeseed|daisy|yellow lady's slipper|corn|acorn|hip|buckeye|coral fungus|agaric|
 hen-of-the-woods|bolete|ear|toilet tissue
 `;
 
-/** 1000 names, each once. */
+/** Names of the 1000 classes of ILSVRC-2012 in the order of their WordNet numbers. All names differ. */
 export const IMAGENET_CLASSES: readonly string[] = NAMES.replaceAll('\n', '').split('|');

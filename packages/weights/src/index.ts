@@ -4,6 +4,7 @@ export { checkedTensors, type ExportedView, type ExportOptions, type NetTensors,
 export { exportSafetensors, type SafetensorsExportOptions } from './export/safetensors';
 export type { Misshapen, WeightReport } from './fit';
 export { IMAGENET_CLASSES } from './imagenet';
+export { type InitialWeights, initialWeights, pixelTransform } from './initial-weights';
 export { isKnownName, KNOWN_WEIGHTS, type KnownName, type KnownWeights, knownWeights } from './known';
 export { type LoadedNet, type LoadNetOptions, loadNet, type NetUse, netUse } from './load-net';
 export { type LoadWeightsOptions, loadWeights } from './load-weights';

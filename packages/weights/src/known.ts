@@ -1,6 +1,6 @@
 /**
- * Nets that others published, by name: where they are, how they are checked, what may be done with them, how they take their
- * images. Nothing here fetches anything: `fetchWeights` of `@vgg/weights/node` does, when asked.
+ * Table of published nets by name: URL, hash, licence, class order and preprocessing. This module downloads nothing;
+ * `fetchWeights` of `@vgg/weights/node` does.
  */
 import { didYouMean, VggError } from '@vgg/core';
 import type { ConfigurationName } from '@vgg/models';
@@ -9,18 +9,19 @@ import { KERAS_PREPROCESSING } from './names/keras';
 import { PYTORCH_PREPROCESSING } from './names/pytorch';
 import type { Preprocessing } from './preprocessing';
 
+/** Published net. */
 export interface KnownWeights {
   readonly url: string;
-  /** In bytes, where its publisher or a catalogue says it. */
+  /** Size of the file in bytes; undefined if neither its publisher nor a catalogue states it. */
   readonly size?: number;
-  /** As published: torchvision's file names carry the first 8 digits of SHA-256. */
+  /** Hash of the file as published, possibly only its start: torchvision's file names have the first 8 digits of SHA-256. */
   readonly hash: `${'sha256' | 'sha384' | 'md5'}:${string}`;
   readonly licence: string;
   readonly configuration: ConfigurationName;
   readonly batchNorm: boolean;
-  /** `none` where only the convolutions are of use. */
+  /** `none` if only the convolutions can be used. */
   readonly head: 'paper' | 'none';
-  /** In the order of the net's outputs: those of ILSVRC-2012 (`IMAGENET_CLASSES`), or of nothing without a head. */
+  /** Classes in the order of the outputs: those of ILSVRC-2012 (`IMAGENET_CLASSES`), or `none` without a head. */
   readonly classes: 'imagenet' | 'none';
   readonly preprocessing: Preprocessing;
 }
@@ -41,7 +42,7 @@ const OXFORD_NET = { ...CLASSIFIER, licence: CC_BY, preprocessing: OXFORD_PREPRO
 const KERAS_NET = { ...CLASSIFIER, licence: CC_BY, preprocessing: KERAS_PREPROCESSING } as const;
 
 /**
- * By name. Sources: torchvision's `models/vgg.py`; `applications/vgg16.py` and `vgg19.py` of Keras; for Oxford's sizes and
+ * Published nets by name. Sources: torchvision's `models/vgg.py`; `applications/vgg16.py` and `vgg19.py` of Keras; for Oxford's sizes and
  * hashes the Open Model Zoo's `vgg16/model.yml` and `vgg19/model.yml`.
  */
 // biome-ignore format: a table
@@ -85,14 +86,18 @@ export const KNOWN_WEIGHTS = {
   },
 } as const satisfies Readonly<Record<string, KnownWeights>>;
 
-/** The name of a net in {@link KNOWN_WEIGHTS}. */
+/** Name of a net in {@link KNOWN_WEIGHTS}. */
 export type KnownName = keyof typeof KNOWN_WEIGHTS;
 
+/** Returns true if {@link KNOWN_WEIGHTS} has a net of this name. */
 export function isKnownName(name: string): name is KnownName {
   return Object.hasOwn(KNOWN_WEIGHTS, name);
 }
 
-/** A published net by name. @throws VggError `VGG_ARGUMENT` for an unknown name, with the nearest known one. */
+/**
+ * Returns the published net of a name.
+ * @throws VggError `VGG_ARGUMENT` for an unknown name, with the nearest known one.
+ */
 export function knownWeights(name: string): KnownWeights {
   if (isKnownName(name)) return KNOWN_WEIGHTS[name];
   const names = Object.keys(KNOWN_WEIGHTS);

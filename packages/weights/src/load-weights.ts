@@ -1,14 +1,15 @@
-/** Tensors by name into a network that exists. */
+/** Loading of named tensors into an existing net. */
 import { tensor, tidy, type Variable } from '@tensorflow/tfjs-core';
 import type { Vgg } from '@vgg/models';
 import { checkFinite, checkFit, compareWeights, type WeightReport } from './fit';
 import { asFloat32, type TensorData } from './safetensors/dtypes';
 
+/** Options of {@link loadWeights}. */
 export interface LoadWeightsOptions {
-  /** Whether any misfit is an error. Default true; if false, what fits is loaded and the report tells the rest. */
-  readonly strict?: boolean;
-  /** What to call the tensors in errors. */
-  readonly source?: string;
+  /** True if any difference is an error; false if all tensors that fit are loaded. Default true. */
+  readonly strict?: boolean | undefined;
+  /** Name of the tensors in errors. Default `the weights`. */
+  readonly source?: string | undefined;
 }
 
 /** @throws VggError `VGG_WEIGHTS` for a tensor of integers or with a number that is not finite. */
@@ -18,18 +19,18 @@ function finiteValues(name: string, data: TensorData, source: string): Float32Ar
   return values;
 }
 
-/** Gives a variable the values of a tensor of its shape. */
+/** Assigns the values of a tensor to a variable of the same shape. */
 export function setVariable(name: string, variable: Variable, data: TensorData, source: string): void {
   const values = finiteValues(name, data, source);
   tidy(() => variable.assign(tensor(values, variable.shape)));
 }
 
 /**
- * Replaces the values of a network's variables. Unless all is well, nothing has changed when it throws.
+ * Replaces the values of a net's variables. If it throws, no variable has changed.
  *
- * @param model the network, or anything with named variables.
- * @param tensors by canonical name (`conv1_1.weight`); F32, F16, BF16 or F64.
- * @returns what was loaded, and with `strict: false` what was missing, left over or of another shape.
+ * @param model the net, or anything with named variables.
+ * @param tensors tensors by canonical name (`conv1_1.weight`); F32, F16, BF16 or F64.
+ * @returns the names of the loaded tensors, and with `strict: false` those missing, left over or of another shape.
  * @throws VggError `VGG_WEIGHTS` when strict and the names or shapes differ; always for a tensor that holds integers or
  *   numbers that are not finite.
  */

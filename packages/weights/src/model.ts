@@ -1,38 +1,34 @@
-/** A whole network as the bytes of one safetensors file: weights, options, class order, preprocessing. */
-import { VggError } from '@vgg/core';
+/** Nets as the bytes of one safetensors file: weights, options, class order and preprocessing. */
+import { sizeOf, VggError } from '@vgg/core';
 import { createVgg, summarise, type Vgg, zeroInitialiser } from '@vgg/models';
 import { describeModel, type ModelDescription, parseDescription } from './description';
-import { checkFit, compareWeights } from './fit';
+import { checkFit, compareWeights, selectTensors } from './fit';
 import { loadWeights } from './load-weights';
-import { elements, fromFloat32, type TensorData } from './safetensors/dtypes';
+import { fromFloat32, type TensorData } from './safetensors/dtypes';
 import { parseSafetensors, serialiseSafetensors } from './safetensors/memory';
 
-/** A network as read from a file. The caller disposes `model`. */
+/** Net read from a file. The caller disposes `model`. */
 export interface SavedModel extends ModelDescription {
   readonly model: Vgg;
-  /** What else the file's metadata holds. */
+  /** Metadata of the file without the description of the net. */
   readonly metadata: Readonly<Record<string, string>>;
 }
 
+/** Description of a net to save. */
 export interface SaveOptions extends ModelDescription {
-  /** Free text to keep in the file besides. */
-  readonly metadata?: Readonly<Record<string, string>>;
+  /** Additional metadata of the file. Default none. */
+  readonly metadata?: Readonly<Record<string, string>> | undefined;
 }
 
+/** Options of {@link parseModel} and `loadModel`. */
 export interface LoadOptions {
-  /** Only tensors whose names start so belong to the network, under the rest of their names: `model/` in a checkpoint. */
-  readonly prefix?: string;
+  /** Prefix of the names of the net's tensors; other tensors are ignored. `model/` in a checkpoint. Default the empty text. */
+  readonly prefix?: string | undefined;
 }
 
-/** The metadata of a network's file. */
+/** Returns the metadata of a net's file. */
 export function modelMetadata(model: Vgg, { metadata = {}, ...description }: SaveOptions): Record<string, string> {
   return { ...metadata, ...describeModel(model.options, description) };
-}
-
-/** The tensors of a file that belong to the network, by the network's names. */
-export function selectTensors<T>(tensors: ReadonlyMap<string, T>, prefix: string): Map<string, T> {
-  const own = [...tensors].filter(([name]) => name.startsWith(prefix));
-  return new Map(own.map(([name, value]) => [name.slice(prefix.length), value]));
 }
 
 interface Shaped {
@@ -40,9 +36,9 @@ interface Shaped {
 }
 
 /**
- * Makes the network that a file describes, all weights 0 until they are loaded: none are drawn.
- * @param shapes the file's tensors, by the network's names.
- * @throws VggError `VGG_WEIGHTS` unless names and shapes are exactly the network's.
+ * Creates the net that a file describes, with all weights 0.
+ * @param shapes the file's tensors, by the net's names.
+ * @throws VggError `VGG_WEIGHTS` unless names and shapes are exactly the net's.
  */
 export function emptyModel(
   metadata: Readonly<Record<string, string>>,
@@ -50,8 +46,8 @@ export function emptyModel(
   source: string,
 ): SavedModel {
   const { options, classes, preprocessing, rest } = parseDescription(metadata, source);
-  const held = [...shapes.values()].reduce((sum, { shape }) => sum + elements(shape), 0);
-  checkSize(() => summarise(options).memory.weights / 4, held, source);
+  const size = [...shapes.values()].reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+  checkSize(() => summarise(options).memory.weights / 4, size, source);
   const model = createVgg(options, zeroInitialiser());
   try {
     checkFit(compareWeights(model.variables, shapes), source);
@@ -62,8 +58,8 @@ export function emptyModel(
   return { model, classes, preprocessing, metadata: rest };
 }
 
-/** Keeps options that describe a far larger net than the file holds from taking its memory. */
-function checkSize(count: () => number, held: number, source: string): void {
+/** Checks that the options do not describe a net far larger than the file, whose memory would then be allocated. */
+function checkSize(count: () => number, size: number, source: string): void {
   let needed: number;
   try {
     needed = count();
@@ -71,12 +67,12 @@ function checkSize(count: () => number, held: number, source: string): void {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new VggError('weights', `${source} does not describe its net: ${reason}`, { cause });
   }
-  if (needed <= 2 * held + 2 ** 20) return;
-  throw new VggError('weights', `${source} does not fit the net: it holds ${held} weights, its options need ${needed}`);
+  if (needed <= 2 * size + 2 ** 20) return;
+  throw new VggError('weights', `${source} does not fit the net: it holds ${size} weights, its options need ${needed}`);
 }
 
 /**
- * A network as the bytes of a safetensors file; `parseModel` reads it back. In Node `saveModel` writes a file.
+ * Returns a net as the bytes of a safetensors file, which {@link parseModel} reads. In Node `saveModel` writes a file.
  * @throws VggError `VGG_ARGUMENT` unless there is a name for each class, a finite mean and a scale.
  */
 export async function serialiseModel(model: Vgg, options: SaveOptions): Promise<Uint8Array> {
@@ -89,10 +85,10 @@ export async function serialiseModel(model: Vgg, options: SaveOptions): Promise<
 }
 
 /**
- * Makes the network that a safetensors file's bytes describe, its weights straight in its variables.
- * @param source what to call the file in errors.
- * @throws VggError `VGG_WEIGHTS`, one line that names the file, when it is not sound, does not describe its network, or
- *   holds other tensors than the network has.
+ * Creates the net that the bytes of a safetensors file describe.
+ * @param source name of the file in errors.
+ * @throws VggError `VGG_WEIGHTS`, one line that names the file, when it is damaged, does not describe its net, or its tensors
+ *   are not those of the net.
  */
 export function parseModel(bytes: Uint8Array, source = 'the file', { prefix = '' }: LoadOptions = {}): SavedModel {
   const { tensors, metadata } = parseSafetensors(bytes, source);

@@ -1,4 +1,3 @@
-export { writeFileAtomically } from './files/atomic';
 export { openBytes } from './files/file-bytes';
 export { type FetchOptions, fetchWeights, loadKnown } from './files/known-file';
 export { loadModel, saveModel } from './files/model-file';

@@ -1,9 +1,9 @@
 /**
- * NumPy's `.npz`: a zip archive of `.npy` files, one per array, stored or deflated.
+ * Reader of NumPy's `.npz`: a zip archive of `.npy` files, one per array, stored or deflated.
  * https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
  */
-import { VggError } from '@vgg/core';
-import { DTYPE_BYTES, type Dtype, elements } from './safetensors/dtypes';
+import { sizeOf, VggError } from '@vgg/core';
+import { DTYPE_BYTES, type Dtype } from './safetensors/dtypes';
 import type { ByteSource } from './sources/bytes';
 import { type Rows, rowRange, type StoredTensor, type WeightSource, weightSource } from './sources/source';
 import type { Zip, ZipMember } from './sources/zip';
@@ -13,7 +13,7 @@ const SUFFIX = '.npy';
 const MAX_HEADER_BYTES = 2 ** 16;
 const MAX_RANK = 16;
 
-/** NumPy's type strings of little-endian numbers; bytes have no order. */
+/** Types by NumPy's type strings of little-endian numbers; single bytes have no order. */
 const DTYPES: Readonly<Record<string, Dtype>> = {
   '<f8': 'F64',
   '<f4': 'F32',
@@ -32,26 +32,27 @@ const DTYPES: Readonly<Record<string, Dtype>> = {
 interface ArrayHeader {
   readonly dtype: Dtype;
   readonly shape: readonly number[];
-  /** Columns run fastest instead of rows. */
+  /** True if the elements are in column-major order. */
   readonly fortran: boolean;
-  /** Where the elements begin in the member. */
+  /** Offset of the elements in the member, in bytes. */
   readonly dataStart: number;
 }
 
-/** Python's literal of a dictionary with exactly these three keys, as NumPy writes it. */
+/** Header as NumPy writes it: Python's literal of a dictionary with exactly these three keys. */
 const HEADER =
   /^\{'descr': '([^']{1,16})', 'fortran_order': (True|False), 'shape': \(((?:\d{1,16},? ?)*)\),? *\} *\n?$/;
 
 async function readHeader(source: string, member: ZipMember): Promise<ArrayHeader> {
   const corrupt = (what: string) =>
-    new VggError('weights', `${source}: ${JSON.stringify(member.name.slice(0, 80))} is not a sound array: ${what}`);
+    new VggError('weights', `${source}: ${JSON.stringify(member.name.slice(0, 80))} is not a valid array: ${what}`);
   const start = await member.read(0, Math.min(12, member.size));
   if (start.length < 12 || !MAGIC.every((byte, i) => start[i] === byte))
     throw corrupt('it does not begin as .npy does');
-  const [major] = start.subarray(6);
+  const major = start[6];
   if (major !== 1 && major !== 2 && major !== 3) throw corrupt(`version ${major}, expected 1, 2 or 3`);
   const view = new DataView(start.buffer, start.byteOffset, start.byteLength);
-  const [length, begin] = major === 1 ? [view.getUint16(8, true), 10] : [view.getUint32(8, true), 12];
+  const length = major === 1 ? view.getUint16(8, true) : view.getUint32(8, true);
+  const begin = major === 1 ? 10 : 12;
   if (length > MAX_HEADER_BYTES) throw corrupt(`its header claims ${length} bytes`);
   if (begin + length > member.size) throw corrupt('its header is cut short');
   const text = new TextDecoder('latin1').decode(await member.read(begin, length));
@@ -65,7 +66,7 @@ async function readHeader(source: string, member: ZipMember): Promise<ArrayHeade
     .map((side) => side.trim())
     .filter((side) => side !== '')
     .map(Number);
-  const bytes = elements(shape) * DTYPE_BYTES[dtype];
+  const bytes = sizeOf(shape) * DTYPE_BYTES[dtype];
   if (shape.length > MAX_RANK) throw corrupt(`${shape.length} axes`);
   if (bytes !== member.size - begin - length) {
     throw corrupt(`shape (${shape}) of ${descr} needs ${bytes} bytes, it has ${member.size - begin - length}`);
@@ -73,11 +74,11 @@ async function readHeader(source: string, member: ZipMember): Promise<ArrayHeade
   return { dtype, shape, fortran: order === 'True' && shape.length > 1, dataStart: begin + length };
 }
 
-/** An array whose first axis runs fastest, with its last axis fastest. */
-function transposed(bytes: Uint8Array, shape: readonly number[], width: number): Uint8Array {
+/** Converts an array from column-major to row-major order. */
+function toRowMajor(bytes: Uint8Array, shape: readonly number[], width: number): Uint8Array {
   const out = new Uint8Array(bytes.length);
   const index = shape.map(() => 0);
-  const strides = shape.map((_, axis) => elements(shape.slice(0, axis)));
+  const strides = shape.map((_, axis) => sizeOf(shape.slice(0, axis)));
   for (let to = 0; to < out.length; to += width) {
     const from = index.reduce((sum, at, axis) => sum + at * strides[axis]!, 0) * width;
     for (let i = 0; i < width; i++) out[to + i] = bytes[from + i]!;
@@ -100,17 +101,20 @@ async function storedArray(source: string, member: ZipMember): Promise<StoredTen
     shape,
     async read(rows) {
       const { begin, length } = rowRange(header, rows);
-      return transposed(await part(whole), shape, DTYPE_BYTES[dtype]).subarray(begin, begin + length);
+      return toRowMajor(await part(whole), shape, DTYPE_BYTES[dtype]).subarray(begin, begin + length);
     },
   };
 }
 
-/** Opens an archive of NumPy's. An array's name is its member's, without `.npy`. */
+/** Opens a NumPy archive. The name of an array is that of its member, without `.npy`. */
 export async function readNpz(bytes: ByteSource, zip: Zip): Promise<WeightSource> {
   const tensors = new Map<string, StoredTensor>();
   for (const [name, member] of zip) {
     if (!name.endsWith(SUFFIX)) {
-      throw new VggError('weights', `${bytes.name} holds ${JSON.stringify(name.slice(0, 80))}, which is no .npy array`);
+      throw new VggError(
+        'weights',
+        `${bytes.name} holds ${JSON.stringify(name.slice(0, 80))}, which is not a .npy array`,
+      );
     }
     tensors.set(name.slice(0, -SUFFIX.length), await storedArray(bytes.name, member));
   }

@@ -1,38 +1,46 @@
-/** How a net's images are prepared, as its weight file says it, and the one transform that follows for its evaluation. */
+/** Preprocessing of a net's training images, as in its weight file, and the transform of images for its evaluation. */
 
 /** Red, green, blue. */
-type Rgb = readonly [number, number, number];
+export type Rgb = readonly [red: number, green: number, blue: number];
 
 /**
- * How a net's images were prepared in training (section 3.1). What is not given is as in the paper and this project's
+ * Preprocessing of a net's images in training (section 3.1). The defaults are those of the paper and of this project's
  * training: RGB on the 0..255 scale, no division, the smallest side rescaled by the antialiased filter, a centre crop.
  */
 export interface Preprocessing {
-  /** Subtracted from every pixel: of the training set, on the scale of `range`, in the order of `channels`. */
+  /** Mean of the training set, subtracted from every pixel, on the scale of `range` and in the order of `channels`. */
   readonly mean: Rgb;
-  /** Smallest side S of the rescaled image in pixels: fixed, or the range it was drawn from. */
+  /** Smallest side S of the rescaled image in pixels: fixed, or the range for scale jittering. */
   readonly scale: number | readonly [min: number, max: number];
-  /** What pixels are divided by after that. Default [1, 1, 1]. */
-  readonly std?: Rgb;
-  /** What white is. Default 255. */
-  readonly range?: 1 | 255;
-  /** The order of the colours that conv1_1 takes. Default RGB. */
-  readonly channels?: 'RGB' | 'BGR';
+  /** Standard deviation by which pixels are then divided. Default [1, 1, 1]. */
+  readonly std?: Rgb | undefined;
+  /** Value of white. Default 255. */
+  readonly range?: 1 | 255 | undefined;
+  /** Order of the colours that conv1_1 takes. Default `RGB`. */
+  readonly channels?: 'RGB' | 'BGR' | undefined;
   /** `shortest`: in proportion, to a smallest side of `scale`. `stretch`: both sides to `scale`. Default `shortest`. */
-  readonly resize?: 'shortest' | 'stretch';
-  /** Default `antialiased`, bilinear in float32; `pillow-…` are Pillow's on 8 bits, as torchvision and Keras use them. */
-  readonly interpolation?: 'antialiased' | 'pillow-bilinear' | 'pillow-bicubic' | 'pillow-nearest';
+  readonly resize?: 'shortest' | 'stretch' | undefined;
+  /**
+   * `antialiased`: bilinear in float32. `pillow-…`: Pillow's filters, which round to 8 bits, as torchvision and Keras use
+   * them. Default `antialiased`.
+   */
+  readonly interpolation?: 'antialiased' | 'pillow-bilinear' | 'pillow-bicubic' | 'pillow-nearest' | undefined;
 }
 
-/** A net's way from a photograph to its input: `ImageTransform` of `@vgg/data`, which `prepareImage` there carries out. */
-export interface InputTransform extends Required<Preprocessing> {
+/** Preprocessing with every value. */
+type CompletePreprocessing = { readonly [Key in keyof Preprocessing]-?: NonNullable<Preprocessing[Key]> };
+
+/** Transform of an image to a net's input. It is an `ImageTransform` of `@vgg/data`, whose `prepareImage` executes it. */
+export interface InputTransform extends CompletePreprocessing {
   /** Smallest side Q in pixels. */
   readonly scale: number;
-  /** Side of the square cut from the centre: the net's input. */
+  /** Side of the square cut from the centre in pixels: the net's input size. */
   readonly crop: number;
 }
 
-const CHOICES: Readonly<Record<string, readonly unknown[]>> = {
+const CHOICES: {
+  readonly [Key in 'range' | 'channels' | 'resize' | 'interpolation']: readonly Preprocessing[Key][];
+} = {
   range: [1, 255],
   channels: ['RGB', 'BGR'],
   resize: ['shortest', 'stretch'],
@@ -47,32 +55,32 @@ function isTriple(value: unknown, accepts: (entry: unknown) => boolean): boolean
   return Array.isArray(value) && value.length === 3 && value.every(accepts);
 }
 
-/** What is wrong with a preprocessing, if anything; it may come from a file. */
+/** Returns the first error in a preprocessing, or undefined. The preprocessing may come from a file. */
 export function preprocessingFault(value: unknown): string | undefined {
-  const given = (typeof value === 'object' && value !== null ? value : {}) as Record<string, unknown>;
-  const { mean, scale, std = [1, 1, 1] } = given;
+  const preprocessing = (typeof value === 'object' && value !== null ? value : {}) as Record<string, unknown>;
+  const { mean, scale, std = [1, 1, 1] } = preprocessing;
   if (!isTriple(mean, Number.isFinite)) return 'expected the mean as three finite numbers';
   const sides: readonly unknown[] = Array.isArray(scale) ? scale : [scale, scale];
   if (sides.length !== 2 || !sides.every(isFinitePositive) || (sides[0] as number) > (sides[1] as number)) {
     return 'expected the scale S as a positive number or an ascending range of two';
   }
   if (!isTriple(std, isFinitePositive)) return 'expected the std as three positive numbers';
-  for (const [key, known] of Object.entries(CHOICES)) {
-    if (given[key] !== undefined && !known.includes(given[key]))
-      return `expected the ${key} as one of ${known.join(', ')}`;
+  for (const [key, known] of Object.entries<readonly unknown[]>(CHOICES)) {
+    const choice = preprocessing[key];
+    if (choice !== undefined && !known.includes(choice)) return `expected the ${key} as one of ${known.join(', ')}`;
   }
   return undefined;
 }
 
-/** What a file keeps of a preprocessing: what is given, and nothing else. */
-export function plainPreprocessing(given: Preprocessing): Preprocessing {
-  const { mean, scale, std, range, channels, resize, interpolation } = given;
+/** Returns the known and defined values of a preprocessing, for a file. */
+export function plainPreprocessing(preprocessing: Preprocessing): Preprocessing {
+  const { mean, scale, std, range, channels, resize, interpolation } = preprocessing;
   return JSON.parse(JSON.stringify({ mean, scale, std, range, channels, resize, interpolation })) as Preprocessing;
 }
 
 /**
- * The transform for a net's evaluation by one centre crop: Q is S, or the middle of its range (section 4.1), and no less
- * than the net's input.
+ * Returns the transform for a net's evaluation by one centre crop: Q is S, or the middle of its range (section 4.1), but at
+ * least the net's input size.
  */
 export function inputTransform(preprocessing: Preprocessing, inputSize: number): InputTransform {
   const { mean, scale, std = [1, 1, 1], range = 255, channels = 'RGB' } = preprocessing;

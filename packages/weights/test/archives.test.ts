@@ -1,4 +1,4 @@
-/** Zip archives, NumPy's and sharded files: read in parts, and refused in one line when they lie. */
+/** Zip archives, NumPy archives and sharded files: read in parts, and refused with one line if they are not valid. */
 import { readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -12,24 +12,24 @@ const SEEDS = new URL('../../../tools/fuzz/seeds/', import.meta.url);
 const seed = (name: string) => new Uint8Array(readFileSync(new URL(name, SEEDS)));
 const utf8 = (text: string) => new TextEncoder().encode(text);
 
-async function refused(file: Uint8Array, message: RegExp, beside?: Map<string, Uint8Array>): Promise<void> {
-  await expect(openWeights(bytesOf(file, 'file', beside))).rejects.toMatchObject({
+async function refused(file: Uint8Array, message: RegExp, siblings?: Map<string, Uint8Array>): Promise<void> {
+  await expect(openWeights(bytesOf(file, 'file', siblings))).rejects.toMatchObject({
     code: expect.stringMatching(/^VGG_(WEIGHTS|IO)$/),
     message: expect.stringMatching(message),
   });
 }
 
-/** An array file by its header's text. */
+/** Returns a `.npy` file with a header. */
 function npy(header: string, data = new Uint8Array(0), version = 1): Uint8Array {
   const text = utf8(header);
   return Uint8Array.from([0x93, ...utf8('NUMPY'), version, 0, text.length & 255, text.length >> 8, ...text, ...data]);
 }
 
 const HEADER = "{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }\n";
-const SOUND: Member = { name: 'a.npy', bytes: npy(HEADER, new Uint8Array(8)) };
+const VALID: Member = { name: 'a.npy', bytes: npy(HEADER, new Uint8Array(8)) };
 
-describe("NumPy's archives", () => {
-  it.each(['stored.npz', 'deflated.npz'])('%s gives the arrays that were saved', async (name) => {
+describe('NumPy archives', () => {
+  it.each(['stored.npz', 'deflated.npz'])('%s has the saved arrays', async (name) => {
     const source = await openWeights(bytesOf(seed(name)));
     expect(source.format).toBe('npz');
     expect([...source.tensors].map(([key, { dtype, shape }]) => [key, dtype, ...shape])).toEqual([
@@ -53,24 +53,24 @@ describe("NumPy's archives", () => {
     ['of objects', HEADER.replace('<f4', '|O'), /numbers of type "\|O", expected one of/],
     ['of big-endian numbers', HEADER.replace('<f4', '>f4'), /numbers of type ">f4"/],
     ['whose type is a structure', HEADER.replace("'<f4'", "[('a', '<f4')]"), /its header reads/],
-    ['whose header calls', HEADER.replace("'<f4'", "__import__('os')"), /its header reads/],
-    ['of more elements than it has', HEADER.replace('2', '3'), /shape \(3\) of <f4 needs 12 bytes, it has 8/],
+    ['whose header calls a function', HEADER.replace("'<f4'", "__import__('os')"), /its header reads/],
+    ['with fewer elements than its shape', HEADER.replace('2', '3'), /shape \(3\) of <f4 needs 12 bytes, it has 8/],
     ['of 2^60 elements', HEADER.replace('2', String(2 ** 53)), /needs/],
-    ['of no header', '', /its header reads/],
+    ['without a header', '', /its header reads/],
   ])('an array %s is refused', (_, header, message) =>
     refused(zip([{ name: 'a.npy', bytes: npy(header, new Uint8Array(8)) }]), message),
   );
 
   it('an array cut short, of another version or another kind is refused', async () => {
-    await refused(zip([{ ...SOUND, bytes: SOUND.bytes.subarray(0, 9) }]), /does not begin as \.npy does/);
-    await refused(zip([{ ...SOUND, bytes: SOUND.bytes.subarray(0, 30) }]), /its header is cut short/);
-    await refused(zip([{ ...SOUND, bytes: npy(HEADER, new Uint8Array(8), 9) }]), /version 9, expected 1, 2 or 3/);
-    await refused(zip([SOUND, { name: 'readme.txt', bytes: utf8('x') }]), /"readme\.txt", which is no \.npy array/);
+    await refused(zip([{ ...VALID, bytes: VALID.bytes.subarray(0, 9) }]), /does not begin as \.npy does/);
+    await refused(zip([{ ...VALID, bytes: VALID.bytes.subarray(0, 30) }]), /its header is cut short/);
+    await refused(zip([{ ...VALID, bytes: npy(HEADER, new Uint8Array(8), 9) }]), /version 9, expected 1, 2 or 3/);
+    await refused(zip([VALID, { name: 'readme.txt', bytes: utf8('x') }]), /"readme\.txt", which is not a \.npy array/);
   });
 });
 
 describe('a zip archive', () => {
-  it('wherever it is cut short is refused', async () => {
+  it('is refused wherever it is cut short', async () => {
     const whole = seed('deflated.npz');
     for (let length = 0; length < whole.length; length += 5) {
       await refused(whole.subarray(0, length), /./);
@@ -78,28 +78,28 @@ describe('a zip archive', () => {
   });
 
   it.each([
-    ['that names a file twice', [SOUND, SOUND], /"a\.npy" is there twice/],
-    ['that leads out of a folder', [{ ...SOUND, name: '../a.npy' }], /not a sound zip archive/],
-    ['with an absolute path', [{ ...SOUND, name: '/a.npy' }], /not a sound zip archive/],
-    ['compressed in another way', [{ ...SOUND, method: 12 }], /by method 12, expected stored or deflated/],
-    ['that claims other bytes than are stored', [{ ...SOUND, claim: 2 ** 31 }], /claims 2147483648 bytes in/],
+    ['that names a file twice', [VALID, VALID], /"a\.npy" is there twice/],
+    ['with a path outside the folder', [{ ...VALID, name: '../a.npy' }], /not a valid zip archive/],
+    ['with an absolute path', [{ ...VALID, name: '/a.npy' }], /not a valid zip archive/],
+    ['compressed by another method', [{ ...VALID, method: 12 }], /by method 12, expected stored or deflated/],
+    ['that claims more bytes than it stores', [{ ...VALID, claim: 2 ** 31 }], /claims 2147483648 bytes in/],
     [
       'that claims more than deflate can make',
-      [{ ...SOUND, deflate: true, claim: 2 ** 31 }],
+      [{ ...VALID, deflate: true, claim: 2 ** 31 }],
       /claims 2147483648 bytes/,
     ],
-    ['of nothing', [], /of no known kind/],
+    ['without files', [], /of no known kind/],
     ['of other files', [{ name: 'a.txt', bytes: utf8('x') }], /of no known kind: expected PyTorch/],
   ])('%s is refused', (_, members, message) => refused(zip(members), message));
 
-  it('whose members lie in one another is refused', async () => {
-    const bytes = zip([SOUND, { ...SOUND, name: 'b.npy' }]);
+  it('is refused if its members overlap', async () => {
+    const bytes = zip([VALID, { ...VALID, name: 'b.npy' }]);
     const second = bytes.lastIndexOf(0x4b, bytes.length - 24); // Of the directory's second entry: PK\1\2.
     new DataView(bytes.buffer).setUint32(second - 1 + 42, 0, true);
     await refused(bytes, /overlaps another member/);
   });
 
-  it('that inflates to more than it claims is refused without inflating it all', async () => {
+  it('is refused if it decompresses to more than it claims, without decompressing everything', async () => {
     const array = npy(HEADER, new Uint8Array(8));
     const bytes = Buffer.concat([array, new Uint8Array(50 * 2 ** 20)]);
     const bomb = zip([{ name: 'a.npy', bytes, deflate: true, claim: array.length }]);
@@ -108,27 +108,27 @@ describe('a zip archive', () => {
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(10 * 2 ** 20);
   });
 
-  it('is unzipped by the tests as it was zipped', () => {
-    expect(unzip(zip([{ ...SOUND, deflate: true }]))).toEqual([{ name: 'a.npy', bytes: SOUND.bytes }]);
+  it('is read by these tests as it was written', () => {
+    expect(unzip(zip([{ ...VALID, deflate: true }]))).toEqual([{ name: 'a.npy', bytes: VALID.bytes }]);
   });
 });
 
 describe('safetensors in shards', () => {
   const shard = (name: string, ...values: number[]) =>
     serialiseSafetensors(new Map([[name, fromFloat32([values.length], Float32Array.from(values))]]));
-  const beside = new Map([
+  const siblings = new Map([
     ['one.safetensors', shard('a', 1, 2)],
     ['two.safetensors', shard('b', 3)],
   ]);
   const index = (map: unknown) => utf8(JSON.stringify({ metadata: { total_size: 12 }, weight_map: map }));
-  const SOUND_MAP = { a: 'one.safetensors', b: 'two.safetensors' };
+  const VALID_MAP = { a: 'one.safetensors', b: 'two.safetensors' };
 
   it('are one set of weights, in memory and on disk', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'vgg-shards-'));
     try {
-      for (const [name, content] of beside) await writeFile(join(folder, name), content);
-      await writeFile(join(folder, 'index.json'), index(SOUND_MAP));
-      const sources = [bytesOf(index(SOUND_MAP), 'index', beside), await openBytes(join(folder, 'index.json'))];
+      for (const [name, content] of siblings) await writeFile(join(folder, name), content);
+      await writeFile(join(folder, 'index.json'), index(VALID_MAP));
+      const sources = [bytesOf(index(VALID_MAP), 'index', siblings), await openBytes(join(folder, 'index.json'))];
       for (const bytes of sources) {
         const source = await openWeights(bytes);
         expect([...source.tensors.keys()]).toEqual(['a', 'b']);
@@ -148,17 +148,17 @@ describe('safetensors in shards', () => {
       /names the shard "\.\.\/one\.safetensors": expected a plain file name/,
     ],
     ['names an absolute path', { a: '/etc/passwd' }, /expected a plain file name/],
-    ['names its folder', { a: '..' }, /expected a plain file name/],
-    ['names a file that is not there', { a: 'three.safetensors' }, /needs three\.safetensors, which was not given/],
-    ['names a tensor that its file lacks', { ...SOUND_MAP, c: 'two.safetensors' }, /two\.safetensors lacks "c"/],
-    ['leaves a tensor out', { b: 'one.safetensors' }, /one\.safetensors lacks "b"/],
+    ['names the parent folder', { a: '..' }, /expected a plain file name/],
+    ['names a missing file', { a: 'three.safetensors' }, /needs three\.safetensors, which is missing/],
+    ['names a tensor that its file lacks', { ...VALID_MAP, c: 'two.safetensors' }, /two\.safetensors lacks "c"/],
+    ['lacks a tensor', { b: 'one.safetensors' }, /one\.safetensors lacks "b"/],
     ['puts a tensor in the wrong file', { a: 'one.safetensors', b: 'one.safetensors' }, /lacks "b"/],
     ['does not list a tensor', {}, /./],
-    ['names no file', { a: 7 }, /the file of "a" must be a name/],
+    ['has a number instead of a file', { a: 7 }, /the file of "a" must be a name/],
     ['is a list', ['a'], /its weight_map must be an object/],
   ])('are refused when the index %s', async (_, map, message) => {
     if (JSON.stringify(map) === '{}') return expect([...(await openWeights(bytesOf(index(map)))).tensors]).toEqual([]);
-    await refused(index(map), message, beside);
+    await refused(index(map), message, siblings);
   });
 
   it.each([
@@ -172,9 +172,9 @@ describe('safetensors in shards', () => {
 describe('a file of another kind', () => {
   it.each([
     ['nothing', ''],
-    ['text', 'hello, world, this is no file of weights'],
+    ['text', 'hello, world, this is not a file of weights'],
     ['an image', '\x89PNG\r\n\x1a\n0000000000000000'],
-  ])('%s is refused with what could be read', (_, text) =>
+  ])('%s is refused with a list of the known formats', (_, text) =>
     refused(utf8(text), /of no known format: expected PyTorch \(\.pth, \.pt\), NumPy/),
   );
 

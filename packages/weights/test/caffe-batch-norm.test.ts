@@ -1,9 +1,9 @@
-/** Caffe's batch norm: what it says, by how its layers are joined, and what of it does not fit a net. */
-import { isVggError } from '@vgg/core';
+/** Caffe's batch norm, found by the connections of its layers, and errors if it does not fit a net. */
+import { isVggError, sizeOf } from '@vgg/core';
 import { layerVariables, planLayers, resolveOptions } from '@vgg/models';
 import { describe, expect, it } from 'vitest';
 import { bytesOf, openWeights, recogniseNet } from '../src/index';
-import { asFloat32, elements } from '../src/safetensors/dtypes';
+import { asFloat32 } from '../src/safetensors/dtypes';
 import { bytes, float, integer, message, type Part, text } from './protobuf';
 
 interface CaffeLayer {
@@ -17,7 +17,7 @@ interface CaffeLayer {
 
 const LAYERS = planLayers(resolveOptions({ configuration: 'A', batchNorm: true, width: 1 / 64, head: 'none' }));
 
-/** A narrow net A of convolutions, each with its batch norm, `norm1_1` and `scale1_1`, and its ReLU in place. */
+/** Returns a narrow net A; each convolution has batch norm, `norm1_1` and `scale1_1`, and a ReLU, all in place. */
 function net(): CaffeLayer[] {
   const blob = (value: number, ...shape: number[]) => ({ shape, value });
   return LAYERS.flatMap((layer, i): CaffeLayer[] => {
@@ -53,7 +53,7 @@ function net(): CaffeLayer[] {
 function encode(layers: readonly CaffeLayer[]): Uint8Array {
   const encoded = layers.map(({ name, type, bottom, top, blobs, parameters }) => {
     const parts = blobs.map(({ shape, value }) => {
-      const numbers = new Uint8Array(new Float32Array(elements(shape)).fill(value).buffer);
+      const numbers = new Uint8Array(new Float32Array(sizeOf(shape)).fill(value).buffer);
       return bytes(7, message(bytes(7, message(...shape.map((side) => integer(1, side)))), bytes(5, numbers)));
     });
     const joints = [...bottom.map((each) => text(3, each)), ...top.map((each) => text(4, each))];
@@ -62,8 +62,8 @@ function encode(layers: readonly CaffeLayer[]): Uint8Array {
   return message(...encoded);
 }
 
-/** What is found in a file of the layers after a change. */
-async function found(change: (layers: CaffeLayer[]) => unknown = () => {}) {
+/** Returns what is found in a file of the layers after a change. */
+async function recognise(change: (layers: CaffeLayer[]) => unknown = () => {}) {
   const layers = net();
   change(layers);
   const source = await openWeights(bytesOf(encode(layers), 'net.caffemodel'));
@@ -76,31 +76,31 @@ const layer = (layers: CaffeLayer[], name: string) => layers[at(layers, name)]!;
 const WHOLE = { missing: [], leftOver: [], misshapen: [] };
 
 describe("Caffe's batch norm", () => {
-  it('is a mean and a variance divided by one factor, and the scale and offset of the layer behind', async () => {
-    const { options, report, first } = await found();
+  it('has a mean and a variance divided by one factor, and the scale and offset of the next layer', async () => {
+    const { options, report, first } = await recognise();
     expect(report).toMatchObject(WHOLE);
     expect(options).toMatchObject({ configuration: 'A', batchNorm: true, width: 1 / 64 });
     const names = ['mean', 'variance', 'scale', 'offset'].map((role) => `bn1_1.${role}`);
     expect(await Promise.all(names.map(first))).toEqual([1.5, 2, 3, 5]);
   });
 
-  it('adds to the variance what the file says, layer by layer', async () => {
-    const { first } = await found((layers) => {
+  it("adds each layer's epsilon in the file to the variance", async () => {
+    const { first } = await recognise((layers) => {
       layer(layers, 'norm1_1').parameters = bytes(139, message(float(3, 0.25)));
     });
     expect(await first('bn1_1.variance')).toBeCloseTo(2 + 0.25 - 1e-5, 6);
     expect(await first('bn2_1.variance')).toBe(2);
   });
 
-  it('has statistics of 0 where its factor is 0', async () => {
-    const { first } = await found((layers) => {
+  it('has statistics of 0 if its factor is 0', async () => {
+    const { first } = await recognise((layers) => {
       layer(layers, 'norm1_1').blobs[2]!.value = 0;
     });
     expect([await first('bn1_1.mean'), await first('bn1_1.variance')]).toEqual([0, 0]);
   });
 
   it.each<[what: string, (layers: CaffeLayer[]) => unknown, scale: number, offset: number]>([
-    ['without a layer that scales', (layers) => layers.splice(at(layers, 'scale1_1'), 1), 1, 0],
+    ['without a Scale layer', (layers) => layers.splice(at(layers, 'scale1_1'), 1), 1, 0],
     [
       'whose scale has no bias',
       (layers) => {
@@ -131,15 +131,15 @@ describe("Caffe's batch norm", () => {
       5,
     ],
     [
-      'of a file that names no tops',
+      'in a file without tops',
       (layers) => {
         for (const each of layers) [each.bottom, each.top] = [[], []];
       },
       3,
       5,
     ],
-  ])('%s is whole', async (_what, change, scale, offset) => {
-    const { report, first } = await found(change);
+  ])('%s is complete', async (_what, change, scale, offset) => {
+    const { report, first } = await recognise(change);
     expect(report).toMatchObject(WHOLE);
     expect([await first('bn1_1.scale'), await first('bn1_1.offset'), await first('conv1_1.bias')]).toEqual([
       scale,
@@ -168,7 +168,7 @@ describe("Caffe's batch norm", () => {
       },
     ],
     [
-      'behind the ReLU',
+      'after the ReLU',
       (layers) => layers.splice(at(layers, 'norm1_1'), 0, ...layers.splice(at(layers, 'relu1_1'), 1)),
       {
         missing: ['bn1_1.scale', 'bn1_1.offset', 'bn1_1.mean', 'bn1_1.variance'],
@@ -182,18 +182,14 @@ describe("Caffe's batch norm", () => {
       },
       { misshapen: [{ name: 'bn1_1.variance', expected: [1], got: [3] }] },
     ],
-    [
-      'whose scale lacks the bias that it promises',
-      (layers) => layer(layers, 'scale1_1').blobs.pop(),
-      { missing: ['bn1_1.offset'] },
-    ],
+    ['whose scale lacks a bias', (layers) => layer(layers, 'scale1_1').blobs.pop(), { missing: ['bn1_1.offset'] }],
     [
       'twice',
       (layers) => layers.splice(at(layers, 'scale1_1') + 1, 0, { ...layer(layers, 'norm1_1'), name: 'again' }),
       { leftOver: ['again.0', 'again.1', 'again.2'] },
     ],
     [
-      'scaled twice',
+      'with two Scale layers',
       (layers) => layers.splice(at(layers, 'scale1_1') + 1, 0, { ...layer(layers, 'scale1_1'), name: 'again' }),
       { leftOver: ['again.0', 'again.1'] },
     ],
@@ -202,19 +198,19 @@ describe("Caffe's batch norm", () => {
       (layers) => layer(layers, 'conv1_1').blobs.pop(),
       { missing: ['conv1_1.bias'] },
     ],
-  ])('%s is told', async (_what, change, misfits) => {
-    expect((await found(change)).report).toMatchObject({ ...WHOLE, ...misfits });
+  ])('%s is reported', async (_what, change, misfits) => {
+    expect((await recognise(change)).report).toMatchObject({ ...WHOLE, ...misfits });
   });
 
   it.each([Number.NaN, -1, Number.POSITIVE_INFINITY])('with an epsilon of %s is refused', async (epsilon) => {
-    const refused = found((layers) => {
+    const refused = recognise((layers) => {
       layer(layers, 'norm1_1').parameters = bytes(139, message(float(3, epsilon)));
     });
     await expect(refused).rejects.toSatisfy(isVggError);
-    await expect(refused).rejects.toThrow(`net.caffemodel is not a sound caffemodel: an epsilon of ${epsilon}`);
+    await expect(refused).rejects.toThrow(`net.caffemodel is not a valid caffemodel: an epsilon of ${epsilon}`);
   });
 
-  it('of no channels has no numbers', async () => {
+  it('of no channels has no values', async () => {
     const layers = net();
     layer(layers, 'conv1_1').blobs = [{ shape: [2 ** 40, 0], value: 0 }];
     layer(layers, 'conv1_1').parameters = bytes(106, message(integer(2, 0)));

@@ -1,4 +1,4 @@
-/** Nets written for other software. What that software makes of them is `tools/exports`' to show, TF.js's here. */
+/** Nets exported for other software. These tests check only TF.js; bench/exports.check.ts checks the other software. */
 import '@tensorflow/tfjs-backend-cpu';
 import { loadGraphModel } from '@tensorflow/tfjs-converter';
 import {
@@ -45,7 +45,7 @@ afterEach(() => {
   for (const model of made.splice(0)) model.dispose();
 });
 
-/** A narrow net whose numbers are all drawn, batch norm's statistics too. */
+/** Returns a narrow net with random values, including the statistics of batch norm. */
 function narrow(options: VggOptions): Vgg {
   const model = createVgg({ ...NARROW, ...options }, normalInitialiser({ seed: 5, sigma: 0.2 }));
   for (const [name, variable] of model.variables) {
@@ -73,7 +73,7 @@ async function tfjsFiles(model: Vgg, options: TfjsExportOptions): Promise<Map<st
   return new Map(files.map(({ name, bytes }) => [name, bytes]));
 }
 
-/** What TF.js makes of the files, as its own loaders read them from a server or a folder. */
+/** Computes the output of TF.js for the files, which its own loader reads. */
 async function runByTfjs(files: Map<string, Uint8Array>, x: Tensor4D): Promise<Tensor> {
   const json = JSON.parse(new TextDecoder().decode(files.get('model.json'))) as io.ModelJSON;
   const handler = io.fromMemory(
@@ -101,15 +101,18 @@ const NETS: readonly VggOptions[] = [
 
 describe('a TF.js graph model', () => {
   it.each(NETS)(
-    'of $configuration, head $head, batch norm $batchNorm computes what the net computes',
+    'of $configuration, head $head, batch norm $batchNorm computes the same as the net',
     async (options) => {
       const model = narrow(options);
       await expectNoLeak(async () => {
         const files = await tfjsFiles(model, { dtype: 'F32' });
         const dense = await tfjsFiles(model, { dtype: 'F32', view: 'dense' });
-        const [x, wide] = [images(64, 64), images(96, 131)];
-        const [y, z] = [await runByTfjs(files, x), await runByTfjs(dense, wide)];
-        const [{ logits }, { scores }] = [model.apply(x), model.dense(wide)];
+        const x = images(64, 64);
+        const wide = images(96, 131);
+        const y = await runByTfjs(files, x);
+        const z = await runByTfjs(dense, wide);
+        const { logits } = model.apply(x);
+        const { scores } = model.dense(wide);
         expect(y).toBeAllclose(logits, { rtol: 1e-5, atol: 1e-5 });
         expect(z).toBeAllclose(scores, { rtol: 1e-5, atol: 1e-5 });
         for (const tensor of [x, wide, y, z, logits, scores]) tensor.dispose();
@@ -117,14 +120,14 @@ describe('a TF.js graph model', () => {
     },
   );
 
-  it('without a head gives pool5 of images of any sides', async () => {
+  it('without a head computes pool5 of images of any size', async () => {
     const model = narrow({ configuration: 'A', head: 'none' });
     const x = images(70, 40);
     const y = await runByTfjs(await tfjsFiles(model, { dtype: 'F32' }), x);
     expect(y).toBeAllclose(model.features(x, ['pool5']).pool5, { rtol: 1e-5, atol: 1e-5 });
   });
 
-  it('stores half as many bytes by default, each number rounded to a half, in shards of 4 MiB', async () => {
+  it('stores values in 16 bits by default, in shards of 4 MiB', async () => {
     const model = narrow({ configuration: 'A', width: 0.25 });
     const files = await tfjsFiles(model, { description: DESCRIPTION });
     const numbers = [...model.variables.values()].reduce((sum, { size }) => sum + size, 0);
@@ -137,7 +140,8 @@ describe('a TF.js graph model', () => {
       DESCRIPTION.classes,
     );
     const x = images(64, 64);
-    const [y, { logits }] = [await runByTfjs(files, x), model.apply(x)];
+    const y = await runByTfjs(files, x);
+    const { logits } = model.apply(x);
     const scale = Math.max(...logits.dataSync().map(Math.abs));
     expect(y).toBeAllclose(logits, { rtol: 0, atol: 5e-3 * scale });
     expect(tidy(() => max(abs(sub(y, logits))).dataSync()[0])).toBeGreaterThan(0);
@@ -145,7 +149,7 @@ describe('a TF.js graph model', () => {
 });
 
 describe('safetensors', () => {
-  it('under our names is what loadModel reads', async () => {
+  it('with our names can be read by loadModel', async () => {
     const model = narrow({ configuration: 'B', batchNorm: true });
     const bytes = await concatenated(exportSafetensors(tensorsOf(model), { description: DESCRIPTION }));
     const saved = parseModel(bytes);
@@ -159,7 +163,7 @@ describe('safetensors', () => {
     }
   });
 
-  it.each(['F16', 'BF16'] as const)('in %s holds the rounded numbers', async (dtype) => {
+  it.each(['F16', 'BF16'] as const)('in %s has the rounded values', async (dtype) => {
     const model = narrow({ configuration: 'A', head: 'small' });
     const { tensors } = parseSafetensors(await concatenated(exportSafetensors(tensorsOf(model), { dtype })));
     for (const [name, variable] of model.variables) {
@@ -168,7 +172,7 @@ describe('safetensors', () => {
     }
   });
 
-  it("under torchvision's names has its names, shapes and orders", async () => {
+  it("with torchvision's names has its names, shapes and layouts", async () => {
     const model = narrow({ configuration: 'A', batchNorm: true });
     const bytes = await concatenated(exportSafetensors(tensorsOf(model), { naming: 'torchvision' }));
     const { tensors, metadata } = parseSafetensors(bytes);
@@ -188,13 +192,14 @@ describe('safetensors', () => {
       rtol: 0,
     });
     const fc6 = model.variables.get('fc6.weight')!;
-    const [channels, outputs] = [16, 128];
-    const turned = tidy(() => transpose(reshape(fc6, [2, 2, channels, outputs]), [3, 2, 0, 1]).dataSync());
+    const channels = 16;
+    const outputs = 128;
+    const expected = tidy(() => transpose(reshape(fc6, [2, 2, channels, outputs]), [3, 2, 0, 1]).dataSync());
     expect(tensors.get('classifier.0.weight')!.shape).toEqual([outputs, 4 * channels]);
-    expect(asFloat32(tensors.get('classifier.0.weight')!)).toBeAllclose(turned, { rtol: 0 });
+    expect(asFloat32(tensors.get('classifier.0.weight')!)).toBeAllclose(expected, { rtol: 0 });
   });
 
-  it("under torchvision's names comes back as the same net", async () => {
+  it("with torchvision's names is loaded as the same net", async () => {
     const model = narrow({ configuration: 'A', batchNorm: true, head: 'small' });
     const bytes = await concatenated(exportSafetensors(tensorsOf(model), { naming: 'torchvision' }));
     const source = await openWeights(bytesOf(bytes));
@@ -205,7 +210,7 @@ describe('safetensors', () => {
     expect(again.apply(x).logits).toBeAllclose(model.apply(x).logits, { rtol: 0 });
   });
 
-  it("under torchvision's names needs a head that torchvision has", async () => {
+  it("with torchvision's names is refused for a head that torchvision does not have", async () => {
     const model = narrow({ configuration: 'A', head: 'linear' });
     await expect(concatenated(exportSafetensors(tensorsOf(model), { naming: 'torchvision' }))).rejects.toThrow(
       'torchvision has no net of head linear: expected paper, or our own names',

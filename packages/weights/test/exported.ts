@@ -1,10 +1,10 @@
-/** The nets that are exported to be checked by other software: small, their numbers made by integers alone. */
+/** Nets that other software checks after export. They are small, and their values are computed with integers only. */
 import { type Tensor4D, tensor4d } from '@tensorflow/tfjs-core';
 import { createVgg, type Vgg, type VggOptions } from '@vgg/models';
 
 const SMALL = { classes: 3, inputSize: 64, width: 1 / 32 } as const satisfies Partial<VggOptions>;
 
-/** By name; together every layer, head and side of a filter that there is. */
+/** Options of the nets by name. Together they have every kind of layer, head and filter size. */
 export const EXPORTED: Readonly<Record<string, VggOptions>> = {
   A: { ...SMALL, configuration: 'A' },
   'A-LRN': { ...SMALL, configuration: 'A-LRN' },
@@ -14,7 +14,7 @@ export const EXPORTED: Readonly<Record<string, VggOptions>> = {
   'E-bn': { ...SMALL, configuration: 'E', batchNorm: true },
 };
 
-/** Numbers in [-1, 1), the same everywhere. */
+/** Returns numbers in [-1, 1) that are the same on every machine. */
 export function hashed(length: number, seed: number): Float32Array {
   return Float32Array.from({ length }, (_, i) => {
     const mixed = Math.imul(Math.imul(i + 1, 2654435761) ^ Math.imul(seed + 1, 2246822519), 3266489917) >>> 0;
@@ -22,7 +22,7 @@ export function hashed(length: number, seed: number): Float32Array {
   });
 }
 
-/** A net whose every number is drawn, and whose scores are neither all alike nor huge. */
+/** Creates a net with pseudo-random values whose scores are neither all equal nor huge. */
 export function exportedNet(name: string): Vgg {
   let seed = 0;
   return createVgg(EXPORTED[name]!, ({ role, shape }) => {
@@ -36,7 +36,7 @@ export function exportedNet(name: string): Vgg {
   });
 }
 
-/** Images [2, height, width, 3] of pixels less a mean. */
+/** Returns images [2, height, width, 3] with the mean subtracted. */
 export function exportedImages(height: number, width: number): Tensor4D {
   return tensor4d(
     hashed(2 * height * width * 3, 77).map((x) => x * 100),

@@ -1,4 +1,4 @@
-/** Files of Keras, Caffe and TF.js by independent writers: nets recognised and loaded, equal to what torch computes. */
+/** Files of Keras, Caffe and TF.js from independent writers: the loaded nets compute the same as torch. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
@@ -15,7 +15,7 @@ enableProdMode(); // Silences TF.js's advice to install tfjs-node.
 const FIXTURES = new URL('./fixtures/frameworks/', import.meta.url);
 const EXPECTED = JSON.parse(readFileSync(new URL('expected.json', FIXTURES), 'utf8')) as Record<string, number[]>;
 
-/** A fixture on disk; those of HDF5 are kept compressed. */
+/** Opens a fixture; those of HDF5 are compressed. */
 async function open(file: string) {
   if (!file.endsWith('.h5')) return openBytes(fileURLToPath(new URL(file, FIXTURES)));
   return bytesOf(new Uint8Array(gunzipSync(readFileSync(new URL(`${file}.gz`, FIXTURES)))), file);

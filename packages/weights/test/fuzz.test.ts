@@ -1,11 +1,11 @@
-/** A small piece of tools/fuzz: damaged files of every format are read or refused in one line, never anything else. */
+/** A small part of tools/fuzz: damaged files of every format are either read or refused with one line. */
 import { readdirSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { makeInput, readInput } from '../../../tools/fuzz/case.mjs';
 import { FORMATS } from '../../../tools/fuzz/formats.mjs';
 import * as weights from '../src/index';
 
-/** HDF5 is read by WebAssembly, slowly. */
+/** Number of inputs by format. Default 150. HDF5 is slow, because WebAssembly reads it. */
 const INPUTS: Readonly<Record<string, number>> = { hdf5: 30, keras: 30 };
 
 describe('a damaged file', () => {
@@ -20,7 +20,7 @@ describe('a damaged file', () => {
     }
   });
 
-  it('is of every format that there is a reader for', () => {
+  it('exists for every format that has a reader', () => {
     const folders = readdirSync(new URL('../src/', import.meta.url));
     const readers = ['caffe', 'keras', 'pytorch', 'safetensors', 'tfjs'];
     expect(folders).toEqual(expect.arrayContaining(readers));
@@ -29,7 +29,7 @@ describe('a damaged file', () => {
     );
   });
 
-  it('is the same for the same seed and number, and another for others', () => {
+  it('depends only on the seed and the number', () => {
     const one = makeInput('pytorch', 7, 3).bytes;
     expect(makeInput('pytorch', 7, 3).bytes).toEqual(one);
     expect(makeInput('pytorch', 8, 3).bytes).not.toEqual(one);

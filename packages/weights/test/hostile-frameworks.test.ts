@@ -1,4 +1,4 @@
-/** Damaged and hostile files of Keras, Caffe and TF.js: each is one line that names it. */
+/** Damaged and hostile files of Keras, Caffe and TF.js: each is refused with one line that names the file. */
 import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import { WireType } from '@bufbuild/protobuf/wire';
@@ -16,9 +16,9 @@ function fixture(name: string): Uint8Array {
   return new Uint8Array(name.endsWith('.gz') ? gunzipSync(content) : content);
 }
 
-/** Opens a file and reads all that is in it. */
-async function readAll(content: Uint8Array, beside?: FileSet): Promise<void> {
-  const source = await openWeights(bytesOf(content, 'net.file', beside));
+/** Opens a file and reads all its tensors. */
+async function readAll(content: Uint8Array, siblings?: FileSet): Promise<void> {
+  const source = await openWeights(bytesOf(content, 'net.file', siblings));
   try {
     for (const name of source.tensors.keys()) await source.read(name);
   } finally {
@@ -26,9 +26,9 @@ async function readAll(content: Uint8Array, beside?: FileSet): Promise<void> {
   }
 }
 
-/** The one line that reading ends in. */
-async function failure(content: Uint8Array, beside?: FileSet): Promise<string> {
-  const error = await readAll(content, beside).then(
+/** Returns the error of reading a file, after checking that it is one line. */
+async function failure(content: Uint8Array, siblings?: FileSet): Promise<string> {
+  const error = await readAll(content, siblings).then(
     () => new Error('it was read'),
     (reason: unknown) => reason,
   );
@@ -43,15 +43,15 @@ describe('a caffemodel', () => {
   const { LengthDelimited, Bit32 } = WireType;
   const numbers = bytes(5, new Uint8Array(8));
   const shape = (...sides: (number | bigint)[]) => bytes(7, message(...sides.map((side) => integer(1, side))));
-  /** A net of one layer with one blob. */
+  /** Returns a net of one layer with one blob. */
   const net = (...blob: Part[]) =>
     message(bytes(100, message(text(1, 'conv1_1'), text(2, 'Convolution'), bytes(7, message(...blob)))));
 
-  it('of the same making is read', async () => {
+  it('without errors is read', async () => {
     await readAll(net(numbers, shape(2, 1)));
   });
 
-  it('cut short anywhere is refused, but where a layer ends', { timeout: 60_000 }, async () => {
+  it('is refused wherever it is cut short, except after a layer', { timeout: 60_000 }, async () => {
     const whole = fixture('caffe.caffemodel');
     let read = 0;
     for (let length = 0; length < whole.length; length += 37) {
@@ -78,7 +78,11 @@ describe('a caffemodel', () => {
     ['a length beyond the file', message((w) => w.tag(100, LengthDelimited).uint32(2 ** 31)), /cut short\?/],
     ['a group', Uint8Array.of(0x0a, 0, 0x0b), /field 1 is a group/],
     ['field 0', Uint8Array.of(0x0a, 0, 0x02, 0), /no field at byte 2/],
-    ['an integer without end', new Uint8Array(40).fill(0xff).fill(0x0a, 0, 1).fill(0, 1, 2), /no field at byte 2/],
+    [
+      'an integer that does not end',
+      new Uint8Array(40).fill(0xff).fill(0x0a, 0, 1).fill(0, 1, 2),
+      /no field at byte 2/,
+    ],
     ['a layer that is an integer', message(text(1, 'x'), integer(100, 3)), /expected a message/],
     ['a name that is an integer', message(bytes(100, message(integer(1, 3)))), /expected a name/],
     ['a name of 2000 letters', message(bytes(100, message(text(1, 'x'.repeat(2000))))), /expected a name/],
@@ -88,7 +92,7 @@ describe('a caffemodel', () => {
     expect(await failure(content)).toMatch(line);
   });
 
-  it('with a million fields is refused', async () => {
+  it('is refused with a million fields', async () => {
     const many = new Uint8Array(3_000_000);
     for (let i = 0; i < many.length; i += 2) many.set([0x0a, 0], i);
     expect(await failure(many)).toMatch(/more than 1000000 fields/);
@@ -100,18 +104,22 @@ describe('a TF.js model', () => {
   const model = (weights: unknown, paths: unknown = ['a.bin']) =>
     new TextEncoder().encode(JSON.stringify({ weightsManifest: [{ paths, weights }] }));
   const weight = (more: object) => ({ name: 'w', shape: [2], dtype: 'float32', ...more });
-  const beside = new Map([['a.bin', shard]]);
+  const siblings = new Map([['a.bin', shard]]);
 
-  it('of the same making is read', async () => {
-    await readAll(model([weight({})]), beside);
+  it('without errors is read', async () => {
+    await readAll(model([weight({})]), siblings);
   });
 
   it.each([
-    ['no list of groups', new TextEncoder().encode('{"weightsManifest": 3}'), /weightsManifest is not a list/],
-    ['a group of nothing', new TextEncoder().encode('{"weightsManifest": [3]}'), /a group without paths/],
-    ['a path that leads out', model([weight({})], ['../../etc/passwd']), /expected a plain file name/],
-    ['a path that is no text', model([weight({})], [3]), /a path that is no text/],
-    ['a shard that is not there', model([weight({})], ['b.bin']), /needs b\.bin/],
+    [
+      'a number instead of a list of groups',
+      new TextEncoder().encode('{"weightsManifest": 3}'),
+      /weightsManifest is not a list/,
+    ],
+    ['a number instead of a group', new TextEncoder().encode('{"weightsManifest": [3]}'), /a group without paths/],
+    ['a path outside the folder', model([weight({})], ['../../etc/passwd']), /expected a plain file name/],
+    ['a path that is not text', model([weight({})], [3]), /a path that is not text/],
+    ['a missing shard', model([weight({})], ['b.bin']), /needs b\.bin/],
     ['a negative side', model([weight({ shape: [-2] })]), /no shape of non-negative integers/],
     [
       'a shape of 2^53',
@@ -127,10 +135,10 @@ describe('a TF.js model', () => {
     ['no scale', model([weight({ shape: [8], quantization: { dtype: 'uint8' } })]), /no scale and min/],
     ['a weight without a name', model([{ shape: [2], dtype: 'float32' }]), /a weight without a name/],
   ])('with %s is refused', async (_what, content, line) => {
-    expect(await failure(content, beside)).toMatch(line);
+    expect(await failure(content, siblings)).toMatch(line);
   });
 
-  it('with a shard cut short is refused', async () => {
+  it('is refused if a shard is cut short', async () => {
     expect(await failure(model([weight({})]), new Map([['a.bin', shard.subarray(1)]]))).toMatch(/cut short\?/);
   });
 });
@@ -138,7 +146,7 @@ describe('a TF.js model', () => {
 describe('an HDF5 file', () => {
   afterEach(() => vi.doUnmock('h5wasm'));
 
-  it('cut short anywhere is refused or gives what it holds, and nothing is written to the terminal', async () => {
+  it('is refused or read in part wherever it is cut short, and nothing is written to the terminal', async () => {
     const written = vi.spyOn(process.stderr, 'write');
     const logged = [vi.spyOn(console, 'error'), vi.spyOn(console, 'warn'), vi.spyOn(console, 'log')];
     const whole = fixture('keras-bn.weights.h5.gz');
@@ -151,12 +159,12 @@ describe('an HDF5 file', () => {
     vi.restoreAllMocks();
   });
 
-  it('that is only a signature is refused', async () => {
+  it('is refused if it is only a signature', async () => {
     const signature = Uint8Array.of(0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a);
-    expect(await failure(signature)).toMatch(/is not a sound HDF5 file: /);
+    expect(await failure(signature)).toMatch(/is not a valid HDF5 file: /);
   });
 
-  it('of rings, links and odd arrays is read where it can be', async () => {
+  it('with circular groups, links and unusual arrays is read as far as possible', async () => {
     const source = await openWeights(bytesOf(fixture('odd.h5.gz'), 'odd.h5'));
     expect([...source.tensors].map(([name, { dtype, shape }]) => `${name} ${dtype} [${shape}]`)).toEqual([
       'doubles F64 [4]',
@@ -174,7 +182,7 @@ describe('an HDF5 file', () => {
   });
 
   it.each([
-    ['groups in a ring', 'ring.h5.gz', /nest deeper than 12/],
+    ['circular groups', 'ring.h5.gz', /nest deeper than 12/],
     ['big-endian numbers', 'big-endian.h5.gz', /"weights" has big-endian numbers/],
     ['an array that claims far more than the file', 'claims.h5.gz', /"weights" of shape \[\d+\] claims \d+ bytes/],
   ])('with %s is refused', async (_what, file, line) => {
@@ -195,7 +203,7 @@ describe('an HDF5 file', () => {
     expect(pointer(), 'the library itself leaves something there: is it still so?').not.toBe(before);
   });
 
-  it('without the package that reads it says which to install', async () => {
+  it('is refused without h5wasm, with the command that installs it', async () => {
     vi.resetModules();
     vi.doMock('h5wasm', () => {
       throw new Error('Cannot find package');

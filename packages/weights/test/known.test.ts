@@ -1,4 +1,4 @@
-/** Published nets by name: the table, and the way from an address to a net, against a server on this machine. */
+/** Published nets by name: the table, and downloading and loading with a server on this machine. */
 import { createHash } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
@@ -15,7 +15,7 @@ import { fetchWeights, loadKnown } from '../src/node';
 
 enableProdMode(); // Silences TF.js's advice to install tfjs-node.
 
-/** Nets whose files the tests can make: the real ones have 500 MB. */
+/** Nets whose files the tests can create; the real files have 500 MB. */
 const made = vi.hoisted(() => new Map<string, KnownWeights>());
 vi.mock('../src/known', async (original) => {
   const real = await original<typeof Known>();
@@ -68,7 +68,7 @@ afterAll(async () => {
 describe('the table', () => {
   const entries: [string, KnownWeights][] = Object.entries(KNOWN_WEIGHTS);
 
-  it.each(entries)('%s says where, how it is checked, under which licence and how images are taken', (name, known) => {
+  it.each(entries)('%s has a URL, a hash, a licence and a preprocessing', (name, known) => {
     expect(() => new URL(known.url)).not.toThrow();
     const [algorithm, digits] = known.hash.split(':') as [string, string];
     const whole: Record<string, number> = { sha384: 96, md5: 32 };
@@ -81,13 +81,13 @@ describe('the table', () => {
     expect(known.batchNorm).toBe(name.includes('_bn'));
   });
 
-  it('has the digits of SHA-256 that torchvision puts in its file names', () => {
+  it("has the digits of SHA-256 in torchvision's file names", () => {
     const torchvision = entries.filter(([, { url }]) => url.endsWith('.pth'));
     expect(torchvision).toHaveLength(9);
     for (const [, { url, hash }] of torchvision) expect(url).toContain(`-${hash.slice('sha256:'.length)}.pth`);
   });
 
-  it("has Oxford's sizes near those of the numbers they hold", () => {
+  it("has sizes of Oxford's files close to those of their weights", () => {
     for (const [name, configuration] of [
       ['vgg16.oxford', 'D'],
       ['vgg19.oxford', 'E'],
@@ -98,7 +98,7 @@ describe('the table', () => {
     }
   });
 
-  it('knows its names and no others', () => {
+  it('knows only its own names', () => {
     expect(isKnownName('vgg16.tv_in1k')).toBe(true);
     expect(isKnownName('constructor')).toBe(false);
     expect(isKnownName('net.safetensors')).toBe(false);
@@ -106,7 +106,7 @@ describe('the table', () => {
 });
 
 describe('a published net', () => {
-  it('is brought once, and then loaded with its classes and preprocessing', { timeout: 120_000 }, async () => {
+  it('is downloaded once and loaded with its classes and preprocessing', { timeout: 120_000 }, async () => {
     const onProgress = vi.fn();
     const { model, ...net } = await loadKnown('features', { folder, mirror, onProgress });
     expect(model.options).toMatchObject({ configuration: 'A', head: 'none', width: 1 });
@@ -117,27 +117,27 @@ describe('a published net', () => {
     expect(await fetchWeights('features', { folder, mirror })).toBe(join(folder, 'features.safetensors'));
   });
 
-  it('that is another net than was published is refused', async () => {
+  it('is refused if the file holds another net', async () => {
     await expect(loadKnown('narrow', { folder, mirror })).rejects.toThrow(
       /narrow\.pth is not narrow: expected a net of inputSize 224, got 64/,
     );
   });
 
-  it('with other bytes than were published is refused', async () => {
+  it('is refused if the hash differs', async () => {
     files.set('/vgg16-397923af.pth', Buffer.from('not the net'));
     await expect(fetchWeights('vgg16.tv_in1k', { folder, mirror: `${mirror}/` })).rejects.toThrow(
       /cannot download http:.*vgg16-397923af\.pth: expected sha256 397923af, got/,
     );
   });
 
-  it('of another size is refused before it is brought', async () => {
+  it('is refused before downloading if the size differs', async () => {
     files.set('/VGG_ILSVRC_16_layers.caffemodel', Buffer.from('not the net'));
     await expect(fetchWeights('vgg16.oxford', { folder, mirror })).rejects.toThrow(
       'expected 553432081 bytes, the server has 11',
     );
   });
 
-  it('is one clear line offline', async () => {
+  it('is refused with one clear line offline', async () => {
     await expect(fetchWeights('vgg19.tv_in1k', { folder, mirror: 'http://nowhere.invalid' })).rejects.toMatchObject({
       code: 'VGG_IO',
       message: expect.stringMatching(
@@ -146,13 +146,13 @@ describe('a published net', () => {
     });
   });
 
-  it('of an unknown name is told the nearest', async () => {
+  it('of an unknown name is refused with the nearest name', async () => {
     await expect(fetchWeights('vgg16.tv_in1', { folder, mirror })).rejects.toThrow(
       /no weights are known as "vgg16.tv_in1" \(did you mean "vgg16.tv_in1k"\?\)/,
     );
   });
 
-  it('comes from the mirror that the environment names', async () => {
+  it('is downloaded from the mirror in the environment', async () => {
     vi.stubEnv('VGG_WEIGHTS_MIRROR', mirror);
     await expect(fetchWeights('vgg11.tv_in1k', { folder })).rejects.toThrow('it has no such file (404)');
     vi.unstubAllEnvs();

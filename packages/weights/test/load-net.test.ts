@@ -1,4 +1,4 @@
-/** Nets recognised in files: whose names, which parts, what is wrong with them, and how they take their images. */
+/** Recognition and loading of nets: namings, partial nets, errors and preprocessing. */
 import { readFileSync } from 'node:fs';
 import '@tensorflow/tfjs-backend-cpu';
 import '@tensorflow/tfjs-backend-wasm';
@@ -28,7 +28,7 @@ afterEach(() => setBackend('cpu'));
 
 const FILE = new Uint8Array(readFileSync(new URL('vgg11.pth', FIXTURES)));
 
-/** The tensors of vgg11.pth, changed. */
+/** Returns the tensors of vgg11.pth after a change. */
 async function tensorsOf(change: (name: string, tensor: TensorData) => [string, TensorData][]) {
   const source = await openWeights(bytesOf(FILE));
   const tensors = new Map<string, TensorData>();
@@ -45,7 +45,7 @@ async function fileOf(
   return openWeights(bytesOf(serialiseSafetensors(tensors, metadata), 'net.safetensors'));
 }
 
-async function renamed(rename: (name: string) => string): Promise<WeightSource> {
+async function withNames(rename: (name: string) => string): Promise<WeightSource> {
   return fileOf(await tensorsOf((name, tensor) => [[rename(name), tensor]]));
 }
 
@@ -54,7 +54,7 @@ async function logitsOf(source: WeightSource, options?: LoadNetOptions): Promise
   const images = narrowImages();
   const { logits } = model.apply(images);
   const values = (await logits.data()) as Float32Array;
-  for (const held of [images, logits, model]) held.dispose();
+  for (const resource of [images, logits, model]) resource.dispose();
   return values;
 }
 
@@ -62,9 +62,9 @@ const CLOSE = { rtol: 1e-4, atol: 1e-5 };
 
 describe('names', () => {
   it.each(['module.', 'state_dict.', 'state_dict.module.', 'model/'])(
-    'behind %s are found by themselves',
+    'after the prefix %s are found without options',
     async (prefix) => {
-      const source = await renamed((name) => prefix + name);
+      const source = await withNames((name) => prefix + name);
       expect(recogniseNet(source)).toMatchObject({ prefix, naming: { name: 'torchvision' } });
       expect(await logitsOf(source)).toBeAllclose(EXPECTED['vgg11.pth']!, CLOSE);
     },
@@ -99,30 +99,30 @@ describe('names', () => {
     expect(() => recogniseNet(source)).toThrow(
       'net.safetensors holds several nets: choose one by its prefix, one of "model.", "ema."',
     );
-    const chosen = recogniseNet(source, { prefix: 'ema.' });
-    expect(chosen.report).toMatchObject({ missing: [], leftOver: [] });
-    expect(chosen.besides).toContain('model.features.0.weight');
+    const one = recogniseNet(source, { prefix: 'ema.' });
+    expect(one.report).toMatchObject({ missing: [], leftOver: [] });
+    expect(one.others).toContain('model.features.0.weight');
     expect(() => recogniseNet(source, { prefix: 'mode.' })).toThrow(/no VGG whose names are known .* under "mode\."/);
   });
 
-  it('of something else are told', async () => {
-    const source = await renamed((name) => `layer.${name.length}.${name}x`);
+  it('of something else are refused', async () => {
+    const source = await withNames((name) => `layer.${name.length}.${name}x`);
     expect(() => recogniseNet(source)).toThrow(
       /holds no VGG whose names are known \(vgg, torchvision, timm.*\): it has 22 tensors, layer\./,
     );
   });
 
-  it('that millions of tensors have are not gone through', async () => {
+  it('of too many tensors are not compared', async () => {
     const many = Array.from({ length: 20_001 }, (_, i): [string, TensorData] => [
       `t${i}`,
       fromFloat32([0], new Float32Array()),
     ]);
     const source = await fileOf(new Map(many));
-    expect(() => recogniseNet(source)).toThrow('holds 20001 tensors: no VGG, nor a training state of one');
+    expect(() => recogniseNet(source)).toThrow('holds 20001 tensors: neither a VGG nor its training state');
   });
 });
 
-describe('what does not fit', () => {
+describe('a net that does not fit', () => {
   const broken = () =>
     tensorsOf((name, tensor) => {
       if (name === 'features.3.bias') return [];
@@ -135,7 +135,7 @@ describe('what does not fit', () => {
       return [[name, tensor]];
     });
 
-  it('is an error that lists it all', async () => {
+  it('is an error that lists all differences', async () => {
     await expect(loadNet(await fileOf(await broken()))).rejects.toMatchObject({
       code: 'VGG_WEIGHTS',
       message:
@@ -144,7 +144,7 @@ describe('what does not fit', () => {
     });
   });
 
-  it('is reported when not strict, and starts at 0', async () => {
+  it('is reported when not strict, and missing weights are 0', async () => {
     const { model, report } = await loadNet(await fileOf(await broken()), { strict: false });
     expect(report).toMatchObject({
       missing: ['conv2_1.bias'],
@@ -176,7 +176,7 @@ describe('what does not fit', () => {
     );
   });
 
-  it('a file that tells of a far larger net than it holds takes no memory', async () => {
+  it('uses no memory if the file claims a far larger net than it holds', async () => {
     const wide = fromFloat32([512, 3, 3, 3], new Float32Array(512 * 27));
     const source = await fileOf(new Map([['features.0.weight', wide]]));
     await expect(loadNet(source, { strict: false })).rejects.toThrow(
@@ -185,8 +185,8 @@ describe('what does not fit', () => {
   });
 });
 
-describe('the convolutions alone', () => {
-  it('are loaded without reading a byte of the rest', async () => {
+describe('only the convolutions', () => {
+  it('are loaded without reading other tensors', async () => {
     const file = serialiseSafetensors(await tensorsOf((name, tensor) => [[name, tensor]]));
     const whole = bytesOf(file);
     const read: [number, number][] = [];
@@ -207,7 +207,7 @@ describe('the convolutions alone', () => {
     model.dispose();
   });
 
-  it('are what a file without a head is', async () => {
+  it('are the whole net of a file without a head', async () => {
     const source = await fileOf(
       await tensorsOf((name, tensor) => (name.startsWith('features') ? [[name, tensor]] : [])),
     );
@@ -217,7 +217,7 @@ describe('the convolutions alone', () => {
   });
 });
 
-describe('how a net takes its images', () => {
+describe('the preprocessing of a net', () => {
   const TORCHVISION = {
     mean: [0.485, 0.456, 0.406],
     std: [0.229, 0.224, 0.225],
@@ -229,7 +229,7 @@ describe('how a net takes its images', () => {
     crop: 64,
   };
 
-  it("is the collection's, unless something says else", async () => {
+  it("is the collection's by default", async () => {
     const net = await loadNet(await openWeights(bytesOf(FILE)));
     expect(net).toMatchObject({
       describedBy: 'collection',
@@ -239,7 +239,7 @@ describe('how a net takes its images', () => {
     net.model.dispose();
   });
 
-  it('is all that classifying a photograph needs', async () => {
+  it('is sufficient to classify an image', async () => {
     const net = await loadNet(await openWeights(bytesOf(FILE)), { classes: ['a', 'b', 'c', 'd', 'e'] });
     const image = {
       data: Uint8Array.from({ length: 300 * 260 * 3 }, (_, i) => (i * 7) % 256),
@@ -255,7 +255,7 @@ describe('how a net takes its images', () => {
     net.model.dispose();
   });
 
-  it('is what the file says, with its classes', async () => {
+  it('is that of the file, with its classes', async () => {
     const metadata = {
       'vgg.classes': JSON.stringify(['a', 'b', 'c', 'd', 'e']),
       'vgg.preprocessing': JSON.stringify({ mean: [1, 2, 3], scale: [64, 128] }),
@@ -269,7 +269,7 @@ describe('how a net takes its images', () => {
     net.model.dispose();
   });
 
-  it('is what the file says, without classes where only the convolutions are taken', async () => {
+  it('is that of the file, without classes if only the convolutions are loaded', async () => {
     const metadata = {
       'vgg.classes': JSON.stringify(['a', 'b', 'c', 'd', 'e']),
       'vgg.preprocessing': JSON.stringify({ mean: [1, 2, 3], scale: 64 }),
@@ -280,7 +280,7 @@ describe('how a net takes its images', () => {
     net.model.dispose();
   });
 
-  it('is what the caller says before all', async () => {
+  it('is that of the caller, if there is one', async () => {
     const preprocessing = { mean: [0, 0, 0], scale: 32, resize: 'stretch' } as const;
     const net = await loadNet(await openWeights(bytesOf(FILE)), { preprocessing, classes: ['v', 'w', 'x', 'y', 'z'] });
     expect(net).toMatchObject({
@@ -291,14 +291,14 @@ describe('how a net takes its images', () => {
     net.model.dispose();
   });
 
-  it('is refused when the caller says it unsoundly', async () => {
+  it('is refused if that of the caller is not valid', async () => {
     const source = await openWeights(bytesOf(FILE));
     await expect(loadNet(source, { classes: ['a'] })).rejects.toThrow('as the net has classes, 5, got 1');
     const preprocessing = { mean: [0, 0, 0], scale: 32, std: [1, 0, 1] } as const;
     await expect(loadNet(source, { preprocessing })).rejects.toThrow('expected the std as three positive numbers');
   });
 
-  it('names the thousand classes of ILSVRC in their order', () => {
+  it('has the thousand classes of ILSVRC in their order', () => {
     expect(IMAGENET_CLASSES).toHaveLength(1000);
     expect(new Set(IMAGENET_CLASSES).size).toBe(1000);
     expect([0, 1, 2, 207, 999].map((i) => IMAGENET_CLASSES[i])).toEqual([
@@ -311,8 +311,8 @@ describe('how a net takes its images', () => {
   });
 });
 
-describe("a backend with memory of its own, WASM's", () => {
-  it('is written to straight, and computes the same', async () => {
+describe('the WASM backend', () => {
+  it('receives the weights directly in its memory, and computes the same', async () => {
     await setBackend('wasm');
     expect(await expectNoLeak(async () => logitsOf(await openWeights(bytesOf(FILE))))).toBeAllclose(
       EXPECTED['vgg11.pth']!,
@@ -320,7 +320,7 @@ describe("a backend with memory of its own, WASM's", () => {
     );
   });
 
-  it('keeps nothing of a net that is refused', async () => {
+  it('keeps no memory of a net that is refused', async () => {
     await setBackend('wasm');
     const source = await fileOf(
       await tensorsOf((name, tensor) => [

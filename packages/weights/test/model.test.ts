@@ -1,4 +1,4 @@
-/** Whole networks in files: weights, options, class order, preprocessing. */
+/** Nets in files: weights, options, class order, preprocessing. */
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -47,7 +47,7 @@ afterEach(async () => {
   await rm(folder, { recursive: true });
 });
 
-/** Names, shapes and whether they are trained. */
+/** Returns names, shapes and trainability of variables. */
 function layout(net: Vgg) {
   return [...net.variables].map(([name, { shape, trainable }]) => ({ name, shape, trainable }));
 }
@@ -56,8 +56,8 @@ function numbers(net: Vgg): number[][] {
   return [...net.variables.values()].map((variable) => [...variable.dataSync()]);
 }
 
-describe('a saved network', () => {
-  it('comes back as it was, from a file', async () => {
+describe('a saved net', () => {
+  it('is the same after loading', async () => {
     const path = join(folder, 'net.safetensors');
     await saveModel(path, model, { ...DESCRIPTION, metadata: { note: 'epoch 3' } });
     const saved = await loadModel(path);
@@ -69,7 +69,7 @@ describe('a saved network', () => {
     saved.model.dispose();
   });
 
-  it('computes the same', async () => {
+  it('computes the same after loading', async () => {
     const saved = parseModel(await serialiseModel(model, DESCRIPTION));
     const images = ones([2, 32, 32, 3]) as Parameters<Vgg['apply']>[0];
     expect(saved.model.apply(images).logits).toBeAllclose(model.apply(images).logits, { rtol: 0 });
@@ -82,13 +82,13 @@ describe('a saved network', () => {
     expect(Buffer.from(await serialiseModel(model, DESCRIPTION)).equals(await readFile(path))).toBe(true);
   });
 
-  it('leaves nothing behind once it is disposed', async () => {
+  it('uses no memory after it is disposed', async () => {
     const path = join(folder, 'net.safetensors');
     await saveModel(path, model, DESCRIPTION);
     await expectNoLeak(async () => (await loadModel(path)).model.dispose());
   });
 
-  it('loads from a checkpoint, by a prefix', async () => {
+  it('is loaded from a checkpoint by a prefix', async () => {
     const path = join(folder, 'checkpoint.safetensors');
     const { metadata } = parseSafetensors(await serialiseModel(model, DESCRIPTION));
     const velocity = fromFloat32([1], Float32Array.of(Number.NaN));
@@ -102,7 +102,7 @@ describe('a saved network', () => {
     await expect(loadModel(path)).rejects.toThrow('does not fit the net');
   });
 
-  it('is refused when the description does not fit the network', async () => {
+  it('is refused when the description does not fit the net', async () => {
     const path = join(folder, 'net.safetensors');
     const wrong = { ...DESCRIPTION, classes: ['a'] };
     await expect(saveModel(path, model, wrong)).rejects.toMatchObject({
@@ -115,8 +115,8 @@ describe('a saved network', () => {
   });
 });
 
-describe('a file that is not a sound network', () => {
-  /** The bytes of the network's file with other metadata or tensors. */
+describe('a file that is not a valid net', () => {
+  /** Returns the bytes of the net's file with other metadata or tensors. */
   async function changed(
     metadata: Record<string, string | undefined>,
     change: (tensors: Map<string, TensorData>) => void = () => {},
@@ -157,7 +157,7 @@ describe('a file that is not a sound network', () => {
       options({ configuration: 'B' }),
       /12 missing \(conv1_2.weight, conv1_2.bias, bn1_2.scale, bn1_2.offset and 8 more\)/,
     ],
-  ])('for %s is refused with one line that names it', async (_, metadata, message) => {
+  ])('with %s is refused with one line that names the file', async (_, metadata, message) => {
     const bytes = await changed(metadata);
     await expectNoLeak(() => {
       let error: unknown;
@@ -171,7 +171,7 @@ describe('a file that is not a sound network', () => {
     });
   });
 
-  it('for a tensor left over, missing, of another shape names all of them at once', async () => {
+  it('is refused with all tensors that are left over, missing or of another shape', async () => {
     const bytes = await changed({}, (tensors) => {
       tensors.delete('fc8.bias');
       tensors.set('fc9.bias', fromFloat32([1], new Float32Array(1)));
@@ -187,7 +187,7 @@ describe('a file that is not a sound network', () => {
     );
   });
 
-  it('for a weight that is not finite names it', async () => {
+  it('is refused with the name of a weight that is not finite', async () => {
     for (const bad of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]) {
       const bytes = await changed({}, (tensors) => {
         tensors.set('fc8.bias', fromFloat32([3], Float32Array.of(1, bad, 2)));
@@ -200,7 +200,7 @@ describe('a file that is not a sound network', () => {
     }
   });
 
-  it('for a tensor of integers says so', async () => {
+  it('is refused for a tensor of integers', async () => {
     const bytes = await changed({}, (tensors) => {
       tensors.set('fc8.bias', fromInt32([3], Int32Array.of(1, 2, 3)));
     });
@@ -210,12 +210,12 @@ describe('a file that is not a sound network', () => {
   });
 });
 
-describe('loading weights into a network', () => {
+describe('loading weights into a net', () => {
   async function weights(): Promise<Map<string, TensorData>> {
     return new Map(parseSafetensors(await serialiseModel(model, DESCRIPTION)).tensors);
   }
 
-  it('replaces every variable, from half precision too', async () => {
+  it('replaces every variable, also from half precision', async () => {
     const other = createVgg(OPTIONS);
     const halves = [...(await weights())].map(([name, data]) => {
       const rounded = asFloat32(data).map((x) => Math.round(x * 256) / 256);
@@ -231,7 +231,7 @@ describe('loading weights into a network', () => {
     other.dispose();
   });
 
-  it('changes nothing when it refuses', async () => {
+  it('changes nothing when it throws', async () => {
     const other = createVgg(OPTIONS);
     const before = numbers(other);
     const tensors = await weights();
@@ -243,7 +243,7 @@ describe('loading weights into a network', () => {
     other.dispose();
   });
 
-  it('loads what fits and reports the rest when not strict', async () => {
+  it('loads the tensors that fit and reports the others when not strict', async () => {
     const other = createVgg({ ...OPTIONS, classes: 4 });
     const tensors = await weights();
     tensors.set('extra', fromFloat32([], Float32Array.of(1)));

@@ -1,10 +1,10 @@
-/** The narrow nets of test/fixtures/pytorch: their input, and what torch computed. */
+/** Input of the narrow nets of test/fixtures/pytorch, and the outputs of torch. */
 import { readFileSync } from 'node:fs';
 import { type Tensor4D, tensor4d } from '@tensorflow/tfjs-core';
 
 export const FIXTURES = new URL('./fixtures/pytorch/', import.meta.url);
 
-/** Two images of 64 x 64, the numbers of generate.py. */
+/** Returns two images of 64 x 64 with the values of generate.py. */
 export function narrowImages(): Tensor4D {
   const values = Float32Array.from({ length: 2 * 64 * 64 * 3 }, (_, i) => {
     const hashed = (Math.imul(i, 2654435761) + 7) >>> 0;

@@ -1,4 +1,4 @@
-/** Protobuf messages written field by field. */
+/** Protobuf messages, written field by field. */
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 
 export type Part = (writer: BinaryWriter) => BinaryWriter;

@@ -1,4 +1,4 @@
-/** Files of PyTorch's that are damaged or mean harm: refused in one line, never executed. */
+/** Damaged and malicious PyTorch files: refused with one line, never executed. */
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { asFloat32, bytesOf, openWeights } from '../src/index';
@@ -16,7 +16,7 @@ async function refused(file: Uint8Array, message: RegExp): Promise<void> {
 }
 
 describe('a pickle', () => {
-  it('of one tensor is read, in both formats', async () => {
+  it('with one tensor is read, in both formats', async () => {
     const data = new Uint8Array(Float32Array.of(1.5, -2).buffer);
     for (const file of [archive, legacy]) {
       const source = await open(file(pickle(dictionary('w', tensor())), { 0: data }));
@@ -26,15 +26,19 @@ describe('a pickle', () => {
   });
 
   it.each([
-    ['names a function', [global('os', 'system')], /"os\.system", which is no tensor or container/],
+    ['names a function', [global('os', 'system')], /"os\.system", which is not a tensor or container/],
     ['calls a function', [global('os', 'system'), text('id'), 0x85, 'R'], /"os\.system"/],
     ['names eval by STACK_GLOBAL', [text('builtins'), text('eval'), 0x93], /"builtins\.eval"/],
     ['names a function of torch', [global('torch.hub', 'load')], /"torch\.hub\.load"/],
     ['names __proto__', [global('torch', '__proto__')], /"torch\.__proto__"/],
     ['names constructor', [global('constructor', 'constructor')], /"constructor\.constructor"/],
     ['holds a whole module', [global('torchvision.models.vgg', 'VGG')], /save model\.state_dict\(\) alone/],
-    ['calls what is no function', [text('x'), ')', 'R'], /a call of what is no constructor/],
-    ['calls a storage type', [global('torch', 'FloatStorage'), ')', 'R'], /a call of what is no constructor/],
+    ['calls something that is not a function', [text('x'), ')', 'R'], /a call of something that is not a constructor/],
+    [
+      'calls a storage type',
+      [global('torch', 'FloatStorage'), ')', 'R'],
+      /a call of something that is not a constructor/,
+    ],
     ['calls without a tuple', [global('collections', 'OrderedDict'), 'K', 1, 'R'], /a call without a tuple/],
     ['sets the state of a list', [']', '}', 'b'], /an object that sets its state/],
     ['sets the state of a tensor', [tensor(), '}', 'b'], /an object that sets its state/],
@@ -42,20 +46,20 @@ describe('a pickle', () => {
     ['makes an object by INST', ['(', 'i', 'os\nsystem\n'], /opcode 0x69/],
     ['makes an object by OBJ', ['(', global('collections', 'OrderedDict'), 'o'], /opcode 0x6f/],
     ['names an extension', [0x82, 1], /opcode 0x82/],
-    ['has an opcode that is none', [0xff], /opcode 0xff at byte 2/],
-    ['pops from nothing', ['0'], /operands are missing/],
-    ['reads what was not kept', ['h', 7], /a reference to 7, which was not kept/],
+    ['has an unknown opcode', [0xff], /opcode 0xff at byte 2/],
+    ['pops from an empty stack', ['0'], /operands are missing/],
+    ['reads a value that was not stored', ['h', 7], /a reference to 7, which was not stored/],
     ['makes a tuple without a mark', ['t'], /mark is missing/],
     ['makes a tuple across a mark', ['(', 0x85], /operands are missing/],
-    ['appends to a number', ['K', 1, 'K', 2, 'a'], /an append to what is no list/],
-    ['sets an item of a list', [']', 'K', 1, 'K', 2, 's'], /no dictionary/],
+    ['appends to a number', ['K', 1, 'K', 2, 'a'], /an append to something that is not a list/],
+    ['sets an item of a list', [']', 'K', 1, 'K', 2, 's'], /not a dictionary/],
     ['has a key twice', ['}', 'K', 1, 'K', 2, 's', 'K', 1, 'K', 3, 's'], /the key 1 twice/],
     ['has a text that is not UTF-8', ['X', 1, 0, 0, 0, 0xff], /not UTF-8/],
     ['has an integer of 4 GB', [0x8b, 0xff, 0xff, 0xff, 0xff], /an integer of 4294967295 bytes/],
-    ['has a number that is none', ['I', 'x\n'], /the number "x"/],
-    ['is of a protocol to come', [0x80, 9], /protocol 9/],
+    ['has a number that is not valid', ['I', 'x\n'], /the number "x"/],
+    ['has a future protocol', [0x80, 9], /protocol 9/],
     ['is cut short', ['X', 255, 0, 0, 0, 'ab'], /a pickle that is cut short/],
-    ['ends in nothing', [], /operands are missing/],
+    ['ends without a value', [], /operands are missing/],
     [
       'has a storage of no type',
       ['(', text('storage'), text('x'), text('0'), text('cpu'), 'K', 1, 't', 'Q'],
@@ -69,11 +73,11 @@ describe('a pickle', () => {
 
   it.each([
     ['ends beyond its storage', tensor({ shape: [3] }), /of shape \[3\] that ends beyond its storage of 2 elements/],
-    ['begins beyond it', tensor({ offset: 2, shape: [1] }), /ends beyond its storage/],
-    ['has a stride beyond it', tensor({ shape: [2, 1], strides: [2, 1] }), /ends beyond its storage/],
-    ['repeats its elements without end', tensor({ shape: [2 ** 30], strides: [0] }), /repeats the 2 elements stored/],
-    ['has strides for other axes', tensor({ shape: [2], strides: [1, 1] }), /offset or strides are not sound/],
-    ['has a negative side', tensor({ shape: [-1] }), /shape is no list/],
+    ['begins beyond its storage', tensor({ offset: 2, shape: [1] }), /ends beyond its storage/],
+    ['has a stride beyond its storage', tensor({ shape: [2, 1], strides: [2, 1] }), /ends beyond its storage/],
+    ['repeats its elements very often', tensor({ shape: [2 ** 30], strides: [0] }), /repeats the 2 elements stored/],
+    ['has strides for other axes', tensor({ shape: [2], strides: [1, 1] }), /offset or strides are not valid/],
+    ['has a negative side', tensor({ shape: [-1] }), /shape is not a list/],
     ['has more axes than 16', tensor({ shape: Array(17).fill(1), strides: Array(17).fill(1) }), /at most 16/],
     ['has no storage', tensor({ of: text('x') }), /a tensor without a storage/],
     [
@@ -86,7 +90,7 @@ describe('a pickle', () => {
     await refused(legacy(pickle(dictionary('w', part))), message);
   });
 
-  it('with a storage that the file lacks or has in another size is refused', async () => {
+  it('is refused if a storage is missing or has another size', async () => {
     const data = pickle(dictionary('w', tensor()));
     await refused(archive(data, { 1: new Uint8Array(8) }), /a tensor in storage "0" but not that/);
     await refused(archive(data, { 0: new Uint8Array(4) }), /a storage of 4 bytes where 8 are claimed/);
@@ -95,12 +99,12 @@ describe('a pickle', () => {
     await refused(legacy(data, {}), /tensors whose storage is not in the file/);
   });
 
-  it('that nests deeply, holds itself or has no end of paths is refused', async () => {
+  it('is refused if it nests deeply, contains itself or has very many paths', async () => {
     const deep = pickle(']'.repeat(100_000), 'a'.repeat(99_999));
     await refused(archive(deep), /nested deeper than 32 levels/);
     const itself = pickle(']', 'q', 0, 'h', 0, 'a');
     await refused(archive(itself), /nested deeper than 32 levels/);
-    // Thirty lists, each of which holds the one before twice: 2^30 paths in 150 bytes.
+    // Thirty lists, each of which contains the previous one twice: 2^30 paths in 150 bytes.
     const bomb = pickle(
       ']',
       Array.from({ length: 30 }, () => ['q', 0, '0', ']', 'h', 0, 'a', 'h', 0, 'a']),
@@ -108,7 +112,7 @@ describe('a pickle', () => {
     await refused(archive(bomb), /more than 100000 values/);
   });
 
-  it('with two tensors of one path is refused', async () => {
+  it('is refused if two tensors have the same path', async () => {
     const inner = dictionary('b.c', tensor());
     const outer = ['}', text('a'), inner, 's', text('a.b'), dictionary('c', tensor()), 's'];
     await refused(archive(pickle(...outer)), /the tensor a\.b\.c twice/);
@@ -127,8 +131,8 @@ describe('a file cut short', () => {
   );
 });
 
-describe('a sound file', () => {
-  it.each(['weights.pth', 'weights.legacy.pth'])('%s gives strided, half and empty tensors', async (name) => {
+describe('a valid file', () => {
+  it.each(['weights.pth', 'weights.legacy.pth'])('%s has strided, half-precision and empty tensors', async (name) => {
     const source = await open(seed(name));
     const shapes = Object.fromEntries([...source.tensors].map(([key, { dtype, shape }]) => [key, [dtype, ...shape]]));
     expect(shapes).toMatchObject({
@@ -149,7 +153,7 @@ describe('a sound file', () => {
     await expect(source.read('half', { begin: 2, end: 4 })).rejects.toThrow('half has rows 0 to 3, got 2 to 4');
   });
 
-  it.each(['training.pth', 'training.legacy.pth'])('%s gives the paths of all its tensors', async (name) => {
+  it.each(['training.pth', 'training.legacy.pth'])('%s has the paths of all its tensors', async (name) => {
     const source = await open(seed(name));
     expect([...source.tensors.keys()]).toEqual([
       'state_dict.module.weight',
@@ -159,8 +163,9 @@ describe('a sound file', () => {
     ]);
   });
 
-  it('of protocol 4 is read as of protocol 2', async () => {
-    const [a, b] = [await open(seed('protocol4.pth')), await open(seed('module.pth'))];
+  it('of protocol 4 is read like one of protocol 2', async () => {
+    const a = await open(seed('protocol4.pth'));
+    const b = await open(seed('module.pth'));
     expect([...asFloat32(await a.read('weight'))]).toEqual([...asFloat32(await b.read('weight'))]);
   });
 

@@ -1,4 +1,4 @@
-/** Files of torch.save: nets recognised and loaded, equal to what torch computes. */
+/** Files of torch.save: the loaded nets compute the same as torch. */
 import { fileURLToPath } from 'node:url';
 import '@tensorflow/tfjs-backend-cpu';
 import { enableProdMode } from '@tensorflow/tfjs-core';

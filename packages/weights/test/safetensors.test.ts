@@ -1,4 +1,4 @@
-/** Safetensors in memory, against files written by the reference implementation (fixtures/generate.py). */
+/** Safetensors in memory, compared with files of the reference implementation (fixtures/generate.py). */
 import { readFileSync } from 'node:fs';
 import { isVggError, randomStream } from '@vgg/core';
 import { describe, expect, it } from 'vitest';
@@ -10,7 +10,7 @@ const expected = Object.entries(
   JSON.parse(fixture('reference.json').toString()) as Record<string, [Dtype, number[], string]>,
 );
 
-/** A file from a header (an object, or text to be taken as it is) and the number of data bytes after it. */
+/** Returns a file with a header (an object, or text that is used unchanged) and a number of data bytes after it. */
 function file(header: unknown, dataBytes = 0, length?: bigint): Uint8Array {
   const json =
     header instanceof Uint8Array
@@ -31,35 +31,35 @@ const tensor = (begin: number, end: number, shape = [(end - begin) / 4], dtype =
 describe('a file of the reference implementation', () => {
   const { tensors, metadata } = parseSafetensors(reference, 'reference');
 
-  it.each(expected)('holds %s', (name, [dtype, shape, hex]) => {
+  it.each(expected)('has %s', (name, [dtype, shape, hex]) => {
     const read = tensors.get(name)!;
     expect(read.dtype).toBe(dtype);
     expect(read.shape).toEqual(shape);
     expect(Buffer.from(read.bytes).toString('hex')).toBe(hex);
   });
 
-  it('holds nothing else, and its metadata', () => {
+  it('has nothing else, and its metadata', () => {
     expect([...tensors.keys()].sort()).toEqual(expected.map(([name]) => name).sort());
     expect(metadata).toEqual({ source: 'safetensors 0.8.0' });
   });
 
-  it('is what serialising the same tensors gives, byte for byte', () => {
+  it('equals the serialised tensors byte for byte', () => {
     expect(Buffer.from(serialiseSafetensors(tensors, metadata)).equals(reference)).toBe(true);
   });
 
-  it('gives views, not copies, also as float32', () => {
+  it('is parsed to views, not copies, also as float32', () => {
     const weight = tensors.get('conv1_1.weight')!;
     expect(weight.bytes.buffer).toBe(reference.buffer);
     expect(asFloat32(weight).buffer).toBe(reference.buffer);
     expect(asFloat32(weight)[1]).toBe(Math.fround(1 / 7 - 3));
   });
 
-  it("is read from a Buffer of Node's that is not aligned", () => {
+  it('is read from a Node Buffer that is not aligned', () => {
     const bytes = Buffer.from([0, 0, 0, 128, 63]).subarray(1); // Whose slice() copies nothing.
     expect([...asFloat32({ dtype: 'F32', shape: [1], bytes })]).toEqual([1]);
   });
 
-  it('is read from memory that is not aligned too', () => {
+  it('is read from other memory that is not aligned', () => {
     const shifted = new Uint8Array(reference.length + 1);
     shifted.set(reference, 1);
     const { tensors: same } = parseSafetensors(shifted.subarray(1));
@@ -67,7 +67,7 @@ describe('a file of the reference implementation', () => {
     expect(asFloat32(same.get('double')!)).toBeAllclose([Math.PI, 1 / 3], { rtol: 1e-7 });
   });
 
-  it('never crashes otherwise than by VGG_WEIGHTS when bytes of the header change', () => {
+  it('is read or refused with VGG_WEIGHTS when bytes of the header change', () => {
     const headerBytes = 8 + Number(new DataView(reference.buffer).getBigUint64(0, true));
     const random = randomStream(1, 'fuzz');
     let refused = 0;
@@ -84,9 +84,9 @@ describe('a file of the reference implementation', () => {
     expect(refused).toBeGreaterThan(1000);
   });
 
-  it('is refused when cut short anywhere', () => {
+  it('is refused wherever it is cut short', () => {
     for (let length = 0; length < reference.length; length += 13) {
-      expect(() => parseSafetensors(reference.subarray(0, length), 'cut')).toThrow(/^cut is not a sound safetensors/);
+      expect(() => parseSafetensors(reference.subarray(0, length), 'cut')).toThrow(/^cut is not a valid safetensors/);
     }
   });
 });
@@ -100,10 +100,11 @@ describe('16-bit floats', () => {
     expect(Buffer.from(written.bytes)).toEqual(Buffer.from(tensors.get(`rounding.${dtype.toLowerCase()}`)!.bytes));
   });
 
-  it('F16 reads every one of the 65536 patterns by the formula of IEEE 754', () => {
+  it('F16 converts all 65536 patterns by the formula of IEEE 754', () => {
     const patterns = Uint16Array.from({ length: 65536 }, (_, i) => i);
     const formula = Float32Array.from(patterns, (half) => {
-      const [exponent, fraction] = [(half >> 10) & 31, half & 1023];
+      const exponent = (half >> 10) & 31;
+      const fraction = half & 1023;
       const sign = half >> 15 ? -1 : 1;
       if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
       return sign * (exponent === 0 ? fraction * 2 ** -24 : (1 + fraction / 1024) * 2 ** (exponent - 15));
@@ -120,7 +121,7 @@ describe('16-bit floats', () => {
     }
   });
 
-  it('are refused as float32 when the tensor holds integers', () => {
+  it('are not converted from tensors of integers', () => {
     expect(() => asFloat32(tensors.get('labels')!)).toThrow(
       'expected a tensor of F32, F16, BF16 or F64, got I32 of shape [3]',
     );
@@ -138,7 +139,7 @@ describe('a hostile file', () => {
     ['header above the limit', file('', 100_000_001, 100_000_001n), /above the limit of 100 MB/],
     ['no header', file('', 4), /must start with \{, got ""/],
     ['not JSON', file('{"a":'), /its header is not JSON$/],
-    ['JSON that is no object', file('[1]'), /must start with \{/],
+    ['JSON that is not an object', file('[1]'), /must start with \{/],
     ['leading space', file(' {}'), /must start with \{, got " \{\}"/],
     ['not UTF-8', file(Uint8Array.of(0x7b, 0xff, 0x7d)), /not UTF-8/],
     ['byte order mark', file(Uint8Array.of(0xef, 0xbb, 0xbf, 0x7b, 0x7d)), /must start with \{/],
@@ -180,7 +181,7 @@ describe('a hostile file', () => {
     ['bytes left over', file({ a: tensor(0, 4) }, 5), /the last 1 bytes belong to no tensor/],
     ['name of many lines', file({ ['x\n'.repeat(1000)]: 1 }), /tensor "x\\nx/],
     ['name __proto__', file('{"__proto__":1}'), /tensor "__proto__" must be an object/],
-  ])('%s is refused in one line', (_, bytes, message) => {
+  ])('%s is refused with one line', (_, bytes, message) => {
     let error: unknown;
     try {
       parseSafetensors(bytes, 'bad.safetensors');
@@ -189,10 +190,10 @@ describe('a hostile file', () => {
     }
     expect(isVggError(error) && error.code).toBe('VGG_WEIGHTS');
     expect((error as Error).message).toMatch(message);
-    expect((error as Error).message).toMatch(/^bad\.safetensors is not a sound safetensors file: .{1,200}$/);
+    expect((error as Error).message).toMatch(/^bad\.safetensors is not a valid safetensors file: .{1,200}$/);
   });
 
-  it('may use __proto__ as a tensor and as metadata, harmlessly', () => {
+  it('may have __proto__ as a tensor and in its metadata, without harm', () => {
     const { tensors, metadata } = parseSafetensors(
       file(`{"__metadata__":{"__proto__":"x"},"__proto__":${JSON.stringify(tensor(0, 4))}}`, 4),
     );
@@ -220,12 +221,12 @@ describe('serialising', () => {
     expect([...tensors.get('u8')!.bytes]).toEqual([1, 2, 3]);
   });
 
-  it('of nothing is a file', () => {
+  it('writes a file without tensors', () => {
     const { tensors, metadata } = parseSafetensors(serialiseSafetensors(new Map()));
     expect([tensors.size, Object.keys(metadata).length]).toEqual([0, 0]);
   });
 
-  it('refuses what would not be read again', () => {
+  it('refuses tensors that could not be read', () => {
     const bytes = new Uint8Array(4);
     expect(() => serialiseSafetensors(new Map([['a', { dtype: 'F32', shape: [2], bytes }]]))).toThrow(
       'tensor a, F32 of shape [2], needs 8 bytes, got 4',

@@ -1,4 +1,4 @@
-/** A program for browsers over every entry that needs no Node: bundled by esbuild and by Vite, then run. */
+/** A program for browsers that uses every entry that works without Node. It is bundled with esbuild and Vite, then run. */
 import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-backend-cpu';
 import { isVggError } from '@vgg/core';
@@ -21,4 +21,5 @@ const loss = (x: tf.Tensor) => perceptualLoss(model, x as tf.Tensor4D, tf.zerosL
 const { value, grad } = tf.valueAndGrad(loss)(image);
 const results = [value.dataSync()[0], grad.dataSync()[0], descriptor(model, image).dataSync()[0]];
 if (!results.every(Number.isFinite) || classes[1] !== 'dog') throw new Error(`computed ${results}`);
-if (isVggError(fit) || scalesFor(32, 'single', 32)[0] !== 32) throw new Error('the other entries are not themselves');
+if (isVggError(fit) || scalesFor(32, 'single', 32)[0] !== 32)
+  throw new Error('the other entries have the wrong content');

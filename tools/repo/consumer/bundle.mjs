@@ -1,4 +1,4 @@
-/** Bundles `browser.ts` by esbuild and by Vite: no Node module, one copy of TF.js, and the bundle computes. */
+/** Bundles `browser.ts` with esbuild and with Vite: no module of Node, one copy of TF.js, and the bundle computes. */
 import { readdirSync, writeFileSync } from 'node:fs';
 import { build as esbuild } from 'esbuild';
 import { build as vite } from 'vite';
@@ -30,7 +30,7 @@ checkOneEngine('vite', modules);
 const [chunk] = readdirSync('bundled/vite').filter((name) => /\.m?js$/.test(name));
 writeFileSync('bundled/vite/package.json', '{ "type": "module" }');
 
-// What TF.js tells a browser from Node by.
+// Globals by which TF.js recognises a browser.
 Object.assign(globalThis, { process: undefined, window: Object.assign(globalThis, { document: {} }) });
 await import('./bundled/esbuild.mjs');
 await import(`./bundled/vite/${chunk}`);

@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 
 const require = createRequire(import.meta.url);
 const scope = new URL('node_modules/@vgg/', import.meta.url);
-/** A package with nothing but a binary has no entries; without its binary the engine cannot be loaded. */
+/** Packages that are left out: without its binary the native engine cannot be loaded. */
 const without = process.argv.includes('--without-onednn') ? ['backend-onednn'] : [];
 const names = (module) => Object.keys(module).sort().join();
 

@@ -1,8 +1,8 @@
-/** Gradients on the native engine by CommonJS, with nothing else imported; `--without` its binary, one line and WASM instead. */
+/** Gradients on the native engine from CommonJS. With `--without` the binary is missing: one error line, then gradients on WASM. */
 const assert = require('node:assert');
 const tf = require('@tensorflow/tfjs-core');
 
-/** d/dx of the sum of relu(x * w), where x is -1 and 2 and w is 3. */
+/** Returns d/dx of the sum of relu(x * w), where x is -1 and 2 and w is 3. */
 function gradient() {
   const slope = tf.grad((x) => tf.sum(tf.relu(tf.conv2d(x, tf.fill([1, 1, 1, 1], 3), 1, 'same'))));
   return [...slope(tf.tensor4d([-1, 2], [1, 2, 1, 1])).dataSync()];

@@ -1,4 +1,4 @@
-/** The whole chain by CommonJS: images → batches → training on the WASM backend → a checkpoint, a weight file and back. */
+/** The whole chain from CommonJS: images → batches → training on the WASM backend → a checkpoint, a weight file, the net again. */
 const assert = require('node:assert');
 require('@vgg/backend-wasm');
 const tf = require('@tensorflow/tfjs-core');

@@ -1,4 +1,4 @@
-/** A program in TypeScript, compiled under each resolution of modules: every entry has types, and they are not `any`. */
+/** A program that is compiled under each module resolution: every entry has types, and they are not `any`. */
 import '@vgg/backend-wasm';
 import * as tf from '@tensorflow/tfjs-core';
 import { setWasmPaths } from '@vgg/backend-wasm';
@@ -9,6 +9,7 @@ import { evaluate } from '@vgg/eval';
 import { createVgg, type VggOptions } from '@vgg/models';
 import { MomentumSgd, plateau } from '@vgg/optim';
 import { perceptualLoss } from '@vgg/perceptual';
+import { reportOfMetrics } from '@vgg/report';
 import { fit } from '@vgg/train';
 import { CheckpointFolder } from '@vgg/train/node';
 import { parseModel } from '@vgg/weights';
@@ -24,7 +25,7 @@ type AnyOf<T extends readonly unknown[]> = { [K in keyof T]: IsAny<T[K]> }[numbe
 
 const entries = [
   ...([setWasmPaths, VggError, rescale, openSource, evaluate, createVgg] as const),
-  ...([MomentumSgd, plateau, perceptualLoss, fit, CheckpointFolder, parseModel, loadModel] as const),
+  ...([MomentumSgd, plateau, perceptualLoss, reportOfMetrics, fit, CheckpointFolder, parseModel, loadModel] as const),
 ] as const;
 export const typed: true extends AnyOf<typeof entries> ? never : true = true;
 

@@ -1,11 +1,11 @@
-/** The root entries, as built, bundle for browsers: what needs Node sits behind `/node` (docs/architecture.md). */
+/** The built root entries bundle for browsers. Code that needs Node is behind `/node` (docs/architecture.md). */
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { describe, expect, it } from 'vitest';
 
 const HERE = fileURLToPath(new URL('.', import.meta.url));
 
-/** Bundles an import of `specifier` with all that it depends on, TF.js included. A Node built-in makes this throw. */
+/** Bundles an import of `specifier` with all its dependencies, TF.js included. Throws at a module of Node. */
 async function bundle(specifier: string) {
   const { warnings, metafile } = await build({
     stdin: { contents: `export * from '${specifier}';`, resolveDir: HERE },

@@ -1,41 +1,19 @@
-/** What no committed file may hold: the address of a package registry, or a path of somebody's machine. */
-import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+/** Contents that no committed file may have: the address of a package registry, or a path of a person's machine. */
 import { describe, expect, it } from 'vitest';
+import { textFiles, trackedFiles } from '../src/files';
 
-const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
-
-/** A home or working folder at the root of a file system, not a part of a longer path or of an address. */
+/** Home or working folder at the root of a file system, not a part of a longer path or of an address. */
 const MACHINE_PATH = /(?<![\w.~$})@*-])\/(?:home|root|Users|work|workspace)\/[\w.]|\b[A-Z]:\\+Users\\/;
 
-/** A registry's host, a setting that names one, or a lock file's link into one. */
+/** Host of a registry, a setting that names one, or a lock file's link into one. */
 const REGISTRY =
   /\bregistry\.[\w-]+\.[a-z]|(?:^\s*(?:@[\w-]+:)?|--)registry\s*=|\b(?:pypi|pythonhosted|npmmirror)\.\w|\bunpkg\.com|artifactory|\btarball: *['"]?http|"resolved": *"http|index-url/i;
 
-/** Tracked files, or nothing where this is a copy without its history. */
-function trackedFiles(): string[] {
-  try {
-    const list = execFileSync('git', ['ls-files', '-z'], {
-      cwd: ROOT,
-      encoding: 'utf8',
-      stdio: ['ignore', 'pipe', 'ignore'],
-    });
-    return list.split('\0').filter((file) => file !== '' && existsSync(join(ROOT, file)));
-  } catch {
-    return [];
-  }
-}
-
-/** `file:line` of every match, in files that are text. */
-function linesThatMatch(pattern: RegExp, files: readonly string[]): string[] {
-  return files.flatMap((file) => {
-    const bytes = readFileSync(join(ROOT, file));
-    if (bytes.includes(0)) return [];
-    const lines = bytes.toString('utf8').split('\n');
-    return lines.flatMap((line, i) => (pattern.test(line) ? [`${file}:${i + 1}`] : []));
-  });
+/** Returns `file:line` of every match. */
+function linesThatMatch(pattern: RegExp, paths: readonly string[]): string[] {
+  return textFiles(paths).flatMap(({ path, text }) =>
+    text.split('\n').flatMap((line, i) => (pattern.test(line) ? [`${path}:${i + 1}`] : [])),
+  );
 }
 
 const files = trackedFiles().filter((file) => file !== 'tools/repo/test/committed.test.ts');
@@ -45,7 +23,7 @@ describe.skipIf(files.length === 0)('no committed file', () => {
     expect(linesThatMatch(REGISTRY, files)).toEqual([]);
   });
 
-  it("names a path of somebody's machine", () => {
+  it("names a path of a person's machine", () => {
     expect(linesThatMatch(MACHINE_PATH, files)).toEqual([]);
   });
 });

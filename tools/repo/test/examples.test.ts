@@ -1,13 +1,16 @@
 /**
- * Every example of every README, as it stands: code is type-checked and run against the builds, commands are run where they
- * are the project's own. A block or a command that this file does not know is a failure, never left out.
+ * Tests every example of every README as it is written. Code is type-checked and run with the builds; commands of the project
+ * are run. A block or a command that this file does not know is a failure.
  */
+import '@tensorflow/tfjs-backend-cpu';
 import { execFile } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { createVgg } from '@vgg/models';
+import { saveModel } from '@vgg/weights/node';
 import { transform } from 'esbuild';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -16,7 +19,7 @@ import { blocksOf, readmes } from '../../../scripts/examples.mjs';
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const TSC = createRequire(import.meta.url).resolve('typescript/bin/tsc');
 const TRAINER = join(ROOT, 'apps/trainer/dist/cli.js');
-/** Beside the dependencies of this package, so that examples find the workspace's packages as installed ones. */
+/** Folder of the examples, next to the dependencies of this package: they find the workspace's packages as installed ones. */
 const FOLDER = fileURLToPath(new URL('../node_modules/.examples/', import.meta.url));
 const NATIVE = existsSync(join(ROOT, `packages/backend-onednn/build/${process.platform}-${process.arch}/onednn.node`));
 
@@ -29,18 +32,19 @@ const workspace = new Map<string, { scripts?: Record<string, string>; private?: 
     .map((path) => [manifest(path).name, manifest(path)]),
 );
 
-/** A README's own folder, where its examples run one after the other: a later one may read what an earlier one wrote. */
+/** Returns a README's own folder. Its examples run there one after the other: a later one may read what an earlier one wrote. */
 const folderOf = (readme: string) => join(FOLDER, readme.replace(/\/?README\.md$/, '').replaceAll('/', '-') || 'root');
 
-const PICTURES = { photographs: 300, photos: 72 };
+/** Smallest side of the images in each class folder that examples read. */
+const SIDES = { photographs: 300, photos: 72 };
 
-/** What examples read: class folders of drawn pictures. */
-async function makePictures(folder: string, name: keyof typeof PICTURES, perClass: number): Promise<void> {
+/** Draws class folders of images. */
+async function drawImages(folder: string, name: keyof typeof SIDES, perClass: number): Promise<void> {
   for (const [label, green] of Object.entries({ cat: 200, dog: 30 })) {
     mkdirSync(join(folder, name, label), { recursive: true });
     for (let i = 0; i < perClass; i++) {
       const background = { r: 6 * i, g: green, b: 100 };
-      const side = PICTURES[name];
+      const side = SIDES[name];
       await sharp({ create: { width: side + i, height: side, channels: 3, background } })
         .jpeg()
         .toFile(join(folder, name, label, `${i}.jpg`));
@@ -48,14 +52,22 @@ async function makePictures(folder: string, name: keyof typeof PICTURES, perClas
   }
 }
 
+/** Writes a small net with random weights, its classes and its preprocessing. */
+async function saveNet(path: string): Promise<void> {
+  const model = createVgg({ configuration: 'A', classes: 2, inputSize: 32, width: 1 / 16, head: 'small' });
+  await saveModel(path, model, { classes: ['cat', 'dog'], preprocessing: { mean: [124, 117, 104], scale: 40 } });
+  model.dispose();
+}
+
 beforeAll(async () => {
   rmSync(FOLDER, { recursive: true, force: true });
   for (const readme of readmes()) mkdirSync(folderOf(readme), { recursive: true });
-  await makePictures(folderOf('packages/data/README.md'), 'photographs', 20);
-  await makePictures(folderOf('README.md'), 'photos', 12);
+  await drawImages(folderOf('packages/data/README.md'), 'photographs', 20);
+  await drawImages(folderOf('README.md'), 'photos', 12);
   await sharp({ create: { width: 80, height: 70, channels: 3, background: 'green' } })
     .jpeg()
-    .toFile(join(folderOf('README.md'), 'picture.jpg'));
+    .toFile(join(folderOf('README.md'), 'photo.jpg'));
+  await saveNet(join(folderOf('README.md'), 'model.safetensors'));
 });
 
 afterAll(() => rmSync(FOLDER, { recursive: true, force: true }));
@@ -106,14 +118,14 @@ describe('code', () => {
   });
 });
 
-/** Where the native engine is not built, its example must say so in one line, and nothing else may go wrong. */
+/** Expects the example of the native engine, which is not built here, to say so in one line and to fail in no other way. */
 async function expectNativeRefusal(source: string, readme: string): Promise<void> {
   const file = join(folderOf(readme), 'refused.mjs');
   writeFileSync(file, (await transform(source, { loader: 'ts' })).code);
   await expect(run(process.execPath, [file], { cwd: folderOf(readme) })).rejects.toThrow(/VGG_BACKEND/);
 }
 
-/** The commands of a README's shell blocks: a line's comment off, lines joined by `&&` apart. */
+/** Returns the commands of a README's shell blocks, without comments; commands joined by `&&` are separated. */
 function commandsOf(readme: string): string[] {
   return blocksOf(readme)
     .filter(({ language }) => language === 'sh')
@@ -122,7 +134,7 @@ function commandsOf(readme: string): string[] {
     .filter((line) => line !== '');
 }
 
-/** What an npm install line must bring: all that the README's code imports, and what that has as peers. */
+/** Expects an npm install line to name everything that the README's code imports, and the peers of that. */
 function checkInstall(readme: string, names: readonly string[]): void {
   for (const name of names.filter((name) => name.startsWith('@vgg/'))) {
     expect(workspace.get(name)?.private, name).not.toBe(true);
@@ -134,10 +146,10 @@ function checkInstall(readme: string, names: readonly string[]): void {
   expect(imported.filter((name) => !names.includes(name))).toEqual([]);
 }
 
-/** `RUN`, `[options]`, `IMAGE…`: a line that shows what a command takes, not one to type. */
+/** True for a line that shows what a command takes and is not one to type: it has `RUN`, `[options]` or `IMAGE…`. */
 const isSynopsis = (words: readonly string[]) => words.some((word) => /^\[|^[A-Z]{3,}…?$/.test(word));
 
-/** A command of the trainer: run as it stands, `…` being the run that an earlier one made; of a synopsis, its help. */
+/** Runs a command of the trainer as it stands, where `…` stands for the run that an earlier one made; the help of a synopsis. */
 async function checkTrainer(readme: string, words: readonly string[]): Promise<void> {
   const cwd = folderOf(readme);
   if (words.length === 0 || isSynopsis(words)) {
@@ -153,7 +165,7 @@ async function checkTrainer(readme: string, words: readonly string[]): Promise<v
   await run(process.execPath, [TRAINER, ...made], { cwd, env: { ...process.env, INIT_CWD: cwd } });
 }
 
-/** What only a person runs, on a machine of their own: other people's packages. */
+/** Commands that only a person runs: they install other people's packages on the machine. */
 const OF_THE_SYSTEM = /^(apt-get|npm) install (?!.*@vgg)[\w+. -]+$/;
 
 async function check(readme: string, command: string): Promise<void> {

@@ -1,108 +1,72 @@
-/** The layers of docs/architecture.md: dependencies and imports only point down, and private tools are never shipped. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+/**
+ * The layers of docs/architecture.md: its diagram is the manifests', dependencies and imports only point down it, nothing is
+ * declared that nothing uses, and private tools are never shipped.
+ */
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { below, edges, type Graph, readDiagram, reduced } from '../src/diagram';
+import { ROOT } from '../src/files';
+import { importedPackages, sourceFiles, unnamed, workspacePackages } from '../src/packages';
+import { splitComments } from '../src/references';
 
-const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
-
-/** Each package and the workspace packages it may depend on. A package that is not here fails the test. */
-const MAY_DEPEND_ON: Record<string, readonly string[]> = {
-  '@vgg/core': [],
-  '@vgg/backend-onednn': ['@vgg/core'],
-  '@vgg/backend-wasm': ['@vgg/core'],
-  '@vgg/backend-webgpu': ['@vgg/core'],
-  '@vgg/models': ['@vgg/core'],
-  '@vgg/optim': ['@vgg/core'],
-  '@vgg/data': ['@vgg/core'],
-  '@vgg/weights': ['@vgg/core', '@vgg/models'],
-  '@vgg/train': ['@vgg/core', '@vgg/models', '@vgg/optim', '@vgg/weights'],
-  '@vgg/perceptual': ['@vgg/core', '@vgg/models', '@vgg/weights'],
-  '@vgg/eval': ['@vgg/core', '@vgg/models', '@vgg/data'],
-  demo: ['@vgg/core', '@vgg/backend-wasm', '@vgg/models', '@vgg/data', '@vgg/weights', '@vgg/eval'],
-  trainer: [
-    '@vgg/core',
-    '@vgg/backend-onednn',
-    '@vgg/backend-wasm',
-    '@vgg/models',
-    '@vgg/optim',
-    '@vgg/data',
-    '@vgg/weights',
-    '@vgg/train',
-    '@vgg/eval',
-  ],
-};
-
-/** Used by tests alone: never a dependency of what is published. */
+/** Used by tests alone, their setup in `vitest.base.ts` included: never a dependency of what is published. */
 const TEST_ONLY = ['@vgg/testing'];
 
-/** Private packages that the build inlines: imported by sources where they are devDependencies, never shipped. */
-const BUNDLED = ['@vgg/tfjs-gradients'];
+/** Packages that a build inlines: imported by sources, listed as devDependencies. */
+const BUNDLED = ['@vgg/tfjs-gradients', 'uplot'];
 
-interface Manifest {
-  name: string;
-  dependencies?: Record<string, string>;
-  optionalDependencies?: Record<string, string>;
-  peerDependencies?: Record<string, string>;
-  devDependencies?: Record<string, string>;
-}
+/** Binaries of the native engine. They are found by a computed name. */
+const BINARIES = /^@vgg\/backend-onednn-\w+-\w+$/;
 
-interface Package {
-  folder: string;
-  manifest: Manifest;
-}
-
-function workspacePackages(): Package[] {
-  return ['packages', 'apps'].flatMap((group) =>
-    readdirSync(join(ROOT, group))
-      .map((name) => join(ROOT, group, name))
-      .filter((folder) => existsSync(join(folder, 'package.json')))
-      .map((folder) => ({
-        folder,
-        manifest: JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as Manifest,
-      })),
-  );
-}
-
-function sourceFiles(folder: string): string[] {
-  return (readdirSync(folder, { recursive: true }) as string[])
-    .filter((file) => /\.[cm]?[jt]sx?$/.test(file))
-    .map((file) => join(folder, file));
-}
-
-/** After `from`, `import` or `require` at the places where code has them, a quoted name that could be a package's. */
-const SPECIFIER = /(?:^|[\s;}*])(?:from|import|import\s*\(|require\s*\()\s*['"]([\w@./:-]+)['"]/gm;
-
-/** The bare package names that a source text imports: statically, dynamically, for types or for side effects. */
-function importedPackages(source: string): string[] {
-  return [...source.matchAll(SPECIFIER)]
-    .map(([, specifier]) => specifier!)
-    .filter((specifier) => !specifier.startsWith('.') && !specifier.startsWith('node:'))
-    .map((specifier) =>
-      specifier
-        .split('/')
-        .slice(0, specifier.startsWith('@') ? 2 : 1)
-        .join('/'),
-    );
+/** Reads the TypeScript configurations of a package: one of them names AssemblyScript. */
+function configurations(folder: string): string[] {
+  return ['tsconfig.json', 'assembly/tsconfig.json']
+    .map((file) => join(folder, file))
+    .filter((file) => existsSync(file))
+    .map((file) => readFileSync(file, 'utf8'));
 }
 
 const packages = workspacePackages();
-const ours = new Set([...packages.map(({ manifest }) => manifest.name), ...TEST_ONLY, ...BUNDLED]);
+const names = new Set(packages.map(({ manifest }) => manifest.name));
+const ours = new Set([...names, ...TEST_ONLY, ...BUNDLED]);
+const diagram = readDiagram(readFileSync(join(ROOT, 'docs/architecture.md'), 'utf8'));
+const manifests: Graph = new Map(
+  packages.map(({ manifest: { name, dependencies } }) => [
+    name,
+    new Set(Object.keys(dependencies ?? {}).filter((dependency) => names.has(dependency))),
+  ]),
+);
 
-describe.each(packages.map((entry) => [entry.manifest.name, entry] as const))('%s', (name, { folder, manifest }) => {
-  const allowed = MAY_DEPEND_ON[name];
-  const shipped = { ...manifest.dependencies, ...manifest.optionalDependencies, ...manifest.peerDependencies };
-
-  const inlined = BUNDLED.filter((dependency) => dependency in (manifest.devDependencies ?? {}));
-
-  it('has a place in the layers', () => {
-    expect(allowed).toBeDefined();
+describe('the diagram of docs/architecture.md', () => {
+  it('has every package and application, and no others', () => {
+    expect([...diagram.keys()].sort()).toEqual([...names].sort());
   });
 
+  it('has no circle', () => {
+    expect([...diagram.keys()].filter((name) => below(diagram, name).has(name))).toEqual([]);
+  });
+
+  it('is the transitive reduction of the runtime dependencies: an arrow that others imply is left out', () => {
+    expect(edges(diagram)).toEqual(edges(reduced(manifests)));
+  });
+});
+
+describe.each(packages.map((entry) => [entry.manifest.name, entry] as const))('%s', (name, { folder, manifest }) => {
+  const shipped = { ...manifest.dependencies, ...manifest.optionalDependencies, ...manifest.peerDependencies };
+  const development = Object.keys(manifest.devDependencies ?? {});
+  const inlined = BUNDLED.filter((dependency) => development.includes(dependency));
+  /** Peers of the workspace packages that this one uses: installed for them, without an import here. */
+  const peers = packages
+    .filter((entry) => entry.manifest.name in { ...shipped, ...manifest.devDependencies })
+    .flatMap((entry) => Object.keys(entry.manifest.peerDependencies ?? {}));
+  const read = (files: readonly string[]) =>
+    files.map((path) => splitComments({ path, text: readFileSync(path, 'utf8') }).code);
+
   it('depends only on packages below it', () => {
-    expect(Object.keys(shipped).filter((dependency) => ours.has(dependency) && !allowed?.includes(dependency))).toEqual(
-      [],
-    );
+    const allowed = below(diagram, name);
+    const own = Object.keys(shipped).filter((dependency) => ours.has(dependency));
+    expect(own.filter((dependency) => !allowed.has(dependency))).toEqual([]);
   });
 
   it('imports only what it declares, in its sources', () => {
@@ -115,12 +79,46 @@ describe.each(packages.map((entry) => [entry.manifest.name, entry] as const))('%
     }
     expect([...undeclared]).toEqual([]);
   });
+
+  it('declares for its users only what its sources import', () => {
+    const declared = Object.keys(shipped).filter((key) => !BINARIES.test(key) && !peers.includes(key));
+    expect(unnamed(declared, read(sourceFiles(join(folder, 'src'))))).toEqual([]);
+  });
+
+  it('declares for development only what its tests, scripts and configuration use', () => {
+    const implied = [...peers, ...TEST_ONLY];
+    const declared = development.filter((key) => !key.startsWith('@types/') && !implied.includes(key));
+    const scripts = JSON.stringify(manifest.scripts ?? {}).replaceAll(/[\w@/.-]+/g, '"$&"');
+    const shared = ['vitest.base.ts', 'tsup.base.ts'].map((file) => join(ROOT, file));
+    expect(
+      unnamed(declared, [...read([...sourceFiles(folder), ...shared]), ...configurations(folder), scripts]),
+    ).toEqual([]);
+  });
 });
 
-describe('the reader of imports', () => {
+describe('the check itself', () => {
   it('sees every form of import and skips relative and built-in ones', () => {
     const source = `import a from 'one'; import type { B } from "@two/b/deep"; import 'three'; export * from 'four';
       const x = await import('five'); const y = require('six'); import './near'; import 'node:fs';`;
     expect(importedPackages(source)).toEqual(['one', '@two/b', 'three', 'four', 'five', 'six']);
+  });
+
+  it('finds a planted dependency that nothing imports', () => {
+    const texts = ["import '@vgg/core';", 'const file = require.resolve("tar/package.json"); // models'];
+    expect(unnamed(['@vgg/core', '@vgg/models', 'tar', 'ta'], texts)).toEqual(['@vgg/models', 'ta']);
+  });
+
+  const planted =
+    '```mermaid\nflowchart TD\n  a["apps/a<br/>top"]\n  b["@x/b"]\n  c["@x/c"]\n  a --> b & c\n  b --> c\n```\n';
+
+  it('reads a diagram and leaves out the arrows that others imply', () => {
+    const graph = readDiagram(planted);
+    expect(edges(graph)).toEqual(['@x/b -> @x/c', 'a -> @x/b', 'a -> @x/c']);
+    expect(edges(reduced(graph))).toEqual(['@x/b -> @x/c', 'a -> @x/b']);
+  });
+
+  it('finds a planted circle and a planted arrow to nothing', () => {
+    expect(below(readDiagram(planted.replace('b --> c', 'b --> a')), 'a').has('a')).toBe(true);
+    expect(edges(readDiagram(planted.replace('b --> c', 'b --> d')))).toContain('@x/b -> no node d');
   });
 });

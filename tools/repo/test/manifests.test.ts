@@ -1,4 +1,4 @@
-/** What the published packages' manifests have in common: one licence, both module systems, types first, nothing missing. */
+/** Rules for the manifests of the published packages: one licence, both module systems, types first, nothing missing. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 
-/** The same in every manifest. npm takes `README.md` and pnpm the root's `LICENSE` into each tarball by themselves. */
+/** Fields that are the same in every manifest. npm adds `README.md`, and pnpm the root's `LICENSE`, to each tarball. */
 const SHARED = {
   license: 'Apache-2.0',
   type: 'module',
@@ -36,7 +36,7 @@ interface Manifest {
   peerDependencies?: Record<string, string>;
 }
 
-/** What `exports` says of one entry: the sources for this repository, then each module system, types first. */
+/** Returns the `exports` of one entry: the sources for this repository, then each module system, types first. */
 function conditions(entry: string) {
   return {
     '@vgg/source': `./src/${entry}.ts`,
@@ -45,12 +45,12 @@ function conditions(entry: string) {
   };
 }
 
-/** `@vgg/backend-wasm` resolves to its build (docs/decisions/0021). */
+/** Removes the sources: `@vgg/backend-wasm` resolves to its build (docs/decisions/0021). */
 function withoutSource({ import: esm, require: cjs }: ReturnType<typeof conditions>) {
   return { import: esm, require: cjs };
 }
 
-/** Packages that have a changeset waiting. */
+/** Returns the packages that a waiting changeset names. */
 function announced(): Set<string> {
   const folder = join(ROOT, '.changeset');
   const names = readdirSync(folder)
@@ -65,7 +65,7 @@ function importsTfjs(folder: string): boolean {
     .some((file) => /from '@tensorflow\/tfjs-core['/]/.test(readFileSync(join(folder, 'src', file), 'utf8')));
 }
 
-/** The published packages among the folders of one. */
+/** Returns the published packages in a folder. */
 function packagesIn(group: string) {
   return readdirSync(join(ROOT, group))
     .map((name) => join(ROOT, group, name))
@@ -79,7 +79,7 @@ function packagesIn(group: string) {
 
 const packages = packagesIn('packages');
 
-/** What npm runs in an installed package. */
+/** Scripts that npm runs at an install. */
 const AT_INSTALL = ['preinstall', 'install', 'postinstall', 'prepare'];
 
 describe.each(packages.map((entry) => [entry.manifest.name, entry] as const))('%s', (name, { folder, manifest }) => {
@@ -91,7 +91,7 @@ describe.each(packages.map((entry) => [entry.manifest.name, entry] as const))('%
     expect(manifest.keywords).toContain('vgg');
   });
 
-  it('says whether importing it has effects', () => {
+  it('declares the effects of its import', () => {
     expect(manifest.sideEffects).toBeDefined();
   });
 
@@ -108,7 +108,7 @@ describe.each(packages.map((entry) => [entry.manifest.name, entry] as const))('%
     expect(manifest.exports['./package.json']).toBe('./package.json');
   });
 
-  it('gives the types of deeper entries to resolvers that read no exports', () => {
+  it('has types of deeper entries for resolvers that do not read exports', () => {
     const deeper = entries.filter((path) => path !== '.').map((path) => path.slice(2));
     const map = Object.fromEntries(deeper.map((entry) => [entry, [`./dist/${entry}.d.cts`]]));
     expect(manifest.typesVersions).toEqual(deeper.length > 0 ? { '*': map } : undefined);
@@ -123,7 +123,7 @@ describe.each(packages.map((entry) => [entry.manifest.name, entry] as const))('%
     expect(announced().has(name) || existsSync(join(folder, 'CHANGELOG.md'))).toBe(true);
   });
 
-  it('takes its neighbours by workspace:^, so that a release depends on compatible ones', () => {
+  it('depends on other packages by workspace:^, so that a release depends on compatible ones', () => {
     const neighbours = Object.entries({ ...manifest.dependencies, ...manifest.peerDependencies }).filter(
       ([dependency]) => dependency.startsWith('@vgg/'),
     );
@@ -134,7 +134,7 @@ describe.each(packages.map((entry) => [entry.manifest.name, entry] as const))('%
     expect(AT_INSTALL.filter((script) => script in (manifest.scripts ?? {}))).toEqual([]);
   });
 
-  it('leaves TF.js to who installs it: a peer, where it is imported', () => {
+  it('has TF.js as a peer if it imports it, and never as a dependency', () => {
     expect(Object.keys(manifest.dependencies ?? {}).filter((key) => key.startsWith('@tensorflow/'))).toEqual([]);
     expect(manifest.peerDependencies?.['@tensorflow/tfjs-core']).toBe(importsTfjs(folder) ? '^4.22.0' : undefined);
   });

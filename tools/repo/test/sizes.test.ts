@@ -1,4 +1,4 @@
-/** What a package adds to a page: its root entry, minified and compressed, TF.js and its neighbours not counted. */
+/** Size that a package adds to a page: its root entry, minified and compressed, without TF.js and other packages. */
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
@@ -6,9 +6,9 @@ import { expect, it } from 'vitest';
 
 const HERE = fileURLToPath(new URL('.', import.meta.url));
 
-/** Bytes, some tenth above what it is: growth beyond that is to be meant. What is fetched only when used counts too. */
+/** Largest size in bytes, about a tenth above the present one, so that growth is intended. Code that is fetched on use counts. */
 const BUDGETS = {
-  core: 1_900,
+  core: 2_400,
   models: 8_400,
   data: 6_100,
   optim: 15_000,

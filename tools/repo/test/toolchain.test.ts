@@ -16,7 +16,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 const SCRIPT = new URL('../../../scripts/toolchain.mjs', import.meta.url);
 
-/** What `say` and the result of `provideToolchain` become. */
+/** Result of `provideToolchain`, and the lines that it printed. */
 interface Outcome {
   there: boolean;
   lines: string[];
@@ -66,11 +66,11 @@ function provide(
   machine: Partial<typeof MACHINE & { patience: number; again: boolean }> = {},
   environment: Record<string, string> = {},
 ): Outcome {
-  const { again, ...given } = { ...MACHINE, ...machine };
+  const { again, ...description } = { ...MACHINE, ...machine };
   const program = `
     import { provideToolchain, thisMachine } from ${JSON.stringify(SCRIPT.href)};
     const lines = [];
-    const machine = { ...thisMachine(${JSON.stringify(folder)}), ...${JSON.stringify(given)} };
+    const machine = { ...thisMachine(${JSON.stringify(folder)}), ...${JSON.stringify(description)} };
     const there = provideToolchain(machine, (line) => lines.push(line), ${again ?? false});
     console.log(JSON.stringify({ there, lines }));`;
   const { CXX, ONEDNN_ROOT, VGG_SYSTEM_PACKAGES, ...inherited } = process.env;
@@ -85,21 +85,21 @@ function provide(
 const INSTALLING =
   'installing g++ and libdnnl-dev by apt-get for the native engine (VGG_SYSTEM_PACKAGES=0 leaves the system as it is)';
 
-function goingOn(reason: string): string[] {
+function continuing(reason: string): string[] {
   return [
-    `going on without the native engine (no C++ compiler (g++); ${reason}); with it the nets train several times faster than on WebAssembly: apt-get install g++ libdnnl-dev`,
+    `continuing without the native engine (no C++ compiler (g++); ${reason}); with it the nets train several times faster than on WebAssembly: apt-get install g++ libdnnl-dev`,
   ];
 }
 
 describe('the native toolchain', () => {
-  it('is left alone where it is there', () => {
+  it('is kept if it is installed', () => {
     stub('g++', COMPILER);
     stubAptGet();
     expect(provide()).toEqual({ there: true, lines: [] });
     expect(calls()).toEqual([]);
   });
 
-  it('is installed by root, who is told so, without a question', () => {
+  it('is installed by root, with one line and without a question', () => {
     stubAptGet();
     expect(provide()).toEqual({ there: true, lines: [INSTALLING] });
     const [, ...steps] = calls();
@@ -111,7 +111,7 @@ describe('the native toolchain', () => {
     expect(steps.every((step) => step.includes('DPkg::Lock::Timeout=60'))).toBe(true);
   });
 
-  it('is installed by sudo where that asks for no password', () => {
+  it('is installed by sudo if that asks for no password', () => {
     stubAptGet();
     stub('sudo', `echo "sudo $*" >> ${folder}/sudo; [ "$1" = -n ] && shift && exec "$@"`);
     stub('true', '');
@@ -120,48 +120,48 @@ describe('the native toolchain', () => {
   });
 
   it.each([
-    ['sudo asks for a password', { isRoot: false }, {}, 'this user is neither root nor has sudo without password'],
-    ['the system is another', { osRelease: 'ID=fedora\n' }, {}, 'this is no Debian or Ubuntu'],
-    ['it may not be', {}, { VGG_SYSTEM_PACKAGES: '0' }, 'VGG_SYSTEM_PACKAGES is 0'],
-  ])('is not touched where %s, said in one line', (_, machine, environment, reason) => {
+    ['sudo asks for a password', { isRoot: false }, {}, 'this user is not root and has no sudo without a password'],
+    ['the system is another', { osRelease: 'ID=fedora\n' }, {}, 'this system is not Debian or Ubuntu'],
+    ['an installation is forbidden', {}, { VGG_SYSTEM_PACKAGES: '0' }, 'VGG_SYSTEM_PACKAGES is 0'],
+  ])('is not installed if %s, and one line says so', (_, machine, environment, reason) => {
     stubAptGet();
     stub('sudo', 'echo "a password is required" >&2; exit 1');
-    expect(provide(machine, environment)).toEqual({ there: false, lines: goingOn(reason) });
+    expect(provide(machine, environment)).toEqual({ there: false, lines: continuing(reason) });
     expect(calls().filter((call) => !call.includes('--version'))).toEqual([]);
   });
 
-  it('is gone without where another compiler is named that is not there', () => {
+  it('is not installed if another compiler is named that is missing', () => {
     stubAptGet();
     const { there, lines } = provide({}, { CXX: 'clang++' });
     expect(there).toBe(false);
     expect(lines).toHaveLength(1);
-    expect(lines[0]).toContain('(no C++ compiler (clang++); CXX or ONEDNN_ROOT names others)');
+    expect(lines[0]).toContain('(no C++ compiler (clang++); CXX or ONEDNN_ROOT names another one)');
   });
 
-  it("gives apt's reason when it fails, and tries again only when dependencies are installed anew", () => {
+  it("shows apt's reason when it fails, and tries again only when dependencies are installed again", () => {
     stubAptGet("echo 'E: Unable to locate package libdnnl-dev'; exit 100;");
     const reason = 'apt-get failed (Unable to locate package libdnnl-dev)';
-    expect(provide()).toEqual({ there: false, lines: [INSTALLING, ...goingOn(reason)] });
+    expect(provide()).toEqual({ there: false, lines: [INSTALLING, ...continuing(reason)] });
     const before = calls().length;
     expect(provide()).toEqual({ there: false, lines: [] });
     expect(calls()).toHaveLength(before);
     expect(provide({ again: true }).lines).toHaveLength(2);
   });
 
-  it('survives package lists that cannot be fetched, and says so when apt installs nothing', () => {
+  it('continues without new package lists, and reports that apt installed nothing', () => {
     stub('apt-get', 'case "$*" in *update*) exit 100;; esac');
-    expect(provide()).toEqual({ there: false, lines: [INSTALLING, ...goingOn('no C++ compiler (g++)')] });
+    expect(provide()).toEqual({ there: false, lines: [INSTALLING, ...continuing('no C++ compiler (g++)')] });
   });
 
-  it('is not waited for beyond a limit, even where something of apt stays behind', () => {
+  it('has a time limit, even if a process of apt remains', () => {
     stub('apt-get', '[ "$1" = --version ] && exit 0; trap "" TERM; sleep 90 & sleep 90');
     const start = performance.now();
     const { lines } = provide({ patience: 0.001 });
-    expect(lines).toEqual([INSTALLING, ...goingOn('apt-get took more than 0.3 s')]);
+    expect(lines).toEqual([INSTALLING, ...continuing('apt-get took more than 0.3 s')]);
     expect(performance.now() - start).toBeLessThan(45_000);
   });
 
-  it('is not looked after on other systems, of which the build says what it lacks', () => {
+  it('is left to the build on other systems, which prints what is missing', () => {
     expect(provide({ platform: 'darwin-arm64' })).toEqual({ there: true, lines: [] });
   });
 });

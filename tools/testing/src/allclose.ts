@@ -1,18 +1,20 @@
-/** The one numeric comparison of this repository's tests: |actual - expected| <= atol + rtol * |expected|, as numpy's. */
+/**
+ * The one numeric comparison of this repository's tests: |actual - expected| <= atol + rtol * |expected|, as numpy's.
+ */
 
 export interface AllcloseOptions {
   /** Relative tolerance. */
   rtol: number;
-  /** Absolute tolerance; 0 unless given. */
-  atol?: number;
+  /** Absolute tolerance. Default 0. */
+  atol?: number | undefined;
 }
 
-/** Numbers, or what holds them: an array, a typed array, or a tensor (its shape is compared with `expected`'s, if that has one). */
+/** A number, an array, a typed array, or a tensor. If both values are tensors, their shapes are compared, too. */
 export type NumbersLike = number | ArrayLike<number> | { dataSync(): ArrayLike<number>; shape: readonly number[] };
 
 interface Flat {
   values: ArrayLike<number>;
-  shape?: readonly number[];
+  shape?: readonly number[] | undefined;
 }
 
 function flatten(value: NumbersLike): Flat {
@@ -27,25 +29,32 @@ function close(actual: number, expected: number, rtol: number, atol: number): bo
   return Math.abs(actual - expected) <= atol + rtol * Math.abs(expected);
 }
 
-/** `undefined` when close everywhere, else what differs: the lengths, the shapes, or the worst index. */
+/** Returns `undefined` if all numbers are close, else a message about the shapes, the lengths or the worst index. */
 export function allclose(
   actual: NumbersLike,
   expected: NumbersLike,
   { rtol, atol = 0 }: AllcloseOptions,
 ): string | undefined {
-  const [a, e] = [flatten(actual), flatten(expected)];
+  const a = flatten(actual);
+  const e = flatten(expected);
   if (a.shape && e.shape && a.shape.join() !== e.shape.join()) {
     return `expected shape [${e.shape}], got [${a.shape}]`;
   }
   if (a.values.length !== e.values.length) return `expected ${e.values.length} numbers, got ${a.values.length}`;
-  let [wrong, worst, worstExcess] = [0, -1, -1];
+  let wrong = 0;
+  let worst = -1;
+  let worstExcess = -1;
   for (let i = 0; i < a.values.length; i++) {
-    const [x, y] = [a.values[i]!, e.values[i]!];
+    const x = a.values[i]!;
+    const y = e.values[i]!;
     if (close(x, y, rtol, atol)) continue;
     wrong += 1;
     const excess = Math.abs(x - y) / (atol + rtol * Math.abs(y));
     const rank = Number.isFinite(excess) ? excess : Number.POSITIVE_INFINITY;
-    if (rank > worstExcess) [worst, worstExcess] = [i, rank];
+    if (rank > worstExcess) {
+      worst = i;
+      worstExcess = rank;
+    }
   }
   if (wrong === 0) return undefined;
   return `${wrong} of ${a.values.length} numbers differ; worst at index ${worst}: expected ${e.values[worst]}, got ${a.values[worst]} (rtol ${rtol}, atol ${atol})`;

@@ -1,10 +1,10 @@
 /**
- * The weights and images of recorded fixtures: a hash of (stream, index), computed alike in tools/fixtures/models.py, so
- * that they need no storing.
+ * Weights and images of recorded fixtures: hashes of (stream, index), which tools/fixtures/models.py computes in the same
+ * way, so that they need not be stored.
  */
 import { type Tensor4D, tensor4d } from '@tensorflow/tfjs-core';
 
-/** Numbers in [0, 1), multiples of 2^-24, from the 32-bit finaliser of MurmurHash3 over (stream, index). */
+/** Returns numbers in [0, 1), multiples of 2^-24, from the 32-bit finaliser of MurmurHash3 over (stream, index). */
 export function hashed(stream: number, length: number): Float64Array {
   return Float64Array.from({ length }, (_, i) => {
     let x = (i + Math.imul(stream, 0x9e3779b9)) | 0;
@@ -14,7 +14,7 @@ export function hashed(stream: number, length: number): Float64Array {
   });
 }
 
-/** Images [count, height, width, 3] of stream `seed`, uniform in [-amplitude, amplitude). */
+/** Returns images [count, height, width, 3] of stream `seed`, uniform in [-amplitude, amplitude). */
 export function hashedImages(
   { seed, amplitude }: { seed: number; amplitude: number },
   count: number,
@@ -39,7 +39,7 @@ interface Spec {
   shape: readonly number[];
 }
 
-/** An initialiser of `@vgg/models`: a stream per variable after `seed`, in the order of the net. */
+/** Returns an initialiser for `@vgg/models`: one stream per variable, in the net's order, from `seed` + 1 on. */
 export function hashedInitialiser({ seed }: { seed: number }): (spec: Spec) => Float32Array {
   let stream = seed;
   return ({ role, shape }) => {

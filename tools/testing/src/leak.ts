@@ -1,8 +1,8 @@
-/** Leaks as an ordinary assertion. */
+/** Assertion that code leaks no tensors. */
 import { memory } from '@tensorflow/tfjs-core';
 import { expect } from 'vitest';
 
-/** Runs `fn` and fails unless it leaves as many tensors and bytes as it found. Returns what `fn` returned. */
+/** Runs `fn` and fails if the number of tensors or bytes changes. Returns the result of `fn`. */
 export async function expectNoLeak<T>(fn: () => T | Promise<T>): Promise<T> {
   const before = memory();
   const result = await fn();

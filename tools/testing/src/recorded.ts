@@ -1,4 +1,6 @@
-/** Numbers that an independent implementation computed, as tools/fixtures writes them: small safetensors files. */
+/**
+ * Recorded fixtures: numbers of an independent implementation, in small safetensors files that tools/fixtures writes.
+ */
 import { readFileSync } from 'node:fs';
 
 export interface RecordedTensor {
@@ -6,7 +8,7 @@ export interface RecordedTensor {
   values: Float32Array;
 }
 
-/** The float32 tensors of a fixture by name, and what it says of itself. */
+/** Reads a fixture: its float32 tensors by name, and its description. */
 export function readFixture<T>(file: URL): { description: T; tensors: Map<string, RecordedTensor> } {
   const bytes = readFileSync(file);
   const start = 8 + Number(bytes.readBigUInt64LE(0));

@@ -1,4 +1,4 @@
-/** Gives every test `expect(x).toBeAllclose(y, { rtol, atol })`. */
+/** Adds `expect(x).toBeAllclose(y, { rtol, atol })` to every test. */
 import { expect } from 'vitest';
 import { type AllcloseOptions, allclose, type NumbersLike } from './allclose';
 
@@ -11,7 +11,10 @@ expect.extend({
 
 declare module 'vitest' {
   interface Matchers<T> {
-    /** Element-wise |actual - expected| <= atol + rtol * |expected|; NaN equals only NaN, infinities must share their sign. */
+    /**
+     * Passes if |actual - expected| <= atol + rtol * |expected| for all elements. NaN equals only NaN; infinities must
+     * have the same sign.
+     */
     toBeAllclose(expected: NumbersLike, options: AllcloseOptions): T;
   }
 }

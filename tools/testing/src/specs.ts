@@ -1,42 +1,49 @@
-/** How tfjs-core's specs are run against a backend, in a process of their own: the same each time, with a record of each. */
+/**
+ * Runs tfjs-core's specs in the same way every time. For the process that {@link bundleSpecs} of `./spec-suite` starts.
+ */
+/// <reference path="./modules.d.ts" />
 import { writeFileSync } from 'node:fs';
+import jasmineRequire from 'jasmine-core/lib/jasmine-core/jasmine.js';
+import boot from 'jasmine-core/lib/jasmine-core/node_boot.js';
+
+export interface SpecResult {
+  name: string;
+  status: 'passed' | 'failed' | 'pending';
+  /** Messages of failed expectations. */
+  message: string;
+}
 
 interface SpecDone {
   fullName: string;
-  status: string;
+  status: SpecResult['status'] | 'excluded';
   failedExpectations: { message: string }[];
 }
 
-/** The parts used of jasmine, which has no types of its own. */
+/** The parts that are used of jasmine, which has no types of its own. */
 export interface Jasmine {
   DEFAULT_TIMEOUT_INTERVAL: number;
   getEnv(): {
-    configure(options: { random: boolean; specFilter?: (spec: { getFullName(): string }) => boolean }): void;
+    configure(options: { random: boolean }): void;
     addReporter(reporter: { specDone(result: SpecDone): void }): void;
     execute(): Promise<unknown>;
   };
 }
 
-export interface SpecRun {
-  /** Registers the specs. */
-  define: () => Promise<unknown>;
-  /** Takes the place of Math.random, which would make one run in a thousand fail. */
-  random: () => number;
-  /** Where [{ name, status, message }] is written as JSON. */
-  file: string;
-  /** Names of the specs that run. Default all. */
-  filter?: RegExp | undefined;
-}
-
-/** Runs specs in the order of their registration. */
-export async function recordSpecs(jasmine: Jasmine, { define, random, file, filter = /(?:)/ }: SpecRun): Promise<void> {
+/**
+ * Runs the specs that the bundle contains, in the order of their registration, and writes {@link SpecResult}s as JSON
+ * to the file SPEC_RESULTS. Register the backend before.
+ *
+ * @param random Replaces Math.random, with which about one run in a thousand would fail.
+ */
+export async function recordSpecs(random: () => number): Promise<void> {
+  const jasmine = boot(jasmineRequire);
   Math.random = random;
-  // None is slow, but the machine may be busy.
+  // No spec is slow, but the machine may be busy.
   jasmine.DEFAULT_TIMEOUT_INTERVAL = 60_000;
 
-  const results: { name: string; status: string; message: string }[] = [];
+  const results: SpecResult[] = [];
   const env = jasmine.getEnv();
-  env.configure({ random: false, specFilter: (spec) => filter.test(spec.getFullName()) });
+  env.configure({ random: false });
   env.addReporter({
     specDone: ({ fullName, status, failedExpectations }) => {
       if (status !== 'excluded') {
@@ -44,7 +51,7 @@ export async function recordSpecs(jasmine: Jasmine, { define, random, file, filt
       }
     },
   });
-  await define();
+  await import('tfjs-specs');
   await env.execute();
-  writeFileSync(file, JSON.stringify(results));
+  writeFileSync(process.env.SPEC_RESULTS!, JSON.stringify(results));
 }

@@ -1,6 +1,6 @@
 /**
- * Bundles tfjs-core's gradients without a second copy of tfjs-core (docs/decisions/0040): what their files use of its public
- * interface is imported from the peer, and only what is private to it is copied.
+ * Bundles tfjs-core's gradients without a second copy of tfjs-core (docs/decisions/0040): public parts of tfjs-core are
+ * imported from the peer dependency, and only private parts are copied.
  */
 import { readFile } from 'node:fs/promises';
 import * as tf from '@tensorflow/tfjs-core';
@@ -9,7 +9,7 @@ import type { Options } from 'tsup';
 const PEER = '@tensorflow/tfjs-core';
 const IMPORT = /^import (?:\* as (\w+)|\{ ([^}]*) \}) from '\.[^']*';$/gm;
 
-/** Public namespaces that have names of private files, in the order in which they are asked. */
+/** Public namespaces that contain names of private files, in search order. */
 const NAMESPACES = Object.entries({
   util: tf.util,
   broadcast_util: tf.broadcast_util,
@@ -17,16 +17,16 @@ const NAMESPACES = Object.entries({
   backend_util: tf.backend_util,
 });
 
-/** Private namespaces, all of whose members a public one has. */
+/** Private namespaces whose members are all in a public namespace, by name. */
 const INCLUDED_IN: Readonly<Record<string, string>> = { axis_util: 'backend_util', conv_util: 'backend_util' };
 
-/** What has no public name, but a public way to get it. */
+/** Replacements for values that have no public name, but can be got in a public way. */
 const BY_HAND: Readonly<Record<string, string>> = {
   ENGINE: `import { engine } from '${PEER}';\nconst ENGINE = /* @__PURE__ */ engine();`,
   getGlobalTensorClass: `import { Tensor } from '${PEER}';\nconst getGlobalTensorClass = () => Tensor;`,
 };
 
-/** An import inside tfjs-core, from its public interface where that has all the names. */
+/** Rewrites an import inside tfjs-core as an import from its public interface, if that has all the names. */
 function fromPeer(statement: string, namespace: string | undefined, names = ''): string {
   if (namespace !== undefined) {
     const found = INCLUDED_IN[namespace] ?? namespace;
@@ -51,7 +51,7 @@ const gradientsOfPeer: NonNullable<Options['esbuildPlugins']>[number] = {
   },
 };
 
-/** What the tsup configuration of a package that imports `@vgg/tfjs-gradients` needs. */
+/** Options that tsup needs in a package that imports `@vgg/tfjs-gradients`. */
 export const bundledGradients = {
   noExternal: ['@vgg/tfjs-gradients', /^@tensorflow\/tfjs-core\/dist\/gradients\//],
   esbuildPlugins: [gradientsOfPeer],

@@ -1,6 +1,6 @@
 /**
- * Every gradient of tfjs-core 4.22: its dist/register_all_gradients, as a list instead of a side effect. The files are
- * extensionless ES modules, which Node cannot import as they stand, so the packages that need them bundle them.
+ * All gradients of tfjs-core 4.22: its dist/register_all_gradients as a list instead of a side effect. The files are ES
+ * modules that import without extensions, which Node cannot do, so packages that need the gradients bundle them.
  */
 import type { GradConfig } from '@tensorflow/tfjs-core';
 import { absGradConfig } from '@tensorflow/tfjs-core/dist/gradients/Abs_grad';

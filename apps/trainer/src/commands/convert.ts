@@ -1,7 +1,8 @@
-/** `convert`: a net of any framework's file for another, without an engine and one variable in memory at a time. */
+/** `convert`: writes a net for another framework. Needs no TF.js backend, and holds one variable in memory at a time. */
 import { mkdir, stat } from 'node:fs/promises';
 import { extname, join, resolve } from 'node:path';
 import { VggError } from '@vgg/core';
+import { writeFileAtomically } from '@vgg/core/node';
 import {
   checkedTensors,
   type ExportedView,
@@ -13,10 +14,9 @@ import {
   netUse,
   recogniseNet,
 } from '@vgg/weights';
-import { writeFileAtomically } from '@vgg/weights/node';
-import { print } from '../output';
-import { createTerminal, type Terminal } from '../terminal';
-import { openNamed } from '../weight-file';
+import { openNamed } from '../nets/weight-file';
+import { print } from '../terminal/output';
+import { createTerminal, type Terminal } from '../terminal/terminal';
 
 export interface ConvertArguments {
   to: 'auto' | 'safetensors' | 'torchvision' | 'onnx' | 'tfjs';
@@ -31,7 +31,7 @@ export interface ConvertArguments {
 
 type Format = Exclude<ConvertArguments['to'], 'auto'>;
 
-/** What each format can hold, the first by default. */
+/** Number types of each format, the default first. */
 const DTYPES: Readonly<Record<Format, readonly ('f32' | 'f16' | 'bf16')[]>> = {
   safetensors: ['f32', 'f16', 'bf16'],
   torchvision: ['f32', 'f16', 'bf16'],
@@ -41,7 +41,7 @@ const DTYPES: Readonly<Record<Format, readonly ('f32' | 'f16' | 'bf16')[]>> = {
 
 const ENDINGS: Readonly<Record<string, Format>> = { '.safetensors': 'safetensors', '.onnx': 'onnx', '': 'tfjs' };
 
-/** The format that was asked for, or that the name of what is written tells. */
+/** Returns the format given by `--to`, or else by the output's name. */
 function formatFor(output: string, to: ConvertArguments['to']): Format {
   const format = to === 'auto' ? ENDINGS[extname(output).toLowerCase()] : to;
   if (format !== undefined) return format;
@@ -56,8 +56,8 @@ function dtypeFor(format: Format, wanted: ConvertArguments['dtype']): 'F32' | 'F
   return dtype.toUpperCase() as 'F32' | 'F16' | 'BF16';
 }
 
-/** The net, telling the terminal of each variable that is read. */
-function counted(net: NetTensors, total: number, terminal: Terminal) {
+/** Returns the net with a progress of the variables that are read. */
+function withProgress(net: NetTensors, total: number, terminal: Terminal) {
   const progress = terminal.progress('converting', total, 'tensors');
   let done = 0;
   const read: NetTensors['read'] = async (name) => {
@@ -73,7 +73,7 @@ interface Writing extends ExportOptions {
   readonly dtype: 'F32' | 'F16' | 'BF16';
 }
 
-/** The files of a graph model in a folder; `model.json` comes last: who finds it finds all. */
+/** Writes the files of a graph model; `model.json` is written last, so that it exists only if all others do. */
 async function writeFolder(net: NetTensors, folder: string, { dtype, ...options }: Writing): Promise<string[]> {
   try {
     await mkdir(folder, { recursive: true });
@@ -89,38 +89,35 @@ async function writeFolder(net: NetTensors, folder: string, { dtype, ...options 
   return paths;
 }
 
-/** Writes the file or the files and gives their paths. */
+/** Writes the file or files and returns their paths. */
 async function write(net: NetTensors, output: string, writing: Writing): Promise<string[]> {
   const { format, dtype, description } = writing;
   if (format === 'tfjs') return writeFolder(net, output, writing);
   const naming = format === 'torchvision' ? 'torchvision' : 'vgg';
-  const parts =
-    format === 'onnx'
-      ? exportOnnx(net, writing)
-      : exportSafetensors(net, { ...(description && { description }), naming, dtype });
+  const parts = format === 'onnx' ? exportOnnx(net, writing) : exportSafetensors(net, { description, naming, dtype });
   await writeFileAtomically(output, parts);
   return [output];
 }
 
-export async function convertCommand(input: string, output: string, options: ConvertArguments): Promise<void> {
+export async function runConvert(input: string, output: string, options: ConvertArguments): Promise<void> {
   const terminal = createTerminal({ stream: process.stderr, quiet: options.quiet });
   const format = formatFor(output, options.to);
   const dtype = dtypeFor(format, options.dtype);
   const source = await openNamed(input, terminal);
   try {
     const weights = recogniseNet(source, {
-      ...(options.head === 'none' && { head: 'none' }),
-      ...(options.prefix !== undefined && { prefix: options.prefix }),
-      ...(options.input !== undefined && { inputSize: options.input }),
+      head: options.head === 'none' ? 'none' : undefined,
+      prefix: options.prefix,
+      inputSize: options.input,
     });
     const checked = checkedTensors(weights, source);
     const { classes, preprocessing, describedBy } = await netUse(source, weights);
     const description = preprocessing && { classes, preprocessing };
     if (preprocessing === undefined) {
-      terminal.warn(`${input} does not say how its net takes images: what is written will not say it either`);
+      terminal.warn(`the preprocessing of ${input} is not known: the output will not contain it`);
     }
-    const { net, end } = counted(checked, weights.tensors.size, terminal);
-    const writing = { format, dtype, view: options.view, ...(description && { description }) };
+    const { net, end } = withProgress(checked, weights.tensors.size, terminal);
+    const writing = { format, dtype, view: options.view, description };
     const paths = await write(net, resolve(output), writing).finally(end);
     let bytes = 0;
     for (const path of paths) bytes += (await stat(path)).size;

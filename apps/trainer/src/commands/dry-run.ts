@@ -1,22 +1,25 @@
-/** `train --dry-run`: the recipe resolved, the memory it takes and the time of an epoch, measured on a few real steps. */
+/** `train --dry-run`: prints the resolved recipe, its memory, and the time of an epoch, measured on a few real steps. */
 import { availableParallelism, totalmem } from 'node:os';
+import { spread } from '@vgg/data';
 import { createVgg, type ResolvedVggOptions, type Vgg } from '@vgg/models';
-import { spread, trainingTransform } from '../data-set';
 import type { EngineName } from '../engine';
-import { checkPredecessor, firstNet } from '../first-net';
-import { epochSeconds, measureSpeed, type Speed } from '../measure';
-import { trainingMemory } from '../memory';
-import { print } from '../output';
-import { validationsOf } from '../pace';
-import { type PlannedRun, planRun, type TrainArguments } from '../prepare';
-import { initialiserOf, type Recipe } from '../recipe';
-import { formatRecipe } from '../recipe-file';
-import type { Terminal } from '../terminal';
+import { trainingTransform } from '../images/data-set';
+import { initialiserOf } from '../recipe/build';
+import { formatRecipe } from '../recipe/file';
+import type { Recipe } from '../recipe/recipe';
+import type { TrainArguments } from '../run/arguments';
+import { checkPredecessor, firstNet } from '../run/first-net';
+import { epochSeconds, measureSpeed, type Speed } from '../run/measure';
+import { trainingMemory } from '../run/memory';
+import { validationsOf } from '../run/pace';
+import { type PlannedRun, planRun } from '../run/prepare';
+import { print } from '../terminal/output';
+import type { Terminal } from '../terminal/terminal';
 
-/** Images whose statistics stand for the whole set's: the speed does not depend on them. */
+/** Number of images for the statistics: the speed does not depend on them, so a sample is enough. */
 const STATISTICS_IMAGES = 256;
 
-/** The recipe's first net; drawn at random where the run that it starts from is not there yet. */
+/** Returns the first net of a recipe; initialised randomly if the run that it starts from does not exist yet. */
 async function netToMeasure({ recipe, net }: PlannedRun, terminal: Terminal): Promise<Vgg> {
   try {
     await checkPredecessor(recipe, terminal);
@@ -24,10 +27,10 @@ async function netToMeasure({ recipe, net }: PlannedRun, terminal: Terminal): Pr
     terminal.warn((error as Error).message);
     return createVgg(net, initialiserOf(recipe));
   }
-  return firstNet({ recipe, net });
+  return (await firstNet({ recipe, net }, terminal)).model;
 }
 
-/** `40 s`, `12 min`, `5.1 h`, `24 days`: two figures are as much as a short measurement gives. */
+/** Returns `40 s`, `12 min`, `5.1 h` or `24 days`: a short measurement is good for two digits. */
 export function span(seconds: number): string {
   const units: [name: string, seconds: number][] = [
     ['days', 86_400],

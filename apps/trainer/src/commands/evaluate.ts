@@ -1,19 +1,20 @@
-/** `evaluate`: the error of runs, alone and fused, or of a weight file's net, under the protocols of section 3.2. */
+/** `evaluate`: measures the error of runs, alone and fused, or of a weight file, under the protocols of section 3.2. */
 import { resolve } from 'node:path';
 import { type Evaluation, type EvaluationRow, PROTOCOLS, type Protocol } from '@vgg/eval';
 import { describeEngine, type EngineName, startEngine } from '../engine';
-import { loadRuns, loadWeights } from '../evaluated';
-import { type EvaluationRequest, evaluateNets } from '../evaluation';
-import { print, table } from '../output';
-import { createTerminal } from '../terminal';
+import { type EvaluationRequest, evaluateNets } from '../evaluate/evaluate';
+import { loadNamed, loadRuns } from '../nets/evaluated';
+import { print, table } from '../terminal/output';
+import { createTerminal } from '../terminal/terminal';
 
-/** One of `run` and `weights` is given; with `weights`, `data` too. */
+/** Arguments of `evaluate`; exactly one of `run` and `weights` is given, and `data` with `weights`. */
 export interface EvaluateArguments extends Omit<EvaluationRequest, 'protocols'> {
   run?: readonly string[];
   /** A weight file, or a published net's name. */
   weights?: string;
   protocol: Protocol | 'all';
   engine: EngineName | 'auto';
+  device?: string;
   json: boolean;
   quiet: boolean;
 }
@@ -24,34 +25,35 @@ function figure(error: number | null): string {
 
 function tableRow({ nets, protocol, scales, top1Error, top5Error }: EvaluationRow, fused: boolean): string[] {
   const name = nets.length > 1 ? `fusion of ${nets.length}` : nets[0]!.split('/').at(-1)!;
-  return [...(fused ? [name] : []), protocol, scales.join(', '), figure(top1Error), figure(top5Error)];
+  const cells = [protocol, scales.join(', '), figure(top1Error), figure(top5Error)];
+  return fused ? [name, ...cells] : cells;
 }
 
-/** The paper's kind of table (section 4): a row for each net, protocol and scale set. */
+/** Prints a table as in section 4 of the paper: a row for each net, protocol and set of scales. */
 export async function printEvaluation(evaluation: Evaluation): Promise<void> {
   const fused = evaluation.rows.some(({ nets }) => nets.length > 1);
-  const header = [...(fused ? ['net'] : []), 'protocol', 'Q', 'top-1 error %', `top-${evaluation.k} error %`];
+  const columns = ['protocol', 'Q', 'top-1 error %', `top-${evaluation.k} error %`];
   const rows = evaluation.rows.map((row) => tableRow(row, fused));
-  await print(table(header, rows, fused ? 2 : 1));
+  await print(table(fused ? ['net', ...columns] : columns, rows, fused ? 2 : 1));
   const { images, skipped } = evaluation;
   await print(`\n${images} images${skipped.length > 0 ? `, ${skipped.length} skipped` : ''}`);
 }
 
-/** The confusion matrix as `[label, predicted, images]` where there are any: most of a million pairs have none. */
-function sparse(confusion: Uint32Array, { perClass }: EvaluationRow): number[][] {
+/** Returns the non-zero entries of a confusion matrix as `[label, predicted, images]`: for many classes, most are zero. */
+function sparseEntries(confusion: Uint32Array, { perClass }: EvaluationRow): number[][] {
   const classes = perClass.length;
   return [...confusion.entries()]
     .filter(([, images]) => images > 0)
     .map(([pair, images]) => [Math.floor(pair / classes), pair % classes, images]);
 }
 
-export async function evaluateCommand(options: EvaluateArguments): Promise<void> {
-  const { run = [], weights, protocol, json, engine, quiet, ...rest } = options;
+export async function runEvaluate(options: EvaluateArguments): Promise<void> {
+  const { run = [], weights, protocol, json, engine, device, quiet, ...rest } = options;
   const terminal = createTerminal({ stream: process.stderr, quiet });
-  terminal.say(describeEngine(await startEngine(engine)));
+  terminal.say(describeEngine(await startEngine(engine, device)));
   const evaluated = await (weights === undefined
     ? loadRuns(run.map((path) => resolve(path)))
-    : loadWeights(weights, terminal));
+    : loadNamed(weights, terminal));
   let evaluation: Evaluation;
   try {
     const protocols = protocol === 'all' ? PROTOCOLS : [protocol];
@@ -60,6 +62,9 @@ export async function evaluateCommand(options: EvaluateArguments): Promise<void>
     evaluated.dispose();
   }
   if (!json) return printEvaluation(evaluation);
-  const rows = evaluation.rows.map((row) => ({ ...row, confusion: row.confusion && sparse(row.confusion, row) }));
+  const rows = evaluation.rows.map((row) => ({
+    ...row,
+    confusion: row.confusion && sparseEntries(row.confusion, row),
+  }));
   await print(JSON.stringify({ ...evaluation, rows }, null, 2));
 }

@@ -1,11 +1,13 @@
-/** `inspect`: what a network is and costs, or what is in a weight file. */
+/** `inspect`: prints the layers and costs of a net, or the contents of a weight file. */
 import { formatSummary, summarise } from '@vgg/models';
-import { print } from '../output';
-import { headFor, netOptions, type RecipeArguments } from '../recipe';
-import { readRecord } from '../run-folder';
+import { netOptions } from '../recipe/build';
+import { headFor } from '../recipe/recipe';
+import type { Settings } from '../recipe/settings';
+import { readRecord } from '../run/folder';
+import { print } from '../terminal/output';
 
 export interface InspectArguments
-  extends Pick<RecipeArguments, 'config' | 'batchNorm' | 'width' | 'input' | 'head' | 'dropout'> {
+  extends Pick<Settings, 'config' | 'batchNorm' | 'width' | 'input' | 'head' | 'dropout'> {
   run?: string;
   classes: number;
   microBatch: number;
@@ -13,13 +15,12 @@ export interface InspectArguments
   quiet: boolean;
 }
 
-export async function inspectCommand(file: string | undefined, options: InspectArguments): Promise<void> {
+export async function runInspect(file: string | undefined, options: InspectArguments): Promise<void> {
   if (file !== undefined) return (await import('./inspect-file')).inspectFile(file, options);
   const record = options.run === undefined ? undefined : await readRecord(options.run);
   const net = record?.net ?? netOptions({ ...options, head: headFor(options) }, options.classes);
   const summary = summarise(net, { batch: options.microBatch });
-  if (options.json)
-    return print(JSON.stringify({ net, ...(record && { classes: record.classes }), ...summary }, null, 2));
+  if (options.json) return print(JSON.stringify({ net, classes: record?.classes, ...summary }, null, 2));
   const { configuration, batchNorm, inputSize, width, classes } = net;
   const name = `${configuration}${batchNorm ? ' with batch norm' : ''}`;
   await print(

@@ -1,24 +1,25 @@
-/** `paper`: the paper's study on any data set within a budget of time, as its Tables 3 to 6. */
+/** `paper`: repeats the paper's study on any data set within a time budget, and prints Tables 3 to 6. */
 import { basename, join, resolve } from 'node:path';
 import { VggError } from '@vgg/core';
-import { writeFileAtomically } from '@vgg/weights/node';
-import { print } from '../output';
+import { writeFileAtomically } from '@vgg/core/node';
+import { writeReport } from '@vgg/report';
 import { notesOn } from '../paper/notes';
 import { carryOut } from '../paper/run';
 import { newStudy, type StudyRequest } from '../paper/start';
 import { extended, readStudy, type Study, saveStudy } from '../paper/study';
 import { markdown, tables } from '../paper/tables';
-import type { SessionArguments } from '../prepare';
-import { REPORT, writeReport } from '../report/make';
+import { REPORT } from '../report/run-report';
 import { studyReportOf } from '../report/study';
-import { KEEPING } from '../run-folder';
-import { createTerminal, type Terminal } from '../terminal';
+import type { SessionArguments } from '../run/arguments';
+import { KEEPING } from '../run/folder';
+import { print } from '../terminal/output';
+import { createTerminal, type Terminal } from '../terminal/terminal';
 
 export interface PaperArguments extends Omit<StudyRequest, 'data'>, Omit<SessionArguments, 'ui' | 'uiPort'> {
   data?: string;
   out?: string;
   resume?: string;
-  /** Seconds: another budget for the study that is resumed. */
+  /** New budget of a resumed study, in seconds. */
   extendTo?: number;
 }
 
@@ -42,7 +43,7 @@ async function openStudy(folder: string, options: PaperArguments, session: Sessi
   return { study: await newStudy(folder, { ...request, data }, session, terminal, since), spent: since };
 }
 
-/** The tables and what must be known of them, added to the study. */
+/** Adds the tables and their notes to the study. */
 function conclude(study: Study): Study & Required<Pick<Study, 'tables' | 'notes'>> {
   const { nets, settings, k, trained, dense, protocols = [] } = study;
   const epochs = Object.fromEntries(Object.entries(trained).map(([name, net]) => [name, net.epochs]));
@@ -50,7 +51,7 @@ function conclude(study: Study): Study & Required<Pick<Study, 'tables' | 'notes'
   return { ...study, tables: made, notes: notesOn(study) };
 }
 
-export async function paperCommand(options: PaperArguments): Promise<void> {
+export async function runPaper(options: PaperArguments): Promise<void> {
   const terminal = createTerminal({ stream: process.stderr, quiet: options.quiet });
   const { engine, workers, strict, json, quiet } = options;
   const session: SessionArguments = { engine, workers, strict, json, quiet, ui: false, ...KEEPING };
@@ -59,7 +60,7 @@ export async function paperCommand(options: PaperArguments): Promise<void> {
   terminal.say(`the study is ${folder}: ${study.nets.map(({ name }) => name).join(', ')}`);
   const done = await carryOut({ folder, study, session: { ...session, engine: study.engine }, terminal, spent });
   if (!done) {
-    terminal.say(`saved; go on with: pnpm --filter trainer start paper --resume ${folder}`);
+    terminal.say(`saved; continue with: pnpm --filter trainer start paper --resume ${folder}`);
     return;
   }
   const concluded = conclude(study);

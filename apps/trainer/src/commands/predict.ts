@@ -1,17 +1,17 @@
-/** `predict`: the five likeliest classes of images, by runs or by the net of a weight file, and where they are seen. */
+/** `predict`: prints the five most likely classes of images, and draws heat maps. */
 import { extname, resolve } from 'node:path';
 import { didYouMean, isVggError, VggError } from '@vgg/core';
 import { systemReason } from '@vgg/core/node';
 import type { RawImage } from '@vgg/data';
 import { decodeImage } from '@vgg/data/node';
 import { classMap, type Guess } from '@vgg/eval';
+import { heatMapOver } from '@vgg/report';
 import { describeEngine, type EngineName, startEngine } from '../engine';
-import { type Guesser, runGuesser, weightsGuesser } from '../guesser';
-import { heatMapOver } from '../heat-map';
-import { print } from '../output';
-import { createTerminal, type Terminal } from '../terminal';
+import { type Guesser, runGuesser, weightsGuesser } from '../nets/guesser';
+import { print } from '../terminal/output';
+import { createTerminal, type Terminal } from '../terminal/terminal';
 
-/** One of `run` and `weights` is given. */
+/** Arguments of `predict`; exactly one of `run` and `weights` is given. */
 export interface PredictArguments {
   run?: readonly string[];
   /** A weight file, or a published net's name. */
@@ -29,9 +29,9 @@ interface ImageResult {
   classes: Pick<Guess, 'name' | 'probability'>[];
 }
 
-/** Cells of a bar that stands for certainty. */
+/** Width of a probability bar, in characters. */
 const BAR = 24;
-/** Eighths of a cell. */
+/** Bars of 0 to 7 eighths of a character. */
 const PARTS = ['', '▏', '▎', '▍', '▌', '▋', '▊', '▉'];
 
 function bar(probability: number): string {
@@ -39,7 +39,7 @@ function bar(probability: number): string {
   return '█'.repeat(Math.floor(eighths / 8)) + PARTS[eighths % 8]!;
 }
 
-/** The image, and its classes one a line: probability, name, bar. */
+/** Returns the image's name and a line for each class: probability, name, bar. */
 export function barLines({ image, classes }: ImageResult): string {
   const width = Math.max(...classes.map(({ name }) => name.length));
   const rows = classes.map(({ name, probability }) =>
@@ -48,17 +48,17 @@ export function barLines({ image, classes }: ImageResult): string {
   return [image, ...rows].join('\n');
 }
 
-/** Longer side of a heat map, in pixels: that of the image within these. */
+/** Smallest and largest length of a heat map's longer side, in pixels. */
 const HEAT_MAP_SIDES = [320, 1600] as const;
 
-/** @throws VggError `VGG_ARGUMENT` for a heat map of several images, in no known format, or of no class of the net. */
+/** Checks the options of the heat map. @throws VggError `VGG_ARGUMENT` for several images, an unknown format or class. */
 function checkHeatMap(
   images: readonly string[],
   { heatMap, class: wanted }: PredictArguments,
   names: readonly string[],
 ): void {
   if (wanted !== undefined && heatMap === undefined) {
-    throw new VggError('argument', '--class says what --heat-map shows: add --heat-map OUT.png');
+    throw new VggError('argument', '--class selects the class of a heat map: add --heat-map OUT.png');
   }
   if (heatMap === undefined) return;
   if (images.length > 1) throw new VggError('argument', `--heat-map takes one image, got ${images.length}`);
@@ -66,7 +66,7 @@ function checkHeatMap(
     throw new VggError('argument', `--heat-map ${heatMap}: expected a name that ends in .png or .jpg`);
   }
   if (wanted !== undefined && !names.includes(wanted)) {
-    throw new VggError('argument', `--class ${wanted} is no class of the net${didYouMean(wanted, names)}`);
+    throw new VggError('argument', `--class ${wanted} is not a class of the net${didYouMean(wanted, names)}`);
   }
 }
 
@@ -84,11 +84,12 @@ async function writeHeatMap(
   } catch (error) {
     throw new VggError('io', `cannot write --heat-map ${heatMap}: ${systemReason(error)}`, { cause: error });
   }
-  const [low, high] = [map.data.reduce((a, b) => Math.min(a, b), 1), map.data.reduce((a, b) => Math.max(a, b), 0)];
-  return `where ${guesser.classes[classIndex]} is seen, from ${(100 * low).toFixed(1)} % (dark) to ${(100 * high).toFixed(1)} %: ${heatMap}`;
+  const low = map.data.reduce((a, b) => Math.min(a, b), 1);
+  const high = map.data.reduce((a, b) => Math.max(a, b), 0);
+  return `heat map of ${guesser.classes[classIndex]}, from ${(100 * low).toFixed(1)} % (dark) to ${(100 * high).toFixed(1)} %: ${heatMap}`;
 }
 
-/** The smallest side that an image is decoded for: undefined where it is wanted whole. */
+/** Returns the smallest side for which an image is decoded; undefined for its full size. */
 function sideOf({ side }: Guesser, { heatMap }: PredictArguments): number | undefined {
   return side && Math.max(side, heatMap === undefined ? 0 : HEAT_MAP_SIDES[1]);
 }
@@ -97,7 +98,7 @@ function openGuesser({ run = [], weights, scales }: PredictArguments, terminal: 
   return weights === undefined ? runGuesser(run, scales) : weightsGuesser(weights, scales, terminal);
 }
 
-export async function predictCommand(images: readonly string[], options: PredictArguments): Promise<void> {
+export async function runPredict(images: readonly string[], options: PredictArguments): Promise<void> {
   const terminal = createTerminal({ stream: process.stderr, quiet: options.quiet });
   terminal.say(describeEngine(await startEngine(options.engine)));
   const guesser = await openGuesser(options, terminal);

@@ -1,18 +1,17 @@
-/** `report`: makes a run's `report.html` from what its folder, its images and its weights hold now. */
+/** `report`: writes `report.html` of a run from its folder, its images and its weights. */
 import { join, resolve } from 'node:path';
 import { VggError } from '@vgg/core';
 import { systemReason } from '@vgg/core/node';
 import { PROTOCOLS, type Protocol } from '@vgg/eval';
+import { type ReportData, readEvaluation, type StudyData, writeReport } from '@vgg/report';
 import { describeEngine, type EngineName, startEngine } from '../engine';
-import { evaluateRuns } from '../evaluation';
-import { print } from '../output';
+import { evaluateRuns } from '../evaluate/evaluate';
 import { studyExists } from '../paper/study';
-import type { ReportData, StudyData } from '../report/data';
-import { readEvaluation } from '../report/evaluation-file';
-import { REPORT, reportOf, writeReport } from '../report/make';
+import { REPORT, reportOf } from '../report/run-report';
 import { studyReportOf } from '../report/study';
-import { readRecord } from '../run-folder';
-import { createTerminal } from '../terminal';
+import { readRecord } from '../run/folder';
+import { print } from '../terminal/output';
+import { createTerminal } from '../terminal/terminal';
 
 export interface ReportArguments {
   out?: string;
@@ -24,7 +23,7 @@ export interface ReportArguments {
   quiet: boolean;
 }
 
-export async function reportCommand(run: string, options: ReportArguments): Promise<void> {
+export async function runReport(run: string, options: ReportArguments): Promise<void> {
   const terminal = createTerminal({ stream: process.stderr, quiet: options.quiet });
   const path = resolve(run);
   const out = resolve(options.out ?? join(path, REPORT));
@@ -42,8 +41,7 @@ export async function reportCommand(run: string, options: ReportArguments): Prom
   if (options.evaluate !== 'none') {
     const { scales, limit } = options;
     const protocols = options.evaluate === 'all' ? PROTOCOLS : [options.evaluate];
-    const asked = { ...(scales && { scales }), ...(limit !== undefined && { limit }) };
-    await evaluateRuns([path], { split: 'val', protocols, strict: false, ...asked }, terminal);
+    await evaluateRuns([path], { split: 'val', protocols, strict: false, scales, limit }, terminal);
   }
   await write(await reportOf(path));
   if (options.json) return print(JSON.stringify({ report: out, ...(await readEvaluation(path)) }, null, 2));

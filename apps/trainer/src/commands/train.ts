@@ -1,15 +1,15 @@
-/** `train`: from a folder of images to a run. Without images, the demo. */
+/** `train`: trains a net on a folder of images. Without images, runs the demo. */
 import { join } from 'node:path';
 import { isVggError } from '@vgg/core';
+import { LivePage } from '@vgg/report';
 import type { FitResult } from '@vgg/train';
-import { evaluateBest, isEvaluated } from '../final-evaluation';
-import { print, table } from '../output';
-import { prepareNew, prepareResumed, type TrainArguments } from '../prepare';
-import { REPORT } from '../report/make';
-import { createTerminal, type Terminal } from '../terminal';
-import { trainPrepared } from '../train-prepared';
-import type { Prepared } from '../training';
-import { LivePage } from '../ui/live-page';
+import { evaluateBest, isEvaluated } from '../evaluate/after-training';
+import { REPORT } from '../report/run-report';
+import type { TrainArguments } from '../run/arguments';
+import { type Prepared, prepareNew, prepareResumed } from '../run/prepare';
+import { trainPrepared } from '../run/train';
+import { print, table } from '../terminal/output';
+import { createTerminal, type Terminal } from '../terminal/terminal';
 import { dryRun } from './dry-run';
 import { printEvaluation } from './evaluate';
 
@@ -20,12 +20,13 @@ function summaryTable({ training, validation, best }: FitResult): string {
     top1.toFixed(2),
     top5.toFixed(2),
   ];
-  const rows = [
-    ...(training ? [row('training', training)] : []),
-    ...(validation ? [row('validation', validation)] : []),
-  ];
-  const named = best === null ? '' : `\n\nbest top-1 error ${best.metric.toFixed(2)} % after epoch ${best.epoch + 1}`;
-  return `${table(['last epoch', 'loss', 'top-1 error %', 'top-5 error %'], rows)}${named}`;
+  const rows = [training && row('training', training), validation && row('validation', validation)];
+  const bestLine =
+    best === null ? '' : `\n\nbest top-1 error ${best.metric.toFixed(2)} % after epoch ${best.epoch + 1}`;
+  return `${table(
+    ['last epoch', 'loss', 'top-1 error %', 'top-5 error %'],
+    rows.filter((one) => one !== undefined),
+  )}${bestLine}`;
 }
 
 function whatNext(path: string): string {
@@ -33,31 +34,31 @@ function whatNext(path: string): string {
   return `
 The run is in ${path}. What to try next:
   open ${join(path, REPORT)} in a browser: curves, mistakes, class maps
-  ${start} predict --run ${path} IMAGE        the five likeliest classes of a picture
-  ${start} --config B --epochs 12             a deeper net on the same pictures
-  ${start} train --data DIR                   your own pictures: one folder per class
+  ${start} predict --run ${path} IMAGE        the five most likely classes of an image
+  ${start} --config B --epochs 12             a deeper net on the same images
+  ${start} train --data DIR                   your own images: one folder per class
   ${start} inspect --config D                 what the paper's 16-layer net costs
   ${start} train --help                       every option and its default`;
 }
 
-function howToGoOn(path: string): string {
-  return `go on with: pnpm --filter trainer start train --resume ${path}`;
+function resumeHint(path: string): string {
+  return `continue with: pnpm --filter trainer start train --resume ${path}`;
 }
 
-/** Where the disk or the data failed, the run is as good as interrupted. */
-async function tellHowToGoOn(error: unknown, { folder }: Prepared, terminal: Terminal): Promise<void> {
+/** Prints how to resume after an error of the disk or the data, which is like an interruption. */
+async function printResumeHint(error: unknown, { folder }: Prepared, terminal: Terminal): Promise<void> {
   if (!isVggError(error) || error.code !== 'VGG_IO') return;
   const [step] = await folder.checkpoints.steps().catch(() => []);
-  if (step !== undefined) terminal.say(`the run is kept up to step ${step}; ${howToGoOn(folder.path)}`);
+  if (step !== undefined) terminal.say(`the run is saved up to step ${step}; ${resumeHint(folder.path)}`);
 }
 
-export async function trainCommand(options: TrainArguments): Promise<void> {
+export async function runTrain(options: TrainArguments): Promise<void> {
   const terminal = createTerminal({ stream: process.stderr, quiet: options.quiet });
   if (options.dryRun) return dryRun(options, terminal);
   if (!options.ui) return train(options, terminal);
   const livePage = await LivePage.start(options.uiPort);
   terminal.say(`the live page is ${livePage.url}`);
-  let ending = 'The run has ended. This page is not updated any more; the report stays in the run folder.';
+  let ending = 'The run has ended. This page is no longer updated; the report is in the run folder.';
   try {
     await train(options, terminal, livePage);
   } catch (error) {
@@ -74,46 +75,46 @@ async function train(options: TrainArguments, terminal: Terminal, livePage?: Liv
     : prepareResumed(options.resume, options, terminal));
   const { folder } = prepared;
   const trained = await trainPrepared(prepared, options, terminal, livePage).catch(async (error: unknown) => {
-    await tellHowToGoOn(error, prepared, terminal);
+    await printResumeHint(error, prepared, terminal);
     throw error;
   });
   const { result, skipped, report, finished } = trained;
   const { path } = folder;
-  const json = (more: object = {}) => print(JSON.stringify({ run: path, ...result, skipped, ...more }, null, 2));
+  const printJson = (more: object = {}) => print(JSON.stringify({ run: path, ...result, skipped, ...more }, null, 2));
   if (finished && (await isEvaluated(path, prepared.record))) {
     terminal.say(
-      `${path} is finished: it ended after epoch ${result.epoch}, step ${result.step}; nothing is left to train`,
+      `${path} is finished: it ended after epoch ${result.epoch}, step ${result.step}; there is nothing left to train`,
     );
-    if (options.json) await json();
+    if (options.json) await printJson();
     return;
   }
   if (result.reason === 'interrupted') {
     if (trained.exitCode !== undefined) {
-      terminal.say(`saved after step ${result.step}; ${howToGoOn(path)}`);
+      terminal.say(`saved after step ${result.step}; ${resumeHint(path)}`);
       process.exitCode = trained.exitCode;
     }
     await report.finish('interrupted');
-    if (options.json) return json();
+    if (options.json) return printJson();
     if (result.training !== undefined) await print(summaryTable(result));
     terminal.say(`the report is ${join(path, REPORT)}`);
     return;
   }
 
-  if (finished) terminal.say(`${path} is trained; what is left is its evaluation`);
+  if (finished) terminal.say(`${path} is trained; only its evaluation is left`);
   const { record } = prepared;
   const { evaluation, exitCode } = await evaluateBest(
-    { path, record, strict: options.strict, goOn: howToGoOn(path) },
+    { path, record, strict: options.strict, resumeHint: resumeHint(path) },
     terminal,
   );
   if (exitCode !== undefined) {
     process.exitCode = exitCode;
-    if (options.json) await json();
+    if (options.json) await printJson();
     return;
   }
   await report.finish('complete');
-  if (options.json) return json(evaluation && { evaluation });
+  if (options.json) return printJson(evaluation && { evaluation });
   if (result.training !== undefined) await print(summaryTable(result));
-  else if (!finished) terminal.say(`the run ended after step ${result.step}, with no epoch completed since it began`);
+  else if (!finished) terminal.say(`the run ended after step ${result.step}, before an epoch was completed`);
   terminal.say(`the report is ${join(path, REPORT)}`);
   if (evaluation !== undefined) {
     await printEvaluation(evaluation);

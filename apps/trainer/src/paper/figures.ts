@@ -1,14 +1,14 @@
-/** The paper's own results (section 4): ILSVRC-2012 validation, errors in %. */
+/** Results of the paper (section 4): errors in % on the validation images of ILSVRC-2012. */
 import type { ConfigurationName } from '@vgg/models';
 
 /** Top-1 and top-5 error in %. */
 export type Figures = readonly [top1: number, top5: number];
 
-/** The paper's training scales S, in its order. */
+/** Training scales S of the paper, in its order. */
 export const PAPER_SCALES = ['256', '384', '256:512'] as const;
 export type PaperScale = (typeof PAPER_SCALES)[number];
 
-/** Tables 3 and 4: dense, at one test scale Q and over several. */
+/** Tables 3 and 4: dense evaluation at one test scale Q and over several. */
 export const TABLES_3_AND_4: readonly {
   config: ConfigurationName;
   scale: PaperScale;
@@ -35,7 +35,7 @@ export const TABLE_5: readonly { config: ConfigurationName; dense: Figures; 'mul
   { config: 'E', dense: [24.8, 7.5], 'multi-crop': [24.6, 7.4], both: [24.4, 7.1] },
 ];
 
-/** Table 6: the fusion of D and E, as in Table 5, dense and multi-crop. */
+/** Table 6: fusion of D and E as in Table 5, dense and multi-crop. */
 export const TABLE_6 = { configs: ['D', 'E'], both: [23.7, 6.8] } as const satisfies {
   configs: readonly ConfigurationName[];
   both: Figures;

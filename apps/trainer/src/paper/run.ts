@@ -1,23 +1,26 @@
-/** The carrying out of a study: each net trained and evaluated in turn, its file saved after each step. */
+/** Runs a study: trains and evaluates each net in turn, and saves the file of the study after each step. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { formatDuration } from '@vgg/core';
 import { type Evaluation, PROTOCOLS, type Protocol, scalesFor } from '@vgg/eval';
-import { evaluateRuns } from '../evaluation';
-import { prepareNew, prepareResumed, type SessionArguments } from '../prepare';
-import { duration, type Terminal } from '../terminal';
-import { trainPrepared } from '../train-prepared';
-import { deepest, epochSeconds, epochsLeft, evaluationSeconds, type StudyNet } from './plan';
+import { type EvaluationRequest, evaluateRuns } from '../evaluate/evaluate';
+import type { SessionArguments } from '../run/arguments';
+import { prepareNew, prepareResumed } from '../run/prepare';
+import { trainPrepared } from '../run/train';
+import type { Terminal } from '../terminal/terminal';
+import { deepest, epochsLeft, epochTime, evaluationSeconds, type StudyNet } from './plan';
 import { trainArguments } from './start';
 import { type Study, saveStudy } from './study';
 import type { Result } from './tables';
 
-/** What the steps of a study share. `study` is what its file holds. */
-export interface Conduct {
+/** Values that the steps of a study share. */
+export interface StudyRun {
   folder: string;
+  /** Content of the file of the study. */
   study: Study;
   session: SessionArguments;
   terminal: Terminal;
-  /** Seconds of the budget that are spent, in earlier sessions too. */
+  /** Returns the seconds of the budget that are spent, including earlier sessions. */
   spent: () => number;
 }
 
@@ -25,22 +28,22 @@ function runOf(folder: string, net: string): string {
   return join(folder, 'nets', net);
 }
 
-async function save({ folder, study, spent }: Conduct): Promise<void> {
+async function save({ folder, study, spent }: StudyRun): Promise<void> {
   study.spent = spent();
   await saveStudy(folder, study);
 }
 
-/** Whether a net was trained, not left out. */
+/** Returns true if a net was trained, not left out. */
 export function isTrained({ trained }: Study, { name }: StudyNet): boolean {
   return (trained[name]?.epochs ?? 0) > 0;
 }
 
 function plannedSeconds({ paces, images, settings, plan }: Study, net: StudyNet): number {
-  const some = { train: plan.trainImages, validation: images.validation };
-  return plan.epochs[net.name]! * epochSeconds(paces[net.config]!, some, settings.input);
+  const used = { train: plan.trainImages, validation: images.validation };
+  return plan.epochs[net.name]! * epochTime(paces[net.config]!, used, settings.input);
 }
 
-/** How much longer training takes than was measured at first: the machine may have other work by now. */
+/** Returns the time of training so far, divided by its estimate: other programs may slow the machine down. */
 function slowness(study: Study): number {
   const done = study.nets.filter((net) => isTrained(study, net));
   const planned = done.map((net) => {
@@ -51,8 +54,8 @@ function slowness(study: Study): number {
   return done.length === 0 ? 1 : sum(done.map(({ name }) => study.trained[name]!.seconds)) / sum(planned);
 }
 
-/** Epochs for the next net out of what is left of the budget. */
-function epochsFor({ study, spent }: Conduct, net: StudyNet): number {
+/** Returns the epochs of the next net, from the time left in the budget. */
+function epochsFor({ study, spent }: StudyRun, net: StudyNet): number {
   const { nets, plan, settings, paces } = study;
   const left = nets.slice(nets.indexOf(net));
   const slow = slowness(study);
@@ -65,13 +68,13 @@ function epochsFor({ study, spent }: Conduct, net: StudyNet): number {
   return epochsLeft(plan.epochs[net.name]!, { own: planned([net]), remaining: planned(left) }, secondsLeft);
 }
 
-/** Trains a net, or goes on with it. False says that a signal interrupted it. */
-async function train(conduct: Conduct, net: StudyNet): Promise<boolean> {
-  const { folder, study, session, terminal, spent } = conduct;
+/** Trains a net, or resumes it. Returns false if a signal interrupted it. */
+async function train(studyRun: StudyRun, net: StudyNet): Promise<boolean> {
+  const { folder, study, session, terminal, spent } = studyRun;
   const { settings, plan, nets, trained } = study;
   const out = runOf(folder, net.name);
-  const begun = existsSync(join(out, 'run.json'));
-  const epochs = begun ? 1 : epochsFor(conduct, net);
+  const resumed = existsSync(join(out, 'run.json'));
+  const epochs = resumed ? 1 : epochsFor(studyRun, net);
   if (epochs === 0) {
     trained[net.name] = { epochs: 0, seconds: 0 };
     terminal.warn(`no time is left for net ${net.name}: it is left out`);
@@ -79,14 +82,14 @@ async function train(conduct: Conduct, net: StudyNet): Promise<boolean> {
   }
   const before = net.from && nets.find(({ name }) => name === net.from!.net);
   const from = before && isTrained(study, before) ? runOf(folder, before.name) : undefined;
-  const began = spent();
-  const training = { trainImages: plan.trainImages, epochs, out, ...(from !== undefined && { from }) };
-  const prepared = begun
+  const start = spent();
+  const training = { trainImages: plan.trainImages, epochs, out, from };
+  const prepared = resumed
     ? await prepareResumed(out, session, terminal)
     : await prepareNew(trainArguments(settings, net, training, session), terminal);
   const { result, exitCode, report } = await trainPrepared(prepared, session, terminal);
   await report.finish(result.reason === 'interrupted' ? 'interrupted' : 'complete');
-  const seconds = (trained[net.name]?.seconds ?? 0) + spent() - began;
+  const seconds = (trained[net.name]?.seconds ?? 0) + spent() - start;
   if (result.reason === 'interrupted') {
     process.exitCode = exitCode ?? 1;
     return false;
@@ -102,21 +105,22 @@ function resultsOf({ rows }: Evaluation): Result[] {
   });
 }
 
-async function evaluateNets(
-  { folder, study, session, terminal }: Conduct,
+/** Evaluates nets on a number of validation images, at the test scales of the first. */
+async function evaluateStudyNets(
+  { folder, study, session, terminal }: StudyRun,
   nets: readonly StudyNet[],
   protocols: readonly Protocol[],
   limit: number,
 ): Promise<Result[]> {
   const scales = scalesFor(nets[0]!.scale, 'multi', study.settings.input);
   const runs = nets.map(({ name }) => runOf(folder, name));
-  const request = { split: 'val', protocols, scales, limit, strict: session.strict } as const;
+  const request: EvaluationRequest = { split: 'val', protocols, scales, limit, strict: session.strict };
   return resultsOf(await evaluateRuns(runs, request, terminal));
 }
 
-/** The nets of Tables 5 and 6 under every protocol, on as many images as the time allows. */
-async function evaluateDeepest(conduct: Conduct): Promise<void> {
-  const { study, terminal, spent } = conduct;
+/** Evaluates the nets of Tables 5 and 6 under every protocol, on as many images as the time allows. */
+async function evaluateDeepest(studyRun: StudyRun): Promise<void> {
+  const { study, terminal, spent } = studyRun;
   const { plan, settings, paces } = study;
   const nets = deepest(study.nets.filter((net) => isTrained(study, net)));
   const perImage = nets.reduce((sum, net) => sum + evaluationSeconds(net, settings.input, paces[net.config]!).crops, 0);
@@ -128,29 +132,29 @@ async function evaluateDeepest(conduct: Conduct): Promise<void> {
     return;
   }
   plan.cropImages = images;
-  study.protocols = await evaluateNets(conduct, nets, PROTOCOLS, images);
+  study.protocols = await evaluateStudyNets(studyRun, nets, PROTOCOLS, images);
 }
 
-/** Carries out what is left of a study. False says that a signal interrupted it. */
-export async function carryOut(conduct: Conduct): Promise<boolean> {
-  const { study, terminal, spent } = conduct;
+/** Runs the remaining steps of a study. Returns false if a signal interrupted it. */
+export async function carryOut(studyRun: StudyRun): Promise<boolean> {
+  const { study, terminal, spent } = studyRun;
   const { nets, plan, settings } = study;
-  await save(conduct);
+  await save(studyRun);
   for (const [i, net] of nets.entries()) {
-    const times = `${duration(spent())} of ${duration(settings.budget)} spent`;
+    const times = `${formatDuration(spent())} of ${formatDuration(settings.budget)} spent`;
     if (study.trained[net.name]?.epochs === undefined) {
       const start = net.from === undefined ? '' : ` from ${net.from.net}`;
       terminal.say(`net ${i + 1} of ${nets.length}, ${net.name}${start}: ${plan.epochs[net.name]} epochs; ${times}`);
-      const done = await train(conduct, net);
-      await save(conduct);
+      const done = await train(studyRun, net);
+      await save(studyRun);
       if (!done) return false;
     }
     if (isTrained(study, net) && study.dense[net.name] === undefined) {
-      study.dense[net.name] = await evaluateNets(conduct, [net], ['single', 'dense'], plan.denseImages);
-      await save(conduct);
+      study.dense[net.name] = await evaluateStudyNets(studyRun, [net], ['single', 'dense'], plan.denseImages);
+      await save(studyRun);
     }
   }
-  if (study.protocols === undefined) await evaluateDeepest(conduct);
-  await save(conduct);
+  if (study.protocols === undefined) await evaluateDeepest(studyRun);
+  await save(studyRun);
   return true;
 }

@@ -1,35 +1,35 @@
-/** A study's file, `paper.json`: what was asked for, the plan, and the results so far; what `report.html` shows of it. */
+/** File of a study, `paper.json`: its settings, its plan, its results so far, and its tables once it is complete. */
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { VggError } from '@vgg/core';
-import { systemReason } from '@vgg/core/node';
+import { systemReason, writeFileAtomically } from '@vgg/core/node';
 import type { ConfigurationName } from '@vgg/models';
-import { writeFileAtomically } from '@vgg/weights/node';
+import type { PrintedTable } from '@vgg/report';
 import type { EngineName } from '../engine';
-import type { Environment } from '../environment';
-import type { RecipeArguments } from '../recipe';
+import type { Settings } from '../recipe/settings';
+import type { Environment } from '../run/environment';
 import type { PaperScale } from './figures';
-import type { Allotment, Images, Pace, StudyNet } from './plan';
-import type { Result, Table } from './tables';
+import type { Allotment, Images, NetTime, StudyNet } from './plan';
+import type { Result } from './tables';
 
 const FORMAT = 'vgg-paper';
 const FILE = 'paper.json';
 
-/** Settings of every net of a study, beside its configuration, scale and epochs. */
+/** Settings that all nets of a study share. */
 export type StudySettings = Pick<
-  RecipeArguments,
+  Settings,
   'valFraction' | 'batchNorm' | 'width' | 'head' | 'dropout' | 'microBatch' | 'rate' | 'weightDecay' | 'seed'
 > & {
   batch: number;
-  /** The most of a net that starts from scratch. */
+  /** Largest number of epochs of a net that starts from random weights. */
   epochs: number;
-  /** Absolute. */
+  /** Absolute path of the images, or name of a public data set. */
   data: string;
   configs: readonly ConfigurationName[];
   scales: readonly PaperScale[];
   input: number;
-  /** Seconds. */
+  /** Time budget in seconds. */
   budget: number;
 };
 
@@ -43,32 +43,34 @@ export interface Study {
   classes: number;
   images: Images;
   nets: readonly StudyNet[];
-  paces: Record<string, Pace>;
+  /** Measured times of each configuration. */
+  paces: Record<string, NetTime>;
   plan: Allotment;
   /** Seconds of the budget that are spent. */
   spent: number;
-  /** Of each net whose training has ended: its epochs, 0 when it was left out, and the seconds that it took. */
+  /** Epochs and seconds of each net whose training has ended. A net that was left out has 0 epochs. */
   trained: Record<string, { epochs: number; seconds: number }>;
-  /** Dense evaluation of each net trained. */
+  /** Dense evaluation of each trained net. */
   dense: Record<string, readonly Result[]>;
-  /** Every protocol over the deepest nets, once they are evaluated. */
-  protocols?: readonly Result[];
-  /** How many guesses the top-5 error allows. */
+  /** Evaluation of the deepest nets under every protocol; undefined before it. */
+  protocols?: readonly Result[] | undefined;
+  /** Number of guesses that the top-5 error allows. */
   k: number;
-  /** What the study came to, once it is done. */
-  tables?: readonly Table[];
+  /** Tables and notes, once the study is complete. */
+  tables?: readonly PrintedTable[];
   notes?: readonly string[];
 }
 
-/** A study given another budget, in seconds: what it left out for want of time is to be done. */
+/** Returns a study with another budget, in seconds. The parts that were left out because the time ran out are done later. */
 export function extended({ protocols, tables, notes, ...study }: Study, budget: number): Study {
-  const done = Object.entries(study.trained).filter(([, { epochs }]) => epochs > 0);
-  const complete = done.length === Object.keys(study.trained).length && protocols !== undefined && protocols.length > 0;
+  const trained = Object.entries(study.trained).filter(([, { epochs }]) => epochs > 0);
+  const complete =
+    trained.length === Object.keys(study.trained).length && protocols !== undefined && protocols.length > 0;
   return {
     ...study,
     settings: { ...study.settings, budget },
-    trained: Object.fromEntries(done),
-    ...(complete && { protocols }),
+    trained: Object.fromEntries(trained),
+    protocols: complete ? protocols : undefined,
   };
 }
 
@@ -80,16 +82,16 @@ export async function saveStudy(folder: string, study: Study): Promise<void> {
   await writeFileAtomically(join(folder, FILE), [Buffer.from(`${JSON.stringify(study, null, 2)}\n`)]);
 }
 
-/** @throws VggError `VGG_RUN` when the folder holds no study. */
+/** @throws VggError `VGG_RUN` if the folder does not hold a study. */
 export async function readStudy(folder: string): Promise<Study> {
   const what = `${folder} is not the folder of a study`;
   let study: Partial<Study>;
   try {
     study = JSON.parse(await readFile(join(folder, FILE), 'utf8')) as Partial<Study>;
   } catch (error) {
-    const why =
+    const reason =
       error instanceof SyntaxError ? `its ${FILE} is not JSON` : `expected ${FILE} in it (${systemReason(error)})`;
-    throw new VggError('run', `${what}: ${why}`, { cause: error });
+    throw new VggError('run', `${what}: ${reason}`, { cause: error });
   }
   const complete = study?.settings && study.nets && study.plan && study.paces && study.trained && study.dense;
   if (study?.format !== FORMAT || study.version !== 1 || !complete) {

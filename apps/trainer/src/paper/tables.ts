@@ -1,31 +1,23 @@
-/** Tables 3 to 6 of the paper for a study's own data, its figures beside the paper's. */
+/** Tables 3 to 6 of the paper for the data of a study, with the paper's figures next to its own. */
 import { type EvaluationRow, scalesFor } from '@vgg/eval';
-import { table } from '../output';
+import type { PrintedTable } from '@vgg/report';
+import { table } from '../terminal/output';
 import { type Figures, PAPER_SCALES, TABLE_5, TABLE_6, TABLES_3_AND_4 } from './figures';
 import type { StudyNet } from './plan';
 
-/** A result without what a table does not show. */
+/** Fields of a result that a table shows. */
 export type Result = Pick<EvaluationRow, 'nets' | 'protocol' | 'scales' | 'images' | 'top1Error' | 'top5Error'>;
-
-/** A table as data: cells as they are printed. */
-export interface Table {
-  title: string;
-  header: readonly string[];
-  rows: readonly (readonly string[])[];
-  /** How many columns, from the left, are text. */
-  textColumns: number;
-}
 
 export interface TableInput {
   nets: readonly StudyNet[];
   input: number;
-  /** How many guesses the top-5 error allows. */
+  /** Number of guesses that the top-5 error allows. */
   k: number;
-  /** Epochs that each trained net got. */
+  /** Epochs of each trained net, by its name. */
   epochs: Readonly<Record<string, number>>;
-  /** Dense, each trained net alone, under its name. */
+  /** Dense evaluation of each trained net, by its name. */
   dense: Readonly<Record<string, readonly Result[]>>;
-  /** Every protocol over all scales: the deepest nets alone and fused. */
+  /** Evaluation under every protocol over all scales: the deepest nets alone and fused. */
   protocols: readonly Result[];
 }
 
@@ -50,7 +42,7 @@ function paperScaleText(scale: StudyNet['paperScale']): string {
 
 const PAPER_COLUMNS = ['ImageNet S', 'top-1', 'top-5'];
 
-/** Sorted as the paper sorts: by net, then by scale. */
+/** Sorts as the paper does: by net, then by scale. */
 function inPaperOrder(nets: readonly StudyNet[]): StudyNet[] {
   const configs = [...new Set(nets.map(({ config }) => config))];
   return [...nets].sort(
@@ -73,11 +65,11 @@ function byNet({ nets, input, epochs, dense }: TableInput, mode: 'single' | 'mul
     });
 }
 
-/** The tables that the results fill. */
-export function tables(study: TableInput): Table[] {
+/** Returns the tables for which there are results. */
+export function tables(study: TableInput): PrintedTable[] {
   const own = ['top-1 %', `top-${study.k} %`];
   const header = ['net', 'S', 'Q', 'epochs', ...own, ...PAPER_COLUMNS];
-  const made: Table[] = [
+  const made: PrintedTable[] = [
     { title: 'Table 3: one test scale, dense', header, rows: byNet(study, 'single'), textColumns: 3 },
     { title: 'Table 4: several test scales, dense', header, rows: byNet(study, 'multi'), textColumns: 3 },
   ];
@@ -87,8 +79,11 @@ export function tables(study: TableInput): Table[] {
   const configOf = (name: string) => study.nets.find((net) => net.name === name)!.config;
   const paperHeader = ['net', 'protocol', 'Q', ...own, 'ImageNet top-1', 'top-5'];
   const row = (result: Result, figures: Figures | undefined) => [
-    ...[result.nets.map(configOf).join(' + '), result.protocol, result.scales.join(', ')],
-    ...[...errors(result), ...paper(figures)],
+    result.nets.map(configOf).join(' + '),
+    result.protocol,
+    result.scales.join(', '),
+    ...errors(result),
+    ...paper(figures),
   ];
   const alone = whole.filter(({ nets }) => nets.length === 1);
   const fused = whole.filter(({ nets }) => nets.length > 1);
@@ -106,7 +101,7 @@ export function tables(study: TableInput): Table[] {
   return made;
 }
 
-export function markdown(title: string, made: readonly Table[], notes: readonly string[]): string {
+export function markdown(title: string, made: readonly PrintedTable[], notes: readonly string[]): string {
   const parts = made.map(
     ({ title: name, header, rows, textColumns }) => `## ${name}\n\n${table(header, rows, textColumns)}`,
   );

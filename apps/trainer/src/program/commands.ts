@@ -1,13 +1,13 @@
-/** What the command line calls: the commands, by what they take. */
+/** The commands that the command line calls, with their arguments. */
 import type { ConvertArguments } from '../commands/convert';
 import type { EvaluateArguments } from '../commands/evaluate';
 import type { InspectArguments } from '../commands/inspect';
 import type { PaperArguments } from '../commands/paper';
 import type { PredictArguments } from '../commands/predict';
 import type { ReportArguments } from '../commands/report';
-import type { TrainArguments } from '../prepare';
+import type { TrainArguments } from '../run/arguments';
 
-/** What the commands do, injected so that the words can be tested without them. */
+/** Implementations of the commands, injected so that tests of the command line can replace them. */
 export interface Commands {
   train(options: TrainArguments): Promise<void>;
   evaluate(options: EvaluateArguments): Promise<void>;

@@ -1,43 +1,46 @@
-/** The options of `inspect` and `convert`, which look at nets and weight files. */
+/** The options of `inspect` and `convert`, which read nets and weight files. */
 import { Command } from 'commander';
-import { integer, oneOf } from '../arguments';
 import type { ConvertArguments } from '../commands/convert';
 import type { InspectArguments } from '../commands/inspect';
-import { KEYS } from '../recipe-file';
+import { integer, oneOf } from '../recipe/kinds';
+import { SETTING_NAMES, SETTINGS, settingOf } from '../recipe/settings';
 import type { Commands } from './commands';
-import { withNetwork, withOutput } from './shared';
+import { addSettings } from './setting-options';
+import { withOutput } from './shared';
+
+const NET_SETTINGS = SETTING_NAMES.filter((name) => settingOf(name).group === 'Net');
 
 export function inspectCommand(run: Commands['inspect']): Command {
   const command = new Command('inspect')
-    .summary('what a network is and costs, or what is in a weight file')
+    .summary('show what a net consists of and costs, or the contents of a weight file')
     .description(
-      'Prints the layers, shapes, parameters, multiply-adds and memory of a network, without making it. With FILE, a ' +
-        "weight file's tensors, which net they are, and what is missing, left over or of another shape: safetensors " +
-        "(single or by index), PyTorch's .pth, Keras's .h5 and .keras, .caffemodel, TF.js's model.json, .npz. " +
-        "A published net's name prints where it is and under which licence; nothing is fetched.",
+      'Prints the layers, shapes, parameters, multiply-adds and memory of a net, without creating it. With FILE, prints the ' +
+        'tensors of a weight file, the net they belong to, and which weights are missing, left over or of another shape. ' +
+        "Formats: safetensors (single or by index), PyTorch's .pth, Keras's .h5 and .keras, .caffemodel, TF.js's " +
+        'model.json, .npz. For the name of a published net, prints its address and licence; nothing is downloaded.',
     )
     .argument('[file]', 'a weight file, a run, or the name of a published net')
-    .option('--run <dir>', 'inspect a trained run instead of a configuration');
-  return withOutput(
-    withNetwork(command)
-      .option('--classes <n>', 'number of classes', integer(2, 1_000_000), 1000)
-      .option('--micro-batch <n>', 'images computed at once, for the memory', integer(1), 32),
-  ).action((file: string | undefined) => run(file, command.opts<InspectArguments>()));
+    .option('--run <dir>', 'inspect a trained run instead of a configuration')
+    .optionsGroup('Net:');
+  addSettings(command, NET_SETTINGS)
+    .option('--classes <n>', 'number of classes', integer(2, 1_000_000), 1000)
+    .option('--micro-batch <n>', 'images computed at once, for the estimate of memory', integer(1), 32);
+  return withOutput(command).action((file: string | undefined) => run(file, command.opts<InspectArguments>()));
 }
 
 export function convertCommand(run: Commands['convert']): Command {
   const command = new Command('convert')
-    .summary('a net of any framework for PyTorch, ONNX, TF.js in the browser, or here')
+    .summary('convert the weights of a net between frameworks')
     .description(
-      'Reads a net from a weight file of PyTorch, timm, Keras, Caffe, TF.js or NumPy, a run, or a published net by name ' +
-        '(fetched once, checked and kept), and writes it for another framework, with class names and preprocessing where ' +
-        'they are known. No engine is needed; one variable is in memory at a time.',
+      'Reads a net from a weight file (PyTorch, timm, Keras, Caffe, TF.js, NumPy), from a run, or by the name of a published ' +
+        'net (downloaded once, checked and kept), and writes it for another framework, with class names and preprocessing ' +
+        'if they are known. Only one variable is in memory at a time.',
     )
-    .argument('<in>', 'a weight file, a run, or a published net by name: vgg16.tv_in1k, vgg16.keras, vgg16.oxford, ...')
+    .argument('<in>', 'a weight file, a run, or a published net: vgg16.tv_in1k, vgg16.keras, vgg16.oxford, ...')
     .argument('<out>', 'net.safetensors, net.onnx, or a folder for TF.js')
     .option(
       '--to <format>',
-      "safetensors (this project's), torchvision (safetensors for load_state_dict), onnx, tfjs, auto (by OUT)",
+      "safetensors (this project's names), torchvision (safetensors for load_state_dict), onnx, tfjs, auto (by OUT)",
       oneOf(['auto', 'safetensors', 'torchvision', 'onnx', 'tfjs']),
       'auto',
     )
@@ -49,18 +52,22 @@ export function convertCommand(run: Commands['convert']): Command {
     )
     .option(
       '--view <view>',
-      'of onnx and tfjs: classifier (images of the input size), dense (any height and width; section 3.2)',
+      'for onnx and tfjs: classifier (images of the input size) or dense (any height and width; section 3.2)',
       oneOf(['classifier', 'dense']),
       'classifier',
     )
     .option(
       '--head <kind>',
-      'none: the convolutions alone; auto: all that the file has',
+      'auto: every layer of the file; none: only the convolutions',
       oneOf(['auto', 'none']),
       'auto',
     )
-    .option('--prefix <text>', 'which of several nets in the file (default: the only one)')
-    .option('--input <side>', "side of the net's input in pixels (default: as its weights tell)", KEYS.input);
+    .option('--prefix <text>', 'selects one of several nets in the file (default: the only one)')
+    .option(
+      '--input <side>',
+      "side of the net's input in pixels (default: found from its weights)",
+      SETTINGS.input.kind,
+    );
   return withOutput(command)
     .addHelpText(
       'after',

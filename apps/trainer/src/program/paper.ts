@@ -1,22 +1,41 @@
 /** The options of `paper`, and what a resumed study makes of them. */
-
 import { CONFIGURATION_NAMES } from '@vgg/models';
 import { Command, Option } from 'commander';
-import { integer, listOf, timeSpan } from '../arguments';
 import type { PaperArguments } from '../commands/paper';
 import { PAPER_SCALES } from '../paper/figures';
-import { KEYS } from '../recipe-file';
+import { integer, listOf, timeSpan } from '../recipe/kinds';
 import type { Commands } from './commands';
+import { addSettings, settingOptions } from './setting-options';
 import { DATA, withEngine, withOutput, withStrict } from './shared';
+
+/** Settings of `paper` that differ from those of `train`. */
+const SETTINGS_OF_PAPER: readonly Option[] = [
+  ...settingOptions('input', {
+    default: undefined,
+    defaultHelp: "in the paper's proportion to the images, 32 to 224",
+  }),
+  ...settingOptions('width', { default: 0.25 }),
+  ...settingOptions('batchNorm', {
+    default: true,
+    help: 'no batch normalisation, as in the paper; the deeper nets then learn little in few epochs',
+  }),
+  ...settingOptions('dropout', { default: 0 }),
+  ...settingOptions('epochs', { help: 'largest number of epochs per net, if the budget allows' }),
+  ...settingOptions('batch', { defaultHelp: '64' }),
+  ...settingOptions('rate', {
+    default: 0.05,
+    help: 'initial learning rate of nets trained from scratch, with a cosine schedule; later scales use a tenth',
+  }),
+];
 
 export function paperCommand(run: Commands['paper']): Command {
   const command = new Command('paper')
-    .summary("the paper's study on your images within a budget: Tables 3 to 6")
+    .summary("repeat the paper's study on your images within a time budget: Tables 3 to 6")
     .description(
-      'Trains the configurations and scales asked for, chained as the paper chains them (A, then deeper nets from its ' +
-        'layers; each later scale from the weights of the one before), evaluates them under every protocol, and prints ' +
-        "Tables 3 to 6 with the paper's ImageNet figures beside them. It measures each net, divides the budget so that all " +
-        'get the same epochs, and says what was left out. The images are as for train.',
+      'Trains the given configurations and scales in the order of the paper (A, then deeper nets from its layers; each later ' +
+        'scale from the weights of the one before), evaluates them under every protocol, and prints Tables 3 to 6 next to ' +
+        "the paper's ImageNet results. It measures the speed of each net, divides the budget so that all nets get the same " +
+        'number of epochs, and lists what was left out. The images are as for train.',
     )
     .option('--data <dir|name>', DATA)
     .addOption(
@@ -31,42 +50,21 @@ export function paperCommand(run: Commands['paper']): Command {
       new Option('--scales <S,...>', "training scales in the paper's pixels, at an input of 224")
         .argParser(listOf(PAPER_SCALES))
         .default(PAPER_SCALES, PAPER_SCALES.join()),
-    )
-    .option(
-      '--input <side>',
-      "side of the training crop (default: in the paper's proportion to the images, 32 to 224)",
-      KEYS.input,
-    )
-    .option('--width <factor>', 'multiplies the numbers of filters and hidden units', KEYS.width, 0.25)
-    .addOption(
-      new Option('--head <kind>', 'hidden fully-connected layers, as for train').argParser(KEYS.head).default('auto'),
-    )
-    .option('--no-batch-norm', 'as in the paper; few epochs then teach the deeper nets little')
-    .option('--dropout <p>', 'dropout of the hidden fully-connected layers', KEYS.dropout, 0)
-    .option('--epochs <n>', 'the most epochs of a net, if the budget allows', KEYS.epochs, 74)
-    .option('--batch <n>', 'images per step (default: 64)', KEYS.batch)
-    .option('--micro-batch <n>', 'images computed at once; divides --batch (default: at most 32)', KEYS.microBatch)
-    .option(
-      '--rate <r>',
-      'initial rate of nets from scratch, falling as a cosine; later scales take a tenth',
-      KEYS.rate,
-      0.05,
-    )
-    .option('--weight-decay <d>', 'L2 penalty', KEYS.weightDecay, 5e-4)
-    .option('--val-fraction <f>', 'part of each class kept for validation where DIR has none', KEYS.valFraction, 0.1)
-    .option('--seed <n>', 'names every random choice', KEYS.seed, 1)
+    );
+  for (const option of SETTINGS_OF_PAPER) command.addOption(option);
+  addSettings(command, ['head', 'microBatch', 'weightDecay', 'valFraction', 'seed'])
     .option('--out <dir>', 'the folder of the study, with a run for each net (default: runs/paper-TIME)')
     .option(
       '--resume <dir>',
-      'go on with a study that was interrupted, or, with a larger --budget, with what it left out',
+      'continue a study that was interrupted; with a larger --budget, continue with the nets that were left out',
     )
-    .option('--workers <n>', 'threads that decode images; 0: the main thread decodes', integer(0, 64), 2);
+    .option('--workers <n>', 'threads that decode images (0: the main thread)', integer(0, 64), 2);
   withStrict(command);
   withEngine(command);
   return withOutput(command).action(() => run(paperArguments(command)));
 }
 
-/** What may be said anew of a study that is resumed: how it computes, and how long it may take. */
+/** Options that may be given with --resume. */
 const MAY_RESUME_STUDY: ReadonlySet<string> = new Set([
   '--resume',
   '--budget',
@@ -84,6 +82,6 @@ function paperArguments(command: Command): PaperArguments {
     (option) => written(option.attributeName()) && !MAY_RESUME_STUDY.has(option.long!),
   );
   if (other !== undefined)
-    command.error(`error: --resume goes on with the study's own options: leave out ${other.long}`);
-  return { ...options, ...(written('budget') && { extendTo: options.budget }) };
+    command.error(`error: --resume continues with the study's own options: leave out ${other.long}`);
+  return written('budget') ? { ...options, extendTo: options.budget } : options;
 }

@@ -1,14 +1,15 @@
-/** The report of the paper's study: its tables as they are printed, with the paper's own figures beside them. */
+/** Report of the paper's study: its tables as they are printed, with the paper's own figures next to them. */
 import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import type { StudyData } from '@vgg/report';
 import { readStudy } from '../paper/study';
-import { environmentFacts, factRow } from './assemble';
-import type { StudyData } from './data';
-import { REPORT } from './make';
+import { environmentFacts, factRow } from './describe';
+import { REPORT } from './run-report';
 
 /**
- * The report of a study's folder; without tables while the study is under way.
- * @throws VggError `VGG_RUN` when the folder holds no study.
+ * Makes the report of a study's folder. While the study is under way it has no tables.
+ *
+ * @throws VggError `VGG_RUN` if the folder does not hold a study.
  */
 export async function studyReportOf(folder: string): Promise<StudyData> {
   const { settings, nets, tables = [], notes = [], environment, created, classes, images } = await readStudy(folder);
@@ -18,7 +19,7 @@ export async function studyReportOf(folder: string): Promise<StudyData> {
     summary: `The paper's study on ${basename(settings.data)}: ${classes} classes, ${images.train} images, ${images.validation} for validation`,
     made: new Date().toISOString(),
     tables,
-    notes: tables.length > 0 ? notes : ['The study has not ended: its tables follow when it has.'],
+    notes: tables.length > 0 ? notes : ['The study is under way. Its tables are made at the end.'],
     runs: nets
       .filter(({ name }) => existsSync(join(folder, 'nets', name, REPORT)))
       .map(({ name }) => ({ name, href: `nets/${encodeURIComponent(name)}/${REPORT}` })),

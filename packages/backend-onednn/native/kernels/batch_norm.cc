@@ -1,5 +1,6 @@
-// Batch normalisation, each number per channel: FusedBatchNorm with or without ReLU, the moments of a batch, and the
-// gradient through both (Ioffe & Szegedy 2015, section 3). x is [..., channels]; activations are held as x is.
+// Batch normalisation with one mean, variance, scale and offset per channel: FusedBatchNorm with or without ReLU, the
+// moments of a batch, and the gradient through both (Ioffe & Szegedy 2015, section 3). x is [..., channels].
+// Activations are held in the type of x.
 #include <omp.h>
 
 #include <algorithm>
@@ -12,12 +13,12 @@ namespace vgg {
 namespace {
 
 constexpr int64_t kParallel = 1 << 15;
-// Rows that are added up in float before they go to double.
+// Number of rows that are summed in float before the sum is added to a double.
 constexpr int64_t kRows = 64;
 
 using Vector = std::vector<float>;
 
-// scale / sqrt(variance + epsilon) of every channel.
+// Returns scale / sqrt(variance + epsilon) of every channel.
 Vector factors(const float *variance, const float *scale, double epsilon, int64_t channels) {
   Vector factor(static_cast<size_t>(channels));
   for (int64_t c = 0; c < channels; c++) {
@@ -68,7 +69,8 @@ void add_moments(const T *x, int64_t from, int64_t to, int64_t channels, Moments
     }
 #pragma omp simd
     for (int64_t c = 0; c < channels; c++) s[c] /= rows;
-    // The rows are in the nearest cache now. What is left of their differences corrects the rounding of the mean.
+    // The rows are in the first-level cache now. The sum of their differences from the mean, 0 but for rounding,
+    // corrects the mean.
     for (int64_t row = start; row < end; row++) {
       const T *__restrict values = x + row * channels;
 #pragma omp simd
@@ -87,21 +89,21 @@ void add_moments(const T *x, int64_t from, int64_t to, int64_t channels, Moments
   }
 }
 
-// What the gradient reads of a channel.
+// Numbers per channel that the gradient reads.
 struct Channels {
   const float *mean, *factor, *shift, *inverse;
 };
 
-// dy, or 0 where a ReLU behind the normalisation gave 0.
+// Returns dy, or 0 where the ReLU after the normalisation gave 0.
 template <bool relu, typename T, typename Gradient>
-inline float gradient_at(const Channels &of, T x, Gradient dy, int64_t c) {
+inline float gradient_at(const Channels &per_channel, T x, Gradient dy, int64_t c) {
   if constexpr (!relu) return widen(dy);
-  return kept_if((widen(x) - of.mean[c]) * of.factor[c] + of.shift[c] > 0, widen(dy));
+  return kept_if((widen(x) - per_channel.mean[c]) * per_channel.factor[c] + per_channel.shift[c] > 0, widen(dy));
 }
 
 // Adds the sums over rows [from, to) of dy and of dy times the normalised x.
 template <bool relu, typename T, typename Gradient>
-void add_sums(const T *x, const Gradient *dy, int64_t from, int64_t to, int64_t channels, const Channels &of,
+void add_sums(const T *x, const Gradient *dy, int64_t from, int64_t to, int64_t channels, const Channels &per_channel,
               double *totals) {
   Vector first(static_cast<size_t>(channels)), second(static_cast<size_t>(channels));
   for (int64_t start = from; start < to; start += kRows) {
@@ -114,33 +116,33 @@ void add_sums(const T *x, const Gradient *dy, int64_t from, int64_t to, int64_t 
       const Gradient *__restrict gradient = dy + row * channels;
 #pragma omp simd
       for (int64_t c = 0; c < channels; c++) {
-        const float g = gradient_at<relu>(of, values[c], gradient[c], c);
+        const float g = gradient_at<relu>(per_channel, values[c], gradient[c], c);
         a[c] += g;
-        b[c] += g * (widen(values[c]) - of.mean[c]);
+        b[c] += g * (widen(values[c]) - per_channel.mean[c]);
       }
     }
     for (int64_t c = 0; c < channels; c++) {
       totals[c] += a[c];
-      totals[channels + c] += static_cast<double>(b[c]) * of.inverse[c];
+      totals[channels + c] += static_cast<double>(b[c]) * per_channel.inverse[c];
     }
   }
 }
 
 template <bool relu, typename T, typename Gradient>
-void batch_norm_gradient(Context &context, const Call &call, const T *x, const Gradient *dy) {
+void channel_norm_gradient(Context &context, const Call &call, const T *x, const Gradient *dy) {
   const int64_t channels = call.input(0).dims.back(), count = call.input(0).count(), rows = count / channels;
   const auto size = static_cast<size_t>(channels);
   const float *mean = call.input(2).data<float>();
   const float *variance = call.input(3).data<float>();
   const Vector factor = factors(variance, call.input(4).data<float>(), call.number(0), channels);
   const Vector inverse = factors(variance, nullptr, call.number(0), channels);
-  const Channels of{mean, factor.data(), call.input(5).data<float>(), inverse.data()};
+  const Channels per_channel{mean, factor.data(), call.input(5).data<float>(), inverse.data()};
 
   const int parts = parts_of(count, rows);
   std::vector<double> sums(static_cast<size_t>(parts) * 2 * size);
 #pragma omp parallel for schedule(static) num_threads(parts)
   for (int part = 0; part < parts; part++) {
-    add_sums<relu>(x, dy, rows * part / parts, rows * (part + 1) / parts, channels, of,
+    add_sums<relu>(x, dy, rows * part / parts, rows * (part + 1) / parts, channels, per_channel,
                    sums.data() + static_cast<size_t>(part) * 2 * size);
   }
   for (int part = 1; part < parts; part++) {
@@ -168,8 +170,8 @@ void batch_norm_gradient(Context &context, const Call &call, const T *x, const G
     T *__restrict result = dx + row * channels;
 #pragma omp simd
     for (int64_t c = 0; c < channels; c++) {
-      const float g = gradient_at<relu>(of, values[c], gradient[c], c);
-      narrow_to(g * of.factor[c] + ((widen(values[c]) - of.mean[c]) * b[c] + d[c]), result[c]);
+      const float g = gradient_at<relu>(per_channel, values[c], gradient[c], c);
+      narrow_to(g * per_channel.factor[c] + ((widen(values[c]) - per_channel.mean[c]) * b[c] + d[c]), result[c]);
     }
   }
 }
@@ -177,7 +179,7 @@ void batch_norm_gradient(Context &context, const Call &call, const T *x, const G
 }  // namespace
 
 // Inputs: x, mean, variance, offset, scale. Attributes: epsilon, has offset, has scale, 1 for ReLU.
-void batch_norm(Context &context, const Call &call) {
+void fused_batch_norm(Context &context, const Call &call) {
   const Tensor &x = call.input(0);
   const int64_t channels = x.dims.back(), rows = x.count() / channels;
   const bool has_offset = call.integer(1) == 1, has_scale = call.integer(2) == 1, relu = call.integer(3) == 1;
@@ -235,13 +237,13 @@ void channel_moments(Context &context, const Call &call) {
   }
 }
 
-// Inputs: x, dy, mean, variance, scale, offset. Outputs: gradients of x, scale and offset. Attributes: epsilon, 1 where
-// a ReLU follows, 1 where mean and variance are those of x, so that the gradient passes through them.
-void batch_norm_grad(Context &context, const Call &call) {
+// Inputs: x, dy, mean, variance, scale, offset. Outputs: gradients of x, scale and offset. Attributes: epsilon, 1 if a
+// ReLU follows, 1 if mean and variance were computed from x, so that the gradient passes through them.
+void channel_norm_grad(Context &context, const Call &call) {
   with_numbers(call.input(0), [&](const auto *x) {
     with_numbers(call.input(1), [&](const auto *dy) {
-      if (call.integer(1) == 1) return batch_norm_gradient<true>(context, call, x, dy);
-      batch_norm_gradient<false>(context, call, x, dy);
+      if (call.integer(1) == 1) return channel_norm_gradient<true>(context, call, x, dy);
+      channel_norm_gradient<false>(context, call, x, dy);
     });
   });
 }

@@ -38,7 +38,7 @@ struct SquaredDifference {
     return (a - b) * (a - b);
   }
 };
-// As Math.max and Math.min: NaN if either is.
+// Same as Math.max and Math.min of JavaScript: NaN if either number is NaN.
 struct Maximum {
   template <typename T>
   static T apply(T a, T b) {

@@ -7,7 +7,8 @@
 
 namespace vgg {
 
-// Strides, in elements, with which an input of shape `dims` is read along the output's dimensions: 0 where it repeats.
+// Returns the strides, in elements, of an input of shape `dims` along the output's dimensions: 0 where the input
+// repeats.
 inline Dims broadcast_strides(const Dims &dims, const Dims &output) {
   Dims strides(output.size(), 0);
   int64_t stride = 1;
@@ -20,7 +21,8 @@ inline Dims broadcast_strides(const Dims &dims, const Dims &output) {
   return strides;
 }
 
-// Merges dimensions that both inputs walk alike, so that the last is as long as can be. Ones disappear.
+// Merges adjacent dimensions where the strides of both inputs allow it, so that the last dimension is as long as
+// possible. Drops dimensions of size 1.
 struct BroadcastPlan {
   Dims dims, a, b;
 

@@ -1,4 +1,4 @@
-// Cast between float32, int32 and bool; Select; logical operations of bools.
+// Cast between float32, int32 and bool; Select.
 #include <cmath>
 #include <cstdint>
 
@@ -9,7 +9,8 @@ namespace {
 
 constexpr int64_t kParallel = 1 << 15;
 
-// As JavaScript's conversion to a 32-bit integer: fractions are cut, large numbers wrap, what is not finite is 0.
+// Same as JavaScript's conversion to a 32-bit integer: fractions are dropped, large numbers wrap, NaN and infinities
+// become 0.
 int32_t to_int32(float x) {
   if (x >= -2147483648.0f && x < 2147483648.0f) return static_cast<int32_t>(x);
   if (!std::isfinite(x)) return 0;

@@ -1,13 +1,13 @@
 // Conv2D and FusedConv2D: x [n,h,w,in], filter [kh,kw,in,out], optionally bias [out], ReLU, and a max-pool of 2 x 2.
-#include "dense_convolution.h"
 #include "kernels.h"
+#include "matrix_convolution.h"
 #include "max_pool.h"
 #include "winograd.h"
 
 namespace vgg {
 namespace {
 
-// By oneDNN's direct convolution. `bias`: [out] in float32, or null.
+// Runs oneDNN's direct convolution. `bias`: [out] in float32, or null.
 void direct_forward(Context &context, const Convolution &c, const Tensor &x, const Tensor &filter, void *bias,
                     bool relu, const Tensor &y) {
   const memory::desc bias_layout({c.weights[0]}, memory::data_type::f32, memory::format_tag::x);
@@ -48,9 +48,9 @@ void direct_forward(Context &context, const Convolution &c, const Tensor &x, con
 
 }  // namespace
 
-// Inputs: x, filter, bias if given. Attributes: those of Convolution, then 1 where the filter is expected again (no
-// gradient is asked for), then 1 for ReLU, then, if a max-pool of 2 x 2 at stride 2 follows, the height and width of
-// what it takes in.
+// Inputs: x, filter and optionally bias. Attributes: those of Convolution, then 1 if the same filter is expected again
+// (no gradients are recorded), then 1 for ReLU, then, only if a max-pool of 2 x 2 at stride 2 follows, the height and
+// width of the pool's input.
 void conv2d(Context &context, const Call &call) {
   const Tensor &x = call.input(0);
   const Tensor &filter = call.input(1);
@@ -70,13 +70,13 @@ void conv2d(Context &context, const Call &call) {
                      layout_in(memory::data_type::f32), wide_bias);
   }
   const auto *added = static_cast<const float *>(bias);
-  const bool dense = is_dense(context, c);
-  if (!dense && winograd_pays(context, c, again ? Wanted::output_again : Wanted::output)) {
+  const bool matrix = matrix_pays(context, c);
+  if (!matrix && winograd_pays(context, c, again ? Result::output_again : Result::output)) {
     return winograd_forward(context, c, x, filter, {added, relu, pool}, again, y);
   }
   const Tensor whole = pool ? Tensor{std::make_shared<Storage>(Type::f32, count_of(dims)), dims} : y;
-  if (dense) {
-    dense_forward(context, c, x, filter, added, relu, whole);
+  if (matrix) {
+    matrix_forward(context, c, x, filter, added, relu, whole);
   } else {
     direct_forward(context, c, x, filter, bias, relu, whole);
   }

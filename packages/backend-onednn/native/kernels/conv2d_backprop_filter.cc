@@ -1,19 +1,19 @@
-// Conv2DBackpropFilter: the gradient of a convolution's filter from x [n,h,w,in] and dy [n,oh,ow,out], and on the way
-// that of its bias: dy's sums over all but channels.
-#include "dense_convolution.h"
+// Conv2DBackpropFilter: the gradient of a convolution's filter from x [n,h,w,in] and dy [n,oh,ow,out], and optionally
+// the gradient of its bias, the sums of dy over all axes but channels.
 #include "kernels.h"
+#include "matrix_convolution.h"
 #include "winograd.h"
 
 namespace vgg {
 namespace {
 
 // Without AMX, oneDNN's weight gradients run up to three times faster on channel blocks than on plain NHWC, which more
-// than pays for the copies. With few input channels (images) its blocked form falls to reference code.
+// than pays for the copies. With few input channels (images) oneDNN has only slow reference code for blocks.
 bool prefers_blocks(const Convolution &c) { return c.source[1] % 16 == 0 && c.destination[1] % 16 == 0; }
 
 }  // namespace
 
-// Inputs: x, dy. Outputs: dw and, perhaps, db. Attributes: those of Convolution.
+// Inputs: x, dy. Outputs: dw and optionally db. Attributes: those of Convolution.
 void conv2d_backprop_filter(Context &context, const Call &call) {
   const Tensor &x = call.input(0);
   const Tensor &dy = call.input(1);
@@ -21,10 +21,10 @@ void conv2d_backprop_filter(Context &context, const Call &call) {
   const Convolution c(call, x.dims, dw.dims, dy.dims);
   const auto f32 = memory::data_type::f32;
   const bool sums_dy = call.outputs.size() > 1;
-  const bool dense = is_dense(context, c);
-  if (dense || winograd_pays(context, c, Wanted::filter_gradient)) {
+  const bool matrix = matrix_pays(context, c);
+  if (matrix || winograd_pays(context, c, Result::filter_gradient)) {
     float *sums = sums_dy ? context.allocate<float>(call.output(1)) : nullptr;
-    const auto run = dense ? dense_backprop_filter : winograd_backprop_filter;
+    const auto run = matrix ? matrix_backprop_filter : winograd_backprop_filter;
     return run(context, c, x, dy, context.allocate<float>(dw), sums);
   }
   const memory::desc bias = sums_dy ? memory::desc({c.weights[0]}, f32, memory::format_tag::x) : memory::desc();

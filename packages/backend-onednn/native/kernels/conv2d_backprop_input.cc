@@ -1,6 +1,6 @@
 // Conv2DBackpropInput: the gradient of a convolution's input from dy [n,oh,ow,out] and the filter.
-#include "dense_convolution.h"
 #include "kernels.h"
+#include "matrix_convolution.h"
 #include "winograd.h"
 
 namespace vgg {
@@ -11,8 +11,8 @@ void conv2d_backprop_input(Context &context, const Call &call) {
   const Tensor &filter = call.input(1);
   const Tensor &dx = call.output();
   const Convolution c(call, dx.dims, filter.dims, dy.dims);
-  if (is_dense(context, c)) return dense_backprop_input(context, c, dy, filter, dx);
-  if (winograd_pays(context, c, Wanted::input_gradient)) return winograd_backprop_input(context, c, dy, filter, dx);
+  if (matrix_pays(context, c)) return matrix_backprop_input(context, c, dy, filter, dx);
+  if (winograd_pays(context, c, Result::input_gradient)) return winograd_backprop_input(context, c, dy, filter, dx);
 
   const auto primitive = context.primitives.get(c.key("conv2d_backprop_input"), [&] {
     const auto description = describe_backward<dnnl::convolution_backward_data>(

@@ -9,20 +9,20 @@ void reorder(Context &context, const memory::desc &from, void *source, const mem
   context.stream.wait();
 }
 
-void *in_layout(Context &context, const memory::desc &given, void *data, const memory::desc &wanted, Buffer &holder) {
-  if (given == wanted) return data;
-  holder = context.pool.take(wanted.get_size());
-  reorder(context, given, data, wanted, holder.data());
+void *in_layout(Context &context, const memory::desc &from, void *data, const memory::desc &to, Buffer &holder) {
+  if (from == to) return data;
+  holder = context.pool.take(to.get_size());
+  reorder(context, from, data, to, holder.data());
   return holder.data();
 }
 
-void *weights_in_layout(Context &context, Storage &storage, const memory::desc &given,
+void *weights_in_layout(Context &context, Storage &storage, const memory::desc &from,
                         const CachedPrimitive &primitive) {
-  if (given == primitive.weights) return storage.buffer.data();
+  if (from == primitive.weights) return storage.buffer.data();
   Buffer &copy = storage.layouts[primitive.key];
   if (!copy) {
     Buffer fresh = context.pool.take(primitive.weights.get_size());
-    reorder(context, given, storage.buffer.data(), primitive.weights, fresh.data());
+    reorder(context, from, storage.buffer.data(), primitive.weights, fresh.data());
     copy = std::move(fresh);
   }
   return copy.data();

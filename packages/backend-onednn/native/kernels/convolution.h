@@ -1,7 +1,7 @@
-// What the three convolution kernels share: geometry, formats, and running a primitive.
+// Parts that the three convolution kernels share: geometry, formats, and running a primitive.
 //
 // Activations are always row-major NHWC, in float32 or bfloat16; a primitive that is faster in another layout gets a
-// copy from the pool.
+// copy in that layout.
 #pragma once
 
 #include <unordered_map>
@@ -48,7 +48,8 @@ inline memory::desc any(const memory::dims &dims, memory::data_type type) {
   return {dims, type, memory::format_tag::any};
 }
 
-// Attributes of a primitive that takes its scratchpad from the pool, perhaps with ReLU behind it.
+// Returns the attributes of a primitive that takes its scratchpad from the pool and, if `relu`, applies ReLU to its
+// result.
 inline dnnl::primitive_attr user_scratchpad(bool relu = false) {
   dnnl::primitive_attr attributes;
   attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
@@ -60,7 +61,7 @@ inline dnnl::primitive_attr user_scratchpad(bool relu = false) {
   return attributes;
 }
 
-// A matrix product for the cache.
+// Returns a cache entry for a matrix product.
 inline CachedPrimitive cached_product(const dnnl::matmul::primitive_desc &description) {
   return {"",
           dnnl::matmul(description),
@@ -70,20 +71,19 @@ inline CachedPrimitive cached_product(const dnnl::matmul::primitive_desc &descri
           description.scratchpad_desc()};
 }
 
-// Rewrites `from` in the layout or type of `to`.
+// Copies `source`, in the layout and type `from`, to `target`, in the layout and type `to`.
 void reorder(Context &context, const memory::desc &from, void *source, const memory::desc &to, void *target);
 
-// `data` as it is if `given` is what is `wanted`, else a copy in that layout, which `holder` keeps.
-void *in_layout(Context &context, const memory::desc &given, void *data, const memory::desc &wanted, Buffer &holder);
+// Returns `data` itself if `from` equals `to`, else a copy in the layout and type `to`, which `holder` owns.
+void *in_layout(Context &context, const memory::desc &from, void *data, const memory::desc &to, Buffer &holder);
 
-// As above for weights, whose copies stay with their storage under the primitive's key.
-void *weights_in_layout(Context &context, Storage &storage, const memory::desc &given,
-                        const CachedPrimitive &primitive);
+// Same for weights. The copy stays in their storage, under the primitive's key.
+void *weights_in_layout(Context &context, Storage &storage, const memory::desc &from, const CachedPrimitive &primitive);
 
 // Runs the primitive and waits for it.
 void execute(Context &context, const CachedPrimitive &primitive, std::unordered_map<int, dnnl::memory> arguments);
 
-// The forward description, which backward primitives need as a hint.
+// Returns the forward description, which backward primitives need as a hint.
 dnnl::convolution_forward::primitive_desc forward_hint(Context &context, const Convolution &convolution);
 
 }  // namespace vgg

@@ -1,4 +1,5 @@
-// Dropout with addressed random numbers: the bits of `RandomStream` of @vgg/core (Threefry-2x32 with 20 rounds).
+// Dropout with addressed random numbers, the same bits as those of `RandomStream` of @vgg/core (Threefry-2x32 with 20
+// rounds).
 #include "kernels.h"
 
 namespace vgg {
@@ -10,7 +11,7 @@ struct Words {
   uint32_t first, second;
 };
 
-// Encrypts a counter under the key.
+// Encrypts a counter with the key.
 inline Words threefry(uint32_t k0, uint32_t k1, uint64_t counter) {
   const uint32_t keys[3] = {k0, k1, 0x1bd11bda ^ k0 ^ k1};
   constexpr int kRotations[2][4] = {{13, 15, 26, 6}, {17, 29, 16, 24}};
@@ -34,8 +35,9 @@ inline float drop(float x, uint32_t word, double rate, float kept) {
 
 }  // namespace
 
-// Input: x. Attributes: the rate of what is dropped, both words of the stream's key, the place of the first word drawn.
-void dropout(Context &context, const Call &call) {
+// Input: x. Attributes: the probability with which a number is dropped, both words of the stream's key, the position of
+// the first random word in the stream.
+void addressed_dropout(Context &context, const Call &call) {
   const float *x = call.input(0).data<float>();
   const int64_t count = call.input(0).count();
   const double rate = call.number(0);
@@ -43,7 +45,7 @@ void dropout(Context &context, const Call &call) {
   const auto k0 = static_cast<uint32_t>(call.integer(1)), k1 = static_cast<uint32_t>(call.integer(2));
   const int64_t start = call.integer(3), odd = start % 2;
   float *y = context.allocate<float>(call.output());
-  // Counters give two words each; the first and the last may give one.
+  // Each counter gives two words. Of the first and the last counter perhaps only one word is used.
   if (odd == 1) y[0] = drop(x[0], threefry(k0, k1, static_cast<uint64_t>(start / 2)).second, rate, kept);
   const int64_t first = (start + 1) / 2, pairs = (count - odd) / 2;
 #pragma omp parallel for simd schedule(static) if (count > 1 << 13)

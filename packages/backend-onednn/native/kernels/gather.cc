@@ -11,7 +11,7 @@ namespace vgg {
 
 // Inputs: x [outer, length, inner], int32 indices [count]. Attributes: outer, length, inner. y is [outer, count,
 // inner].
-void gather(Context &context, const Call &call) {
+void gather_v2(Context &context, const Call &call) {
   const Tensor &x = call.input(0);
   const int32_t *indices = call.input(1).data<int32_t>();
   const int64_t outer = call.integer(0), length = call.integer(1), inner = call.integer(2);
@@ -53,8 +53,8 @@ void one_hot(Context &context, const Call &call) {
   }
 }
 
-// Input: x [rows, length]. Attribute: k. Outputs: the k largest of each row in falling order, and their indices; of
-// equal numbers the one with the lower index comes first.
+// Input: x [rows, length]. Attribute: k. Outputs: the k largest numbers of each row in descending order, and their
+// indices. Of equal numbers the one with the lower index comes first.
 void top_k(Context &context, const Call &call) {
   const Tensor &x = call.input(0);
   const int64_t k = call.integer(0), length = x.dims.back(), rows = x.count() / length;
@@ -68,7 +68,7 @@ void top_k(Context &context, const Call &call) {
     for (int64_t row = 0; row < rows; row++) {
       const float *from = in + row * length;
       std::iota(order.begin(), order.end(), 0);
-      // NaN counts as larger than all, which keeps this an order.
+      // NaN counts as larger than any number, so that the order is well defined.
       std::partial_sort(order.begin(), order.begin() + k, order.end(), [from](int32_t a, int32_t b) {
         const bool a_nan = from[a] != from[a], b_nan = from[b] != from[b];
         if (a_nan != b_nan) return a_nan;

@@ -16,7 +16,7 @@ struct Normalisation {
         alpha(static_cast<float>(call.number(2))),
         beta(static_cast<float>(call.number(3))) {}
 
-  // scale[c] = bias + alpha * sum of x² around c.
+  // Computes scale[c] = bias + alpha * sum of x² over the neighbours of c.
   void scale(const float *x, int64_t channels, float *result) const {
     for (int64_t c = 0; c < channels; c++) {
       float sum = 0;
@@ -26,7 +26,7 @@ struct Normalisation {
     }
   }
 
-  // scale^-beta; AlexNet's 3/4 without a call of pow.
+  // Returns scale^-beta; for AlexNet's beta of 3/4 without calling pow.
   float inverse_power(float scale) const {
     if (beta == 0.75f) {
       const float root = std::sqrt(scale);

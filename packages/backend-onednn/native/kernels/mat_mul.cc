@@ -1,4 +1,5 @@
-// BatchMatMul and _FusedMatMul: a [batch,m,k] times b [batch,k,n], either transposed, optionally bias [n] and ReLU.
+// BatchMatMul and _FusedMatMul: a [batch,m,k] times b [batch,k,n], each optionally transposed, optionally with bias [n]
+// and ReLU.
 #include "convolution.h"
 #include "kernels.h"
 
@@ -15,7 +16,7 @@ memory::desc matrix(const Dims &dims, bool transposed, memory::data_type type) {
                     : memory::desc({batch, rows, columns}, type, memory::format_tag::abc);
 }
 
-// One number a column, for every row of every matrix.
+// Layout of one number per column, for every row of every matrix.
 memory::desc row(int64_t columns, int64_t batch, memory::data_type type) {
   if (batch == 1) return {{1, columns}, type, memory::format_tag::ab};
   return {{1, 1, columns}, type, memory::format_tag::abc};
@@ -23,8 +24,8 @@ memory::desc row(int64_t columns, int64_t batch, memory::data_type type) {
 
 }  // namespace
 
-// Inputs: a, b, bias if given; a and b have equal batches. Attributes: transpose a, transpose b, 1 for ReLU.
-void mat_mul(Context &context, const Call &call) {
+// Inputs: a, b and optionally bias. a and b have equal batches. Attributes: transpose a, transpose b, 1 for ReLU.
+void batch_mat_mul(Context &context, const Call &call) {
   const Tensor &a = call.input(0);
   const Tensor &b = call.input(1);
   const Tensor &y = call.output();
@@ -35,11 +36,12 @@ void mat_mul(Context &context, const Call &call) {
   const int64_t columns = y.dims[2];
   const auto f32 = memory::data_type::f32;
   const memory::desc bias_layout = row(columns, y.dims[0], f32);
-  const Key key = Key("mat_mul").add(a.dims).add(b.dims).add(transpose_a).add(transpose_b).add(bias).add(relu);
+  const Key key = Key("batch_mat_mul").add(a.dims).add(b.dims).add(transpose_a).add(transpose_b).add(bias).add(relu);
   const auto primitive = context.primitives.get(key, [&] {
     const dnnl::primitive_attr attributes = user_scratchpad(relu);
     const memory::desc left = matrix(a.dims, transpose_a, context.multiplied);
-    // A few rows take as long as reading b does: oneDNN's own layout is read fastest. It is a copy anyway.
+    // With few rows, the product takes as long as reading b, and oneDNN reads its own layout fastest. In bfloat16, b is
+    // copied anyway.
     const bool few_rows = context.bfloat16 && y.dims[0] == 1 && y.dims[1] <= 32;
     const memory::desc plain = matrix(b.dims, transpose_b, context.multiplied);
     const memory::desc right = few_rows ? any({b.dims[transpose_b ? 2 : 1], columns}, context.multiplied) : plain;
@@ -62,8 +64,8 @@ void mat_mul(Context &context, const Call &call) {
   };
   Buffer wide_bias;
   if (bias) {
-    const memory::desc given = row(columns, y.dims[0], held_type(call.input(2)));
-    void *values = in_layout(context, given, call.input(2).data<void>(), bias_layout, wide_bias);
+    const memory::desc from = row(columns, y.dims[0], held_type(call.input(2)));
+    void *values = in_layout(context, from, call.input(2).data<void>(), bias_layout, wide_bias);
     arguments.emplace(DNNL_ARG_BIAS, memory(bias_layout, context.engine, values));
   }
   execute(context, *primitive, std::move(arguments));

@@ -1,5 +1,5 @@
-// MaxPool and MaxPoolGrad on NHWC. The workspace says which element of a window was the largest: the first one; as in
-// TF.js, NaN never is.
+// MaxPool and MaxPoolGrad on NHWC. The workspace holds the index of each window's largest element, the first of equal
+// ones. As in TF.js, NaN is never the largest.
 #include "max_pool.h"
 
 #include <algorithm>
@@ -29,22 +29,22 @@ struct Window {
   int64_t height, width, stride_h, stride_w, dilation_h, dilation_w, top, left;
 };
 
-// The nets' own pool: 2 x 2 at stride 2, nothing padded. Others take the general path.
+// Returns true for VGG's pool: 2 x 2 at stride 2 without padding. Other pools take the general path.
 bool is_square_of_two(const Window &w) {
   return w.height == 2 && w.width == 2 && w.stride_h == 2 && w.stride_w == 2 && w.dilation_h == 1 &&
          w.dilation_w == 1 && w.top == 0 && w.left == 0;
 }
 
-// The larger of two and which it is; of NaN none.
+// Updates the largest value so far and its index. NaN never replaces a value.
 inline void choose(float value, int32_t element, float &best, int32_t &index) {
   index = value > best ? element : index;
   best = value > best ? value : best;
 }
 
-// One output pixel from four input pixels.
+// Computes one output pixel from four input pixels.
 template <bool keeps, typename T>
 void pool_square(const T *__restrict a, const T *__restrict b, const T *__restrict c, const T *__restrict d,
-                 int64_t channels, T *__restrict out, uint8_t *__restrict chosen) {
+                 int64_t channels, T *__restrict out, uint8_t *__restrict indices) {
 #pragma omp simd
   for (int64_t i = 0; i < channels; i++) {
     float best = -std::numeric_limits<float>::infinity();
@@ -54,12 +54,12 @@ void pool_square(const T *__restrict a, const T *__restrict b, const T *__restri
     choose(widen(c[i]), 2, best, index);
     choose(widen(d[i]), 3, best, index);
     narrow_to(best, out[i]);
-    if (keeps) chosen[i] = static_cast<uint8_t>(index);
+    if (keeps) indices[i] = static_cast<uint8_t>(index);
   }
 }
 
 template <bool keeps, typename T>
-void pool_squares(const Tensor &x, const T *in, const Tensor &y, T *out, uint8_t *chosen) {
+void pool_squares(const Tensor &x, const T *in, const Tensor &y, T *out, uint8_t *indices) {
   const int64_t height = x.dims[1], width = x.dims[2], channels = x.dims[3];
   const int64_t out_height = y.dims[1], out_width = y.dims[2];
 #pragma omp parallel for schedule(static)
@@ -69,17 +69,18 @@ void pool_squares(const Tensor &x, const T *in, const Tensor &y, T *out, uint8_t
       const T *at = top + 2 * ox * channels;
       const T *below = at + width * channels;
       const int64_t to = (line * out_width + ox) * channels;
-      pool_square<keeps>(at, at + channels, below, below + channels, channels, out + to, keeps ? chosen + to : nullptr);
+      pool_square<keeps>(at, at + channels, below, below + channels, channels, out + to,
+                         keeps ? indices + to : nullptr);
     }
   }
 }
 
-// Fills `out`, of the shape of y, and, unless null, the workspace.
+// Fills `out`, which has the shape of y, and, unless null, the workspace `indices`.
 template <typename T>
-void pool(const Window &w, const Tensor &x, const T *in, const Tensor &y, T *out, uint8_t *chosen) {
+void pool(const Window &w, const Tensor &x, const T *in, const Tensor &y, T *out, uint8_t *indices) {
   if (is_square_of_two(w)) {
-    if (chosen == nullptr) return pool_squares<false>(x, in, y, out, chosen);
-    return pool_squares<true>(x, in, y, out, chosen);
+    if (indices == nullptr) return pool_squares<false>(x, in, y, out, indices);
+    return pool_squares<true>(x, in, y, out, indices);
   }
   T lowest;
   narrow_to(-std::numeric_limits<float>::infinity(), lowest);
@@ -90,7 +91,7 @@ void pool(const Window &w, const Tensor &x, const T *in, const Tensor &y, T *out
     const int64_t image = line / out_height, oy = line % out_height;
     for (int64_t ox = 0; ox < out_width; ox++) {
       T *__restrict best = out + (line * out_width + ox) * channels;
-      uint8_t *__restrict index = chosen == nullptr ? nullptr : chosen + (line * out_width + ox) * channels;
+      uint8_t *__restrict index = indices == nullptr ? nullptr : indices + (line * out_width + ox) * channels;
       std::fill_n(best, channels, lowest);
       if (index != nullptr) std::fill_n(index, channels, uint8_t{255});
       for (int64_t ky = 0; ky < w.height; ky++) {
@@ -118,10 +119,11 @@ void pool(const Window &w, const Tensor &x, const T *in, const Tensor &y, T *out
   }
 }
 
-// One line of dx: each element gathers the gradients of the windows that chose it, so that threads share nothing.
+// Computes one pixel of dx: the sums of the gradients of all windows whose largest element it is. Threads write to
+// different pixels.
 template <typename Gradient>
-void gather_line(const Window &w, const Tensor &dy, const Gradient *gradient, const uint8_t *chosen, int64_t image,
-                 int64_t iy, int64_t ix, float *__restrict sums) {
+void gather_pixel(const Window &w, const Tensor &dy, const Gradient *gradient, const uint8_t *indices, int64_t image,
+                  int64_t iy, int64_t ix, float *__restrict sums) {
   const int64_t out_height = dy.dims[1], out_width = dy.dims[2], channels = dy.dims[3];
   std::fill_n(sums, channels, 0.0f);
   for (int64_t ky = 0; ky < w.height; ky++) {
@@ -133,16 +135,16 @@ void gather_line(const Window &w, const Tensor &dy, const Gradient *gradient, co
       const int64_t at = ((image * out_height + from_top / w.stride_h) * out_width + from_left / w.stride_w) * channels;
       const auto element = static_cast<uint8_t>(ky * w.width + kx);
       const Gradient *__restrict from = gradient + at;
-      const uint8_t *__restrict index = chosen + at;
+      const uint8_t *__restrict index = indices + at;
 #pragma omp simd
       for (int64_t c = 0; c < channels; c++) sums[c] += index[c] == element ? widen(from[c]) : 0.0f;
     }
   }
 }
 
-// The gradient of the nets' own pool: each output pixel gives to its own four.
+// Computes the gradient of VGG's pool: the windows do not overlap, so each input pixel belongs to at most one.
 template <typename Gradient, typename T>
-void square_gradient(const Tensor &x, const Tensor &dy, const Gradient *gradient, const uint8_t *chosen, T *dx) {
+void square_gradient(const Tensor &x, const Tensor &dy, const Gradient *gradient, const uint8_t *indices, T *dx) {
   const int64_t height = x.dims[1], width = x.dims[2], channels = x.dims[3];
   const int64_t out_height = dy.dims[1], out_width = dy.dims[2];
 #pragma omp parallel for schedule(static)
@@ -154,20 +156,20 @@ void square_gradient(const Tensor &x, const Tensor &dy, const Gradient *gradient
       const int64_t at = ((image * out_height + oy) * out_width + ix / 2) * channels;
       const auto element = static_cast<uint8_t>(2 * row + ix % 2);
       const Gradient *__restrict from = gradient + at;
-      const uint8_t *__restrict index = chosen + at;
+      const uint8_t *__restrict index = indices + at;
       T *__restrict to = target + ix * channels;
 #pragma omp simd
       for (int64_t c = 0; c < channels; c++) {
         narrow_to(kept_if(index[c] == element, widen(from[c])), to[c]);
       }
     }
-    // What no window covers: the last row or column of odd sides.
+    // No window covers the last row or column if their number is odd.
     std::memset(target + covered * channels, 0, sizeof(T) * static_cast<size_t>((width - covered) * channels));
   }
 }
 
 template <typename Gradient, typename T>
-void pool_gradient(const Window &w, const Tensor &x, const Tensor &dy, const Gradient *gradient, const uint8_t *chosen,
+void pool_gradient(const Window &w, const Tensor &x, const Tensor &dy, const Gradient *gradient, const uint8_t *indices,
                    T *dx) {
   const int64_t height = x.dims[1], width = x.dims[2], channels = x.dims[3];
 #pragma omp parallel
@@ -176,7 +178,7 @@ void pool_gradient(const Window &w, const Tensor &x, const Tensor &dy, const Gra
 #pragma omp for schedule(static)
     for (int64_t line = 0; line < x.dims[0] * height; line++) {
       for (int64_t ix = 0; ix < width; ix++) {
-        gather_line(w, dy, gradient, chosen, line / height, line % height, ix, sums.data());
+        gather_pixel(w, dy, gradient, indices, line / height, line % height, ix, sums.data());
         T *__restrict target = dx + (line * width + ix) * channels;
         const float *__restrict from = sums.data();
 #pragma omp simd
@@ -186,14 +188,14 @@ void pool_gradient(const Window &w, const Tensor &x, const Tensor &dy, const Gra
   }
 }
 
-// Which element of a window is taken, and none where what it gave is not positive.
+// Copies the index of each window's largest element, or 255 (none) if that element is not positive.
 template <typename T>
-void leave_positive(const T *__restrict largest, const uint8_t *__restrict chosen, uint8_t *__restrict mask,
-                    int64_t count) {
+void mask_by_sign(const T *__restrict largest, const uint8_t *__restrict indices, uint8_t *__restrict mask,
+                  int64_t count) {
 #pragma omp parallel for simd schedule(static) if (count > 1 << 15)
   for (int64_t i = 0; i < count; i++) {
     const auto none = static_cast<uint8_t>(widen(largest[i]) > 0 ? 0 : 255);
-    mask[i] = chosen[i] | none;
+    mask[i] = indices[i] | none;
   }
 }
 
@@ -206,24 +208,24 @@ void max_pool_squares(Context &context, const Tensor &x, const Tensor &y) {
   });
 }
 
-// Input: x. Attributes: those of Window, then 1 to keep a workspace for the gradient. y is held as x is.
+// Input: x. Attributes: those of Window, then 1 to keep a workspace for the gradient. y is held in the type of x.
 void max_pool(Context &context, const Call &call) {
   const Window window(call);
   const Tensor &x = call.input(0);
   const Tensor &y = call.output();
   with_numbers(x, [&](const auto *in) {
     auto *out = context.allocate<std::decay_t<decltype(*in)>>(y);
-    uint8_t *chosen = nullptr;
+    uint8_t *indices = nullptr;
     if (call.integer(8) == 1) {
       y.storage->workspace = context.pool.take(static_cast<size_t>(y.count()));
-      chosen = static_cast<uint8_t *>(y.storage->workspace.data());
+      indices = static_cast<uint8_t *>(y.storage->workspace.data());
     }
-    pool(window, x, in, y, out, chosen);
+    pool(window, x, in, y, out, indices);
   });
 }
 
-// Inputs: dy, x, y. Attributes: those of Window, then 1 where x is a ReLU's output, whose mask dx is to have: dy counts
-// where y is positive. dx is held as x is.
+// Inputs: dy, x, y. Attributes: those of Window, then 1 if x is a ReLU's output and dx is to be masked by that ReLU,
+// too: dy counts only where y is positive. dx is held in the type of x.
 void max_pool_grad(Context &context, const Call &call) {
   const Window w(call);
   const Tensor &dy = call.input(0);
@@ -231,25 +233,25 @@ void max_pool_grad(Context &context, const Call &call) {
   const Tensor &y = call.input(2);
   with_numbers(x, [&](const auto *in) {
     using T = std::decay_t<decltype(*in)>;
-    Buffer remade, values;
-    const auto *chosen = static_cast<const uint8_t *>(y.storage->workspace.data());
-    if (chosen == nullptr) {
-      remade = context.pool.take(static_cast<size_t>(dy.count()));
+    Buffer index_buffer, values;
+    const auto *indices = static_cast<const uint8_t *>(y.storage->workspace.data());
+    if (indices == nullptr) {
+      index_buffer = context.pool.take(static_cast<size_t>(dy.count()));
       values = context.pool.take(sizeof(T) * static_cast<size_t>(dy.count()));
-      pool(w, x, in, dy, static_cast<T *>(values.data()), static_cast<uint8_t *>(remade.data()));
-      chosen = static_cast<const uint8_t *>(remade.data());
+      pool(w, x, in, dy, static_cast<T *>(values.data()), static_cast<uint8_t *>(index_buffer.data()));
+      indices = static_cast<const uint8_t *>(index_buffer.data());
     }
-    Buffer masked;
+    Buffer mask_buffer;
     if (call.integer(8) == 1) {
-      masked = context.pool.take(static_cast<size_t>(dy.count()));
-      auto *mask = static_cast<uint8_t *>(masked.data());
-      with_numbers(y, [&](const auto *largest) { leave_positive(largest, chosen, mask, dy.count()); });
-      chosen = mask;
+      mask_buffer = context.pool.take(static_cast<size_t>(dy.count()));
+      auto *mask = static_cast<uint8_t *>(mask_buffer.data());
+      with_numbers(y, [&](const auto *largest) { mask_by_sign(largest, indices, mask, dy.count()); });
+      indices = mask;
     }
     T *dx = context.allocate<T>(call.output());
     with_numbers(dy, [&](const auto *gradient) {
-      if (is_square_of_two(w)) return square_gradient(x, dy, gradient, chosen, dx);
-      pool_gradient(w, x, dy, gradient, chosen, dx);
+      if (is_square_of_two(w)) return square_gradient(x, dy, gradient, indices, dx);
+      pool_gradient(w, x, dy, gradient, indices, dx);
     });
   });
 }

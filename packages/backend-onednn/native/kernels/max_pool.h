@@ -1,11 +1,11 @@
-// The pool that convolutions take in.
+// The pool that a convolution can be fused with.
 #pragma once
 
 #include "../kernel.h"
 
 namespace vgg {
 
-// y [n,h/2,w/2,channels], the largest of each 2 x 2 of x [n,h,w,channels]; held as x is.
+// Computes y [n,h/2,w/2,channels], the largest number of each 2 x 2 of x [n,h,w,channels]. y is held in the type of x.
 void max_pool_squares(Context &context, const Tensor &x, const Tensor &y);
 
 }  // namespace vgg

@@ -1,5 +1,5 @@
 // Momentum SGD as one pass over memory, in place (section 3.1 of the paper): v = a * g + b * w + m * v; w = w + c * v.
-// Each product and sum is rounded to float32, in this order, so that the bits are those of the same steps as
+// Each product and sum is rounded to float32, in this order, so that the bits equal those of the same steps as separate
 // operations.
 #include <stdexcept>
 
@@ -26,8 +26,8 @@ void update(const Rule &rule, const float *__restrict g, float *__restrict w, fl
 
 }  // namespace
 
-// Input: the gradient. Outputs: weights, which hold numbers already, and the velocity, which does if m is not 0.
-// Attributes: a, b, m, c. A factor of 0 leaves its term out.
+// Input: gradient. Outputs: weights, which already hold numbers, and velocity, which holds numbers if m is not 0.
+// Attributes: a, b, m, c. A term whose factor is 0 is left out.
 void momentum_sgd(Context &context, const Call &call) {
   const Tensor &weights = call.output(0);
   const Tensor &velocity = call.output(1);

@@ -1,4 +1,4 @@
-// Reductions over any set of axes. The same machine with the same threads gives the same bits.
+// Reductions over any set of axes. The same machine with the same number of threads gives the same bits.
 #include <omp.h>
 
 #include <algorithm>
@@ -9,7 +9,7 @@
 namespace vgg {
 namespace {
 
-// Neighbouring axes that are all kept or all reduced become one.
+// Merges adjacent axes that are all kept or all reduced.
 struct ReducePlan {
   Dims dims;
   std::vector<bool> reduced;
@@ -49,7 +49,8 @@ struct Product {
 constexpr int kLanes = 16;
 constexpr int64_t kBlock = 1024;
 
-// One number from `length` neighbours. Float sums stay short: blocks of 64 terms in each of 16 lanes, then double.
+// Reduces `length` adjacent numbers to one. Sums in float stay short: 64 terms in each of 16 lanes. Those are added in
+// double.
 template <typename Operation>
 double reduce_row(const float *x, int64_t length) {
   double total = Operation::start;
@@ -156,7 +157,7 @@ void reduce(Context &context, const Call &call) {
     return;
   }
 
-  // Any other pattern: each result walks its own numbers.
+  // Any other pattern: each result reads its own numbers one by one.
   const size_t rank = plan.dims.size();
   Dims strides(rank, 1);
   for (size_t i = rank - 1; i-- > 0;) strides[i] = strides[i + 1] * plan.dims[i + 1];
@@ -182,7 +183,7 @@ void reduce(Context &context, const Call &call) {
   }
 }
 
-// Input: x [outer, length]. The index of the first largest (attribute 1) or smallest (0) number of each row.
+// Input: x [outer, length]. Output: the index of the first largest (attribute 1) or smallest (0) number of each row.
 void arg_reduce(Context &context, const Call &call) {
   const float *x = call.input(0).data<float>();
   const bool largest = call.integer(0) == 1;

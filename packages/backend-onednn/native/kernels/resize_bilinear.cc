@@ -1,4 +1,4 @@
-// ResizeBilinear and its gradient on NHWC images.
+// ResizeBilinear on NHWC images.
 #include <algorithm>
 #include <cmath>
 #include <vector>
@@ -8,7 +8,7 @@
 namespace vgg {
 namespace {
 
-// For each output row or column: the two input ones it lies between and the share of the second.
+// For each output row or column: the two nearest input rows or columns and the weight of the second.
 struct Axis {
   Axis(int64_t in, int64_t out, bool align_corners, bool half_pixel_centers)
       : low(static_cast<size_t>(out)), high(static_cast<size_t>(out)), share(static_cast<size_t>(out)) {

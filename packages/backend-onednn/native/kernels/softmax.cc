@@ -1,4 +1,4 @@
-// Softmax and LogSoftmax over the last axis, stable for numbers of any size.
+// Softmax and LogSoftmax over the last axis, numerically stable for logits of any size.
 #include <algorithm>
 #include <cmath>
 

@@ -1,5 +1,5 @@
-// Moving numbers without changing them: transpose, slice, reverse, tile, pad and concatenation are strided reads or
-// writes.
+// Kernels that move numbers without changing them: transpose, slice, reverse, tile, pad and concatenation are strided
+// reads or writes.
 #include <algorithm>
 #include <cstring>
 
@@ -8,8 +8,8 @@
 namespace vgg {
 namespace {
 
-// Walks `dims` with strides for the source and the target; calls row(source, target) with the offsets of each last
-// axis.
+// Iterates over all of `dims` but the last, with strides for the source and the target. Calls row(source, target) with
+// the offsets of each row.
 template <typename Row>
 void walk(const Dims &dims, const Dims &from, const Dims &to, Row row) {
   int64_t rows = 1;
@@ -64,8 +64,7 @@ Dims attributes(const Call &call, size_t from, size_t count) {
 
 }  // namespace
 
-// y[i, j, ...] = x[offset + i * s0 + j * s1 + ...]. Attributes: offset, then y's dims and strides in turn (rank of
-// each).
+// y[i, j, ...] = x[offset + i * s0 + j * s1 + ...]. Attributes: offset, then all dims of y, then all strides.
 void strided_copy(Context &context, const Call &call) {
   const size_t rank = (call.attributes.size() - 1) / 2;
   const Dims dims = attributes(call, 1, rank), from = attributes(call, 1 + rank, rank);
@@ -73,7 +72,7 @@ void strided_copy(Context &context, const Call &call) {
   copy_elements(call.input(0), call.output(), dims, call.integer(0), from, 0, row_major(dims));
 }
 
-// Copies the inputs one behind the other into y [outer, sum of lengths]. Attribute: outer.
+// Copies the inputs one after the other into y [outer, sum of lengths]. Attribute: outer.
 void concat(Context &context, const Call &call) {
   context.allocate<void>(call.output());
   const int64_t outer = call.integer(0), length = call.output().count() / outer;
@@ -85,8 +84,9 @@ void concat(Context &context, const Call &call) {
   }
 }
 
-// x inside y, whose other elements are one constant. Attributes: the constant, the offset of x's first element in y.
-void pad(Context &context, const Call &call) {
+// Copies x into y and fills the rest of y with a constant. Attributes: the constant, the offset of x's first element in
+// y.
+void pad_v2(Context &context, const Call &call) {
   const Tensor &x = call.input(0);
   const Tensor &y = call.output();
   context.allocate<void>(y);

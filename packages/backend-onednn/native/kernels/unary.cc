@@ -77,7 +77,7 @@ void unary(Context &context, const Call &call) {
   for (int64_t i = 0; i < count; i++) target[i] = Operation::apply(source[i], parameters);
 }
 
-// Functions of their own: what a lambda captures by reference keeps compilers from vectorising.
+// Separate functions, because compilers do not vectorise loops over variables that a lambda captures by reference.
 template <typename T>
 void rectify(const T *__restrict x, T *__restrict y, int64_t count) {
 #pragma omp parallel for simd schedule(static) if (count > kParallel)
@@ -90,14 +90,14 @@ void mask(const T *__restrict dy, const Output *__restrict y, T *__restrict dx, 
   for (int64_t i = 0; i < count; i++) narrow_to(kept_if(widen(y[i]) > 0, widen(dy[i])), dx[i]);
 }
 
-// Input: x. The ReLU's output is held as its input is.
+// Input: x. Output: max(x, 0), NaN kept, held in the type of x.
 void relu(Context &context, const Call &call) {
   with_numbers(call.input(0), [&](const auto *x) {
     rectify(x, context.allocate<std::decay_t<decltype(*x)>>(call.output()), call.input(0).count());
   });
 }
 
-// Inputs: dy and the ReLU's output y. dy where y is positive, else 0, held as dy is.
+// Inputs: dy and the ReLU's output y. Output: dy where y is positive, else 0, held in the type of dy.
 void relu_grad(Context &context, const Call &call) {
   with_numbers(call.input(0), [&](const auto *dy) {
     auto *dx = context.allocate<std::decay_t<decltype(*dy)>>(call.output());

@@ -1,14 +1,17 @@
-// Transformed numbers in float32, one a word, and how words are multiplied. Included once for each set of instructions,
-// behind winograd_tiles_body.h.
+// Transforms and multiplication of words for float32: each word holds one number.
+//
+// Include this once per instruction set, in an unnamed namespace of vgg::winograd, after winograd_tiles_body.h, which
+// lists what the includer must define. It defines kPacked and the functions that winograd_products_body.h and
+// winograd_table_body.h use.
 
-constexpr int PACKED = 1;
+constexpr int kPacked = 1;
 
-// sum + a * b, for the word `a`.
+// Adds a * b to `sum`, where `a` is a word.
 inline void multiply_add(Register &sum, float a, const Register &b) { sum += a * b; }
 
-// A function that writes the number of (row, column) of the 36.
+// Returns a function that writes the number at (row, column) of the 36.
 inline auto scatter(float *to, int64_t step) {
-  return [=](int row, int column, const Lanes &value) { store(value, to + (row * INPUT + column) * step); };
+  return [=](int row, int column, const Lanes &value) { store(value, to + (row * kInput + column) * step); };
 }
 
 template <typename T>
@@ -17,20 +20,20 @@ void transform_input(const Tiling &tiling, const T *x, const Transformed &layout
   const int64_t channels = layout.channels;
   const auto square_of = [&](int64_t tile) { return input_square(tiling, x, channels, block.first + tile, zeros); };
   if (part.first == part.last) return;
-  Square<INPUT, T> square = square_of(part.first);
+  Square<kInput, T> square = square_of(part.first);
   for (int64_t tile = part.first; tile < part.last; tile++) {
-    // The processor does not guess where the next tile lies.
-    const Square<INPUT, T> next = square_of(std::min(tile + 1, part.last - 1));
-    for (int64_t c = 0; c < channels; c += LANES) {
+    // The processor does not prefetch the next tile by itself.
+    const Square<kInput, T> next = square_of(std::min(tile + 1, part.last - 1));
+    for (int64_t c = 0; c < channels; c += kLanes) {
       prefetch(next, c);
       transform_tile<InputTransform>([&](int i, int j) { return load(square.pixels[i][j] + c); },
-                                     scatter(to + c / LANES * layout.panel() + tile * LANES, layout.product()));
+                                     scatter(to + c / kLanes * layout.panel() + tile * kLanes, layout.product()));
     }
     square = next;
   }
 }
 
-// For sums over tiles the numbers lie as for sums over channels.
+// In float32 the layout for sums over tiles is that for sums over channels.
 template <typename T>
 void transform_input_for_sums(const Tiling &tiling, const T *x, const Transformed &layout, Block block, Range part,
                               const float *zeros, float *to) {
@@ -42,16 +45,16 @@ void transform_gradient(const Tiling &tiling, const T *dy, const Transformed &la
                         const float *zeros, float *to, float *sums) {
   const int64_t channels = layout.channels;
   for (int64_t tile = part.first; tile < part.last; tile++) {
-    const Square<OUTPUT, T> square = gradient_square(tiling, dy, channels, block.first + tile, zeros);
-    for (int64_t c = 0; c < channels; c += LANES) {
+    const Square<kOutput, T> square = gradient_square(tiling, dy, channels, block.first + tile, zeros);
+    for (int64_t c = 0; c < channels; c += kLanes) {
       Lanes total = sums == nullptr ? Lanes{} : load(sums + c);
-      const auto summed = [&](int i, int j) {
+      const auto add_to_total = [&](int i, int j) {
         const Lanes value = load(square.pixels[i][j] + c);
         total += value;
         return value;
       };
-      transform_tile<GradientTransform>(summed,
-                                        scatter(to + c / LANES * layout.panel() + tile * LANES, layout.product()));
+      transform_tile<GradientTransform>(add_to_total,
+                                        scatter(to + c / kLanes * layout.panel() + tile * kLanes, layout.product()));
       if (sums != nullptr) store(total, sums + c);
     }
   }
@@ -60,24 +63,24 @@ void transform_gradient(const Tiling &tiling, const T *dy, const Transformed &la
 template <typename T>
 void transform_filter(const T *filter, int64_t in, int64_t out, Range part, const FilterPart &filters, float *to) {
   for (int64_t row = part.first; row < part.last; row++) {
-    for (int64_t c = 0; c < filters.columns; c += LANES) {
+    for (int64_t c = 0; c < filters.columns; c += kLanes) {
       const T *from = filter + row * out + filters.first + c;
-      transform_tile<FilterTransform>([=](int i, int j) { return load(from + (i * FILTER + j) * in * out); },
+      transform_tile<FilterTransform>([=](int i, int j) { return load(from + (i * kFilter + j) * in * out); },
                                       scatter(to + row * filters.columns + c, filters.product()));
     }
   }
 }
 
-// As above from [3, 3, out, in]: sixteen filters of sixteen channels are transposed at a time.
+// Same from a filter [3, 3, out, in], rotated by 180 degrees. Transposes sixteen filters of sixteen channels at a time.
 template <typename T>
-void transform_turned_filter(const T *filter, int64_t in, int64_t out, Range part, const FilterPart &filters,
-                             float *to) {
-  for (int64_t row = part.first; row < part.last; row += LANES) {
-    for (int64_t c = 0; c < filters.columns; c += LANES) {
+void transform_rotated_filter(const T *filter, int64_t in, int64_t out, Range part, const FilterPart &filters,
+                              float *to) {
+  for (int64_t row = part.first; row < part.last; row += kLanes) {
+    for (int64_t c = 0; c < filters.columns; c += kLanes) {
       Taps taps;
       transpose_taps(filter + (filters.first + c) * in + row, in, out, taps);
-      for (int r = 0; r < LANES; r++) {
-        transform_tile<FilterTransform>([&](int i, int j) { return load(taps[i * FILTER + j][r]); },
+      for (int r = 0; r < kLanes; r++) {
+        transform_tile<FilterTransform>([&](int i, int j) { return load(taps[i * kFilter + j][r]); },
                                         scatter(to + (row + r) * filters.columns + c, filters.product()));
       }
     }

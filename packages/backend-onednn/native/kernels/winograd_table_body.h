@@ -1,8 +1,8 @@
-// The functions of one set of instructions, included behind all of them.
+// The table of one instruction set's functions, `kernels_here`. Include this after all other bodies.
 
 constexpr TileKernels kernels_here = {
-    PACKED,
-    (WIDTH * REGISTER),
+    kPacked,
+    (kWidth * kRegister),
     [](const Tiling &tiling, const Tensor &x, const Transformed &layout, Block block, Range part, const float *zeros,
        float *to) {
       with_numbers(x, [&](const auto *values) { transform_input(tiling, values, layout, block, part, zeros, to); });
@@ -17,9 +17,9 @@ constexpr TileKernels kernels_here = {
       with_numbers(
           dy, [&](const auto *values) { transform_gradient(tiling, values, layout, block, part, zeros, to, sums); });
     },
-    [](const Tensor &filter, int64_t in, int64_t out, bool turned, Range part, const FilterPart &filters, float *to) {
+    [](const Tensor &filter, int64_t in, int64_t out, bool rotated, Range part, const FilterPart &filters, float *to) {
       with_numbers(filter, [&](const auto *values) {
-        if (turned) return transform_turned_filter(values, in, out, part, filters, to);
+        if (rotated) return transform_rotated_filter(values, in, out, part, filters, to);
         transform_filter(values, in, out, part, filters, to);
       });
     },

@@ -1,18 +1,18 @@
-// What is done to tiles around the products of winograd.cc, in the widest instructions of the processor at hand.
+// Transforms and products of tiles for winograd.cc, one variant per instruction set.
 #pragma once
 
 #include "winograd.h"
 
 namespace vgg::winograd {
 
-constexpr int OUTPUT = 4;
-constexpr int FILTER = 3;
-constexpr int INPUT = OUTPUT + FILTER - 1;
-constexpr int PRODUCTS = INPUT * INPUT;
-// Channels that are worked on together: numbers of channels are multiples of it.
-constexpr int LANES = 16;
+constexpr int kOutput = 4;
+constexpr int kFilter = 3;
+constexpr int kInput = kOutput + kFilter - 1;
+constexpr int kProducts = kInput * kInput;
+// Number of channels that are processed together. All numbers of channels are multiples of it.
+constexpr int kLanes = 16;
 
-// One convolution's tiles: of its output, and where in its input they begin.
+// The tiles of a convolution's output, and where in its input they begin.
 struct Tiling {
   Tiling(const memory::dims &source, const memory::dims &destination, int64_t top, int64_t left)
       : height(source[2]),
@@ -21,8 +21,8 @@ struct Tiling {
         out_width(destination[3]),
         top(top),
         left(left),
-        rows((out_height + OUTPUT - 1) / OUTPUT),
-        columns((out_width + OUTPUT - 1) / OUTPUT),
+        rows((out_height + kOutput - 1) / kOutput),
+        columns((out_width + kOutput - 1) / kOutput),
         count(source[0] * rows * columns) {}
 
   int64_t height, width, out_height, out_width, top, left, rows, columns, count;
@@ -31,73 +31,82 @@ struct Tiling {
     int64_t image, y, x;
   };
   Place place(int64_t tile) const {
-    return {tile / (rows * columns), tile / columns % rows * OUTPUT, tile % columns * OUTPUT};
+    return {tile / (rows * columns), tile / columns % rows * kOutput, tile % columns * kOutput};
   }
 };
 
-// Tiles that are worked on at once: `size` of them, from `first` on.
+// Tiles that are processed at once: `size` tiles, beginning with `first`.
 struct Block {
   int64_t first, size;
 };
 
-// Which of them one call is for.
+// The part [first, last) of the work that one call does.
 struct Range {
   int64_t first, last;
 };
 
-// How numbers lie between the transforms. They are kept in words of 32 bits: one float32, or two in bfloat16 that are
-// added up together, of two neighbouring channels where products are summed up over channels, of two neighbouring tiles
-// where over tiles. Words of tiles are [36, channels / 16, tiles, 16], products of a part of the filters
-// [36, tiles, that part]; filters are cut into parts of `columns` (the last one may be smaller), each of
-// them [36, channels, that part]. From one of the 36 to the next it is an odd number of cache lines, so that what is
-// written at once falls on different places of the cache.
-inline int64_t odd_lines(int64_t floats) { return (floats / LANES | 1) * LANES; }
+// Layout of the numbers between the transforms.
+//
+// Numbers are kept in words of 32 bits: one float32, or two bfloat16 whose products are added together. These two
+// belong to adjacent channels where products are summed over channels, and to adjacent tiles where products are summed
+// over tiles.
+//
+// Words of tiles are [36, channels / 16, tiles, 16]. Filters are divided into parts of `columns` filters (the last may
+// be smaller); each part is [36, channels, filters of the part]. Products of a part are [36, tiles, filters of the
+// part]. The distance from one of the 36 to the next is an odd number of cache lines, so that numbers written at the
+// same time go to different sets of the cache.
 
-// Words of `channels` and `tiles`: half as many as there are of those that share a word.
+// Rounds a number of floats to an odd number of cache lines.
+inline int64_t odd_lines(int64_t floats) { return (floats / kLanes | 1) * kLanes; }
+
+// Shape of transformed tiles in words. If two channels or two tiles share a word, their number here is half of the real
+// one.
 struct Transformed {
   int64_t channels, tiles;
-  int64_t panel() const { return tiles * LANES; }
+  int64_t panel() const { return tiles * kLanes; }
   int64_t product() const { return odd_lines(channels * tiles); }
-  int64_t size() const { return PRODUCTS * product(); }
+  int64_t size() const { return kProducts * product(); }
 };
 
-// Of `channels` words.
+// A part of the transformed filters: `columns` filters, beginning with `first`, of `channels` words each.
 struct FilterPart {
   int64_t channels, first, columns;
   int64_t product() const { return odd_lines(channels * columns); }
-  int64_t size() const { return PRODUCTS * product(); }
+  int64_t size() const { return kProducts * product(); }
 };
 
-// `from` and `to` of tensors are NHWC numbers of the tensor given, float32 or bfloat16. Words are passed as floats.
+// Functions of one instruction set. Tensors are NHWC and hold float32 or bfloat16. Words are passed as floats.
 struct TileKernels {
-  // How many numbers a word holds.
+  // Number of numbers in a word.
   int64_t packed;
-  // Into how many filters at once they are cut.
+  // Number of filters in a part.
   int64_t columns;
-  // Tiles of x [n,h,w,channels] to words of channels. `zeros`: as many as there are channels.
+  // Transforms tiles of x [n,h,w,channels] to words of channels. `zeros`: [channels].
   void (*input)(const Tiling &tiling, const Tensor &x, const Transformed &layout, Block block, Range part,
                 const float *zeros, float *to);
-  // The same to words of tiles, of which `part` tells.
+  // Same to words of tiles. `part` counts words.
   void (*input_for_sums)(const Tiling &tiling, const Tensor &x, const Transformed &layout, Block block, Range part,
                          const float *zeros, float *to);
-  // Tiles of dy [n,oh,ow,channels] to words of tiles, of which `part` tells. `sums`: [channels], added to, or null.
+  // Transforms tiles of dy [n,oh,ow,channels] to words of tiles. `part` counts words. Adds dy to `sums` [channels],
+  // unless null.
   void (*gradient)(const Tiling &tiling, const Tensor &dy, const Transformed &layout, Block block, Range part,
                    const float *zeros, float *to, float *sums);
-  // The words of `part` of the filter [3, 3, in, out], or `turned` [3, 3, out, in], for its filters in `to`.
-  void (*filter)(const Tensor &filter, int64_t in, int64_t out, bool turned, Range part, const FilterPart &to,
+  // Transforms the words `part` of the channels of a filter [3, 3, in, out] or, if `rotated`, [3, 3, out, in], for the
+  // filters of the part `to`.
+  void (*filter)(const Tensor &filter, int64_t in, int64_t out, bool rotated, Range part, const FilterPart &to,
                  float *values);
-  // Words of tiles times a part of the filters to products.
+  // Multiplies words of tiles by a part of the filters.
   void (*multiply)(const float *tiles, const Transformed &layout, const float *filters, const FilterPart &part,
                    float *products);
-  // Products to tiles of y [n,oh,ow,channels], or [n,oh/2,ow/2,channels] of a pool: the part of its channels that they
-  // are for.
+  // Transforms products to tiles of y [n,oh,ow,channels], or [n,oh/2,ow/2,channels] with a pool. Writes only the
+  // channels of `part`.
   void (*output)(const Tiling &tiling, const float *products, const FilterPart &part, int64_t channels, Block block,
                  const Finish &finish, const Tensor &y);
-  // For the channels of `part`, in panels of 16 of each of the 36: the sums of x's words times dy's over all tiles,
-  // to `products` [36, in, out] or added to them.
+  // Multiplies words of x by words of dy and sums over all tiles. `part` counts panels of 16 channels of x, of all of
+  // the 36. Writes the sums to `products` [36, in, out], or adds them if `add`.
   void (*multiply_tiles)(const float *x, const Transformed &x_layout, const float *dy, const Transformed &dy_layout,
                          Range part, bool add, float *products);
-  // Products [36, in, out] to dw [3, 3, in, out].
+  // Transforms products [36, in, out] to dw [3, 3, in, out], for the input channels `part`.
   void (*filter_gradient)(const float *products, int64_t in, int64_t out, Range part, float *dw);
 };
 
@@ -105,7 +114,7 @@ struct TileKernels {
 extern const TileKernels baseline_tiles;
 #if defined(__x86_64__)
 extern const TileKernels avx512_tiles;
-// Transformed numbers in bfloat16, for processors that multiply it.
+// For processors that multiply bfloat16: rounds transformed numbers to bfloat16.
 extern const TileKernels bf16_tiles;
 #endif
 

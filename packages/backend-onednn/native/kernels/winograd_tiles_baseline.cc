@@ -10,8 +10,8 @@
 
 namespace vgg::winograd {
 namespace {
-// 12 or 8 sums of 16 registers.
-constexpr int REGISTER = 8, ROWS = 6, WIDTH = 2, CHANNELS = 4;
+// Of 16 registers, 12 (kRows x kWidth) or 8 (kChannels x kWidth) hold sums.
+constexpr int kRegister = 8, kRows = 6, kWidth = 2, kChannels = 4;
 // clang-format off
 #include "winograd_tiles_body.h"
 #include "winograd_floats_body.h"

@@ -1,5 +1,5 @@
 // The tiles' transforms and products for processors with AVX512_BF16: transformed numbers are rounded to bfloat16, two
-// a word, and multiplied twice as fast.
+// per word, and multiplied twice as fast.
 #if defined(__x86_64__)
 #include <immintrin.h>
 
@@ -10,14 +10,15 @@
 
 #include "winograd_tiles.h"
 
-// From here on only: were what the headers define inline compiled for AVX-512, the linker might take it for every file.
+// After the includes: if inline functions of the headers were compiled for AVX-512, the linker might use them for every
+// file.
 #pragma GCC target("arch=x86-64-v4,avx512bf16,prefer-vector-width=512")
 #pragma GCC optimize("fp-contract=fast")
 
 namespace vgg::winograd {
 namespace {
-// 28 or 16 sums of 32 registers.
-constexpr int REGISTER = 16, ROWS = 14, WIDTH = 2, CHANNELS = 8;
+// Of 32 registers, 28 (kRows x kWidth) or 16 (kChannels x kWidth) hold sums.
+constexpr int kRegister = 16, kRows = 14, kWidth = 2, kChannels = 8;
 // clang-format off
 #include "winograd_tiles_body.h"
 #include "winograd_halves_body.h"

@@ -1,4 +1,4 @@
-/** The activations of fused kernels: ReLU is part of the native kernel, any other runs behind it. */
+/** Activations of fused kernels: ReLU is part of the native kernel, any other runs after it. */
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { OnednnBackend } from '../backend';
 import { runKernel } from './kernel';
@@ -16,14 +16,13 @@ const KERNELS: Readonly<Record<string, string>> = {
   sigmoid: 'Sigmoid',
 };
 
-/** Whether ReLU is to be fused, and the kernel to run behind the native one, if any. */
-export function nativeActivation(activation: string): { relu: boolean; kernel?: string } {
-  const kernel = KERNELS[activation];
-  return { relu: activation === 'relu', ...(kernel === undefined ? {} : { kernel }) };
+/** Splits an activation into the part to fuse (ReLU) and the kernel to run after the native one, if any. */
+export function nativeActivation(activation: string): { relu: boolean; kernel: string | undefined } {
+  return { relu: activation === 'relu', kernel: KERNELS[activation] };
 }
 
-/** Runs the activation on `y`, which is disposed. */
-export function activated(
+/** Runs the activation on `y` and disposes `y`. */
+export function activate(
   kernel: string,
   backend: OnednnBackend,
   y: TensorInfo,

@@ -1,6 +1,6 @@
 /** Conv2D, FusedConv2D and their two gradients (native/kernels/conv2d*.cc). */
 import { backend_util, engine, type TensorInfo } from '@tensorflow/tfjs-core';
-import { activated, type FusedAttributes, nativeActivation } from './activation';
+import { activate, type FusedAttributes, nativeActivation } from './activation';
 import { DeferredOperation, DeferredRelu } from './deferred';
 import { isFloat, type KernelCall, type KernelTable } from './kernel';
 
@@ -14,7 +14,7 @@ interface ConvolutionAttributes {
 
 type Shape4D = [number, number, number, number];
 
-/** The convolution's geometry, or undefined when it is not one of oneDNN's on NHWC. */
+/** Returns the convolution's geometry, or undefined if the native kernels cannot compute it. */
 function geometry(x: number[], filter: number[], attributes: ConvolutionAttributes) {
   const { strides, pad, dataFormat, dilations = 1, dimRoundingMode } = attributes;
   if (dataFormat !== 'NHWC' || x[3] !== filter[2]) return undefined;
@@ -31,13 +31,16 @@ function geometry(x: number[], filter: number[], attributes: ConvolutionAttribut
   return info.outHeight > 0 && info.outWidth > 0 ? info : undefined;
 }
 
-/** The attributes as native/kernels/convolution.h reads them. */
+/** Returns the attributes in the order of native/kernels/convolution.h. */
 function convolutionAttributes(info: backend_util.Conv2DInfo): number[] {
   const { top, bottom, left, right } = info.padInfo;
   return [info.strideHeight, info.strideWidth, info.dilationHeight, info.dilationWidth, top, bottom, left, right];
 }
 
-/** As native/kernels/conv2d.cc reads them, but for ReLU's and the pool's. A filter that is not trained is expected again. */
+/**
+ * Returns the attributes in the order of native/kernels/conv2d.cc, without those of ReLU and the pool. While no
+ * gradients are recorded, the same filter is expected again.
+ */
 function forwardAttributes(info: backend_util.Conv2DInfo): number[] {
   return [...convolutionAttributes(info), engine().state.gradientDepth > 0 ? 0 : 1];
 }
@@ -69,13 +72,14 @@ function fusedConv2d({ inputs, attrs, backend }: KernelCall): TensorInfo | undef
   const { kernel, relu } = nativeActivation(fused.activation);
   const operands = [backend.operand(x), backend.operand(filter)];
   if (hasBias) operands.push(backend.operand(bias));
-  const [attributes, shape] = [forwardAttributes(info), info.outShape];
+  const attributes = forwardAttributes(info);
+  const shape = info.outShape;
   if (relu && engine().state.gradientDepth === 0) {
     const convolution = new DeferredOperation(backend, { kernel: 'Conv2D', operands, shape, attributes });
     return backend.defer(new DeferredRelu(convolution), shape);
   }
   const y = backend.run('Conv2D', operands, { shape }, [...attributes, relu ? 1 : 0]);
-  return kernel === undefined ? y : activated(kernel, backend, y, fused, preluActivationWeights);
+  return kernel === undefined ? y : activate(kernel, backend, y, fused, preluActivationWeights);
 }
 
 function conv2dBackpropInput({ inputs, attrs, backend }: KernelCall): TensorInfo | undefined {
@@ -97,8 +101,8 @@ function conv2dBackpropFilter({ inputs, attrs, backend }: KernelCall): TensorInf
   const operands = [backend.operand(x), backend.operand(dy)];
   const attributes = convolutionAttributes(info);
   if (!backend.bf16) return backend.run('Conv2DBackpropFilter', operands, { shape: filterShape }, attributes);
-  // The primitive gives the bias's gradient as well, which would be another reading of dy. It adds up in float32, coarser than
-  // Sum does: that is for float32.
+  // In bfloat16 the primitive also computes the bias's gradient, which saves reading dy again. It sums in float32, less
+  // exactly than Sum, so that in float32 Sum computes it.
   const [dw, db] = [backend.device.reserve(), backend.device.reserve()];
   const outputs = [
     { buffer: dw, shape: filterShape, dtype: 'float32' },

@@ -1,11 +1,12 @@
 /**
- * A short peephole that gives plain user code the fused kernels' speed. `relu(add(conv2d(x, w), b))` calls three kernels;
- * the first two only note what they would do. Whoever reads such a tensor makes it be computed then. Batch normalisation
- * before a ReLU, and a pool's gradient before the mask of a ReLU, are put off likewise. Under no tape a convolution with ReLU
- * waits for a pool of 2 × 2: if its output was disposed by the time the pool's is read, only that is ever written.
+ * Fuses kernels that plain user code calls one by one. In `relu(add(conv2d(x, w), b))`, the first two calls are
+ * deferred: they only store what they would compute, and ReLU runs all three as one kernel. Any other code that reads
+ * such a tensor runs its operation then. Batch normalisation before a ReLU, and a pool's gradient before the mask of a
+ * ReLU, are deferred in the same way. While no gradients are recorded, a convolution with ReLU also waits for a pool of
+ * 2 × 2: if the ReLU's output has been disposed when the pool's is read, only the pool's output is ever written.
  *
- * On the way back TF.js asks for `dy · step(z)` with z the sum before the ReLU, which was never computed: the ReLU's output
- * has the same positive elements, and the product is one kernel.
+ * In the backward pass TF.js asks for `dy · step(z)`, where z is the sum before the ReLU, which was never computed. The
+ * ReLU's output is positive at the same elements, and the product is one kernel.
  */
 import type { OnednnBackend } from '../backend';
 import type { NativeBuffer, Operand } from '../device';
@@ -15,9 +16,9 @@ export interface Plan {
   kernel: string;
   operands: readonly Operand[];
   shape: readonly number[];
-  /** Of the native kernel, without the last, which asks for ReLU. */
+  /** Attributes of the native kernel, without the last one, which is 1 for ReLU. */
   attributes: readonly number[];
-  /** Whether one number a channel may still be added: a third operand. */
+  /** True if a bias may still be added, as a third operand. */
   takesBias?: boolean;
 }
 
@@ -25,8 +26,8 @@ export interface Plan {
 export class DeferredOperation implements Deferred {
   readonly #backend: OnednnBackend;
   readonly plan: Plan;
-  /** The output of the ReLU that took this operation in. */
-  #rectified: NativeBuffer | undefined;
+  /** Output of the ReLU that was fused with this operation. */
+  #reluOutput: NativeBuffer | undefined;
   #holders = 1;
 
   constructor(backend: OnednnBackend, plan: Plan) {
@@ -35,8 +36,8 @@ export class DeferredOperation implements Deferred {
     for (const { buffer } of plan.operands) buffer.retain();
   }
 
-  get rectified(): NativeBuffer | undefined {
-    return this.#rectified;
+  get reluOutput(): NativeBuffer | undefined {
+    return this.#reluOutput;
   }
 
   withBias(bias: Operand): DeferredOperation {
@@ -55,23 +56,26 @@ export class DeferredOperation implements Deferred {
     return buffer;
   }
 
-  /** For one more holder, who is to dispose it, too. */
+  /** Adds a holder. Each holder must call `dispose`. */
   retain(): this {
     this.#holders += 1;
     return this;
   }
 
-  /** The operation with ReLU. The buffer is the caller's; another reference is kept for {@link DeferredStep}. */
+  /**
+   * Runs the operation with ReLU. The caller must release the buffer; the operation keeps a reference of its own for
+   * {@link DeferredStep}.
+   */
   rectify(): NativeBuffer {
-    this.#rectified ??= this.#compute([1]);
-    return this.#rectified.retain();
+    this.#reluOutput ??= this.#compute([1]);
+    return this.#reluOutput.retain();
   }
 
   materialise(): NativeBuffer {
     return this.#compute([0]);
   }
 
-  /** Of a convolution: with ReLU and the pool of 2 × 2 whose output has that shape. */
+  /** Runs a convolution with ReLU and a pool of 2 × 2 whose output has that shape. */
   pool(shape: readonly number[]): NativeBuffer {
     const [, height, width] = this.plan.shape;
     return this.#compute([1, height!, width!], shape);
@@ -81,11 +85,11 @@ export class DeferredOperation implements Deferred {
     this.#holders -= 1;
     if (this.#holders > 0) return;
     for (const { buffer } of this.plan.operands) buffer.release();
-    this.#rectified?.release();
+    this.#reluOutput?.release();
   }
 }
 
-/** The ReLU of a convolution, under no tape. Takes over a hold of the convolution. */
+/** The ReLU of a convolution while no gradients are recorded. Becomes a holder in the caller's place. */
 export class DeferredRelu implements Deferred {
   constructor(readonly convolution: DeferredOperation) {}
 
@@ -98,7 +102,7 @@ export class DeferredRelu implements Deferred {
   }
 }
 
-/** A pool of 2 × 2 at stride 2 of such a ReLU, whose record is `input`. */
+/** A pool of 2 × 2 at stride 2 of a {@link DeferredRelu}, whose record is `input`. */
 export class DeferredPool implements Deferred {
   readonly #backend: OnednnBackend;
   readonly #input: TensorRecord;
@@ -121,8 +125,8 @@ export class DeferredPool implements Deferred {
   }
 
   materialise(): NativeBuffer {
-    // Whoever holds the input may still read it: then it is computed, once.
-    const whole = this.#input.deferred === undefined ? this.#convolution.rectified : this.#input.buffer;
+    // If the input was not disposed, it may still be read, so it is computed once.
+    const whole = this.#input.deferred === undefined ? this.#convolution.reluOutput : this.#input.buffer;
     if (whole === undefined) return this.#convolution.pool(this.#shape);
     const buffer = this.#backend.device.reserve();
     const input = { buffer: whole, shape: this.#convolution.plan.shape };
@@ -140,15 +144,15 @@ export class DeferredPool implements Deferred {
   }
 }
 
-/** The gradient of a max-pool: of dy, the pool's input and its output. */
+/** The gradient of a max-pool, with the operands dy, the pool's input and the pool's output. */
 export class DeferredPoolGradient extends DeferredOperation {
-  /** Whether `y` is what was pooled: then its mask is that of the pooled numbers. */
+  /** Returns true if `y` is the pool's input, so that the ReLU's mask can be applied to the pool's output instead. */
   pools(y: Operand): boolean {
     return this.plan.operands[1]!.buffer === y.buffer;
   }
 }
 
-/** Step with slope 0 of `operand`: 1 where it is positive, else 0. */
+/** Step with slope 0 of `operand`: 1 where that is positive, else 0. */
 export class DeferredStep implements Deferred {
   readonly #backend: OnednnBackend;
   readonly operand: Operand;

@@ -38,13 +38,13 @@ function step({ inputs, attrs, backend }: KernelCall): TensorInfo | undefined {
   const { alpha = 0 } = attrs as { alpha?: number };
   if (alpha !== 0) return backend.run('Step', [backend.operand(x)], { shape: x.shape }, [alpha]);
   const { deferred } = backend.record(x);
-  const rectified = deferred instanceof DeferredOperation ? deferred.rectified : undefined;
-  const operand = rectified === undefined ? backend.operand(x) : { buffer: rectified, shape: x.shape };
+  const reluOutput = deferred instanceof DeferredOperation ? deferred.reluOutput : undefined;
+  const operand = reluOutput === undefined ? backend.operand(x) : { buffer: reluOutput, shape: x.shape };
   return backend.defer(new DeferredStep(backend, operand), x.shape);
 }
 
-/** The bias of `convolution + bias`, when `a + b` is one that can be put off. */
-function biasOf(a: TensorInfo, b: TensorInfo, backend: OnednnBackend): DeferredOperation | undefined {
+/** Returns the convolution `a` with the bias `b`, or undefined if `a + b` is not of this form. */
+function withBias(a: TensorInfo, b: TensorInfo, backend: OnednnBackend): DeferredOperation | undefined {
   const { deferred } = backend.record(a);
   if (!(deferred instanceof DeferredOperation) || !deferred.plan.takesBias) return undefined;
   // A reshaped tensor may have other channels than the convolution's output.
@@ -68,16 +68,16 @@ const plainMultiply = binary('Multiply');
 function add(call: KernelCall) {
   const { a, b } = call.inputs;
   if (isFloat(a) && isFloat(b)) {
-    const [convolution, shape] = [biasOf(a, b, call.backend), a.shape];
-    if (convolution !== undefined) return call.backend.defer(convolution, shape);
-    const other = biasOf(b, a, call.backend);
+    const convolution = withBias(a, b, call.backend);
+    if (convolution !== undefined) return call.backend.defer(convolution, a.shape);
+    const other = withBias(b, a, call.backend);
     if (other !== undefined) return call.backend.defer(other, b.shape);
   }
   return plainAdd(call);
 }
 
-/** dy · step(y) in one pass. A finite product only: 0 · Infinity would be NaN, and is 0 here. */
-function maskedBy(mask: TensorInfo, dy: TensorInfo, backend: OnednnBackend): TensorInfo | undefined {
+/** Computes dy · step(y) in one pass. Where step is 0 the result is 0, even for an infinite dy. */
+function applyMask(mask: TensorInfo, dy: TensorInfo, backend: OnednnBackend): TensorInfo | undefined {
   const { deferred } = backend.record(mask);
   if (!(deferred instanceof DeferredStep) || !sameShape(mask, dy)) return undefined;
   const source = backend.record(dy).deferred;
@@ -90,8 +90,8 @@ function maskedBy(mask: TensorInfo, dy: TensorInfo, backend: OnednnBackend): Ten
 function multiply(call: KernelCall) {
   const { a, b } = call.inputs;
   if (isFloat(a) && isFloat(b)) {
-    const masked = maskedBy(b, a, call.backend) ?? maskedBy(a, b, call.backend);
-    if (masked !== undefined) return masked;
+    const result = applyMask(b, a, call.backend) ?? applyMask(a, b, call.backend);
+    if (result !== undefined) return result;
   }
   return plainMultiply(call);
 }

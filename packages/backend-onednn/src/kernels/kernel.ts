@@ -1,4 +1,4 @@
-/** What a kernel of this backend is, and the questions that most of them ask. */
+/** Types of this backend's kernels, and checks that most of them make. */
 import { getKernel, type NamedAttrMap, type TensorInfo, util } from '@tensorflow/tfjs-core';
 import type { OnednnBackend } from '../backend';
 import type { NativeType } from '../native';
@@ -9,15 +9,16 @@ export interface KernelCall {
   backend: OnednnBackend;
 }
 
-/** Runs the call, or returns undefined when it is not for this backend: then TF.js's CPU kernel runs. */
+/** Runs the call, or returns undefined if the native kernels cannot: then TF.js's CPU kernel runs. */
 export type NativeKernel = (call: KernelCall) => TensorInfo | TensorInfo[] | undefined;
 
 /** Kernels by TF.js's names. */
 export type KernelTable = Readonly<Record<string, NativeKernel>>;
 
-/** Native kernels walk at most so many dimensions, and none that is empty. */
+/** Largest rank that the native kernels take. */
 const MAX_RANK = 8;
 
+/** Returns true if the tensor has a native type, is not empty and has at most {@link MAX_RANK} dimensions. */
 export function isNumeric(info: TensorInfo | undefined): info is TensorInfo & { dtype: NativeType } {
   return (
     info !== undefined &&
@@ -27,7 +28,7 @@ export function isNumeric(info: TensorInfo | undefined): info is TensorInfo & { 
   );
 }
 
-/** Whether the tensor is float32, not empty and of ordinary rank. */
+/** Returns true if the tensor is float32, not empty and has at most {@link MAX_RANK} dimensions. */
 export function isFloat(info: TensorInfo | undefined): info is TensorInfo & { dtype: 'float32' } {
   return isNumeric(info) && info.dtype === 'float32';
 }

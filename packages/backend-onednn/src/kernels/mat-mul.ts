@@ -1,6 +1,6 @@
 /** BatchMatMul and _FusedMatMul (native/kernels/mat_mul.cc). */
 import { backend_util, type TensorInfo, util } from '@tensorflow/tfjs-core';
-import { activated, type FusedAttributes, nativeActivation } from './activation';
+import { activate, type FusedAttributes, nativeActivation } from './activation';
 import { isFloat, type KernelCall, type KernelTable } from './kernel';
 
 interface Transposes {
@@ -8,14 +8,16 @@ interface Transposes {
   transposeB: boolean;
 }
 
-/** Both operands as [batch, rows, columns] with equal batches, or undefined when broadcasting is more than that. */
+/**
+ * Returns the shapes of both operands as [batch, rows, columns] with equal batches, or undefined if that is impossible.
+ */
 function batches(a: number[], b: number[], { transposeA }: Transposes) {
   const batchA = util.sizeFromShape(a.slice(0, -2));
   const batchB = util.sizeFromShape(b.slice(0, -2));
   const [rowsA, columnsA] = a.slice(-2) as [number, number];
   const [rowsB, columnsB] = b.slice(-2) as [number, number];
   if (batchA === batchB) return { a: [batchA, rowsA, columnsA], b: [batchB, rowsB, columnsB] };
-  // One matrix for the whole batch: the rows of all of a's matrices are one long matrix.
+  // One matrix b for the whole batch: the matrices of a are stacked into one.
   if (batchB === 1 && !transposeA) return { a: [1, batchA * rowsA, columnsA], b: [1, rowsB, columnsB] };
   return undefined;
 }
@@ -41,9 +43,9 @@ function multiply(
   if (bias !== undefined && !(isFloat(bias) && bias.shape.length === 1 && bias.shape[0] === columns)) return undefined;
   const operands = [backend.operand(a, shapes.a), backend.operand(b, shapes.b)];
   if (bias !== undefined) operands.push(backend.operand(bias));
-  const seenAs = [shapes.a[0]!, shapes.a[attrs.transposeA ? 2 : 1]!, columns];
+  const nativeShape = [shapes.a[0]!, shapes.a[attrs.transposeA ? 2 : 1]!, columns];
   const attributes = [attrs.transposeA ? 1 : 0, attrs.transposeB ? 1 : 0, relu ? 1 : 0];
-  return backend.run('MatMul', operands, { shape: [...outer, rows, columns], seenAs }, attributes);
+  return backend.run('BatchMatMul', operands, { shape: [...outer, rows, columns], nativeShape }, attributes);
 }
 
 function fusedMatMul(call: KernelCall): TensorInfo | undefined {
@@ -52,7 +54,7 @@ function fusedMatMul(call: KernelCall): TensorInfo | undefined {
   const { relu, kernel } = nativeActivation(fused.activation);
   const y = multiply(call, { relu, bias: bias ?? undefined });
   if (y === undefined || kernel === undefined) return y;
-  return activated(kernel, call.backend, y, fused, preluActivationWeights);
+  return activate(kernel, call.backend, y, fused, preluActivationWeights);
 }
 
 export const matMulKernels: KernelTable = {

@@ -3,7 +3,7 @@ import { backend_util, slice_util, type TensorInfo, util } from '@tensorflow/tfj
 import type { OnednnBackend } from '../backend';
 import { isNumeric, type KernelCall, type KernelTable } from './kernel';
 
-/** One dimension of a strided read. */
+/** Dimension of a strided read. */
 interface Walk {
   size: number;
   stride: number;
@@ -15,8 +15,8 @@ function stridesOf(shape: readonly number[]): number[] {
   return strides;
 }
 
-/** Fewer, longer dimensions: those of size 1 go, neighbours that are walked as one become one. */
-function merged(walks: readonly Walk[]): Walk[] {
+/** Drops dimensions of size 1 and merges adjacent ones where the strides allow it. */
+function mergeWalks(walks: readonly Walk[]): Walk[] {
   const result: Walk[] = [];
   for (const walk of walks) {
     const previous = result.at(-1);
@@ -37,13 +37,13 @@ function stridedCopy(
   walks: readonly Walk[],
   offset = 0,
 ): TensorInfo {
-  const plan = merged(walks);
+  const plan = mergeWalks(walks);
   const attributes = [offset, ...plan.map(({ size }) => size), ...plan.map(({ stride }) => stride)];
   return backend.run('StridedCopy', [backend.operand(x)], { shape, dtype: x.dtype }, attributes);
 }
 
-/** The transpose of a numeric tensor. */
-export function transposed(x: TensorInfo, permutation: readonly number[], backend: OnednnBackend): TensorInfo {
+/** Returns the transpose of a numeric tensor. */
+export function permute(x: TensorInfo, permutation: readonly number[], backend: OnednnBackend): TensorInfo {
   const strides = stridesOf(x.shape);
   const walks = permutation.map((axis) => ({ size: x.shape[axis]!, stride: strides[axis]! }));
   const shape = walks.map(({ size }) => size);
@@ -64,11 +64,16 @@ function reshape({ inputs, attrs, backend }: KernelCall): TensorInfo {
 
 function transpose({ inputs, attrs, backend }: KernelCall): TensorInfo | undefined {
   const { x } = inputs;
-  return isNumeric(x) ? transposed(x, (attrs as { perm: number[] }).perm, backend) : undefined;
+  return isNumeric(x) ? permute(x, (attrs as { perm: number[] }).perm, backend) : undefined;
 }
 
-/** Part of a tensor, from `begin`, of shape `size`. */
-function sliced(x: TensorInfo, begin: readonly number[], size: readonly number[], backend: OnednnBackend): TensorInfo {
+/** Returns a copy of the part of a tensor that begins at `begin` and has the shape `size`. */
+function copyPart(
+  x: TensorInfo,
+  begin: readonly number[],
+  size: readonly number[],
+  backend: OnednnBackend,
+): TensorInfo {
   const strides = stridesOf(x.shape);
   const walks = size.map((length, i) => ({ size: length, stride: strides[i]! }));
   const offset = begin.reduce((sum, at, i) => sum + at * strides[i]!, 0);
@@ -82,7 +87,7 @@ function slice({ inputs, attrs, backend }: KernelCall): TensorInfo | undefined {
   const [from, lengths] = slice_util.parseSliceParams(x, begin, size);
   slice_util.assertParamsValid(x, from!, lengths!);
   if (util.sizeFromShape(lengths!) === 0) return undefined;
-  return sliced(x, from!, lengths!, backend);
+  return copyPart(x, from!, lengths!, backend);
 }
 
 function splitV({ inputs, attrs, backend }: KernelCall): TensorInfo[] | undefined {
@@ -98,13 +103,13 @@ function splitV({ inputs, attrs, backend }: KernelCall): TensorInfo[] | undefine
   if (sizes.some((size) => size === 0)) return undefined;
   const begin = x.shape.map(() => 0);
   return sizes.map((size) => {
-    const part = sliced(x, begin, Object.assign([...x.shape], { [along]: size }), backend);
+    const part = copyPart(x, begin, Object.assign([...x.shape], { [along]: size }), backend);
     begin[along]! += size;
     return part;
   });
 }
 
-function reversed(
+function flip(
   x: TensorInfo & { dtype: 'float32' | 'int32' | 'bool' },
   axes: readonly number[],
   backend: OnednnBackend,
@@ -122,12 +127,12 @@ function reversed(
 function reverse({ inputs, attrs, backend }: KernelCall): TensorInfo | undefined {
   const { x } = inputs;
   if (!isNumeric(x)) return undefined;
-  return reversed(x, util.parseAxisParam((attrs as { dims: number[] }).dims, x.shape), backend);
+  return flip(x, util.parseAxisParam((attrs as { dims: number[] }).dims, x.shape), backend);
 }
 
 function flipLeftRight({ inputs, backend }: KernelCall): TensorInfo | undefined {
   const { image } = inputs;
-  return isNumeric(image) ? reversed(image, [2], backend) : undefined;
+  return isNumeric(image) ? flip(image, [2], backend) : undefined;
 }
 
 function tile({ inputs, attrs, backend }: KernelCall): TensorInfo | undefined {
@@ -154,11 +159,11 @@ function pad({ inputs, attrs, backend }: KernelCall): TensorInfo | undefined {
   const shape = x.shape.map((size, i) => size + paddings[i]![0] + paddings[i]![1]);
   const strides = stridesOf(shape);
   const offset = paddings.reduce((sum, [before], i) => sum + before * strides[i]!, 0);
-  return backend.run('Pad', [backend.operand(x)], { shape, dtype: x.dtype }, [constantValue, offset]);
+  return backend.run('PadV2', [backend.operand(x)], { shape, dtype: x.dtype }, [constantValue, offset]);
 }
 
-/** Joins tensors whose shapes agree but for `axis`. */
-function joined(parts: readonly TensorInfo[], axis: number, shape: readonly number[], backend: OnednnBackend) {
+/** Joins tensors whose shapes are equal except along `axis`. */
+function join(parts: readonly TensorInfo[], axis: number, shape: readonly number[], backend: OnednnBackend) {
   const first = parts[0];
   const fits = parts.every((part) => isNumeric(part) && part.dtype === first?.dtype);
   if (!isNumeric(first) || !fits || !backend.device.fits(parts.length, first.shape.length)) return undefined;
@@ -172,7 +177,7 @@ function concat({ inputs, attrs, backend }: KernelCall): TensorInfo | undefined 
   const shapes = all.map(({ shape }) => shape);
   backend_util.assertParamsConsistent(shapes, axis);
   const parts = all.filter(({ shape }) => util.sizeFromShape(shape) > 0);
-  return joined(parts, axis, backend_util.computeOutShape(shapes, axis), backend);
+  return join(parts, axis, backend_util.computeOutShape(shapes, axis), backend);
 }
 
 function pack({ inputs, attrs, backend }: KernelCall): TensorInfo | undefined {
@@ -182,7 +187,7 @@ function pack({ inputs, attrs, backend }: KernelCall): TensorInfo | undefined {
   if (parts.some(({ shape, dtype }) => shape.join() !== first.shape.join() || dtype !== first.dtype)) return undefined;
   const shape = [...first.shape];
   shape.splice(axis < 0 ? axis + shape.length + 1 : axis, 0, parts.length);
-  return joined(parts, axis < 0 ? axis + shape.length : axis, shape, backend);
+  return join(parts, axis < 0 ? axis + shape.length : axis, shape, backend);
 }
 
 export const movementKernels: KernelTable = {

@@ -26,12 +26,14 @@ function batchNorm({ inputs, attrs, backend }: KernelCall): TensorInfo | undefin
   if (!isFloat(x)) return undefined;
   const channels = x.shape.at(-1);
   const perChannel = (info: TensorInfo | undefined) => isFloat(info) && info.shape.join() === String(channels);
-  const [hasOffset, hasScale] = [offset !== undefined && offset !== null, scale !== undefined && scale !== null];
+  const hasOffset = offset !== undefined && offset !== null;
+  const hasScale = scale !== undefined && scale !== null;
   const fits =
     perChannel(mean) && perChannel(variance) && (!hasOffset || perChannel(offset)) && (!hasScale || perChannel(scale));
   if (!fits) return undefined;
-  const given = [x, mean, variance, ...(hasOffset ? [offset] : []), ...(hasScale ? [scale] : [])];
-  const operands = (given as TensorInfo[]).map((info) => backend.operand(info));
+  const operands = [x, mean, variance, hasOffset ? offset : undefined, hasScale ? scale : undefined]
+    .filter((info) => info !== undefined)
+    .map((info) => backend.operand(info));
   const { varianceEpsilon = 0.001 } = attrs as { varianceEpsilon?: number };
   const attributes = [varianceEpsilon ?? 0.001, hasOffset ? 1 : 0, hasScale ? 1 : 0];
   const plan = { kernel: 'FusedBatchNorm', operands, shape: x.shape, attributes };

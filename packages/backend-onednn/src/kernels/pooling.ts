@@ -10,7 +10,7 @@ interface PoolAttributes {
   dimRoundingMode?: 'floor' | 'round' | 'ceil';
 }
 
-/** The workspace numbers the elements of a window with one byte, 255 for none. */
+/** Largest number of elements of a window: the workspace numbers them in one byte, where 255 means none. */
 const MAX_WINDOW = 255;
 
 function geometry(x: number[], attrs: Record<string, unknown>) {
@@ -34,7 +34,7 @@ function poolAttributes(info: backend_util.Conv2DInfo): number[] {
   ];
 }
 
-/** Whether it is the nets' own pool: 2 × 2 at stride 2, nothing padded. */
+/** Returns true for VGG's pool: 2 × 2 at stride 2 without padding. */
 function isSquareOfTwo(info: backend_util.Conv2DInfo): boolean {
   const { inHeight, inWidth, outHeight, outWidth } = info;
   const halved = outHeight === Math.floor(inHeight / 2) && outWidth === Math.floor(inWidth / 2);
@@ -46,16 +46,16 @@ function maxPool({ inputs, attrs, backend }: KernelCall): TensorInfo | undefined
   if (!isFloat(x)) return undefined;
   const info = geometry(x.shape, attrs);
   if (info === undefined) return undefined;
-  // TF.js's rule, whatever the padding and stride: a 1 × 1 window that keeps the shape changes nothing.
+  // As in TF.js, a 1 × 1 window that keeps the shape changes nothing, whatever the padding and stride.
   const trivial = info.filterHeight === 1 && info.filterWidth === 1 && info.outShape.join() === x.shape.join();
   if (trivial) return backend.alias(x, x.shape);
   const recordsGradients = engine().state.gradientDepth > 0;
   const attributes = [...poolAttributes(info), recordsGradients ? 1 : 0];
   const input = backend.record(x);
   const { deferred } = input;
-  const joins = deferred instanceof DeferredRelu && !recordsGradients && isSquareOfTwo(info);
+  const fuses = deferred instanceof DeferredRelu && !recordsGradients && isSquareOfTwo(info);
   // A reshaped tensor has other windows than the convolution's output.
-  if (joins && deferred.convolution.plan.shape.join() === x.shape.join()) {
+  if (fuses && deferred.convolution.plan.shape.join() === x.shape.join()) {
     return backend.defer(new DeferredPool(backend, input, deferred, info.outShape, attributes), info.outShape);
   }
   return backend.run('MaxPool', [backend.operand(x)], { shape: info.outShape }, attributes);

@@ -1,11 +1,11 @@
-/** Sums, means, extremes, their places, and the k largest (native/kernels/reduce.cc, gather.cc). */
+/** Sums, means, extremes, their indices, and the k largest numbers (native/kernels/reduce.cc, gather.cc). */
 import { backend_util, type TensorInfo, util } from '@tensorflow/tfjs-core';
 import { isFloat, type KernelCall, type KernelTable, type NativeKernel } from './kernel';
-import { transposed } from './movement';
+import { permute } from './movement';
 
 interface ReduceAttributes {
   axis?: number | number[];
-  /** What Max calls its axes. */
+  /** Max's name for its axes. */
   reductionIndices?: number | number[];
   keepDims?: boolean;
 }
@@ -18,10 +18,10 @@ function reduction(kernel: string, factor: (reduced: number) => number = () => 1
     const axes = util.parseAxisParam((reductionIndices ?? axis) as number | number[], x.shape);
     const [kept, reducedShape] = backend_util.computeOutAndReduceShapes(x.shape, axes);
     const shape = keepDims ? backend_util.expandShapeToKeepDim(kept, axes) : kept;
-    const known = kernel === 'Sum' && factor(2) === 1 ? backend.record(x).channelSums : undefined;
+    const sums = kernel === 'Sum' && factor(2) === 1 ? backend.record(x).channelSums : undefined;
     const overAllButChannels = axes.length === x.shape.length - 1 && !axes.includes(axes.length);
-    if (known !== undefined && overAllButChannels && known.shape[0] === x.shape.at(-1)) {
-      return backend.wrap(known.buffer.retain(), shape, 'float32');
+    if (sums !== undefined && overAllButChannels && sums.shape[0] === x.shape.at(-1)) {
+      return backend.wrap(sums.buffer.retain(), shape, 'float32');
     }
     const mask = x.shape.map((_, i) => (axes.includes(i) ? 1 : 0));
     return backend.run(kernel, [backend.operand(x)], { shape }, [factor(util.sizeFromShape(reducedShape)), ...mask]);
@@ -35,7 +35,7 @@ function argReduction(largest: boolean): NativeKernel {
     const axis = util.parseAxisParam((attrs as { axis: number }).axis, x.shape)[0]!;
     const others = x.shape.map((_, i) => i).filter((i) => i !== axis);
     const shape = others.map((i) => x.shape[i]!);
-    const last = axis === x.shape.length - 1 ? undefined : transposed(x, [...others, axis], backend);
+    const last = axis === x.shape.length - 1 ? undefined : permute(x, [...others, axis], backend);
     const attributes = [largest ? 1 : 0];
     const result = backend.run('ArgReduce', [backend.operand(last ?? x)], { shape, dtype: 'int32' }, attributes);
     if (last !== undefined) backend.disposeIntermediateTensorInfo(last);

@@ -16,7 +16,7 @@ function gather({ inputs, attrs, backend }: KernelCall): TensorInfo | undefined 
   const [before, after] = [x.shape.slice(0, along), x.shape.slice(along + 1)];
   const attributes = [util.sizeFromShape(before), length, util.sizeFromShape(after)];
   const shape = [...before, ...indices.shape, ...after];
-  return backend.run('Gather', [backend.operand(x), backend.operand(indices)], { shape, dtype: x.dtype }, attributes);
+  return backend.run('GatherV2', [backend.operand(x), backend.operand(indices)], { shape, dtype: x.dtype }, attributes);
 }
 
 function oneHot({ inputs, attrs, backend }: KernelCall): TensorInfo | undefined {
@@ -32,10 +32,16 @@ function oneHot({ inputs, attrs, backend }: KernelCall): TensorInfo | undefined 
   return backend.run('OneHot', [backend.operand(indices)], { shape, dtype }, [depth, onValue, offValue]);
 }
 
-/** Filling less than this is not worth a queued operation. */
+/** Number of elements below which filling is not worth a queued operation. */
 const SMALL = 1 << 12;
 
-function filled(call: KernelCall, shape: number[], dtype: string | undefined, value: unknown): TensorInfo | undefined {
+/** Fills a large tensor natively. Returns undefined for small ones and for other types. */
+function fillLarge(
+  call: KernelCall,
+  shape: number[],
+  dtype: string | undefined,
+  value: unknown,
+): TensorInfo | undefined {
   const numeric = dtype === 'float32' || dtype === 'int32' || dtype === 'bool';
   if (!numeric || typeof value !== 'number' || util.sizeFromShape(shape) < SMALL) return undefined;
   return call.backend.run('Fill', [], { shape, dtype }, [value]);
@@ -43,11 +49,11 @@ function filled(call: KernelCall, shape: number[], dtype: string | undefined, va
 
 function fill(call: KernelCall): TensorInfo | undefined {
   const { shape, value, dtype } = call.attrs as { shape: number[]; value: number; dtype?: string };
-  return filled(call, shape, dtype ?? util.inferDtype(value), value);
+  return fillLarge(call, shape, dtype ?? util.inferDtype(value), value);
 }
 
 function like(value: number) {
-  return (call: KernelCall) => filled(call, call.inputs.x!.shape, call.inputs.x!.dtype, value);
+  return (call: KernelCall) => fillLarge(call, call.inputs.x!.shape, call.inputs.x!.dtype, value);
 }
 
 function resizeBilinear({ inputs, attrs, backend }: KernelCall): TensorInfo | undefined {

@@ -1,24 +1,27 @@
 /**
- * Kernels of our own for training, under names that no other backend of TF.js has. Packages that train call them where the
- * current backend registers them (`getKernel`), else compose the same from TF.js's operations: so they need not know this one.
+ * Kernels for training that no other backend of TF.js has. Packages that train call them if the current backend
+ * registers them (`getKernel`), and otherwise compose the same from TF.js's operations, so that they do not depend on
+ * this backend.
  *
  * | kernel | inputs | attributes | outputs |
  * | --- | --- | --- | --- |
  * | ChannelMoments | x [..., channels] | | mean, biased variance |
  * | ChannelNormGrad | x, dy, mean, variance, scale, offset | varianceEpsilon, relu, ofBatch | gradients of x, scale, offset |
- * | AddressedDropout | x | rate, key [2], start | x, each number dropped with that probability, others · 1 / (1 - rate) |
- * | MomentumSgd | weights, gradient, velocity if any | a, b, m, c | weights + c·v, v = a·gradient + b·weights + m·velocity |
+ * | AddressedDropout | x | rate, key [2], start | x, each number dropped with probability rate, else times 1 / (1 - rate) |
+ * | MomentumSgd | weights, gradient, optionally velocity | a, b, m, c | weights + c·v, v = a·gradient + b·weights + m·velocity |
  *
- * MomentumSgd takes over its inputs: where nobody else holds them, weights and velocity are changed in place, in one pass over
- * memory. Each product and sum is rounded to float32 in the order written, a factor of 0 leaves its term out.
+ * MomentumSgd takes over its inputs: if no other tensor shares their memory, weights and velocity are changed in place,
+ * in one pass over memory. Each product and sum is rounded to float32 in the order written. A term whose factor is 0 is
+ * left out.
  */
-import { type TensorInfo, util } from '@tensorflow/tfjs-core';
+import type { TensorInfo } from '@tensorflow/tfjs-core';
+import { sizeOf } from '@vgg/core';
 import type { OnednnBackend } from '../backend';
 import { isFloat, type KernelCall, type KernelTable } from './kernel';
 
 function floats(inputs: Record<string, TensorInfo | undefined>, ...names: string[]): TensorInfo[] | undefined {
-  const given = names.map((name) => inputs[name]);
-  return given.every(isFloat) ? (given as TensorInfo[]) : undefined;
+  const infos = names.map((name) => inputs[name]);
+  return infos.every(isFloat) ? infos : undefined;
 }
 
 function channelMoments({ inputs, backend }: KernelCall): TensorInfo[] | undefined {
@@ -31,46 +34,44 @@ function channelMoments({ inputs, backend }: KernelCall): TensorInfo[] | undefin
 }
 
 function channelNormGrad({ inputs, attrs, backend }: KernelCall): TensorInfo[] | undefined {
-  const given = floats(inputs, 'x', 'dy', 'mean', 'variance', 'scale', 'offset');
-  if (given === undefined) return undefined;
+  const infos = floats(inputs, 'x', 'dy', 'mean', 'variance', 'scale', 'offset');
+  if (infos === undefined) return undefined;
   const { varianceEpsilon, relu, ofBatch } = attrs as { varianceEpsilon: number; relu: boolean; ofBatch: boolean };
-  const { shape } = given[0]!;
-  const outputs = [shape, [shape.at(-1)!], [shape.at(-1)!]].map((of) => ({
+  const { shape } = infos[0]!;
+  const outputs = [shape, [shape.at(-1)!], [shape.at(-1)!]].map((outputShape) => ({
     buffer: backend.device.reserve(),
-    shape: of,
+    shape: outputShape,
     dtype: 'float32' as const,
   }));
-  const operands = given.map((info) => backend.operand(info));
-  backend.device.submit('BatchNormGrad', operands, outputs, [varianceEpsilon, relu ? 1 : 0, ofBatch ? 1 : 0]);
-  return outputs.map(({ buffer, shape: of }) => backend.wrap(buffer, of, 'float32'));
+  const operands = infos.map((info) => backend.operand(info));
+  backend.device.submit('ChannelNormGrad', operands, outputs, [varianceEpsilon, relu ? 1 : 0, ofBatch ? 1 : 0]);
+  return outputs.map((output) => backend.wrap(output.buffer, output.shape, 'float32'));
 }
 
 function addressedDropout({ inputs, attrs, backend }: KernelCall): TensorInfo | undefined {
   const { x } = inputs;
   if (!isFloat(x)) return undefined;
   const { rate, key, start } = attrs as { rate: number; key: [number, number]; start: number };
-  return backend.run('Dropout', [backend.operand(x)], { shape: x.shape }, [rate, ...key, start]);
+  return backend.run('AddressedDropout', [backend.operand(x)], { shape: x.shape }, [rate, ...key, start]);
 }
 
-/** The tensor itself, if nobody else sees its memory, else a copy: what may be changed in place. */
+/** Returns a tensor that may be changed in place: the tensor itself, or a copy if others share its memory. */
 function ownMemory(backend: OnednnBackend, info: TensorInfo): TensorInfo {
   const record = backend.record(info);
   const alone = record.refCount === 1;
-  // Operations that wait hold the memory, too.
+  // Deferred operations hold the memory, too.
   if (alone && !(record.hasNative && record.buffer.shared)) return backend.alias(info, info.shape);
-  const copy = backend.run('StridedCopy', [backend.operand(info)], { shape: info.shape }, [0, sizeOf(info), 1]);
+  const copy = backend.run('StridedCopy', [backend.operand(info)], { shape: info.shape }, [0, sizeOf(info.shape), 1]);
   if (!alone) return copy;
   record.replaceBuffer(backend.record(copy).buffer.retain());
   backend.disposeIntermediateTensorInfo(copy);
   return backend.alias(info, info.shape);
 }
 
-const sizeOf = ({ shape }: TensorInfo) => util.sizeFromShape(shape);
-
 function momentumSgd({ inputs, attrs, backend }: KernelCall): TensorInfo[] | undefined {
   const { weights, gradient, velocity } = inputs;
   const { a, b, m, c } = attrs as Record<'a' | 'b' | 'm' | 'c', number>;
-  if (!isFloat(weights) || !isFloat(gradient) || sizeOf(gradient) !== sizeOf(weights)) return undefined;
+  if (!isFloat(weights) || !isFloat(gradient) || sizeOf(gradient.shape) !== sizeOf(weights.shape)) return undefined;
   const { shape } = weights;
   const w = ownMemory(backend, weights);
   const v = isFloat(velocity) ? ownMemory(backend, velocity) : backend.wrap(backend.device.reserve(), shape, 'float32');

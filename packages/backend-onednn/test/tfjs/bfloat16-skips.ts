@@ -1,6 +1,6 @@
 /**
- * Specs of tfjs-core that expect more digits than bfloat16 has, by their exact names, each with its reason. The test fails when
- * any other spec fails, and when one of these passes.
+ * Specs of tfjs-core that need more digits than bfloat16 has, by exact name, with the reason. The test fails if any
+ * other spec fails, or if one of these passes.
  */
 const FACTORS = 'the factors of products are rounded to 8 bits, the spec expects the exact product to 1e-3';
 const ACTIVATIONS = 'the result is held in 8 bits, the spec expects it to 1e-3';

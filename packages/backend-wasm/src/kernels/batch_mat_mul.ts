@@ -1,4 +1,7 @@
-/** BatchMatMul: every transposition through one blocked product. The stock kernel falls to three nested loops when one is set. */
+/**
+ * BatchMatMul: one blocked product for all transpositions. With a transposition, the stock kernel is three nested
+ * loops.
+ */
 import {
   BatchMatMul,
   type BatchMatMulAttrs,
@@ -10,7 +13,7 @@ import { addressOf, withScratch } from '../heap';
 import { kernelsOf } from '../module';
 import { kernel } from './kernel';
 
-/** Indices of the matrix that each of the `batch` products reads, for outer dimensions broadcast to `shape`. */
+/** Returns, for each product of the batch, the index of the matrix that it reads if `outer` is broadcast to `shape`. */
 function batchIndices(outer: readonly number[], shape: readonly number[]): number[] {
   const strides = util.computeStrides([...outer, 1]);
   const lead = shape.length - outer.length;

@@ -1,6 +1,6 @@
 /**
  * FusedBatchNorm with one mean, variance, scale and offset per channel, and its gradient in one pass: tfjs-core's own
- * gradient is some twenty kernels, one of which tiles a vector to the size of the image.
+ * gradient consists of about twenty kernels, one of which tiles a vector to the size of the image.
  */
 import {
   engine,
@@ -9,6 +9,7 @@ import {
   type GradConfig,
   getGradient,
   getKernel,
+  type NamedTensorMap,
   registerGradient,
   type Tensor,
   type TensorInfo,
@@ -18,24 +19,24 @@ import { addressOf, withScratch } from '../heap';
 import { kernelsOf } from '../module';
 import { kernel } from './kernel';
 
-/** Our own kernel, for the gradient below. Its outputs: gradients of x, mean, variance, scale, offset. */
+/** Name of our own kernel for the gradient below. Outputs: gradients of x, mean, variance, scale and offset. */
 const FUSED_BATCH_NORM_GRAD = 'FusedBatchNormGrad';
 
-interface Normalised {
+interface NormInputs {
   x: TensorInfo;
   mean: TensorInfo;
   variance: TensorInfo;
   scale: TensorInfo | undefined;
 }
 
-/** Whether every parameter is one value per channel. */
+/** Returns true if every parameter has one value per channel. */
 function perChannel(x: TensorInfo, ...parameters: (TensorInfo | null | undefined)[]): boolean {
   return [x, ...parameters.filter((p) => p != null)].every(
     (p) => p.dtype === 'float32' && (p === x || (p.shape.length === 1 && p.shape[0] === x.shape.at(-1))),
   );
 }
 
-export const batchNorm = kernel<Normalised & { offset: TensorInfo | undefined }, FusedBatchNormAttrs>(
+export const batchNorm = kernel<NormInputs & { offset: TensorInfo | undefined }, FusedBatchNormAttrs>(
   FusedBatchNorm,
   ({ inputs, attrs, backend, stock }) => {
     const { x, mean, variance, scale, offset } = inputs;
@@ -53,7 +54,7 @@ export const batchNorm = kernel<Normalised & { offset: TensorInfo | undefined },
   },
 );
 
-export const batchNormGrad = kernel<Normalised & { dy: TensorInfo }, FusedBatchNormAttrs>(
+export const batchNormGrad = kernel<NormInputs & { dy: TensorInfo }, FusedBatchNormAttrs>(
   FUSED_BATCH_NORM_GRAD,
   ({ inputs, attrs, backend }) => {
     const { x, mean, variance, scale, dy } = inputs;
@@ -83,7 +84,9 @@ export const batchNormGrad = kernel<Normalised & { dy: TensorInfo }, FusedBatchN
   },
 );
 
-/** Lets FusedBatchNorm's gradient run as our kernel where that is registered, and as tfjs-core's ops on any other backend. */
+/**
+ * Registers a gradient of FusedBatchNorm that runs our kernel where it is registered, and else tfjs-core's operations.
+ */
 export function fuseBatchNormGradient(): void {
   const general = getGradient(FusedBatchNorm) as GradConfig;
   registerGradient({
@@ -94,7 +97,8 @@ export function fuseBatchNormGradient(): void {
       if (!fused || Array.isArray(dy) || !perChannel(x, mean, variance, scale)) {
         return general.gradFunc(dy, saved, attrs);
       }
-      const inputs = { x, dy, mean, variance, ...(scale ? { scale } : {}) };
+      const inputs: NamedTensorMap = { x, dy, mean, variance };
+      if (scale) inputs.scale = scale;
       const gradients = engine().runKernel(FUSED_BATCH_NORM_GRAD, inputs, attrs) as unknown as Tensor[];
       const [dx, dMean, dVariance, dScale, dOffset] = gradients as [Tensor, Tensor, Tensor, Tensor, Tensor];
       return {

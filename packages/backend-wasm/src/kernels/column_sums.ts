@@ -1,6 +1,6 @@
 /**
- * Sum and Mean over leading axes: the bias gradient and the moments of batch normalisation. The stock kernels transpose the
- * tensor first; other reductions stay with them.
+ * Sum and Mean over leading axes: the bias gradient and the moments of batch normalisation. The stock kernels transpose
+ * the tensor first. Other reductions run on the stock kernels.
  */
 import { Mean, type MeanAttrs, type MeanInputs, Sum, type SumAttrs, type SumInputs, util } from '@tensorflow/tfjs-core';
 import { addressOf } from '../heap';

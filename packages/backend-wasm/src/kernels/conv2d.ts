@@ -1,26 +1,16 @@
-/** Conv2D: a product over windows read in place. Dilated or non-square strides stay with the stock kernel. */
-import { backend_util, Conv2D, type Conv2DAttrs, type Conv2DInputs } from '@tensorflow/tfjs-core';
+/** Conv2D: a product over windows that are read in place. Dilations and unequal strides run on the stock kernel. */
+import { Conv2D, type Conv2DAttrs, type Conv2DInputs } from '@tensorflow/tfjs-core';
 import { addressOf } from '../heap';
 import { kernelsOf } from '../module';
+import { convolutionGeometry, paddedSize } from './geometry';
 import { kernel } from './kernel';
 import { convolveWindows } from './windows';
 
 export const conv2d = kernel<Conv2DInputs, Conv2DAttrs>(Conv2D, ({ inputs, attrs, backend, stock }) => {
   const { x, filter } = inputs;
-  const { strides, pad, dataFormat, dilations, dimRoundingMode } = attrs;
-  if (dataFormat !== 'NHWC' || x.dtype !== 'float32') return stock();
-  const info = backend_util.computeConv2DInfo(
-    x.shape as [number, number, number, number],
-    filter.shape as [number, number, number, number],
-    strides,
-    dilations,
-    pad,
-    dimRoundingMode,
-    false,
-    'channelsLast',
-  );
-  const { strideHeight, strideWidth, dilationHeight, dilationWidth, inHeight, inWidth, inChannels, outChannels } = info;
-  const { filterHeight, filterWidth, outHeight, outWidth, padInfo } = info;
+  if (attrs.dataFormat !== 'NHWC' || x.dtype !== 'float32') return stock();
+  const info = convolutionGeometry(x.shape, filter.shape, attrs, attrs.dilations);
+  const { strideHeight, strideWidth, dilationHeight, dilationWidth, filterHeight, filterWidth } = info;
   if (strideHeight !== strideWidth || dilationHeight !== 1 || dilationWidth !== 1) return stock();
   return convolveWindows(backend, {
     x,
@@ -29,17 +19,16 @@ export const conv2d = kernel<Conv2DInputs, Conv2DAttrs>(Conv2D, ({ inputs, attrs
     filterWidth,
     stride: strideHeight,
     spacing: 1,
-    top: padInfo.top,
-    left: padInfo.left,
-    paddedHeight: Math.max(padInfo.top + inHeight, (outHeight - 1) * strideHeight + filterHeight),
-    paddedWidth: Math.max(padInfo.left + inWidth, (outWidth - 1) * strideWidth + filterWidth),
+    top: info.padInfo.top,
+    left: info.padInfo.left,
+    ...paddedSize(info),
     pack: (to) =>
       kernelsOf(backend).packPanels(
         addressOf(backend, filter),
-        outChannels,
+        info.outChannels,
         1,
-        filterHeight * filterWidth * inChannels,
-        outChannels,
+        filterHeight * filterWidth * info.inChannels,
+        info.outChannels,
         to,
       ),
   });

@@ -1,6 +1,5 @@
 /** Conv2DBackpropFilter, which the stock backend lacks. */
 import {
-  backend_util,
   Conv2DBackpropFilter,
   type Conv2DBackpropFilterAttrs,
   type Conv2DBackpropFilterInputs,
@@ -8,6 +7,7 @@ import {
 } from '@tensorflow/tfjs-core';
 import { addressOf, withScratch } from '../heap';
 import { kernelsOf } from '../module';
+import { convolutionGeometry, paddedSize } from './geometry';
 import { kernel } from './kernel';
 import { groupSize } from './windows';
 
@@ -15,25 +15,15 @@ export const conv2dBackpropFilter = kernel<Conv2DBackpropFilterInputs, Conv2DBac
   Conv2DBackpropFilter,
   ({ inputs, attrs, backend }) => {
     const { x, dy } = inputs;
-    const { strides, pad, dataFormat, dimRoundingMode, filterShape } = attrs;
+    const { dataFormat, filterShape } = attrs;
     util.assert(
       dataFormat === 'NHWC',
       () => `conv2DBackpropFilter on the wasm backend takes NHWC, got ${dataFormat}: transpose the input first`,
     );
-    const info = backend_util.computeConv2DInfo(
-      x.shape as [number, number, number, number],
-      filterShape,
-      strides,
-      1,
-      pad,
-      dimRoundingMode,
-      false,
-      'channelsLast',
-    );
+    const info = convolutionGeometry(x.shape, filterShape, attrs);
     const { batchSize, inHeight, inWidth, inChannels, outHeight, outWidth, outChannels, padInfo } = info;
     const { filterHeight, filterWidth, strideHeight, strideWidth } = info;
-    const paddedHeight = Math.max(padInfo.top + inHeight, (outHeight - 1) * strideHeight + filterHeight);
-    const paddedWidth = Math.max(padInfo.left + inWidth, (outWidth - 1) * strideWidth + filterWidth);
+    const { paddedHeight, paddedWidth } = paddedSize(info);
     const paddedBytes = paddedHeight * paddedWidth * inChannels * 4;
     const xBlockBytes = paddedHeight * paddedWidth * Math.ceil(inChannels / 4) * 16;
     const dyBlockBytes = outHeight * outWidth * Math.ceil(outChannels / 8) * 32;

@@ -1,15 +1,15 @@
 /**
- * Conv2DBackpropInput: the convolution of dy, spread by the stride and padded, with the filter turned by 180° and its channels
- * exchanged. The stock kernel is a loop per input element.
+ * Conv2DBackpropInput: the convolution of dy, spread by the stride and padded, with the filter rotated by 180° and its
+ * input and output channels exchanged. The stock kernel is a scalar loop for each input element.
  */
 import {
-  backend_util,
   Conv2DBackpropInput,
   type Conv2DBackpropInputAttrs,
   type Conv2DBackpropInputInputs,
 } from '@tensorflow/tfjs-core';
 import { addressOf } from '../heap';
 import { kernelsOf } from '../module';
+import { convolutionGeometry } from './geometry';
 import { kernel } from './kernel';
 import { convolveWindows } from './windows';
 
@@ -17,18 +17,8 @@ export const conv2dBackpropInput = kernel<Conv2DBackpropInputInputs, Conv2DBackp
   Conv2DBackpropInput,
   ({ inputs, attrs, backend, stock }) => {
     const { dy, filter } = inputs;
-    const { strides, pad, dataFormat, dimRoundingMode, inputShape } = attrs;
-    if (dataFormat !== 'NHWC') return stock();
-    const info = backend_util.computeConv2DInfo(
-      inputShape,
-      filter.shape as [number, number, number, number],
-      strides,
-      1,
-      pad,
-      dimRoundingMode,
-      false,
-      'channelsLast',
-    );
+    if (attrs.dataFormat !== 'NHWC') return stock();
+    const info = convolutionGeometry(attrs.inputShape, filter.shape, attrs);
     const { filterHeight, filterWidth, inChannels, outChannels, strideHeight, strideWidth, padInfo } = info;
     const [, dyHeight, dyWidth] = dy.shape;
     if (strideHeight !== strideWidth || dyHeight !== info.outHeight || dyWidth !== info.outWidth) return stock();
@@ -44,7 +34,7 @@ export const conv2dBackpropInput = kernel<Conv2DBackpropInputInputs, Conv2DBackp
       paddedHeight: info.inHeight + filterHeight - 1,
       paddedWidth: info.inWidth + filterWidth - 1,
       pack: (to) =>
-        kernelsOf(backend).packTurned(
+        kernelsOf(backend).packRotated(
           addressOf(backend, filter),
           filterHeight * filterWidth,
           inChannels,

@@ -1,4 +1,7 @@
-/** Identity: the same data under another reference. The stock kernel copies, and a tape clones every result it saves. */
+/**
+ * Identity: another reference to the same data. The stock kernel copies, and the gradient tape clones every tensor it
+ * saves.
+ */
 import { Identity, type IdentityInputs } from '@tensorflow/tfjs-core';
 import { kernel } from './kernel';
 

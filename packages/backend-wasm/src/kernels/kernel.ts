@@ -1,4 +1,4 @@
-/** What a kernel of this package is: a function on the stock backend, put in place of the stock kernel where there is one. */
+/** Kernels of this package: functions on the stock backend that replace the stock kernels, if there are any. */
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
 import {
   getKernel,
@@ -14,7 +14,7 @@ export interface KernelCall<Inputs, Attributes> {
   backend: BackendWasm;
   inputs: Inputs;
   attrs: Attributes;
-  /** Runs the kernel that this one replaced, for the cases it leaves. Throws if it replaced none. */
+  /** Runs the stock kernel, for cases that this kernel does not cover. Throws if there is none. */
   stock: () => TensorInfo;
 }
 
@@ -25,7 +25,7 @@ export interface Kernel {
   run: (call: KernelCall<NamedTensorInfoMap, NamedAttrMap>) => Result;
 }
 
-/** Declares a kernel with the inputs and attributes that tfjs-core gives it. */
+/** Declares a kernel with the inputs and attributes that tfjs-core passes to it. */
 export function kernel<Inputs, Attributes>(
   name: string,
   run: (call: KernelCall<{ [Name in keyof Inputs]: Exclude<Inputs[Name], undefined> }, Attributes>) => Result,
@@ -33,7 +33,10 @@ export function kernel<Inputs, Attributes>(
   return { name, run: run as unknown as Kernel['run'] };
 }
 
-/** Registers a kernel for the backend 'wasm'. The stock kernel's set-up still runs, so that it can be called. */
+/**
+ * Registers a kernel for the backend 'wasm'. The stock kernel's set-up still runs, so that the stock kernel can be
+ * called.
+ */
 export function install({ name, run }: Kernel): void {
   const stock = getKernel(name, 'wasm');
   if (stock !== undefined) unregisterKernel(name, 'wasm');

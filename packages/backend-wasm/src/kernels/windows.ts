@@ -1,37 +1,39 @@
-/** How a convolution is laid out for `assembly/convolution.ts`: the padded image, and how many images are padded at a time. */
+/**
+ * Layout of a convolution for `assembly/convolution.ts`: the padded images, and the number of images padded at a time.
+ */
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { addressOf, withScratch } from '../heap';
 import { kernelsOf } from '../module';
 
-/** Padded images of one group take about this much, half of a second-level cache. */
+/** Size in bytes of one group of padded images: half of a second-level cache. */
 export const GROUP_BYTES = 512 * 1024;
 
-/** Images per group: as many as fit, at least one. */
+/** Returns the number of images in a group: as many as fit, at least one. */
 export function groupSize(count: number, imageBytes: number): number {
   return Math.max(1, Math.min(count, Math.floor(GROUP_BYTES / Math.max(1, imageBytes))));
 }
 
 export interface Windows {
-  /** [count, height, width, inputs] */
+  /** Input [count, height, width, inputs]. */
   x: TensorInfo;
-  /** Of the result: [count, outHeight, outWidth, outputs]. */
+  /** Shape of the result: [count, outHeight, outWidth, outputs]. */
   outShape: readonly [number, number, number, number];
   filterHeight: number;
   filterWidth: number;
   /** Step of the window, in both directions. */
   stride: number;
-  /** Distance of neighbouring input pixels in the padded image; more than 1 spreads them with zeros between. */
+  /** Distance of adjacent input pixels in the padded image; if more than 1, zeros are between them. */
   spacing: number;
   top: number;
   left: number;
   paddedHeight: number;
   paddedWidth: number;
-  /** Writes the filter's panels to the address given. */
+  /** Writes the filter's panels to the address `to`. */
   pack: (to: number) => void;
 }
 
-/** The products of every window of the padded `x` by the packed filter. */
+/** Multiplies every window of the padded `x` by the packed filter. */
 export function convolveWindows(backend: BackendWasm, w: Windows): TensorInfo {
   const [count, height, width, inputs] = w.x.shape as [number, number, number, number];
   const [, outHeight, outWidth, outputs] = w.outShape;

@@ -1,6 +1,6 @@
 /**
- * Specs of tfjs-core that fail on this backend, by reason: all are limits of the stock backend, which this package keeps. Each
- * is named exactly; the run fails if one is missing from it, or passes.
+ * Specs of tfjs-core that fail on this backend, by reason. All are limitations of the stock backend, which this package
+ * keeps. Names are exact. The test fails if one of these specs does not exist or passes.
  */
 const NCHW = 'the stock backend takes NHWC only';
 const COMPLEX = 'the stock backend has no complex numbers';

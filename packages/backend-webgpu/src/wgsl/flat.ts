@@ -36,7 +36,8 @@ export function flatShader({
   body,
   inPlace = false,
 }: FlatShader): string {
-  const type = (storage: Storage | 'i32', mode: Mode = 'each') => (vector && mode !== 'scalar' ? `vec4<${storage}>` : storage);
+  const type = (storage: Storage | 'i32', mode: Mode = 'each') =>
+    vector && mode !== 'scalar' ? `vec4<${storage}>` : storage;
   const value = vector ? 'vec4<f32>' : 'f32';
   const at: Record<Mode, string> = { each: 'i', scalar: '0', channel: 'i % u.channels' };
   const lines: string[] = [];

@@ -1,4 +1,4 @@
-/** Files of the network, whole or not at all: resumed where they stopped, checked, and put in their place by a rename. */
+/** Downloads that resume after a failure, are checked, and appear at their path only when complete. */
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -13,23 +13,26 @@ import { checkExpected, difference, type ExpectedHash } from './verify';
 export type { ExpectedHash };
 
 export interface DownloadProgress {
-  /** Bytes of the file that are on the disk, those of earlier attempts included. */
+  /** Bytes of the file on the disk, including those of earlier attempts. */
   readonly received: number;
-  /** Bytes of the whole file, when known. */
+  /** Bytes of the whole file, if known. */
   readonly total: number | undefined;
 }
 
 export interface DownloadOptions {
-  /** Path of the file: its folder is made when missing; `cacheFolder('weights', name)` for what can be fetched again. */
+  /**
+   * Path of the file. A missing folder is created. `cacheFolder('weights', name)` suits files that can be downloaded
+   * again.
+   */
   readonly to: string;
   /** Exact size in bytes. */
-  readonly size?: number;
+  readonly size?: number | undefined;
   /** `sha256:`, `sha384:` or `md5:` and at least the first 8 hexadecimal digits, lower case. */
-  readonly hash?: ExpectedHash;
-  /** Stops the download; what was received is kept for the next attempt. */
-  readonly signal?: AbortSignal;
-  /** Called for every piece that arrives, about 64 KB each. */
-  readonly onProgress?: (progress: DownloadProgress) => void;
+  readonly hash?: ExpectedHash | undefined;
+  /** Stops the download. The received part is kept for the next attempt. */
+  readonly signal?: AbortSignal | undefined;
+  /** Called for every received piece, about 64 KB each. */
+  readonly onProgress?: ((progress: DownloadProgress) => void) | undefined;
 }
 
 function parseUrl(url: string | URL): URL {
@@ -45,7 +48,10 @@ function parseUrl(url: string | URL): URL {
   return parsed;
 }
 
-/** Makes the partial file whole, trying again after what may pass. Returns how many bytes it kept of earlier requests. */
+/**
+ * Completes the partial file, with retries after temporary failures. Returns the number of bytes kept of earlier
+ * requests.
+ */
 async function transferAll(transfer: Transfer): Promise<number> {
   const { url, path, signal } = transfer;
   for (let attempt = 1; ; attempt++) {
@@ -56,20 +62,20 @@ async function transferAll(transfer: Transfer): Promise<number> {
       if (error instanceof VggError) throw error;
       const reason = error instanceof Transient ? error.reason : 'the connection broke';
       if (attempt === ATTEMPTS) {
-        const why = `${reason}, ${ATTEMPTS} attempts; try again later, it goes on where it stopped`;
+        const why = `${reason}, ${ATTEMPTS} attempts; try again later, it continues where it stopped`;
         throw downloadError(url, path, why, error);
       }
-      const asked = error instanceof Transient ? error.wait * 1000 : 0;
-      await sleep(Math.max(asked, FIRST_WAIT_MS * 2 ** (attempt - 1)), undefined, signal && { signal });
+      const requestedWait = error instanceof Transient ? error.wait * 1000 : 0;
+      await sleep(Math.max(requestedWait, FIRST_WAIT_MS * 2 ** (attempt - 1)), undefined, { signal });
     }
   }
 }
 
 async function fetchInto(transfer: Transfer, options: DownloadOptions): Promise<void> {
   const { url, path, part, signal } = transfer;
-  const kept = await transferAll(transfer);
+  const keptBytes = await transferAll(transfer);
   let wrong = await difference(part, options, signal);
-  if (wrong !== undefined && kept > 0) {
+  if (wrong !== undefined && keptBytes > 0) {
     await discard(part);
     await transferAll(transfer);
     wrong = await difference(part, options, signal);
@@ -83,17 +89,17 @@ async function fetchInto(transfer: Transfer, options: DownloadOptions): Promise<
 }
 
 /**
- * Brings a file from the network, unless it is there: a file at `to` with the expected size and hash is left as it is
- * (with neither expected, any file), and needs no network.
+ * Downloads a file, unless `to` already is a file of the expected size and hash. If neither is expected, any file will
+ * do.
  *
- * What was received before a failure, a kill or an abort is kept beside it (`.part`) and completed by a `Range` request,
- * if the server still has that version (`If-Range`). The file appears at `to` only whole and checked. Of several
- * processes that want the same file one brings it, the others wait.
+ * The part received before a failure, a kill or an abort is kept next to the file (`.part`) and completed by a `Range`
+ * request, if the server still has that version (`If-Range`). The file appears at `to` only complete and checked. If
+ * several processes want the same file, one downloads it and the others wait.
  *
  * @returns the path, `to`.
- * @throws VggError `VGG_ARGUMENT` for an address, size or hash that cannot be; `VGG_IO`, one line: no connection, refused,
- *   no such file, wrong size or hash, disk full; connections that break and servers that are overloaded, after six
- *   attempts. The signal's reason when aborted.
+ * @throws VggError `VGG_ARGUMENT` for an invalid address, size or hash; `VGG_IO`, one line: no connection, refused, no
+ *   such file, wrong size or hash, disk full; broken connections and overloaded servers, after six attempts. The
+ *   signal's reason when aborted.
  */
 export async function download(url: string | URL, options: DownloadOptions): Promise<string> {
   const { to, size, signal, onProgress = () => {} } = options;

@@ -1,12 +1,12 @@
-/** What goes wrong in a download, each as one line. */
+/** Errors of downloads, one line each. */
 import { VggError } from '../errors';
 import { systemCode } from './system';
 
-/** A failure that may pass: the transfer is tried again where it stopped. */
+/** Temporary failure: the transfer is tried again and continues at the byte where it stopped. */
 export class Transient extends Error {
   constructor(
     readonly reason: string,
-    /** Seconds that the server asked to wait. */
+    /** Seconds to wait before the next request, as the server asked. */
     readonly wait = 0,
     options: { cause?: unknown } = {},
   ) {
@@ -14,7 +14,7 @@ export class Transient extends Error {
   }
 }
 
-/** Codes by which the system says that there is no way to the server. */
+/** Descriptions of the system's codes for a server that cannot be reached. */
 const UNREACHABLE: Readonly<Record<string, string>> = {
   ENOTFOUND: 'its name is not found: is this machine online?',
   EAI_AGAIN: 'its name cannot be looked up: is this machine online?',
@@ -23,7 +23,7 @@ const UNREACHABLE: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'it refuses connections',
 };
 
-/** Why the server cannot be reached at all, or undefined for a failure that may pass. */
+/** Returns the reason why the server cannot be reached, or undefined for a temporary failure. */
 export function unreachable(error: unknown): string | undefined {
   const code = systemCode(error);
   if (code === undefined) return undefined;
@@ -38,19 +38,19 @@ const STATUSES: Readonly<Record<number, string>> = {
   410: 'the file is gone (410)',
 };
 
-/** What a status of HTTP means to the one who asked. */
+/** Returns the meaning of an HTTP status in words. */
 export function statusReason(status: number): string {
   return STATUSES[status] ?? `it answers with status ${status}`;
 }
 
-/** An address without what may be secret in it: user, password, query. */
-export function shown(url: URL): string {
+/** Returns an address without its possibly secret parts: user, password, query. */
+export function withoutSecrets(url: URL): string {
   return `${url.origin}${url.pathname}`;
 }
 
 export function downloadError(url: URL, path: string, why: string, cause?: unknown): VggError {
-  return new VggError('io', `cannot download ${shown(url)}: ${why}`, {
-    ...(cause !== undefined && { cause }),
-    details: { url: shown(url), path },
+  return new VggError('io', `cannot download ${withoutSecrets(url)}: ${why}`, {
+    cause,
+    details: { url: withoutSecrets(url), path },
   });
 }

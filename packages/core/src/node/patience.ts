@@ -1,10 +1,10 @@
-/** How long a download waits, and how often it tries. */
+/** Waiting times and number of attempts of a download. */
 
-/** Requests made for one file before giving up. */
+/** Number of requests for one file before the download fails. */
 export const ATTEMPTS = 6;
 
-/** Before the second request, in milliseconds; doubled for each after it: 7.75 s in all. */
+/** Wait before the second request, in milliseconds. It doubles before each later one: 7.75 s in total. */
 export const FIRST_WAIT_MS = 250;
 
-/** A connection that brings nothing for so many milliseconds is given up. */
+/** Milliseconds without data after which a connection is closed. */
 export const STALL_MS = 30_000;

@@ -1,7 +1,8 @@
-/** What the system says when it refuses a file, in words. */
+/** Errors of the file system in words. */
 import { statfsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { VggError } from '../errors';
+import { formatBytes } from '../format';
 
 const REASONS: Readonly<Record<string, string>> = {
   EACCES: 'permission denied',
@@ -17,7 +18,10 @@ const REASONS: Readonly<Record<string, string>> = {
   EMFILE: 'too many files are open',
 };
 
-/** The system's code at the bottom of an error of fetch, which wraps it; several addresses give several errors. */
+/**
+ * Returns the system's code (`ENOENT`) of an error or of its innermost cause, or undefined. An error of `fetch` wraps
+ * several errors if a host has several addresses; the first counts.
+ */
 export function systemCode(error: unknown): string | undefined {
   if (typeof error !== 'object' || error === null) return undefined;
   const { code, cause, errors } = error as { code?: unknown; cause?: unknown; errors?: unknown };
@@ -25,27 +29,28 @@ export function systemCode(error: unknown): string | undefined {
   return deeper ?? (typeof code === 'string' ? code : undefined);
 }
 
-/** Why the system refused something, in words; an unknown reason in the system's own. */
+/** Returns the reason of a system error in words. For an unknown code this is the message of the error. */
 export function systemReason(error: unknown): string {
   const code = systemCode(error);
   return (code === undefined ? undefined : REASONS[code]) ?? (error instanceof Error ? error.message : String(error));
 }
 
-function mebibytes(bytes: number): string {
-  return `${(bytes / 2 ** 20).toFixed(bytes < 2 ** 30 ? 1 : 0)} MiB`;
-}
-
-/** How full the disk that holds a folder is; empty where the system does not say. */
+/** Returns the free and total size of the disk that holds a folder, in words; '' where the system does not say. */
 function fullness(folder: string): string {
   try {
     const { bavail, blocks, bsize } = statfsSync(folder);
-    return ` (${mebibytes(bavail * bsize)} free of the ${mebibytes(blocks * bsize)} that hold ${folder})`;
+    return ` (${formatBytes(bavail * bsize)} free of the ${formatBytes(blocks * bsize)} that hold ${folder})`;
   } catch {
     return '';
   }
 }
 
-/** What the system said of a file, as `VGG_IO`: one line that names the file, and of a full disk how full it is. */
+/**
+ * Returns a `VGG_IO` error for a system error about a file. Its message is one line that names the file, and the free
+ * space if the disk is full.
+ *
+ * @param doing the attempted action, a verb: `read`, `write`.
+ */
 export function fileError(doing: string, path: string, cause: unknown): VggError {
   const full = systemCode(cause) === 'ENOSPC' ? `${fullness(dirname(path))}: make room there` : '';
   return new VggError('io', `cannot ${doing} ${path}: ${systemReason(cause)}${full}`, { cause, details: { path } });

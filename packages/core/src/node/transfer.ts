@@ -1,28 +1,30 @@
-/** One request: the bytes that a partial file still lacks, written where they belong. */
+/** One request for the missing end of a partial file. */
 import { type FileHandle, open, readFile, rm, stat, statfs, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { formatBytes } from '../format';
 import { downloadError, statusReason, Transient, unreachable } from './failure';
 import { STALL_MS } from './patience';
 import { fileError, systemCode } from './system';
 
-/** Statuses that may pass. */
-const PASSING: ReadonlySet<number> = new Set([408, 425, 429, 500, 502, 503, 504]);
+/** Statuses of temporary failures. */
+const TEMPORARY: ReadonlySet<number> = new Set([408, 425, 429, 500, 502, 503, 504]);
 
 export interface Transfer {
   readonly url: URL;
-  /** Where the file will be; for messages. */
+  /** Path of the finished file, for messages. */
   readonly path: string;
-  /** The partial file. Beside it, `part.json` says which version of which address it is of. */
+  /** Path of the partial file. `<part>.json` next to it records its address and version. */
   readonly part: string;
-  /** Bytes of the whole file, where known beforehand. */
+  /** Bytes of the whole file, if known in advance. */
   readonly size: number | undefined;
   readonly signal: AbortSignal | undefined;
   onProgress(progress: { received: number; total: number | undefined }): void;
 }
 
-/** The version of a file at a server: what `If-Range` takes. */
+/** Address and version of a partial file. */
 interface Origin {
   readonly url: string;
+  /** Value for `If-Range`. */
   readonly validator: string;
 }
 
@@ -36,12 +38,14 @@ async function partial({ url, part }: Transfer): Promise<{ length: number; valid
   return { length: 0, validator: '' };
 }
 
-/** Forgets what was received so far. */
+/** Removes the partial file. */
 export async function discard(part: string): Promise<void> {
   await Promise.all([part, `${part}.json`].map((path) => rm(path, { force: true })));
 }
 
-/** A validator by which a later request may go on where this one stopped: a strong ETag, else the date of last change. */
+/**
+ * Returns the version by which a later request can continue: a strong ETag, else the date of the last change, else ''.
+ */
 function validatorOf({ headers }: Response): string {
   const tag = headers.get('etag') ?? '';
   return tag.startsWith('"') ? tag : (headers.get('last-modified') ?? '');
@@ -52,7 +56,9 @@ function retryAfter(response: Response): number {
   return Number.isFinite(seconds) ? Math.min(Math.max(seconds, 0), 30) : 0;
 }
 
-/** The whole file's size by what the server says, if it does. A compressed answer's length is not the file's. */
+/**
+ * Returns the size of the whole file, if the server says it. The length of a compressed answer is not that of the file.
+ */
 function totalOf(response: Response, start: number): number | undefined {
   const { headers, status } = response;
   if (status === 206) {
@@ -76,7 +82,7 @@ async function request(transfer: Transfer, length: number, validator: string, si
   }
 }
 
-/** Where the answer's bytes begin in the file. */
+/** Returns the position in the file of the first byte of the answer. */
 async function startOf(transfer: Transfer, response: Response, length: number): Promise<number> {
   const { status } = response;
   if (status === 200) return 0;
@@ -84,21 +90,20 @@ async function startOf(transfer: Transfer, response: Response, length: number): 
   await response.body?.cancel();
   if (status === 206 || status === 416) {
     await discard(transfer.part);
-    throw new Transient('the server gave another part of the file than was asked for');
+    throw new Transient('the server sent another part of the file than requested');
   }
-  if (PASSING.has(status)) throw new Transient(`the server answers with status ${status}`, retryAfter(response));
+  if (TEMPORARY.has(status)) throw new Transient(`the server answers with status ${status}`, retryAfter(response));
   throw downloadError(transfer.url, transfer.path, `${statusReason(status)}`);
 }
 
 async function checkRoom(path: string, needed: number): Promise<void> {
   const { bavail, bsize } = await statfs(dirname(path)).catch(() => ({ bavail: Number.POSITIVE_INFINITY, bsize: 1 }));
   if (needed <= bavail * bsize) return;
-  const megabytes = (bytes: number) => `${Math.ceil(bytes / 1e6)} MB`;
-  const why = `the disk is full: ${megabytes(needed)} more needed, ${megabytes(bavail * bsize)} free`;
+  const why = `the disk is full: ${formatBytes(needed)} more needed, ${formatBytes(bavail * bsize)} free`;
   throw fileError('write', path, new Error(why));
 }
 
-/** A step on the disk. What fails there will not pass; a full disk is not kept full. */
+/** Awaits a step on the disk. Its failure is final. If the disk is full, the partial file is removed. */
 async function onDisk<T>({ path, part }: Transfer, step: Promise<T>): Promise<T> {
   try {
     return await step;
@@ -149,9 +154,10 @@ async function receive(transfer: Transfer, response: Response, start: number, al
 }
 
 /**
- * Makes the partial file whole by one request, from the byte where it ends if the server still has that version.
- * @returns how many bytes of an earlier request it kept.
- * @throws Transient for what may pass, VggError for what will not, the signal's reason when aborted.
+ * Completes the partial file by one request, which starts at its end if the server still has the same version.
+ *
+ * @returns the number of bytes kept of earlier requests.
+ * @throws Transient for a temporary failure, VggError for a final one, the signal's reason when aborted.
  */
 export async function transferOnce(transfer: Transfer): Promise<number> {
   const { length, validator } = await partial(transfer);
@@ -163,7 +169,7 @@ export async function transferOnce(transfer: Transfer): Promise<number> {
     const response = await request(transfer, resumable, validator, signal);
     if (response.status === 416 && response.headers.get('content-range') === `bytes */${resumable}`) {
       await response.body?.cancel();
-      return resumable; // Whole already: killed before its rename.
+      return resumable; // The file was complete; the process was killed before the rename.
     }
     const start = await startOf(transfer, response, resumable);
     await receive(transfer, response, start, () => timer.refresh()).catch(async (cause: unknown) => {

@@ -1,23 +1,22 @@
-/** Whether a file is the one expected. */
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
+/** Comparison of a file with the expected size and hash. */
 import { stat } from 'node:fs/promises';
 import { VggError } from '../errors';
+import { hashFile } from './hash';
 import { fileError, systemCode } from './system';
 
-/** An algorithm and at least the first 8 hexadecimal digits: `sha256:397923af`. */
+/** Algorithm and at least the first 8 hexadecimal digits: `sha256:397923af`. */
 export type ExpectedHash = `${'sha256' | 'sha384' | 'md5'}:${string}`;
 
-/** Hexadecimal digits of a whole hash. */
+/** Number of hexadecimal digits of a whole hash. */
 const DIGITS: Readonly<Record<string, number>> = { sha256: 64, sha384: 96, md5: 32 };
 
 export interface Expected {
-  /** In bytes. */
+  /** Size in bytes. */
   readonly size?: number | undefined;
   readonly hash?: ExpectedHash | undefined;
 }
 
-/** @throws VggError `VGG_ARGUMENT` unless both are what they must be. */
+/** Throws VggError `VGG_ARGUMENT` unless the size is a number of bytes and the hash has the form above. */
 export function checkExpected({ size, hash }: Expected): void {
   if (size !== undefined && !(Number.isSafeInteger(size) && size >= 0)) {
     throw new VggError('argument', `expected a size in bytes, got ${size}`);
@@ -27,17 +26,9 @@ export function checkExpected({ size, hash }: Expected): void {
   throw new VggError('argument', `expected a hash like sha256:397923af, 8 digits up to the algorithm's, got ${hash}`);
 }
 
-async function digest(path: string, algorithm: string, signal?: AbortSignal): Promise<string> {
-  const hash = createHash(algorithm);
-  for await (const chunk of createReadStream(path, { highWaterMark: 2 ** 20, ...(signal && { signal }) })) {
-    hash.update(chunk as Buffer);
-  }
-  return hash.digest('hex');
-}
-
 /**
- * What differs between the file at `path` and the one expected, `missing` when there is none, or undefined when it is
- * that file.
+ * Returns the difference between the file at `path` and the expected one, in words; `missing` if there is no file;
+ * undefined if it is the expected file.
  */
 export async function difference(
   path: string,
@@ -50,7 +41,7 @@ export async function difference(
     if (size !== undefined && stats.size !== size) return `expected ${size} bytes, got ${stats.size}`;
     if (hash === undefined) return undefined;
     const [algorithm, digits] = hash.split(':') as [string, string];
-    const got = await digest(path, algorithm, signal);
+    const got = await hashFile(path, algorithm, signal);
     return got.startsWith(digits) ? undefined : `expected ${algorithm} ${digits}, got ${got.slice(0, digits.length)}`;
   } catch (cause) {
     if (systemCode(cause) === 'ENOENT') return 'missing';

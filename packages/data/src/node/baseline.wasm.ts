@@ -1,4 +1,4 @@
-/** assembly/index.ts, compiled by assembly/build.mjs: do not edit. */
+/** Compiled from assembly/index.ts by assembly/build.mjs: do not edit. */
 export const BASELINE_WASM = [
   'AGFzbQEAAAABVQhgAABgAn9/AX9gA39/fwBgB39/f39/f38AYAV/f39/fwBgCH9/f39/f39/AX9gEn9/f39/f39/f39/f39/f319',
   'fQBgD39/f39/f39/f39/f39/fwADCwoCAAMEAAEBBQYHBQMBAAQGwgENewH9DAAAAAAAAAAAAAAAAAAAAAALewH9DAAAAAAAAAAA',

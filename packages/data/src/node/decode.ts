@@ -1,10 +1,10 @@
 /**
- * Decoding, of an encoded image only the pixels that a crop needs: by sharp (docs/decisions/0010), plain baseline JPEG to the
- * same pixels by our own module (0015).
+ * Decodes images. Of an encoded image it decodes only the pixels that a crop needs. Baseline JPEG is decoded by our own module
+ * (docs/decisions/0015), to the same pixels as by sharp, which decodes everything else (docs/decisions/0010).
  *
- * Everything becomes 8-bit RGB as stored: embedded colour profiles are ignored, as in Caffe and torchvision. Grey is
- * repeated, CMYK converted, 16 bits cut to the upper 8, transparency laid over white, EXIF orientation applied; of an
- * animation the first frame is taken.
+ * The result is 8-bit RGB as stored: embedded colour profiles are ignored, as in Caffe and torchvision. Grey is repeated in all
+ * channels, CMYK is converted, 16 bits are cut to the upper 8, transparency is laid over white, and the EXIF orientation is
+ * applied. Of an animation the first frame is decoded.
  */
 import { VggError } from '@vgg/core';
 import sharp, { type Sharp } from 'sharp';
@@ -17,26 +17,27 @@ import type { Geometry } from '../transform';
 import { decodeBaseline } from './baseline';
 import { readJpegHeader } from './jpeg';
 import { readEncoded, readPixels } from './read';
-import { axisOf, type BytePart, resampleBytes } from './resample';
+import { axisOf, type BytePart, resampleBytes } from './resample-bytes';
 
 sharp.cache(false);
 sharp.concurrency(1);
 
-/** Images outside these limits are refused: `VGG_IMAGE`. */
+/** Limits of usable images. Images outside them are refused with `VGG_IMAGE`. */
 export const IMAGE_LIMITS = {
   /** Smallest side, in pixels. */
   minimumSide: 4,
   /** Longest side, in pixels. */
   maximumSide: 16_384,
-  /** Pixels in all. */
+  /** Number of pixels. */
   maximumPixels: 120_000_000,
-  /** Longest side over smallest. */
+  /** Longest side divided by smallest side. */
   maximumAspect: 32,
 } as const;
 
 /**
- * An image whose smallest side is at least `FACTOR` times the one asked for is first reduced to `GAP` times it by libvips,
- * which decodes JPEG at 1/2 to 1/8 for that: the antialiased triangle filter still has the last factor of two to itself.
+ * Reduction of large images by libvips, which decodes JPEG at 1/2 to 1/8 of its size for this purpose. An image whose smallest
+ * side is at least `factor` times the side that is needed is reduced to `gap` times that side. The antialiased triangle filter
+ * does the last factor of two.
  */
 const REDUCTION = { factor: 6, gap: 2 } as const;
 
@@ -47,7 +48,7 @@ interface Header extends Size {
   readonly jpeg: boolean;
 }
 
-/** What went wrong, on one line, without the library's prefixes. */
+/** Returns the first line of an error's message, without the prefixes of sharp. */
 function reasonOf(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);
   return text.split('\n')[0]!.replace(/^Input (buffer|file) /, '');
@@ -57,21 +58,23 @@ function unusable(name: string, reason: string, cause?: unknown): VggError {
   return new VggError('image', `${name}: ${reason}`, { cause, details: { image: name, reason } });
 }
 
-/** The header of a JPEG file; `undefined` for what may be something else. */
+/** Reads the header of a JPEG file. Returns `undefined` if another reader must look at the file. */
 function readJpeg(bytes: Buffer, name: string): Header | undefined {
   if (bytes.length === 0) throw unusable(name, 'the file is empty');
   const jpeg = readJpegHeader(bytes);
   if (jpeg?.complete === false) throw unusable(name, 'the JPEG file is truncated: it has no end-of-image marker');
-  return jpeg && oriented(jpeg, jpeg.orientation, true);
+  return jpeg && headerOf(jpeg, jpeg.orientation, true);
 }
 
 async function readHeader(bytes: Buffer, name: string): Promise<Header> {
   const metadata = await sharp(bytes, { limitInputPixels: false }).metadata();
-  if (!FORMATS.includes(metadata.format)) throw unusable(name, `${metadata.format} is not a photograph's format`);
-  return oriented(metadata, metadata.orientation ?? 1, false);
+  if (!FORMATS.includes(metadata.format))
+    throw unusable(name, `${metadata.format} is not a supported format (${FORMATS.join(', ')}): convert it`);
+  return headerOf(metadata, metadata.orientation ?? 1, false);
 }
 
-function oriented({ width, height }: Size, orientation: number, jpeg: boolean): Header {
+/** Returns a header with the size after the EXIF orientation is applied. Orientations 5 to 8 exchange width and height. */
+function headerOf({ width, height }: Size, orientation: number, jpeg: boolean): Header {
   return orientation >= 5 ? { width: height, height: width, orientation, jpeg } : { width, height, orientation, jpeg };
 }
 
@@ -79,28 +82,33 @@ function checkLimits({ width, height }: Size, name: string): void {
   const shortest = Math.min(width, height);
   const longest = Math.max(width, height);
   const { minimumSide, maximumSide, maximumPixels, maximumAspect } = IMAGE_LIMITS;
-  if (shortest < minimumSide) throw unusable(name, `${width}x${height} is too small: sides start at ${minimumSide}`);
-  if (longest > maximumSide) throw unusable(name, `${width}x${height} is too large: sides end at ${maximumSide}`);
+  if (shortest < minimumSide)
+    throw unusable(name, `${width}x${height} is too small: each side needs ${minimumSide} pixels or more`);
+  if (longest > maximumSide)
+    throw unusable(name, `${width}x${height} is too large: each side may have ${maximumSide} pixels or fewer`);
   if (width * height > maximumPixels) throw unusable(name, `${width}x${height} is more than ${maximumPixels} pixels`);
   if (longest > shortest * maximumAspect) throw unusable(name, `${width}x${height} is longer than ${maximumAspect}:1`);
 }
 
-/** The size to which libvips reduces an image of `size` when `smallestSide` is what is wanted in the end. */
+/** Returns the size to which libvips reduces an image of `size` that will be rescaled to `smallestSide`. */
 function reducedSize(size: Size, smallestSide: number): Size {
-  const reduce = Math.min(size.width, size.height) >= REDUCTION.factor * smallestSide;
-  return reduce ? rescaledSize(size, REDUCTION.gap * smallestSide) : size;
+  const isLarge = Math.min(size.width, size.height) >= REDUCTION.factor * smallestSide;
+  return isLarge ? rescaledSize(size, REDUCTION.gap * smallestSide) : size;
 }
 
-/** Beyond this many pixels the memory that the quick way would hold on to is not worth it. */
-const QUICK_PIXELS = 4_000_000;
+/** Largest number of pixels that our own module decodes: it never returns memory. */
+const MODULE_PIXELS = 4_000_000;
 
-/** The same as {@link decodeWindow} for the JPEG files that need no sharp; valid until the next call. */
-function decodeQuickly(bytes: Buffer, header: Header, size: Size, window: Window): Uint8Array | undefined {
-  const suits = header.jpeg && header.orientation === 1 && size.width === header.width;
-  return suits && window.width * window.height <= QUICK_PIXELS ? decodeBaseline(bytes, window) : undefined;
+/**
+ * Does the same as {@link decodeWindow} for JPEG files that our own module can decode. Returns `undefined` for others. The
+ * pixels are valid until the next call.
+ */
+function decodeByModule(bytes: Buffer, header: Header, size: Size, window: Window): Uint8Array | undefined {
+  const isSuitable = header.jpeg && header.orientation === 1 && size.width === header.width;
+  return isSuitable && window.width * window.height <= MODULE_PIXELS ? decodeBaseline(bytes, window) : undefined;
 }
 
-/** Decodes `window` of the image once it is reduced to `size`. */
+/** Decodes `window` of the image after it is reduced to `size`. */
 async function decodeWindow(bytes: Buffer, header: Header, size: Size, window: Window): Promise<Uint8Array> {
   let pipeline: Sharp = sharp(bytes, { ignoreIcc: true, failOn: 'truncated', limitInputPixels: false });
   if (header.orientation > 1) pipeline = pipeline.autoOrient();
@@ -124,43 +132,43 @@ function repeatGrey(grey: Uint8Array): Uint8Array {
   return rgb;
 }
 
-/** Passes VggErrors on and turns all else into one that names the image. */
-function naming<T>(name: string, work: () => T | Promise<T>): T | Promise<T> {
-  const named = (error: unknown) => (error instanceof VggError ? error : unusable(name, reasonOf(error), error));
+/** Does the work. Converts errors that are not VggErrors into one that names the image. */
+function withImageName<T>(name: string, work: () => T | Promise<T>): T | Promise<T> {
+  const addName = (error: unknown) => (error instanceof VggError ? error : unusable(name, reasonOf(error), error));
   try {
     const result = work();
-    return result instanceof Promise ? result.catch((error) => Promise.reject(named(error))) : result;
+    return result instanceof Promise ? result.catch((error) => Promise.reject(addName(error))) : result;
   } catch (error) {
-    throw named(error);
+    throw addName(error);
   }
 }
 
 /**
- * Decodes a whole image. Where `minSide` is given and the image is at least six times that, it comes reduced to twice
- * `minSide`: enough to rescale it from.
- * @param name what an error calls it.
- * @throws VggError `VGG_IMAGE`, naming the image and the reason.
+ * Decodes a whole image.
+ * @param name name of the image in error messages.
+ * @param minSide smallest side to which the caller will rescale the image, in pixels. An image whose smallest side is at least
+ *   six times as long is reduced to twice that. Default: no reduction.
+ * @throws VggError `VGG_IMAGE` with the name and the reason if the image is unusable; `VGG_IO` if its file is gone or the disk
+ *   fails.
  */
 export async function decodeImage(location: ImageLocation, name: string, minSide?: number): Promise<RawImage> {
-  return await naming(name, async () => {
+  return await withImageName(name, async () => {
     if (location.kind === 'planes' || location.kind === 'pixels') return readPixels(location);
     const bytes = Buffer.from(readEncoded(location));
     const header = readJpeg(bytes, name) ?? (await readHeader(bytes, name));
     checkLimits(header, name);
     const { width, height } = minSide === undefined ? header : reducedSize(header, minSide);
-    const [size, window] = [
-      { width, height },
-      { left: 0, top: 0, width, height },
-    ];
-    const quick = decodeQuickly(bytes, header, size, window);
-    return { data: quick?.slice() ?? (await decodeWindow(bytes, header, size, window)), width, height };
+    const window = { left: 0, top: 0, width, height };
+    const pixels = decodeByModule(bytes, header, window, window);
+    return { data: pixels?.slice() ?? (await decodeWindow(bytes, header, window, window)), width, height };
   });
 }
 
 /**
- * Decodes what `geometryOf` the image's size asks for, and writes that crop to `out` at `offset`: at once, without a promise,
- * where nothing has to be waited for.
- * @throws VggError `VGG_IMAGE`, naming the image and the reason.
+ * Decodes an image and writes one crop of it to `out` at `offset`. Returns a promise only if sharp decodes the image.
+ * @param name name of the image in error messages.
+ * @param geometryOf called with the size of the image; returns the crop to make.
+ * @throws VggError as {@link decodeImage}.
  */
 export function decodeInto(
   out: Float32Array,
@@ -169,7 +177,7 @@ export function decodeInto(
   name: string,
   geometryOf: (size: Size) => Geometry,
 ): void | Promise<void> {
-  return naming(name, () => {
+  return withImageName(name, () => {
     if (location.kind === 'planes' || location.kind === 'pixels') {
       const { data, width, height } = readPixels(location);
       return write(out, offset, { data, width, left: 0, top: 0 }, planOf({ width, height }, geometryOf));
@@ -177,30 +185,30 @@ export function decodeInto(
     const bytes = readEncoded(location);
     const header = readJpeg(bytes, name);
     const plan = header && planOf(header, geometryOf, name);
-    const quick = plan && decodeQuickly(bytes, header, plan.size, plan.window);
-    if (quick) return write(out, offset, partOf(quick, plan), plan);
-    return decodeSlowly(Buffer.from(bytes), header, plan);
+    const pixels = plan && decodeByModule(bytes, header, plan.size, plan.window);
+    if (pixels) return write(out, offset, partOf(pixels, plan), plan);
+    return decodeBySharp(Buffer.from(bytes), header, plan);
   });
 
-  async function decodeSlowly(bytes: Buffer, jpeg?: Header, jpegPlan?: Plan): Promise<void> {
+  async function decodeBySharp(bytes: Buffer, jpeg?: Header, jpegPlan?: Plan): Promise<void> {
     const header = jpeg ?? (await readHeader(bytes, name));
     const plan = jpegPlan ?? planOf(header, geometryOf, name);
     write(out, offset, partOf(await decodeWindow(bytes, header, plan.size, plan.window), plan), plan);
   }
 }
 
-/** How a crop comes out of an image. */
+/** Steps from an image to a crop. */
 interface Plan {
   readonly geometry: Geometry;
-  /** Of the whole image when it is decoded. */
+  /** Size of the whole image when it is decoded. */
   readonly size: Size;
   readonly horizontal: Axis;
   readonly vertical: Axis;
-  /** What the axes read. */
+  /** Part of that image that the axes read. */
   readonly window: Window;
 }
 
-/** @param name of an encoded image, which has limits and may be decoded smaller. */
+/** @param name name of an encoded image, which has limits and may be reduced. Default: the image is not encoded. */
 function planOf(image: Size, geometryOf: (size: Size) => Geometry, name?: string): Plan {
   if (name !== undefined) checkLimits(image, name);
   const geometry = geometryOf(image);
@@ -217,7 +225,7 @@ function partOf(data: Uint8Array, { window: { left, top, width } }: Plan): ByteP
   return { data, left, top, width };
 }
 
-/** The crop of a part of an image, erased where it is to be. */
+/** Resamples the crop, and erases its rectangle if there is one. */
 function write(out: Float32Array, offset: number, part: BytePart, { horizontal, vertical, geometry }: Plan): void {
   const { flip, shift, erased, window } = geometry;
   resampleBytes(out, offset, part, horizontal, vertical, flip, shift);

@@ -1,51 +1,53 @@
-/** One pass over an epoch's batches, some of them in the making ahead of the consumer. */
+/** One pass over the batches of an epoch. Some batches are made ahead of the consumer. */
 import { VggError } from '@vgg/core';
-import type { Batch, SkippedImage } from '../batch';
-import type { ImageSource } from '../source';
-import { type Job, type Preparation, type Report, type Sample, sampleOf, untaken } from './job';
+import type { Batch } from '../batch';
+import { type Job, newJob, type Preparation, type Report, type Sample, sampleOf } from './job';
+import type { Pool } from './pool';
+import type { UsableImages } from './usable-images';
 
 export interface EpochOptions {
-  readonly source: ImageSource;
-  /** The images known to be unusable; this pass adds to it. */
-  readonly bad: Map<number, SkippedImage>;
+  readonly epoch: number;
+  /** First batch to make. */
+  readonly start: number;
+  /** Number of batches in the whole epoch. */
+  readonly batches: number;
   /** Source indices in the order of the epoch. */
   readonly order: Uint32Array;
   readonly preparation: Preparation;
-  readonly epoch: number;
-  readonly start: number;
-  readonly batches: number;
   readonly batchSize: number;
+  /** Number of batches made ahead. */
   readonly prefetch: number;
+  /** True to fail at the first unusable image. */
   readonly strict: boolean;
-  post(job: Job): void;
-  /** Told when the consumer begins and ends to wait. */
-  awaited(yes: boolean): void;
-  nextJob(): number;
 }
 
-/** A batch in the making. */
-interface Pending {
+/** A batch that is being made. */
+interface PendingBatch {
   readonly index: number;
   readonly images: Float32Array;
-  /** For each slot the image that fills it; -1 where evaluation leaves it out. */
+  /** Source index of the image in each slot; -1 where evaluation leaves one out. */
   readonly indices: Int32Array;
-  /** Samples whose fate is open. */
+  /** Number of samples that no worker has reported yet. */
   open: number;
   readonly jobs: Job[];
 }
 
 export class Epoch implements AsyncIterableIterator<Batch> {
+  readonly #images: UsableImages;
+  readonly #pool: Pool;
   readonly #options: EpochOptions;
-  readonly #pending: Pending[] = [];
-  readonly #owners = new Map<number, { pending: Pending; job: Job }>();
-  /** Memory of batches handed out, to be used again. */
+  readonly #pending: PendingBatch[] = [];
+  readonly #jobs = new Map<number, { pending: PendingBatch; job: Job }>();
+  /** Memory of batches that were returned, for reuse. */
   readonly #spare: Float32Array[] = [];
   #next: number;
   #failure: VggError | undefined;
   #ended = false;
   #wake: (() => void) | undefined;
 
-  constructor(options: EpochOptions) {
+  constructor(images: UsableImages, pool: Pool, options: EpochOptions) {
+    this.#images = images;
+    this.#pool = pool;
     this.#options = options;
     this.#next = options.start;
     this.#fill();
@@ -61,15 +63,11 @@ export class Epoch implements AsyncIterableIterator<Batch> {
       const first = this.#pending[0];
       if (this.#ended || !first) return this.return();
       if (first.open > 0) {
-        this.#options.awaited(true);
-        await new Promise<void>((resolve) => {
-          this.#wake = resolve;
-        });
-        this.#options.awaited(false);
+        await this.#nextReport();
         continue;
       }
       this.#pending.shift();
-      const batch = this.#finish(first);
+      const batch = this.#toBatch(first);
       this.#spare.push(first.images);
       this.#fill();
       if (batch.size > 0) return { value: batch, done: false };
@@ -81,27 +79,28 @@ export class Epoch implements AsyncIterableIterator<Batch> {
     return { value: undefined, done: true };
   }
 
-  /** Stops the work that nobody has begun; what workers have in hand is finished and dropped. */
+  /** Cancels all samples that no worker has taken. Samples that a worker has taken are finished, and their results dropped. */
   end(): void {
     this.#ended = true;
-    for (const { job } of this.#owners.values()) Atomics.store(job.next, 0, job.samples.length);
-    this.#owners.clear();
+    for (const { job } of this.#jobs.values()) Atomics.store(job.next, 0, job.samples.length);
+    this.#jobs.clear();
     this.#pending.length = 0;
     this.#spare.length = 0;
     this.#wake?.();
   }
 
+  /** Ends the epoch. The next call of `next` throws `error`. */
   fail(error: VggError): void {
     if (this.#ended) return;
     this.#failure ??= error;
     this.end();
   }
 
-  /** Takes a worker's account of its part of a job. */
+  /** Handles a worker's report of its part of a job. */
   report({ id, completed, failures }: Report): void {
-    const owner = this.#owners.get(id);
-    if (!owner) return;
-    const { pending, job } = owner;
+    const entry = this.#jobs.get(id);
+    if (!entry) return;
+    const { pending, job } = entry;
     pending.open -= completed;
     for (const { sample, reason, fault } of failures) {
       const { slot, index, name } = job.samples[sample]!;
@@ -109,75 +108,78 @@ export class Epoch implements AsyncIterableIterator<Batch> {
         this.fail(new VggError(fault, reason, { details: { image: name } }));
         return;
       }
-      this.#options.bad.set(index, { index, key: this.#options.source.key(index), reason });
+      this.#images.skip(index, reason);
       pending.indices[slot] = -1;
       this.#replace(pending, slot, index);
     }
     if (pending.open === 0) {
-      for (const { id: done } of pending.jobs) this.#owners.delete(done);
+      for (const { id: finished } of pending.jobs) this.#jobs.delete(finished);
       this.#wake?.();
     }
   }
 
+  /** Waits until a batch is complete or the epoch ends. The process stays alive meanwhile. */
+  async #nextReport(): Promise<void> {
+    this.#pool.ref();
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve;
+    });
+    this.#pool.unref();
+  }
+
+  /** Starts batches until `prefetch` of them are pending. */
   #fill(): void {
-    const { batches, prefetch, batchSize, order, source, preparation } = this.#options;
+    const { batches, prefetch, batchSize, order, preparation } = this.#options;
     const { crop } = preparation.transform;
     while (!this.#ended && this.#pending.length < prefetch && this.#next < batches) {
       const index = this.#next++;
       const images = this.#spare.pop() ?? sharedFloats(batchSize * crop * crop * 3);
-      const chosen = order.subarray(index * batchSize, (index + 1) * batchSize);
-      const pending: Pending = { index, images, indices: new Int32Array(chosen.length).fill(-1), open: 0, jobs: [] };
+      const batchOrder = order.subarray(index * batchSize, (index + 1) * batchSize);
+      const indices = new Int32Array(batchOrder.length).fill(-1);
+      const pending: PendingBatch = { index, images, indices, open: 0, jobs: [] };
       this.#pending.push(pending);
       const samples: Sample[] = [];
-      chosen.forEach((image, slot) => {
-        const used = this.#usable(image);
-        if (used !== undefined) samples.push(sampleOf(source, slot, used));
+      batchOrder.forEach((image, slot) => {
+        const usable = this.#usable(image);
+        if (usable !== undefined) samples.push(sampleOf(this.#images.source, slot, usable));
       });
       this.#post(pending, samples);
     }
   }
 
-  #post(pending: Pending, samples: Sample[]): void {
-    const { preparation, nextJob, post } = this.#options;
+  #post(pending: PendingBatch, samples: Sample[]): void {
     for (const { slot, index } of samples) pending.indices[slot] = index;
     if (samples.length === 0) return;
     pending.open += samples.length;
-    const task = { kind: 'batch', preparation, images: pending.images } as const;
-    const job: Job = { id: nextJob(), samples, task, next: untaken() };
+    const { preparation } = this.#options;
+    const job = newJob(samples, { kind: 'batch', preparation, images: pending.images });
     pending.jobs.push(job);
-    this.#owners.set(job.id, { pending, job });
-    post(job);
+    this.#jobs.set(job.id, { pending, job });
+    this.#pool.post(job);
   }
 
-  #replace(pending: Pending, slot: number, index: number): void {
+  /** Fills `slot` with another image in place of the unusable `index`. Evaluation leaves the slot out. */
+  #replace(pending: PendingBatch, slot: number, index: number): void {
     const image = this.#usable(index);
-    if (image !== undefined) this.#post(pending, [sampleOf(this.#options.source, slot, image)]);
+    if (image !== undefined) this.#post(pending, [sampleOf(this.#images.source, slot, image)]);
   }
 
   /**
-   * The image to use for `index`: itself, or where it is known to be bad the next of the source that is not, in training;
-   * none in evaluation.
+   * Returns the image to use for `index`: itself if it is usable; otherwise in training the next usable image of the source,
+   * in evaluation `undefined`. Fails the epoch if training has no usable image.
    */
   #usable(index: number): number | undefined {
-    const { bad, source, preparation } = this.#options;
-    if (!bad.has(index)) return index;
-    if (preparation.kind === 'evaluation') return undefined;
-    if (bad.size === source.length) {
-      const { reason } = bad.get(index)!;
-      this.fail(
-        new VggError('dataset', `none of the ${source.length} images of ${source.name} can be used: ${reason}`),
-      );
-      return undefined;
-    }
-    let other = index;
-    while (bad.has(other)) other = (other + 1) % source.length;
-    return other;
+    if (this.#options.preparation.kind === 'evaluation') return this.#images.has(index) ? index : undefined;
+    const usable = this.#images.atOrAfter(index);
+    if (usable === undefined) this.fail(this.#images.noneUsable());
+    return usable;
   }
 
-  /** The consumer's own copy of a batch, without the slots that are left out. */
-  #finish({ index, images, indices }: Pending): Batch {
-    const { preparation, source, epoch } = this.#options;
+  /** Copies a batch for the consumer, without the slots that are left out. */
+  #toBatch({ index, images, indices }: PendingBatch): Batch {
+    const { preparation, epoch } = this.#options;
     const { crop } = preparation.transform;
+    const { source } = this.#images;
     const pixels = crop * crop * 3;
     const slots = [...indices.keys()].filter((slot) => indices[slot]! >= 0);
     const copy = images.slice(0, slots.length * pixels);

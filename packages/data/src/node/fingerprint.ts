@@ -1,12 +1,12 @@
 /**
- * What tells one content of a source from another (docs/decisions/0014): the names, labels and places of its images, the
- * size and time of change of the files that hold them, and the bytes of images in memory.
+ * Identifies the content of a source (docs/decisions/0014) by the names, labels and offsets of its images, the size and
+ * modification time of their files, and the bytes of images in memory.
  */
 import { createHash } from 'node:crypto';
 import { statSync } from 'node:fs';
 import type { ImageSource } from '../source';
 
-/** A hexadecimal SHA-256 of what the source holds. Reads no image file. */
+/** Returns a hexadecimal SHA-256 of the content of a source. Reads no image file. */
 export function fingerprint(source: ImageSource): string {
   const hash = createHash('sha256');
   const files = new Map<string, string>();
@@ -26,6 +26,6 @@ export function fingerprint(source: ImageSource): string {
 }
 
 function fileState(path: string): string {
-  const found = statSync(path, { throwIfNoEntry: false });
-  return found ? `${found.size} ${found.mtimeMs}` : 'missing';
+  const stats = statSync(path, { throwIfNoEntry: false });
+  return stats ? `${stats.size} ${stats.mtimeMs}` : 'missing';
 }

@@ -1,20 +1,20 @@
-/** A source's images one by one and whole, as the evaluation protocols of section 3.2 take them. */
+/** Gives the images of a source one by one and whole, as the evaluation protocols of section 3.2 need them. */
 import type { RawImage } from '../image';
 import type { ImageSource } from '../source';
 import { decodeImage } from './decode';
 
-/** A labelled image that is not decoded before it is asked for. */
+/** A labelled image that is decoded on demand. */
 export interface ImageItem {
   readonly key: string;
   readonly label: number;
   /**
-   * The whole image, large enough to be rescaled to a smallest side of `minSide`.
-   * @throws VggError `VGG_IMAGE` when it cannot be used.
+   * Decodes the whole image. A large image is reduced if the caller will rescale it to a smallest side of `minSide`.
+   * @throws VggError `VGG_IMAGE` if the image is unusable.
    */
   load(minSide?: number): Promise<RawImage>;
 }
 
-/** The images of a source, in its order. */
+/** Yields the images of a source, in its order. */
 export function* imageItems(source: ImageSource): Generator<ImageItem> {
   for (let i = 0; i < source.length; i++) {
     const key = source.key(i);

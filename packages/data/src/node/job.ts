@@ -1,6 +1,7 @@
 /**
- * The unit of a worker's work: the samples of one batch, taken one at a time by whoever is free, written where the batch's
- * memory is. A worker that was sent several jobs goes through them by itself, whatever the thread that sent them does.
+ * Jobs: the unit of work of a worker thread. A job holds the samples of one batch. Every thread receives the job; each takes one
+ * sample after another and writes the result into the batch's shared memory. A worker that received several jobs does them
+ * all, even while the sending thread is busy.
  */
 import { isVggError } from '@vgg/core';
 import type { Size } from '../image';
@@ -16,7 +17,7 @@ import {
 } from '../transform';
 import { decodeImage, decodeInto } from './decode';
 
-/** How each sample of a batch is prepared: drawn anew for (seed, epoch, sample), or the same always. */
+/** Preparation of each sample of a batch: random for each (seed, epoch, sample) in training, fixed in evaluation. */
 export type Preparation =
   | { readonly kind: 'training'; readonly transform: TrainTransform; readonly seed: number; readonly epoch: number }
   | { readonly kind: 'evaluation'; readonly transform: EvaluationTransform };
@@ -31,27 +32,34 @@ export interface Sample {
   readonly location: ImageLocation;
 }
 
-/** What is to be done with the samples, and where the result goes: memory that is shared between threads. */
+/** Result to compute from the samples, and its memory, which the threads share. */
 export type Task =
-  /** Network inputs, `[size, crop, crop, 3]`. */
+  /** Inputs of a net, `[size, crop, crop, 3]`. */
   | { readonly kind: 'batch'; readonly preparation: Preparation; readonly images: Float32Array }
-  /** The moments of each image's RGB values, `[size, MOMENTS]`. */
+  /** Moments of each image's RGB values, `[size, MOMENTS]`. */
   | { readonly kind: 'moments'; readonly moments: Float64Array };
 
 export interface Job {
+  /** Unique in this process. */
   readonly id: number;
   readonly samples: readonly Sample[];
   readonly task: Task;
-  /** One number: the next sample that nobody has taken yet; shared between threads. */
+  /** One number: the first sample that no thread has taken yet. Threads share this memory. */
   readonly next: Int32Array;
 }
 
-/** A job as one thread sends it to another: columns, which cost a tenth of as many objects. */
+let jobs = 0;
+
+export function newJob(samples: readonly Sample[], task: Task): Job {
+  return { id: jobs++, samples, task, next: new Int32Array(new SharedArrayBuffer(4)) };
+}
+
+/** A job as it is sent to a worker: in columns, which need a tenth of the objects. */
 export type JobMessage = Omit<Job, 'samples'> & {
   readonly slots: Int32Array;
   readonly indices: Uint32Array;
   readonly names: readonly string[];
-  /** Of files their paths alone. */
+  /** Locations of the samples. A location in a file of its own is sent as the path alone. */
   readonly locations: readonly (ImageLocation | string)[];
 };
 
@@ -79,41 +87,42 @@ export function jobOf({ slots, indices, names, locations, ...job }: JobMessage):
 }
 
 export interface Failure {
+  /** Place in the job's samples. */
   readonly sample: number;
   readonly reason: string;
-  /** What is at fault: the image, its disk, or the program. */
+  /** Cause of the failure: the image, its disk, or the program. */
   readonly fault: 'image' | 'io' | 'state';
 }
 
-/** What one worker did of a job: how many of its samples, and which of them failed. */
+/** One worker's part of a job: the number of samples it did, and the failures among them. */
 export interface Report {
   readonly id: number;
   readonly completed: number;
   readonly failures: readonly Failure[];
 }
 
-/** Samples that one worker has in hand at once: one is decoded while another is resampled. */
+/** Number of samples that a worker does at once: one is decoded while another is resampled. */
 const IN_FLIGHT = 2;
 
-/** Takes samples of `job` until none is left. */
+/** Takes samples of `job` until no sample is left. */
 export async function work(job: Job): Promise<Report> {
   const failures: Failure[] = [];
   let completed = 0;
-  const take = async () => {
+  const takeSamples = async () => {
     for (;;) {
       const at = Atomics.add(job.next, 0, 1);
       if (at >= job.samples.length) return;
       try {
-        const done = prepare(job.samples[at]!, job.task);
-        // Most images need no waiting: a promise each would cost more than some of their steps.
-        if (done !== undefined) await done;
+        const pending = prepare(job.samples[at]!, job.task);
+        // Most samples are done at once. An await for each of them would cost more than some of their steps.
+        if (pending !== undefined) await pending;
       } catch (error) {
         failures.push(failureOf(at, error));
       }
       completed += 1;
     }
   };
-  await Promise.all(Array.from({ length: IN_FLIGHT }, take));
+  await Promise.all(Array.from({ length: IN_FLIGHT }, takeSamples));
   return { id: job.id, completed, failures };
 }
 
@@ -137,14 +146,9 @@ function geometryOf(preparation: Preparation, index: number): (size: Size) => Ge
   return (size) => trainingGeometry(size, transform, drawAugmentation(transform, seed, epoch, index));
 }
 
-/** Image `index` of a source as a sample of a job. Pixels in memory are cut out, lest a message carry all of them. */
+/** Builds a sample from image `index` of a source. Copies pixels in memory, so that a message holds only those of the image. */
 export function sampleOf(source: ImageSource, slot: number, index: number): Sample {
   const location = source.location(index);
   const own = location.kind === 'pixels' ? { ...location, data: location.data.slice() } : location;
   return { slot, index, name: source.key(index), location: own };
-}
-
-/** The counter of a job from which nobody has taken anything. */
-export function untaken(): Int32Array {
-  return new Int32Array(new SharedArrayBuffer(4));
 }

@@ -1,24 +1,28 @@
 /**
- * The head of a JPEG file (ITU-T T.81 annex B, EXIF 2.3 4.6): its size and orientation, so that the pixels a crop needs are
- * known before any is decoded. Anything unusual is left to the decoder.
+ * Reads the size and the orientation of a JPEG file from its header (ITU-T T.81 annex B, EXIF 2.3 section 4.6). So the pixels
+ * that a crop needs are known before anything is decoded. Unusual files are left to the decoder.
  */
 
 export interface JpegHeader {
-  /** As stored, before the orientation is applied. */
+  /** Width as stored, before the orientation is applied. */
   readonly width: number;
   readonly height: number;
   /** EXIF orientation, 1 to 8. */
   readonly orientation: number;
-  /** Whether the end-of-image marker follows the picture's data: a file cut short lacks it. */
+  /** True if an end-of-image marker follows the image's data. A truncated file has none. */
   readonly complete: boolean;
 }
 
-/** Markers that begin a frame: SOF0 to SOF15 without DHT, JPG and DAC, which lie between them. */
+/** Marker codes (T.81 table B.1). */
+const MARKER = { SOF0: 0xc0, DHT: 0xc4, JPG: 0xc8, DAC: 0xcc, SOF15: 0xcf, SOS: 0xda, APP1: 0xe1 } as const;
+
+/** True for the markers SOF0 to SOF15. DHT, JPG and DAC lie between them. */
 function beginsFrame(marker: number): boolean {
-  return marker >= 0xc0 && marker <= 0xcf && marker !== 0xc4 && marker !== 0xc8 && marker !== 0xcc;
+  if (marker === MARKER.DHT || marker === MARKER.JPG || marker === MARKER.DAC) return false;
+  return marker >= MARKER.SOF0 && marker <= MARKER.SOF15;
 }
 
-/** The header of a JPEG file, or `undefined` when `bytes` do not begin one that this reader understands. */
+/** Reads the header of a JPEG file. Returns `undefined` if `bytes` do not begin with a header that this reader understands. */
 export function readJpegHeader(bytes: Buffer): JpegHeader | undefined {
   if (bytes.length < 4 || bytes.readUInt16BE(0) !== 0xffd8) return undefined;
   let size: { width: number; height: number } | undefined;
@@ -33,7 +37,7 @@ export function readJpegHeader(bytes: Buffer): JpegHeader | undefined {
     }
     const length = bytes.readUInt16BE(at + 2);
     const end = at + 2 + length;
-    if (marker === 0xda) {
+    if (marker === MARKER.SOS) {
       return size && { ...size, orientation, complete: bytes.lastIndexOf(END_OF_IMAGE) >= end };
     }
     if (beginsFrame(marker)) {
@@ -41,7 +45,7 @@ export function readJpegHeader(bytes: Buffer): JpegHeader | undefined {
       size = { height: bytes.readUInt16BE(at + 5), width: bytes.readUInt16BE(at + 7) };
       if (size.height === 0) return undefined;
     }
-    if (marker === 0xe1) orientation = exifOrientation(bytes.subarray(at + 4, end)) ?? orientation;
+    if (marker === MARKER.APP1) orientation = exifOrientation(bytes.subarray(at + 4, end)) ?? orientation;
     at = end;
   }
   return undefined;
@@ -49,7 +53,7 @@ export function readJpegHeader(bytes: Buffer): JpegHeader | undefined {
 
 const END_OF_IMAGE = Buffer.from([0xff, 0xd9]);
 
-/** The orientation tag of an APP1 segment, if that is EXIF and has one. */
+/** Returns the orientation tag of an APP1 segment, `undefined` if the segment is not EXIF or has no such tag. */
 function exifOrientation(segment: Buffer): number | undefined {
   if (segment.length < 14 || segment.toString('latin1', 0, 6) !== 'Exif\0\0') return undefined;
   const tiff = segment.subarray(6);

@@ -1,9 +1,10 @@
 /**
- * Batches, made ahead of their use by worker threads and the same for any number of them (docs/decisions/0011).
+ * Loaders make batches ahead of their use in worker threads. The batches do not depend on the number of workers
+ * (docs/decisions/0011).
  *
- * At most `prefetch` batches are in the making or waiting. An image that cannot be used is named and counted in `skipped`;
- * in training the next usable image of the source takes its place, in evaluation its batch is one smaller. Both depend on
- * the files alone, so they do not disturb the reproducibility of a run.
+ * At most `prefetch` batches are being made or wait to be taken. An unusable image is listed in `skipped`. Training takes the
+ * next usable image of the source in its place; evaluation makes the batch one image smaller. Both depend only on the files, so
+ * a run stays reproducible.
  */
 import { availableParallelism } from 'node:os';
 import { VggError } from '@vgg/core';
@@ -14,25 +15,26 @@ import { checkTransform, type EvaluationTransform, type TrainTransform } from '.
 import { Epoch } from './epoch';
 import type { Preparation } from './job';
 import { createPool, type Pool } from './pool';
+import { UsableImages } from './usable-images';
 
-/** What both kinds of loader take. */
+/** Options of both kinds of loader. */
 export interface LoaderOptions {
-  /** Images in a batch. */
+  /** Number of images in a batch. */
   readonly batchSize: number;
   /**
-   * Worker threads; 0 does the work in this thread. Unless given, one less than the machine has processors, from 1 to 4.
-   * Beyond 4, set the environment variable UV_THREADPOOL_SIZE to as many.
+   * Number of worker threads; 0 does the work in the calling thread. Default: one less than the number of processors, at
+   * least 1 and at most 4. For more than 4, set the environment variable UV_THREADPOOL_SIZE to that number.
    */
-  readonly workers?: number;
-  /** Batches made ahead, at least 1; 2 unless given. Each takes `batchSize * crop * crop * 12` bytes. */
-  readonly prefetch?: number;
-  /** Fail at the first image that cannot be used; false unless given. */
-  readonly strict?: boolean;
+  readonly workers?: number | undefined;
+  /** Number of batches made ahead, at least 1. Each takes `batchSize * crop * crop * 12` bytes. Default 2. */
+  readonly prefetch?: number | undefined;
+  /** True to fail at the first unusable image. Default false. */
+  readonly strict?: boolean | undefined;
 }
 
 export interface TrainingLoaderOptions extends LoaderOptions {
   readonly transform: TrainTransform;
-  /** The run's seed: it determines the order and the augmentation of every epoch. */
+  /** Random seed of the order and the augmentation of every epoch. */
   readonly seed: number;
 }
 
@@ -41,8 +43,8 @@ export interface EvaluationLoaderOptions extends LoaderOptions {
 }
 
 /**
- * Training batches: each epoch visits the source in an order of its own, each image is augmented anew. The last images of
- * an epoch that do not fill a batch are left to other epochs.
+ * Creates a loader of training batches. Each epoch visits the source in another random order and augments each image again. The
+ * last images of an epoch that do not fill a batch are not used in that epoch.
  * @throws VggError `VGG_ARGUMENT` for options out of range, or a batch larger than the source.
  */
 export function createBatches(source: ImageSource, options: TrainingLoaderOptions): BatchLoader {
@@ -62,7 +64,8 @@ export function createBatches(source: ImageSource, options: TrainingLoaderOption
 }
 
 /**
- * Evaluation batches: every image once, in the source's order, its centre cropped; the last batch may be smaller.
+ * Creates a loader of evaluation batches: every image once, in the source's order, its centre cropped. The last batch may be
+ * smaller.
  * @throws VggError `VGG_ARGUMENT` for options out of range.
  */
 export function createEvaluationBatches(source: ImageSource, options: EvaluationLoaderOptions): BatchLoader {
@@ -93,13 +96,13 @@ function checkCount(value: number, least: number, what: string): void {
   }
 }
 
-/** One less than the machine has processors, from 1 to 4. */
+/** Returns one less than the number of processors, at least 1 and at most 4. */
 export function defaultWorkers(): number {
   return Math.max(1, Math.min(4, availableParallelism() - 1));
 }
 
-/** What tells training from evaluation. */
-export interface Plan {
+/** Batches, order and preparation, which differ between training and evaluation. */
+interface Plan {
   readonly batches: number;
   order(epoch: number): Uint32Array;
   preparation(epoch: number): Preparation;
@@ -107,17 +110,15 @@ export interface Plan {
 
 class Loader implements BatchLoader {
   readonly batchesPerEpoch: number;
-  readonly #source: ImageSource;
+  readonly #images: UsableImages;
   readonly #options: LoaderOptions;
   readonly #plan: Plan;
   readonly #pool: Pool;
-  readonly #bad = new Map<number, SkippedImage>();
   #current: Epoch | undefined;
-  #jobs = 0;
   #failure: VggError | undefined;
 
   constructor(source: ImageSource, options: LoaderOptions, plan: Plan) {
-    this.#source = source;
+    this.#images = new UsableImages(source);
     this.#options = options;
     this.#plan = plan;
     this.batchesPerEpoch = plan.batches;
@@ -128,7 +129,7 @@ class Loader implements BatchLoader {
   }
 
   get skipped(): readonly SkippedImage[] {
-    return [...this.#bad.values()].sort((a, b) => a.index - b.index);
+    return this.#images.skipped;
   }
 
   epoch(epoch: number, start = 0): AsyncIterableIterator<Batch> {
@@ -137,20 +138,15 @@ class Loader implements BatchLoader {
     checkCount(start, 0, 'the first batch');
     this.#current?.end();
     const { batchSize, prefetch = 2, strict = false } = this.#options;
-    this.#current = new Epoch({
-      source: this.#source,
-      bad: this.#bad,
-      order: this.#plan.order(epoch),
-      preparation: this.#plan.preparation(epoch),
+    this.#current = new Epoch(this.#images, this.#pool, {
       epoch,
       start,
       batches: this.batchesPerEpoch,
+      order: this.#plan.order(epoch),
+      preparation: this.#plan.preparation(epoch),
       batchSize,
       prefetch,
       strict,
-      post: (job) => this.#pool.post(job),
-      awaited: (yes) => this.#pool.awaited(yes),
-      nextJob: () => this.#jobs++,
     });
     return this.#current;
   }

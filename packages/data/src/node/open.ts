@@ -1,4 +1,4 @@
-/** Opens a data set on disk, whichever layout it has. */
+/** Opens a data set on disk in any of the supported layouts. */
 import { statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { VggError } from '@vgg/core';
@@ -11,19 +11,19 @@ import { openImagenetValidation } from './sources/imagenet';
 import { expandBraces, openShards } from './sources/shards';
 
 export interface OpenOptions {
-  /** Where the data set has no validation part of its own: the fraction of each class to split off, in (0, 1). */
-  readonly validationFraction?: number;
-  /** Draws that split; 0 unless given. */
-  readonly seed?: number;
+  /** Fraction of each class to split off if the data set has no validation part, in (0, 1). Default: no split. */
+  readonly validationFraction?: number | undefined;
+  /** Random seed of that split. Default 0. */
+  readonly seed?: number | undefined;
 }
 
 /** A data set: its training part and its validation part, at least one of them. */
 export interface DataSet {
-  /** What was found: `class folders`, `ILSVRC-2012`, `tar shards`, `CIFAR-10`, `CIFAR-100`. */
+  /** Name of the layout: `class folders`, `ILSVRC-2012`, `tar shards`, `CIFAR-10`, `CIFAR-100`. */
   readonly layout: string;
   readonly classes: readonly string[];
-  readonly train?: ImageSource;
-  readonly validation?: ImageSource;
+  readonly train?: ImageSource | undefined;
+  readonly validation?: ImageSource | undefined;
 }
 
 const EXPECTED =
@@ -31,22 +31,23 @@ const EXPECTED =
   '(*.tar, WebDataset naming), or the CIFAR-10 or CIFAR-100 binaries';
 
 /**
- * Opens a folder, a tar file or a pattern of tar files such as `train-{000..041}.tar`. The first of these that is there is
- * the data set: CIFAR binaries; tar shards (in `train/` and `val/`, or with names that begin with these); `train/` and
- * `val/`, the latter flat (ILSVRC-2012) or of class folders; class folders.
- * @throws VggError `VGG_DATASET` when nothing usable is there, naming what was expected; `VGG_ARGUMENT` for a fraction
- *   out of range.
+ * Opens a folder, a tar file or a pattern of tar files such as `train-{000..041}.tar`. Looks for these layouts in turn:
+ * - CIFAR binaries;
+ * - tar shards in one folder (names that begin with `val` are for validation), or in `train/` and `val/`;
+ * - `train/` with class folders and `val/` with images (ILSVRC-2012) or class folders;
+ * - class folders.
+ * @throws VggError `VGG_DATASET` if there is no usable data set; `VGG_ARGUMENT` for a fraction out of range.
  */
 export async function openSource(path: string, { validationFraction, seed = 0 }: OpenOptions = {}): Promise<DataSet> {
-  const found = await detect(path);
-  if (validationFraction === undefined || found.validation || !found.train) return found;
-  return { ...found, ...splitByClass(found.train, validationFraction, seed) };
+  const set = await detect(path);
+  if (validationFraction === undefined || set.validation || !set.train) return set;
+  return { ...set, ...splitByClass(set.train, validationFraction, seed) };
 }
 
 async function detect(path: string): Promise<DataSet> {
   if (path.endsWith('.tar')) return openShardSet(expandBraces(basename(path)).map((name) => join(dirname(path), name)));
   if (statSync(path, { throwIfNoEntry: false })?.isFile()) {
-    throw new VggError('dataset', `${path} is a file that is no .tar: ${EXPECTED}`);
+    throw new VggError('dataset', `${path} is a file but not a .tar: ${EXPECTED}`);
   }
   const { folders, files } = await listFolder(path);
   if (isCifar(files)) return openCifar(path, files);
@@ -58,7 +59,7 @@ async function detect(path: string): Promise<DataSet> {
   return { layout: 'class folders', classes: train.classes, train };
 }
 
-/** Shards of which those named `val…` are the validation part. */
+/** Opens shards. Those named `val…` are the validation part. */
 async function openShardSet(shards: readonly string[]): Promise<DataSet> {
   const isValidation = (shard: string) => basename(shard).startsWith('val');
   return openShardParts(
@@ -73,23 +74,26 @@ async function openShardParts(trainShards: readonly string[], validationShards: 
   return dataSet('tar shards', train, validation);
 }
 
-/** `train/` and `val/`. */
+/** Opens the folders `train/` and `val/`. */
 async function openParts(path: string, folders: readonly string[]): Promise<DataSet> {
-  const listing = async (name: string) => (folders.includes(name) ? listFolder(join(path, name)) : undefined);
-  const [inTrain, inValidation] = [await listing('train'), await listing('val')];
+  const list = async (name: string) => (folders.includes(name) ? listFolder(join(path, name)) : undefined);
+  const trainContent = await list('train');
+  const validationContent = await list('val');
   const tars = (name: string, files: readonly string[] = []) =>
     files.filter((file) => file.endsWith('.tar')).map((file) => join(path, name, file));
-  const shards = [tars('train', inTrain?.files), tars('val', inValidation?.files)] as const;
-  if (shards[0].length + shards[1].length > 0) return openShardParts(...shards);
+  const trainShards = tars('train', trainContent?.files);
+  const validationShards = tars('val', validationContent?.files);
+  if (trainShards.length + validationShards.length > 0) return openShardParts(trainShards, validationShards);
 
-  const train = inTrain && (await openClassFolders(join(path, 'train')));
-  const flat = inValidation && inValidation.folders.length === 0 && inValidation.files.some(isImageName);
-  if (flat) return dataSet('ILSVRC-2012', train, await openImagenetValidation(path, train?.classes));
-  const validation = inValidation && (await openClassFolders(join(path, 'val'), train?.classes));
+  const train = trainContent && (await openClassFolders(join(path, 'train')));
+  if (validationContent?.folders.length === 0 && validationContent.files.some(isImageName)) {
+    return dataSet('ILSVRC-2012', train, await openImagenetValidation(path, train?.classes));
+  }
+  const validation = validationContent && (await openClassFolders(join(path, 'val'), train?.classes));
   return dataSet('class folders', train, validation);
 }
 
 function dataSet(layout: string, train: ImageSource | undefined, validation: ImageSource | undefined): DataSet {
   const { classes } = (train ?? validation)!;
-  return { layout, classes, ...(train && { train }), ...(validation && { validation }) };
+  return { layout, classes, train, validation };
 }

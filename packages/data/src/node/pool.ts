@@ -1,4 +1,4 @@
-/** The threads that do jobs: workers, or with none of them this thread itself. */
+/** Threads that do jobs: worker threads, or the calling thread if there are no workers. */
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
@@ -6,21 +6,23 @@ import { VggError } from '@vgg/core';
 import { type Job, messageOf, type Report, work } from './job';
 
 export interface Pool {
-  /** Offers a job to every thread. */
+  /** Sends a job to every thread. The threads share its samples among them. */
   post(job: Job): void;
-  /** Whether somebody waits for a report: only then do the threads keep the process alive. */
-  awaited(yes: boolean): void;
+  /** Keeps the process alive, as `Worker.ref` does. A new pool does not. */
+  ref(): void;
+  /** Lets the process end, as `Worker.unref` does. */
+  unref(): void;
   close(): Promise<void>;
 }
 
-/** What a pool tells its owner. */
+/** Callbacks of a pool. */
 export interface PoolEvents {
   report(report: Report): void;
-  /** A thread died: nothing more will come. */
+  /** Called when a thread died. No more reports follow. */
   failed(error: VggError): void;
 }
 
-/** The built worker: beside this module in `dist`, or there seen from the sources. */
+/** Returns the built worker: next to this module in `dist`, or in `dist` when the sources run. */
 function workerFile(): URL {
   const here = new URL(import.meta.url);
   const url = new URL(here.pathname.endsWith('.ts') ? '../../dist/worker.js' : './worker.js', here);
@@ -28,11 +30,12 @@ function workerFile(): URL {
   throw new VggError('state', `the data worker ${fileURLToPath(url)} is missing: build @vgg/data, or use workers: 0`);
 }
 
+/** Creates a pool of `workers` threads; 0 does the jobs in the calling thread. */
 export function createPool(workers: number, events: PoolEvents): Pool {
-  return workers === 0 ? ownThread(events) : new WorkerPool(workers, events);
+  return workers === 0 ? createOwnThreadPool(events) : new WorkerPool(workers, events);
 }
 
-function ownThread(events: PoolEvents): Pool {
+function createOwnThreadPool(events: PoolEvents): Pool {
   let closed = false;
   let last = Promise.resolve();
   return {
@@ -42,7 +45,8 @@ function ownThread(events: PoolEvents): Pool {
         events.report(await work(job));
       });
     },
-    awaited() {},
+    ref() {},
+    unref() {},
     async close() {
       closed = true;
       await last;
@@ -75,8 +79,12 @@ class WorkerPool implements Pool {
     for (const worker of this.#workers) worker.postMessage(message);
   }
 
-  awaited(yes: boolean): void {
-    for (const worker of this.#workers) yes ? worker.ref() : worker.unref();
+  ref(): void {
+    for (const worker of this.#workers) worker.ref();
+  }
+
+  unref(): void {
+    for (const worker of this.#workers) worker.unref();
   }
 
   async close(): Promise<void> {

@@ -1,4 +1,4 @@
-/** The bytes behind an {@link ImageLocation}. Synchronous: it runs in workers, and on files that are near. */
+/** Reads the bytes at an {@link ImageLocation}. Synchronous, because it runs in workers and on local files. */
 import { closeSync, existsSync, lstatSync, openSync, readFileSync, readSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { VggError } from '@vgg/core';
@@ -6,47 +6,55 @@ import { fileError } from '@vgg/core/node';
 import type { RawImage } from '../image';
 import type { ImageLocation } from '../source';
 
-/** Shards stay open while they are read from; the least recently used is closed beyond this many. */
-const OPEN_FILES = 32;
-const open = new Map<string, number>();
+/** Largest number of shards that stay open. The least recently used one is closed first. */
+const MAXIMUM_OPEN = 32;
+const openShards = new Map<string, number>();
 
 function descriptor(path: string): number {
-  let fd = open.get(path);
+  let fd = openShards.get(path);
   if (fd === undefined) {
     try {
       fd = openSync(path, 'r');
     } catch (error) {
-      throw lost(path, error);
+      throw openError(path, error);
     }
-    if (open.size >= OPEN_FILES) {
-      const [oldest, oldestFd] = open.entries().next().value!;
+    if (openShards.size >= MAXIMUM_OPEN) {
+      const [oldest, oldestFd] = openShards.entries().next().value!;
       closeSync(oldestFd);
-      open.delete(oldest);
+      openShards.delete(oldest);
     }
   } else {
-    open.delete(path);
+    openShards.delete(path);
   }
-  open.set(path, fd);
+  openShards.set(path, fd);
   return fd;
 }
 
-/** Where encoded images are read to, one after another; a larger one gets memory of its own. */
-const shared = Buffer.allocUnsafeSlow(256 * 1024);
+/** Memory for the encoded image that is being read. A larger image gets memory of its own. */
+const buffer = Buffer.allocUnsafeSlow(256 * 1024);
 
 function readRange(path: string, offset: number, length: number): Buffer {
-  const bytes = length <= shared.length ? shared.subarray(0, length) : Buffer.allocUnsafe(length);
-  const got = readSync(descriptor(path), bytes, 0, length, offset);
-  if (got < length) {
-    throw new VggError('image', `${path} ends ${length - got} bytes too early: is the file complete?`);
+  const bytes = length <= buffer.length ? buffer.subarray(0, length) : Buffer.allocUnsafe(length);
+  const count = readSync(descriptor(path), bytes, 0, length, offset);
+  if (count < length) {
+    throw new VggError('image', `${path} ends ${length - count} bytes too early: is the file complete?`);
   }
   return bytes;
 }
 
-/** Codes by which the system says that the disk itself, or the way to it, fails. */
-const DISK: ReadonlySet<string> = new Set(['EIO', 'ENXIO', 'ENODEV', 'ENOTCONN', 'ESTALE', 'EHOSTDOWN', 'EREMOTEIO']);
+/** System error codes of a disk, or a connection to it, that fails. */
+const DISK_ERRORS: ReadonlySet<string> = new Set([
+  'EIO',
+  'ENXIO',
+  'ENODEV',
+  'ENOTCONN',
+  'ESTALE',
+  'EHOSTDOWN',
+  'EREMOTEIO',
+]);
 
-/** Whether there is a file or link of this name, one that leads nowhere included. */
-function isThere(path: string): boolean {
+/** True if there is a file or a link at `path`, even a link to nothing. */
+function exists(path: string): boolean {
   try {
     lstatSync(path);
     return true;
@@ -56,46 +64,48 @@ function isThere(path: string): boolean {
 }
 
 /**
- * What a file that cannot be opened means. A source lists files that are there: one that no longer is, or a disk that fails,
- * says nothing of the image, and to go on without it would be to train on other data.
+ * Returns the error to throw for a file that cannot be opened. A file that has disappeared since the source listed it, or a disk
+ * that fails, is not the image's fault: it must not be skipped, since that would be training on other data.
  */
-function lost(path: string, cause: unknown): unknown {
+function openError(path: string, cause: unknown): unknown {
   const code = String((cause as NodeJS.ErrnoException).code);
-  if (DISK.has(code)) return fileError('read', path, cause);
+  if (DISK_ERRORS.has(code)) return fileError('read', path, cause);
   if (code !== 'ENOENT' && code !== 'ENOTDIR') return cause;
-  if (isThere(path)) return cause;
+  if (exists(path)) return cause;
   const folder = dirname(path);
-  const what = existsSync(folder) ? path : folder;
+  const missing = existsSync(folder) ? path : folder;
   return new VggError(
     'io',
-    `${what} was there when the images were listed and is gone: was the data moved, or its disk taken away? bring it back`,
+    `${missing} was there when the images were listed and is gone: was the data moved or its disk removed? bring it back`,
     { cause, details: { path } },
   );
 }
 
-function whole(path: string): Buffer {
+function readWhole(path: string): Buffer {
   try {
     const file = openSync(path, 'r');
     try {
       let length = 0;
-      for (let got = -1; got !== 0; length += got) {
-        got = readSync(file, shared, length, shared.length - length, null);
+      for (let count = -1; count !== 0; length += count) {
+        count = readSync(file, buffer, length, buffer.length - length, null);
       }
-      return length < shared.length ? shared.subarray(0, length) : readFileSync(path);
+      return length < buffer.length ? buffer.subarray(0, length) : readFileSync(path);
     } finally {
       closeSync(file);
     }
   } catch (error) {
-    throw lost(path, error);
+    throw openError(path, error);
   }
 }
 
-/** An encoded image's bytes, valid until the next call. */
+/** Reads the bytes of an encoded image. They are valid until the next call. */
 export function readEncoded(location: Extract<ImageLocation, { kind: 'file' | 'range' }>): Buffer {
-  return location.kind === 'file' ? whole(location.path) : readRange(location.path, location.offset, location.length);
+  return location.kind === 'file'
+    ? readWhole(location.path)
+    : readRange(location.path, location.offset, location.length);
 }
 
-/** An uncompressed image's pixels. */
+/** Reads the pixels of an uncompressed image. */
 export function readPixels(location: Extract<ImageLocation, { kind: 'planes' | 'pixels' }>): RawImage {
   const { width, height } = location;
   if (location.kind === 'pixels') return { data: location.data, width, height };
@@ -108,10 +118,4 @@ export function readPixels(location: Extract<ImageLocation, { kind: 'planes' | '
     data[i * 3 + 2] = planes[2 * plane + i]!;
   }
   return { data, width, height };
-}
-
-/** Closes every file that was kept open. */
-export function closeFiles(): void {
-  for (const fd of open.values()) closeSync(fd);
-  open.clear();
 }

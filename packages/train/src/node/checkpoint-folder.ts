@@ -1,27 +1,25 @@
 /**
- * Checkpoints in a folder, one safetensors file each. A file is written beside its place, synced and renamed, so that at
- * any instant a kill leaves the last complete one; a hash of the content finds out later damage.
+ * Checkpoints in a folder, one safetensors file each. A file is written under a temporary name, synced and renamed, so
+ * a kill at any time leaves the last complete checkpoint. A hash of the content detects later damage.
  */
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isVggError, VggError } from '@vgg/core';
-import { fileError } from '@vgg/core/node';
+import { isVggError, requireInteger, VggError } from '@vgg/core';
+import { fileError, isTemporaryFile, systemCode } from '@vgg/core/node';
 import type { TensorData } from '@vgg/weights';
 import { openSafetensors, type SafetensorsFile, writeSafetensors } from '@vgg/weights/node';
 import type { Checkpoint, CheckpointStore, TrainingState } from '../checkpoint';
 import { bytesOf, contentHash } from './content-hash';
 
 const NAME = /^step-(\d{9,})\.safetensors$/;
-/** What a kill in the middle of writing leaves. */
-const LEFT_OVER = /^step-\d{9,}\.safetensors\..*\.tmp$/;
 const FORMAT = 'vgg-checkpoint';
 
 export interface CheckpointFolderOptions {
-  /** How many of the newest to keep, at least 1; 2 unless given. The best is kept besides. */
-  keep?: number;
+  /** Number of newest checkpoints to keep, at least 1. The best one is kept too. Default 2. */
+  keep?: number | undefined;
 }
 
-/** A checkpoint that could not be used, and why. */
+/** Damaged checkpoint, and the error of reading it. */
 export interface RefusedCheckpoint {
   path: string;
   error: VggError;
@@ -29,7 +27,7 @@ export interface RefusedCheckpoint {
 
 export interface FoundCheckpoint extends Checkpoint {
   path: string;
-  /** Newer ones that were damaged. */
+  /** Newer checkpoints, which are damaged. */
   refused: RefusedCheckpoint[];
 }
 
@@ -42,7 +40,7 @@ function parseState(text: string | undefined, path: string): TrainingState {
     const state = JSON.parse(text ?? '') as TrainingState;
     if (Number.isSafeInteger(state.step) && Number.isSafeInteger(state.epoch)) return state;
   } catch {}
-  throw new VggError('run', `${path} holds no training state: it is no checkpoint of this program`);
+  throw new VggError('run', `${path} holds no training state: it is not a checkpoint of this program`);
 }
 
 /** Reads and verifies a checkpoint file. */
@@ -74,23 +72,22 @@ export class CheckpointFolder implements CheckpointStore {
   readonly #keep: number;
 
   /**
-   * @param path the folder; made when the first checkpoint is saved.
+   * @param path folder, created when the first checkpoint is saved.
    * @throws VggError `VGG_ARGUMENT` unless `keep` is an integer of at least 1.
    */
   constructor(
     readonly path: string,
     { keep = 2 }: CheckpointFolderOptions = {},
   ) {
-    if (!Number.isSafeInteger(keep) || keep < 1) {
-      throw new VggError('argument', `expected to keep at least 1 checkpoint, got ${keep}`);
-    }
+    requireInteger('keep', keep, 1);
     this.#keep = keep;
   }
 
   /**
-   * Writes `step-<step>.safetensors`, then removes what is neither among the newest nor the best.
-   * @returns its path.
-   * @throws VggError `VGG_IO` when the system refuses; earlier checkpoints stand then.
+   * Writes `step-<step>.safetensors`, then removes checkpoints that are neither the best nor among the newest.
+   *
+   * @returns the path of the file.
+   * @throws VggError `VGG_IO` when the system refuses; earlier checkpoints are then unchanged.
    */
   async save({ state, tensors, metadata }: Checkpoint): Promise<string> {
     const path = join(this.path, fileName(state.step));
@@ -104,7 +101,7 @@ export class CheckpointFolder implements CheckpointStore {
     return path;
   }
 
-  /** The steps of the checkpoints in the folder, newest first; none when there is no folder. */
+  /** Returns the steps of the checkpoints in the folder, newest first; none if there is no folder. */
   async steps(): Promise<number[]> {
     const steps = (await this.#files()).flatMap((name) => {
       const step = NAME.exec(name)?.[1];
@@ -114,8 +111,10 @@ export class CheckpointFolder implements CheckpointStore {
   }
 
   /**
-   * The newest checkpoint that is whole, with the newer ones that are not; `undefined` when the folder has none.
-   * @throws VggError `VGG_RUN` when none of several is whole, `VGG_IO` when the system refuses to read.
+   * Reads the newest undamaged checkpoint, and names the damaged ones that are newer. Returns `undefined` if the folder
+   * has no checkpoint.
+   *
+   * @throws VggError `VGG_RUN` if all are damaged, `VGG_IO` when the system refuses to read.
    */
   async newest(): Promise<FoundCheckpoint | undefined> {
     const refused: RefusedCheckpoint[] = [];
@@ -133,8 +132,10 @@ export class CheckpointFolder implements CheckpointStore {
   }
 
   /**
-   * The checkpoint of the best validation so far; the newest one before the first validation or where the best is gone.
-   * @throws VggError `VGG_RUN` when it is damaged, and as {@link newest}.
+   * Reads the checkpoint of the best validation so far, or the newest one if there was no validation yet or the best
+   * one is missing.
+   *
+   * @throws VggError `VGG_RUN` if it is damaged, and the errors of {@link newest}.
    */
   async best(): Promise<FoundCheckpoint | undefined> {
     const newest = await this.newest();
@@ -148,16 +149,19 @@ export class CheckpointFolder implements CheckpointStore {
     try {
       return await readdir(this.path);
     } catch (cause) {
-      if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return [];
+      if (systemCode(cause) === 'ENOENT') return [];
       throw fileError('read the folder', this.path, cause);
     }
   }
 
-  /** Later checkpoints than the one just saved, which a run that went back for a whole one passed over, count for nothing. */
+  /**
+   * Removes old checkpoints and temporary files. Checkpoints later than the saved one are damaged ones that the run
+   * skipped when it resumed; they do not count.
+   */
   async #prune(saved: number, best: number | undefined): Promise<void> {
     const upToNow = (await this.steps()).filter((step) => step <= saved);
     const old = upToNow.slice(this.#keep).filter((step) => step !== best);
-    const leftOver = (await this.#files()).filter((name) => LEFT_OVER.test(name));
-    for (const name of [...old.map(fileName), ...leftOver]) await rm(join(this.path, name), { force: true });
+    const temporary = (await this.#files()).filter(isTemporaryFile);
+    for (const name of [...old.map(fileName), ...temporary]) await rm(join(this.path, name), { force: true });
   }
 }

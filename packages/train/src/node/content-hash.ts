@@ -1,15 +1,17 @@
-/** What is in a checkpoint, as one short number: a file that was damaged after it was written no longer agrees with it. */
+/** Hash of a checkpoint's content, which detects damage of its file. */
 import { createHash } from 'node:crypto';
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { fromFloat32, type TensorData } from '@vgg/weights';
 
-/** A tensor of a backend or of a file, as bytes. */
+/** Returns a tensor of a backend or of a file as bytes. */
 export async function bytesOf(value: Tensor | TensorData): Promise<TensorData> {
   return 'dataId' in value ? fromFloat32(value.shape, (await value.data()) as Float32Array) : value;
 }
 
 /**
- * SHA-256, in hexadecimal, over the metadata and every tensor in order of their names. Tensors are asked for one at a time.
+ * Returns the SHA-256, in hexadecimal, of the metadata and of all tensors in the order of their names.
+ *
+ * @param read returns a tensor; called for one tensor at a time.
  */
 export async function contentHash(
   names: Iterable<string>,

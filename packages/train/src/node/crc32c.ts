@@ -6,14 +6,14 @@ const TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
   return crc;
 });
 
-/** From 0 to 2³² − 1. */
+/** Returns the checksum, from 0 to 2³² − 1. */
 export function crc32c(bytes: Uint8Array): number {
   let crc = 0xffffffff;
   for (const byte of bytes) crc = TABLE[(crc ^ byte) & 0xff]! ^ (crc >>> 8);
   return (crc ^ 0xffffffff) >>> 0;
 }
 
-/** As TFRecord stores it, rotated and shifted, lest the checksum of data that holds checksums be weak. */
+/** Returns the checksum as TFRecord stores it: rotated and shifted, since checksums of data with checksums are weak. */
 export function maskedCrc32c(bytes: Uint8Array): number {
   const crc = crc32c(bytes);
   return (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0;

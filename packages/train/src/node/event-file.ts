@@ -1,22 +1,30 @@
 /**
- * A run's scalars as TensorBoard reads them: one event file for each session of the run. The fields are those of
- * tensorflow's event.proto and summary.proto.
+ * Scalars of a run for TensorBoard: one event file per session of the run. The fields are those of tensorflow's
+ * event.proto and summary.proto.
  */
-import { closeSync, fdatasyncSync, openSync, readdirSync, readFileSync, truncateSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { BinaryReader, BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import { fileError } from '@vgg/core/node';
 import type { TrainingState } from '../checkpoint';
 import type { TrainEvent } from '../events';
-import { appendWhole } from './append';
+import { cutLog, LogFile } from './log-file';
 import { frameRecord, wholeRecords } from './tfrecord';
 
 const NAME = /^events\.out\.tfevents\.(\d{10})\.vgg$/;
+
 /** Field numbers of event.proto. */
-const [WALL_TIME, STEP, FILE_VERSION, SUMMARY, SESSION_LOG] = [1, 2, 3, 5, 7];
+const WALL_TIME = 1;
+const STEP = 2;
+const FILE_VERSION = 3;
+const SUMMARY = 5;
+const SESSION_LOG = 7;
 const START = 1;
-/** Tags of what is told once an epoch. */
+
+/** Beginning of the tags that are written once per epoch. */
 const EPOCH = 'epoch/';
+
+type Known = Pick<TrainingState, 'step' | 'batch'>;
 
 function field(writer: BinaryWriter, number: number, type: WireType): BinaryWriter {
   return writer.tag(number, type);
@@ -37,14 +45,15 @@ function scalarsOf(step: number, scalars: Readonly<Record<string, number>>, seco
   return writer.join().finish();
 }
 
-/** The step of an event, and whether it tells of an epoch. */
+/** Reads the step of an event, and whether it is one of an epoch. */
 function readEvent(data: Uint8Array): { step: number; ofEpoch: boolean } {
   const reader = new BinaryReader(data);
-  let [step, ofEpoch] = [0, false];
+  let step = 0;
+  let ofEpoch = false;
   while (reader.pos < reader.len) {
     const [number, type] = reader.tag();
     if (number === STEP) step = Number(reader.int64());
-    // Of a summary only the first value's tag: its field, its length, the tag's field and length, the tag.
+    // Only the tag of a summary's first value is read: it follows the field and length of the value and of the tag.
     else if (number === SUMMARY)
       ofEpoch = new TextDecoder().decode(reader.bytes().subarray(4, 4 + EPOCH.length)) === EPOCH;
     else reader.skip(type, number);
@@ -52,7 +61,7 @@ function readEvent(data: Uint8Array): { step: number; ofEpoch: boolean } {
   return { step, ofEpoch };
 }
 
-/** The scalars of an event, by tag; none for an event that is not plotted. */
+/** Returns the scalars of an event by tag, or undefined for an event that is not plotted. */
 function scalarsIn(event: TrainEvent): Readonly<Record<string, number>> | undefined {
   if (event.type === 'step') {
     const { metrics, rate, gradientNorm, imagesPerSecond } = event;
@@ -75,94 +84,89 @@ function scalarsIn(event: TrainEvent): Readonly<Record<string, number>> | undefi
   return { ...of('training', training), ...(validation && of('validation', validation)), [`${EPOCH}seconds`]: seconds };
 }
 
-/** Where an event file must end so that it tells nothing that the checkpoint does not know, and nothing half. */
-function knownLength(file: Uint8Array, { step, batch }: Pick<TrainingState, 'step' | 'batch'>): number {
+/** Returns the length of the whole records before the state: where the file of an earlier session must end. */
+function knownLength(file: Uint8Array, { step, batch }: Known): number {
   let length = 0;
   for (const { data, end } of wholeRecords(file)) {
     const event = readEvent(data);
-    // At the checkpoint's own step the epoch's event is known only if the checkpoint stands behind the epoch's end.
+    // At the checkpoint's own step, the event of the epoch is known only if the checkpoint is from after the epoch's
+    // end.
     if (event.step > step || (event.step === step && event.ofEpoch && batch > 0)) return length;
     length = end;
   }
   return length;
 }
 
+function fileName(number: number | string): string {
+  return `events.out.tfevents.${String(number).padStart(10, '0')}.vgg`;
+}
+
+/** Cuts the files of earlier sessions back to what the state knows, and returns the largest number among them. */
+function cutEarlierFiles(folder: string, known: Known): number {
+  let path = folder;
+  try {
+    const numbers = readdirSync(folder).flatMap((name) => NAME.exec(name)?.[1] ?? []);
+    for (const number of numbers) {
+      path = join(folder, fileName(number));
+      cutLog(path, (content) => knownLength(content, known));
+    }
+    return Math.max(0, ...numbers.map(Number));
+  } catch (cause) {
+    throw fileError('write', path, cause);
+  }
+}
+
 export class EventFile {
   readonly path: string;
-  readonly #file: number;
+  readonly #log: LogFile;
   readonly #now: () => number;
 
   /**
-   * Opens a new file in the run's folder. Older ones are first cut back to what the checkpoint knows, so that a step stands
-   * in one place only; the new one tells a TensorBoard that had already read further to forget it.
+   * Opens a new file in the run's folder. Older files are first cut back to what the checkpoint knows, so that each
+   * step is in one file only. The new file makes a TensorBoard that has already read further forget the rest.
    *
-   * @param resumed where the run goes on; `undefined` for a run without a checkpoint.
+   * @param resumed state at which the run continues; `undefined` for a run without a checkpoint.
+   * @param now clock in milliseconds. Default `Date.now`.
    * @throws VggError `VGG_IO` when the system refuses.
    */
-  constructor(folder: string, resumed?: Pick<TrainingState, 'step' | 'batch'>, now: () => number = Date.now) {
+  constructor(folder: string, resumed?: Known, now: () => number = Date.now) {
     this.#now = now;
     const known = resumed ?? { step: 0, batch: 1 };
-    let path = folder;
-    try {
-      const numbers = readdirSync(folder).flatMap((name) => NAME.exec(name)?.[1] ?? []);
-      for (const number of numbers) {
-        path = join(folder, fileName(number));
-        const file = readFileSync(path);
-        const length = knownLength(file, known);
-        if (length < file.length) truncateSync(path, length);
-      }
-      const next = Math.max(0, ...numbers.map(Number)) + 1;
-      path = join(folder, fileName(next));
-      this.#file = openSync(path, 'wx');
-      this.path = path;
-      this.#append(
-        field(eventOf(this.#seconds(), 0), FILE_VERSION, WireType.LengthDelimited).string('brain.Event:2').finish(),
-      );
-      if (next > 1) this.#append(this.#restart(known.step + 1));
-    } catch (cause) {
-      throw fileError('write', path, cause);
-    }
+    const earlier = cutEarlierFiles(folder, known);
+    this.path = join(folder, fileName(earlier + 1));
+    this.#log = new LogFile(this.path, 'create');
+    this.#append(
+      field(eventOf(this.#seconds(), 0), FILE_VERSION, WireType.LengthDelimited).string('brain.Event:2').finish(),
+    );
+    if (earlier > 0) this.#append(this.#restart(known.step + 1));
   }
 
-  /** Appends what the event tells, if it is one that is plotted. */
+  /** Appends the scalars of the event, if it is one that is plotted. */
   append(event: TrainEvent): void {
     const scalars = scalarsIn(event);
-    if (scalars === undefined || !('step' in event)) return;
-    try {
-      this.#append(scalarsOf(event.step, scalars, this.#seconds()));
-    } catch (cause) {
-      throw fileError('write', this.path, cause);
-    }
+    if (scalars !== undefined && 'step' in event) this.#append(scalarsOf(event.step, scalars, this.#seconds()));
   }
 
-  /** Waits until all of it is on the disk. */
+  /** Waits until everything is on the disk. */
   sync(): void {
-    try {
-      fdatasyncSync(this.#file);
-    } catch (cause) {
-      throw fileError('write', this.path, cause);
-    }
+    this.#log.sync();
   }
 
   close(): void {
-    closeSync(this.#file);
+    this.#log.close();
   }
 
   #seconds(): number {
     return this.#now() / 1000;
   }
 
-  /** Every scalar from this step on that was read before is void. */
+  /** Returns the event that makes a TensorBoard forget all scalars from this step on. */
   #restart(step: number): Uint8Array {
     const writer = field(eventOf(this.#seconds(), step), SESSION_LOG, WireType.LengthDelimited).fork();
     return field(writer, 1, WireType.Varint).int32(START).join().finish();
   }
 
   #append(data: Uint8Array): void {
-    appendWhole(this.#file, frameRecord(data));
+    this.#log.append(frameRecord(data));
   }
-}
-
-function fileName(number: number | string): string {
-  return `events.out.tfevents.${String(number).padStart(10, '0')}.vgg`;
 }

@@ -1,10 +1,10 @@
 /**
- * A run on disk, whoever trains: its lock, its checkpoints, its metrics and its TensorBoard events. What a program adds of
- * its own (options, reports, weights) lies beside them.
+ * A run on disk: its lock, checkpoints, metrics and TensorBoard events. Programs put their own files (options, reports,
+ * weights) next to them.
  */
 import { accessSync, constants, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { fileError, systemCode } from '@vgg/core/node';
+import { fileError, isTemporaryFile, systemCode } from '@vgg/core/node';
 import type { Checkpoint, CheckpointStore, TrainingState } from '../checkpoint';
 import type { TrainEvent } from '../events';
 import { CheckpointFolder, type CheckpointFolderOptions } from './checkpoint-folder';
@@ -12,10 +12,9 @@ import { EventFile } from './event-file';
 import { MetricsFile } from './metrics-file';
 import { RunLock } from './run-lock';
 
-/** What a kill in the middle of `writeFileAtomically` leaves beside a file. */
-const LEFT_OVER = /\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.tmp$/;
-
-/** Makes a folder and those above it. Node's own recursive mkdir never returns where a file system refuses, as in /proc. */
+/**
+ * Creates a folder and those above it. Node's recursive mkdir never returns where a file system refuses, as in /proc.
+ */
 function makeFolder(path: string): void {
   try {
     if (statSync(path).isDirectory()) return;
@@ -27,22 +26,22 @@ function makeFolder(path: string): void {
   }
 }
 
-/** Where the checkpoints of a run folder are: to look at a run without training it, which needs no lock. */
+/** Returns the checkpoints of a run folder, to read them without training. This needs no lock. */
 export function checkpointsOf(run: string, options: CheckpointFolderOptions = {}): CheckpointFolder {
   return new CheckpointFolder(join(run, 'checkpoints'), options);
 }
 
-/** What `fit` needs to be kept in a run folder. */
+/** Options of `fit` that record a run in its folder. */
 export interface RunLog {
-  /** A store that keeps the logs no older than a checkpoint. */
+  /** Saves checkpoints, after syncing the logs, which are therefore never older than a checkpoint. */
   store: CheckpointStore;
   /** Writes the logs. */
   onEvent: (event: TrainEvent) => void;
 }
 
-/** A run folder held by this process: nobody else trains in it until `close`. */
+/** Run folder whose lock this process holds: no other process trains in it until `close`. */
 export class RunFolder {
-  /** Absolute. */
+  /** Absolute path. */
   readonly path: string;
   readonly checkpoints: CheckpointFolder;
   readonly #lock: RunLock;
@@ -52,16 +51,14 @@ export class RunFolder {
     this.path = path;
     this.checkpoints = checkpointsOf(path, options);
     this.#lock = RunLock.take(path);
-    for (const name of readdirSync(path).filter((name) => LEFT_OVER.test(name))) {
-      rmSync(join(path, name), { force: true });
-    }
+    for (const name of readdirSync(path).filter(isTemporaryFile)) rmSync(join(path, name), { force: true });
   }
 
   /**
-   * Makes the folder where there is none, and takes its lock.
+   * Creates the folder if it is missing, and takes its lock.
    *
-   * @param options how many checkpoints to keep.
-   * @throws VggError `VGG_RUN` when another process trains in it, `VGG_IO` when it cannot be written.
+   * @param options number of checkpoints to keep.
+   * @throws VggError `VGG_RUN` if another process trains in it, `VGG_IO` if it cannot be written.
    */
   static open(path: string, options: CheckpointFolderOptions = {}): RunFolder {
     const absolute = resolve(path);
@@ -75,11 +72,11 @@ export class RunFolder {
   }
 
   /**
-   * Begins to keep `metrics.jsonl` and TensorBoard's events: what they tell beyond the checkpoint is dropped, since the run
-   * will tell it again.
+   * Opens `metrics.jsonl` and a TensorBoard event file. Entries later than the checkpoint are dropped, since the run
+   * will write them again.
    *
-   * @param resumed the checkpoint that the run goes on from; none for one that begins.
-   * @throws VggError `VGG_IO` when the system refuses; so do store and listener.
+   * @param resumed checkpoint at which the run continues; undefined for a new run.
+   * @throws VggError `VGG_IO` when the system refuses. The returned store and listener throw it too.
    */
   record(resumed?: { state: TrainingState }): RunLog {
     this.#closeLogs();
@@ -101,7 +98,7 @@ export class RunFolder {
     };
   }
 
-  /** Closes the logs and gives the lock back; a second call does nothing. */
+  /** Closes the logs and releases the lock. A second call does nothing. */
   close(): void {
     this.#closeLogs();
     this.#lock.release();

@@ -1,12 +1,13 @@
 /**
- * TFRecord framing: each record is its length (uint64), the masked CRC-32C of the length, the data, the masked CRC-32C of
- * the data; all little-endian.
+ * TFRecord framing: each record is its length (uint64), the masked CRC-32C of the length, the data, the masked CRC-32C
+ * of the data; all little-endian.
  */
 import { maskedCrc32c } from './crc32c';
 
 const HEADER = 12;
 const FOOTER = 4;
 
+/** Returns the record of some data. */
 export function frameRecord(data: Uint8Array): Uint8Array {
   const record = new Uint8Array(HEADER + data.length + FOOTER);
   const view = new DataView(record.buffer);
@@ -19,12 +20,12 @@ export function frameRecord(data: Uint8Array): Uint8Array {
 
 export interface FramedRecord {
   data: Uint8Array;
-  /** Where the record begins and ends in the file. */
+  /** Positions of the first byte and after the last byte in the file. */
   start: number;
   end: number;
 }
 
-/** The whole records at the beginning of a file: up to the first that a kill cut short or that does not agree with its checksums. */
+/** Yields the records of a file up to the first that is cut short or does not agree with its checksums. */
 export function* wholeRecords(file: Uint8Array): Generator<FramedRecord> {
   const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
   for (let start = 0; start + HEADER + FOOTER <= file.length; ) {

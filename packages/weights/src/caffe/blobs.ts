@@ -1,23 +1,25 @@
-/** BlobProto: a layer's numbers and their shape. */
+/** Reader of BlobProto: the values of a layer and their shape. */
 import { BinaryReader, WireType } from '@bufbuild/protobuf/wire';
-import { DTYPE_BYTES, elements } from '../safetensors/dtypes';
+import { sizeOf } from '@vgg/core';
+import { DTYPE_BYTES } from '../safetensors/dtypes';
 import type { TensorInfo } from '../sources/source';
 import type { Extent, Field, Messages } from './fields';
 
+/** Field numbers of BlobProto. */
 const BLOB = { data: 5, shape: 7, doubles: 8 } as const;
-/** num, channels, height, width of a BlobProto before it had a shape. */
+/** Field numbers of num, channels, height and width, which older files have instead of a shape. */
 const LEGACY_SIDES = [1, 2, 3, 4] as const;
-/** Caffe's own limit. */
+/** Largest number of axes, as in Caffe. */
 const MAX_AXES = 32;
 
-/** A blob before its name is known. */
+/** Blob of a layer. */
 export interface Blob extends TensorInfo {
   readonly data: Extent;
-  /** Whether its shape is of the four sides that blobs had at first. */
+  /** True if the file has the four sides of older files instead of a shape. */
   readonly legacy: boolean;
 }
 
-/** The integers of a packed field. */
+/** Reads the integers of a packed field. */
 async function packedIntegers(messages: Messages, field: Field): Promise<number[]> {
   const reader = new BinaryReader(await messages.read(field));
   const values: number[] = [];
@@ -29,7 +31,7 @@ async function packedIntegers(messages: Messages, field: Field): Promise<number[
   return values;
 }
 
-/** BlobShape: dim = 1, packed or not. */
+/** Reads a BlobShape. Its field 1, dim, may be packed. */
 async function blobShape(messages: Messages, field: Field): Promise<number[]> {
   const shape: number[] = [];
   for await (const dim of messages.fields(messages.message(field))) {
@@ -43,10 +45,15 @@ async function blobShape(messages: Messages, field: Field): Promise<number[]> {
   return shape;
 }
 
-/** @throws VggError `VGG_WEIGHTS` unless there are as many numbers as its shape needs. */
+/**
+ * Reads a BlobProto without its values.
+ * @throws VggError `VGG_WEIGHTS` unless there are as many values as its shape needs.
+ */
 export async function readBlob(messages: Messages, extent: Extent): Promise<Blob> {
   const sides = new Map<number, number>();
-  let [shape, data, dtype]: [number[] | undefined, Extent | undefined, 'F32' | 'F64'] = [undefined, undefined, 'F32'];
+  let shape: number[] | undefined;
+  let data: Extent | undefined;
+  let dtype: 'F32' | 'F64' = 'F32';
   for await (const field of messages.fields(extent)) {
     if (field.number === BLOB.shape) shape = await blobShape(messages, field);
     else if (field.number === BLOB.data || field.number === BLOB.doubles) {
@@ -54,23 +61,25 @@ export async function readBlob(messages: Messages, extent: Extent): Promise<Blob
       if (field.type !== WireType.LengthDelimited) {
         throw messages.corrupt(`the numbers at byte ${field.begin} are not packed`);
       }
-      [data, dtype] = [field, field.number === BLOB.data ? 'F32' : 'F64'];
+      data = field;
+      dtype = field.number === BLOB.data ? 'F32' : 'F64';
     } else if ((LEGACY_SIDES as readonly number[]).includes(field.number)) {
       sides.set(field.number, await messages.integer(field));
     }
   }
-  const found = shape ?? LEGACY_SIDES.map((side) => sides.get(side) ?? 1);
+  const legacy = shape === undefined;
+  shape ??= LEGACY_SIDES.map((side) => sides.get(side) ?? 1);
   data ??= { begin: extent.begin, end: extent.begin };
-  const needed = elements(found) * DTYPE_BYTES[dtype];
+  const needed = sizeOf(shape) * DTYPE_BYTES[dtype];
   if (needed !== data.end - data.begin) {
-    throw messages.corrupt(`a blob of shape [${found}] needs ${needed} bytes, got ${data.end - data.begin}`);
+    throw messages.corrupt(`a blob of shape [${shape}] needs ${needed} bytes, got ${data.end - data.begin}`);
   }
-  return { dtype, shape: found, data, legacy: shape === undefined };
+  return { dtype, shape, data, legacy };
 }
 
-/** A shape without the axes of 1 with which old files pad all shapes to four; of a layer's blob by its index. */
-export function unpadded({ shape, legacy }: Blob, index: number, type: string): readonly number[] {
+/** Returns the shape of the blob `index` of a layer, without the axes of 1 with which older files pad shapes to four axes. */
+export function unpaddedShape({ shape, legacy }: Blob, index: number, type: string): readonly number[] {
   if (!legacy) return shape;
-  if (index > 0 || type === 'BatchNorm' || type === 'Scale') return [elements(shape)];
-  return type === 'InnerProduct' ? [elements(shape.slice(0, 3)), shape[3]!] : shape;
+  if (index > 0 || type === 'BatchNorm' || type === 'Scale') return [sizeOf(shape)];
+  return type === 'InnerProduct' ? [sizeOf(shape.slice(0, 3)), shape[3]!] : shape;
 }

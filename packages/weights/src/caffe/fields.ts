@@ -1,12 +1,12 @@
 /**
- * The fields of a protobuf message in a file, without reading what they hold: a caffemodel of 550 MB has a few hundred.
- * Tags and lengths are decoded by `@bufbuild/protobuf` (docs/decisions/0090).
+ * Reader of the fields of protobuf messages in a file. It does not read their values: a caffemodel of 550 MB has only a few
+ * hundred fields. `@bufbuild/protobuf` decodes tags and lengths (docs/decisions/0090).
  */
 import { BinaryReader, WireType } from '@bufbuild/protobuf/wire';
 import { VggError } from '@vgg/core';
 import type { ByteSource } from '../sources/bytes';
 
-/** A field of a message; `begin` and `end` are where its value lies in the file. */
+/** Field of a message; `begin` and `end` are the place of its value in the file, in bytes. */
 export interface Field {
   readonly number: number;
   readonly type: WireType;
@@ -14,17 +14,17 @@ export interface Field {
   readonly end: number;
 }
 
-/** A part of the file. */
+/** Part of the file, in bytes. */
 export type Extent = Pick<Field, 'begin' | 'end'>;
 
-/** A tag and a length, or a tag and an integer, are no longer. */
+/** Largest size of a tag with a length or an integer. */
 const HEAD_BYTES = 20;
 const WINDOW_BYTES = 2 ** 16;
-/** More fields than a net's file has: nets have some hundreds. */
+/** Largest number of fields in a file; nets have a few hundred. */
 const MAX_FIELDS = 1_000_000;
 const MAX_NAME_BYTES = 1024;
 
-/** A file of protobuf messages, read through a window. */
+/** File of protobuf messages, read through a window. */
 export class Messages {
   readonly #bytes: ByteSource;
   #window: { begin: number; content: Uint8Array } = { begin: 0, content: new Uint8Array(0) };
@@ -34,11 +34,12 @@ export class Messages {
     this.#bytes = bytes;
   }
 
+  /** Returns an error that names the file. */
   corrupt(what: string, cause?: unknown): VggError {
-    return new VggError('weights', `${this.#bytes.name} is not a sound caffemodel: ${what}`, { cause });
+    return new VggError('weights', `${this.#bytes.name} is not a valid caffemodel: ${what}`, { cause });
   }
 
-  /** The fields of the message in a part of the file, in order. */
+  /** Yields the fields of the message in a part of the file, in order. */
   async *fields({ begin, end }: Extent): AsyncGenerator<Field, void> {
     for (let at = begin; at < end; ) {
       this.#fields += 1;
@@ -50,12 +51,12 @@ export class Messages {
     }
   }
 
-  /** The bytes of a field of text or of numbers. */
+  /** Reads the bytes of a field. */
   read({ begin, end }: Extent): Promise<Uint8Array> {
     return this.#bytes.read(begin, end - begin);
   }
 
-  /** A field that is a message. */
+  /** Returns the field after checking that it is a message. */
   message(field: Field): Field {
     if (field.type === WireType.LengthDelimited) return field;
     throw this.corrupt(`expected a message at byte ${field.begin}`);

@@ -1,72 +1,91 @@
 /**
- * The layers of a NetParameter, in today's messages or those of 2014, in which the nets of the paper were published. Field
- * numbers: https://github.com/BVLC/caffe/blob/master/src/caffe/proto/caffe.proto
+ * Reader of the layers of a NetParameter, in today's messages or those of 2014, the format of the paper's published nets.
+ * Field numbers: https://github.com/BVLC/caffe/blob/master/src/caffe/proto/caffe.proto
  */
 import { rowRange, type StoredTensor } from '../sources/source';
-import { type Blob, readBlob, unpadded } from './blobs';
+import { type Blob, readBlob, unpaddedShape } from './blobs';
 import type { Field, Messages } from './fields';
 
-/** What of a layer's parameters says how its blobs are used: the numbers of the fields. */
+/** Field numbers of the parameters that determine the use of a layer's blobs. */
 interface ParameterFields {
   readonly biasTerm?: number;
   readonly epsilon?: number;
 }
 
+/** Field numbers of a layer's message. */
 interface LayerFields {
   readonly name: number;
   readonly type: number;
   readonly bottom: number;
   readonly top: number;
   readonly blobs: number;
+  /** Parameters by their field number. */
   readonly parameters: Readonly<Record<number, ParameterFields>>;
-  /** Types by number, where they are an enumeration. */
+  /** Types by number, if the message has an enumeration instead of names. */
   readonly types?: Readonly<Record<number, string>>;
 }
 
 const PRODUCT: ParameterFields = { biasTerm: 2 };
 
-/** NetParameter's two lists of layers. */
+/** Messages of the two lists of layers in NetParameter, by field number. */
 const LAYERS: Readonly<Record<number, LayerFields>> = {
   /** V1LayerParameter, which is older than batch norm. */
   2: {
-    ...{ name: 4, type: 5, bottom: 2, top: 3, blobs: 6 },
+    name: 4,
+    type: 5,
+    bottom: 2,
+    top: 3,
+    blobs: 6,
     parameters: { 10: PRODUCT, 17: PRODUCT },
     types: { 4: 'Convolution', 14: 'InnerProduct' },
   },
   /** LayerParameter. */
   100: {
-    ...{ name: 1, type: 2, bottom: 3, top: 4, blobs: 7 },
+    name: 1,
+    type: 2,
+    bottom: 3,
+    top: 4,
+    blobs: 7,
     parameters: { 106: PRODUCT, 117: PRODUCT, 139: { epsilon: 3 }, 142: { biasTerm: 4 } },
   },
 };
 
+/** Layer of a Caffe net. */
 export interface CaffeLayer {
   readonly name: string;
-  /** `Convolution`, as today's messages call it. */
+  /** Type in today's messages: `Convolution`. */
   readonly type: string;
-  /** Whose outputs it takes, and what its own are called: its input's name, where it works in place. */
+  /** Names of its inputs. */
   readonly bottoms: readonly string[];
+  /** Names of its outputs: the name of the input if the layer works in place. */
   readonly tops: readonly string[];
   readonly blobs: readonly StoredTensor[];
-  /** Whether the last of its blobs is a bias. */
+  /** True if the last of its blobs is a bias. */
   readonly biasTerm: boolean;
-  /** What a batch norm adds to the variance. */
+  /** Number that a batch norm adds to the variance. */
   readonly epsilon: number;
 }
 
-async function readParameters(messages: Messages, extent: Field, fields: ParameterFields) {
-  const found: { biasTerm?: boolean; epsilon?: number } = {};
-  for await (const field of messages.fields(messages.message(extent))) {
-    if (field.number === fields.biasTerm) found.biasTerm = (await messages.integer(field)) !== 0;
-    else if (field.number === fields.epsilon) {
-      found.epsilon = await messages.float(field);
-      if (!(found.epsilon >= 0 && found.epsilon < 1e6)) throw messages.corrupt(`an epsilon of ${found.epsilon}`);
-    }
-  }
-  return found;
+/** Parameters of a layer; undefined if the file does not have them. */
+interface Parameters {
+  readonly biasTerm: boolean | undefined;
+  readonly epsilon: number | undefined;
 }
 
-function stored(messages: Messages, blob: Blob, shape: readonly number[]): StoredTensor {
+async function readParameters(messages: Messages, extent: Field, fields: ParameterFields): Promise<Parameters> {
+  let biasTerm: boolean | undefined;
+  let epsilon: number | undefined;
+  for await (const field of messages.fields(messages.message(extent))) {
+    if (field.number === fields.biasTerm) biasTerm = (await messages.integer(field)) !== 0;
+    else if (field.number === fields.epsilon) {
+      epsilon = await messages.float(field);
+      if (!(epsilon >= 0 && epsilon < 1e6)) throw messages.corrupt(`an epsilon of ${epsilon}`);
+    }
+  }
+  return { biasTerm, epsilon };
+}
+
+function storedTensor(messages: Messages, blob: Blob, shape: readonly number[]): StoredTensor {
   const { dtype, data } = blob;
   const read: StoredTensor['read'] = (rows) => {
     const { begin, length } = rowRange({ dtype, shape }, rows);
@@ -76,8 +95,13 @@ function stored(messages: Messages, blob: Blob, shape: readonly number[]): Store
 }
 
 async function readLayer(messages: Messages, extent: Field, fields: LayerFields): Promise<CaffeLayer> {
-  const [bottoms, tops, blobs]: [string[], string[], Blob[]] = [[], [], []];
-  let [name, type, parameters]: [string, string, Awaited<ReturnType<typeof readParameters>>] = ['', '', {}];
+  const bottoms: string[] = [];
+  const tops: string[] = [];
+  const blobs: Blob[] = [];
+  let name = '';
+  let type = '';
+  let biasTerm: boolean | undefined;
+  let epsilon: number | undefined;
   for await (const field of messages.fields(extent)) {
     const parameter = fields.parameters[field.number];
     if (field.number === fields.name) name = await messages.text(field);
@@ -85,22 +109,27 @@ async function readLayer(messages: Messages, extent: Field, fields: LayerFields)
     else if (field.number === fields.top) tops.push(await messages.text(field));
     else if (field.number === fields.blobs) blobs.push(await readBlob(messages, messages.message(field)));
     else if (parameter !== undefined) {
-      parameters = { ...parameters, ...(await readParameters(messages, field, parameter)) };
+      const parameters = await readParameters(messages, field, parameter);
+      biasTerm = parameters.biasTerm ?? biasTerm;
+      epsilon = parameters.epsilon ?? epsilon;
     } else if (field.number === fields.type) {
       type = fields.types ? (fields.types[await messages.integer(field)] ?? '') : await messages.text(field);
     }
   }
-  const shapes = blobs.map((blob, i) => unpadded(blob, i, type));
   return {
-    ...{ name, type, bottoms, tops },
-    blobs: blobs.map((blob, i) => stored(messages, blob, shapes[i]!)),
+    name,
+    type,
+    bottoms,
+    tops,
+    blobs: blobs.map((blob, i) => storedTensor(messages, blob, unpaddedShape(blob, i, type))),
     // The defaults of caffe.proto.
-    ...{ biasTerm: type !== 'Scale', epsilon: 1e-5, ...parameters },
+    biasTerm: biasTerm ?? type !== 'Scale',
+    epsilon: epsilon ?? 1e-5,
   };
 }
 
 /**
- * The layers of a net, in the file's order.
+ * Reads the layers of a net, in the file's order.
  * @throws VggError `VGG_WEIGHTS`, one line that names the file, when it is damaged or hostile.
  */
 export async function readLayers(messages: Messages, size: number): Promise<CaffeLayer[]> {

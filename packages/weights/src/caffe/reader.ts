@@ -1,4 +1,4 @@
-/** Caffe's `.caffemodel`: a NetParameter, the layers of a net with their blobs. */
+/** Reader of Caffe's `.caffemodel`: a NetParameter, which has the layers of a net with their blobs. */
 import type { ByteSource } from '../sources/bytes';
 import { type StoredTensor, type WeightSource, weightSource } from '../sources/source';
 import { Messages } from './fields';
@@ -6,8 +6,8 @@ import { readLayers } from './layers';
 import { layerTensors } from './tensors';
 
 /**
- * Opens a caffemodel: the tensors `conv1_1.0`, the weight, and `conv1_1.1`, the bias, of each layer that has blobs;
- * `conv1_1.mean`, `.variance`, `.scale` and `.offset` of the batch norm behind it.
+ * Opens a caffemodel. The tensors of each layer with blobs are `conv1_1.0`, the weight, and `conv1_1.1`, the bias; those of
+ * the batch norm after it are `conv1_1.mean`, `.variance`, `.scale` and `.offset`.
  * @throws VggError `VGG_WEIGHTS`, one line that names the file, when it is damaged, hostile or without blobs.
  */
 export async function readCaffe(bytes: ByteSource): Promise<WeightSource> {

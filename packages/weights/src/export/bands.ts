@@ -1,12 +1,13 @@
 /**
- * Our layouts to those of other frameworks, a band at a time: a net's largest variable, fc6, has 411 MB. A weight of ours is
- * [positions, channels, outputs]: HWIO, and fc6's inputs in the order of rows, columns, channels.
+ * Conversion of our layouts to those of other frameworks, a band at a time: the largest variable of a net, fc6, has 411 MB.
+ * Our weights are [positions, channels, outputs]: HWIO, and fc6's inputs in the order of rows, columns, channels.
  */
 import type { Layer } from '@vgg/models';
 
-/** Numbers in a band, about: 16 MB. */
+/** Approximate number of values in a band: 16 MB. */
 const BAND = 2 ** 22;
 
+/** Axes of a weight. */
 export interface Axes {
   /** Rows times columns of a filter, or of the map that a fully-connected layer follows. */
   readonly positions: number;
@@ -14,13 +15,13 @@ export interface Axes {
   readonly outputs: number;
 }
 
-/** The axes of a layer's weight. */
+/** Returns the axes of a layer's weight. */
 export function weightAxes(layer: Extract<Layer, { kind: 'convolution' | 'fullyConnected' }>): Axes {
   const positions = (layer.kind === 'convolution' ? layer.kernel : layer.side) ** 2;
   return { positions, channels: layer.inputs / (layer.kind === 'convolution' ? 1 : positions), outputs: layer.outputs };
 }
 
-/** [positions, channels, outputs] as [outputs, channels, positions]: OIHW, or [outputs, inputs] with channels first. */
+/** Converts [positions, channels, outputs] to [outputs, channels, positions]: OIHW, or [outputs, inputs] with channels first. */
 export function* outputsFirst(values: Float32Array, { positions, channels, outputs }: Axes): Generator<Float32Array> {
   const inputs = positions * channels;
   const step = Math.max(1, Math.floor(BAND / inputs));
@@ -38,7 +39,7 @@ export function* outputsFirst(values: Float32Array, { positions, channels, outpu
   }
 }
 
-/** [positions, channels, outputs] as [channels, positions, outputs]: what follows a channels-first map, transposed. */
+/** Converts [positions, channels, outputs] to [channels, positions, outputs]: [inputs, outputs] after a channels-first map. */
 export function* channelsFirst(values: Float32Array, { positions, channels, outputs }: Axes): Generator<Float32Array> {
   if (positions === 1) return yield values;
   const step = Math.max(1, Math.floor(BAND / (positions * outputs)));

@@ -1,4 +1,4 @@
-/** What is exported: a net in memory or in a file, its numbers brought one variable at a time. */
+/** Nets to export, in memory or in a file; their values are read one variable at a time. */
 import { VggError } from '@vgg/core';
 import { type Layer, planLayers, type ResolvedVggOptions, type Vgg } from '@vgg/models';
 import type { ModelDescription } from '../description';
@@ -6,28 +6,29 @@ import { checkFinite, checkFit } from '../fit';
 import type { NetWeights } from '../names/recognise';
 import type { WeightSource } from '../sources/source';
 
-/** A net's numbers. `NetWeights` of a file is one, `tensorsOf(model)` another. */
+/** Values of a net's variables: `NetWeights` of a file, or `tensorsOf(model)`. */
 export interface NetTensors {
   readonly options: ResolvedVggOptions;
-  /** A variable's numbers by its canonical name, in its own layout: HWIO, [inputs, outputs], [channels]. */
+  /** Reads a variable's values by its canonical name, in our layout: HWIO, [inputs, outputs], [channels]. */
   read(name: string): Promise<Float32Array>;
 }
 
-/** Which view of the net is exported. */
+/** View of the net to export. */
 export type ExportedView =
-  /** Images of the net's input size to class scores [n, classes]. */
+  /** Computes class scores [n, classes] of images of the net's input size. */
   | 'classifier'
-  /** Images of any sides from the input size up to a map of class scores (section 3.2). */
+  /** Computes a map of class scores of images whose sides are at least the input size (section 3.2). */
   | 'dense';
 
+/** Options of all exports. */
 export interface ExportOptions {
-  /** Default `classifier`; a net without a head has only its features, the output of pool5. */
-  readonly view?: ExportedView;
-  /** Class names and preprocessing, kept as the file's metadata. */
-  readonly description?: ModelDescription;
+  /** View of the net. Default `classifier`. A net without a head computes its features, the output of pool5. */
+  readonly view?: ExportedView | undefined;
+  /** Class names and preprocessing for the file's metadata. Default none. */
+  readonly description?: ModelDescription | undefined;
 }
 
-/** The numbers of a net's variables. */
+/** Returns the values of the variables of a net in memory. */
 export function tensorsOf(model: Pick<Vgg, 'options' | 'variables'>): NetTensors {
   return {
     options: model.options,
@@ -36,9 +37,9 @@ export function tensorsOf(model: Pick<Vgg, 'options' | 'variables'>): NetTensors
 }
 
 /**
- * The numbers of a net in a file, checked as `loadNet` checks them.
- * @throws VggError `VGG_WEIGHTS` at once when a weight is missing, left over or misshapen; by `read` for one that is not
- *   finite.
+ * Returns the values of the variables of a net in a file, with the checks of `loadNet`.
+ * @throws VggError `VGG_WEIGHTS` at once when a weight is missing, left over or of another shape; by `read` for one that is
+ *   not finite.
  */
 export function checkedTensors(weights: NetWeights, source: WeightSource): NetTensors {
   checkFit(weights.report, source.name);
@@ -52,12 +53,12 @@ export function checkedTensors(weights: NetWeights, source: WeightSource): NetTe
   };
 }
 
-/** The layers that an inference graph has: not dropout, nor the soft-max behind the class scores. */
+/** Returns the layers of an inference graph: all except dropout and the soft-max after the class scores. */
 export function inferenceLayers(options: ResolvedVggOptions): Layer[] {
   return planLayers(options).filter(({ kind }) => kind !== 'dropout' && kind !== 'softmax');
 }
 
-/** @throws VggError `VGG_WEIGHTS` when a net's variable has not the number of elements that its shape needs. */
+/** @throws VggError `VGG_WEIGHTS` when the number of a variable's values is not that of its shape. */
 export function checkCount(name: string, values: Float32Array, expected: number): Float32Array {
   if (values.length === expected) return values;
   throw new VggError('weights', `${name} needs ${expected} numbers, got ${values.length}`);

@@ -1,46 +1,47 @@
-/** A net as a safetensors file under our own names or torchvision's, which PyTorch's `load_state_dict` takes. */
-import { VggError } from '@vgg/core';
+/** Export of a net as a safetensors file with our own names, or with torchvision's for PyTorch's `load_state_dict`. */
+import { sizeOf, VggError } from '@vgg/core';
 import { type Layer, layerVariables } from '@vgg/models';
 import { describeModel } from '../description';
-import { type Naming, OWN } from '../names/naming';
+import { type Layout, type Naming, OWN } from '../names/naming';
 import { TORCHVISION } from '../names/pytorch';
-import { type Dtype, elements, type FloatDtype, fromFloat32 } from '../safetensors/dtypes';
+import { type Dtype, type FloatDtype, fromFloat32 } from '../safetensors/dtypes';
 import { layOut } from '../safetensors/header';
 import { outputsFirst, weightAxes } from './bands';
 import { checkCount, type ExportOptions, inferenceLayers, type NetTensors } from './net';
 
 const NAMINGS: Readonly<Record<'vgg' | 'torchvision', Naming>> = { vgg: OWN, torchvision: TORCHVISION };
 
+/** Options of {@link exportSafetensors}. */
 export interface SafetensorsExportOptions extends Pick<ExportOptions, 'description'> {
-  /** Whose names and layouts: ours, which `loadModel` reads, or torchvision's. Default `vgg`. */
-  readonly naming?: keyof typeof NAMINGS;
-  /** Default `F32`. */
-  readonly dtype?: Exclude<FloatDtype, 'F64'>;
+  /** Names and layouts: ours, which `loadModel` reads, or torchvision's. Default `vgg`. */
+  readonly naming?: keyof typeof NAMINGS | undefined;
+  /** Type of the weights in the file. Default `F32`. */
+  readonly dtype?: Exclude<FloatDtype, 'F64'> | undefined;
 }
 
-/** A tensor of the file. */
+/** Tensor of the file. */
 interface Entry {
   readonly dtype: Dtype;
   readonly shape: readonly number[];
-  /** Its numbers in the file's layout, in parts; none for a counter, which is 0. */
+  /** Yields the values in the file's layout, in parts; undefined for a counter of batches, which is 0. */
   parts?(): AsyncIterable<Float32Array>;
 }
 
-async function* arranged(
+async function* valuesInLayout(
   net: NetTensors,
   name: string,
   layer: Layer,
   shape: readonly number[],
-  turned: boolean,
+  layout: Layout,
 ): AsyncGenerator<Float32Array, void> {
-  const values = checkCount(name, await net.read(name), elements(shape));
-  if (turned && (layer.kind === 'convolution' || layer.kind === 'fullyConnected')) {
+  const values = checkCount(name, await net.read(name), sizeOf(shape));
+  if (layout === 'outputsFirst' && (layer.kind === 'convolution' || layer.kind === 'fullyConnected')) {
     yield* outputsFirst(values, weightAxes(layer));
   } else yield values;
 }
 
-/** OIHW of HWIO, [outputs, inputs] of [inputs, outputs]. */
-function turnedShape(shape: readonly number[]): readonly number[] {
+/** Returns the shape with outputs first: OIHW for HWIO, [outputs, inputs] for [inputs, outputs]. */
+function outputsFirstShape(shape: readonly number[]): readonly number[] {
   return shape.length === 4 ? [shape[3]!, shape[2]!, shape[0]!, shape[1]!] : [...shape].reverse();
 }
 
@@ -51,38 +52,36 @@ function entries(net: NetTensors, naming: Naming, dtype: Dtype): Map<string, Ent
     const { head } = net.options;
     throw new VggError('argument', `${naming.name} has no net of head ${head}: expected paper, or our own names`);
   }
-  const found = new Map<string, Entry>();
+  const tensors = new Map<string, Entry>();
   for (const layer of layers) {
     for (const { name, shape } of layerVariables(layer)) {
-      const place = places.get(name)!;
-      const turned = place.layout === 'outputsFirst';
-      found.set(place.name, {
+      const { name: nameInFile, layout } = places.get(name)!;
+      tensors.set(nameInFile, {
         dtype,
-        shape: turned ? turnedShape(shape) : shape,
-        parts: () => arranged(net, name, layer, shape, turned),
+        shape: layout === 'outputsFirst' ? outputsFirstShape(shape) : shape,
+        parts: () => valuesInLayout(net, name, layer, shape, layout),
       });
-      const counter = /^(.*)\.running_var$/.exec(place.name)?.[1];
-      if (counter !== undefined) found.set(`${counter}.num_batches_tracked`, { dtype: 'I64', shape: [] });
+      const batchNorm = /^(.*)\.running_var$/.exec(nameInFile)?.[1];
+      if (batchNorm !== undefined) tensors.set(`${batchNorm}.num_batches_tracked`, { dtype: 'I64', shape: [] });
     }
   }
-  return found;
+  return tensors;
 }
 
 /**
- * The bytes of a safetensors file in order; in Node `writeFileAtomically(path, exportSafetensors(net))` writes it. Under
- * torchvision's names `vgg16().load_state_dict(safetensors.torch.load_file(path))` takes it, for nets that torchvision has:
- * A, B, D and E at width 1 and input size 224, with or without batch norm.
+ * Yields the bytes of a safetensors file in order; in Node `writeFileAtomically(path, exportSafetensors(net))` writes it.
+ * With torchvision's names `vgg16().load_state_dict(safetensors.torch.load_file(path))` loads it, for the nets of
+ * torchvision: A, B, D and E at width 1 and input size 224, with or without batch norm.
  *
- * @throws VggError `VGG_ARGUMENT` for torchvision's names of a net without the paper's head or the small one, or for an
- *   unsound description.
+ * @throws VggError `VGG_ARGUMENT` for torchvision's names and a net of head `linear`, or for a description that is not valid.
  */
 export async function* exportSafetensors(
   net: NetTensors,
   { naming = 'vgg', dtype = 'F32', description }: SafetensorsExportOptions = {},
 ): AsyncGenerator<Uint8Array, void> {
   const tensors = entries(net, NAMINGS[naming], dtype);
-  const described = description === undefined ? {} : describeModel(net.options, description);
-  const { head, order } = layOut(tensors, naming === 'torchvision' ? { format: 'pt', ...described } : described);
+  const metadata = description === undefined ? {} : describeModel(net.options, description);
+  const { head, order } = layOut(tensors, naming === 'torchvision' ? { format: 'pt', ...metadata } : metadata);
   yield head;
   for (const name of order) {
     const { parts } = tensors.get(name)!;

@@ -1,11 +1,11 @@
-/** A file on disk as a source of bytes. */
+/** Files on disk as sources of bytes. */
 import { type FileHandle, open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { VggError } from '@vgg/core';
 import { fileError } from '@vgg/core/node';
-import { type ByteSource, checkBesideName, checkPart } from '../sources/bytes';
+import { type ByteSource, checkPart, checkShardName } from '../sources/bytes';
 
-/** The most that one system call reads. */
+/** Largest number of bytes that one system call reads. */
 const READ_BYTES = 2 ** 30;
 
 async function readExactly(handle: FileHandle, begin: number, length: number, path: string): Promise<Uint8Array> {
@@ -24,7 +24,7 @@ async function readExactly(handle: FileHandle, begin: number, length: number, pa
 }
 
 /**
- * Opens a file to read parts of it.
+ * Opens a file for reading in parts.
  * @throws VggError `VGG_IO` when the system refuses, `VGG_WEIGHTS` for a folder or device.
  */
 export async function openBytes(path: string): Promise<ByteSource> {
@@ -47,8 +47,8 @@ export async function openBytes(path: string): Promise<ByteSource> {
       checkPart({ name: path, size }, begin, length);
       return readExactly(handle, begin, length, path);
     },
-    async beside(name) {
-      checkBesideName(path, name);
+    async openSibling(name) {
+      checkShardName(path, name);
       return openBytes(join(dirname(path), name));
     },
     close: () => handle.close(),

@@ -1,4 +1,4 @@
-/** Published nets, brought from the network when asked for and kept. */
+/** Published nets, downloaded when they are requested and cached. */
 import { VggError } from '@vgg/core';
 import { cacheFolder, type DownloadProgress, download } from '@vgg/core/node';
 import { openWeights } from '../detect';
@@ -8,28 +8,30 @@ import { type NetWeights, recogniseNet } from '../names/recognise';
 import type { WeightSource } from '../sources/source';
 import { openBytes } from './file-bytes';
 
+/** Options of {@link fetchWeights} and {@link loadKnown}. */
 export interface FetchOptions {
-  /** Where files are kept. Default `weights` in the cache (`XDG_CACHE_HOME/vgg`). */
-  readonly folder?: string;
-  /** An address that has the files under their own names, in place of their publishers'. Default `VGG_WEIGHTS_MIRROR`. */
-  readonly mirror?: string;
-  /** Stops the download; what was received is kept for the next. */
-  readonly signal?: AbortSignal;
-  readonly onProgress?: (progress: DownloadProgress) => void;
+  /** Folder of the downloaded files. Default `weights` in the cache (`XDG_CACHE_HOME/vgg`). */
+  readonly folder?: string | undefined;
+  /** URL of a folder with all files, used instead of their publishers' URLs. Default `VGG_WEIGHTS_MIRROR`. */
+  readonly mirror?: string | undefined;
+  /** Signal that stops the download; the next one continues from the received bytes. */
+  readonly signal?: AbortSignal | undefined;
+  /** Receives the progress of the download. */
+  readonly onProgress?: ((progress: DownloadProgress) => void) | undefined;
 }
 
-/** The file's name: the last part of its address. */
+/** Returns the name of the file: the last part of its URL. */
 function fileName({ url }: KnownWeights): string {
   return url.slice(url.lastIndexOf('/') + 1);
 }
 
 /**
- * Brings a published net's file, unless it is there: resumed where an earlier download stopped, checked by hash and size,
- * once for several processes. A file that is there and right needs no network.
- * @param name of `KNOWN_WEIGHTS`: `vgg16.tv_in1k`.
- * @returns the file's path.
- * @throws VggError `VGG_ARGUMENT` for an unknown name; `VGG_IO`, one line, where it cannot be had: no connection, refused,
- *   another hash, disk full. The signal's reason when aborted.
+ * Downloads the file of a published net, unless a valid file exists. An interrupted download is resumed; hash and size are
+ * checked; several processes share one download.
+ * @param name name in `KNOWN_WEIGHTS`: `vgg16.tv_in1k`.
+ * @returns the path of the file.
+ * @throws VggError `VGG_ARGUMENT` for an unknown name; `VGG_IO`, one line, when it cannot be downloaded: no connection,
+ *   refused, another hash, disk full. The signal's reason when aborted.
  */
 export async function fetchWeights(name: string, options: FetchOptions = {}): Promise<string> {
   const known = knownWeights(name);
@@ -39,23 +41,18 @@ export async function fetchWeights(name: string, options: FetchOptions = {}): Pr
   return download(mirror ? `${mirror.replace(/\/$/, '')}/${file}` : known.url, {
     to: `${folder}/${file}`,
     hash,
-    ...(size !== undefined && { size }),
-    ...(signal && { signal }),
-    ...(onProgress && { onProgress }),
+    size,
+    signal,
+    onProgress,
   });
 }
 
-/** @throws VggError `VGG_WEIGHTS` unless the net in the file is the one that was published under the name. */
+/** @throws VggError `VGG_WEIGHTS` unless the net in the file is the published net of the name. */
 function checkKnown(name: string, { options }: NetWeights, source: WeightSource): void {
   const { configuration, batchNorm, head } = knownWeights(name);
-  const expected = {
-    configuration,
-    batchNorm,
-    inputSize: 224,
-    width: 1,
-    head,
-    ...(head === 'paper' && { classes: 1000 }),
-  };
+  // The published nets without a head have no classes to compare.
+  const classes = head === 'paper' ? 1000 : options.classes;
+  const expected = { configuration, batchNorm, inputSize: 224, width: 1, head, classes };
   for (const [key, value] of Object.entries(expected)) {
     const got = options[key as keyof typeof options];
     if (got === value) continue;
@@ -64,16 +61,17 @@ function checkKnown(name: string, { options }: NetWeights, source: WeightSource)
 }
 
 /**
- * A published net, brought when it is not there, with its class order and preprocessing. The caller disposes `model`.
- * @throws VggError as {@link fetchWeights}; `VGG_WEIGHTS` when the file holds another net than was published.
+ * Loads a published net with its class order and preprocessing, after downloading its file if necessary. The caller disposes
+ * `model`.
+ * @throws VggError as {@link fetchWeights}; `VGG_WEIGHTS` when the file does not hold the published net.
  */
 export async function loadKnown(name: string, options: FetchOptions = {}): Promise<LoadedNet> {
   const { head, preprocessing } = knownWeights(name);
   const source = await openWeights(await openBytes(await fetchWeights(name, options)));
   try {
-    const which = head === 'none' ? ({ head } as const) : {};
-    checkKnown(name, recogniseNet(source, which), source);
-    return await loadNet(source, { ...which, preprocessing });
+    const recogniseOptions = { head: head === 'none' ? head : undefined };
+    checkKnown(name, recogniseNet(source, recogniseOptions), source);
+    return await loadNet(source, { ...recogniseOptions, preprocessing });
   } finally {
     await source.close();
   }

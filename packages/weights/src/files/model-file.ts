@@ -1,18 +1,12 @@
-/** A whole network in one safetensors file on disk. */
+/** Nets as one safetensors file on disk. */
 import type { Vgg } from '@vgg/models';
+import { selectTensors } from '../fit';
 import { setVariable } from '../load-weights';
-import {
-  emptyModel,
-  type LoadOptions,
-  modelMetadata,
-  type SavedModel,
-  type SaveOptions,
-  selectTensors,
-} from '../model';
+import { emptyModel, type LoadOptions, modelMetadata, type SavedModel, type SaveOptions } from '../model';
 import { openSafetensors, writeSafetensors } from './safetensors-file';
 
 /**
- * Writes a network with its class order and preprocessing to one file, atomically.
+ * Writes a net with its class order and preprocessing to one file, atomically.
  * @throws VggError `VGG_ARGUMENT` unless there is a name for each class, a finite mean and a scale; `VGG_IO` when the
  *   system refuses.
  */
@@ -21,10 +15,10 @@ export async function saveModel(path: string, model: Vgg, options: SaveOptions):
 }
 
 /**
- * Makes the network that a file describes, its weights straight in its variables. Only the network's own tensors are
- * read: with `prefix: 'model/'` the network of a training checkpoint, without its velocities.
- * @throws VggError `VGG_WEIGHTS`, one line that names the file, when it is not sound, does not describe its network, or
- *   holds other tensors than the network has; `VGG_IO` when the system refuses.
+ * Creates the net that a file describes. Only the net's own tensors are read: with `prefix: 'model/'` the net of a training
+ * checkpoint, without its velocities.
+ * @throws VggError `VGG_WEIGHTS`, one line that names the file, when it is damaged, does not describe its net, or its tensors
+ *   are not those of the net; `VGG_IO` when the system refuses.
  */
 export async function loadModel(path: string, { prefix = '' }: LoadOptions = {}): Promise<SavedModel> {
   const file = await openSafetensors(path);

@@ -1,26 +1,29 @@
 /** Safetensors files on disk: random access reads, atomic writes. */
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { didYouMean, VggError } from '@vgg/core';
+import { writeFileAtomically } from '@vgg/core/node';
 import { type Dtype, fromFloat32, fromInt32, type TensorData } from '../safetensors/dtypes';
 import { layOut, type TensorEntry } from '../safetensors/header';
 import { checkBytes } from '../safetensors/memory';
 import { readHeader } from '../safetensors/reader';
-import { writeFileAtomically } from './atomic';
 import { openBytes } from './file-bytes';
 
-/** An open file. Only its header is in memory; each `read` brings one tensor. Close it when done. */
+/** Open safetensors file. Only its header is in memory; each `read` reads one tensor. The caller closes it. */
 export interface SafetensorsFile {
   readonly path: string;
   readonly tensors: ReadonlyMap<string, TensorEntry>;
   readonly metadata: Readonly<Record<string, string>>;
-  /** @throws VggError `VGG_WEIGHTS` for a name that the file lacks or a file cut short since it was opened, `VGG_IO`. */
+  /**
+   * Reads one tensor.
+   * @throws VggError `VGG_WEIGHTS` for a name that the file lacks or a file cut short since it was opened, `VGG_IO`.
+   */
   read(name: string): Promise<TensorData>;
   close(): Promise<void>;
 }
 
 /**
  * Opens a safetensors file and reads its header.
- * @throws VggError `VGG_IO` when the system refuses, `VGG_WEIGHTS` when it is not a sound safetensors file.
+ * @throws VggError `VGG_IO` when the system refuses, `VGG_WEIGHTS` when it is not a valid safetensors file.
  */
 export async function openSafetensors(path: string): Promise<SafetensorsFile> {
   const bytes = await openBytes(path);
@@ -62,8 +65,8 @@ async function contents(tensor: TensorData | Tensor): Promise<TensorData> {
 }
 
 /**
- * Writes a safetensors file atomically: whoever reads `path` finds the old file or the whole new one. Tensors of TF.js
- * (float32, int32) are brought from the backend one at a time.
+ * Writes a safetensors file atomically: at any time `path` holds the old file or the complete new one. Tensors of TF.js
+ * (float32, int32) are read from the backend one at a time.
  * @throws VggError `VGG_WEIGHTS` when a tensor's bytes do not fit its shape and type, `VGG_IO` when the system refuses.
  */
 export async function writeSafetensors(
@@ -71,8 +74,8 @@ export async function writeSafetensors(
   tensors: ReadonlyMap<string, TensorData | Tensor>,
   metadata: Readonly<Record<string, string>> = {},
 ): Promise<void> {
-  const described = new Map([...tensors].map(([name, tensor]) => [name, describe(name, tensor)]));
-  const { head, order } = layOut(described, metadata);
+  const descriptions = new Map([...tensors].map(([name, tensor]) => [name, describe(name, tensor)]));
+  const { head, order } = layOut(descriptions, metadata);
   async function* parts(): AsyncIterable<Uint8Array> {
     yield head;
     for (const name of order) {

@@ -1,6 +1,6 @@
 /**
- * What a Keras model's configuration says of its batch norms: the epsilon that each adds to the variance, by the layer's name
- * and by the path that `.keras` gives it. https://github.com/keras-team/keras: `saving/saving_lib.py`
+ * Epsilons of batch norm in the configuration of a Keras model: the number that each layer adds to the variance, by the
+ * layer's name and by its path in `.keras`. https://github.com/keras-team/keras: `saving/saving_lib.py`
  */
 import { VggError } from '@vgg/core';
 import { isJsonObject, type JsonObject } from '../sources/json';
@@ -8,19 +8,19 @@ import type { TensorInfo } from '../sources/source';
 
 interface BatchNorm {
   readonly name: unknown;
-  /** `layers/batch_normalization_1`. */
+  /** Path of the layer in `.keras`: `layers/batch_normalization_1`. */
   readonly path: string;
   readonly epsilon: unknown;
 }
 
-/** `batch_normalization` of `BatchNormalization`, as Keras makes paths of classes. */
+/** Returns the path that Keras makes of a class name: `batch_normalization` for `BatchNormalization`. */
 function snakeCase(name: string): string {
   return name.replace(/(.)([A-Z][a-z]+)/g, '$1_$2').toLowerCase();
 }
 
-/** The batch norms of a model's `config`, whose layers may be models themselves. */
+/** Yields the batch norms in a model's `config`. Its layers may be models themselves. */
 function* batchNorms(config: unknown, above = ''): Generator<BatchNorm> {
-  // Of a Sequential of Keras's first versions it is the list itself.
+  // In the first versions of Keras the config of a Sequential is the list of layers itself.
   const layers = isJsonObject(config) ? config.layers : config;
   if (!Array.isArray(layers)) return;
   const counts = new Map<string, number>();
@@ -35,10 +35,10 @@ function* batchNorms(config: unknown, above = ''): Generator<BatchNorm> {
   }
 }
 
-/** A layer's own name has few parts, each of which a variable's path may repeat. */
+/** Largest number of parts in the name of a layer, which is the end of its variable's path. */
 const MAX_PARTS = 4;
 
-/** What a variance's layer may be called, the likeliest first: paths of layers by number, or ending in their names. */
+/** Returns possible names of a variance's layer, the most likely first: paths of layers by number, or ends of the path. */
 function layersOf(tensor: string): string[] {
   const byNumber = /^(.*)\/vars\/3$/.exec(tensor)?.[1];
   if (byNumber !== undefined) return [byNumber.replace(/^_layer_checkpoint_dependencies/, 'layers')];
@@ -47,9 +47,9 @@ function layersOf(tensor: string): string[] {
 }
 
 /**
- * A file's tensors, each variance with its epsilon where the model's configuration has it.
- * @param model `{ class_name, config }` as Keras writes a model, or anything else, which then says nothing.
- * @throws VggError `VGG_WEIGHTS` for an epsilon that is no number from 0 on.
+ * Returns a file's tensors, in which each variance has its epsilon if the model's configuration defines it.
+ * @param model `{ class_name, config }`, as Keras writes a model; anything else is ignored.
+ * @throws VggError `VGG_WEIGHTS` for an epsilon that is not a number of at least 0.
  */
 export function withEpsilons<T extends TensorInfo>(
   tensors: ReadonlyMap<string, T>,
@@ -58,10 +58,10 @@ export function withEpsilons<T extends TensorInfo>(
 ): ReadonlyMap<string, T> {
   const epsilons = new Map<unknown, number>();
   for (const { name, path, epsilon } of batchNorms(isJsonObject(model) ? model.config : undefined)) {
-    if (epsilon === undefined) continue; // Keras's default.
+    if (epsilon === undefined) continue; // The default of Keras.
     if (typeof epsilon !== 'number' || !(epsilon >= 0 && epsilon < 1e6)) {
       const got = JSON.stringify(epsilon).slice(0, 40);
-      throw new VggError('weights', `${source} is not a sound Keras model: ${path} has an epsilon of ${got}`);
+      throw new VggError('weights', `${source} is not a valid Keras model: ${path} has an epsilon of ${got}`);
     }
     epsilons.set(name, epsilon).set(path, epsilon);
   }
@@ -74,7 +74,7 @@ export function withEpsilons<T extends TensorInfo>(
   );
 }
 
-/** The model in a `modelTopology` of TF.js: as the converter keeps it, or as TF.js writes it. */
+/** Returns the model in a `modelTopology` of TF.js, as the converter or TF.js writes it. */
 export function modelOfTopology({ modelTopology }: JsonObject): unknown {
   return isJsonObject(modelTopology) ? (modelTopology.model_config ?? modelTopology) : undefined;
 }

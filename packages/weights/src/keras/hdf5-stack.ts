@@ -1,32 +1,32 @@
 /**
- * The stack of HDF5's WebAssembly, put back after each call. An error of h5wasm leaves C++ by a JavaScript exception, which
- * nobody catches on the C++ side, so that some 130 bytes stay taken: after 24,000 damaged files the stack ran into the
+ * Restores the stack of HDF5's WebAssembly after each call. An error of h5wasm leaves C++ as a JavaScript exception, which no
+ * C++ code catches, so that about 130 bytes of the stack stay in use: after 24,000 damaged files the stack overlapped the
  * library's data (docs/decisions/0091).
  */
 
-/** What of Emscripten's run time is needed; h5wasm has it, and does not declare it. */
+/** Functions of Emscripten's run time that h5wasm has but does not declare. */
 interface Runtime {
   ccall?(name: string, result: 'number', kinds: readonly 'array'[], values: readonly ArrayLike<number>[]): number;
   _htonl?: unknown;
 }
 
-function swapped(word: number): number {
+function swapBytes(word: number): number {
   return (((word & 0xff) << 24) | ((word & 0xff00) << 8) | ((word >>> 8) & 0xff00) | (word >>> 24)) >>> 0;
 }
 
 /**
- * Where the stack ends, in bytes; `undefined` where the library does not tell. `htonl` is the one function that gives back what
- * it is given, an empty array on the stack, if with its bytes in reverse.
+ * Returns the address of the end of the stack, or `undefined` if it is not known. `htonl` is the only function that returns
+ * its argument, here the address of an empty array on the stack, with its bytes in reverse order.
  */
 export function stackPointer(module: object): number | undefined {
   const { ccall, _htonl } = module as Runtime;
   if (ccall === undefined || _htonl === undefined) return undefined;
-  return swapped(ccall('htonl', 'number', ['array'], [[]]));
+  return swapBytes(ccall('htonl', 'number', ['array'], [[]]));
 }
 
 /**
- * Does `work`, and gives back whatever it left on the stack, whether it threw or not. Emscripten shows no function for that:
- * calling one that is not there with an array of negative length moves the pointer and does no more.
+ * Runs `work`, then restores the stack pointer, even if it throws. Emscripten has no function for that, but a call of a
+ * function that does not exist, with an array of negative length, moves the pointer and does nothing else.
  */
 export function withStack<T>(module: object, work: () => T): T {
   const before = stackPointer(module);
@@ -38,7 +38,7 @@ export function withStack<T>(module: object, work: () => T): T {
       try {
         (module as Runtime).ccall?.('vgg_none', 'number', ['array'], [{ length: -left }]);
       } catch {
-        // There is no such function.
+        // The call of a function that does not exist throws.
       }
     }
   }

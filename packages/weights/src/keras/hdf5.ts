@@ -1,22 +1,22 @@
 /**
- * HDF5 files, what Keras's weights are in, by h5wasm: the HDF Group's own library in WebAssembly, which sees no file but the
- * one given to it (docs/decisions/0091). The package is installed by who needs it.
+ * Reader of HDF5, the format of Keras's weights, with h5wasm: the HDF Group's library in WebAssembly, which can access only
+ * the file passed to it (docs/decisions/0091). It is an optional package that the user installs.
  */
-import { VggError } from '@vgg/core';
+import { sizeOf, VggError } from '@vgg/core';
 import type { Dataset, File, Group } from 'h5wasm';
-import { type Dtype, elements } from '../safetensors/dtypes';
+import type { Dtype } from '../safetensors/dtypes';
 import { type Rows, rowCount, type StoredTensor, type WeightSource, weightSource } from '../sources/source';
 import { withStack } from './hdf5-stack';
 
 type H5wasm = typeof import('h5wasm');
 type H5Module = Awaited<H5wasm['ready']>;
 
-/** Keras nests five deep. */
+/** Largest depth of groups; Keras uses five levels. */
 const MAX_DEPTH = 12;
-/** Groups may hold one another in rings, so that a small file has any number of paths. */
+/** Largest number of objects: groups may contain one another, so that a small file can have endless paths. */
 const MAX_OBJECTS = 20_000;
 const MAX_RANK = 16;
-/** Deflate's best, and some: what a byte of a file can become. */
+/** Largest compression ratio: slightly more than that of deflate. */
 const MAX_RATIO = 1100;
 const MAX_BYTES = 2 ** 31;
 
@@ -24,22 +24,23 @@ const FLOATS: Readonly<Record<number, Dtype>> = { 2: 'F16', 4: 'F32', 8: 'F64' }
 const SIGNED: Readonly<Record<number, Dtype>> = { 1: 'I8', 2: 'I16', 4: 'I32', 8: 'I64' };
 const UNSIGNED: Readonly<Record<number, Dtype>> = { 1: 'U8', 2: 'U16', 4: 'U32', 8: 'U64' };
 
-/** A file of HDF5 in memory. */
+/** HDF5 file in memory. */
 export interface Hdf5File {
   readonly name: string;
   readonly content: Uint8Array;
-  /** The format that the result names. */
+  /** Format of the resulting source. */
   readonly format: string;
   close(): Promise<void>;
 }
 
+/** Number of files opened so far. */
 let count = 0;
-/** Whether the library has aborted, after which it reads nothing: there is one of it, and it cannot be made anew. */
+/** True if the library has aborted. It can then read nothing more and cannot be loaded again. */
 let broken = false;
 
 /**
- * Keeps what HDF5 says of a damaged file from the terminal. Its other way, an error handler that throws, leaves the library
- * by the middle of its functions: after some thousand damaged files its memory was damaged too.
+ * Hides HDF5's messages about a damaged file from the terminal. The alternative, an error handler that throws, leaves the
+ * library in the middle of its functions: after about a thousand damaged files its memory was damaged.
  */
 function silence({ FS }: H5Module): void {
   const stderr = (FS as unknown as { streams: ({ tty?: { ops: { put_char(): void; fsync(): void } } } | null)[] })
@@ -65,7 +66,7 @@ async function load(source: string): Promise<{ h5: H5wasm; module: H5Module }> {
   return { h5, module };
 }
 
-/** The first line of what HDF5 says. */
+/** Returns the message of an HDF5 error as one line. */
 function reasonOf(cause: unknown): string {
   const text = cause instanceof Error ? cause.message : String(cause);
   return text.replace(/\s+/g, ' ').trim().slice(0, 160) || 'HDF5 cannot read it';
@@ -83,10 +84,10 @@ class Reader {
   }
 
   corrupt(what: string, cause?: unknown): VggError {
-    return new VggError('weights', `${this.#file.name} is not a sound HDF5 file: ${what}`, { cause });
+    return new VggError('weights', `${this.#file.name} is not a valid HDF5 file: ${what}`, { cause });
   }
 
-  /** Errors of HDF5 become one line. */
+  /** Runs `work`, and converts errors of HDF5 to one line that names the file. */
   guard<T>(work: () => T): T {
     try {
       return withStack(this.#module, work);
@@ -96,7 +97,7 @@ class Reader {
     }
   }
 
-  /** Every array of numbers by its path; text, links that lead nowhere and links to other files are passed over. */
+  /** Returns all arrays of numbers by their paths; text, broken links and links to other files are ignored. */
   tensors(root: Group): ReadonlyMap<string, StoredTensor> {
     this.guard(() => this.#walk(root, '', 0));
     return this.#tensors;
@@ -121,20 +122,20 @@ class Reader {
     const kinds = type === H5T_FLOAT.value ? FLOATS : type !== H5T_INTEGER.value ? {} : signed ? SIGNED : UNSIGNED;
     const dtype = kinds[size];
     if (dtype === undefined || vlen || shape === null) return;
-    const shown = JSON.stringify(name.slice(0, 80));
-    if (!littleEndian && size > 1) throw this.corrupt(`${shown} has big-endian numbers`);
-    if (shape.length > MAX_RANK) throw this.corrupt(`${shown} has ${shape.length} axes`);
-    const bytes = elements(shape) * size;
+    const label = JSON.stringify(name.slice(0, 80));
+    if (!littleEndian && size > 1) throw this.corrupt(`${label} has big-endian numbers`);
+    if (shape.length > MAX_RANK) throw this.corrupt(`${label} has ${shape.length} axes`);
+    const bytes = sizeOf(shape) * size;
     if (!(bytes < MAX_BYTES) || bytes > this.#file.content.length * MAX_RATIO) {
-      throw this.corrupt(`${shown} of shape [${shape}] claims ${bytes} bytes`);
+      throw this.corrupt(`${label} of shape [${shape}] claims ${bytes} bytes`);
     }
     this.#tensors.set(name, { dtype, shape, read: async (rows) => this.guard(() => this.#read(dataset, rows)) });
   }
 
-  /** h5wasm's own readers know no 16-bit floats and make copies: these are the bytes as HDF5 gives them. */
+  /** Reads the bytes of rows directly from HDF5: the functions of h5wasm do not support 16-bit floats and make copies. */
   #read(dataset: Dataset, { begin, end }: Rows): Uint8Array {
     const { shape, size } = dataset.metadata as { shape: number[]; size: number };
-    const bytes = elements([end - begin, ...shape.slice(1)]) * size;
+    const bytes = sizeOf([end - begin, ...shape.slice(1)]) * size;
     if (bytes === 0) return new Uint8Array(0);
     const whole = end - begin === rowCount(shape);
     const counts = whole ? null : [end - begin, ...shape.slice(1)].map(BigInt);
@@ -155,28 +156,28 @@ class Reader {
 }
 
 /**
- * Opens an HDF5 file: every array of numbers under its path, `model_weights/block1_conv1/block1_conv1/kernel:0`.
- * @throws VggError `VGG_WEIGHTS`, one line that names the file, when it is damaged or hostile; `VGG_ARGUMENT` where the
+ * Opens an HDF5 file. The name of a tensor is its path: `model_weights/block1_conv1/block1_conv1/kernel:0`.
+ * @throws VggError `VGG_WEIGHTS`, one line that names the file, when it is damaged or hostile; `VGG_ARGUMENT` when the
  *   package h5wasm is not installed.
  */
 export async function readHdf5(file: Hdf5File): Promise<WeightSource> {
   const { h5, module } = await load(file.name);
   const reader = new Reader(module, file);
   const path = `/weights-${count++}.h5`;
-  // Its own memory, not a copy: a net's file has 550 MB.
+  // With `canOwn` the library uses this memory instead of a copy: the file of a net has 550 MB.
   module.FS.writeFile(path, file.content, { canOwn: true } as object);
-  let opened: File | undefined;
+  let h5File: File | undefined;
   const release = () => {
     try {
-      withStack(module, () => opened?.close());
+      withStack(module, () => h5File?.close());
     } catch {
-      // A damaged file may not even close; its memory goes with its name.
+      // Closing a damaged file may fail; removing it frees its memory.
     }
     if (module.FS.analyzePath(path).exists) module.FS.unlink(path);
   };
   try {
-    opened = reader.guard(() => new h5.File(path, 'r'));
-    const tensors = reader.tensors(opened);
+    h5File = reader.guard(() => new h5.File(path, 'r'));
+    const tensors = reader.tensors(h5File);
     const close = async () => {
       release();
       await file.close();

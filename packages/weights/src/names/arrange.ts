@@ -1,23 +1,24 @@
-/** Tensors of other frameworks in this package's layouts, a band of rows at a time: a net's largest is 411 MB. */
-import { asFloat32, elements } from '../safetensors/dtypes';
+/** Conversion of other frameworks' tensors to our layouts, a band of rows at a time: the largest tensor of a net has 411 MB. */
+import { sizeOf } from '@vgg/core';
+import { asFloat32 } from '../safetensors/dtypes';
 import { type Rows, rowCount, type WeightSource } from '../sources/source';
 import type { Place } from './naming';
 
-/** How much of a tensor is in memory besides the result, about. */
+/** Approximate size in bytes of the part of a tensor that is in memory in addition to the result. */
 const BAND_BYTES = 16 * 2 ** 20;
 
-/** Consecutive ranges of a tensor's rows. */
+/** Yields consecutive ranges of a tensor's rows. */
 function* bands(shape: readonly number[]): Generator<Rows> {
   const all = rowCount(shape);
-  const row = Math.max(1, elements(shape.slice(1)) * 4);
-  // A multiple of 16: a column of the band is then whole cache lines of the result.
+  const row = Math.max(1, sizeOf(shape.slice(1)) * 4);
+  // A multiple of 16, so that a column of the band fills whole cache lines of the result.
   const step = Math.max(16, Math.floor(BAND_BYTES / row / 16) * 16);
   for (let begin = 0; begin < all; begin += step) yield { begin, end: Math.min(all, begin + step) };
 }
 
 /**
- * Writes rows [begin, ...] of outputs of `band`, each [channels, positions], to `out`, [positions, channels, outputs].
- * Reads run along `rows` consecutive places, writes along whole cache lines.
+ * Writes the outputs in `band`, each [channels, positions], to `out`, [positions, channels, outputs], from output `begin`.
+ * The inner loop writes whole cache lines.
  */
 function transposeInto(
   out: Float32Array,
@@ -47,11 +48,11 @@ export function reverseColours(weight: Float32Array, outputs: number): void {
 }
 
 /**
- * Writes a tensor of a file to `into` as the numbers of a variable of `shape`: [h, w, in, out], [in, out] or [channels]. Its
- * count of elements must be the variable's.
- * @param channels for a fully-connected layer behind a map: how many channels that has; its inputs are then reordered from
- *   channels-first to rows, columns, channels.
- * @param into gives the memory to write to; asked for anew after each wait, as WASM's memory moves when it grows.
+ * Writes a tensor of a file to `into` as the values of a variable of `shape`: [h, w, in, out], [in, out] or [channels]. The
+ * tensor must have as many elements as the variable.
+ * @param channels number of input channels. For a fully-connected layer after a map: the channels of the map; its inputs are
+ *   then reordered from channels-first to rows, columns, channels.
+ * @param into returns the memory to write to. It is called again after each wait, because WASM's memory moves when it grows.
  */
 export async function readArranged(
   source: WeightSource,
@@ -60,12 +61,13 @@ export async function readArranged(
   channels: number,
   into: () => Float32Array,
 ): Promise<void> {
-  const stored = source.tensors.get(name)!;
-  const [count, outputs] = [elements(shape), shape.at(-1)!];
+  const tensor = source.tensors.get(name)!;
+  const count = sizeOf(shape);
+  const outputs = shape.at(-1)!;
   const positions = count / (outputs * channels);
-  for (const rows of bands(stored.shape)) {
+  for (const rows of bands(tensor.shape)) {
     const band = asFloat32(await source.read(name, rows));
-    if (layout === 'same') into().set(band, (count / rowCount(stored.shape)) * rows.begin);
+    if (layout === 'same') into().set(band, (count / rowCount(tensor.shape)) * rows.begin);
     else transposeInto(into(), band, rows, { outputs, channels, positions });
   }
 }

@@ -1,12 +1,15 @@
 /**
- * Keras's names of a VGG's weights, those of keras.applications, as each version writes them; conv1_1 takes BGR there, as the
- * nets that were published. Batch norm, which keras.applications has not, goes by the names that Keras gives by itself.
+ * Namings of Keras: the names of keras.applications as each version of Keras writes them. conv1_1 takes BGR, as in the
+ * published nets. The nets of keras.applications have no batch norm; its layers have the names that Keras generates.
  */
 import type { Layer } from '@vgg/models';
 import type { Preprocessing } from '../preprocessing';
 import { type Naming, placesOf } from './naming';
 
-/** `preprocess_input` of keras.applications.vgg16 on images that `load_img` made 224 x 224; the mean in our order, RGB. */
+/**
+ * Preprocessing of keras.applications: `preprocess_input` of its vgg16 on images that `load_img` resized to 224 x 224. The
+ * mean is in our order, RGB.
+ */
 export const KERAS_PREPROCESSING: Preprocessing = {
   mean: [123.68, 116.779, 103.939],
   scale: 224,
@@ -14,7 +17,7 @@ export const KERAS_PREPROCESSING: Preprocessing = {
   interpolation: 'pillow-nearest',
 };
 
-/** A weight's name, and its place in the list of the layer's variables. */
+/** Keras's name of a variable and its index in the list of the layer's variables, by role. */
 const ROLES: Readonly<Record<string, readonly [name: string, place: number]>> = {
   weight: ['kernel', 0],
   bias: ['bias', 1],
@@ -24,8 +27,8 @@ const ROLES: Readonly<Record<string, readonly [name: string, place: number]>> = 
   variance: ['moving_variance', 3],
 };
 
-/** `batch_normalization`, `batch_normalization_1`, ... */
-function counted(kind: string, index: number): string {
+/** Returns the name that Keras generates for a layer: `batch_normalization`, `batch_normalization_1`, ... */
+function generatedName(kind: string, index: number): string {
   return index === 0 ? kind : `${kind}_${index}`;
 }
 
@@ -35,12 +38,12 @@ const KINDS: Readonly<Record<string, string>> = {
   batchNorm: 'batch_normalization',
 };
 
-/** The names that Keras gives to layers by itself, by ours. */
-function automatic(layers: readonly Layer[]): Map<string, string> {
+/** Returns the names that Keras generates for layers, by ours. */
+function generatedNames(layers: readonly Layer[]): Map<string, string> {
   const names = new Map<string, string>();
   for (const [kind, keras] of Object.entries(KINDS)) {
     const own = layers.filter((layer) => layer.kind === kind);
-    for (const [i, { name }] of own.entries()) names.set(name, counted(keras, i));
+    for (const [i, { name }] of own.entries()) names.set(name, generatedName(keras, i));
   }
   return names;
 }
@@ -51,9 +54,9 @@ const CLASSIFIERS: Readonly<Record<string, string>> = {
   fc8: 'predictions',
 };
 
-/** The names of keras.applications, by ours. */
+/** Returns the names of layers in keras.applications, by ours. */
 function applications(layers: readonly Layer[]): Map<string, string> {
-  const names = automatic(layers);
+  const names = generatedNames(layers);
   const connected = layers.flatMap(({ kind, name }) => (kind === 'fullyConnected' ? [name] : []));
   for (const [i, keras] of CLASSIFIERS[connected.join()]?.split(',').entries() ?? []) names.set(connected[i]!, keras);
   for (const { kind, name } of layers) {
@@ -79,17 +82,20 @@ function kerasNaming(
   };
 }
 
-/** https://github.com/keras-team/keras: `applications/vgg16.py`, `legacy/saving/legacy_h5_format.py`, `saving/saving_lib.py` */
+/**
+ * Namings of all versions of Keras. https://github.com/keras-team/keras: `applications/vgg16.py`,
+ * `legacy/saving/legacy_h5_format.py`, `saving/saving_lib.py`
+ */
 export const KERAS: readonly Naming[] = [
-  // Keras 2's HDF5: a group for each layer, in it the variables' own paths.
+  // HDF5 of Keras 2: a group for each layer, with the paths of its variables.
   kerasNaming(applications, (layer, role) => `${layer}/${layer}/${role}:0`),
-  // Keras 3's.
+  // HDF5 of Keras 3.
   kerasNaming(applications, (layer, role) => `${layer}/${layer}/${role}`),
-  // Keras 1's, in which the nets of keras.applications are published.
+  // HDF5 of Keras 1, the format in which the nets of keras.applications are published.
   kerasNaming(applications, (layer, role) => `${layer}/${layer}_${role === 'kernel' ? 'W' : 'b'}_1:0`),
-  // The variables' own names, as the converter of TF.js keeps them.
+  // The names of the variables, which the converter of TF.js keeps.
   kerasNaming(applications, (layer, role) => `${layer}/${role}`),
   // `.keras` of Keras 3 and 2.12: layers by kind and number, whatever their names.
-  kerasNaming(automatic, (layer, _, place) => `layers/${layer}/vars/${place}`),
-  kerasNaming(automatic, (layer, _, place) => `_layer_checkpoint_dependencies/${layer}/vars/${place}`),
+  kerasNaming(generatedNames, (layer, _, place) => `layers/${layer}/vars/${place}`),
+  kerasNaming(generatedNames, (layer, _, place) => `_layer_checkpoint_dependencies/${layer}/vars/${place}`),
 ];

@@ -1,39 +1,40 @@
 /**
- * How frameworks name and lay out the variables of a VGG: from each canonical name (`conv1_1.weight`) to the name in a
- * file. A naming is data made from the net's own list of layers, so it covers every configuration.
+ * Names and layouts of the variables of a VGG in a framework: from each canonical name (`conv1_1.weight`) to the name in a
+ * file. A naming is computed from the net's list of layers, so it covers every configuration.
  */
 import { type Layer, layerVariables } from '@vgg/models';
 import type { Preprocessing } from '../preprocessing';
 
-/** How a tensor of a file becomes a variable. */
+/** Layout of a tensor in a file. */
 export type Layout =
-  /** As it is, but for its shape: HWIO, [in, out], [channels]. */
+  /** Our layout, perhaps with another shape: HWIO, [in, out], [channels]. */
   | 'same'
   /** Outputs first, and channels before rows and columns: OIHW, [out, in] or [out, channels, rows, columns]. */
   | 'outputsFirst';
 
-/** Where a variable is found in a file. */
+/** Name and layout of a variable in a file. */
 export interface Place {
   readonly name: string;
   readonly layout: Layout;
 }
 
+/** Naming of a framework or a collection of nets. */
 export interface Naming {
-  /** Its name: `torchvision`. */
+  /** Name of the framework or collection: `torchvision`. */
   readonly name: string;
-  /** The order of the colours that conv1_1 takes. Nets of a BGR naming take RGB once loaded. */
+  /** Order of the colours that conv1_1 takes in the file. Loaded nets always take RGB. */
   readonly channels: 'RGB' | 'BGR';
-  /** How the nets published under these names take their images, RGB: what holds unless the file or the user says else. */
+  /** Preprocessing of the published nets with these names, RGB: the default if neither the file nor the caller has one. */
   readonly preprocessing?: Preprocessing;
-  /** What the framework's batch norm adds to the variance unless the file says so, where that is not our 1e-5. */
+  /** Number that the framework's batch norm adds to the variance if the file does not have it. Default 1e-5, as ours. */
   readonly varianceEpsilon?: number;
-  /** The file's name of each variable of the net's layers, by the canonical name; undefined where it has no such net. */
+  /** Returns the place of each variable of the net's layers, by canonical name; undefined if the naming has no such net. */
   places(layers: readonly Layer[]): Map<string, Place> | undefined;
-  /** Names in the file that say nothing of the net: counters of batches. */
+  /** Returns true for a tensor that does not belong to the net, such as a counter of batches. */
   ignores?(name: string): boolean;
 }
 
-/** The layers of a net that hold variables, each with its place in the file by role. */
+/** Returns the place of every variable of the layers, by canonical name. */
 export function placesOf(
   layers: readonly Layer[],
   layout: Layout,
@@ -48,7 +49,7 @@ export function placesOf(
   return new Map(places);
 }
 
-/** Our own names. */
+/** Naming of our own files. */
 export const OWN: Naming = {
   name: 'vgg',
   channels: 'RGB',

@@ -1,9 +1,9 @@
-/** The names of PyTorch's two collections of nets: torchvision's `vgg16`, `vgg16_bn`, ..., and timm's. */
+/** Namings of PyTorch's two collections of nets: torchvision's `vgg16`, `vgg16_bn`, ..., and timm's. */
 import type { Layer } from '@vgg/models';
 import type { Preprocessing } from '../preprocessing';
 import { type Naming, placesOf } from './naming';
 
-/** PyTorch's names of a layer's variables. */
+/** PyTorch's names of a layer's variables, by role. */
 const ROLES: Readonly<Record<string, string>> = {
   weight: 'weight',
   bias: 'bias',
@@ -13,12 +13,15 @@ const ROLES: Readonly<Record<string, string>> = {
   variance: 'running_var',
 };
 
-/** The place of each layer of `features`, one `Sequential` of convolutions, batch norms, ReLUs and pools. */
+/** Returns the index of each layer in `features`, one `Sequential` of convolutions, batch norms, ReLUs and pools. */
 function featureIndices(layers: readonly Layer[]): Map<string, number> {
   return new Map(layers.filter(({ stage }) => stage < 6).map(({ name }, i) => [name, i]));
 }
 
-/** Both collections prepare ImageNet alike. https://pytorch.org/vision/0.14/models/generated/torchvision.models.vgg16.html */
+/**
+ * Preprocessing of ImageNet in both collections.
+ * https://pytorch.org/vision/0.14/models/generated/torchvision.models.vgg16.html
+ */
 export const PYTORCH_PREPROCESSING: Preprocessing = {
   mean: [0.485, 0.456, 0.406],
   std: [0.229, 0.224, 0.225],
@@ -47,12 +50,15 @@ function pytorchNaming(name: string, heads: Readonly<Record<string, string>>): N
   };
 }
 
-/** https://github.com/pytorch/vision/blob/main/torchvision/models/vgg.py */
+/** Naming of torchvision. https://github.com/pytorch/vision/blob/main/torchvision/models/vgg.py */
 export const TORCHVISION = pytorchNaming('torchvision', {
   'fc6,fc7,fc8': 'classifier.0,classifier.3,classifier.6',
   'fc6,fc8': 'classifier.0,classifier.3',
   '': '',
 });
 
-/** fc6 and fc7 are convolutions there. https://github.com/huggingface/pytorch-image-models/blob/main/timm/models/vgg.py */
+/**
+ * Naming of timm, where fc6 and fc7 are convolutions.
+ * https://github.com/huggingface/pytorch-image-models/blob/main/timm/models/vgg.py
+ */
 export const TIMM = pytorchNaming('timm', { 'fc6,fc7,fc8': 'pre_logits.fc1,pre_logits.fc2,head.fc' });

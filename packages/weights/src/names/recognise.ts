@@ -1,5 +1,5 @@
-/** Which net a file's tensors are, under whose names: the configuration, batch norm, width, head and classes, by themselves. */
-import { didYouMean, VggError } from '@vgg/core';
+/** Recognition of the net in a file from its tensors: naming, configuration, batch norm, width, head and classes. */
+import { didYouMean, sizeOf, VggError } from '@vgg/core';
 import {
   CONFIGURATION_NAMES,
   type Layer,
@@ -10,8 +10,7 @@ import {
   type VggOptions,
 } from '@vgg/models';
 import { describedOptions } from '../description';
-import type { Misshapen, WeightReport } from '../fit';
-import { elements } from '../safetensors/dtypes';
+import { type Misshapen, selectTensors, type WeightReport } from '../fit';
 import type { TensorInfo, WeightSource } from '../sources/source';
 import { readArranged, reverseColours } from './arrange';
 import { CAFFE } from './caffe';
@@ -19,47 +18,49 @@ import { KERAS } from './keras';
 import { type Naming, OWN, type Place } from './naming';
 import { TIMM, TORCHVISION } from './pytorch';
 
-/** Every naming that is recognised. */
+/** All namings that are recognised. */
 const NAMINGS: readonly Naming[] = [OWN, TORCHVISION, TIMM, CAFFE, ...KERAS];
 
-/** What our batch norm adds to the variance, as PyTorch's. */
+/** Number that our batch norm, like PyTorch's, adds to the variance. */
 const VARIANCE_EPSILON = 1e-5;
 
-/** Filters of conv1_1 at width 1 (Table 1). */
+/** Number of filters of conv1_1 at width 1 (Table 1). */
 const STAGE_1_FILTERS = 64;
 
 type VggSizes = Pick<VggOptions, 'width' | 'classes' | 'inputSize'>;
 
+/** Options of {@link recogniseNet}. */
 export interface RecogniseOptions {
-  /** Only tensors whose names start so belong to the net: `state_dict.` of one of two in a file. Found by itself if one. */
-  readonly prefix?: string;
-  /** `none`: the convolutions alone; nothing of the fully-connected layers is then read. Default: all that the file has. */
-  readonly head?: 'none';
-  /** Side of the net's input in pixels, where its fully-connected layers leave several: 224 for a pool5 of 7 x 7. */
-  readonly inputSize?: number;
+  /** Prefix of the names of the net's tensors, such as `state_dict.`. Needed only if a file holds several nets. */
+  readonly prefix?: string | undefined;
+  /** `none`: only the convolutions; nothing of the fully-connected layers is read. Default the head in the file. */
+  readonly head?: 'none' | undefined;
+  /** Side of the net's input in pixels. Default 32 times the side of the map before the fully-connected layers. */
+  readonly inputSize?: number | undefined;
 }
 
-/** A variable in a file, under the file's name. */
+/** Variable of a net in a file. */
 export interface NetTensor extends TensorInfo {
+  /** Name of the tensor in the file. */
   readonly from: string;
 }
 
-/** A net's weights in a file, by canonical name and in canonical shapes and order, whatever the file's own. */
+/** Weights of a net in a file, with canonical names, shapes and layouts, whatever those in the file are. */
 export interface NetWeights {
-  /** Whose names the file has: `vgg`, `torchvision`, `timm`, ..., and what follows from them. */
+  /** Naming of the file's tensors (`vgg`, `torchvision`, `timm`, ...), with the properties of its nets. */
   readonly naming: Pick<Naming, 'name' | 'channels' | 'preprocessing'>;
-  /** What precedes each name in the file: `state_dict.module.`. */
+  /** Prefix of every name in the file: `state_dict.module.`. */
   readonly prefix: string;
   readonly options: ResolvedVggOptions;
-  /** The variables that the file has. */
+  /** Variables that the file has, by canonical name. */
   readonly tensors: ReadonlyMap<string, NetTensor>;
-  /** By canonical names; what is left over, by the file's. */
+  /** Differences from the net, by canonical names; tensors left over, by the file's names. */
   readonly report: WeightReport;
-  /** Tensors that are none of the net asked for: an optimiser's, a head passed over, counters of batches. */
-  readonly besides: readonly string[];
+  /** Tensors that do not belong to the requested net: of an optimiser, of a head that is not read, counters of batches. */
+  readonly others: readonly string[];
   /**
-   * A variable's numbers, in its own shape and layout; conv1_1 takes RGB.
-   * @param into gives the memory to write them to, as many as the variable has; new memory unless given.
+   * Reads a variable's values in its canonical shape and layout; conv1_1 takes RGB.
+   * @param into returns the memory to write to, of the variable's size. Default new memory.
    * @throws VggError `VGG_WEIGHTS` for a name not in `tensors`, integers, or a damaged file; `VGG_IO`.
    */
   read(name: string, into?: () => Float32Array): Promise<Float32Array>;
@@ -73,12 +74,12 @@ const GUESSES: readonly Guess[] = CONFIGURATION_NAMES.flatMap((configuration) =>
   ),
 );
 
-/** A file with more copies of a first layer than this is no file of nets. */
+/** Largest number of first layers in a file of nets. */
 const MAX_PREFIXES = 16;
-/** Nor one with more tensors. */
+/** Largest number of tensors in a file of nets. */
 const MAX_TENSORS = 20_000;
 
-/** Every prefix under which the file has the first convolution of a naming. */
+/** Returns every prefix under which the file has the first convolution of a naming. */
 function prefixesOf(source: WeightSource, first: string): string[] {
   const names = [...source.tensors.keys()].filter((name) => name.endsWith(first));
   if (names.length > MAX_PREFIXES) {
@@ -90,18 +91,12 @@ function prefixesOf(source: WeightSource, first: string): string[] {
   return names.map((name) => name.slice(0, -first.length));
 }
 
-/** The file's tensors of one prefix, by the rest of their names. */
-function under(source: WeightSource, prefix: string): Map<string, TensorInfo> {
-  const own = [...source.tensors].filter(([name]) => name.startsWith(prefix));
-  return new Map(own.map(([name, tensor]) => [name.slice(prefix.length), tensor]));
-}
-
-/** A layer's outputs, by the shape of its weight in the file. */
+/** Returns the number of a layer's outputs, from the shape of its weight in the file. */
 function outputsOf({ shape }: TensorInfo, { layout }: Place): number {
   return (layout === 'same' ? shape.at(-1) : shape[0]) ?? 1;
 }
 
-/** Width, classes and input size of a net as its tensors tell. */
+/** Computes width, classes and input size of a net from the shapes of its tensors. */
 function measure(
   tensors: ReadonlyMap<string, TensorInfo>,
   places: ReadonlyMap<string, Place>,
@@ -110,19 +105,22 @@ function measure(
   const outputs = (layer: string) => {
     const place = places.get(`${layer}.weight`);
     const tensor = place && tensors.get(place.name);
-    return tensor && { count: outputsOf(tensor, place!), elements: elements(tensor.shape) };
+    return tensor && { count: outputsOf(tensor, place!), elements: sizeOf(tensor.shape) };
   };
   const last = layers.filter(({ kind }) => kind === 'convolution').at(-1)!.name;
-  const [first, map, fc6, fc8] = ['conv1_1', last, 'fc6', 'fc8'].map(outputs);
+  const first = outputs('conv1_1');
+  const map = outputs(last);
+  const fc6 = outputs('fc6');
+  const fc8 = outputs('fc8');
+  const sizes: VggSizes = {};
+  if (first) sizes.width = first.count / STAGE_1_FILTERS;
+  if (fc8) sizes.classes = fc8.count;
   const side = fc6 && map && Math.round(Math.sqrt(fc6.elements / fc6.count / map.count));
-  return {
-    ...(first && { width: first.count / STAGE_1_FILTERS }),
-    ...(fc8 && { classes: fc8.count }),
-    ...(side && { inputSize: 32 * side }),
-  };
+  if (side) sizes.inputSize = 32 * side;
+  return sizes;
 }
 
-/** Whether a tensor of the file has the shape of a layer's variable, in the file's layout. */
+/** Returns true if a tensor of the file has the shape of a layer's variable, in the file's layout. */
 function fits(layer: Layer, expected: readonly number[], { layout }: Place, { shape }: TensorInfo): boolean {
   const same = (...sides: number[]) => shape.join() === sides.join();
   if (layout === 'same') return same(...expected);
@@ -133,7 +131,7 @@ function fits(layer: Layer, expected: readonly number[], { layout }: Place, { sh
   return same(outputs, inputs) || same(outputs, inputs / side ** 2, side, side);
 }
 
-/** A net that the file may hold. */
+/** Net that the file may hold. */
 interface Candidate {
   readonly naming: Naming;
   readonly prefix: string;
@@ -143,9 +141,14 @@ interface Candidate {
   readonly report: WeightReport;
 }
 
-/** Whether the tensors fit a net, name by name. */
-function compare(tensors: ReadonlyMap<string, TensorInfo>, { naming, layers, places }: Omit<Candidate, 'report'>) {
-  const [loaded, missing, misshapen]: [string[], string[], Misshapen[]] = [[], [], []];
+/** Compares the tensors with a net, name by name. */
+function compare(
+  tensors: ReadonlyMap<string, TensorInfo>,
+  { naming, layers, places }: Omit<Candidate, 'report'>,
+): WeightReport {
+  const loaded: string[] = [];
+  const missing: string[] = [];
+  const misshapen: Misshapen[] = [];
   for (const layer of layers) {
     for (const { name, shape } of layerVariables(layer)) {
       const place = places.get(name)!;
@@ -160,56 +163,59 @@ function compare(tensors: ReadonlyMap<string, TensorInfo>, { naming, layers, pla
   return { loaded, missing, leftOver, misshapen };
 }
 
-/** How well a net explains the file. */
+/** Returns a score of how well a net matches the file. */
 function score({ report: { loaded, missing, leftOver, misshapen } }: Candidate): number {
   return loaded.length - missing.length - leftOver.length - misshapen.length;
 }
 
-/** The net of a naming and a configuration, if there is such a one. */
+/** Returns the net of a naming and a configuration whose sizes the tensors have; undefined if there is no such net. */
 function candidate(
   naming: Naming,
   prefix: string,
   tensors: ReadonlyMap<string, TensorInfo>,
   guess: VggOptions,
-  given: VggSizes,
+  inputSize: number | undefined,
 ): Candidate | undefined {
   try {
     const draft = planLayers(resolveOptions(guess));
     const draftPlaces = naming.places(draft);
     if (draftPlaces === undefined) return undefined;
-    const options = resolveOptions({ ...guess, ...measure(tensors, draftPlaces, draft), ...given });
+    const sizes = measure(tensors, draftPlaces, draft);
+    if (inputSize !== undefined) sizes.inputSize = inputSize;
+    const options = resolveOptions({ ...guess, ...sizes });
     const layers = planLayers(options);
-    const found = { naming, prefix, options, layers, places: naming.places(layers)! };
-    return { ...found, report: compare(tensors, found) };
+    const net = { naming, prefix, options, layers, places: naming.places(layers)! };
+    return { ...net, report: compare(tensors, net) };
   } catch (error) {
-    if (error instanceof VggError) return undefined; // Sizes that no net has.
+    if (error instanceof VggError) return undefined; // No net has these sizes.
     throw error;
   }
 }
 
 function candidates(source: WeightSource, { prefix, inputSize }: RecogniseOptions): Candidate[] {
-  const given = inputSize === undefined ? {} : { inputSize };
   return NAMINGS.flatMap((naming) => {
     const first = naming.places(planLayers(resolveOptions({ configuration: 'A' })))!.get('conv1_1.weight')!.name;
     return prefixesOf(source, first)
       .filter((found) => prefix === undefined || found === prefix)
       .flatMap((found) => {
-        const tensors = under(source, found);
-        const own = naming === OWN ? describedOptions(source.metadata, source.name) : undefined;
-        const guesses = own === undefined ? GUESSES : [own];
-        return guesses.flatMap((guess) => candidate(naming, found, tensors, guess, own ? {} : given) ?? []);
+        const tensors = selectTensors(source.tensors, found);
+        const described = naming === OWN ? describedOptions(source.metadata, source.name) : undefined;
+        if (described !== undefined) return candidate(naming, found, tensors, described, undefined) ?? [];
+        return GUESSES.flatMap((guess) => candidate(naming, found, tensors, guess, inputSize) ?? []);
       });
   });
 }
 
 function unrecognised({ name, tensors }: WeightSource, prefix: string | undefined): VggError {
-  const some = [...tensors.keys()]
+  const examples = [...tensors.keys()]
     .slice(0, 4)
     .map((tensor) => (tensor.length > 60 ? `${tensor.slice(0, 57)}...` : tensor));
   const where = prefix === undefined ? '' : ` under ${JSON.stringify(prefix)}`;
   const known = [...new Set(NAMINGS.map((naming) => naming.name))].join(', ');
   const got =
-    tensors.size === 0 ? 'no tensors' : `${tensors.size} tensors, ${some.join(', ')}${tensors.size > 4 ? ', ...' : ''}`;
+    tensors.size === 0
+      ? 'no tensors'
+      : `${tensors.size} tensors, ${examples.join(', ')}${tensors.size > 4 ? ', ...' : ''}`;
   return new VggError(
     'weights',
     `${name} holds no VGG whose names are known (${known})${where}: it has ${got.replace(/[\r\n]/g, ' ')}`,
@@ -218,13 +224,13 @@ function unrecognised({ name, tensors }: WeightSource, prefix: string | undefine
 
 /**
  * Finds the net in a file.
- * @throws VggError `VGG_WEIGHTS` when there is none, or there are several under different prefixes and none was asked for.
+ * @throws VggError `VGG_WEIGHTS` when there is none, or there are several under different prefixes and `prefix` is not set.
  */
 export function recogniseNet(source: WeightSource, options: RecogniseOptions = {}): NetWeights {
   if (source.tensors.size > MAX_TENSORS) {
     throw new VggError(
       'weights',
-      `${source.name} holds ${source.tensors.size} tensors: no VGG, nor a training state of one`,
+      `${source.name} holds ${source.tensors.size} tensors: neither a VGG nor its training state`,
     );
   }
   const found = candidates(source, options).sort((a, b) => score(b) - score(a));
@@ -232,13 +238,13 @@ export function recogniseNet(source: WeightSource, options: RecogniseOptions = {
   if (best === undefined) throw unrecognised(source, options.prefix);
   const rivals = new Set(found.filter((other) => score(other) === score(best)).map(({ prefix }) => prefix));
   if (rivals.size > 1) {
-    const listed = [...rivals].map((prefix) => JSON.stringify(prefix.slice(0, 60))).join(', ');
-    throw new VggError('weights', `${source.name} holds several nets: choose one by its prefix, one of ${listed}`);
+    const prefixes = [...rivals].map((prefix) => JSON.stringify(prefix.slice(0, 60))).join(', ');
+    throw new VggError('weights', `${source.name} holds several nets: choose one by its prefix, one of ${prefixes}`);
   }
   return netWeights(source, options.head === 'none' ? withoutHead(best) : best);
 }
 
-/** The same net's convolutions; what its head has in the file is passed over. */
+/** Returns the convolutions of a net; the tensors of its head in the file are ignored. */
 function withoutHead(net: Candidate): Candidate {
   const options = resolveOptions({ ...net.options, head: 'none' });
   const isOfFeatures = (name: string) => !name.startsWith('fc');
@@ -261,11 +267,11 @@ function netWeights(source: WeightSource, { naming, prefix, options, layers, pla
     layers.flatMap((layer) => layerVariables(layer).map((spec) => [spec.name, { ...spec, layer }])),
   );
   const leftOver = report.leftOver.map((name) => prefix + name);
-  const told = new Set(
-    [...report.loaded, ...report.misshapen.map(({ name }) => name)].map((name) => prefix + places.get(name)!.name),
-  );
-  for (const name of leftOver) told.add(name);
-  const besides = [...source.tensors.keys()].filter((name) => !told.has(name));
+  const reportedNames = new Set([
+    ...[...report.loaded, ...report.misshapen.map(({ name }) => name)].map((name) => prefix + places.get(name)!.name),
+    ...leftOver,
+  ]);
+  const others = [...source.tensors.keys()].filter((name) => !reportedNames.has(name));
   const tensors = report.loaded.map((name): [string, NetTensor] => {
     const from = prefix + places.get(name)!.name;
     return [name, { from, shape: specs.get(name)!.shape, dtype: source.tensors.get(from)!.dtype }];
@@ -276,7 +282,7 @@ function netWeights(source: WeightSource, { naming, prefix, options, layers, pla
     options,
     tensors: new Map(tensors),
     report: { ...report, leftOver },
-    besides,
+    others,
     async read(name, into) {
       const spec = specs.get(name);
       if (spec === undefined || !report.loaded.includes(name)) {
@@ -286,8 +292,8 @@ function netWeights(source: WeightSource, { naming, prefix, options, layers, pla
       const side = layer.kind === 'fullyConnected' ? layer.side : 1;
       const channels = layer.kind === 'convolution' ? layer.inputs : shape[0]! / side ** 2;
       const place = { ...places.get(name)!, name: prefix + places.get(name)!.name };
-      const made = into === undefined ? new Float32Array(elements(shape)) : undefined;
-      const values = into ?? (() => made!);
+      const memory = into === undefined ? new Float32Array(sizeOf(shape)) : undefined;
+      const values = into ?? (() => memory!);
       await readArranged(source, place, shape, channels, values);
       if (name === 'conv1_1.weight' && naming.channels === 'BGR') reverseColours(values(), shape.at(-1)!);
       const { varianceEpsilon = naming.varianceEpsilon ?? VARIANCE_EPSILON } = source.tensors.get(place.name)!;

@@ -1,17 +1,18 @@
-/** A net's layers as nodes of ONNX (operator set 13), channels first, and where each initialiser's numbers come from. */
+/** Layers of a net as nodes of ONNX (operator set 13), channels first, and the values of its initialisers. */
 import { type Layer, layerVariables, type ResolvedVggOptions } from '@vgg/models';
 import { type Axes, channelsFirst, outputsFirst, weightAxes } from '../export/bands';
 import { type ExportedView, inferenceLayers } from '../export/net';
 import type { Node } from './messages';
 
-/** A named constant of the graph, made from the variable of the same name. */
+/** Constant of the graph, made from the variable of the same name. */
 export interface Constant {
   readonly name: string;
   readonly shape: readonly number[];
-  /** The variable's numbers in the constant's layout, in parts. */
+  /** Converts the variable's values to the constant's layout, in parts. */
   arrange(values: Float32Array): Iterable<Float32Array>;
 }
 
+/** Graph of a net. */
 export interface Graph {
   readonly nodes: readonly Node[];
   readonly constants: readonly Constant[];
@@ -20,7 +21,7 @@ export interface Graph {
   readonly output: readonly (number | string)[];
 }
 
-/** As `operations.ts` of `@vgg/models` computes: ONNX's local response normalisation divides alpha by its size. */
+/** Local response normalisation with the constants of `@vgg/models`. ONNX divides alpha by the size. */
 const LRN = { size: 5, alpha: { float: 5e-4 }, beta: { float: 0.75 }, bias: { float: 2 } };
 const BATCH_NORM = { epsilon: { float: 1e-5 } };
 
@@ -44,7 +45,7 @@ function constantsOf(layer: Layer, view: ExportedView): Constant[] {
   });
 }
 
-/** The node of a layer but for its names. */
+/** Returns the type and attributes of a layer's node. */
 function operation(layer: Layer, view: ExportedView): Pick<Node, 'type' | 'attributes'> {
   switch (layer.kind) {
     case 'convolution': {
@@ -65,7 +66,7 @@ function operation(layer: Layer, view: ExportedView): Pick<Node, 'type' | 'attri
   }
 }
 
-/** The graph of a view of a net: input `images`, output `logits`, `scores` (dense) or `features` (no head). */
+/** Returns the graph of a view of a net: input `images`, output `logits`, `scores` (dense view) or `features` (no head). */
 export function onnxGraph(options: ResolvedVggOptions, view: ExportedView): Graph {
   const layers = inferenceLayers(options);
   const last = layers.at(-1)!;
@@ -83,14 +84,14 @@ export function onnxGraph(options: ResolvedVggOptions, view: ExportedView): Grap
     nodes.push({ ...operation(layer, view), name: layer.name, inputs, output });
     x = output;
   }
-  const fixed = view === 'classifier' && !headless;
-  const sides = fixed ? [options.inputSize, options.inputSize] : ['height', 'width'];
+  const hasFixedSize = view === 'classifier' && !headless;
+  const sides = hasFixedSize ? [options.inputSize, options.inputSize] : ['height', 'width'];
   const channels = layers.flatMap((layer) => ('outputs' in layer ? [layer.outputs] : [])).at(-1)!;
   return {
     nodes,
     constants: layers.flatMap((layer) => constantsOf(layer, view)),
     input: ['batch', 3, ...sides],
     outputName,
-    output: ['batch', channels, ...(fixed ? [] : ['rows', 'columns'])],
+    output: ['batch', channels, ...(hasFixedSize ? [] : ['rows', 'columns'])],
   };
 }

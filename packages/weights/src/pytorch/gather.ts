@@ -1,11 +1,11 @@
-/** The elements of a strided view in row-major order, from the bytes of its storage. */
-
-import { DTYPE_BYTES, elements } from '../safetensors/dtypes';
+/** Reading of a strided view's elements in row-major order from the bytes of its storage. */
+import { sizeOf } from '@vgg/core';
+import { DTYPE_BYTES } from '../safetensors/dtypes';
 import type { ByteSource } from '../sources/bytes';
 import type { Rows } from '../sources/source';
 import type { StoredView } from './rebuild';
 
-/** Reads bytes of a storage, counted from its start. */
+/** Function that reads bytes of a storage; offsets are from its start. */
 export type StorageReader = ByteSource['read'];
 
 function isContiguous({ shape, strides }: StoredView): boolean {
@@ -17,9 +17,9 @@ function isContiguous({ shape, strides }: StoredView): boolean {
   return true;
 }
 
-/** Copies elements of `width` bytes, row-major in `shape`, from `source`, where `strides` count elements. */
+/** Copies elements of `width` bytes from `source` in row-major order; `strides` are numbers of elements. */
 function gather(source: Uint8Array, width: number, shape: readonly number[], strides: readonly number[]): Uint8Array {
-  const out = new Uint8Array(elements(shape) * width);
+  const out = new Uint8Array(sizeOf(shape) * width);
   const index = shape.map(() => 0);
   let from = 0;
   for (let to = 0; to < out.length; to += width) {
@@ -35,12 +35,12 @@ function gather(source: Uint8Array, width: number, shape: readonly number[], str
   return out;
 }
 
-/** Some rows of a view, contiguous. */
+/** Reads some rows of a view as contiguous bytes. */
 export async function readView(read: StorageReader, view: StoredView, { begin, end }: Rows): Promise<Uint8Array> {
   const { storage, offset, shape, strides } = view;
   const width = DTYPE_BYTES[storage.dtype];
   const part = shape.length === 0 ? [] : [end - begin, ...shape.slice(1)];
-  const count = end > begin ? elements(part) : 0;
+  const count = end > begin ? sizeOf(part) : 0;
   if (count === 0) return new Uint8Array(0);
   const start = (offset + begin * (strides[0] ?? 0)) * width;
   if (isContiguous(view)) return read(start, count * width);

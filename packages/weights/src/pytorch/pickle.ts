@@ -1,21 +1,21 @@
 /**
- * A reader of Python's pickles that can build numbers, strings, lists, dictionaries and what an allow-list names, and
- * nothing else. A pickle is a program; here it cannot call: of the opcodes that name or call something, each asks
+ * Reader of Python's pickles that can build only numbers, strings, lists, dictionaries and the objects of an allow-list. A
+ * pickle is a program, but here it cannot call anything: each opcode that names or calls something asks a
  * {@link PickleHost}, which builds plain data or refuses. https://github.com/python/cpython/blob/main/Lib/pickletools.py
  */
-import { PickleEnd, Unsound } from './errors';
+import { InvalidFile, PickleEnd } from './errors';
 
-/** What a pickle's values are here. Tuples and lists are arrays, dictionaries maps, `None` null. */
+/** Value of a pickle. Tuples and lists are arrays, dictionaries are maps, `None` is null. */
 export type PickleValue = null | boolean | number | bigint | string | Uint8Array | PickleValue[] | PickleMap | object;
 export type PickleMap = Map<PickleValue, PickleValue>;
 
-/** Decides what a pickle's names stand for. Whatever it does not know it refuses with an error. */
+/** Meaning of a pickle's names. The functions throw for names that they do not know. */
 export interface PickleHost {
-  /** What `module.name` stands for. */
+  /** Returns the value of `module.name`. */
   global(module: string, name: string): PickleValue;
-  /** What calling `callee`, which {@link global} gave, builds. */
+  /** Returns the result of calling `callee`, a result of {@link global}. */
   call(callee: PickleValue, args: PickleValue[]): PickleValue;
-  /** What an object of the file outside the pickle is. */
+  /** Returns the object outside the pickle to which `id` refers. */
   persistent(id: PickleValue): PickleValue;
 }
 
@@ -43,8 +43,8 @@ class Machine {
       if (opcode === 0x2e) return this.#pop();
       const operation = OPERATIONS[opcode];
       if (operation === undefined) {
-        const shown = `0x${opcode.toString(16).padStart(2, '0')}`;
-        throw new Unsound(`opcode ${shown} at byte ${this.position - 1}, which no set of weights needs`);
+        const code = `0x${opcode.toString(16).padStart(2, '0')}`;
+        throw new InvalidFile(`opcode ${code} at byte ${this.position - 1}, which no set of weights needs`);
       }
       operation(this);
     }
@@ -79,9 +79,9 @@ class Machine {
     return this.#view.getFloat64(this.position - 8, false);
   }
 
-  /** An integer of any size in two's complement; a number where that is exact. */
+  /** Reads an integer of any size in two's complement; returns a number if that is exact, otherwise a bigint. */
   long(length: number): number | bigint {
-    if (length > 64) throw new Unsound(`an integer of ${length} bytes`);
+    if (length > 64) throw new InvalidFile(`an integer of ${length} bytes`);
     let value = 0n;
     const digits = this.take(length);
     for (let i = length - 1; i >= 0; i--) value = (value << 8n) | BigInt(digits[i]!);
@@ -94,7 +94,7 @@ class Machine {
       return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(this.take(length));
     } catch (cause) {
       if (cause instanceof PickleEnd) throw cause;
-      throw new Unsound('a string that is not UTF-8', { cause });
+      throw new InvalidFile('a string that is not UTF-8', { cause });
     }
   }
 
@@ -112,7 +112,7 @@ class Machine {
 
   #pop(): PickleValue {
     const value = this.#stack.pop();
-    if (value === undefined || value === MARK) throw new Unsound('an opcode whose operands are missing');
+    if (value === undefined || value === MARK) throw new InvalidFile('an opcode whose operands are missing');
     return value as PickleValue;
   }
 
@@ -121,10 +121,10 @@ class Machine {
     return values.reverse();
   }
 
-  /** What was pushed since the last mark, which goes too. */
+  /** Removes the last mark and returns the values pushed since. */
   popMark(): PickleValue[] {
     const at = this.#stack.lastIndexOf(MARK);
-    if (at < 0) throw new Unsound('an opcode whose mark is missing');
+    if (at < 0) throw new InvalidFile('an opcode whose mark is missing');
     const values = this.#stack.splice(at).slice(1);
     return values as PickleValue[];
   }
@@ -136,7 +136,7 @@ class Machine {
   }
 
   drop(): void {
-    if (this.#stack.pop() === undefined) throw new Unsound('an opcode whose operands are missing');
+    if (this.#stack.pop() === undefined) throw new InvalidFile('an opcode whose operands are missing');
   }
 
   memoize(index = this.#memo.size): void {
@@ -145,18 +145,18 @@ class Machine {
 
   recall(index: number): void {
     const value = this.#memo.get(index);
-    if (value === undefined) throw new Unsound(`a reference to ${index}, which was not kept`);
+    if (value === undefined) throw new InvalidFile(`a reference to ${index}, which was not stored`);
     this.push(value);
   }
 
   global(module: PickleValue, name: PickleValue): void {
-    if (typeof module !== 'string' || typeof name !== 'string') throw new Unsound('a name that is no string');
+    if (typeof module !== 'string' || typeof name !== 'string') throw new InvalidFile('a name that is not a string');
     this.push(this.#host.global(module, name));
   }
 
   call(): void {
     const [callee, args] = this.pop(2);
-    if (!Array.isArray(args)) throw new Unsound('a call without a tuple of arguments');
+    if (!Array.isArray(args)) throw new InvalidFile('a call without a tuple of arguments');
     this.push(this.#host.call(callee!, args));
   }
 
@@ -164,24 +164,25 @@ class Machine {
     this.push(this.#host.persistent(this.#pop()));
   }
 
-  /** An object's attributes: only a dictionary may have them (`_metadata` of a state_dict), and they say nothing of weights. */
+  /** Ignores an object's attributes. Only a dictionary may have them (`_metadata` of a state_dict); they are not weights. */
   build(): void {
     const [object, state] = this.pop(2);
-    if (!(object instanceof Map) || !(state instanceof Map)) throw new Unsound('an object that sets its state');
+    if (!(object instanceof Map) || !(state instanceof Map)) throw new InvalidFile('an object that sets its state');
     this.push(object);
   }
 
   append(values: PickleValue[]): void {
     const list = this.top();
-    if (!Array.isArray(list)) throw new Unsound('an append to what is no list');
+    if (!Array.isArray(list)) throw new InvalidFile('an append to something that is not a list');
     for (const value of values) list.push(value);
   }
 
   setItems(items: PickleValue[]): void {
     const map = this.top();
-    if (!(map instanceof Map) || items.length % 2 === 1) throw new Unsound('an item set in what is no dictionary');
+    if (!(map instanceof Map) || items.length % 2 === 1)
+      throw new InvalidFile('an item set in something that is not a dictionary');
     for (let i = 0; i < items.length; i += 2) {
-      if (map.has(items[i]!)) throw new Unsound(`the key ${String(items[i]).slice(0, 80)} twice`);
+      if (map.has(items[i]!)) throw new InvalidFile(`the key ${String(items[i]).slice(0, 80)} twice`);
       map.set(items[i]!, items[i + 1]!);
     }
   }
@@ -192,21 +193,21 @@ class Machine {
   }
 }
 
-/** The text protocol's literal of a number. */
+/** Parses the literal of a number in the text protocol. */
 function literal(text: string): PickleValue {
   if (text === '00') return false;
   if (text === '01') return true;
   const value = Number(text.replace(/L$/, ''));
-  if (text === '' || !Number.isFinite(value)) throw new Unsound(`the number ${JSON.stringify(text.slice(0, 40))}`);
+  if (text === '' || !Number.isFinite(value)) throw new InvalidFile(`the number ${JSON.stringify(text.slice(0, 40))}`);
   return value;
 }
 
 const OPERATIONS: Readonly<Record<number, (machine: Machine) => void>> = {
   128: (m) => {
     const protocol = m.unsigned(1);
-    if (protocol > 5) throw new Unsound(`protocol ${protocol}, expected at most 5`);
+    if (protocol > 5) throw new InvalidFile(`protocol ${protocol}, expected at most 5`);
   },
-  149: (m) => void m.take(8), // FRAME: its length is of use to streams only.
+  149: (m) => void m.take(8), // FRAME: its length is useful only for streams.
   40: (m) => m.push(MARK),
   48: (m) => m.drop(), // POP
   49: (m) => void m.popMark(), // POP_MARK
@@ -258,10 +259,10 @@ const OPERATIONS: Readonly<Record<number, (machine: Machine) => void>> = {
 
 /**
  * Reads one pickle.
- * @param position where it begins in `bytes`.
- * @returns its value, and where it ends.
- * @throws PickleEnd when it goes on beyond `bytes`; Unsound for anything
- *   that is not plain data or that `host` refuses.
+ * @param position offset of the pickle in `bytes`.
+ * @returns its value, and the offset of its end.
+ * @throws PickleEnd when it does not end within `bytes`; InvalidFile for anything that is not plain data or that `host`
+ *   refuses.
  */
 export function unpickle(bytes: Uint8Array, position: number, host: PickleHost): { value: PickleValue; end: number } {
   const machine = new Machine(bytes, position, host);

@@ -1,22 +1,23 @@
 /**
- * What a pickle of PyTorch's may build: tensors over storages, and the few containers that hold them in a `state_dict`.
- * The names are those that `torch.save` writes; any other is refused, never looked up.
+ * Values that a PyTorch pickle may build: tensors over storages, and the few containers that hold them in a `state_dict`.
+ * Only the names that `torch.save` writes are known; all others are refused.
  */
-import { DTYPE_BYTES, type Dtype, elements } from '../safetensors/dtypes';
-import { Unsound } from './errors';
+import { sizeOf } from '@vgg/core';
+import { DTYPE_BYTES, type Dtype } from '../safetensors/dtypes';
+import { InvalidFile } from './errors';
 import type { PickleHost, PickleValue } from './pickle';
 
-/** A run of elements of one type in the file, which tensors are views of. */
+/** Elements of one type in the file. Tensors are views of them. */
 export class Storage {
   constructor(
     readonly dtype: Dtype,
     readonly key: string,
-    /** In elements. */
+    /** Number of elements. */
     readonly length: number,
   ) {}
 }
 
-/** A tensor as a view of a storage; offset and strides count elements. */
+/** Tensor as a view of a storage; offset and strides are numbers of elements. */
 export class StoredView {
   constructor(
     readonly storage: Storage,
@@ -26,12 +27,12 @@ export class StoredView {
   ) {}
 }
 
-/** A name of the allow-list. */
-class Named {
+/** Name in the allow-list. */
+class AllowedName {
   constructor(readonly name: string) {}
 }
 
-class StorageType extends Named {
+class StorageType extends AllowedName {
   constructor(
     name: string,
     readonly dtype: Dtype,
@@ -61,44 +62,45 @@ function isCount(value: unknown): value is number {
 
 function counts(value: PickleValue | undefined, what: string): number[] {
   if (Array.isArray(value) && value.length <= MAX_RANK && value.every(isCount)) return value as number[];
-  throw new Unsound(`a tensor whose ${what} is no list of at most ${MAX_RANK} non-negative integers`);
+  throw new InvalidFile(`a tensor whose ${what} is not a list of at most ${MAX_RANK} non-negative integers`);
 }
 
-/** The tensor that `_rebuild_tensor_v2(storage, offset, size, stride, ...)` means. */
+/** Builds the tensor of `_rebuild_tensor_v2(storage, offset, size, stride, ...)`. */
 function view([storage, offset, size, stride]: PickleValue[]): StoredView {
-  if (!(storage instanceof Storage)) throw new Unsound('a tensor without a storage');
-  const [shape, strides] = [counts(size, 'shape'), counts(stride, 'stride')];
+  if (!(storage instanceof Storage)) throw new InvalidFile('a tensor without a storage');
+  const shape = counts(size, 'shape');
+  const strides = counts(stride, 'stride');
   if (!isCount(offset) || strides.length !== shape.length)
-    throw new Unsound('a tensor whose offset or strides are not sound');
-  const count = elements(shape);
+    throw new InvalidFile('a tensor whose offset or strides are not valid');
+  const count = sizeOf(shape);
   const last = shape.reduce((at, side, axis) => at + (side - 1) * strides[axis]!, offset);
   if (count > 0 && !(last < storage.length)) {
-    throw new Unsound(`a tensor of shape [${shape}] that ends beyond its storage of ${storage.length} elements`);
+    throw new InvalidFile(`a tensor of shape [${shape}] that ends beyond its storage of ${storage.length} elements`);
   }
   if (count > storage.length)
-    throw new Unsound(`a tensor of shape [${shape}] that repeats the ${storage.length} elements stored`);
+    throw new InvalidFile(`a tensor of shape [${shape}] that repeats the ${storage.length} elements stored`);
   return new StoredView(storage, offset, shape, strides);
 }
 
-function emptyDictionary(args: PickleValue[]): PickleValue {
+function dictionary(args: PickleValue[]): PickleValue {
   const [items = [], ...rest] = args;
-  if (!Array.isArray(items) || rest.length > 0) throw new Unsound('an OrderedDict that is not made of items');
+  if (!Array.isArray(items) || rest.length > 0) throw new InvalidFile('an OrderedDict that is not made of items');
   const map = new Map<PickleValue, PickleValue>();
   for (const item of items) {
-    if (!Array.isArray(item) || item.length !== 2) throw new Unsound('an OrderedDict that is not made of items');
+    if (!Array.isArray(item) || item.length !== 2) throw new InvalidFile('an OrderedDict that is not made of items');
     map.set(item[0]!, item[1]!);
   }
   return map;
 }
 
 function first(args: PickleValue[]): PickleValue {
-  if (args.length === 0) throw new Unsound('a call that lacks its argument');
+  if (args.length === 0) throw new InvalidFile('a call that lacks its argument');
   return args[0]!;
 }
 
-/** What may be called, and what that builds. None of it runs code of the file. */
+/** Functions that a pickle may call, by name. None of them runs code of the file. */
 const CALLS: Readonly<Record<string, (args: PickleValue[]) => PickleValue>> = {
-  'collections.OrderedDict': emptyDictionary,
+  'collections.OrderedDict': dictionary,
   'torch._utils._rebuild_tensor': view,
   'torch._utils._rebuild_tensor_v2': view,
   'torch._utils._rebuild_parameter': first,
@@ -108,30 +110,30 @@ const CALLS: Readonly<Record<string, (args: PickleValue[]) => PickleValue>> = {
 
 function lookUp(module: string, name: string): PickleValue {
   const full = `${module}.${name}`;
-  if (Object.hasOwn(CALLS, full)) return new Named(full);
+  if (Object.hasOwn(CALLS, full)) return new AllowedName(full);
   if (module === 'torch' && Object.hasOwn(STORAGE_DTYPES, name)) return new StorageType(full, STORAGE_DTYPES[name]!);
-  const shown = full.length > 100 ? `${full.slice(0, 97)}...` : full;
-  throw new Unsound(`${JSON.stringify(shown)}, which is no tensor or container: save model.state_dict() alone`);
+  const label = full.length > 100 ? `${full.slice(0, 97)}...` : full;
+  throw new InvalidFile(`${JSON.stringify(label)}, which is not a tensor or container: save model.state_dict() alone`);
 }
 
-/** The storage that the file's `('storage', type, key, location, length, ...)` names. */
+/** Returns the storage of the file's reference `('storage', type, key, location, length, ...)`. */
 function storageOf(id: PickleValue): Storage {
-  if (!Array.isArray(id) || id[0] !== 'storage') throw new Unsound('a reference to something other than a storage');
+  if (!Array.isArray(id) || id[0] !== 'storage') throw new InvalidFile('a reference to something other than a storage');
   const [, type, key, , length, part] = id;
   if (!(type instanceof StorageType) || typeof key !== 'string' || !isCount(length)) {
-    throw new Unsound('a storage that is not described by type, key and length');
+    throw new InvalidFile('a storage that is not described by type, key and length');
   }
-  if (part !== undefined && part !== null) throw new Unsound('a storage that is part of another');
-  if (!isCount(length * DTYPE_BYTES[type.dtype])) throw new Unsound(`a storage of ${length} elements`);
+  if (part !== undefined && part !== null) throw new InvalidFile('a storage that is part of another');
+  if (!isCount(length * DTYPE_BYTES[type.dtype])) throw new InvalidFile(`a storage of ${length} elements`);
   return new Storage(type.dtype, key, length);
 }
 
-/** Builds tensors and nothing else. */
+/** Host that builds tensors and nothing else. */
 export const tensorsOnly: PickleHost = {
   global: lookUp,
   call(callee, args) {
-    if (callee instanceof Named && Object.hasOwn(CALLS, callee.name)) return CALLS[callee.name]!(args);
-    throw new Unsound('a call of what is no constructor of tensors');
+    if (callee instanceof AllowedName && Object.hasOwn(CALLS, callee.name)) return CALLS[callee.name]!(args);
+    throw new InvalidFile('a call of something that is not a constructor of tensors');
   },
   persistent: storageOf,
 };

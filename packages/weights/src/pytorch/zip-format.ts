@@ -1,10 +1,10 @@
-/** `torch.save`'s files since PyTorch 1.6: a zip archive of a pickle, `data.pkl`, and one member per storage. */
+/** Reader of the files of `torch.save` since PyTorch 1.6: a zip archive with a pickle, `data.pkl`, and a member per storage. */
 import { DTYPE_BYTES } from '../safetensors/dtypes';
 import type { ByteSource } from '../sources/bytes';
 import { type StoredTensor, type WeightSource, weightSource } from '../sources/source';
 import type { Zip, ZipMember } from '../sources/zip';
 import { collectTensors } from './collect';
-import { describing, Unsound } from './errors';
+import { InvalidFile, nameFile } from './errors';
 import { readView } from './gather';
 import { unpickle } from './pickle';
 import { type StoredView, tensorsOnly } from './rebuild';
@@ -17,32 +17,33 @@ async function text(member: ZipMember | undefined): Promise<string | undefined> 
   return new TextDecoder().decode(await member.read(0, member.size)).trim();
 }
 
-function stored(folder: string, zip: Zip, view: StoredView): StoredTensor {
+function storedTensor(folder: string, zip: Zip, view: StoredView): StoredTensor {
   const { storage, shape } = view;
   const member = zip.get(`${folder}data/${storage.key}`);
   const bytes = storage.length * DTYPE_BYTES[storage.dtype];
   if (member === undefined)
-    throw new Unsound(`a tensor in storage ${JSON.stringify(storage.key.slice(0, 40))} but not that`);
-  if (member.size !== bytes) throw new Unsound(`a storage of ${member.size} bytes where ${bytes} are claimed`);
+    throw new InvalidFile(`a tensor in storage ${JSON.stringify(storage.key.slice(0, 40))} but not that`);
+  if (member.size !== bytes) throw new InvalidFile(`a storage of ${member.size} bytes where ${bytes} are claimed`);
   return { dtype: storage.dtype, shape, read: (rows) => readView((at, length) => member.read(at, length), view, rows) };
 }
 
-/** Opens a zip file of PyTorch's. */
+/** Opens a PyTorch file that is a zip archive. */
 export function readPytorchZip(bytes: ByteSource, zip: Zip): Promise<WeightSource> {
-  return describing(bytes.name, async () => {
+  return nameFile(bytes.name, async () => {
     const pickles = [...zip.values()].filter(({ name }) => name.endsWith(`/${PICKLE}`));
     const [pickle] = pickles;
-    if (pickle === undefined || pickles.length > 1) throw new Unsound(`${pickles.length} pickles, expected one`);
+    if (pickle === undefined || pickles.length > 1) throw new InvalidFile(`${pickles.length} pickles, expected one`);
     const folder = pickle.name.slice(0, -PICKLE.length);
-    if (zip.has(`${folder}constants.pkl`)) throw new Unsound('a TorchScript program: save model.state_dict() instead');
+    if (zip.has(`${folder}constants.pkl`))
+      throw new InvalidFile('a TorchScript program: save model.state_dict() instead');
     const order = await text(zip.get(`${folder}byteorder`));
-    if (order !== undefined && order !== 'little') throw new Unsound('numbers that are not little-endian');
+    if (order !== undefined && order !== 'little') throw new InvalidFile('numbers that are not little-endian');
     if (pickle.size > MAX_PICKLE_BYTES)
-      throw new Unsound(`a pickle of ${pickle.size} bytes, above the limit of 64 MiB`);
+      throw new InvalidFile(`a pickle of ${pickle.size} bytes, above the limit of 64 MiB`);
     const { value } = unpickle(await pickle.read(0, pickle.size), 0, tensorsOnly);
     const tensors = [...collectTensors(value)].map(([name, view]): [string, StoredTensor] => [
       name,
-      stored(folder, zip, view),
+      storedTensor(folder, zip, view),
     ]);
     return weightSource({
       name: bytes.name,

@@ -1,8 +1,8 @@
-/** The element types of safetensors, and one tensor's bytes as float32 and back. */
-import { VggError } from '@vgg/core';
+/** Element types of safetensors, and conversion of a tensor's bytes to float32 and back. */
+import { sizeOf, VggError } from '@vgg/core';
 import { bfloat16ToFloat32, float16ToFloat32, float32ToBfloat16, float32ToFloat16 } from './half';
 
-/** Bytes per element. The format's names: F float, BF bfloat, I signed, U unsigned integer, then bits. */
+/** Bytes per element of each type. In the format's names F is float, BF bfloat, I signed and U unsigned integer. */
 export const DTYPE_BYTES = {
   F64: 8,
   I64: 8,
@@ -21,38 +21,34 @@ export const DTYPE_BYTES = {
   BOOL: 1,
 } as const;
 
+/** Element type of a tensor. */
 export type Dtype = keyof typeof DTYPE_BYTES;
 
-/** Float types that convert to float32; what a network's weights may be stored in. */
+/** Float types of a net's weights in a file, which can be converted to float32. */
 export type FloatDtype = 'F32' | 'F16' | 'BF16' | 'F64';
 
-/** A tensor as it lies in a file: little-endian elements in row-major order, `elements(shape) * DTYPE_BYTES[dtype]` bytes. */
+/** Tensor as in a file: little-endian elements in row-major order, `sizeOf(shape) * DTYPE_BYTES[dtype]` bytes. */
 export interface TensorData {
   readonly dtype: Dtype;
   readonly shape: readonly number[];
   readonly bytes: Uint8Array;
 }
 
-/** How many elements a shape holds; 1 for a scalar's `[]`. */
-export function elements(shape: readonly number[]): number {
-  return shape.reduce((product, side) => product * side, 1);
-}
-
 /**
- * `bytes` if its start is a multiple of `alignment` in its buffer, as typed arrays need, else a copy (`slice` would make
- * none of Node's Buffer).
+ * Returns `bytes` if it starts at a multiple of `alignment` in its buffer, as typed arrays require; otherwise a copy. It does
+ * not use `slice`, which makes no copy of a Node Buffer.
  */
-function aligned(bytes: Uint8Array, alignment: number): Uint8Array {
+function align(bytes: Uint8Array, alignment: number): Uint8Array {
   return bytes.byteOffset % alignment === 0 ? bytes : new Uint8Array(bytes);
 }
 
 /**
- * A tensor's values as float32. An aligned F32 tensor is a view of the same memory, not a copy; F16 and BF16 convert
- * exactly; F64 rounds to the nearest float32.
+ * Returns a tensor's values as float32: for an aligned F32 tensor a view of the same memory, otherwise a copy. F16 and BF16
+ * are converted exactly, F64 is rounded to the nearest float32.
  * @throws VggError `VGG_WEIGHTS` for a type that is not a float of 16, 32 or 64 bits.
  */
 export function asFloat32({ dtype, shape, bytes }: TensorData): Float32Array {
-  const { buffer, byteOffset, byteLength } = aligned(bytes, DTYPE_BYTES[dtype]);
+  const { buffer, byteOffset, byteLength } = align(bytes, DTYPE_BYTES[dtype]);
   const count = byteLength / DTYPE_BYTES[dtype];
   switch (dtype) {
     case 'F32':
@@ -73,7 +69,8 @@ function viewBytes({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Ar
 }
 
 /**
- * A tensor of a file from float32 values: F32 is a view of the same memory; F16, BF16 round to nearest, ties to even.
+ * Returns a tensor for a file from float32 values. F32 is a view of the same memory; F16 and BF16 round to nearest, ties to
+ * even.
  * @throws VggError `VGG_WEIGHTS` when the number of values is not that of the shape.
  */
 export function fromFloat32(
@@ -81,18 +78,21 @@ export function fromFloat32(
   values: Float32Array,
   dtype: Exclude<FloatDtype, 'F64'> = 'F32',
 ): TensorData {
-  if (elements(shape) !== values.length) {
-    throw new VggError('weights', `shape [${shape}] needs ${elements(shape)} values, got ${values.length}`);
+  if (sizeOf(shape) !== values.length) {
+    throw new VggError('weights', `shape [${shape}] needs ${sizeOf(shape)} values, got ${values.length}`);
   }
   if (dtype === 'F16') return { dtype, shape, bytes: viewBytes(float32ToFloat16(values)) };
   if (dtype === 'BF16') return { dtype, shape, bytes: viewBytes(float32ToBfloat16(values)) };
   return { dtype, shape, bytes: viewBytes(values) };
 }
 
-/** A tensor of a file from 32-bit integers: a view of the same memory. */
+/**
+ * Returns a tensor for a file from 32-bit integers: a view of the same memory.
+ * @throws VggError `VGG_WEIGHTS` when the number of values is not that of the shape.
+ */
 export function fromInt32(shape: readonly number[], values: Int32Array): TensorData {
-  if (elements(shape) !== values.length) {
-    throw new VggError('weights', `shape [${shape}] needs ${elements(shape)} values, got ${values.length}`);
+  if (sizeOf(shape) !== values.length) {
+    throw new VggError('weights', `shape [${shape}] needs ${sizeOf(shape)} values, got ${values.length}`);
   }
   return { dtype: 'I32', shape, bytes: viewBytes(values) };
 }

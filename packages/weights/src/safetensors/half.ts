@@ -1,6 +1,6 @@
-/** The two 16-bit float formats to float32 (exact) and back (nearest, ties to even), on their bits. */
+/** Conversion of the two 16-bit float formats to float32 (exact) and back (to nearest, ties to even), on their bits. */
 
-/** IEEE 754 binary16 bit patterns to float32. */
+/** Converts IEEE 754 binary16 bit patterns to float32. */
 export function float16ToFloat32(halves: Uint16Array): Float32Array {
   const values = new Float32Array(halves.length);
   const bits = new Uint32Array(values.buffer);
@@ -15,7 +15,7 @@ export function float16ToFloat32(halves: Uint16Array): Float32Array {
   return values;
 }
 
-/** Float32 to IEEE 754 binary16 bit patterns; 65520 and above become infinity, NaN stays NaN. */
+/** Converts float32 to IEEE 754 binary16 bit patterns; 65520 and above become infinity, NaN stays NaN. */
 export function float32ToFloat16(values: Float32Array): Uint16Array {
   const halves = new Uint16Array(values.length);
   const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
@@ -29,7 +29,7 @@ export function float32ToFloat16(values: Float32Array): Uint16Array {
     else if (magnitude >= 0x38800000) {
       halves[i] = sign | ((magnitude - 0x38000000 + 0xfff + ((magnitude >>> 13) & 1)) >>> 13);
     } else {
-      // Below 2^-14 a half counts steps of 2^-24: the spacing of float32 at 0.5, so the addition does the rounding.
+      // Below 2^-14 a half is a multiple of 2^-24, which is the spacing of float32 at 0.5: adding 0.5 rounds correctly.
       sum[0] = Math.abs(values[i]!) + 0.5;
       halves[i] = sign | (sumBits[0]! - 0x3f000000);
     }
@@ -37,14 +37,14 @@ export function float32ToFloat16(values: Float32Array): Uint16Array {
   return halves;
 }
 
-/** bfloat16 bit patterns, the upper half of a float32's, to float32. */
+/** Converts bfloat16 bit patterns, which are the upper half of those of float32, to float32. */
 export function bfloat16ToFloat32(halves: Uint16Array): Float32Array {
   const bits = new Uint32Array(halves.length);
   for (let i = 0; i < halves.length; i++) bits[i] = halves[i]! << 16;
   return new Float32Array(bits.buffer);
 }
 
-/** Float32 to bfloat16 bit patterns. */
+/** Converts float32 to bfloat16 bit patterns. */
 export function float32ToBfloat16(values: Float32Array): Uint16Array {
   const halves = new Uint16Array(values.length);
   const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);

@@ -1,17 +1,25 @@
-/** What `JSON.parse` lets through and a safetensors header may not hold: repeated keys and deep nesting. */
+/** Checks of JSON that `JSON.parse` does not make: repeated keys and deep nesting. */
 
-const [QUOTE, BACKSLASH, COLON, OPEN_BRACE, CLOSE_BRACE, OPEN_BRACKET, CLOSE_BRACKET] = [34, 92, 58, 123, 125, 91, 93];
+/** Character codes. */
+const QUOTE = 0x22;
+const COLON = 0x3a;
+const OPEN_BRACKET = 0x5b;
+const BACKSLASH = 0x5c;
+const CLOSE_BRACKET = 0x5d;
+const OPEN_BRACE = 0x7b;
+const CLOSE_BRACE = 0x7d;
 
-/** The index of the quote that closes the string opened at `start`, or the text's length. */
+/** Returns the index of the quote that closes the string opened at `start`, or the text's length. */
 function endOfString(text: string, start: number): number {
   let end = start + 1;
   while (end < text.length && text.charCodeAt(end) !== QUOTE) end += text.charCodeAt(end) === BACKSLASH ? 2 : 1;
   return Math.min(end, text.length);
 }
 
-/** How deeply objects and arrays nest in a JSON text, counted no further than `limit + 1`. The text need not be valid. */
+/** Returns how deeply objects and arrays nest in a JSON text, at most `limit + 1`. The text need not be valid. */
 export function jsonDepth(text: string, limit: number): number {
-  let [depth, deepest] = [0, 0];
+  let depth = 0;
+  let deepest = 0;
   for (let i = 0; i < text.length && deepest <= limit; i++) {
     const code = text.charCodeAt(i);
     if (code === QUOTE) i = endOfString(text, i);
@@ -21,7 +29,7 @@ export function jsonDepth(text: string, limit: number): number {
   return deepest;
 }
 
-/** The first key that occurs twice in one object of a valid JSON text, if any. */
+/** Returns the first key that occurs twice in one object of a valid JSON text, or undefined. */
 export function repeatedKey(text: string): string | undefined {
   const open: Set<string>[] = [];
   let lastString = '';

@@ -1,18 +1,18 @@
-/** Safetensors in memory: a file's bytes to tensors and back. */
-import { VggError } from '@vgg/core';
-import { DTYPE_BYTES, elements, type TensorData } from './dtypes';
+/** Safetensors in memory: conversion of a file's bytes to tensors and back. */
+import { sizeOf, VggError } from '@vgg/core';
+import { DTYPE_BYTES, type TensorData } from './dtypes';
 import { headerLength, layOut, PREFIX_BYTES, parseHeader } from './header';
 
-/** The tensors of a file, by name in the header's order, and its free text. */
+/** Tensors of a file by name, in the header's order, and its metadata. */
 export interface Safetensors {
   readonly tensors: ReadonlyMap<string, TensorData>;
   readonly metadata: Readonly<Record<string, string>>;
 }
 
 /**
- * Reads a safetensors file's bytes. The tensors are views of `bytes`, not copies.
- * @param source what to call the file in errors.
- * @throws VggError `VGG_WEIGHTS`, one line that names the file, when it is cut short, or its header is not sound:
+ * Reads the bytes of a safetensors file. The tensors are views of `bytes`, not copies.
+ * @param source name of the file in errors.
+ * @throws VggError `VGG_WEIGHTS`, one line that names the file, when it is cut short, or its header is not valid:
  *   lengths, offsets that overlap, leave gaps or point outside, repeated names, unknown types, not JSON.
  */
 export function parseSafetensors(bytes: Uint8Array, source = 'the file'): Safetensors {
@@ -26,9 +26,9 @@ export function parseSafetensors(bytes: Uint8Array, source = 'the file'): Safete
   return { tensors: views, metadata };
 }
 
-/** @throws VggError `VGG_WEIGHTS` when a tensor's bytes are not as many as its shape and type need. */
+/** @throws VggError `VGG_WEIGHTS` when the number of a tensor's bytes is not that of its shape and type. */
 export function checkBytes(name: string, { dtype, shape, bytes }: TensorData): void {
-  const needed = elements(shape) * DTYPE_BYTES[dtype];
+  const needed = sizeOf(shape) * DTYPE_BYTES[dtype];
   if (bytes.length !== needed) {
     throw new VggError(
       'weights',
@@ -38,7 +38,7 @@ export function checkBytes(name: string, { dtype, shape, bytes }: TensorData): v
 }
 
 /**
- * Writes tensors as the bytes of a safetensors file.
+ * Returns tensors as the bytes of a safetensors file.
  * @throws VggError `VGG_WEIGHTS` when a tensor's bytes do not fit its shape and type.
  */
 export function serialiseSafetensors(

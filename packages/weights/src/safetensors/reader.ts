@@ -1,21 +1,24 @@
-/** Safetensors read in parts: the header at once, each tensor when asked for. */
+/** Reader of safetensors files: the header is read at once, each tensor when it is requested. */
 import type { ByteSource } from '../sources/bytes';
 import { rowRange, type StoredTensor, type WeightSource, weightSource } from '../sources/source';
 import { headerLength, PREFIX_BYTES, parseHeader, type SafetensorsHeader } from './header';
 
-/** @throws VggError `VGG_WEIGHTS` for anything but a sound header. */
+/**
+ * Reads the header of a safetensors file.
+ * @throws VggError `VGG_WEIGHTS` for anything but a valid header.
+ */
 export async function readHeader(bytes: ByteSource): Promise<SafetensorsHeader> {
   const prefix = await bytes.read(0, Math.min(PREFIX_BYTES, bytes.size));
   const length = headerLength(prefix, bytes.size, bytes.name);
   return parseHeader(await bytes.read(PREFIX_BYTES, length), bytes.size, bytes.name);
 }
 
-/** The tensors of one file. */
+/** Returns the tensors and metadata of one file. */
 export async function storedTensors(
   bytes: ByteSource,
 ): Promise<{ tensors: Map<string, StoredTensor>; metadata: Readonly<Record<string, string>> }> {
   const { tensors, metadata, dataStart } = await readHeader(bytes);
-  const stored = [...tensors].map(([name, { dtype, shape, begin }]): [string, StoredTensor] => [
+  const entries = [...tensors].map(([name, { dtype, shape, begin }]): [string, StoredTensor] => [
     name,
     {
       dtype,
@@ -26,7 +29,7 @@ export async function storedTensors(
       },
     },
   ]);
-  return { tensors: new Map(stored), metadata };
+  return { tensors: new Map(entries), metadata };
 }
 
 /** Opens a safetensors file. */

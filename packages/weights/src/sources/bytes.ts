@@ -1,33 +1,33 @@
-/** Where a file's bytes come from: memory, a Blob, a disk (`@vgg/weights/node`). Readers take what they need of them. */
+/** Sources of a file's bytes: memory, a Blob, or a disk (`@vgg/weights/node`). Readers read only the parts they need. */
 import { didYouMean, VggError } from '@vgg/core';
 
-/** A file that is read in parts. Close it when done. */
+/** File that is read in parts. The caller closes it. */
 export interface ByteSource {
-  /** What errors call it: a path, an address, a name. */
+  /** Name of the file in errors: a path, a URL or a file name. */
   readonly name: string;
-  /** In bytes. */
+  /** Size in bytes. */
   readonly size: number;
   /**
-   * The `length` bytes from `begin` on. They may be a view of memory that others see: not to be written to.
+   * Reads `length` bytes, starting at byte `begin`. The result may be a view of shared memory: do not write to it.
    * @throws VggError `VGG_WEIGHTS` when the file has fewer, `VGG_IO` when the system refuses.
    */
   read(begin: number, length: number): Promise<Uint8Array>;
   /**
-   * Opens a file of the same folder: a shard. Its name is a plain file name, no path.
+   * Opens a file of the same folder: a shard. Its name must be a plain file name, not a path.
    * @throws VggError `VGG_WEIGHTS` when the name is a path, `VGG_IO` when there is no such file.
    */
-  beside(name: string): Promise<ByteSource>;
+  openSibling(name: string): Promise<ByteSource>;
   close(): Promise<void>;
 }
 
-/** @throws VggError `VGG_WEIGHTS` unless the part lies inside the file. */
+/** @throws VggError `VGG_WEIGHTS` unless the part is inside the file. */
 export function checkPart({ name, size }: Pick<ByteSource, 'name' | 'size'>, begin: number, length: number): void {
   if (Number.isSafeInteger(begin) && begin >= 0 && length >= 0 && begin + length <= size) return;
   throw new VggError('weights', `${name} has ${size} bytes, expected ${length} at byte ${begin}: cut short?`);
 }
 
-/** @throws VggError `VGG_WEIGHTS` for a shard's name that leads out of the folder. */
-export function checkBesideName(source: string, name: string): void {
+/** @throws VggError `VGG_WEIGHTS` for a shard's name that could be outside the folder. */
+export function checkShardName(source: string, name: string): void {
   if (name !== '' && name !== '.' && name !== '..' && !/[/\\:\0]/.test(name)) return;
   throw new VggError(
     'weights',
@@ -35,19 +35,20 @@ export function checkBesideName(source: string, name: string): void {
   );
 }
 
-/** Files in memory or picked in a browser, by name. */
+/** Files in memory, or selected in a browser, by name. */
 export type FileSet = ReadonlyMap<string, Uint8Array | Blob>;
 
-function notBeside(source: string, name: string, files: FileSet): VggError {
-  return new VggError('io', `${source} needs ${name}, which was not given${didYouMean(name, files.keys())}`);
+function missingShard(source: string, name: string, files: FileSet): VggError {
+  return new VggError('io', `${source} needs ${name}, which is missing${didYouMean(name, files.keys())}`);
 }
 
 /**
- * A file in memory, or a Blob (a `File` that a browser's user chose), of which only the parts read are brought to memory.
- * @param name what errors call it.
- * @param beside the files of the same folder, for formats of several files.
+ * Returns bytes in memory or a Blob (such as a `File` that the user of a browser selects) as a source of bytes. Only the
+ * parts of a Blob that are read come into memory.
+ * @param name name of the file in errors.
+ * @param siblings other files of the same folder, for formats of several files.
  */
-export function bytesOf(content: Uint8Array | Blob, name = 'the file', beside: FileSet = new Map()): ByteSource {
+export function bytesOf(content: Uint8Array | Blob, name = 'the file', siblings: FileSet = new Map()): ByteSource {
   const size = content instanceof Uint8Array ? content.length : content.size;
   return {
     name,
@@ -57,11 +58,11 @@ export function bytesOf(content: Uint8Array | Blob, name = 'the file', beside: F
       if (content instanceof Uint8Array) return content.subarray(begin, begin + length);
       return new Uint8Array(await content.slice(begin, begin + length).arrayBuffer());
     },
-    async beside(shard) {
-      checkBesideName(name, shard);
-      const found = beside.get(shard);
-      if (found === undefined) throw notBeside(name, shard, beside);
-      return bytesOf(found, shard, beside);
+    async openSibling(shard) {
+      checkShardName(name, shard);
+      const sibling = siblings.get(shard);
+      if (sibling === undefined) throw missingShard(name, shard, siblings);
+      return bytesOf(sibling, shard, siblings);
     },
     async close() {},
   };

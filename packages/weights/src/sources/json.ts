@@ -1,9 +1,9 @@
-/** JSON of a file that may be hostile: bounded in length and depth, without repeated keys. */
+/** Reader of JSON that may be hostile: its length and depth are limited, and no key may be repeated. */
 import { VggError } from '@vgg/core';
 import { jsonDepth, repeatedKey } from '../safetensors/json';
 import type { ByteSource } from './bytes';
 
-/** Bytes that are JSON; `name` is what errors call them. */
+/** Bytes of a JSON file; `name` is its name in errors. */
 export type JsonBytes = Pick<ByteSource, 'name' | 'size' | 'read'>;
 
 export type JsonObject = Readonly<Record<string, unknown>>;
@@ -16,12 +16,13 @@ export function isJsonObject(value: unknown): value is JsonObject {
 }
 
 /**
- * A whole file as a JSON object.
- * @throws VggError `VGG_WEIGHTS` when it is none, is longer than 64 MiB, nests deeper than 64 levels or repeats a key.
+ * Reads a whole file as a JSON object.
+ * @throws VggError `VGG_WEIGHTS` when it is not a JSON object, is longer than 64 MiB, nests deeper than 64 levels or repeats
+ *   a key.
  */
 export async function readJson(bytes: JsonBytes): Promise<JsonObject> {
   const corrupt = (what: string, cause?: unknown) =>
-    new VggError('weights', `${bytes.name} is not sound JSON: ${what}`, { cause });
+    new VggError('weights', `${bytes.name} is not valid JSON: ${what}`, { cause });
   if (bytes.size > MAX_BYTES) throw corrupt(`it has ${bytes.size} bytes, above the limit of 64 MiB`);
   const content = await bytes.read(0, bytes.size);
   let text: string;
@@ -37,8 +38,8 @@ export async function readJson(bytes: JsonBytes): Promise<JsonObject> {
   } catch (cause) {
     throw corrupt('it cannot be parsed: cut short?', cause);
   }
-  const repeated = repeatedKey(text);
-  if (repeated !== undefined) throw corrupt(`it has ${JSON.stringify(repeated.slice(0, 80))} twice`);
+  const duplicate = repeatedKey(text);
+  if (duplicate !== undefined) throw corrupt(`it has ${JSON.stringify(duplicate.slice(0, 80))} twice`);
   if (!isJsonObject(value)) throw corrupt('it is not an object');
   return value;
 }

@@ -1,70 +1,70 @@
 /**
- * A file of named tensors, whatever its format: the names, types and shapes are known once it is open, the numbers are read
- * when asked for. A reader of a format gives {@link StoredTensor}s; {@link weightSource} makes the rest of them.
+ * Files of named tensors, whatever their format. Names, types and shapes are known when the file is open; values are read
+ * when they are requested. The reader of a format provides {@link StoredTensor}s; {@link weightSource} does the rest.
  */
-import { didYouMean, VggError } from '@vgg/core';
-import { DTYPE_BYTES, type Dtype, elements, type TensorData } from '../safetensors/dtypes';
+import { didYouMean, sizeOf, VggError } from '@vgg/core';
+import { DTYPE_BYTES, type Dtype, type TensorData } from '../safetensors/dtypes';
 
-/** What is known of a tensor before it is read. */
+/** Properties of a tensor that are known before it is read. */
 export interface TensorInfo {
   readonly dtype: Dtype;
-  /** Row-major. */
+  /** Shape; the elements are in row-major order. */
   readonly shape: readonly number[];
-  /** Of a batch norm's variance: what is added to it, where the file says so. */
-  readonly varianceEpsilon?: number;
+  /** Number that is added to the variance of a batch norm; undefined if the file does not have it. */
+  readonly varianceEpsilon?: number | undefined;
 }
 
-/** A range of a tensor's first axis: from `begin` up to, not including, `end`. */
+/** Range of a tensor's first axis: from `begin` up to, but not including, `end`. */
 export interface Rows {
   readonly begin: number;
   readonly end: number;
 }
 
-/** A tensor in a file. */
+/** Tensor in a file. */
 export interface StoredTensor extends TensorInfo {
-  /** The little-endian bytes of the rows, row-major. All rows of a scalar are `{ begin: 0, end: 1 }`. */
+  /** Reads the bytes of some rows, little-endian and row-major. A scalar has one row, `{ begin: 0, end: 1 }`. */
   read(rows: Rows): Promise<Uint8Array>;
 }
 
-/** An open file of tensors. Close it when done. */
+/** Open file of tensors. The caller closes it. */
 export interface WeightSource {
-  /** What errors call it. */
+  /** Name of the file in errors. */
   readonly name: string;
-  /** The format's name: `safetensors`, `pytorch`, ... */
+  /** Name of the format: `safetensors`, `pytorch`, ... */
   readonly format: string;
-  /** By the file's own names, in the file's order. */
+  /** Tensors by their names in the file, in the file's order. */
   readonly tensors: ReadonlyMap<string, TensorInfo>;
-  /** The file's free text. */
+  /** Metadata of the file: text by key. */
   readonly metadata: Readonly<Record<string, string>>;
   /**
-   * A tensor, or only some rows of it: what is not asked for is not read where the format allows.
+   * Reads a tensor, or only some rows of it. If the format allows it, no other rows are read from the file.
    * @throws VggError `VGG_WEIGHTS` for a name that the file lacks, rows that the tensor lacks, or a damaged file; `VGG_IO`.
    */
   read(name: string, rows?: Rows): Promise<TensorData>;
   close(): Promise<void>;
 }
 
-/** What a reader of a format gives. */
+/** Content of a file as the reader of its format finds it. */
 export interface Contents {
   readonly name: string;
   readonly format: string;
   readonly tensors: ReadonlyMap<string, StoredTensor>;
-  readonly metadata?: Readonly<Record<string, string>>;
+  readonly metadata?: Readonly<Record<string, string>> | undefined;
   close(): Promise<void>;
 }
 
-/** How many rows a tensor has: the length of its first axis; 1 for a scalar. */
+/** Returns the number of rows of a tensor: the length of its first axis; 1 for a scalar. */
 export function rowCount(shape: readonly number[]): number {
   return shape[0] ?? 1;
 }
 
-/** The bytes of some rows of a tensor that lies contiguously, from its start. */
+/** Returns the place of some rows in the bytes of a contiguous tensor. */
 export function rowRange({ dtype, shape }: TensorInfo, { begin, end }: Rows): { begin: number; length: number } {
-  const row = elements(shape.slice(1)) * DTYPE_BYTES[dtype];
+  const row = sizeOf(shape.slice(1)) * DTYPE_BYTES[dtype];
   return { begin: begin * row, length: (end - begin) * row };
 }
 
-/** An open file from what a reader found in it. */
+/** Returns an open file with the content that a reader has found in it. */
 export function weightSource({ name, format, tensors, metadata = {}, close }: Contents): WeightSource {
   return {
     name,
@@ -72,18 +72,18 @@ export function weightSource({ name, format, tensors, metadata = {}, close }: Co
     tensors,
     metadata,
     async read(tensorName, rows) {
-      const stored = tensors.get(tensorName);
-      if (stored === undefined) {
+      const tensor = tensors.get(tensorName);
+      if (tensor === undefined) {
         throw new VggError('weights', `${name} has no tensor ${tensorName}${didYouMean(tensorName, tensors.keys())}`);
       }
-      const { dtype, shape } = stored;
+      const { dtype, shape } = tensor;
       const all = rowCount(shape);
       const { begin, end } = rows ?? { begin: 0, end: all };
       if (!(Number.isInteger(begin) && Number.isInteger(end) && begin >= 0 && begin <= end && end <= all)) {
         throw new VggError('weights', `${name}: ${tensorName} has rows 0 to ${all}, got ${begin} to ${end}`);
       }
-      const bytes = await stored.read({ begin, end });
-      const { length } = rowRange(stored, { begin, end });
+      const bytes = await tensor.read({ begin, end });
+      const { length } = rowRange(tensor, { begin, end });
       if (bytes.length !== length) {
         throw new VggError('weights', `${name}: ${tensorName} needs ${length} bytes, got ${bytes.length}`);
       }

@@ -1,46 +1,45 @@
 /**
- * Zip archives of weights (`.pth`, `.npz`, `.keras`) read in parts: stored members at any place, deflated ones forwards
- * without holding them. The archive's structure is zip.js's to read (docs/decisions/0085); duplicate names and names that
- * lead out of a folder are refused.
+ * Reader of zip archives of weights (`.pth`, `.npz`, `.keras`) in parts: stored members at any place, deflated members
+ * forwards, without keeping them in memory. zip.js reads the archive's structure (docs/decisions/0085). Duplicate names and
+ * names outside the folder are refused.
  */
-
 import { VggError } from '@vgg/core';
 import { type FileEntry, Reader, ZipReader } from '@zip.js/zip.js/index-native.js';
 import type { ByteSource } from './bytes';
 
-/** A file in an archive. */
+/** File in an archive. */
 export interface ZipMember {
   readonly name: string;
-  /** Uncompressed, in bytes. */
+  /** Uncompressed size in bytes. */
   readonly size: number;
   /**
-   * The `length` bytes from `begin` on. A deflated member is read forwards: a step back begins anew.
+   * Reads `length` bytes, starting at byte `begin`. A deflated member is read forwards; a step back starts again at 0.
    * @throws VggError `VGG_WEIGHTS` when it has fewer, or is damaged.
    */
   read(begin: number, length: number): Promise<Uint8Array>;
 }
 
-/** An archive's files by name. */
+/** Files of an archive by name. */
 export type Zip = ReadonlyMap<string, ZipMember>;
 
 const LOCAL_HEADER = { bytes: 30, signature: 0x04034b50, nameLength: 26, extraLength: 28 } as const;
-/** More files than any set of weights has. */
+/** Largest number of files in an archive; no file of weights has so many. */
 const MAX_MEMBERS = 100_000;
 const MAX_DIRECTORY_BYTES = 64 * 2 ** 20;
-/** Deflate's best: 258 bytes in 2 bits. */
+/** Largest compression ratio of deflate: 258 bytes in 2 bits. */
 const MAX_RATIO = 1032;
 
 function corrupt({ name }: ByteSource, what: string, cause?: unknown): VggError {
-  return new VggError('weights', `${name} is not a sound zip archive: ${what}`, { cause });
+  return new VggError('weights', `${name} is not a valid zip archive: ${what}`, { cause });
 }
 
-/** The reason of a failure in zip.js, on one line. */
+/** Returns the reason of an error of zip.js as one line. */
 function reasonOf(error: unknown): string {
   return (error instanceof Error ? error.message : String(error)).split('\n')[0]!.slice(0, 200);
 }
 
-/** Errors of ours pass, all others become one that names the archive. */
-async function naming<T>(bytes: ByteSource, work: () => Promise<T>): Promise<T> {
+/** Runs `work`, and converts all errors but our own to one that names the archive. */
+async function guard<T>(bytes: ByteSource, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
@@ -64,7 +63,7 @@ class BytesReader extends Reader<ByteSource> {
   }
 }
 
-/** Where a member's data begins: behind its local header. */
+/** Returns the offset of a member's data, which follows its local header. */
 async function dataStart(bytes: ByteSource, entry: FileEntry): Promise<number> {
   const head = await bytes.read(entry.offset, LOCAL_HEADER.bytes);
   const view = new DataView(head.buffer, head.byteOffset, head.byteLength);
@@ -75,9 +74,9 @@ async function dataStart(bytes: ByteSource, entry: FileEntry): Promise<number> {
   return entry.offset + LOCAL_HEADER.bytes + lengths;
 }
 
-/** The bytes of a deflated member, from its start on. */
+/** Decompression of a deflated member from its start. */
 class Inflation {
-  /** How many bytes were given. */
+  /** Number of bytes decompressed so far. */
   position = 0;
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
   #rest: Uint8Array = new Uint8Array(0);
@@ -85,13 +84,13 @@ class Inflation {
   constructor(entry: FileEntry) {
     const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
     this.#reader = readable.getReader();
-    // A failure ends the stream with the same error, which the next read gives.
+    // An error ends the stream; the next read throws it.
     entry
       .getData(writable, { useWebWorkers: false, checkOverlappingEntry: true })
       .catch((error: unknown) => writable.abort(error).catch(() => {}));
   }
 
-  /** Fills `out` with the next bytes, or passes them over. */
+  /** Fills `out` with the next bytes, or skips them if there is no `out`. */
   async next(length: number, out?: Uint8Array): Promise<void> {
     for (let done = 0; done < length; ) {
       if (this.#rest.length === 0) {
@@ -116,7 +115,7 @@ class Inflation {
 function deflatedMember(bytes: ByteSource, entry: FileEntry): ZipMember['read'] {
   let inflation: Inflation | undefined;
   return (begin, length) =>
-    naming(bytes, async () => {
+    guard(bytes, async () => {
       if (inflation !== undefined && inflation.position > begin) {
         await inflation.cancel();
         inflation = undefined;
@@ -133,27 +132,27 @@ function deflatedMember(bytes: ByteSource, entry: FileEntry): ZipMember['read'] 
     });
 }
 
-/** A member, and where its bytes lie in the file. */
-interface Placed {
+/** Member of an archive with the place of its bytes in the file. */
+interface Placement {
   readonly member: ZipMember;
   readonly begin: number;
   readonly end: number;
 }
 
-async function place(bytes: ByteSource, entry: FileEntry): Promise<Placed> {
+async function place(bytes: ByteSource, entry: FileEntry): Promise<Placement> {
   const { filename: name, uncompressedSize: size, compressedSize, compressionMethod, encrypted } = entry;
-  const shown = JSON.stringify(name.slice(0, 80));
-  if (encrypted) throw corrupt(bytes, `${shown} is encrypted`);
+  const label = JSON.stringify(name.slice(0, 80));
+  if (encrypted) throw corrupt(bytes, `${label} is encrypted`);
   if (compressionMethod !== 0 && compressionMethod !== 8) {
-    throw corrupt(bytes, `${shown} is compressed by method ${compressionMethod}, expected stored or deflated`);
+    throw corrupt(bytes, `${label} is compressed by method ${compressionMethod}, expected stored or deflated`);
   }
   const start = await dataStart(bytes, entry);
-  const stored = compressionMethod === 0;
-  if (start + compressedSize > bytes.size) throw corrupt(bytes, `${shown} ends beyond the file: cut short?`);
-  if (stored ? size !== compressedSize : size > compressedSize * MAX_RATIO) {
-    throw corrupt(bytes, `${shown} claims ${size} bytes in ${compressedSize}`);
+  const isStored = compressionMethod === 0;
+  if (start + compressedSize > bytes.size) throw corrupt(bytes, `${label} ends beyond the file: cut short?`);
+  if (isStored ? size !== compressedSize : size > compressedSize * MAX_RATIO) {
+    throw corrupt(bytes, `${label} claims ${size} bytes in ${compressedSize}`);
   }
-  const read = stored
+  const read = isStored
     ? (begin: number, length: number) => bytes.read(start + begin, length)
     : deflatedMember(bytes, entry);
   const member: ZipMember = {
@@ -161,42 +160,42 @@ async function place(bytes: ByteSource, entry: FileEntry): Promise<Placed> {
     size,
     async read(begin, length) {
       if (begin >= 0 && length >= 0 && begin + length <= size) return read(begin, length);
-      throw corrupt(bytes, `${shown} has ${size} bytes, expected ${length} at byte ${begin}`);
+      throw corrupt(bytes, `${label} has ${size} bytes, expected ${length} at byte ${begin}`);
     },
   };
   return { member, begin: entry.offset, end: start + compressedSize };
 }
 
-/** @throws VggError `VGG_WEIGHTS` when two members share bytes: a small file could else claim to be a large one. */
-function checkApart(bytes: ByteSource, placed: readonly Placed[]): void {
+/** @throws VggError `VGG_WEIGHTS` when two members share bytes: otherwise a small file could claim to be a large one. */
+function checkNoOverlap(bytes: ByteSource, placements: readonly Placement[]): void {
   let last = 0;
-  for (const { member, begin, end } of [...placed].sort((a, b) => a.begin - b.begin)) {
+  for (const { member, begin, end } of [...placements].sort((a, b) => a.begin - b.begin)) {
     if (begin < last) throw corrupt(bytes, `${JSON.stringify(member.name.slice(0, 80))} overlaps another member`);
     last = end;
   }
 }
 
 /**
- * Opens a zip archive; folders in it are left out. `bytes` must stay open while members are read.
+ * Opens a zip archive; its folders are ignored. `bytes` must stay open while members are read.
  * @throws VggError `VGG_WEIGHTS`, one line that names the file, when it is damaged or hostile.
  */
 export function openZip(bytes: ByteSource): Promise<Zip> {
-  return naming(bytes, async () => {
+  return guard(bytes, async () => {
     const reader = new ZipReader(new BytesReader(bytes), {
       filenameValidation: 'strict',
       useWebWorkers: false,
     });
-    const placed: Placed[] = [];
+    const placements: Placement[] = [];
     const names = new Set<string>();
     for await (const entry of reader.getEntriesGenerator()) {
-      if (placed.length >= MAX_MEMBERS) throw corrupt(bytes, `it has more than ${MAX_MEMBERS} members`);
+      if (placements.length >= MAX_MEMBERS) throw corrupt(bytes, `it has more than ${MAX_MEMBERS} members`);
       if (entry.directory) continue;
       const { filename } = entry;
       if (names.has(filename)) throw corrupt(bytes, `${JSON.stringify(filename.slice(0, 80))} is there twice`);
       names.add(filename);
-      placed.push(await place(bytes, entry));
+      placements.push(await place(bytes, entry));
     }
-    checkApart(bytes, placed);
-    return new Map(placed.map(({ member }) => [member.name, member]));
+    checkNoOverlap(bytes, placements);
+    return new Map(placements.map(({ member }) => [member.name, member]));
   });
 }

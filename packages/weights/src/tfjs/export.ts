@@ -1,24 +1,27 @@
 /**
- * A net as a TF.js graph model: shards of numbers and the `model.json` that `loadGraphModel` of `@tensorflow/tfjs-converter`
- * takes, in the browser as in Node. https://github.com/tensorflow/tfjs/blob/master/tfjs-core/src/io/types.ts
+ * Export of a net as a TF.js graph model: shards of weights and the `model.json` for `loadGraphModel` of
+ * `@tensorflow/tfjs-converter`, in browsers and Node.
+ * https://github.com/tensorflow/tfjs/blob/master/tfjs-core/src/io/types.ts
  */
+import { sizeOf } from '@vgg/core';
 import { describeModel } from '../description';
 import { checkCount, type ExportOptions, type NetTensors } from '../export/net';
-import { DTYPE_BYTES, elements, fromFloat32, fromInt32 } from '../safetensors/dtypes';
+import { DTYPE_BYTES, fromFloat32, fromInt32 } from '../safetensors/dtypes';
 import { type GraphConstant, tfGraph } from './graph';
 
+/** Options of {@link exportTfjs}. */
 export interface TfjsExportOptions extends ExportOptions {
-  /** How numbers are stored; half the bytes in `F16`, read back as float32. Default `F16`. */
-  readonly dtype?: 'F16' | 'F32';
+  /** Type of the weights in the file. `F16` needs half the bytes; TF.js reads both as float32. Default `F16`. */
+  readonly dtype?: 'F16' | 'F32' | undefined;
 }
 
-/** A file of an exported model. */
+/** File of an exported model. */
 export interface ExportedFile {
   readonly name: string;
   readonly bytes: Uint8Array;
 }
 
-/** The converter's shards: 4 MiB, so that browsers cache and fetch them side by side. */
+/** Size of a shard, as in the converter: 4 MiB, so that browsers can cache shards and fetch them in parallel. */
 const SHARD_BYTES = 2 ** 22;
 
 function shardName(i: number, count: number): string {
@@ -26,41 +29,44 @@ function shardName(i: number, count: number): string {
 }
 
 function byteLength({ shape, integers }: GraphConstant, dtype: 'F16' | 'F32'): number {
-  return elements(shape) * DTYPE_BYTES[integers === undefined ? dtype : 'I32'];
+  return sizeOf(shape) * DTYPE_BYTES[integers === undefined ? dtype : 'I32'];
 }
 
 function manifestEntry({ name, shape, integers }: GraphConstant, dtype: 'F16' | 'F32') {
   if (integers !== undefined) return { name, shape, dtype: 'int32' };
-  const stored = dtype === 'F16' && { quantization: { dtype: 'float16', original_dtype: 'float32' } };
-  return { name, shape, dtype: 'float32', ...stored };
+  const entry = { name, shape, dtype: 'float32' };
+  if (dtype === 'F32') return entry;
+  return { ...entry, quantization: { dtype: 'float16', original_dtype: 'float32' } };
 }
 
-/** Cuts bytes that come in parts into shards of one size; the last may be shorter. */
+/** Divides bytes that come in parts into shards of one size; the last may be shorter. */
 async function* shards(parts: AsyncIterable<Uint8Array>, total: number): AsyncGenerator<Uint8Array, void> {
   let remaining = total;
   let shard = new Uint8Array(Math.min(SHARD_BYTES, remaining));
-  let filled = 0;
+  let length = 0; // Number of bytes in the shard so far.
   for await (const part of parts) {
-    for (let taken = 0; taken < part.length; ) {
-      const piece = part.subarray(taken, taken + shard.length - filled);
-      shard.set(piece, filled);
-      [filled, taken] = [filled + piece.length, taken + piece.length];
-      if (filled < shard.length) continue;
+    for (let position = 0; position < part.length; ) {
+      const piece = part.subarray(position, position + shard.length - length);
+      shard.set(piece, length);
+      length += piece.length;
+      position += piece.length;
+      if (length < shard.length) continue;
       yield shard;
-      remaining -= filled;
-      [shard, filled] = [new Uint8Array(Math.min(SHARD_BYTES, remaining)), 0];
+      remaining -= length;
+      shard = new Uint8Array(Math.min(SHARD_BYTES, remaining));
+      length = 0;
     }
   }
 }
 
 /**
- * The files of a TF.js graph model, `model.json` last, one shard in memory at a time.
+ * Yields the files of a TF.js graph model, `model.json` last, with one shard in memory at a time.
  *
- * The input `images` is float32 [batch, height, width, 3], prepared as the net's were: RGB, mean subtracted. The output is
- * `logits` [batch, classes], or of the dense view `scores` [batch, rows, columns, classes], before the soft-max. The
- * `userDefinedMetadata` is the metadata of our own files.
+ * The input `images` is float32 [batch, height, width, 3], preprocessed like the net's training images: RGB, mean subtracted.
+ * The output, before the soft-max, is `logits` [batch, classes], or in the dense view `scores` [batch, rows, columns,
+ * classes]. The `userDefinedMetadata` is the metadata of our own files.
  *
- * @throws VggError `VGG_ARGUMENT` for an unsound description.
+ * @throws VggError `VGG_ARGUMENT` for a description that is not valid.
  */
 export async function* exportTfjs(
   net: NetTensors,
@@ -74,7 +80,7 @@ export async function* exportTfjs(
   async function* numbers(): AsyncGenerator<Uint8Array, void> {
     for (const { name, shape, integers } of graph.constants) {
       if (integers !== undefined) yield fromInt32(shape, integers).bytes;
-      else yield fromFloat32(shape, checkCount(name, await net.read(name), elements(shape)), dtype).bytes;
+      else yield fromFloat32(shape, checkCount(name, await net.read(name), sizeOf(shape)), dtype).bytes;
     }
   }
   let i = 0;
@@ -86,7 +92,7 @@ export async function* exportTfjs(
     convertedBy: null,
     modelTopology: { node: graph.nodes, library: {}, versions: { producer: 1395 } },
     signature: { inputs: graph.inputs, outputs: graph.outputs },
-    ...(metadata && { userDefinedMetadata: metadata }),
+    userDefinedMetadata: metadata, // JSON leaves it out if it is undefined.
     weightsManifest: [
       {
         paths: Array.from({ length: count }, (_, shard) => shardName(shard, count)),

@@ -1,12 +1,12 @@
 /**
- * A net's layers as a TensorFlow graph in JSON, the `modelTopology` of a TF.js graph model:
- * https://github.com/tensorflow/tfjs/tree/master/tfjs-converter. Convolution, bias and ReLU are one node, as the converter
- * makes them.
+ * Layers of a net as a TensorFlow graph in JSON, the `modelTopology` of a TF.js graph model:
+ * https://github.com/tensorflow/tfjs/tree/master/tfjs-converter. Convolution, bias and ReLU are one node, as in the output
+ * of the converter.
  */
 import { type Layer, layerVariables, type ResolvedVggOptions } from '@vgg/models';
 import { type ExportedView, inferenceLayers } from '../export/net';
 
-/** NodeDef. */
+/** Node of the graph: NodeDef. */
 export interface GraphNode {
   readonly name: string;
   readonly op: string;
@@ -14,28 +14,29 @@ export interface GraphNode {
   readonly attr: Readonly<Record<string, unknown>>;
 }
 
-/** TensorShapeProto; -1 is any. */
+/** Shape of a tensor: TensorShapeProto. -1 is any size. */
 export interface GraphShape {
   readonly dim: readonly { readonly size: string }[];
 }
 
-/** TensorInfo of a signature. */
+/** Input or output in a signature: TensorInfo. */
 export interface GraphTensor {
   readonly name: string;
   readonly dtype: 'DT_FLOAT';
   readonly tensorShape: GraphShape;
 }
 
-/** A constant: a variable by its canonical name, in the shape that the graph takes, or integers of the graph itself. */
+/** Constant: a variable by its canonical name, in the shape that the graph needs, or integers of the graph. */
 export interface GraphConstant {
   readonly name: string;
   readonly shape: readonly number[];
   readonly integers?: Int32Array;
 }
 
+/** Graph of a net. */
 export interface TfGraph {
   readonly nodes: readonly GraphNode[];
-  /** In the order of their numbers. */
+  /** Constants in the order of their values in the shards. */
   readonly constants: readonly GraphConstant[];
   readonly inputs: Readonly<Record<string, GraphTensor>>;
   readonly outputs: Readonly<Record<string, GraphTensor>>;
@@ -55,8 +56,9 @@ function shapeOf(sides: readonly number[]): GraphShape {
   return { dim: sides.map((side) => ({ size: String(side) })) };
 }
 
-function constantNode({ name, shape, integers: held }: GraphConstant): GraphNode {
-  const dtype = held === undefined ? 'DT_FLOAT' : 'DT_INT32';
+function constantNode(constant: GraphConstant): GraphNode {
+  const { name, shape } = constant;
+  const dtype = constant.integers === undefined ? 'DT_FLOAT' : 'DT_INT32';
   return {
     name,
     op: 'Const',
@@ -67,12 +69,15 @@ function constantNode({ name, shape, integers: held }: GraphConstant): GraphNode
 const NHWC = { data_format: text('NHWC') };
 const WINDOWS = { ...NHWC, strides: integers(1, 1, 1, 1), dilations: integers(1, 1, 1, 1) };
 const POOL = { ...NHWC, ksize: integers(1, 2, 2, 1), strides: integers(1, 2, 2, 1), padding: text('VALID') };
-/** As `operations.ts` of `@vgg/models`: TensorFlow's sums over `depth_radius` channels on either side and does not divide alpha. */
+/**
+ * Local response normalisation with the constants of `@vgg/models`. TensorFlow sums over `depth_radius` channels on either side
+ * and does not divide alpha.
+ */
 const LRN = { depth_radius: { i: '2' }, bias: { f: 2 }, alpha: { f: 1e-4 }, beta: { f: 0.75 } };
 const BATCH_NORM = { ...NHWC, U: { type: 'DT_FLOAT' }, epsilon: { f: 1e-5 }, is_training: { b: false } };
 
-/** What a fused node applies after its product. */
-function fused(relu: boolean) {
+/** Returns the attributes of the operations that a fused node applies after its product. */
+function fusedOperations(relu: boolean) {
   const operations = ['BiasAdd', ...(relu ? ['Relu'] : [])].map((name) => btoa(name));
   return { fused_ops: { list: { s: operations } }, num_args: { i: '1' }, epsilon: { f: 0 } };
 }
@@ -80,14 +85,14 @@ function fused(relu: boolean) {
 function operation(layer: Layer, view: ExportedView, relu: boolean): Pick<GraphNode, 'op' | 'attr'> {
   switch (layer.kind) {
     case 'convolution':
-      return { op: '_FusedConv2D', attr: { ...FLOAT, ...WINDOWS, ...fused(relu), padding: text('SAME') } };
+      return { op: '_FusedConv2D', attr: { ...FLOAT, ...WINDOWS, ...fusedOperations(relu), padding: text('SAME') } };
     case 'fullyConnected':
       if (view === 'dense') {
-        return { op: '_FusedConv2D', attr: { ...FLOAT, ...WINDOWS, ...fused(relu), padding: text('VALID') } };
+        return { op: '_FusedConv2D', attr: { ...FLOAT, ...WINDOWS, ...fusedOperations(relu), padding: text('VALID') } };
       }
       return {
         op: '_FusedMatMul',
-        attr: { ...FLOAT, ...fused(relu), transpose_a: { b: false }, transpose_b: { b: false } },
+        attr: { ...FLOAT, ...fusedOperations(relu), transpose_a: { b: false }, transpose_b: { b: false } },
       };
     case 'batchNorm':
       return { op: 'FusedBatchNormV3', attr: { ...FLOAT, ...BATCH_NORM } };
@@ -100,13 +105,13 @@ function operation(layer: Layer, view: ExportedView, relu: boolean): Pick<GraphN
   }
 }
 
-/** A variable's shape in the graph: a fully-connected layer of the dense view is a convolution over the same numbers. */
+/** Returns a variable's shape in the graph: in the dense view a fully-connected layer is a convolution with the same values. */
 function constantShape(layer: Layer, shape: readonly number[], view: ExportedView): readonly number[] {
   if (layer.kind !== 'fullyConnected' || view !== 'dense' || shape.length !== 2) return shape;
   return [layer.side, layer.side, shape[0]! / layer.side ** 2, shape[1]!];
 }
 
-/** The graph of a view of a net: input `images`, output `logits`, `scores` (dense) or `features` (no head). */
+/** Returns the graph of a view of a net: input `images`, output `logits`, `scores` (dense view) or `features` (no head). */
 export function tfGraph(options: ResolvedVggOptions, view: ExportedView): TfGraph {
   const layers = inferenceLayers(options);
   const last = layers.at(-1)!;
@@ -121,8 +126,9 @@ export function tfGraph(options: ResolvedVggOptions, view: ExportedView): TfGrap
   const shapes: GraphConstant[] = [];
   let x = 'images';
   layers.forEach((layer, i) => {
-    const weighted = layer.kind === 'convolution' || layer.kind === 'fullyConnected';
+    const isProduct = layer.kind === 'convolution' || layer.kind === 'fullyConnected';
     const before = layers[i - 1];
+    // A ReLU after a product is part of the node of the product.
     if (layer.kind === 'relu' && before !== undefined && before.kind !== 'batchNorm') return;
     if (layer.kind === 'fullyConnected' && x === 'pool5' && view === 'classifier') {
       const shape = { name: 'flatten/shape', shape: [2], integers: Int32Array.of(-1, layer.inputs) };
@@ -130,12 +136,15 @@ export function tfGraph(options: ResolvedVggOptions, view: ExportedView): TfGrap
       nodes.push(constantNode(shape), { name: 'flatten', op: 'Reshape', input: [x, shape.name], attr: FLOAT });
       x = 'flatten';
     }
-    const own = layerVariables(layer).map(({ name, shape }) => ({ name, shape: constantShape(layer, shape, view) }));
-    nodes.push(...own.map(constantNode));
-    constants.push(...own);
-    const relu = weighted && layers[i + 1]?.kind === 'relu';
+    const variables = layerVariables(layer).map((variable) => ({
+      name: variable.name,
+      shape: constantShape(layer, variable.shape, view),
+    }));
+    nodes.push(...variables.map(constantNode));
+    constants.push(...variables);
+    const relu = isProduct && layers[i + 1]?.kind === 'relu';
     const name = layer === last ? outputName : relu ? layers[i + 1]!.name : layer.name;
-    nodes.push({ name, ...operation(layer, view, relu), input: [x, ...own.map((held) => held.name)] });
+    nodes.push({ name, ...operation(layer, view, relu), input: [x, ...variables.map((variable) => variable.name)] });
     x = name;
   });
   const channels = layers.flatMap((layer) => ('outputs' in layer ? [layer.outputs] : [])).at(-1)!;

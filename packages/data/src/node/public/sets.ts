@@ -1,24 +1,25 @@
 /**
- * Public data sets known by name: where each is at home, and what makes it sure that what came is it.
+ * Download URL, size and checksum of the public data sets that are known by name.
  *
- * Sizes and SHA-256 sums are those that several independent projects recorded when they downloaded these files (among them
- * TensorFlow Datasets for CIFAR); the MD5 sums that the homes or torchvision publish are of the same files.
+ * Several independent projects recorded the same sizes and SHA-256 sums when they downloaded these files (among them TensorFlow
+ * Datasets for CIFAR). The MD5 sums are those that the publishers or torchvision name for the same files.
  */
 import type { ExpectedHash } from '@vgg/core/node';
 
 export interface PublicDataSet {
   readonly name: string;
-  /** Where its archive is, and its size in bytes. */
+  /** Address of its archive. */
   readonly url: string;
+  /** Size of the archive in bytes. */
   readonly size: number;
   readonly hash: ExpectedHash;
-  /** A zip archive, of which one member, whose name ends so, is the compressed tar archive. */
-  readonly member?: string;
-  /** What it must hold once unpacked: numbers of classes and images. */
+  /** End of the name of the compressed tar archive inside a zip archive. Default: the archive is not a zip archive. */
+  readonly member?: string | undefined;
+  /** Numbers of classes and images that the unpacked data set must have. */
   readonly classes: number;
   readonly train: number;
   readonly validation: number;
-  /** Bytes that it may take unpacked, and files; more is no copy of it. */
+  /** Largest number of bytes and files of the unpacked data set. */
   readonly unpacked: { readonly bytes: number; readonly files: number };
 }
 
@@ -31,7 +32,9 @@ export const PUBLIC_DATA_SETS = {
     url: 'https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz',
     size: 170_052_171,
     hash: 'sha256:c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd',
-    ...{ classes: 10, train: 50_000, validation: 10_000 },
+    classes: 10,
+    train: 50_000,
+    validation: 10_000,
     unpacked: { bytes: 190 * MIB, files: 20 },
   },
   /** MD5 03b5dce01913d631647c71ecec9e9cb8. */
@@ -40,7 +43,9 @@ export const PUBLIC_DATA_SETS = {
     url: 'https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz',
     size: 168_513_733,
     hash: 'sha256:58a81ae192c23a4be8b1804d68e518ed807d710a4eb253b1f2a199162a40d8ec',
-    ...{ classes: 100, train: 50_000, validation: 10_000 },
+    classes: 100,
+    train: 50_000,
+    validation: 10_000,
     unpacked: { bytes: 190 * MIB, files: 20 },
   },
   /** Ten classes of ImageNet, smallest side 320 pixels. MD5 3df6f0d01a2c9592104656642f5e78a3. */
@@ -49,7 +54,9 @@ export const PUBLIC_DATA_SETS = {
     url: 'https://s3.amazonaws.com/fast-ai-imageclas/imagenette2-320.tgz',
     size: 341_663_724,
     hash: 'sha256:569b4497c98db6dd29f335d1f109cf315fe127053cedf69010d047f0188e158c',
-    ...{ classes: 10, train: 9469, validation: 3925 },
+    classes: 10,
+    train: 9469,
+    validation: 3925,
     unpacked: { bytes: 500 * MIB, files: 20_000 },
   },
   /** 101 categories of objects and BACKGROUND_Google, as in appendix B. MD5 3138e1922a9193bfa496528edbbc45d0. */
@@ -59,7 +66,9 @@ export const PUBLIC_DATA_SETS = {
     size: 137_414_764,
     hash: 'sha256:331234750fc7f77520e50d9565e8b6907b03565e30320da1401130db08c61f91',
     member: '/101_ObjectCategories.tar.gz',
-    ...{ classes: 102, train: 9144, validation: 0 },
+    classes: 102,
+    train: 9144,
+    validation: 0,
     unpacked: { bytes: 300 * MIB, files: 12_000 },
   },
 } as const satisfies Record<string, PublicDataSet>;

@@ -1,4 +1,4 @@
-/** Unpacking archives of the network: nothing outside the folder, no links, no more than was expected. */
+/** Unpacks downloaded archives safely: writes nothing outside the folder, creates no links, and stops at given limits. */
 import { createReadStream, createWriteStream } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { posix } from 'node:path';
@@ -13,26 +13,28 @@ export interface Limits {
   readonly files: number;
 }
 
-function refused(archive: string, why: string, cause?: unknown): VggError {
+function unpackError(archive: string, why: string, cause?: unknown): VggError {
   return new VggError('dataset', `${archive} cannot be unpacked: ${why}`, { cause });
 }
 
-/** Whether a name stays in the folder that it is unpacked to. */
+/** True if a name stays in the folder that it is unpacked to. */
 function isInside(name: string): boolean {
   return !posix.isAbsolute(name) && !/^[a-z]:|\\/i.test(name) && !name.split('/').includes('..');
 }
 
 /**
- * Unpacks a compressed tar archive of files and folders into a folder, without the archive's own top folder.
- * @throws VggError `VGG_DATASET` for what is no such archive or truncated, a name that leads out of the folder, a link or
- *   a device, more bytes or files than the limits; `VGG_IO` when the disk refuses. What was unpacked by then stays.
+ * Unpacks a compressed tar archive of files and folders into a folder, without the archive's own top folder. If that fails, the
+ * files that were unpacked before stay.
+ * @throws VggError `VGG_DATASET` for a file that is not such an archive or is truncated, a name that leads out of the folder, a
+ *   link, a device, or more bytes or files than the limits; `VGG_IO` if the disk is full.
  */
 export async function unpackTar(archive: string, folder: string, limits: Limits, signal?: AbortSignal): Promise<void> {
   const stop = new AbortController();
-  let [files, bytes] = [0, 0];
+  let files = 0;
+  let bytes = 0;
   let problem: VggError | undefined;
   const refuse = (why: string) => {
-    problem ??= refused(archive, why);
+    problem ??= unpackError(archive, why);
     stop.abort();
     return false;
   };
@@ -49,8 +51,8 @@ export async function unpackTar(archive: string, folder: string, limits: Limits,
       if (type !== 'File' && type !== 'OldFile') return refuse(`${name} is a ${type}, expected files and folders`);
       files += 1;
       bytes += entry.size ?? 0;
-      if (files > limits.files) return refuse(`it holds more than ${limits.files} files`);
-      if (bytes > limits.bytes) return refuse(`it holds more than ${limits.bytes} bytes`);
+      if (files > limits.files) return refuse(`it has more than ${limits.files} files`);
+      if (bytes > limits.bytes) return refuse(`it has more than ${limits.bytes} bytes`);
       return true;
     },
   });
@@ -63,12 +65,12 @@ export async function unpackTar(archive: string, folder: string, limits: Limits,
     const { code, message } = cause as NodeJS.ErrnoException;
     if (code === 'ENOSPC')
       throw new VggError('io', `cannot unpack ${archive} to ${folder}: the disk is full`, { cause });
-    throw refused(archive, message.split('\n', 1)[0]!, cause);
+    throw unpackError(archive, message.split('\n', 1)[0]!, cause);
   }
-  if (files === 0) throw refused(archive, 'it holds no files: expected a compressed tar archive');
+  if (files === 0) throw unpackError(archive, 'it has no files: expected a compressed tar archive');
 }
 
-/** Parts of a file, for zip.js. */
+/** Reads parts of a file, for zip.js. */
 class FileReader extends Reader<FileHandle> {
   readonly #file: FileHandle;
   constructor(file: FileHandle) {
@@ -88,8 +90,8 @@ class FileReader extends Reader<FileHandle> {
 }
 
 /**
- * Writes the one member of a zip archive whose name ends so to a file.
- * @throws VggError `VGG_DATASET` for what is no zip archive, has no such member, or one of more than `limit` bytes.
+ * Writes the member of a zip archive whose name ends in `ending` to a file.
+ * @throws VggError `VGG_DATASET` for a file that is not a zip archive, has no such member, or one of more than `limit` bytes.
  */
 export async function unpackMember(archive: string, ending: string, to: string, limit: number): Promise<void> {
   const file = await open(archive);
@@ -98,14 +100,14 @@ export async function unpackMember(archive: string, ending: string, to: string, 
     const isWanted = (entry: { directory: boolean; filename: string }) =>
       !entry.directory && entry.filename.endsWith(ending) && !entry.filename.startsWith('__MACOSX/');
     const member = (await zip.getEntries()).find(isWanted) as FileEntry | undefined;
-    if (member === undefined) throw refused(archive, `it has no member *${ending}`);
+    if (member === undefined) throw unpackError(archive, `it has no member *${ending}`);
     if (member.uncompressedSize > limit) {
-      throw refused(archive, `${member.filename} has ${member.uncompressedSize} bytes, more than ${limit}`);
+      throw unpackError(archive, `${member.filename} has ${member.uncompressedSize} bytes, more than ${limit}`);
     }
     await member.getData(Writable.toWeb(createWriteStream(to)), { useWebWorkers: false, checkSignature: true });
   } catch (cause) {
     if (cause instanceof VggError) throw cause;
-    throw refused(archive, `it is no zip archive that can be read (${(cause as Error).message})`, cause);
+    throw unpackError(archive, `it is not a readable zip archive (${(cause as Error).message})`, cause);
   } finally {
     await file.close();
   }

@@ -1,8 +1,7 @@
 /**
- * CIFAR-10 and CIFAR-100, binary version: records of one label byte (two in CIFAR-100: coarse, fine) and 3072 bytes, the
- * planes of a 32x32 RGB image (Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 2009).
+ * Opens CIFAR-10 and CIFAR-100 in their binary version. A record is one label byte (in CIFAR-100 two: coarse and fine) and 3072
+ * bytes, the planes of a 32x32 RGB image (Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 2009).
  */
-
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { VggError } from '@vgg/core';
@@ -41,19 +40,25 @@ const VARIANTS: readonly Variant[] = [
   },
 ];
 
-/** Whether these files of a folder are CIFAR's. */
+/** True if the files of a folder are CIFAR's. */
 export function isCifar(files: readonly string[]): boolean {
   return VARIANTS.some(({ train, validation }) => files.some((file) => train.test(file) || file === validation));
 }
 
 /**
- * The training and validation (test) part of a CIFAR folder, whichever it has. CIFAR-100 gives its fine labels.
- * @throws VggError `VGG_DATASET` when a file is not made of whole records, or a label is out of range.
+ * Opens the training part and the validation (test) part of a CIFAR folder; a part without files is `undefined`. The labels of
+ * CIFAR-100 are the fine ones.
+ * @throws VggError `VGG_DATASET` if a file does not consist of whole records, or a label is out of range.
  */
 export async function openCifar(
   path: string,
   files: readonly string[],
-): Promise<{ layout: string; classes: readonly string[]; train?: ImageSource; validation?: ImageSource }> {
+): Promise<{
+  layout: string;
+  classes: readonly string[];
+  train: ImageSource | undefined;
+  validation: ImageSource | undefined;
+}> {
   const variant = VARIANTS.find(({ train, validation }) =>
     files.some((file) => train.test(file) || file === validation),
   )!;
@@ -61,8 +66,7 @@ export async function openCifar(
   const trainFiles = files.filter((file) => variant.train.test(file)).sort(byName);
   const validationFiles = files.filter((file) => file === variant.validation);
   const part = async (names: string[]) => (names.length === 0 ? undefined : openRecords(path, names, variant, classes));
-  const [train, validation] = [await part(trainFiles), await part(validationFiles)];
-  return { layout: variant.name, classes, ...(train && { train }), ...(validation && { validation }) };
+  return { layout: variant.name, classes, train: await part(trainFiles), validation: await part(validationFiles) };
 }
 
 async function classNames(path: string, { names, classes }: Variant): Promise<string[]> {
@@ -84,15 +88,21 @@ async function openRecords(
   const labels: number[] = [];
   const counts: number[] = [];
   for (const file of files) {
-    const found = await readLabels(join(root, file), record, labelBytes);
-    const wrong = found.findIndex((label) => label >= classes);
-    if (wrong >= 0)
-      throw new VggError('dataset', `${join(root, file)}: record ${wrong} has class ${found[wrong]} of ${classes}`);
-    for (const label of found) labels.push(label);
-    counts.push(found.length);
+    const path = join(root, file);
+    const fileLabels = await readLabels(path, record, labelBytes);
+    const wrong = fileLabels.findIndex((label) => label >= classes);
+    if (wrong >= 0) {
+      throw new VggError(
+        'dataset',
+        `${path}: record ${wrong} has label ${fileLabels[wrong]}, expected 0 to ${classes - 1}: is the file intact?`,
+      );
+    }
+    for (const label of fileLabels) labels.push(label);
+    counts.push(fileLabels.length);
   }
   const place = (index: number) => {
-    let [file, within] = [0, index];
+    let file = 0;
+    let within = index;
     while (within >= counts[file]!) within -= counts[file++]!;
     return { file: files[file]!, within };
   };
@@ -113,7 +123,7 @@ async function openRecords(
   };
 }
 
-/** The last label byte of each record. */
+/** Reads the last label byte of each record. */
 async function readLabels(path: string, record: number, labelBytes: number): Promise<Uint8Array> {
   const file = await open(path);
   try {
@@ -121,7 +131,7 @@ async function readLabels(path: string, record: number, labelBytes: number): Pro
     if (size === 0 || size % record !== 0) {
       throw new VggError(
         'dataset',
-        `${path} must be made of records of ${record} bytes, got ${size} bytes: is it complete?`,
+        `${path} must consist of records of ${record} bytes, got ${size} bytes: is it complete?`,
       );
     }
     const bytes = await file.readFile();

@@ -1,10 +1,10 @@
-/** Class folders: one folder for each class, named as the class is, its images at any depth below. */
+/** Opens class folders: one folder for each class, named after it, with images at any depth. */
 import { join, sep } from 'node:path';
 import { VggError } from '@vgg/core';
 import type { ImageSource } from '../../source';
 import { isImageName, listFolder } from './files';
 
-/** The paths of all images below a folder, relative to it, sorted within each folder. */
+/** Returns the paths of all images below a folder, relative to it, sorted within each folder. */
 async function imagesBelow(root: string, below = ''): Promise<string[]> {
   const { folders, files } = await listFolder(join(root, below));
   const images = files.filter(isImageName).map((name) => join(below, name));
@@ -13,10 +13,10 @@ async function imagesBelow(root: string, below = ''): Promise<string[]> {
 }
 
 /**
- * The images of class folders, sorted by class and path.
- * @param classes the classes there must be, where another part of the data set has named them already.
- * @throws VggError `VGG_DATASET` when the folder is missing, holds no class folders, a class without images, or a class
- *   that is not among `classes`.
+ * Opens the images of class folders, sorted by class and path.
+ * @param classes names of the classes, if another part of the data set has fixed them. Default: the names of the folders.
+ * @throws VggError `VGG_DATASET` if the folder is missing or has no class folders, a class has no images, or a class is not
+ *   among `classes`.
  */
 export async function openClassFolders(path: string, classes?: readonly string[]): Promise<ImageSource> {
   const { folders } = await listFolder(path);
@@ -42,7 +42,7 @@ export async function openClassFolders(path: string, classes?: readonly string[]
   return fileSource(path, names, paths, labels);
 }
 
-/** Image files under one root, with their labels, as a source. */
+/** Creates a source of the image files at `paths` below `root`. */
 export function fileSource(
   root: string,
   classes: readonly string[],

@@ -1,7 +1,7 @@
 /**
- * The ILSVRC-2012 layout: `train/<synset>/*.JPEG`, and `val/*.JPEG` in one folder, labelled by a file beside it. That is
- * either the devkit's `ILSVRC2012_validation_ground_truth.txt` with its `meta.mat`, or Kaggle's `LOC_val_solution.csv`.
- * Classes are synsets (`n01440764`) in sorted order, as in class folders.
+ * Opens the ILSVRC-2012 layout: `train/<synset>/*.JPEG`, and `val/*.JPEG` in one folder. The labels of the latter come from the
+ * devkit's `ILSVRC2012_validation_ground_truth.txt` with its `meta.mat`, or from Kaggle's `LOC_val_solution.csv`. Classes are
+ * synsets (`n01440764`) in sorted order, as in class folders.
  */
 import { join } from 'node:path';
 import { VggError } from '@vgg/core';
@@ -15,14 +15,14 @@ const DEVKIT_FOLDERS = ['', 'data', 'devkit/data', 'ILSVRC2012_devkit_t12/data',
 const TRUTH = 'ILSVRC2012_validation_ground_truth.txt';
 const below = (name: string) => DEVKIT_FOLDERS.map((folder) => join(folder, name));
 
-/** The synset of each validation image, by file name without extension. */
+/** Synset of each validation image, by file name without extension. */
 type Labels = ReadonlyMap<string, string>;
 
 /**
- * The validation images of an ILSVRC-2012 folder.
+ * Opens the validation images of an ILSVRC-2012 folder.
  * @param root the folder that holds `val/` and the devkit.
- * @param classes the training set's synsets; all of the devkit's when there is no training set.
- * @throws VggError `VGG_DATASET` when labels are missing, or do not fit the images.
+ * @param classes synsets of the training set. Default: all synsets of the labels.
+ * @throws VggError `VGG_DATASET` if labels are missing or do not match the images.
  */
 export async function openImagenetValidation(root: string, classes?: readonly string[]): Promise<ImageSource> {
   const folder = join(root, 'val');
@@ -37,7 +37,7 @@ export async function openImagenetValidation(root: string, classes?: readonly st
     if (place === undefined) {
       throw new VggError(
         'dataset',
-        `${join(folder, image)} is of ${synset}, a class that the training set does not have`,
+        `${join(folder, image)} is of class ${synset}, which the training set does not have`,
       );
     }
     return place;
@@ -64,13 +64,13 @@ async function readLabels(root: string, images: readonly string[]): Promise<Labe
   if (!meta) {
     throw new VggError(
       'dataset',
-      `${truth} needs the devkit's meta.mat beside it, which says which synset has which ID`,
+      `${truth} needs the devkit's meta.mat, which lists the synset of each ID: put it in the same folder`,
     );
   }
   return readDevkit(truth, meta, images);
 }
 
-/** Line k of the ground truth is the ILSVRC2012_ID of validation image k, whose name ends in k. */
+/** Reads the devkit's labels. Line k of the ground truth is the ILSVRC2012_ID of the validation image whose name ends in k. */
 async function readDevkit(truth: string, meta: string, images: readonly string[]): Promise<Labels> {
   const synsets = new Map<number, string>();
   for (const { ILSVRC2012_ID: id, WNID: wnid } of readStructArray(await readBytes(meta), meta)) {
@@ -85,24 +85,27 @@ async function readDevkit(truth: string, meta: string, images: readonly string[]
     if (line === undefined) {
       throw new VggError(
         'dataset',
-        `${truth} has ${lines.length} lines: none for ${image}, whose name must end in its number`,
+        `${truth} has ${lines.length} lines and none for ${image}: the name must end in the number of its line`,
       );
     }
     const synset = synsets.get(Number(line));
     if (synset === undefined)
-      throw new VggError('dataset', `${truth}: line ${number} names class ${line}, unknown to meta.mat`);
+      throw new VggError('dataset', `${truth}: line ${number} has class ${line}, which meta.mat does not have`);
     labels.set(stem(image), synset);
   }
   return labels;
 }
 
-/** `ImageId,PredictionString`, the latter a list of `synset left top right bottom`. */
+/** Reads Kaggle's labels: lines `ImageId,PredictionString`, the latter a list of `synset left top right bottom`. */
 async function readSolution(path: string): Promise<Labels> {
   const labels = new Map<string, string>();
   for (const line of (await readLines(path)).slice(1)) {
     const [, image, synset] = /^([^,]+),(n\d+)\b/.exec(line) ?? [];
     if (!image || !synset)
-      throw new VggError('dataset', `${path} should hold lines like "ILSVRC2012_val_00000001,n01751748 …"`);
+      throw new VggError(
+        'dataset',
+        `${path}: expected lines like "ILSVRC2012_val_00000001,n01751748 …", got ${JSON.stringify(line.slice(0, 60))}`,
+      );
     labels.set(image, synset);
   }
   return labels;

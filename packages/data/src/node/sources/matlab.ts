@@ -1,5 +1,5 @@
 /**
- * The part of MATLAB's level 5 MAT-file format that the ILSVRC-2012 devkit's `meta.mat` needs: one struct array whose
+ * Reads the part of MATLAB's level 5 MAT-file format that the ILSVRC-2012 devkit's `meta.mat` needs: one struct array whose
  * fields are scalars and strings ("MAT-File Format", MathWorks, chapter 1). Little endian, compressed or not.
  */
 import { inflateSync } from 'node:zlib';
@@ -8,8 +8,9 @@ import { VggError } from '@vgg/core';
 const MATRIX = 14;
 const COMPRESSED = 15;
 const STRUCT = 2;
+const CHARACTERS = 4;
 
-/** Bytes of one element of each numeric data type, and how to read it. */
+/** Size in bytes of each numeric data type, and the function that reads one number of it. */
 const NUMBERS: Record<number, [bytes: number, read: (bytes: Buffer, at: number) => number]> = {
   1: [1, (bytes, at) => bytes.readInt8(at)],
   2: [1, (bytes, at) => bytes.readUInt8(at)],
@@ -27,17 +28,20 @@ interface Element {
   readonly data: Buffer;
 }
 
-/** The elements that follow each other in `bytes`. */
+/** Yields the elements that follow each other in `bytes`. */
 function* elements(bytes: Buffer): Generator<Element> {
   let at = 0;
   while (at + 8 <= bytes.length) {
     const word = bytes.readUInt32LE(at);
-    const small = word >>> 16;
-    const [type, start, length] =
-      small > 0 ? [word & 0xffff, at + 4, small] : [word, at + 8, bytes.readUInt32LE(at + 4)];
+    // A small element of up to 4 bytes has its length and its data in the 8 bytes of its tag.
+    const isSmall = word >>> 16 > 0;
+    const type = isSmall ? word & 0xffff : word;
+    const start = isSmall ? at + 4 : at + 8;
+    const length = isSmall ? word >>> 16 : bytes.readUInt32LE(at + 4);
     if (start + length > bytes.length) throw new RangeError('an element reaches beyond the end');
     yield { type, data: bytes.subarray(start, start + length) };
-    at = small > 0 || type === COMPRESSED ? (small > 0 ? at + 8 : start + length) : start + Math.ceil(length / 8) * 8;
+    if (isSmall) at += 8;
+    else at = start + (type === COMPRESSED ? length : Math.ceil(length / 8) * 8);
   }
 }
 
@@ -48,18 +52,18 @@ function numbers({ type, data }: Element): number[] {
   return Array.from({ length: Math.floor(data.length / bytes) }, (_, i) => read(data, i * bytes));
 }
 
-/** A field's value: a string for characters, the first number for numbers, `undefined` for anything else. */
+/** Returns the value of a field: a string of its characters or its first number; `undefined` for other fields. */
 function fieldValue(matrix: Element): string | number | undefined {
   const [flags, , , content] = [...elements(matrix.data)];
   if (!flags || !content) return undefined;
   const kind = flags.data.readUInt8(0);
   const values = numbers(content);
-  return kind === 4 ? String.fromCharCode(...values) : values[0];
+  return kind === CHARACTERS ? String.fromCharCode(...values) : values[0];
 }
 
 /**
- * The records of the first struct array of a MAT-file: one object for each element, of its text and number fields.
- * @throws VggError `VGG_DATASET` for a file that is not one, or has no struct array.
+ * Reads the first struct array of a MAT-file. Returns an object for each record, with its text and number fields.
+ * @throws VggError `VGG_DATASET` for a file that is not a MAT-file or has no struct array.
  */
 export function readStructArray(file: Buffer, path: string): Record<string, string | number>[] {
   try {
@@ -70,7 +74,7 @@ export function readStructArray(file: Buffer, path: string): Record<string, stri
       const inner = element.type === COMPRESSED ? [...elements(inflateSync(element.data))][0] : element;
       if (inner?.type === MATRIX && inner.data.readUInt8(8) === STRUCT) return records(inner);
     }
-    throw new RangeError('it holds no struct array');
+    throw new RangeError('it has no struct array');
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new VggError('dataset', `${path} cannot be read as a MAT-file of synsets: ${reason}`, { cause });

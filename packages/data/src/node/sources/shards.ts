@@ -1,6 +1,6 @@
 /**
- * Tar shards in WebDataset's naming: the files of a sample share the name up to the first dot, `0001.jpg` beside
- * `0001.cls` (the class as decimal number or as name) or `0001.json` (the same as its member `cls` or `label`).
+ * Opens tar shards in WebDataset's naming. The files of a sample have the same name up to the first dot: `0001.jpg` with
+ * `0001.cls` (the class as decimal number or as name), or with `0001.json` (the class as its member `cls` or `label`).
  */
 import { basename, dirname, join } from 'node:path';
 import { VggError } from '@vgg/core';
@@ -10,14 +10,17 @@ import { byName, isImageName } from './files';
 import { type TarEntry, tarEntries } from './tar';
 import { firstExisting, readLines } from './text';
 
-/** The names that a pattern like `train-{0000..0012}.tar` stands for, in order; a name without braces is itself. */
+/**
+ * Returns the names that a pattern like `train-{0000..0012}.tar` stands for, in order. A name without braces stands for itself.
+ * @throws VggError `VGG_ARGUMENT` for a range that does not count upwards.
+ */
 export function expandBraces(pattern: string): string[] {
   const match = /^(.*?)\{(\d+)\.\.(\d+)\}(.*)$/.exec(pattern);
   if (!match) return [pattern];
   const [, before, from, to, after] = match as unknown as [string, string, string, string, string];
   const count = Number(to) - Number(from) + 1;
   if (!(count >= 1 && count <= 1_000_000)) {
-    throw new VggError('argument', `${pattern} must count upwards, from {${from} to ${to}}`);
+    throw new VggError('argument', `the range of ${pattern} must count upwards, got ${from} to ${to}`);
   }
   return Array.from(
     { length: count },
@@ -32,9 +35,9 @@ interface Sample {
 }
 
 /**
- * The samples of tar shards, in the order of the shards. Labels that are numbers index `classes.txt` beside the shards (one
- * name a line), or name themselves where there is none; other labels are class names.
- * @throws VggError `VGG_DATASET` when a shard is missing or corrupt, a sample has no label, or a label is not a class.
+ * Opens the samples of tar shards, in the order of the shards. Numeric labels are indices into `classes.txt` next to the shards
+ * (one name in each line), or are the class names if that file is missing. Other labels are class names.
+ * @throws VggError `VGG_DATASET` if a shard is missing or corrupt, a sample has no label, or a label is not a class.
  */
 export async function openShards(shards: readonly string[], classes?: readonly string[]): Promise<ImageSource> {
   const samples: Sample[] = [];
@@ -49,7 +52,7 @@ export async function openShards(shards: readonly string[], classes?: readonly s
     if (place < 0 || place >= names.length) {
       throw new VggError(
         'dataset',
-        `${shards[shard]}: ${image.path} has class ${label}, which is none of ${names.length}`,
+        `${shards[shard]}: ${image.path} has class ${label}, which is not one of the ${names.length} classes`,
       );
     }
     return place;
@@ -86,8 +89,9 @@ async function readShard(path: string, shard: number): Promise<Sample[]> {
 }
 
 function readLabel(path: string, key: string, group: ReadonlyMap<string, TarEntry>): string {
-  const [cls, json] = [group.get('cls'), group.get('json')];
+  const cls = group.get('cls');
   if (cls) return text(path, cls).trim();
+  const json = group.get('json');
   if (json) {
     const label = jsonLabel(text(path, json));
     if (label !== undefined) return label;

@@ -1,11 +1,11 @@
-/** Where the files of a tar archive lie, found by reading its headers alone (docs/decisions/0013). */
+/** Finds the files of a tar archive by reading its headers alone (docs/decisions/0013). */
 import { open } from 'node:fs/promises';
 import { VggError } from '@vgg/core';
 import { Header, Pax } from 'tar';
 
 const BLOCK = 512;
 
-/** Headers that describe the next file are small; more than this is not one. */
+/** Largest header that describes the next file, in bytes. */
 const MAXIMUM_EXTENSION = 1024 * 1024;
 
 /** A file inside an archive. */
@@ -16,8 +16,8 @@ export interface TarEntry {
 }
 
 /**
- * The files of an uncompressed tar archive, in its order; directories, links and devices are left out.
- * @throws VggError `VGG_DATASET` for a file that is missing, truncated or no tar archive.
+ * Lists the files of an uncompressed tar archive, in its order, without directories, links and devices.
+ * @throws VggError `VGG_DATASET` for a file that is missing, truncated or not a tar archive.
  */
 export async function tarEntries(path: string): Promise<TarEntry[]> {
   const fail = (reason: string, cause?: unknown) =>
@@ -40,7 +40,7 @@ export async function tarEntries(path: string): Promise<TarEntry[]> {
       if (!header.cksumValid) throw fail(`no valid header at byte ${at}`);
       const length = header.size ?? 0;
       const start = at + BLOCK;
-      if (start + length > size) throw fail(`it ends within ${header.path}: is it complete?`);
+      if (start + length > size) throw fail(`it ends inside ${header.path}: is it complete?`);
       const text = async () => {
         if (length > MAXIMUM_EXTENSION) throw fail(`a header of ${length} bytes at byte ${at}`);
         const bytes = Buffer.alloc(length);

@@ -1,23 +1,27 @@
-/** Small files that accompany a data set, and errors that say what they should hold. */
+/** Reads the small files that accompany a data set. */
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { VggError } from '@vgg/core';
 
-/** A file that may be larger than any real one of its kind is not read. */
+/** Largest file that is read, in bytes. Any real file of its kind is smaller. */
 const MAXIMUM_BYTES = 64 * 1024 * 1024;
 
+/**
+ * Reads a file of at most 64 MiB.
+ * @throws VggError `VGG_DATASET` if it is larger or cannot be read.
+ */
 export async function readBytes(path: string): Promise<Buffer> {
   try {
-    const bytes = await readFile(path);
-    if (bytes.length <= MAXIMUM_BYTES) return bytes;
+    const { size } = await stat(path);
+    if (size <= MAXIMUM_BYTES) return await readFile(path);
   } catch (cause) {
     throw new VggError('dataset', `cannot read ${path}: ${cause instanceof Error ? cause.message : cause}`, { cause });
   }
   throw new VggError('dataset', `${path} is larger than ${MAXIMUM_BYTES} bytes: is it what its name says?`);
 }
 
-/** The lines of a text file without the empty ones, trimmed. */
+/** Reads the lines of a text file, trimmed, without empty lines. */
 export async function readLines(path: string): Promise<string[]> {
   const text = (await readBytes(path)).toString('utf8');
   return text
@@ -26,7 +30,7 @@ export async function readLines(path: string): Promise<string[]> {
     .filter((line) => line !== '');
 }
 
-/** The first of `names` that exists below `root`. */
+/** Returns the path of the first of `names` that exists below `root`. */
 export function firstExisting(root: string, names: readonly string[]): string | undefined {
   return names.map((name) => join(root, name)).find((path) => existsSync(path));
 }

@@ -1,0 +1,161 @@
+/** Evaluates runs, or the net of a weight file, on a folder of images. Writes predictions, and keeps the results of a run. */
+import { type FileHandle, open } from 'node:fs/promises';
+import { VggError } from '@vgg/core';
+import { systemReason } from '@vgg/core/node';
+import { concatenate, type ImageSource, spread } from '@vgg/data';
+import { type DataSet, imageItems, openSource } from '@vgg/data/node';
+import { checkClasses, checkImageClasses, type Evaluation, evaluate, type Protocol, predictionLine } from '@vgg/eval';
+import { GuessBook, recordEvaluation } from '@vgg/report';
+import { IMAGENET_CLASSES } from '@vgg/weights';
+import { locateImages, reportSkipped, splitOptions } from '../images/data-set';
+import { type Evaluated, loadRuns } from '../nets/evaluated';
+import type { Terminal } from '../terminal/terminal';
+
+export type Split = 'val' | 'train' | 'all';
+
+/** Images and options of an evaluation. */
+export interface EvaluationRequest {
+  /** Folder, or name of a public data set. Default the first run's own images. */
+  data?: string | undefined;
+  split: Split;
+  protocols: readonly Protocol[];
+  /** Default the nets' own. */
+  scales?: readonly number[] | undefined;
+  /** Largest number of images. Default all. */
+  limit?: number | undefined;
+  /** File for the most likely classes of each image. */
+  predictions?: string | undefined;
+  strict: boolean;
+  /** Aborts between two forward passes: `evaluateNets` then throws the reason of the signal. */
+  signal?: AbortSignal | undefined;
+}
+
+/** Returns a part of a data set. A data set without a validation part is used whole as one. */
+function partOf({ train, validation }: DataSet, split: Split, path: string): ImageSource {
+  if (split === 'all' && train !== undefined && validation !== undefined) return concatenate(train, validation);
+  const part = split === 'train' ? train : (validation ?? train);
+  if (part === undefined) {
+    throw new VggError('dataset', `${path} has no training images: evaluate it with --split val`);
+  }
+  return part;
+}
+
+/** Returns the number of views of one image, crops and whole images, which is the unit of progress. */
+function viewsPerImage(protocols: readonly Protocol[], scales: number, nets: number): number {
+  const has = (...names: Protocol[]) => names.some((name) => protocols.includes(name));
+  const views = Number(has('single')) + 2 * Number(has('dense', 'both')) + 50 * Number(has('multi-crop', 'both'));
+  return views * scales * nets;
+}
+
+/**
+ * Opens the file of predictions, before the evaluation starts.
+ *
+ * @throws VggError `VGG_ARGUMENT` if it cannot be written.
+ */
+async function openPredictions(path: string | undefined): Promise<FileHandle | undefined> {
+  if (path === undefined) return undefined;
+  try {
+    return await open(path, 'w');
+  } catch (error) {
+    throw new VggError('argument', `cannot write --predictions ${path}: ${systemReason(error)}`, { cause: error });
+  }
+}
+
+/** Opens the images of a request. The run's own data set is split as in training, any other is used whole. */
+async function openImages({ runs }: Evaluated, { data, split, limit }: EvaluationRequest, terminal: Terminal) {
+  const recipe = runs[0]?.record.recipe;
+  const path = data === undefined ? recipe?.data : await locateImages(data, terminal);
+  if (path === undefined) throw new VggError('argument', 'a weight file has no images of its own: add --data DIR');
+  const own = path === recipe?.data;
+  const set = await openSource(path, own ? splitOptions(recipe!.valFraction, recipe!.seed) : {});
+  const whole = partOf(set, split, path);
+  const splitName = split === 'val' ? 'validation' : split;
+  const of = own ? splitName : path;
+  return { classes: set.classes, of, source: limit === undefined ? whole : spread(whole, limit) };
+}
+
+/** Checks that fused runs and the images have the same classes; warns if only their number can be compared. */
+function checkAllClasses({ name, classes, runs }: Evaluated, images: readonly string[], terminal: Terminal): void {
+  const first = { name, classes };
+  const folders = { name: 'the data set', classes: images };
+  for (const { path, record } of runs.slice(1)) checkClasses(first, { name: path, classes: record.classes });
+  if (runs.length > 0) {
+    checkClasses(first, folders);
+    return;
+  }
+  const assumption = checkImageClasses(first, folders, IMAGENET_CLASSES);
+  if (assumption !== undefined) terminal.warn(assumption);
+}
+
+/**
+ * Evaluates nets on images. The results of a single run are kept in its folder.
+ *
+ * @throws VggError `VGG_DATASET` if the classes of the images are not those of the nets, and the errors of `evaluate`.
+ */
+export async function evaluateNets(
+  evaluated: Evaluated,
+  request: EvaluationRequest,
+  terminal: Terminal,
+): Promise<Evaluation> {
+  const { nets, runs } = evaluated;
+  const { protocols, scales = evaluated.scales } = request;
+  const { classes, source, of } = await openImages(evaluated, request, terminal);
+  checkAllClasses(evaluated, classes, terminal);
+  terminal.say(
+    `evaluating ${nets.length === 1 ? 'one net' : `${nets.length} nets`} on ${source.length} images, ` +
+      `Q = ${scales.join(', ')}, ${protocols.join(', ')}`,
+  );
+  const predictions = await openPredictions(request.predictions);
+  // The report shows predictions of the last protocol, the most thorough one.
+  const book = new GuessBook(protocols.at(-1)!, classes.length);
+  const views = viewsPerImage(protocols, scales.length, nets.length);
+  const progress = terminal.progress('evaluation', source.length * views, 'views');
+  try {
+    const evaluation = await evaluate({
+      nets,
+      images: imageItems(source),
+      protocols,
+      scales,
+      strict: request.strict,
+      signal: request.signal,
+      onEvent: async (event) => {
+        if (event.type === 'progress') progress.update(event.views + event.skipped * views);
+        if (event.type !== 'prediction') return;
+        const { key, label, protocol, classes: likely, probabilities } = event.prediction;
+        if (label !== null && protocol === protocols.at(-1)) {
+          book.add({ key, label, predicted: likely[0]!, probability: probabilities[0]! });
+        }
+        await predictions?.appendFile(predictionLine(event.prediction, classes)).catch((error: unknown) => {
+          const reason = systemReason(error);
+          throw new VggError('io', `cannot write --predictions ${request.predictions}: ${reason}`, { cause: error });
+        });
+      },
+    });
+    progress.end();
+    reportSkipped(evaluation.skipped, terminal);
+    const [run] = runs;
+    if (run !== undefined && nets.length === 1) {
+      await recordEvaluation(run.path, evaluation, book.guesses, of).catch((error: unknown) => {
+        terminal.warn(`the results could not be saved in ${run.path}: ${systemReason(error)}`);
+      });
+    }
+    return evaluation;
+  } finally {
+    progress.end();
+    await predictions?.close();
+  }
+}
+
+/** Evaluates runs, alone and fused: see {@link evaluateNets}. */
+export async function evaluateRuns(
+  paths: readonly string[],
+  request: EvaluationRequest,
+  terminal: Terminal,
+): Promise<Evaluation> {
+  const evaluated = await loadRuns(paths);
+  try {
+    return await evaluateNets(evaluated, request, terminal);
+  } finally {
+    evaluated.dispose();
+  }
+}

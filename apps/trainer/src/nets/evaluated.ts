@@ -1,0 +1,63 @@
+/** Nets to evaluate or to predict with: runs, fused if there are several, or the net of a weight file. */
+import { type EvaluatedNet, evaluatedNet, scalesFor } from '@vgg/eval';
+import { type LoadedRun, loadRun } from '../run/folder';
+import type { Terminal } from '../terminal/terminal';
+import { usableNet } from './named-net';
+
+/** One net, or several to fuse, with their classes and test scales. The caller disposes them. */
+export interface Evaluated {
+  /** Name of the first net in messages. */
+  readonly name: string;
+  readonly nets: readonly EvaluatedNet[];
+  /** Class names in the order of the outputs. */
+  readonly classes: readonly string[];
+  /** The paper's test scales for the first net's training scale. */
+  readonly scales: readonly number[];
+  /** The runs of the nets; empty for a weight file. */
+  readonly runs: readonly LoadedRun[];
+  dispose(): void;
+}
+
+/**
+ * Loads runs. A run that is named twice is loaded once.
+ * @throws VggError as `loadRun`.
+ */
+export async function loadRuns(paths: readonly string[]): Promise<Evaluated> {
+  const runs: LoadedRun[] = [];
+  const dispose = () => {
+    for (const { model } of runs) model.dispose();
+  };
+  try {
+    for (const path of new Set(paths)) runs.push(await loadRun(path));
+  } catch (error) {
+    dispose();
+    throw error;
+  }
+  const [{ path, record }] = runs as [LoadedRun];
+  const { scale, crop } = record.transform;
+  return {
+    name: path,
+    runs,
+    dispose,
+    classes: record.classes,
+    scales: scalesFor(scale, 'multi', crop),
+    nets: runs.map((run) => ({ name: run.path, model: run.model, mean: run.record.transform.mean })),
+  };
+}
+
+/**
+ * Loads the net of a weight file of any framework, or a published net, which is downloaded. It uses its own preprocessing.
+ * @throws VggError as `usableNet`.
+ */
+export async function loadNamed(text: string, terminal: Terminal): Promise<Evaluated> {
+  const net = await usableNet(text, terminal);
+  const { classes, model, transform } = net;
+  return {
+    name: text,
+    runs: [],
+    classes,
+    scales: scalesFor(transform.scale, 'multi', transform.crop),
+    nets: [evaluatedNet(text, net)],
+    dispose: () => model.dispose(),
+  };
+}

@@ -1,0 +1,69 @@
+/** Predictors of image classes: runs by dense evaluation, or the net of a weight file with its own preprocessing. */
+import { resolve } from 'node:path';
+import type { RawImage } from '@vgg/data';
+import { classify, type EvaluatedNet, evaluatedNet, type Guess, predict } from '@vgg/eval';
+import { heatMapScales } from '@vgg/report';
+import type { Terminal } from '../terminal/terminal';
+import { loadRuns } from './evaluated';
+import { usableNet } from './named-net';
+
+export interface Guesser {
+  /** Class names in the order of the outputs. */
+  readonly classes: readonly string[];
+  /** Smallest side in pixels to which images are rescaled: larger ones may be decoded reduced. Undefined: at full size. */
+  readonly side: number | undefined;
+  /** Returns the five most likely classes, most likely first. */
+  guess(image: RawImage): Promise<Guess[]>;
+  /** Returns the nets for dense evaluation. @throws VggError `VGG_ARGUMENT` for a net that cannot be evaluated densely. */
+  nets(): readonly EvaluatedNet[];
+  /** Returns the default test scales of a heat map. */
+  heatMapScales(): readonly number[];
+  dispose(): void;
+}
+
+/** Returns a predictor by dense evaluation of the nets, fused. */
+function denseGuesses(nets: Guesser['nets'], names: readonly string[], scales: readonly number[]) {
+  return async (image: RawImage): Promise<Guess[]> => {
+    const { classes, probabilities } = await predict({ nets: nets(), image, scales });
+    return classes.map((index, i) => ({ name: names[index]!, index, probability: probabilities[i]! }));
+  };
+}
+
+/** Returns a predictor by dense evaluation of runs, fused; `asked` replaces the test scales of the first run. */
+export async function runGuesser(paths: readonly string[], asked: readonly number[] | undefined): Promise<Guesser> {
+  const evaluated = await loadRuns(paths.map((path) => resolve(path)));
+  const { classes, runs, dispose } = evaluated;
+  const scales = asked ?? evaluated.scales;
+  const nets = () => evaluated.nets;
+  return {
+    classes,
+    side: Math.max(...scales),
+    guess: denseGuesses(nets, classes, scales),
+    nets,
+    heatMapScales: () => heatMapScales(runs[0]!.record.transform),
+    dispose,
+  };
+}
+
+/**
+ * Returns a predictor by the net of a file or a published net: with its own preprocessing and one centre crop, or by dense
+ * evaluation if scales are given.
+ * @throws VggError as `usableNet`.
+ */
+export async function weightsGuesser(
+  text: string,
+  scales: readonly number[] | undefined,
+  terminal: Terminal,
+): Promise<Guesser> {
+  const net = await usableNet(text, terminal);
+  const { classes, model, transform } = net;
+  const nets = () => [evaluatedNet(text, net)];
+  return {
+    classes,
+    side: scales && Math.max(...scales),
+    guess: scales === undefined ? (image) => classify(net, image) : denseGuesses(nets, classes, scales),
+    nets,
+    heatMapScales: () => heatMapScales(transform),
+    dispose: () => model.dispose(),
+  };
+}

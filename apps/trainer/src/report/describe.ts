@@ -1,0 +1,130 @@
+/** Describes a run for its report, from its own record. */
+import { basename } from 'node:path';
+import { summarise } from '@vgg/models';
+import type { Facts, RunDescription } from '@vgg/report';
+import type { RunRecord } from '../run/folder';
+
+function grouped(value: number): string {
+  return value.toLocaleString('en-US');
+}
+
+/** Returns `[256, 512]` as `256 to 512`. */
+function scaleText(scale: number | readonly [number, number]): string {
+  return typeof scale === 'number' ? String(scale) : `${scale[0]} to ${scale[1]}, random for each image`;
+}
+
+function netName({ configuration, batchNorm, width, inputSize }: RunRecord['net']): string {
+  const norm = batchNorm ? ' with batch norm' : '';
+  const part = width === 1 ? '' : `, width ${width}`;
+  return `net ${configuration}${norm}${part}, input ${inputSize}×${inputSize}`;
+}
+
+/** Longest value of a setting that is shown. */
+const LONGEST = 200;
+
+/** Returns the value of a setting as text. */
+function valueText(value: unknown): string {
+  if (typeof value === 'boolean') return value ? 'yes' : 'no';
+  let text = typeof value === 'object' && value !== null ? JSON.stringify(value) : String(value);
+  if (Array.isArray(value)) text = value.length === 0 ? 'none' : value.join(', ');
+  return text.length <= LONGEST ? text : `${text.slice(0, LONGEST - 1)}…`;
+}
+
+/** Returns a time as `90 s`, `15 min` or `2 h`. */
+function timeText(seconds: number): string {
+  if (seconds % 60 !== 0) return `${seconds} s`;
+  return seconds % 3600 === 0 ? `${seconds / 3600} h` : `${seconds / 60} min`;
+}
+
+/** Units of settings and of facts of the environment. */
+const UNITS: Readonly<Record<string, string>> = {
+  memory: 'GiB',
+  input: 'pixels',
+  batch: 'images',
+  microBatch: 'images',
+  trainImages: 'images',
+  maxSteps: 'steps',
+  epochs: 'epochs',
+  validateEvery: 'epochs',
+  warmUp: 'epochs',
+  patience: 'validations',
+  earlyStop: 'validations',
+};
+
+/** Returns `weightDecay` as `weight decay`. */
+function spaced(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
+}
+
+/** Returns `1 epoch`, `74 epochs`, `24 GiB`. */
+function counted(number: number, unit: string): string {
+  return `${grouped(number)} ${number === 1 ? unit.replace(/s$/, '') : unit}`;
+}
+
+/** Returns a setting or a fact of the environment as a row of a table: its name, and its value with its unit. */
+export function factRow([name, value]: readonly [string, unknown]): readonly [string, string] {
+  if (typeof value !== 'number') return [spaced(name), valueText(value)];
+  if (name === 'budget') return [name, timeText(value)];
+  const unit = UNITS[name];
+  return [spaced(name), unit === undefined ? valueText(value) : counted(value, unit)];
+}
+
+/** Returns the environment and the start of a run or a study. */
+export function environmentFacts(environment: RunRecord['environment'], created: string): Facts {
+  const known = Object.entries(environment).filter(([, value]) => value !== undefined && value !== null);
+  const start = created.replace('T', ' ').replace(/\.\d+Z$/, ' UTC');
+  return { title: 'Environment', rows: [['started', start], ...known.map(factRow)] };
+}
+
+/** Settings that the tables of the net and of the images show. */
+const SHOWN = new Set(['config', 'batchNorm', 'width', 'input', 'head', 'dropout', 'data', 'valFraction', 'scale']);
+
+function facts({ recipe, net, classes, transform, images, environment, created }: RunRecord): Facts[] {
+  const { parameters, multiplyAdds } = summarise(net, { batch: 1 });
+  const settings = Object.entries(recipe).filter(([name, value]) => !SHOWN.has(name) && value !== undefined);
+  return [
+    {
+      title: 'Net',
+      rows: [
+        ['configuration', `${net.configuration}${net.batchNorm ? ' with batch norm' : ''}`],
+        ['width', valueText(net.width)],
+        ['input', `${net.inputSize}×${net.inputSize}`],
+        ['head', net.head],
+        ['dropout', valueText(net.dropout)],
+        ['parameters', grouped(parameters)],
+        ['multiply-adds per image', grouped(multiplyAdds)],
+      ],
+    },
+    {
+      title: 'Images',
+      rows: [
+        ['folder', recipe.data],
+        ['classes', grouped(classes.length)],
+        ['training', grouped(images.train)],
+        ['validation', grouped(images.validation)],
+        ['smallest side S', scaleText(transform.scale)],
+        ['mean RGB', transform.mean.map((mean) => mean.toFixed(2)).join(', ')],
+      ],
+    },
+    { title: 'Recipe', rows: settings.map(factRow) },
+    environmentFacts(environment, created),
+  ];
+}
+
+/** Describes the run in a folder for its report. */
+export function describeRun(path: string, record: RunRecord): RunDescription {
+  const { recipe, net, images, classes, transform } = record;
+  return {
+    name: basename(path),
+    summary: `${netName(net)} · ${grouped(images.train)} images of ${classes.length} classes, ${grouped(images.validation)} for validation`,
+    classes,
+    epochs: recipe.epochs,
+    batchesPerEpoch: Math.max(1, Math.floor(images.train / recipe.batch)),
+    validationImages: images.validation,
+    data: recipe.data,
+    transform,
+    seed: recipe.seed,
+    evaluateCommand: 'trainer report RUN',
+    facts: facts(record),
+  };
+}

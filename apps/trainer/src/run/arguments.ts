@@ -1,0 +1,29 @@
+/** The arguments of `train`: the settings of a run, and the options of one session, which change nothing of its result. */
+import type { EngineName } from '../engine';
+import type { Settings } from '../recipe/settings';
+import type { KeepingOptions } from './folder';
+
+/** Options of one session; none of them changes the weights. */
+export interface SessionArguments extends KeepingOptions {
+  /** Steps between checkpoints inside an epoch. */
+  checkpointEvery: number;
+  engine: EngineName | 'auto';
+  /** GPU of the engine on WebGPU: its number or a part of its name. */
+  device?: string;
+  workers: number;
+  /** Show a live report in the browser. */
+  ui: boolean;
+  uiPort?: number;
+  strict: boolean;
+  json: boolean;
+  quiet: boolean;
+}
+
+export interface TrainArguments extends Settings, SessionArguments {
+  /** Name or path of the recipe file that gave settings. */
+  recipe?: string;
+  /** The run to continue, or `true` for the one trained last. */
+  resume?: string | true;
+  /** Print the resolved recipe, memory and time without training. */
+  dryRun: boolean;
+}

@@ -1,0 +1,158 @@
+/**
+ * Run folders: those of `@vgg/train/node`, with `run.json` (recipe, classes, transform, environment) and, once training has
+ * ended, `model.safetensors` with the best weights.
+ */
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { isVggError, VggError } from '@vgg/core';
+import { systemReason, writeFileAtomically } from '@vgg/core/node';
+import type { TrainTransform } from '@vgg/data';
+import { createVgg, type ResolvedVggOptions, type Vgg, zeroInitialiser } from '@vgg/models';
+import { restoreCheckpoint } from '@vgg/train';
+import { checkpointsOf, RunFolder } from '@vgg/train/node';
+import { loadModel, saveModel } from '@vgg/weights/node';
+import type { Recipe } from '../recipe/recipe';
+import { SETTINGS_OFF } from '../recipe/settings';
+import type { Environment } from './environment';
+
+const FORMAT = 'vgg-run';
+/** Name of a run's record in its folder. */
+export const RECORD = 'run.json';
+/** Name of a run's best weights in its folder, there once training has ended. */
+export const MODEL = 'model.safetensors';
+const METRICS = 'metrics.jsonl';
+
+/** Contents of `run.json`. */
+export interface RunRecord {
+  format: typeof FORMAT;
+  version: 1;
+  created: string;
+  /** True for the demo, which is evaluated under every protocol. */
+  demo?: boolean | undefined;
+  recipe: Recipe;
+  net: ResolvedVggOptions;
+  /** Class names in the order of the net's outputs. */
+  classes: readonly string[];
+  transform: TrainTransform;
+  /** Number of images for training and for validation. */
+  images: { train: number; validation: number };
+  environment: Environment;
+}
+
+/** Options of keeping a run's checkpoints. */
+export interface KeepingOptions {
+  /** Number of newest checkpoints to keep, in addition to the best. */
+  keep: number;
+}
+
+/** Default options of keeping checkpoints. */
+export const KEEPING = { keep: 2, checkpointEvery: 200 } as const;
+
+/**
+ * Creates a new run folder and locks it, before anything costly is computed.
+ * @throws VggError `VGG_RUN` when it already holds a run, another process trains in it, or it cannot be written.
+ */
+export function createRunFolder(path: string, options: KeepingOptions): RunFolder {
+  const refuse = () => {
+    if (existsSync(join(path, RECORD))) {
+      throw new VggError('run', `${path} already holds a run: choose another --out, or continue with --resume ${path}`);
+    }
+  };
+  refuse();
+  const folder = holdFolder(path, options, 'choose another --out');
+  try {
+    refuse();
+    return folder;
+  } catch (error) {
+    folder.close();
+    throw error;
+  }
+}
+
+/**
+ * Opens and locks the folder of an existing run.
+ * @throws VggError `VGG_RUN` when another process trains in it or it cannot be written.
+ */
+export function openRunFolder(path: string, options: KeepingOptions): RunFolder {
+  return holdFolder(path, options, 'a resumed run must write there');
+}
+
+function holdFolder(path: string, options: KeepingOptions, remedy: string): RunFolder {
+  try {
+    return RunFolder.open(path, options);
+  } catch (error) {
+    if (!isVggError(error) || error.code !== 'VGG_IO') throw error;
+    throw new VggError('run', `${error.message}; ${remedy}`, { cause: error });
+  }
+}
+
+/** Returns the run in `runs` that was trained last. @throws VggError `VGG_RUN` when there is none. */
+export function lastRun(runs: string): string {
+  const started = (run: string) => statSync(join(run, RECORD), { throwIfNoEntry: false })?.mtimeMs;
+  const trained = (run: string) => statSync(join(run, METRICS), { throwIfNoEntry: false })?.mtimeMs ?? started(run)!;
+  const found = (existsSync(runs) ? readdirSync(runs) : [])
+    .map((name) => join(runs, name))
+    .filter((run) => started(run) !== undefined);
+  if (found.length === 0) throw new VggError('run', `there is no run in ${runs} to continue: name one, --resume RUN`);
+  return found.reduce((last, run) => (trained(run) > trained(last) ? run : last));
+}
+
+export async function saveRecord({ path }: RunFolder, record: RunRecord): Promise<void> {
+  await writeFileAtomically(join(path, RECORD), [Buffer.from(`${JSON.stringify(record, null, 2)}\n`)]);
+}
+
+/** @throws VggError `VGG_RUN` when the folder is not a run. */
+export async function readRecord(path: string): Promise<RunRecord> {
+  const what = `${path} is not a run folder`;
+  let text: string;
+  try {
+    text = await readFile(join(path, RECORD), 'utf8');
+  } catch (error) {
+    throw new VggError('run', `${what}: expected ${RECORD} in it (${systemReason(error)})`, { cause: error });
+  }
+  let record: Partial<RunRecord>;
+  try {
+    record = JSON.parse(text) as Partial<RunRecord>;
+  } catch (error) {
+    throw new VggError('run', `${what}: its ${RECORD} is not JSON`, { cause: error });
+  }
+  const complete = record?.net && record.transform && record.recipe && Array.isArray(record.classes);
+  if (record?.format !== FORMAT || record.version !== 1 || !complete) {
+    throw new VggError('run', `${what} of this version: its ${RECORD} lacks format "${FORMAT}", version 1`);
+  }
+  return { ...(record as RunRecord), recipe: { ...SETTINGS_OFF, ...(record as RunRecord).recipe } };
+}
+
+/** A trained net with its record. */
+export interface LoadedRun {
+  path: string;
+  record: RunRecord;
+  model: Vgg;
+}
+
+/**
+ * Loads a run's best weights: those of `model.safetensors`, or of its checkpoints while training has not ended.
+ * @throws VggError `VGG_RUN` when the folder is not a run or has no weights yet, `VGG_WEIGHTS` when they are damaged.
+ */
+export async function loadRun(path: string): Promise<LoadedRun> {
+  const record = await readRecord(path);
+  const file = join(path, MODEL);
+  if (existsSync(file)) return { path, record, model: (await loadModel(file)).model };
+  const checkpoint = await checkpointsOf(path).best();
+  if (checkpoint === undefined) throw new VggError('run', `${path} has no weights yet: train it first, or --resume it`);
+  const model = createVgg(record.net, zeroInitialiser());
+  restoreCheckpoint(checkpoint, model);
+  return { path, record, model };
+}
+
+/** Returns true if the run was trained to its end, so that its weights are there. */
+export function hasWeights({ path }: Pick<RunFolder, 'path'>): boolean {
+  return existsSync(join(path, MODEL));
+}
+
+/** Writes `model.safetensors`: the weights with class names and preprocessing. */
+export async function saveWeights({ path }: RunFolder, model: Vgg, { classes, transform }: RunRecord): Promise<void> {
+  const { mean, scale } = transform;
+  await saveModel(join(path, MODEL), model, { classes, preprocessing: { mean, scale } });
+}

@@ -1,0 +1,178 @@
+/** Preparation of a run for training: from the arguments of `train`, a new run or an interrupted one to continue. */
+import { basename, join, resolve } from 'node:path';
+import { VggError } from '@vgg/core';
+import { writeFileAtomically } from '@vgg/core/node';
+import { createVgg, type ResolvedVggOptions, type Vgg, zeroInitialiser } from '@vgg/models';
+import type { FoundCheckpoint, RunFolder } from '@vgg/train/node';
+import { describeEngine, type Engine, type EngineName, startEngine } from '../engine';
+import {
+  locateImages,
+  type OpenedData,
+  openTrainingData,
+  reportSkipped,
+  type Skipped,
+  trainingTransform,
+} from '../images/data-set';
+import { DEMO_IMAGES, makeDemoImages } from '../images/demo-images';
+import { findNet } from '../nets/reference';
+import { weightFile } from '../nets/weight-file';
+import { checkFreezing, initialiserOf, netOptions } from '../recipe/build';
+import { formatRecipe } from '../recipe/file';
+import { checkArguments, type Recipe, resolveRecipe } from '../recipe/recipe';
+import { listenForInterruption } from '../terminal/interruption';
+import type { Terminal } from '../terminal/terminal';
+import type { SessionArguments, TrainArguments } from './arguments';
+import { environment } from './environment';
+import { checkPredecessor, firstNet } from './first-net';
+import { createRunFolder, lastRun, openRunFolder, type RunRecord, readRecord, saveRecord } from './folder';
+import { checkMemory } from './memory';
+
+/** Name of the recipe in a run folder, as a file that `--recipe` takes. */
+const RECIPE = 'recipe.yaml';
+
+/** A run ready to be trained. */
+export interface Prepared {
+  folder: RunFolder;
+  record: RunRecord;
+  data: OpenedData;
+  /** The net: with its first weights, or with zeros that a checkpoint will replace. */
+  model: Vgg;
+  /** Images that could not be read when the statistics were computed. */
+  skipped: readonly Skipped[];
+  /** The checkpoint to continue from, if the run is resumed. */
+  checkpoint?: FoundCheckpoint | undefined;
+}
+
+/** Returns true for the demo, which draws its own images. */
+function isDemo({ recipe, data, resume }: TrainArguments): boolean {
+  return recipe === 'demo' && data === undefined && resume === undefined;
+}
+
+/** Returns the default run folder: `runs/D-20260101-120000`, with the recipe's name in place of D if there is one. */
+function defaultOut({ recipe, config }: TrainArguments): string {
+  const time = new Date().toISOString().slice(0, 19).replaceAll(/[-:]/g, '').replace('T', '-');
+  return `runs/${recipe === undefined ? config : basename(recipe).replace(/\.ya?ml$/, '')}-${time}`;
+}
+
+/** Returns the folder of the images; the demo first draws its own. */
+async function imagesFolder(options: TrainArguments, terminal: Terminal): Promise<string> {
+  if (options.data !== undefined) return locateImages(options.data, terminal);
+  if (!isDemo(options)) throw new VggError('argument', `the recipe ${options.recipe} needs images: add --data DIR`);
+  const folder = resolve('runs/demo-images');
+  const interruption = listenForInterruption(() =>
+    terminal.say('stopping: training has not started and nothing is saved; run the same command to start again'),
+  );
+  try {
+    if (await makeDemoImages(folder, DEMO_IMAGES, interruption.signal))
+      terminal.say(`drew the demo's images in ${folder}`);
+  } finally {
+    interruption.end();
+  }
+  if (interruption.exitCode !== undefined) process.exit(interruption.exitCode);
+  return folder;
+}
+
+/** A planned run: recipe resolved for the images, engine started, nothing written. */
+export interface PlannedRun {
+  recipe: Recipe;
+  data: OpenedData;
+  net: ResolvedVggOptions;
+  engine: Engine;
+}
+
+/** Returns the options with a published net in `--weights` replaced by its file, which is downloaded. */
+async function withFetchedWeights(options: TrainArguments, terminal: Terminal): Promise<TrainArguments> {
+  const reference = options.weights === undefined ? undefined : findNet(options.weights);
+  if (reference?.kind !== 'published') return options;
+  return { ...options, weights: await weightFile(reference, terminal) };
+}
+
+/**
+ * Plans a run without writing anything.
+ * @throws VggError for options that contradict each other, images that cannot be used, a net too large for the engine.
+ */
+export async function planRun(given: TrainArguments, terminal: Terminal): Promise<PlannedRun> {
+  checkArguments(given);
+  const options = await withFetchedWeights(given, terminal);
+  initialiserOf(options);
+  const path = await imagesFolder(options, terminal);
+  const data = await openTrainingData(path, options);
+  const recipe = resolveRecipe(options, path, data.train.length);
+  if (recipe.batch > data.train.length) {
+    throw new VggError(
+      'argument',
+      `a batch of ${recipe.batch} needs as many images, but ${path} has ${data.train.length} for training: lower --batch`,
+    );
+  }
+  const engine = await startEngine(options.engine, options.device);
+  terminal.say(describeEngine(engine));
+  const net = netOptions(recipe, data.classes.length);
+  checkFreezing(net, recipe);
+  checkMemory(net, recipe, engine.name);
+  return { recipe, data, net, engine };
+}
+
+/** Prepares a new run: plans it, creates its net and its folder, computes the statistics of its images. */
+export async function prepareNew(options: TrainArguments, terminal: Terminal): Promise<Prepared> {
+  await checkPredecessor(options, terminal);
+  const { recipe, data, net, engine } = await planRun(options, terminal);
+  const { model, mean } = await firstNet({ recipe, net }, terminal);
+  const folder = createRunFolder(resolve(options.out ?? defaultOut(options)), options);
+  const { transform, skipped } = await trainingTransform(recipe, data.train, { ...options, terminal });
+  reportSkipped(skipped, terminal);
+  const record: RunRecord = {
+    format: 'vgg-run',
+    version: 1,
+    created: new Date().toISOString(),
+    demo: isDemo(options) || undefined,
+    recipe,
+    net,
+    classes: data.classes,
+    transform: mean === undefined ? transform : { ...transform, mean },
+    images: { train: data.train.length, validation: data.validation?.length ?? 0 },
+    environment: environment(engine),
+  };
+  await saveRecord(folder, record);
+  const text = `# The resolved settings of this run: "train --recipe ${RECIPE} --out NEW" repeats it.\n\n${formatRecipe(recipe)}`;
+  await writeFileAtomically(join(folder.path, RECIPE), [Buffer.from(text)]);
+  return { folder, record, data, model, skipped };
+}
+
+/** Starts the engine on which the run began, which gives the same bits; another if that one does not work here. */
+async function resumedEngine({ engine, device }: SessionArguments, begun: EngineName): Promise<Engine> {
+  if (engine !== 'auto') return startEngine(engine, device);
+  return startEngine(begun, device).catch(() => startEngine('auto', device));
+}
+
+/**
+ * Prepares an interrupted run to be continued from its newest checkpoint.
+ * @throws VggError `VGG_RUN` when there is no such run or its images have changed.
+ */
+export async function prepareResumed(
+  run: string | true,
+  options: SessionArguments,
+  terminal: Terminal,
+): Promise<Prepared> {
+  const path = run === true ? lastRun(resolve('runs')) : resolve(run);
+  if (run === true) terminal.say(`the run trained last is ${path}`);
+  const record = await readRecord(path);
+  const folder = openRunFolder(path, options);
+  const data = await openTrainingData(record.recipe.data, record.recipe);
+  if (data.train.length !== record.images.train || data.classes.join('\n') !== record.classes.join('\n')) {
+    throw new VggError(
+      'run',
+      `${path} was trained on ${record.images.train} images of ${record.classes.length} classes, ${record.recipe.data} now ` +
+        `has ${data.train.length} of ${data.classes.length}: restore the images, or start a new run`,
+    );
+  }
+  const engine = await resumedEngine(options, record.environment.engine);
+  terminal.say(describeEngine(engine));
+  if (engine.name !== record.environment.engine) {
+    terminal.warn(`the run began on engine ${record.environment.engine}: on ${engine.name} its last bits will differ`);
+  }
+  const checkpoint = await folder.checkpoints.newest();
+  for (const { path: file, error } of checkpoint?.refused ?? []) terminal.warn(`ignored ${file}: ${error.message}`);
+  const model =
+    checkpoint === undefined ? (await firstNet(record, terminal)).model : createVgg(record.net, zeroInitialiser());
+  return { folder, record, data, model, skipped: [], checkpoint };
+}

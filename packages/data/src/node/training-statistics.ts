@@ -1,0 +1,155 @@
+/** Computes the mean and the RGB principal components of a training set in one pass over its files, and caches the result. */
+import { mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { VggError } from '@vgg/core';
+import { cacheFolder, writeFileAtomically } from '@vgg/core/node';
+import type { SkippedImage } from '../batch';
+import type { ImageSource } from '../source';
+import { MOMENTS, mergeMoments, type RgbMoments, statisticsOf, type TrainingStatistics } from '../statistics';
+import { fingerprint } from './fingerprint';
+import { type Job, newJob, type Report, sampleOf } from './job';
+import { defaultWorkers } from './loader';
+import { createPool } from './pool';
+
+export interface StatisticsOptions {
+  /** Number of worker threads, as for a loader. */
+  readonly workers?: number | undefined;
+  /**
+   * Folder in which results are cached by the content of the source; `null` caches nothing. A folder that cannot be written is
+   * not an error. Default: `vgg` in the user's cache folder (`XDG_CACHE_HOME`, else `~/.cache`).
+   */
+  readonly cache?: string | null | undefined;
+  /** True to fail at the first unusable image. Default false. */
+  readonly strict?: boolean | undefined;
+  /** Called after every few images. Not called if the cache has the result. */
+  readonly onProgress?: ((done: number, total: number) => void) | undefined;
+}
+
+/** Statistics of a source, and the images that they leave out. */
+export interface SourceStatistics extends TrainingStatistics {
+  readonly skipped: readonly SkippedImage[];
+}
+
+/** Number of images in a job. */
+const CHUNK = 32;
+
+/** Largest number of jobs at once. */
+const AHEAD = 4;
+
+/**
+ * Computes the mean and the principal components over every pixel of a source. Unusable images are left out and listed in
+ * `skipped`. The result does not depend on the number of workers.
+ * @throws VggError `VGG_DATASET` if no image is usable; `VGG_IMAGE` in strict mode if an image is not.
+ */
+export async function trainingStatistics(
+  source: ImageSource,
+  options: StatisticsOptions = {},
+): Promise<SourceStatistics> {
+  const folder = options.cache === undefined ? cacheFolder() : options.cache;
+  const file = folder === null ? undefined : join(folder, `statistics-${fingerprint(source)}.json`);
+  const cached = file === undefined ? undefined : await readCached(file);
+  const result = cached ?? (await compute(source, options));
+  if (options.strict && result.skipped[0]) throw new VggError('image', result.skipped[0].reason);
+  if (file !== undefined && !cached) await writeCached(folder!, file, result);
+  return result;
+}
+
+async function readCached(file: string): Promise<SourceStatistics | undefined> {
+  try {
+    const value = JSON.parse(await readFile(file, 'utf8')) as SourceStatistics;
+    const numbers = [value.count, ...value.mean, ...value.eigenvalues, ...value.eigenvectors.flat()];
+    return numbers.length === 16 && numbers.every(Number.isFinite) && Array.isArray(value.skipped) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+async function writeCached(folder: string, file: string, result: SourceStatistics): Promise<void> {
+  try {
+    await mkdir(folder, { recursive: true });
+    await writeFileAtomically(file, [Buffer.from(JSON.stringify(result))]);
+  } catch {
+    // Without a cache the next run computes the statistics again.
+  }
+}
+
+async function compute(source: ImageSource, options: StatisticsOptions): Promise<SourceStatistics> {
+  const skipped: SkippedImage[] = [];
+  let total: RgbMoments = new Float64Array(MOMENTS);
+  for await (const { job, moments, reasons } of chunks(source, options)) {
+    for (const { slot, index, name } of job.samples) {
+      const reason = reasons.get(slot);
+      if (reason !== undefined) skipped.push({ index, key: name, reason });
+      else total = mergeMoments(total, moments.subarray(slot * MOMENTS, (slot + 1) * MOMENTS));
+    }
+    options.onProgress?.(job.samples.at(-1)!.index + 1, source.length);
+    if (options.strict && skipped[0]) throw new VggError('image', skipped[0].reason);
+  }
+  if (total[0] === 0) {
+    const reason = skipped[0] ? `: ${skipped[0].reason}` : '';
+    throw new VggError('dataset', `none of the ${source.length} images of ${source.name} can be used${reason}`);
+  }
+  return { ...statisticsOf(total), skipped };
+}
+
+/** Images of one job, and their results so far. */
+interface Chunk {
+  readonly job: Job;
+  readonly moments: Float64Array;
+  /** Reason of each unusable image, by slot. */
+  readonly reasons: Map<number, string>;
+  /** Number of images that no worker has reported yet. */
+  open: number;
+}
+
+/** Computes the moments of the source's images. Yields finished chunks in order, and works on a few chunks ahead. */
+async function* chunks(source: ImageSource, { workers = defaultWorkers() }: StatisticsOptions): AsyncGenerator<Chunk> {
+  const pending = new Map<number, Chunk>();
+  let failure: VggError | undefined;
+  let wake = () => {};
+  const report = ({ id, completed, failures }: Report) => {
+    const chunk = pending.get(id);
+    // Other workers may have done all samples of a job, so a report can arrive after the job was used.
+    if (chunk === undefined) return;
+    for (const { sample, reason, fault } of failures) {
+      if (fault !== 'image') failure ??= new VggError(fault, reason);
+      chunk.reasons.set(chunk.job.samples[sample]!.slot, reason);
+    }
+    chunk.open -= completed;
+    wake();
+  };
+  const failed = (error: VggError) => {
+    failure ??= error;
+    wake();
+  };
+  const pool = createPool(workers, { report, failed });
+  pool.ref();
+  try {
+    let start = 0;
+    while (start < source.length || pending.size > 0) {
+      for (; start < source.length && pending.size < AHEAD; start += CHUNK) {
+        const chunk = newChunk(source, start);
+        pending.set(chunk.job.id, chunk);
+        pool.post(chunk.job);
+      }
+      const [first] = pending.values();
+      while (first!.open > 0 && !failure) {
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+      }
+      if (failure) throw failure;
+      pending.delete(first!.job.id);
+      yield first!;
+    }
+  } finally {
+    await pool.close();
+  }
+}
+
+function newChunk(source: ImageSource, start: number): Chunk {
+  const length = Math.min(CHUNK, source.length - start);
+  const samples = Array.from({ length }, (_, slot) => sampleOf(source, slot, start + slot));
+  const moments = new Float64Array(new SharedArrayBuffer(length * MOMENTS * 8));
+  return { job: newJob(samples, { kind: 'moments', moments }), moments, reasons: new Map(), open: length };
+}

@@ -1,0 +1,338 @@
+/** Parts of the page other than curves. */
+import { formatDuration } from '@vgg/core';
+import type {
+  Activity,
+  Confusion,
+  EmbeddedImage,
+  Facts,
+  HeatMap,
+  LabelledImage,
+  Mistake,
+  PrintedTable,
+  Progressing,
+  ReportData,
+  ResultRow,
+  StudyData,
+  TimeSpent,
+} from '../data';
+import { empty, emptySection, figure, h, percent, section } from './dom';
+
+const STATES = {
+  training: 'training',
+  evaluating: 'evaluating',
+  complete: 'complete',
+  interrupted: 'interrupted',
+  unfinished: 'not finished',
+} as const;
+
+/** Returns a time as `2026-01-01 12:00:00 UTC`. */
+function timeOf(made: string): string {
+  return made.replace('T', ' ').replace(/\.\d+Z$/, ' UTC');
+}
+
+export function header({ name, summary, made, headline }: ReportData): HTMLElement {
+  return h(
+    'header',
+    {},
+    h('h1', {}, name, ' ', h('span', { class: `state ${headline.state}`, id: 'state' }, STATES[headline.state])),
+    summary !== '' && h('p', {}, summary),
+    h('p', { class: 'about', id: 'made' }, `As of ${timeOf(made)}`),
+  );
+}
+
+export function tiles({ headline }: Progressing): HTMLElement {
+  const { best, epoch, epochs, seconds, imagesPerSecond } = headline;
+  const tile = (name: string, value: string, note = '') =>
+    h('div', { class: 'tile' }, h('dt', {}, name), h('dd', {}, value, note !== '' && h('small', {}, note)));
+  return h(
+    'dl',
+    { class: 'tiles', id: 'tiles' },
+    tile(
+      best?.validation === false ? 'best top-1 error, training' : 'best top-1 error',
+      best === null ? '–' : `${best.top1.toFixed(2)} %`,
+      best === null ? '' : `after epoch ${best.epoch}`,
+    ),
+    tile('epochs', `${epoch}`, `of ${epochs}`),
+    tile('trained for', formatDuration(seconds)),
+    tile(
+      'throughput',
+      imagesPerSecond === null ? '–' : figure(imagesPerSecond),
+      imagesPerSecond === null ? '' : 'images/s',
+    ),
+  );
+}
+
+export function activity(now: Activity | null): HTMLElement {
+  if (now === null) return h('div', { id: 'activity', hidden: '' });
+  const bar = (name: string, part: number, note: string) =>
+    h(
+      'div',
+      { class: 'progress' },
+      h('span', {}, name),
+      h('progress', { max: 1, value: part, 'aria-label': name }),
+      h('span', {}, note),
+    );
+  const left = now.left === null ? '' : `, ${formatDuration(now.left)} left`;
+  return h(
+    'div',
+    { id: 'activity' },
+    bar(now.what, now.epochPart, percent(now.epochPart)),
+    bar('run', now.runPart, `${percent(now.runPart)}${left}`),
+  );
+}
+
+/** Returns an error in % with two decimals. */
+function errorText(value: number | null): string {
+  return value === null ? '–' : value.toFixed(2);
+}
+
+/** Makes a table that scrolls sideways where it is too wide. */
+function table(header: readonly string[], rows: readonly (readonly string[])[], text: number): HTMLElement {
+  const kind = (i: number) => ({ class: i < text ? 'text' : 'number' });
+  return h(
+    'div',
+    { class: 'scroll' },
+    h(
+      'table',
+      { class: 'plain' },
+      h('thead', {}, h('tr', {}, ...header.map((name, i) => h('th', { scope: 'col', ...kind(i) }, name)))),
+      h('tbody', {}, ...rows.map((row) => h('tr', {}, ...row.map((cell, i) => h('td', kind(i), cell))))),
+    ),
+  );
+}
+
+export function results({ results: rows, k, missing }: ReportData): HTMLElement | null {
+  const title = 'Results';
+  const about =
+    'Error in % by test protocol and test scale Q (section 3.2 of the paper). single: one centre crop; dense: the net applied to the whole image; multi-crop: 5×5 crops with flips; both: the mean of dense and multi-crop.';
+  if (rows.length === 0) return emptySection('results', title, about, missing.results);
+  const images = (row: ResultRow) => `${row.images} ${row.of}`;
+  // A column with one value for all rows goes into the text.
+  const common = rows.every((row) => images(row) === images(rows[0]!)) ? images(rows[0]!) : undefined;
+  const cells = (row: ResultRow) => {
+    const first = [row.protocol, row.scales.join(', ')];
+    if (common === undefined) first.push(images(row));
+    return [...first, errorText(row.top1), errorText(row.top5)];
+  };
+  const columns = common === undefined ? ['protocol', 'Q', 'images'] : ['protocol', 'Q'];
+  const header = [...columns, 'top-1', `top-${k}`];
+  const text = common === undefined ? about : `${about} Measured on ${common} images.`;
+  return section('results', title, text, table(header, rows.map(cells), columns.length));
+}
+
+export function printedTable({ title, header: names, rows, textColumns }: PrintedTable, index: number): HTMLElement {
+  return section(`table-${index}`, title, '', table(names, rows, textColumns));
+}
+
+export function studyHeader({ name, summary, made, notes, runs }: StudyData): HTMLElement {
+  const links = runs.map(({ name: run, href }) => h('li', {}, h('a', { href }, run)));
+  return h(
+    'header',
+    {},
+    h('h1', {}, name),
+    h('p', {}, summary),
+    h('p', { class: 'about', id: 'made' }, `As of ${timeOf(made)}`),
+    ...notes.map((note) => h('p', {}, note)),
+    links.length > 0 && h('p', {}, 'Reports of the nets:'),
+    h('ul', { class: 'links' }, ...links),
+  );
+}
+
+export function confusion(matrix: Confusion | null, reason: string | undefined): HTMLElement | null {
+  const title = 'Confusion';
+  if (matrix === null) return emptySection('confusion', title, '', reason);
+  const { classes, counts, totals, images, of, protocol } = matrix;
+  const cell = (row: number, column: number) => {
+    const count = counts[row * classes.length + column]!;
+    const share = totals[row]! > 0 ? count / totals[row]! : 0;
+    const tip = `${classes[row]} predicted as ${classes[column]}: ${count} of ${totals[row]}`;
+    const kind = row === column ? 'right' : 'wrong';
+    // The square root makes a share of a few percent visible.
+    const strength = count === 0 ? 0 : Math.round(100 * Math.sqrt(share));
+    return h(
+      'td',
+      { class: `cell ${kind}${strength > 55 ? ' strong' : ''}`, style: `--strength: ${strength}%`, title: tip },
+      count === 0 ? '' : String(count),
+    );
+  };
+  const part = classes.length < of ? ` Only the ${classes.length} most confused of ${of} classes are shown.` : '';
+  return section(
+    'confusion',
+    title,
+    `Rows: true classes. Columns: predicted classes. ${images} images, protocol ${protocol}.${part}`,
+    h(
+      'div',
+      { class: 'scroll' },
+      h(
+        'table',
+        { class: 'matrix' },
+        h(
+          'thead',
+          {},
+          h(
+            'tr',
+            {},
+            h('td'),
+            ...classes.map((name) => h('th', { scope: 'col', class: 'above' }, h('span', {}, name))),
+          ),
+        ),
+        h(
+          'tbody',
+          {},
+          ...classes.map((name, row) =>
+            h(
+              'tr',
+              {},
+              h('th', { scope: 'row', class: 'name' }, h('span', {}, name)),
+              ...classes.map((_, column) => cell(row, column)),
+            ),
+          ),
+        ),
+      ),
+    ),
+  );
+}
+
+function imageElement({ src, width, height }: EmbeddedImage, text: string): HTMLElement {
+  const small = Math.max(width, height) < 100;
+  return h('img', { src, width, height, alt: text, class: small ? 'pixels' : undefined });
+}
+
+export function mistakes(shown: readonly Mistake[], reason: string | undefined): HTMLElement | null {
+  const title = 'Most confident mistakes';
+  if (shown.length === 0) return emptySection('mistakes', title, '', reason);
+  const card = ({ image, key, label, predicted, probability }: Mistake) =>
+    h(
+      'figure',
+      { title: key },
+      image === null
+        ? h('div', { class: 'gone' }, 'image not found')
+        : imageElement(image, `${label}, predicted as ${predicted}`),
+      h('figcaption', {}, h('b', {}, predicted), ` ${percent(probability)}`, h('br'), `true: ${label}`),
+    );
+  return section(
+    'mistakes',
+    title,
+    'The predicted class with its probability, and the true class.',
+    h('div', { class: 'gallery' }, ...shown.map(card)),
+  );
+}
+
+export function heatMaps(maps: readonly HeatMap[], reason: string | undefined): HTMLElement | null {
+  const title = 'Class maps';
+  if (maps.length === 0) return emptySection('heat-maps', title, '', reason);
+  const card = ({ image, overlay, key, label, predicted, probability }: HeatMap) =>
+    h(
+      'figure',
+      { title: key },
+      h('div', { class: 'pair' }, imageElement(image, label), imageElement(overlay, `class map of ${predicted}`)),
+      h(
+        'figcaption',
+        {},
+        h('b', {}, predicted),
+        ` ${percent(probability)}`,
+        predicted === label ? '' : `, true: ${label}`,
+      ),
+    );
+  return section(
+    'heat-maps',
+    title,
+    'Probability of the most likely class at each place of the image, by dense evaluation.',
+    h(
+      'p',
+      { class: 'legend' },
+      '0 ',
+      h('span', { class: 'scale', role: 'img', 'aria-label': 'from dark to bright' }),
+      ' 1',
+    ),
+    h('div', { class: 'pairs' }, ...maps.map(card)),
+  );
+}
+
+export function crops(shown: readonly LabelledImage[], reason: string | undefined): HTMLElement | null {
+  const title = 'Training crops';
+  if (shown.length === 0) return emptySection('crops', title, '', reason);
+  return section(
+    'crops',
+    title,
+    'The first crops of the first epoch as the net receives them: rescaled, cropped, flipped, with shifted colours. To show them, the mean is added.',
+    h(
+      'div',
+      { class: 'gallery small' },
+      ...shown.map(({ image, label }) => h('figure', {}, imageElement(image, label), h('figcaption', {}, label))),
+    ),
+  );
+}
+
+export function filters(sheet: EmbeddedImage | null, reason: string | undefined): HTMLElement | null {
+  const title = 'First layer';
+  if (sheet === null) return emptySection('filters', title, '', reason);
+  return section(
+    'filters',
+    title,
+    'The 3×3 filters of conv1_1 for red, green and blue. Grey is zero; each filter is scaled by its largest weight.',
+    h('img', { class: 'filters', src: sheet.src, width: sheet.width, height: sheet.height, alt: 'filters of conv1_1' }),
+  );
+}
+
+/** Activities and their names on the page. */
+const SPENT = [
+  ['computing', 'steps'],
+  ['waiting', 'waiting for images'],
+  ['validating', 'validation'],
+  ['saving', 'checkpoints'],
+] as const;
+
+/** Draws the time of the run by activity. */
+export function timeSpent(time: TimeSpent): HTMLElement {
+  const total = SPENT.reduce((sum, [name]) => sum + time[name], 0);
+  if (total === 0) return h('div', { id: 'spent' }, empty('No time has been measured.'));
+  const rows = SPENT.map(([name, label]) =>
+    h(
+      'tr',
+      {},
+      h('th', { scope: 'row' }, h('i', { class: name }), label),
+      h('td', { class: 'number' }, formatDuration(time[name])),
+      h('td', { class: 'number' }, percent(time[name] / total, 1)),
+    ),
+  );
+  return h(
+    'div',
+    { id: 'spent' },
+    h(
+      'div',
+      { class: 'stack', 'aria-hidden': 'true' },
+      ...SPENT.map(([name]) => h('span', { class: name, style: `flex-grow: ${time[name] / total}` })),
+    ),
+    h('table', {}, h('tbody', {}, ...rows)),
+  );
+}
+
+export function factTables(tables: readonly Facts[]): HTMLElement | null {
+  if (tables.length === 0) return null;
+  return section(
+    'run',
+    'The run',
+    '',
+    h(
+      'div',
+      { class: 'facts' },
+      ...tables.map(({ title, rows }) =>
+        h(
+          'div',
+          {},
+          h('h3', {}, title),
+          h(
+            'table',
+            {},
+            h(
+              'tbody',
+              {},
+              ...rows.map(([name, value]) => h('tr', {}, h('th', { scope: 'row' }, name), h('td', {}, value))),
+            ),
+          ),
+        ),
+      ),
+    ),
+  );
+}

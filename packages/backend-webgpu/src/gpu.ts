@@ -32,6 +32,24 @@ async function loadDawn(): Promise<Dawn> {
   }
 }
 
+/** Folders where Linux systems keep libraries, in addition to LD_LIBRARY_PATH. */
+const LIBRARIES = ['/lib', '/lib64', '/usr/lib', '/usr/lib64', '/usr/local/lib'].flatMap((folder) => [
+  folder,
+  ...['x86_64', 'aarch64'].map((processor) => `${folder}/${processor}-linux-gnu`),
+]);
+
+/** Throws where Dawn would find no driver: it would write that to stderr, in every run of a program that only asks. */
+function checkDriver(): void {
+  if (process.platform !== 'linux' || variable('VGG_WEBGPU_DAWN') !== undefined) return;
+  const { existsSync } = process.getBuiltinModule('node:fs');
+  const folders = [...(variable('LD_LIBRARY_PATH')?.split(':') ?? []), ...LIBRARIES];
+  if (folders.some((folder) => existsSync(`${folder}/libvulkan.so.1`))) return;
+  throw new VggError(
+    'backend',
+    'WebGPU finds no GPU here: there is no libvulkan.so.1; install the Vulkan driver of the GPU',
+  );
+}
+
 /** Names of the adapters that Dawn finds, in its order. It names them only in the error for one that does not exist. */
 async function dawnAdapters(dawn: Dawn): Promise<string[]> {
   try {
@@ -44,7 +62,9 @@ async function dawnAdapters(dawn: Dawn): Promise<string[]> {
 
 /** Names of the GPUs of this machine, in the order of their numbers. Empty in a browser, which names none. */
 export async function adapterNames(): Promise<string[]> {
-  return inNode ? dawnAdapters(await loadDawn()) : [];
+  if (!inNode) return [];
+  checkDriver();
+  return dawnAdapters(await loadDawn());
 }
 
 /** Returns the entry to WebGPU; in Node one that sees a single adapter if its name is given. */
@@ -55,6 +75,7 @@ export async function openGpu(adapterName?: string): Promise<GPU> {
     }
     return navigator.gpu;
   }
+  checkDriver();
   const dawn = await loadDawn();
   const extra = variable('VGG_WEBGPU_DAWN')?.split(' ') ?? [];
   const gpu = dawn.create([

@@ -17,6 +17,7 @@ const ROOMS = [
   'images',
   'recipe',
   'nets',
+  'job',
   'terminal',
   'engine',
   'package-folder',

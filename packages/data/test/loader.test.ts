@@ -77,6 +77,38 @@ describe('createBatches', () => {
     expect(await batchesOf(load(source, { workers: 2 }), 3, 2)).toEqual(reference.slice(2));
   });
 
+  it('prepares only the share of each batch that one process needs, to the same bits, bad images replaced', async () => {
+    const source = await damaged();
+    const whole = await batchesOf(load(source));
+    const shares = [
+      { first: 0, end: 1 },
+      { first: 1, end: 4 },
+      { first: 4, end: 4 },
+    ];
+    const pixels = 32 * 32 * 3;
+    for (const share of shares) {
+      const batches = await batchesOf(load(source, { share, workers: 1 }));
+      const { first, end } = share;
+      const expected = whole.map(({ images, labels, indices, ...batch }) => ({
+        ...batch,
+        images: images.slice(first * pixels, end * pixels),
+        labels: labels.slice(first, end),
+        indices: indices.slice(first, end),
+        size: end - first,
+        part: { first, total: 4 },
+      }));
+      expect(batches).toEqual(expected);
+    }
+  });
+
+  it('ends before a given batch', async () => {
+    const source = await openClassFolders(folder(await photographs()));
+    const loader = load(source);
+    const numbers = [];
+    for await (const { index } of loader.epoch(0, 1, 3)) numbers.push(index);
+    expect(numbers).toEqual([1, 2]);
+  });
+
   it('visits every image once in an epoch, and in another order in the next epoch', async () => {
     const source = await openClassFolders(folder(await photographs()));
     const loader = load(source, { batchSize: 6 });

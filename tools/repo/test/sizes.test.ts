@@ -8,7 +8,7 @@ const HERE = fileURLToPath(new URL('.', import.meta.url));
 
 /** Largest size in bytes, about a tenth above the present one, so that growth is intended. Code that is fetched on use counts. */
 const BUDGETS = {
-  core: 2_400,
+  core: 3_500,
   models: 8_400,
   data: 6_100,
   optim: 15_000,

@@ -61,6 +61,13 @@ export function trainCommand(run: Commands['train']): Command {
           false,
         )
         .option('--workers <n>', 'threads that decode images (0: the main thread)', integer(0, 64), 2)
+        .option(
+          '--ranks <n>',
+          'processes that train together, started by mpirun; the result is that of one',
+          integer(1, 4096),
+        )
+        .option('--hosts <list>', 'machines of --ranks with the number of ranks of each: a:2,b:2 (default: this one)')
+        .option('--mpirun <file>', "program that starts the ranks (default: the mpirun of @vgg/mpi's MPI)")
         .option('--ui', 'show a live report in the browser while training, on this machine only', false)
         .option('--ui-port <n>', 'port of --ui (default: 1409, or any free port if it is taken)', integer(1, 65535)),
   });
@@ -78,6 +85,9 @@ const MAY_RESUME: ReadonlySet<string> = new Set([
   '--checkpoint-every',
   '--engine',
   '--workers',
+  '--ranks',
+  '--hosts',
+  '--mpirun',
   '--ui',
   '--ui-port',
   '--strict',

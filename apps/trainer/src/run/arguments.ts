@@ -9,6 +9,12 @@ export interface SessionArguments extends KeepingOptions {
   checkpointEvery: number;
   engine: EngineName | 'auto';
   workers: number;
+  /** Number of processes to start by mpirun. Default this process alone. */
+  ranks?: number | undefined;
+  /** Machines of the ranks, in the form of mpirun. */
+  hosts?: string | undefined;
+  /** Program that starts the ranks. */
+  mpirun?: string | undefined;
   /** Show a live report in the browser. */
   ui: boolean;
   uiPort?: number;

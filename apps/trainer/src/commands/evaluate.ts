@@ -38,14 +38,6 @@ export async function printEvaluation(evaluation: Evaluation): Promise<void> {
   await print(`\n${images} images${skipped.length > 0 ? `, ${skipped.length} skipped` : ''}`);
 }
 
-/** Returns the non-zero entries of a confusion matrix as `[label, predicted, images]`: for many classes, most are zero. */
-function sparseEntries(confusion: Uint32Array, { perClass }: EvaluationRow): number[][] {
-  const classes = perClass.length;
-  return [...confusion.entries()]
-    .filter(([, images]) => images > 0)
-    .map(([pair, images]) => [Math.floor(pair / classes), pair % classes, images]);
-}
-
 export async function runEvaluate(options: EvaluateArguments): Promise<void> {
   const { run = [], weights, protocol, json, engine, quiet, ...rest } = options;
   const terminal = createTerminal({ stream: process.stderr, quiet });
@@ -61,9 +53,7 @@ export async function runEvaluate(options: EvaluateArguments): Promise<void> {
     evaluated.dispose();
   }
   if (!json) return printEvaluation(evaluation);
-  const rows = evaluation.rows.map((row) => ({
-    ...row,
-    confusion: row.confusion && sparseEntries(row.confusion, row),
-  }));
+  // Of the confusion matrix only the non-zero entries are printed: for many classes, most are zero.
+  const rows = evaluation.rows.map(({ pairs, ...row }) => ({ ...row, confusion: pairs }));
   await print(JSON.stringify({ ...evaluation, rows }, null, 2));
 }

@@ -12,9 +12,10 @@ import { withEngine, withOutput, withStrict } from './shared';
 const DESCRIPTION = `Trains a net on a folder of images and saves the run. Without --data it runs the demo: it draws its own \
 images, trains a narrow net on them and evaluates it under every protocol.
 
-The images are one folder per class, either in train/ and val/, or in one place, from which a fraction is kept for validation: \
-photos/cat/1.jpg, photos/dog/1.jpg, ... JPEG, PNG, WebP, GIF, TIFF and AVIF images of any size are read, and so are the \
-ILSVRC-2012 layout, WebDataset tar shards and the binary files of CIFAR-10 and CIFAR-100.`;
+The images are one folder per class, either in train/, val/ and test/ (or other usual names), or in one place, from which a \
+fraction is kept for validation: photos/cat/1.jpg, photos/dog/1.jpg, ... JPEG, PNG, WebP, GIF, TIFF, AVIF, BMP and PPM images of \
+any size are read, and so are the ILSVRC-2012 layout, WebDataset tar shards and the binary files of CIFAR-10 and CIFAR-100. \
+Files that are not used are counted with the reason.`;
 
 const EXAMPLES = `
 A first run on photos/CLASS/*.jpg: a small net that trains in minutes, with a live report in the browser:

@@ -26,7 +26,9 @@ async function undefinedIfMissing<T>(work: () => Promise<T>): Promise<T | undefi
 
 /** Opens the images of a run, if they are still those that it was trained on. */
 async function imagesOf({ recipe, classes }: RunRecord) {
-  const data = await undefinedIfMissing(() => openSource(recipe.data, splitOptions(recipe.valFraction, recipe.seed)));
+  const data = await undefinedIfMissing(() =>
+    openSource(recipe.data, { ...splitOptions(recipe.valFraction, recipe.seed), layout: recipe.layout }),
+  );
   return data?.classes.join('\n') === classes.join('\n') ? data : undefined;
 }
 

@@ -16,6 +16,7 @@ import {
   trainingTransform,
 } from '../images/data-set';
 import { DEMO_IMAGES, makeDemoImages } from '../images/demo-images';
+import { describeData, reportDuplicates } from '../images/describe';
 import { currentJob } from '../job/job';
 import { findNet } from '../nets/reference';
 import { weightFile } from '../nets/weight-file';
@@ -100,6 +101,8 @@ export async function planRun(given: TrainArguments, terminal: Terminal): Promis
   initialiserOf(options);
   const path = await imagesFolder(options, terminal);
   const data = await openTrainingData(path, options);
+  describeData(data, terminal);
+  if (options.checkDuplicates) await reportDuplicates(data, terminal);
   const recipe = resolveRecipe(options, path, data.train.length);
   if (recipe.batch > data.train.length) {
     throw new VggError(

@@ -238,9 +238,11 @@ async function trainAndSave(
   const { folder, record, model } = prepared;
   await sharePrepared(prepared);
   const { train: images, validation } = record.images;
+  const { test } = prepared.data;
+  const kept = test === undefined ? '' : `, ${test.length} kept for evaluate --split test`;
   terminal.say(
     `training ${record.net.configuration}${record.net.batchNorm ? ' with batch norm' : ''} on ${images} images of ` +
-      `${record.classes.length} classes, ${validation} for validation; the run is ${folder.path}`,
+      `${record.classes.length} classes, ${validation} for validation${kept}; the run is ${folder.path}`,
   );
   const { size, localSize } = currentJob();
   if (size > 1) terminal.say(`training on ${size} ranks, ${localSize} of them on this machine`);

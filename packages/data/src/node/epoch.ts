@@ -1,5 +1,5 @@
 /** One pass over the batches of an epoch. Some batches are made ahead of the consumer. */
-import { type TermRange, VggError } from '@vgg/core';
+import { isVggError, type TermRange, VggError } from '@vgg/core';
 import type { Batch } from '../batch';
 import { type Job, newJob, type Preparation, type Report, type Sample, sampleOf } from './job';
 import type { Pool } from './pool';
@@ -105,14 +105,14 @@ export class Epoch implements AsyncIterableIterator<Batch> {
     const { pending, job } = entry;
     pending.open -= completed;
     for (const { sample, reason, fault } of failures) {
-      const { slot, index, name } = job.samples[sample]!;
+      const { slot, index, place, name } = job.samples[sample]!;
       if (fault !== 'image' || this.#options.strict) {
         this.fail(new VggError(fault, reason, { details: { image: name } }));
         return;
       }
       this.#images.skip(index, reason);
       pending.indices[slot] = -1;
-      this.#replace(pending, slot, index);
+      this.#replace(pending, slot, place);
     }
     if (pending.open === 0) {
       for (const { id: finished } of pending.jobs) this.#jobs.delete(finished);
@@ -153,7 +153,7 @@ export class Epoch implements AsyncIterableIterator<Batch> {
       const samples: Sample[] = [];
       batchOrder.forEach((image, slot) => {
         const usable = this.#usable(image);
-        if (usable !== undefined) samples.push(sampleOf(this.#images.source, slot, usable));
+        if (usable !== undefined) samples.push(sampleOf(this.#images.source, slot, usable, image));
       });
       this.#post(pending, samples);
     }
@@ -170,21 +170,26 @@ export class Epoch implements AsyncIterableIterator<Batch> {
     this.#pool.post(job);
   }
 
-  /** Fills `slot` with another image in place of the unusable `index`. Evaluation leaves the slot out. */
-  #replace(pending: PendingBatch, slot: number, index: number): void {
-    const image = this.#usable(index);
-    if (image !== undefined) this.#post(pending, [sampleOf(this.#images.source, slot, image)]);
+  /** Fills `slot`, whose image in the order is `place`, with another image. Evaluation leaves the slot out. */
+  #replace(pending: PendingBatch, slot: number, place: number): void {
+    const image = this.#usable(place);
+    if (image !== undefined) this.#post(pending, [sampleOf(this.#images.source, slot, image, place)]);
   }
 
   /**
-   * Returns the image to use for `index`: itself if it is usable; otherwise in training the next usable image of the source,
-   * in evaluation `undefined`. Fails the epoch if training has no usable image.
+   * Returns the image to use for `index`: itself if it is usable; otherwise in training another image of its class, in
+   * evaluation `undefined`. Fails the epoch if training has no usable image of the class.
    */
   #usable(index: number): number | undefined {
-    if (this.#options.preparation.kind === 'evaluation') return this.#images.has(index) ? index : undefined;
-    const usable = this.#images.atOrAfter(index);
-    if (usable === undefined) this.fail(this.#images.noneUsable());
-    return usable;
+    const { preparation } = this.#options;
+    if (preparation.kind === 'evaluation') return this.#images.has(index) ? index : undefined;
+    try {
+      return this.#images.inPlaceOf(index, preparation);
+    } catch (error) {
+      if (!isVggError(error)) throw error;
+      this.fail(error);
+      return undefined;
+    }
   }
 
   /** Copies a batch for the consumer, without the slots that are left out. */

@@ -2,9 +2,9 @@
  * Loaders make batches ahead of their use in worker threads. The batches do not depend on the number of workers
  * (docs/decisions/0011).
  *
- * At most `prefetch` batches are being made or wait to be taken. An unusable image is listed in `skipped`. Training takes the
- * next usable image of the source in its place; evaluation makes the batch one image smaller. Both depend only on the files, so
- * a run stays reproducible.
+ * At most `prefetch` batches are being made or wait to be taken. An unusable image is listed in `skipped`. Training takes
+ * another image of the same class in its place, drawn from a stream addressed by (seed, epoch, image); evaluation makes the batch
+ * one image smaller. Both depend only on the files, so a run stays reproducible.
  */
 import { availableParallelism } from 'node:os';
 import { type TermRange, VggError } from '@vgg/core';

@@ -52,7 +52,7 @@ function placing({ library }: Launcher, { ranks, hosts }: LaunchOptions): string
   return [...root, ...cores, ...(hosts === undefined ? [] : ['--host', hosts]), ...count];
 }
 
-/** What Open MPI says of a rank that died without a word of its own. */
+/** Open MPI's message about a rank that died and printed nothing. */
 const DEATH = /process rank (?<rank>\d+) with PID \d+ on node (?<host>\S+) exited on signal (?<signal>\d+)/;
 
 /** Collects what ranks and mpirun write to stderr: lines of ranks pass, those of mpirun are kept for the end. */
@@ -69,7 +69,7 @@ class Errors {
     for (const line of lines) this.#take(line);
   }
 
-  /** Takes what comes to stdout: results of rank 0, and MPICH's words on a rank that died. */
+  /** Takes what comes to stdout: results of rank 0, and MPICH's message about a rank that died. */
   addResult(text: string): void {
     const lines = (this.#result + text).split('\n');
     this.#result = lines.pop()!;

@@ -14,6 +14,7 @@ export interface EvaluateArguments extends Omit<EvaluationRequest, 'protocols'> 
   weights?: string;
   protocol: Protocol | 'all';
   engine: EngineName | 'auto';
+  device?: string;
   json: boolean;
   quiet: boolean;
 }
@@ -39,9 +40,9 @@ export async function printEvaluation(evaluation: Evaluation): Promise<void> {
 }
 
 export async function runEvaluate(options: EvaluateArguments): Promise<void> {
-  const { run = [], weights, protocol, json, engine, quiet, ...rest } = options;
+  const { run = [], weights, protocol, json, engine, device, quiet, ...rest } = options;
   const terminal = createTerminal({ stream: process.stderr, quiet });
-  terminal.say(describeEngine(await startEngine(engine)));
+  terminal.say(describeEngine(await startEngine(engine, device)));
   const evaluated = await (weights === undefined
     ? loadRuns(run.map((path) => resolve(path)))
     : loadNamed(weights, terminal));

@@ -159,7 +159,7 @@ export async function newStudy(
   const images = { train: data.train.length, validation: data.validation.length };
   const input = requestedInput ?? inputFor(await smallestSide(data));
   const settings: StudySettings = { ...request, data: path, input, batch: Math.min(batch ?? BATCH, images.train) };
-  const engine = await startEngine(session.engine);
+  const engine = await startEngine(session.engine, session.device);
   terminal.say(describeEngine(engine));
   const nets = studyNets(settings.configs, settings.scales, input);
   await mkdir(folder, { recursive: true });

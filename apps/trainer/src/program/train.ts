@@ -84,6 +84,7 @@ const MAY_RESUME: ReadonlySet<string> = new Set([
   '--keep',
   '--checkpoint-every',
   '--engine',
+  '--device',
   '--workers',
   '--ranks',
   '--hosts',

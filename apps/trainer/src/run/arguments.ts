@@ -8,6 +8,8 @@ export interface SessionArguments extends KeepingOptions {
   /** Steps between checkpoints inside an epoch. */
   checkpointEvery: number;
   engine: EngineName | 'auto';
+  /** GPU of the engine on WebGPU: its number or a part of its name. */
+  device?: string;
   workers: number;
   /** Number of processes to start by mpirun. Default this process alone. */
   ranks?: number | undefined;

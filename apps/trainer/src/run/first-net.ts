@@ -90,7 +90,9 @@ async function fromRun(run: string, net: ResolvedVggOptions, initialiser: Initia
   }
   if (record.net.classes !== net.classes) model.replaceHead(net.classes, initialiser);
   if (record.net.inputSize === net.inputSize) return model;
-  const larger = createVgg(net, ({ name }) => model.variables.get(name)!.dataSync() as Float32Array);
+  const weights = new Map<string, Float32Array>();
+  for (const [name, variable] of model.variables) weights.set(name, (await variable.data()) as Float32Array);
+  const larger = createVgg(net, ({ name }) => weights.get(name)!);
   model.dispose();
   return larger;
 }

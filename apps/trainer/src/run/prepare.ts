@@ -110,7 +110,7 @@ export async function planRun(given: TrainArguments, terminal: Terminal): Promis
       `a batch of ${recipe.batch} needs as many images, but ${path} has ${data.train.length} for training: lower --batch`,
     );
   }
-  const engine = await startEngine(options.engine);
+  const engine = await startEngine(options.engine, options.device);
   terminal.say(describeEngine(engine));
   const net = netOptions(recipe, data.classes.length);
   checkFreezing(net, recipe);
@@ -145,9 +145,9 @@ export async function prepareNew(options: TrainArguments, terminal: Terminal): P
 }
 
 /** Starts the engine on which the run began, which gives the same bits; another if that one does not work here. */
-async function resumedEngine(requested: EngineName | 'auto', begun: EngineName): Promise<Engine> {
-  if (requested !== 'auto') return startEngine(requested);
-  return startEngine(begun).catch(() => startEngine('auto'));
+async function resumedEngine({ engine, device }: SessionArguments, begun: EngineName): Promise<Engine> {
+  if (engine !== 'auto') return startEngine(engine, device);
+  return startEngine(begun, device).catch(() => startEngine('auto', device));
 }
 
 /**
@@ -171,7 +171,7 @@ export async function prepareResumed(
         `has ${data.train.length} of ${data.classes.length}: restore the images, or start a new run`,
     );
   }
-  const engine = await resumedEngine(options.engine, record.environment.engine);
+  const engine = await resumedEngine(options, record.environment.engine);
   terminal.say(describeEngine(engine));
   if (engine.name !== record.environment.engine) {
     terminal.warn(`the run began on engine ${record.environment.engine}: on ${engine.name} its last bits will differ`);

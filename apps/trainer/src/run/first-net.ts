@@ -15,11 +15,12 @@ import {
 import { initialWeights, openWeights } from '@vgg/weights';
 import { openBytes } from '@vgg/weights/node';
 import { findNet, netReference } from '../nets/reference';
+import { hasWeights } from '../nets/run-files';
 import { initialiserOf } from '../recipe/build';
 import { recipeFor } from '../recipe/file';
 import type { Settings } from '../recipe/settings';
 import type { Terminal } from '../terminal/terminal';
-import { hasWeights, loadRun, type RunRecord, readRecord } from './folder';
+import { loadRun, type RunRecord, readRecord } from './folder';
 
 /** A net with its first weights. The caller disposes the model. */
 export interface FirstNet {

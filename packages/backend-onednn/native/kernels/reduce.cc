@@ -1,6 +1,4 @@
-// Reductions over any set of axes. The same machine with the same number of threads gives the same bits.
-#include <omp.h>
-
+// Reductions over any set of axes. Bits do not depend on the number of threads.
 #include <algorithm>
 #include <limits>
 
@@ -48,6 +46,8 @@ struct Product {
 
 constexpr int kLanes = 16;
 constexpr int64_t kBlock = 1024;
+// Number of parts of rows whose sums are computed in parallel.
+constexpr int kParts = 16;
 
 // Reduces `length` adjacent numbers to one. Sums in float stay short: 64 terms in each of 16 lanes. Those are added in
 // double.
@@ -140,9 +140,9 @@ void reduce(Context &context, const Call &call) {
 
   if (plan.dims.size() == 2 && plan.reduced[0]) {
     const int64_t rows = plan.dims[0], columns = plan.dims[1];
-    const int parts = parallel && rows > 64 ? omp_get_max_threads() : 1;
+    const int parts = parallel && rows > 64 ? kParts : 1;
     std::vector<double> totals(static_cast<size_t>(parts * columns), Operation::start);
-#pragma omp parallel for schedule(static) num_threads(parts)
+#pragma omp parallel for schedule(static) if (parts > 1)
     for (int part = 0; part < parts; part++) {
       reduce_columns<Operation>(x, rows * part / parts, rows * (part + 1) / parts, columns,
                                 totals.data() + part * columns);

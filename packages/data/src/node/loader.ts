@@ -36,6 +36,11 @@ export interface TrainingLoaderOptions extends LoaderOptions {
   readonly transform: TrainTransform;
   /** Random seed of the order and the augmentation of every epoch. */
   readonly seed: number;
+  /**
+   * Returns the source indices of an epoch in the order in which they are used; as many as the source has images. Default
+   * `epochOrder`, a random permutation.
+   */
+  readonly order?: ((epoch: number) => Uint32Array) | undefined;
 }
 
 export interface EvaluationLoaderOptions extends LoaderOptions {
@@ -49,6 +54,7 @@ export interface EvaluationLoaderOptions extends LoaderOptions {
  */
 export function createBatches(source: ImageSource, options: TrainingLoaderOptions): BatchLoader {
   const { batchSize, transform, seed } = options;
+  const { order = (epoch: number) => epochOrder(seed, epoch, source.length) } = options;
   checkOptions(options);
   if (batchSize > source.length) {
     throw new VggError(
@@ -58,7 +64,7 @@ export function createBatches(source: ImageSource, options: TrainingLoaderOption
   }
   return new Loader(source, options, {
     batches: Math.floor(source.length / batchSize),
-    order: (epoch) => epochOrder(seed, epoch, source.length),
+    order,
     preparation: (epoch) => ({ kind: 'training', transform, seed, epoch }),
   });
 }

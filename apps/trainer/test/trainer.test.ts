@@ -27,9 +27,10 @@ describe('train', () => {
     expect({ code, stderr }).toMatchObject({ code: 0 });
     expect(stdout).toMatch(/\| validation \|/);
     expect(stderr).toMatch(/engine wasm/);
-    expect(stderr).toMatch(/epoch 2\/2 training loss \d+\.\d+, errors [\d.]+ \/ [\d.]+ % \| validation/);
+    expect(stderr).toMatch(/epoch 2\/2 training loss \d+\.\d+, top-1\/top-5 error [\d.]+ \/ [\d.]+ % \| validation/);
     expect(readdirSync(join(home, 'one')).sort()).toEqual([
       'checkpoints',
+      'epochs.csv',
       'evaluation.json',
       'events.out.tfevents.0000000001.vgg',
       'metrics.jsonl',

@@ -21,7 +21,8 @@ const FORMAT = 'vgg-run';
 export const RECORD = 'run.json';
 /** Name of a run's best weights in its folder, there once training has ended. */
 export const MODEL = 'model.safetensors';
-const METRICS = 'metrics.jsonl';
+/** Name of the events of a run in its folder. */
+export const METRICS = 'metrics.jsonl';
 
 /** Contents of `run.json`. */
 export interface RunRecord {

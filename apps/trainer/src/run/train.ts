@@ -1,11 +1,13 @@
 /** Training of a prepared run: loaders, loop, validation, checkpoints, interruption, and its best weights at the end. */
 import { systemReason } from '@vgg/core/node';
+import { balancedOrder } from '@vgg/data';
 import { createBatches, createEvaluationBatches } from '@vgg/data/node';
 import { scalesFor } from '@vgg/eval';
 import type { FreezableName } from '@vgg/models';
 import { GuessBook, type LivePage, type RunReport } from '@vgg/report';
 import { type FitResult, fit, restoreCheckpoint, type Validation, validate } from '@vgg/train';
 import type { RunLog } from '@vgg/train/node';
+import { balancedWeights, countsOf, labelsOf } from '../images/class-counts';
 import { type Skipped, skippedNotice } from '../images/data-set';
 import { extrasOf, optimiserOf, scheduleOf } from '../recipe/build';
 import { openRunReport } from '../report/run-report';
@@ -13,6 +15,7 @@ import { listenForInterruption } from '../terminal/interruption';
 import type { Terminal } from '../terminal/terminal';
 import type { SessionArguments } from './arguments';
 import { trainingDisplay } from './display';
+import { EPOCH_TABLE, EpochTable } from './epoch-table';
 import { hasWeights, saveWeights } from './folder';
 import type { Prepared } from './prepare';
 
@@ -40,11 +43,20 @@ async function* timed<T>(batches: AsyncIterable<T>, waited: (seconds: number) =>
 async function runTraining(
   { record, data, model, skipped, checkpoint }: Prepared,
   { workers, strict, checkpointEvery }: SessionOptions,
-  { terminal, log, report }: { terminal: Terminal; log: RunLog; report: RunReport },
+  { terminal, log, report, table }: { terminal: Terminal; log: RunLog; report: RunReport; table: EpochTable },
 ): Promise<Trained> {
   const { recipe, transform } = record;
   const { batch, microBatch, epochs, validateEvery, seed, maxSteps } = recipe;
-  const training = createBatches(data.train, { transform, batchSize: batch, seed, workers, strict });
+  const labels = labelsOf(data.train);
+  const classes = record.classes.length;
+  const training = createBatches(data.train, {
+    transform,
+    batchSize: batch,
+    seed,
+    workers,
+    strict,
+    order: recipe.sampling === 'balanced' ? (epoch) => balancedOrder(seed, epoch, labels, classes) : undefined,
+  });
   const [scale] = scalesFor(transform.scale, 'single', transform.crop);
   const validation =
     data.validation &&
@@ -55,7 +67,7 @@ async function runTraining(
       strict,
     });
   model.freeze(...(recipe.freeze as readonly FreezableName[]));
-  const optimiser = optimiserOf(recipe);
+  const optimiser = optimiserOf(recipe, record.net);
   const interruption = listenForInterruption(() =>
     terminal.say('stopping: saving the run (press Ctrl-C again to quit at once)'),
   );
@@ -64,6 +76,9 @@ async function runTraining(
     terminal,
     record: (entry) => {
       log.onEvent(entry);
+      void table.add(entry).catch((error: unknown) => {
+        terminal.warn(`${EPOCH_TABLE} could not be written: ${systemReason(error)}`);
+      });
       report.record(entry);
       notice.update([...training.skipped, ...(validation?.skipped ?? [])]);
     },
@@ -75,6 +90,7 @@ async function runTraining(
     batchesPerEpoch: training.batchesPerEpoch,
     batch,
     validationImages: data.validation?.length ?? 0,
+    classes,
     maxSteps,
     mayEndEarly: recipe.schedule === 'plateau' || recipe.earlyStop > 0,
   });
@@ -100,6 +116,7 @@ async function runTraining(
       optimiser,
       schedule: scheduleOf(recipe, training.batchesPerEpoch),
       ...extrasOf(recipe),
+      classWeights: recipe.classWeights === 'balanced' ? balancedWeights(countsOf(labels, classes)) : undefined,
       epochs,
       validateEvery,
       maxSteps,
@@ -155,6 +172,7 @@ async function trainAndSave(
   );
   // A resumed run drops the lines after its checkpoint before the report reads them.
   const log = folder.record(prepared.checkpoint);
+  const table = new EpochTable(folder.path);
   const report = await openRunReport({
     path: folder.path,
     record,
@@ -164,7 +182,7 @@ async function trainAndSave(
     livePage,
     onFailure: (error) => terminal.warn(`the report could not be written: ${systemReason(error)}`),
   });
-  const trained = await runTraining(prepared, options, { terminal, log, report }).catch(async (error) => {
+  const trained = await runTraining(prepared, options, { terminal, log, report, table }).catch(async (error) => {
     // The error that ended the run is printed last.
     await report.settle();
     throw error;

@@ -68,6 +68,8 @@ describe('a recipe file', () => {
       'keep',
       'checkpointEvery',
       'dryRun',
+      'findRate',
+      'smoke',
       'engine',
       'workers',
       'strict',
@@ -94,6 +96,7 @@ describe('the recipes that come with the trainer', () => {
         'cifar10-muon-48',
         'demo',
         'fine-tune',
+        'paper',
         ...rows.map((row) => `imagenet-${row}`),
       ].sort(),
     );

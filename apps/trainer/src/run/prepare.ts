@@ -119,7 +119,7 @@ async function withSmallSettings(
   const { config, width, input, batch, epochs, rate, schedule } = result;
   terminal.say(
     `no net or recipe is given: a small one for ${train.length} images with sides of about ${side} pixels: net ${config} with ` +
-      `batch norm, width ${width}, input ${input}, batch ${batch}, ${epochs} epochs, ${schedule} rate from ${rate}; for the ` +
+      `batch norm, width ${width}, input ${input}, batch ${batch}, ${epochs} ${epochs === 1 ? 'epoch' : 'epochs'}, ${schedule} rate from ${rate}; for the ` +
       "paper's own settings add --recipe paper",
   );
   return result;

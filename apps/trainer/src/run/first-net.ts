@@ -34,9 +34,10 @@ export interface FirstNet {
 const SHARED = ['configuration', 'batchNorm', 'width', 'head'] as const;
 
 /** Returns the options that keep a net from starting with the weights of another, with both values: all of them. */
-function differences(from: ResolvedVggOptions, to: ResolvedVggOptions): string[] {
+function differences(from: ResolvedVggOptions, to: ResolvedVggOptions, newHead: boolean): string[] {
   const shapes = (net: ResolvedVggOptions) =>
     planLayers({ ...net, classes: to.classes })
+      .filter(({ name }) => name !== 'fc8' || !newHead)
       .flatMap(layerVariables)
       .map(({ shape }) => shape.join());
   const differing: (keyof ResolvedVggOptions)[] = SHARED.filter((option) => from[option] !== to[option]);
@@ -119,7 +120,9 @@ async function fromRun(
   terminal: Terminal,
 ): Promise<Vgg> {
   const { record, model } = await loadRun(run);
-  const differing = differences(record.net, net);
+  const reason =
+    newHeadReason(record.classes, classes) ?? (record.net.classes === net.classes ? undefined : 'other classes');
+  const differing = differences(record.net, net, reason !== undefined);
   if (differing.length > 0) {
     model.dispose();
     throw new VggError(
@@ -127,19 +130,18 @@ async function fromRun(
       `--weights needs a run of the same net, ${run} has ${differing.join('; ')}: leave out these options`,
     );
   }
-  const reason =
-    newHeadReason(record.classes, classes) ?? (record.net.classes === net.classes ? undefined : 'other classes');
-  if (reason !== undefined) model.replaceHead(net.classes, initialiser);
   terminal.say(
     `starting from ${run}, ${netText(record.net)}: ` +
       (reason === undefined
         ? 'all layers are loaded'
         : `all layers are loaded but fc8, initialised randomly (${reason})`),
   );
-  if (record.net.inputSize === net.inputSize && record.net.dropout === net.dropout) return model;
-  const other = createVgg(net, ({ name }) => model.variables.get(name)!.dataSync() as Float32Array);
+  const started = createVgg(net, (spec) => {
+    const isNew = reason !== undefined && spec.name.startsWith('fc8.');
+    return isNew ? initialiser(spec) : (model.variables.get(spec.name)!.dataSync() as Float32Array);
+  });
   model.dispose();
-  return other;
+  return started;
 }
 
 /** Returns a net with the weights of a file; layers that do not fit are initialised randomly, and the terminal names them. */

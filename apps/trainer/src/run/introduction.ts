@@ -111,7 +111,7 @@ export async function sayEstimate(model: Vgg, recipe: Recipe, data: OpenedData, 
   const steps = Math.min(recipe.maxSteps ?? Number.POSITIVE_INFINITY, recipe.epochs * batchesPerEpoch);
   const validations = validationsOf({ steps, batchesPerEpoch, validateEvery: recipe.validateEvery });
   const run = steps * step + validations * validation;
-  const line = `${steps} steps of ${recipe.batch} images will take about ${span(run)}, a step ${span(step)}`;
+  const line = `${steps} ${steps === 1 ? 'step' : 'steps'} of ${recipe.batch} images will take about ${span(run)}, a step ${span(step)}`;
   if (run < LONG) return terminal.say(line);
   terminal.warn(
     `${line}. A small net trains in minutes: "train --data DIR" without a net or a recipe; --dry-run measures more exactly`,

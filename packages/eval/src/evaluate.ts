@@ -5,9 +5,9 @@
 import { requireInteger, VggError } from '@vgg/core';
 import { rescaledSize } from '@vgg/data';
 import { Calibration } from './calibration';
-import { BATCH_PIXELS, MAX_IMAGE_PIXELS } from './limits';
+import { BATCH_PIXELS, largestOf, MAX_IMAGE_PIXELS } from './limits';
 import { type EvaluationImage, type Loaded, loadInOrder, type SkippedImage } from './load';
-import { type ClassErrors, type Errors, meanF1, Tally, topK } from './metrics';
+import { type ClassErrors, type ConfusedPair, type Errors, meanF1, Tally, topK } from './metrics';
 import { guesses, type Prediction } from './predictions';
 import { checkPlan, type EvaluatedNet, type Plan, type Protocol, viewKinds } from './protocol';
 import { type Posteriors, scoreImages } from './score';
@@ -66,9 +66,11 @@ export interface EvaluationRow extends Errors {
   readonly perClass: readonly ClassErrors[];
   /**
    * Number of images of class `l` predicted as class `p`, at `l * classes + p`, in the row over all nets and all scales of
-   * each protocol; null in the other rows.
+   * each protocol; null in the other rows, and for more than 4096 classes.
    */
   readonly confusion: Uint32Array | null;
+  /** The non-zero counts of the confusion matrix, for any number of classes; null in the other rows. */
+  readonly pairs: readonly ConfusedPair[] | null;
 }
 
 /** Result of {@link evaluate}. */
@@ -122,7 +124,7 @@ const WINDOW_IMAGES = 256;
 
 /** Returns the memory of an image in bytes: as decoded, rescaled to the largest Q and flipped, with its posteriors. */
 function bytesOf({ image }: Usable, { nets, protocols, scales }: Plan): number {
-  const largest = rescaledSize(image, Math.max(...scales));
+  const largest = rescaledSize(image, largestOf(scales));
   const posteriors = nets.length * scales.length * viewKinds(protocols).length * nets[0]!.model.options.classes;
   return 3 * image.width * image.height + 2 * 12 * largest.width * largest.height + 8 * posteriors;
 }
@@ -224,6 +226,7 @@ function resultOf({ nets, protocol, scales, tally, calibration }: Row): Evaluati
     calibrationError: calibration.error(),
     perClass,
     confusion: tally.confusion,
+    pairs: tally.pairs(),
   };
 }
 

@@ -1,7 +1,7 @@
 /** Loading of images in order, a few in advance. Images that cannot be used are skipped; all other errors are thrown. */
 import { ERROR_CODES, isVggError, VggError } from '@vgg/core';
 import type { SkippedImage as IndexedSkippedImage, RawImage } from '@vgg/data';
-import { checkArea } from './limits';
+import { checkArea, largestOf } from './limits';
 import type { LoadedImage } from './score';
 
 /** Image to evaluate; `load` brings it into memory. */
@@ -46,7 +46,7 @@ async function load(entry: EvaluationImage, options: LoadOptions): Promise<Loade
   const { key, label } = entry;
   checkLabel(entry, options.classes);
   try {
-    const image = await entry.load(Math.max(...options.scales));
+    const image = await entry.load(largestOf(options.scales));
     checkArea(key, image, options.scales, options.maxImagePixels);
     return { key, image, label: label ?? null };
   } catch (error) {

@@ -3,21 +3,24 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { VggError } from '@vgg/core';
 import { systemReason } from '@vgg/core/node';
 import { concatenate, type ImageSource, spread } from '@vgg/data';
-import { type DataSet, imageItems, openSource } from '@vgg/data/node';
-import { checkClasses, checkImageClasses, type Evaluation, evaluate, type Protocol, predictionLine } from '@vgg/eval';
+import { type DataSet, imageItems, type Layout, openSource } from '@vgg/data/node';
+import { type Evaluation, evaluate, type Protocol, predictionLine } from '@vgg/eval';
 import { GuessBook, recordEvaluation } from '@vgg/report';
-import { IMAGENET_CLASSES } from '@vgg/weights';
 import { locateImages, reportSkipped, splitOptions } from '../images/data-set';
-import { type Evaluated, loadRuns } from '../nets/evaluated';
+import { describeData } from '../images/describe';
 import type { Terminal } from '../terminal/terminal';
+import { withClassesOf } from './classes';
+import { type Evaluated, loadRuns } from './nets';
 
-export type Split = 'val' | 'train' | 'all';
+export type Split = 'val' | 'train' | 'test' | 'all';
 
 /** Images and options of an evaluation. */
 export interface EvaluationRequest {
   /** Folder, or name of a public data set. Default the first run's own images. */
   data?: string | undefined;
   split: Split;
+  /** Layout of the images. Default that of the run for its own images; recognised for others. */
+  layout?: Layout | undefined;
   protocols: readonly Protocol[];
   /** Default the nets' own. */
   scales?: readonly number[] | undefined;
@@ -30,14 +33,26 @@ export interface EvaluationRequest {
   signal?: AbortSignal | undefined;
 }
 
-/** Returns a part of a data set. A data set without a validation part is used whole as one. */
-function partOf({ train, validation }: DataSet, split: Split, path: string): ImageSource {
-  if (split === 'all' && train !== undefined && validation !== undefined) return concatenate(train, validation);
-  const part = split === 'train' ? train : (validation ?? train);
-  if (part === undefined) {
-    throw new VggError('dataset', `${path} has no training images: evaluate it with --split val`);
+/** Name of a part of a data set in results. */
+const PART_NAMES = { val: 'validation', train: 'train', test: 'test', all: 'all' } as const;
+
+/** Returns a part of a data set. Without a validation part, the test part is used in its place, or else all images. */
+function partOf(
+  { train, validation, test }: DataSet,
+  split: Split,
+  path: string,
+): { part: Split; images: ImageSource } {
+  if (split === 'all' && train !== undefined && validation !== undefined) {
+    return { part: 'all', images: concatenate(train, validation) };
   }
-  return part;
+  const images = { val: validation, all: validation ?? train, train, test }[split];
+  if (images !== undefined) return { part: split, images };
+  if (split === 'val' || split === 'all') {
+    if (test !== undefined) return { part: 'test', images: test };
+    if (train !== undefined) return { part: 'train', images: train };
+  }
+  const missing = split === 'test' ? 'test' : 'training';
+  throw new VggError('dataset', `${path} has no ${missing} images: evaluate it with --split val`);
 }
 
 /** Returns the number of views of one image, crops and whole images, which is the unit of progress. */
@@ -62,35 +77,28 @@ async function openPredictions(path: string | undefined): Promise<FileHandle | u
 }
 
 /** Opens the images of a request. The run's own data set is split as in training, any other is used whole. */
-async function openImages({ runs }: Evaluated, { data, split, limit }: EvaluationRequest, terminal: Terminal) {
+async function openImages({ runs }: Evaluated, request: EvaluationRequest, terminal: Terminal) {
+  const { data, split, limit } = request;
   const recipe = runs[0]?.record.recipe;
   const path = data === undefined ? recipe?.data : await locateImages(data, terminal);
   if (path === undefined) throw new VggError('argument', 'a weight file has no images of its own: add --data DIR');
   const own = path === recipe?.data;
-  const set = await openSource(path, own ? splitOptions(recipe!.valFraction, recipe!.seed) : {});
-  const whole = partOf(set, split, path);
-  const splitName = split === 'val' ? 'validation' : split;
-  const of = own ? splitName : path;
-  return { classes: set.classes, of, source: limit === undefined ? whole : spread(whole, limit) };
-}
-
-/** Checks that fused runs and the images have the same classes; warns if only their number can be compared. */
-function checkAllClasses({ name, classes, runs }: Evaluated, images: readonly string[], terminal: Terminal): void {
-  const first = { name, classes };
-  const folders = { name: 'the data set', classes: images };
-  for (const { path, record } of runs.slice(1)) checkClasses(first, { name: path, classes: record.classes });
-  if (runs.length > 0) {
-    checkClasses(first, folders);
-    return;
+  const layout = request.layout ?? (own ? recipe!.layout : undefined);
+  const splitting = own ? splitOptions(recipe!.valFraction, recipe!.seed) : {};
+  const set = await openSource(path, { ...splitting, layout, allowEmptyClasses: !own });
+  if (!own) describeData(set, terminal);
+  const { part, images } = partOf(set, split, path);
+  if (part !== split && (part === 'test' || set.test !== undefined)) {
+    terminal.say(`${path} has no validation part: its ${PART_NAMES[part]} part is evaluated`);
   }
-  const assumption = checkImageClasses(first, folders, IMAGENET_CLASSES);
-  if (assumption !== undefined) terminal.warn(assumption);
+  const of = own ? PART_NAMES[part] : path;
+  return { of, source: limit === undefined ? images : spread(images, limit) };
 }
 
 /**
  * Evaluates nets on images. The results of a single run are kept in its folder.
  *
- * @throws VggError `VGG_DATASET` if the classes of the images are not those of the nets, and the errors of `evaluate`.
+ * @throws VggError `VGG_DATASET` if the images have a class that the nets do not have, and the errors of `evaluate`.
  */
 export async function evaluateNets(
   evaluated: Evaluated,
@@ -99,8 +107,9 @@ export async function evaluateNets(
 ): Promise<Evaluation> {
   const { nets, runs } = evaluated;
   const { protocols, scales = evaluated.scales } = request;
-  const { classes, source, of } = await openImages(evaluated, request, terminal);
-  checkAllClasses(evaluated, classes, terminal);
+  const opened = await openImages(evaluated, request, terminal);
+  const source = withClassesOf(evaluated, opened.source, terminal);
+  const { classes } = source;
   terminal.say(
     `evaluating ${nets.length === 1 ? 'one net' : `${nets.length} nets`} on ${source.length} images, ` +
       `Q = ${scales.join(', ')}, ${protocols.join(', ')}`,
@@ -135,7 +144,7 @@ export async function evaluateNets(
     reportSkipped(evaluation.skipped, terminal);
     const [run] = runs;
     if (run !== undefined && nets.length === 1) {
-      await recordEvaluation(run.path, evaluation, book.guesses, of).catch((error: unknown) => {
+      await recordEvaluation(run.path, evaluation, book.guesses, opened.of).catch((error: unknown) => {
         terminal.warn(`the results could not be saved in ${run.path}: ${systemReason(error)}`);
       });
     }

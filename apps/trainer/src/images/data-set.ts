@@ -64,9 +64,9 @@ export function splitOptions(validationFraction: number, seed: number): OpenOpti
 /** Opens the images of a run. @throws VggError `VGG_DATASET` when there are no training images or fewer than two classes. */
 export async function openTrainingData(
   path: string,
-  { valFraction, seed, trainImages }: Pick<Recipe, 'valFraction' | 'seed' | 'trainImages'>,
+  { valFraction, seed, trainImages, layout }: Pick<Recipe, 'valFraction' | 'seed' | 'trainImages' | 'layout'>,
 ): Promise<OpenedData> {
-  const data = await openSource(resolve(path), splitOptions(valFraction, seed));
+  const data = await openSource(resolve(path), { ...splitOptions(valFraction, seed), layout });
   const { train } = data;
   if (train === undefined) throw new VggError('dataset', `${path} has no training images: expected train/ in it`);
   if (data.classes.length < 2) {

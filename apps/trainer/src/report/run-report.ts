@@ -1,12 +1,14 @@
 /** Reports of run folders: opens the images and the weights of a run for them. */
 import { join } from 'node:path';
 import { isVggError } from '@vgg/core';
-import type { ImageSource } from '@vgg/data';
+import { systemReason } from '@vgg/core/node';
 import { openSource } from '@vgg/data/node';
-import type { Vgg } from '@vgg/models';
 import { type LivePage, type ReportData, RunReport, type RunState, reportOfRun } from '@vgg/report';
 import { splitOptions } from '../images/data-set';
-import { hasWeights, loadRun, type RunRecord, readRecord } from '../run/folder';
+import { hasWeights } from '../nets/run-files';
+import { loadRun, type RunRecord, readRecord } from '../run/folder';
+import type { Prepared } from '../run/prepare';
+import type { Terminal } from '../terminal/terminal';
 import { describeRun } from './describe';
 
 /** File name of the report in a run folder. */
@@ -24,7 +26,9 @@ async function undefinedIfMissing<T>(work: () => Promise<T>): Promise<T | undefi
 
 /** Opens the images of a run, if they are still those that it was trained on. */
 async function imagesOf({ recipe, classes }: RunRecord) {
-  const data = await undefinedIfMissing(() => openSource(recipe.data, splitOptions(recipe.valFraction, recipe.seed)));
+  const data = await undefinedIfMissing(() =>
+    openSource(recipe.data, { ...splitOptions(recipe.valFraction, recipe.seed), layout: recipe.layout }),
+  );
   return data?.classes.join('\n') === classes.join('\n') ? data : undefined;
 }
 
@@ -51,24 +55,21 @@ export async function reportOf(path: string, state?: RunState): Promise<ReportDa
   }
 }
 
-export interface RunReportOptions {
-  readonly path: string;
-  readonly record: RunRecord;
-  readonly model: Pick<Vgg, 'variables'>;
-  readonly train: ImageSource;
-  readonly validation?: ImageSource | undefined;
-  readonly livePage?: LivePage | undefined;
-  /** Called when the report cannot be made or written. Training continues. */
-  readonly onFailure: (error: unknown) => void;
-}
-
-/** Opens the report of a run under way. */
-export function openRunReport({ path, record, ...options }: RunReportOptions): Promise<RunReport> {
+/** Opens the report of a run under way. A report that cannot be made or written is a warning; training continues. */
+export function openRunReport(
+  { folder: { path }, record, model, data }: Prepared,
+  terminal: Terminal,
+  livePage?: LivePage,
+): Promise<RunReport> {
   return RunReport.open({
-    ...options,
     folder: path,
     file: join(path, REPORT),
     run: describeRun(path, record),
+    model,
+    train: data.train,
+    validation: data.validation,
+    livePage,
     lastReport: (state) => reportOf(path, state),
+    onFailure: (error) => terminal.warn(`the report could not be written: ${systemReason(error)}`),
   });
 }

@@ -16,11 +16,12 @@ import {
 import { IMAGENET_CLASSES, initialWeights, openWeights } from '@vgg/weights';
 import { openBytes } from '@vgg/weights/node';
 import { findNet, netReference } from '../nets/reference';
+import { hasWeights } from '../nets/run-files';
 import { initialiserOf } from '../recipe/build';
 import { recipeFor } from '../recipe/file';
 import type { Settings } from '../recipe/settings';
 import type { Terminal } from '../terminal/terminal';
-import { hasWeights, loadRun, type RunRecord, readRecord } from './folder';
+import { loadRun, type RunRecord, readRecord } from './folder';
 import { netOfWeights } from './net-of-weights';
 
 /** A net with its first weights. The caller disposes the model. */
@@ -136,9 +137,11 @@ async function fromRun(
         ? 'all layers are loaded'
         : `all layers are loaded but fc8, initialised randomly (${reason})`),
   );
+  const weights = new Map<string, Float32Array>();
+  for (const [name, variable] of model.variables) weights.set(name, (await variable.data()) as Float32Array);
   const started = createVgg(net, (spec) => {
     const isNew = reason !== undefined && spec.name.startsWith('fc8.');
-    return isNew ? initialiser(spec) : (model.variables.get(spec.name)!.dataSync() as Float32Array);
+    return isNew ? initialiser(spec) : weights.get(spec.name)!;
   });
   model.dispose();
   return started;

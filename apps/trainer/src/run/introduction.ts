@@ -78,8 +78,8 @@ async function secondsPerMicroBatch(model: Vgg, { microBatch, input, seed }: Rec
   let seconds = 0;
   for (let i = 0; i < TIMES; i++) {
     const began = performance.now();
-    const { gradients, statistics } = await batchSums({ model, microBatches: [blank], seed, step: 0 });
-    dispose([...gradients.values(), ...statistics.values()]);
+    const sums = await batchSums({ model, microBatches: [blank], seed, step: 0 });
+    if (sums !== undefined) dispose([...sums.gradients.values(), ...sums.statistics.values()]);
     seconds = (performance.now() - began) / 1000;
   }
   return (seconds * microBatch) / size;

@@ -1,8 +1,10 @@
 /** Preparation of a run for training: from the arguments of `train`, a new run or an interrupted one to continue. */
+import { createHash } from 'node:crypto';
 import { basename, join, resolve } from 'node:path';
 import { VggError } from '@vgg/core';
 import { writeFileAtomically } from '@vgg/core/node';
 import { createVgg, type ResolvedVggOptions, type Vgg, zeroInitialiser } from '@vgg/models';
+import { gather, requireSameSettings } from '@vgg/train';
 import type { FoundCheckpoint, RunFolder } from '@vgg/train/node';
 import { describeEngine, type Engine, type EngineName, startEngine } from '../engine';
 import {
@@ -14,6 +16,8 @@ import {
   trainingTransform,
 } from '../images/data-set';
 import { DEMO_IMAGES, makeDemoImages } from '../images/demo-images';
+import { describeData, reportDuplicates } from '../images/describe';
+import { currentJob } from '../job/job';
 import { findNet } from '../nets/reference';
 import { weightFile } from '../nets/weight-file';
 import { checkFreezing, initialiserOf, netOptions, optimiserOf } from '../recipe/build';
@@ -135,6 +139,8 @@ export async function planRun(given: TrainArguments, terminal: Terminal): Promis
   initialiserOf(fetched);
   const path = await imagesFolder(fetched, terminal);
   const data = await openTrainingData(path, fetched);
+  describeData(data, terminal);
+  if (fetched.checkDuplicates) await reportDuplicates(data, terminal);
   const options = await withSmallSettings(fetched, data, terminal);
   const recipe = resolveRecipe(options, path, data.train.length);
   if (recipe.batch > data.train.length) {
@@ -143,7 +149,7 @@ export async function planRun(given: TrainArguments, terminal: Terminal): Promis
       `a batch of ${recipe.batch} needs as many images, but ${path} has ${data.train.length} for training: lower --batch`,
     );
   }
-  const engine = await startEngine(options.engine);
+  const engine = await startEngine(options.engine, options.device);
   terminal.say(describeEngine(engine));
   const net = netOptions(recipe, data.classes.length);
   checkFreezing(net, recipe);
@@ -181,9 +187,9 @@ export async function prepareNew(options: TrainArguments, terminal: Terminal): P
 }
 
 /** Starts the engine on which the run began, which gives the same bits; another if that one does not work here. */
-async function resumedEngine(requested: EngineName | 'auto', begun: EngineName): Promise<Engine> {
-  if (requested !== 'auto') return startEngine(requested);
-  return startEngine(begun).catch(() => startEngine('auto'));
+async function resumedEngine({ engine, device }: SessionArguments, begun: EngineName): Promise<Engine> {
+  if (engine !== 'auto') return startEngine(engine, device);
+  return startEngine(begun, device).catch(() => startEngine('auto', device));
 }
 
 /**
@@ -207,7 +213,7 @@ export async function prepareResumed(
         `has ${data.train.length} of ${data.classes.length}: restore the images, or start a new run`,
     );
   }
-  const engine = await resumedEngine(options.engine, record.environment.engine);
+  const engine = await resumedEngine(options, record.environment.engine);
   terminal.say(describeEngine(engine));
   if (engine.name !== record.environment.engine) {
     terminal.warn(`the run began on engine ${record.environment.engine}: on ${engine.name} its last bits will differ`);
@@ -217,4 +223,37 @@ export async function prepareResumed(
   const model =
     checkpoint === undefined ? (await firstNet(record, terminal)).model : createVgg(record.net, zeroInitialiser());
   return { folder, record, data, model, skipped: [], checkpoint };
+}
+
+/** What ranks must have in common in addition to what `fit` compares: the images, by name and in order, and the engine. */
+async function requireSameRun(record: RunRecord, data: OpenedData, engine: string): Promise<void> {
+  const keys = createHash('sha256');
+  for (const source of [data.train, data.validation]) {
+    for (let i = 0; i < (source?.length ?? 0); i++) keys.update(`${source!.key(i)}\n`);
+  }
+  await requireSameSettings(currentJob(), {
+    classes: data.classes.length,
+    'images for training': data.train.length,
+    'images for validation': data.validation?.length ?? 0,
+    'names of images': keys.digest('hex').slice(0, 16),
+    engine,
+    recipe: record.recipe,
+  });
+}
+
+/** Passes a prepared run to the other ranks: its record, with which they open the images and start the engine. */
+export async function sharePrepared({ record, data }: Prepared): Promise<void> {
+  const job = currentJob();
+  if (job.size === 1) return;
+  await gather(job, record);
+  await requireSameRun(record, data, `${record.environment.engine} (${record.environment.computes})`);
+}
+
+/** Prepares the part of another rank: images and engine of the run that rank 0 has prepared, and a net that `fit` fills. */
+export async function prepareRank(): Promise<Pick<Prepared, 'record' | 'data' | 'model'>> {
+  const [record] = (await gather(currentJob(), null)) as unknown as [RunRecord];
+  const data = await openTrainingData(record.recipe.data, record.recipe);
+  const engine = await startEngine(record.environment.engine);
+  await requireSameRun(record, data, `${engine.name} (${engine.description})`);
+  return { record, data, model: createVgg(record.net, zeroInitialiser()) };
 }

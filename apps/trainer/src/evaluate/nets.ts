@@ -1,8 +1,8 @@
 /** Nets to evaluate or to predict with: runs, fused if there are several, or the net of a weight file. */
 import { type EvaluatedNet, evaluatedNet, scalesFor } from '@vgg/eval';
+import { usableNet } from '../nets/named-net';
 import { type LoadedRun, loadRun } from '../run/folder';
 import type { Terminal } from '../terminal/terminal';
-import { usableNet } from './named-net';
 
 /** One net, or several to fuse, with their classes and test scales. The caller disposes them. */
 export interface Evaluated {

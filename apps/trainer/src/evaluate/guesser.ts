@@ -3,9 +3,9 @@ import { resolve } from 'node:path';
 import type { RawImage } from '@vgg/data';
 import { classify, type EvaluatedNet, evaluatedNet, type Guess, predict } from '@vgg/eval';
 import { heatMapScales } from '@vgg/report';
+import { usableNet } from '../nets/named-net';
 import type { Terminal } from '../terminal/terminal';
-import { loadRuns } from './evaluated';
-import { usableNet } from './named-net';
+import { loadRuns } from './nets';
 
 export interface Guesser {
   /** Class names in the order of the outputs. */
@@ -37,7 +37,7 @@ export async function runGuesser(paths: readonly string[], asked: readonly numbe
   const nets = () => evaluated.nets;
   return {
     classes,
-    side: Math.max(...scales),
+    side: scales.reduce((largest, scale) => Math.max(largest, scale)),
     guess: denseGuesses(nets, classes, scales),
     nets,
     heatMapScales: () => heatMapScales(runs[0]!.record.transform),
@@ -60,7 +60,7 @@ export async function weightsGuesser(
   const nets = () => [evaluatedNet(text, net)];
   return {
     classes,
-    side: scales && Math.max(...scales),
+    side: scales?.reduce((largest, scale) => Math.max(largest, scale)),
     guess: scales === undefined ? (image) => classify(net, image) : denseGuesses(nets, classes, scales),
     nets,
     heatMapScales: () => heatMapScales(transform),

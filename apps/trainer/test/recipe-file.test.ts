@@ -74,6 +74,7 @@ describe('a recipe file', () => {
       'hosts',
       'mpirun',
       'checkDuplicates',
+      'device',
       'engine',
       'workers',
       'strict',

@@ -73,7 +73,6 @@ describe('a recipe file', () => {
       'ranks',
       'hosts',
       'mpirun',
-      'checkDuplicates',
       'device',
       'engine',
       'workers',

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { DEBIAN_PACKAGES, probeToolchain } from '../packages/backend-onednn/scripts/probe.mjs';
 import { probeMpi } from '../packages/mpi/scripts/probe.mjs';
 
-/** What may be installed: why, its packages, and a probe that returns what is missing. */
+/** Packages that may be installed: their purpose, and a probe that returns what is missing. */
 const NATIVE_ENGINE = {
   file: 'toolchain.txt',
   packages: DEBIAN_PACKAGES,

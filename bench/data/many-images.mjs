@@ -41,7 +41,7 @@ async function make() {
 /** Runs a process and prints its time and its peak memory. Returns its standard output. */
 function measure(name, args, options = {}) {
   const peak = join(folder, 'peak');
-  const hook = `import { writeFileSync } from 'node:fs'; process.on('exit', () => writeFileSync(${JSON.stringify(peak)}, String(process.resourceUsage().maxRSS)));`;
+  const hook = `import { writeFileSync } from 'node:fs'; process.on('exit', () => writeFileSync(${JSON.stringify(peak)}, JSON.stringify(process.resourceUsage())));`;
   const start = Date.now();
   const { status, stdout, stderr } = spawnSync(
     process.execPath,
@@ -50,14 +50,16 @@ function measure(name, args, options = {}) {
   );
   const seconds = ((Date.now() - start) / 1000).toFixed(1);
   if (status !== 0) throw new Error(`${name} ended with ${status}: ${stderr.slice(-2000)}`);
-  console.log(`| ${name} | ${seconds} s | ${(Number(readFileSync(peak, 'utf8')) / 1024).toFixed(0)} MiB |`);
+  const { maxRSS, userCPUTime, systemCPUTime } = JSON.parse(readFileSync(peak, 'utf8'));
+  const processor = ((userCPUTime + systemCPUTime) / 1e6).toFixed(1);
+  console.log(`| ${name} | ${seconds} s | ${processor} s | ${(maxRSS / 1024).toFixed(0)} MiB |`);
   return stdout;
 }
 
 const started = Date.now();
 await make();
 console.log(`${images} images in ${classes} classes made in ${((Date.now() - started) / 1000).toFixed(0)} s\n`);
-console.log('| step | time | peak memory |\n| --- | ---: | ---: |');
+console.log('| step | time | processor time | peak memory |\n| --- | ---: | ---: | ---: |');
 
 const set = join(folder, 'images');
 const open = `import { createBatches, openSource, trainingStatistics } from ${JSON.stringify(data)};

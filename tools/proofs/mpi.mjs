@@ -159,7 +159,7 @@ function report(what, problems, detail = '') {
 const lastLine = (log) => log.trimEnd().split('\n').at(-1);
 const errorLines = (log) => log.split('\n').filter((line) => line.startsWith('error: '));
 
-/** What a fault must come to: an exit code, one line, nobody left, all within a time. */
+/** Returns the problems after a fault: it must end with an exit code and one line, in time, and leave no process. */
 async function faultProblems(run, { code, log, ended }, since, limit = 10) {
   const problems = [];
   const after = (ended - since) / 1000;

@@ -11,6 +11,8 @@ import { drawMap, drawRgb, pixelsOf } from './pixels';
 const FILE = 'model/model.safetensors';
 /** Largest number of channels shown of a layer: the most active ones. */
 const MAXIMUM_MAPS = 32;
+/** Largest number of class names shown. */
+const MAXIMUM_NAMES = 12;
 
 const element = <T extends HTMLElement>(id: string) => document.getElementById(id) as T;
 const load = element<HTMLButtonElement>('load');
@@ -41,7 +43,7 @@ function run(task: () => Promise<string>): void {
 const megabytes = (count: number) => `${(count / 2 ** 20).toFixed(1)} MiB`;
 
 async function showEstimate(): Promise<string> {
-  const { bytes: size, dtype, configuration, summary } = await estimate(FILE);
+  const { bytes: size, dtype, configuration, classes, summary } = await estimate(FILE);
   const { weights, inferenceActivations, inference } = summary.memory;
   const rows = {
     Net: configuration,
@@ -61,11 +63,18 @@ async function showEstimate(): Promise<string> {
       return [term, description];
     }),
   );
+  if (classes.length > 0) {
+    const shown = classes.length > MAXIMUM_NAMES ? [...classes.slice(0, MAXIMUM_NAMES), '…'] : classes;
+    element('knows').textContent =
+      `It knows ${classes.length} classes only: ${shown.join(', ')}. Any other image is put into one of them.`;
+  }
   list.setAttribute('aria-busy', 'false');
   load.disabled = false;
   const device = (navigator as { deviceMemory?: number }).deviceMemory;
   const isLarge = device !== undefined && inference > (device * 2 ** 30) / 4;
-  return isLarge ? 'This net takes much of the memory here: close other pages before loading it.' : 'Ready to load.';
+  return isLarge
+    ? 'This net takes much of the memory here: close other pages before loading it.'
+    : 'Ready to load: choose an image.';
 }
 
 async function showEngines(): Promise<void> {
@@ -116,7 +125,7 @@ async function loadOn(name: EngineName): Promise<string> {
 
 /** Classifies the image and shows the maps of the chosen layer, in one pass each. */
 async function showResult(): Promise<string> {
-  if (net === undefined) return image === undefined ? 'Ready to load.' : 'Load the net to classify this image.';
+  if (net === undefined) return image === undefined ? 'Choose an image.' : await loadOn(chosenEngine());
   if (image === undefined) return 'Loaded. Choose an image.';
   const started = performance.now();
   const guesses = await classify(net, image);

@@ -9,6 +9,8 @@ export interface Estimate {
   /** Number format of the weights in the file, such as `F16`. */
   readonly dtype: string;
   readonly configuration: string;
+  /** Class names; empty if the file does not have them. */
+  readonly classes: readonly string[];
   readonly summary: Summary;
 }
 
@@ -54,6 +56,7 @@ export async function estimate(url: string): Promise<Estimate> {
     bytes: file.size,
     dtype: first?.dtype ?? 'none',
     configuration: `${options.configuration}${options.batchNorm ? ' with batch norm' : ''}, width ${options.width}`,
+    classes: JSON.parse(source.metadata['vgg.classes'] ?? '[]') as string[],
     summary: summarise(options),
   };
 }

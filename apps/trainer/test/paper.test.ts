@@ -190,5 +190,5 @@ describe('paper', () => {
     expect(no).toMatchObject({ code: 2 });
     expect(no.stderr).toMatch(/is not the folder of a study: expected paper\.json in it/);
     expect(existsSync(join(home, 'study', 'nets', 'A-256', 'report.html'))).toBe(true);
-  }, 240_000);
+  });
 });

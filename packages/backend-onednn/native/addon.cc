@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <future>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -133,17 +134,21 @@ class Environment : public Napi::ObjectWrap<Environment> {
 
   class SyncReadTask : public Task {
    public:
-    SyncReadTask(std::shared_ptr<Storage> storage, void *target, std::shared_ptr<const std::string> *failure)
-        : storage_(std::move(storage)), target_(target), failure_(failure) {}
+    // `done` is set after the read, or broken if the compute thread ends before it.
+    SyncReadTask(std::shared_ptr<Storage> storage, void *target, std::shared_ptr<const std::string> *failure,
+                 std::promise<void> done)
+        : storage_(std::move(storage)), target_(target), failure_(failure), done_(std::move(done)) {}
     void run(Context &) override {
       *failure_ = copy_out(*storage_, target_);
       storage_.reset();
+      done_.set_value();
     }
 
    private:
     std::shared_ptr<Storage> storage_;
     void *target_;
     std::shared_ptr<const std::string> *failure_;
+    std::promise<void> done_;
   };
 
   void settle(Napi::Env env, PendingRead &pending) {
@@ -242,8 +247,10 @@ class Environment : public Napi::ObjectWrap<Environment> {
     const std::shared_ptr<Storage> storage = storage_of(info[0]);
     auto buffer = Napi::ArrayBuffer::New(info.Env(), storage->bytes());
     std::shared_ptr<const std::string> failure;
-    engine_->submit(std::make_unique<SyncReadTask>(storage, buffer.Data(), &failure));
-    engine_->drain();
+    std::promise<void> done;
+    const std::future<void> read = done.get_future();
+    engine_->submit_read(*storage, std::make_unique<SyncReadTask>(storage, buffer.Data(), &failure, std::move(done)));
+    read.wait();
     throw_failure(info.Env());
     if (failure) throw Napi::Error::New(info.Env(), *failure);
     return buffer;
@@ -257,7 +264,7 @@ class Environment : public Napi::ObjectWrap<Environment> {
     auto pending = std::make_unique<PendingRead>(info.Env(), buffer);
     const Napi::Value promise = pending->deferred.Promise();
     if (pending_reads_++ == 0) settle_.Ref(info.Env());
-    engine_->submit(std::make_unique<ReadTask>(*this, storage, std::move(pending)));
+    engine_->submit_read(*storage, std::make_unique<ReadTask>(*this, storage, std::move(pending)));
     return promise;
   }
 

@@ -116,16 +116,43 @@ Engine::Engine(const EngineOptions &options)
 
 Engine::~Engine() { stop(); }
 
+uint64_t Engine::append(std::unique_lock<std::mutex> &lock, std::unique_ptr<Task> task) {
+  taken_.wait(lock, [this] { return stopping_ || tasks_.size() < kQueueLimit; });
+  if (stopping_) return 0;
+  tasks_.push_back({std::move(task), {}});
+  return ++appended_;
+}
+
 void Engine::submit(std::unique_ptr<Task> task) {
   std::unique_lock<std::mutex> lock(mutex_);
-  taken_.wait(lock, [this] { return stopping_ || tasks_.size() < kQueueLimit; });
-  if (stopping_) return;
-  tasks_.push_back(std::move(task));
+  append(lock, std::move(task));
   lock.unlock();
   arrived_.notify_one();
 }
 
-void Engine::submit(Call call) { submit(std::make_unique<CallTask>(*this, std::move(call))); }
+void Engine::submit(Call call) {
+  const std::vector<Tensor> outputs = call.outputs;
+  std::unique_lock<std::mutex> lock(mutex_);
+  const uint64_t number = append(lock, std::make_unique<CallTask>(*this, std::move(call)));
+  for (const Tensor &output : outputs) output.storage->writer = number;
+  lock.unlock();
+  arrived_.notify_one();
+}
+
+void Engine::submit_read(const Storage &storage, std::unique_ptr<Task> read) {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (stopping_) return;
+    // Tasks with greater numbers than this one are still queued.
+    const uint64_t begun = appended_ - tasks_.size();
+    if (storage.writer > begun) {
+      tasks_[storage.writer - begun - 1].reads.push_back(std::move(read));
+    } else {
+      ready_.push_back(std::move(read));
+    }
+  }
+  arrived_.notify_one();
+}
 
 void Engine::release(std::shared_ptr<Storage> storage) { submit(std::make_unique<ReleaseTask>(std::move(storage))); }
 
@@ -144,9 +171,11 @@ void Engine::stop() {
   arrived_.notify_all();
   taken_.notify_all();
   if (thread_.joinable()) thread_.join();
-  std::deque<std::unique_ptr<Task>> dropped;
+  std::deque<Entry> dropped;
+  std::deque<std::unique_ptr<Task>> dropped_reads;
   const std::lock_guard<std::mutex> lock(mutex_);
   dropped.swap(tasks_);
+  dropped_reads.swap(ready_);
 }
 
 std::shared_ptr<const std::string> Engine::take_failure() {
@@ -190,16 +219,22 @@ void Engine::work(const EngineOptions &options) {
   omp_set_num_threads(options.threads);
   Context context(pool_, options.cache_limit, options.bf16, options.bf16_tiles);
   for (;;) {
-    std::unique_ptr<Task> task;
+    Entry entry;
     {
       std::unique_lock<std::mutex> lock(mutex_);
-      arrived_.wait(lock, [this] { return stopping_ || !tasks_.empty(); });
+      arrived_.wait(lock, [this] { return stopping_ || !tasks_.empty() || !ready_.empty(); });
       if (stopping_) return;
-      task = std::move(tasks_.front());
-      tasks_.pop_front();
+      if (!ready_.empty()) {
+        entry.task = std::move(ready_.front());
+        ready_.pop_front();
+      } else {
+        entry = std::move(tasks_.front());
+        tasks_.pop_front();
+      }
     }
     taken_.notify_one();
-    task->run(context);
+    entry.task->run(context);
+    for (const std::unique_ptr<Task> &read : entry.reads) read->run(context);
   }
 }
 

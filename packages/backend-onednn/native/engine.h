@@ -1,4 +1,5 @@
-// One compute thread with a queue: operations, frees and reads run in the order in which they were submitted.
+// One compute thread with a queue: operations and frees run in the order in which they were submitted. A read runs as
+// soon as the operations that write to its storage have run.
 //
 // All oneDNN and OpenMP work of an environment runs on this thread. With a second team of OpenMP threads the two teams
 // would spin against each other.
@@ -12,6 +13,7 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "kernel.h"
 
@@ -59,6 +61,10 @@ class Engine {
   // Queues an operation. If it fails, its outputs keep the message and `take_failure` returns it.
   void submit(Call call);
 
+  // Queues a task that reads a storage. It runs after the last operation queued so far that writes to the storage,
+  // before any later one.
+  void submit_read(const Storage &storage, std::unique_ptr<Task> read);
+
   // Releases a storage after everything queued so far: memory is reused in queue order.
   void release(std::shared_ptr<Storage> storage);
 
@@ -84,6 +90,15 @@ class Engine {
 
  private:
   friend class CallTask;
+
+  // A task and the reads of what it writes, which run after it.
+  struct Entry {
+    std::unique_ptr<Task> task;
+    std::vector<std::unique_ptr<Task>> reads;
+  };
+
+  // Appends a task and returns its number, or 0 if the thread is ending.
+  uint64_t append(std::unique_lock<std::mutex> &lock, std::unique_ptr<Task> task);
   void work(const EngineOptions &options);
   void fail(std::string message, const Call &call);
 
@@ -92,7 +107,11 @@ class Engine {
   mutable std::mutex mutex_;
   std::condition_variable arrived_;
   std::condition_variable taken_;
-  std::deque<std::unique_ptr<Task>> tasks_;
+  std::deque<Entry> tasks_;
+  // Reads of storages to which no queued operation writes.
+  std::deque<std::unique_ptr<Task>> ready_;
+  // Number of tasks ever queued: the number of the last one.
+  uint64_t appended_ = 0;
   bool stopping_ = false;
   std::shared_ptr<const std::string> failure_;
   std::atomic<size_t> cached_primitives_{0};

@@ -41,6 +41,8 @@ struct Storage {
   std::unordered_map<std::string, Buffer> layouts;
   // Reason why there are no numbers: the message of the operation that failed, or of one that it depends on.
   std::shared_ptr<const std::string> failure;
+  // Number of the last queued operation that writes to it (`Engine::submit`). Guarded by the engine's mutex.
+  uint64_t writer = 0;
 
   // Size of the numbers as JavaScript sees them, and as they are held.
   size_t bytes() const { return size_of(type) * static_cast<size_t>(count); }

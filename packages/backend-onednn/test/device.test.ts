@@ -74,6 +74,38 @@ describe.skipIf(!isBuilt)(`the device${reason}`, () => {
     device.close();
   });
 
+  it('answers a read when its numbers are there, before operations that were queued before the read', async () => {
+    const device = makeDevice();
+    const small = fill(device, [3], 3);
+    let x = fill(device, [MEBIBYTE], 1);
+    for (let i = 0; i < 200; i++) {
+      const next = square(device, x, [MEBIBYTE]);
+      x.release();
+      x = next;
+    }
+    const order: string[] = [];
+    const last = device.read(x).then(() => order.push('last'));
+    const first = device.read(small).then(() => order.push('first'));
+    await Promise.all([first, last]);
+    expect(order).toEqual(['first', 'last']);
+    expect([...new Float32Array(device.readSync(small))]).toEqual([3, 3, 3]);
+    device.close();
+  });
+
+  it('reads the numbers of the time of the call, although later operations change them in place', async () => {
+    const device = makeDevice();
+    const x = fill(device, [4], 2);
+    const reads: Promise<ArrayBuffer>[] = [];
+    for (let i = 0; i < 5; i++) {
+      reads.push(device.read(x));
+      device.submit('Fill', [], [{ buffer: x, shape: [4], dtype: 'float32' }], [i]);
+    }
+    const values = (await Promise.all(reads)).map((bytes) => new Float32Array(bytes)[0]);
+    expect(values).toEqual([2, 0, 1, 2, 3]);
+    expect(new Float32Array(device.readSync(x))[0]).toBe(4);
+    device.close();
+  });
+
   it('throws from the operation itself in synchronous mode', () => {
     const device = makeDevice({ memoryLimit: 8 * MEBIBYTE, synchronous: true });
     expect(() => fill(device, [4 * MEBIBYTE], 1)).toThrow(/^onednn: Fill -> \[4194304\]: out of memory/);

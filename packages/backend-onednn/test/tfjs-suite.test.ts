@@ -26,7 +26,7 @@ describe.skipIf(!isBuilt)(`tfjs-core's suite${reason}`, () => {
   it.each([
     ['queued', {}],
     ['synchronous', { VGG_ONEDNN_SYNCHRONOUS: '1', VGG_ONEDNN_POISON: '1' }],
-  ] as const)('passes when operations are %s', { timeout: 240_000 }, (_, environment) => {
+  ] as const)('passes when operations are %s', (_, environment) => {
     const results = suite.run({ ...environment, VGG_ONEDNN_BUILD: BUILD_FOLDER });
     const count = (status: string) => results.filter((result) => result.status === status).length;
     const failed = results
@@ -35,7 +35,7 @@ describe.skipIf(!isBuilt)(`tfjs-core's suite${reason}`, () => {
     expect({ passed: count('passed'), pending: count('pending'), failed }).toEqual(EXPECTED);
   });
 
-  it.skipIf(!isBuilt || !loadNative().bf16)('passes in bfloat16 but for the listed specs', { timeout: 240_000 }, () => {
+  it.skipIf(!isBuilt || !loadNative().bf16)('passes in bfloat16 but for the listed specs', () => {
     const results = suite.run({
       VGG_ONEDNN_BUILD: BUILD_FOLDER,
       VGG_ONEDNN_PRECISION: 'bfloat16',

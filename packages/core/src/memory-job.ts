@@ -3,7 +3,7 @@ import { type Communicator, checkTerms, type SumTerms } from './communicator';
 import { VggError } from './errors';
 import { nodesOf, shareOf, TreeSum } from './sum-order';
 
-/** What one rank brings to a call. */
+/** Call of one rank that waits for the others. */
 interface Arrival {
   call: string;
   value: unknown;

@@ -71,7 +71,7 @@ export class TreeSum<T> {
 export interface SumPlan {
   /** [size]. */
   parts: Int32Array;
-  /** For each partial sum, in the order of ranks: how often the last two sums are added after it. */
+  /** Number of times that the last two sums are added, after each partial sum in the order of ranks. */
   merges: Int32Array;
 }
 

@@ -1,5 +1,5 @@
 /**
- * What every communicator must do, whatever carries its messages. Each check runs on all ranks at once and throws where the
+ * Contract of every communicator, whatever carries its messages. Each check runs on all ranks at once and throws where the
  * contract is broken, so it can run inside the processes of a job too.
  */
 import { type Communicator, randomStream, shareOf, TreeSum } from '../src';

@@ -75,6 +75,8 @@ describe('parts by name', () => {
     expect([train.length, test.length]).toEqual([2, 0]);
     expect(notes).toBe('test is not used: its images have no class folders');
     expect(unused).toEqual({ unlabelled: 2 });
+    const empty = await open(ab('train'), undefined, { 'val/.keep': new Uint8Array() });
+    expect([empty.notes, empty.validation]).toEqual(['val is not used: it holds no images', []]);
   });
 
   it('may lack classes of the training part', async () => {

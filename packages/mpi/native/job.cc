@@ -56,6 +56,8 @@ void Job::heed_abort() const {
     std::this_thread::sleep_for(std::chrono::seconds(2));
     _exit(code);
   }).detach();
+  // MPICH loses what its processes wrote just before.
+  std::this_thread::sleep_for(std::chrono::milliseconds(200));
   MPI_Abort(MPI_COMM_WORLD, code);
   _exit(code);
 }

@@ -10,7 +10,7 @@ const WRAPPERS = { openmpi: ['mpicc.openmpi', 'mpicc'], mpich: ['mpicc.mpich', '
 /** Debian packages that bring Open MPI and its headers. */
 export const DEBIAN_PACKAGES = ['g++', 'openmpi-bin', 'libopenmpi-dev'];
 
-/** 'openmpi', 'mpich' or nothing, by what mpi.h defines. */
+/** Returns 'openmpi', 'mpich' or nothing, by the macros of the MPI header. */
 function libraryOf(flags) {
   const probe = spawnSync(COMPILER, ['-E', '-dM', '-x', 'c++', ...flags.filter((flag) => flag.startsWith('-I')), '-'], {
     input: '#include <mpi.h>\n',

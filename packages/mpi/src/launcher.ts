@@ -1,4 +1,4 @@
-/** What started this process: every launcher of MPI sets variables of its own. */
+/** Launchers: programs that start the processes of a job. Each sets environment variables of its own. */
 
 export type MpiLibrary = 'openmpi' | 'mpich';
 

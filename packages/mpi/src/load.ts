@@ -10,7 +10,7 @@ import type { NativeModule } from './native';
 
 const PLATFORM = `${process.platform}-${process.arch}`;
 
-/** What brings each library and its headers. */
+/** Debian packages of each library and its headers. */
 const DEBIAN = { openmpi: 'openmpi-bin libopenmpi-dev', mpich: 'mpich libmpich-dev' };
 const NAMES = { openmpi: 'Open MPI', mpich: 'MPICH' };
 

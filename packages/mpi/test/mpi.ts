@@ -42,7 +42,7 @@ export interface Outcome {
 }
 
 export interface Programs {
-  /** Runs `source` on every rank; it lies beside `mpi.mjs`, the package, and `contract.mjs`. */
+  /** Runs `source` on every rank, in a folder with the bundled package and contract. */
   run(launcher: readonly [MpiLibrary, string], ranks: number, source: string): Promise<Outcome>;
   dispose(): void;
 }

@@ -82,6 +82,9 @@ export interface Mistake {
 
 export interface HeatMap {
   readonly image: EmbeddedImage;
+  /** Probabilities of the darkest and the brightest colour. */
+  readonly low: number;
+  readonly high: number;
   readonly overlay: EmbeddedImage;
   readonly key: string;
   readonly label: string;

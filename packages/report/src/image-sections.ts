@@ -5,7 +5,7 @@ import { createBatches, decodeImage } from '@vgg/data/node';
 import { classMap, type EvaluatedNet, predict, scalesFor } from '@vgg/eval';
 import type { EmbeddedImage, HeatMap, LabelledImage, Mistake } from './data';
 import type { Prediction } from './guesses';
-import { heatMapOver, heatMapScales } from './heat-map';
+import { heatMapOver, heatMapScales, heatRange } from './heat-map';
 import { embed, filterSheet, inputPixels, THUMBNAIL, thumbnail } from './images';
 import type { NetVariables, RunDescription, RunNet } from './run';
 
@@ -106,6 +106,7 @@ export async function heatMaps(source: ImageSource, run: RunDescription, model: 
       const classIndex = classes[0]!;
       const seen = await classMap({ nets, image, classIndex, key, scales: heatMapScales(run.transform) });
       return {
+        ...heatRange(seen),
         image: await thumbnail(image, HEAT_MAP_SIDE),
         overlay: await embed(await heatMapOver(image, seen, HEAT_MAP_SIDE)),
         key: shorten(key, KEY_LENGTH),

@@ -20,7 +20,7 @@ export type {
 } from './data';
 export { type EvaluationRecord, readEvaluation, recordEvaluation, writeEvaluation } from './evaluation';
 export { GuessBook, type Guesses, type Prediction } from './guesses';
-export { heatMapOver, heatMapScales } from './heat-map';
+export { type HeatRange, heatMapOver, heatMapScales, heatRange, withLegend } from './heat-map';
 export {
   type EpochEntry,
   History,

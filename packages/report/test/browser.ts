@@ -10,6 +10,9 @@ const PLACES = [
   '/opt/google/chrome/chrome',
 ];
 
+/** Longest wait for the browser in milliseconds, on a machine that does other work too. */
+const PATIENCE = 600_000;
+
 /** Path in `CHROMIUM`, or one of the usual paths. */
 const executablePath = [process.env.CHROMIUM, ...PLACES].find((path) => path !== undefined && existsSync(path));
 
@@ -36,7 +39,11 @@ export function describeInBrowser(
   describeOr(executablePath === undefined ? `${title} (no Chromium here)` : title, () => {
     let browser: Browser;
     beforeAll(async () => {
-      browser = await chromium.launch({ executablePath: executablePath!, args: ['--no-sandbox', '--disable-gpu'] });
+      browser = await chromium.launch({
+        executablePath: executablePath!,
+        args: ['--no-sandbox', '--disable-gpu'],
+        timeout: PATIENCE,
+      });
     });
     afterAll(async () => browser?.close());
     tests(async (url, { width = 1280, dark = false } = {}) => {
@@ -44,6 +51,7 @@ export function describeInBrowser(
         viewport: { width, height: 900 },
         colorScheme: dark ? 'dark' : 'light',
       });
+      page.setDefaultTimeout(PATIENCE);
       const complaints: string[] = [];
       const requests: string[] = [];
       page.on('console', (message) => complaints.push(`${message.type()}: ${message.text()}`));

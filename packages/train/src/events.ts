@@ -37,7 +37,7 @@ export type TrainEvent =
       seconds: number;
       /** Images of all processes per second, from the request for the batch to the end of its update. */
       imagesPerSecond: number;
-      /** In a job of several processes, the time that this one waited for others during the step. */
+      /** Time that this process waited for the others of its job during the step; undefined for one process. */
       peers?: WaitingTime | undefined;
     }
   /** The net learns nothing. The message says what to do. */

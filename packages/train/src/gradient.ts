@@ -1,6 +1,6 @@
 /**
  * The gradient of a batch (section 3.3). Each process computes its share of the micro-batches, the sums of all are added,
- * and the total is divided by the number of samples. Micro-batches are added in one order, whoever computed them, so the
+ * and the total is divided by the number of samples. Micro-batches are added in one order, so the
  * result has the same bits for any number of processes.
  */
 import { dispose, keep, mul, type Tensor, type Tensor2D, tensor4d } from '@tensorflow/tfjs-core';

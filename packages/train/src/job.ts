@@ -1,4 +1,4 @@
-/** What the processes of a job tell each other in addition to sums: settings, outcomes, a checkpoint to start from. */
+/** Messages among the processes of a job in addition to sums: settings, outcomes, a checkpoint to start from. */
 import { type Tensor, tensor, tidy } from '@tensorflow/tfjs-core';
 import { type Communicator, VggError } from '@vgg/core';
 import type { TensorData } from '@vgg/weights';

@@ -27,7 +27,7 @@ export function buckets(entries: readonly NamedShape[], limit = BUCKET): NamedSh
   return groups;
 }
 
-/** What a process brings of its micro-batches. Losses are text, since JSON has no NaN. */
+/** Totals of the micro-batches of one process. Losses are text, since JSON has no NaN. */
 interface Contribution extends Outcome {
   totals: readonly (Omit<Totals, 'loss'> & { loss: string })[];
   aborted: boolean;

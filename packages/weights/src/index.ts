@@ -1,6 +1,7 @@
 export { describeModel, type ModelDescription } from './description';
 export { openWeights } from './detect';
 export { checkedTensors, type ExportedView, type ExportOptions, type NetTensors, tensorsOf } from './export/net';
+export { preprocessingText } from './export/preprocess';
 export { exportSafetensors, type SafetensorsExportOptions } from './export/safetensors';
 export type { Misshapen, WeightReport } from './fit';
 export { IMAGENET_CLASSES } from './imagenet';

@@ -3,11 +3,14 @@ import '@tensorflow/tfjs-backend-cpu';
 import { loadGraphModel } from '@tensorflow/tfjs-converter';
 import {
   abs,
+  div,
   enableProdMode,
   io,
   max,
+  mul,
   randomUniform,
   reshape,
+  reverse,
   sub,
   type Tensor,
   type Tensor4D,
@@ -25,6 +28,7 @@ import {
   loadNet,
   type ModelDescription,
   openWeights,
+  type Preprocessing,
   parseModel,
   parseSafetensors,
   type TfjsExportOptions,
@@ -125,6 +129,38 @@ describe('a TF.js graph model', () => {
     const x = images(70, 40);
     const y = await runByTfjs(await tfjsFiles(model, { dtype: 'F32' }), x);
     expect(y).toBeAllclose(model.features(x, ['pool5']).pool5, { rtol: 1e-5, atol: 1e-5 });
+  });
+
+  it.each([
+    { mean: [123.68, 116.779, 103.939], scale: 256 },
+    { mean: [103.939, 116.779, 123.68], scale: 256, channels: 'BGR' },
+    { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225], range: 1, scale: 256 },
+  ] as const)('takes RGB from 0 to 255 with the preprocessing %j inside', async (preprocessing) => {
+    const model = narrow({ configuration: 'A' });
+    const x = randomUniform([2, 64, 64, 3], 0, 255, 'float32', 9) as Tensor4D;
+    const {
+      mean,
+      std = [1, 1, 1],
+      range = 255,
+      channels = 'RGB',
+    } = { std: undefined, ...preprocessing } as Preprocessing;
+    const description = { classes: DESCRIPTION.classes, preprocessing };
+    const files = await tfjsFiles(model, { dtype: 'F32', description, preprocessing: 'inside' });
+    const y = await runByTfjs(files, x);
+    const input = tidy(() => {
+      const ordered = channels === 'BGR' ? reverse(x, 3) : x;
+      return div(sub(mul(ordered, range / 255), mean), std) as Tensor4D;
+    });
+    expect(y).toBeAllclose(model.apply(input).logits, { rtol: 1e-4, atol: 1e-4 });
+    const read = await loadNet(await openWeights(bytesOf(files.get('model.json')!, 'model.json', files)));
+    made.push(read.model);
+    expect(read.preprocessing).toEqual(preprocessing);
+    expect(read.model.apply(input).logits).toBeAllclose(model.apply(input).logits, { rtol: 1e-6, atol: 1e-6 });
+  });
+
+  it('cannot have an unknown preprocessing inside', async () => {
+    const parts = exportTfjs(tensorsOf(narrow({ configuration: 'A' })), { preprocessing: 'inside' });
+    await expect(parts.next()).rejects.toThrow(/the preprocessing of this net is not known/);
   });
 
   it('stores values in 16 bits by default, in shards of 4 MiB', async () => {

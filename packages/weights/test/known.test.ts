@@ -106,7 +106,7 @@ describe('the table', () => {
 });
 
 describe('a published net', () => {
-  it('is downloaded once and loaded with its classes and preprocessing', { timeout: 120_000 }, async () => {
+  it('is downloaded once and loaded with its classes and preprocessing', async () => {
     const onProgress = vi.fn();
     const { model, ...net } = await loadKnown('features', { folder, mirror, onProgress });
     expect(model.options).toMatchObject({ configuration: 'A', head: 'none', width: 1 });

@@ -13,7 +13,7 @@ const BUDGETS = {
   data: 6_100,
   optim: 15_000,
   weights: 38_500,
-  train: 6_500,
+  train: 8_200,
   eval: 7_400,
   perceptual: 1_700,
   'backend-wasm': 21_500,

@@ -155,11 +155,11 @@ describe('the native toolchain', () => {
   });
 
   it('has a time limit, even if a process of apt remains', () => {
-    stub('apt-get', '[ "$1" = --version ] && exit 0; trap "" TERM; sleep 90 & sleep 90');
+    stub('apt-get', '[ "$1" = --version ] && exit 0; trap "" TERM; sleep 300 & sleep 300');
     const start = performance.now();
     const { lines } = provide({ patience: 0.001 });
     expect(lines).toEqual([INSTALLING, ...continuing('apt-get took more than 0.3 s')]);
-    expect(performance.now() - start).toBeLessThan(45_000);
+    expect(performance.now() - start).toBeLessThan(240_000);
   });
 
   it('includes MPI on request, and a second one for tests', () => {

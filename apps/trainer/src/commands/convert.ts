@@ -1,8 +1,8 @@
 /** `convert`: writes a net for another framework. Needs no TF.js backend, and holds one variable in memory at a time. */
 import { mkdir, stat } from 'node:fs/promises';
-import { extname, join, resolve } from 'node:path';
+import { dirname, extname, join, resolve } from 'node:path';
 import { VggError } from '@vgg/core';
-import { writeFileAtomically } from '@vgg/core/node';
+import { systemReason, writeFileAtomically } from '@vgg/core/node';
 import {
   checkedTensors,
   type ExportedView,
@@ -12,6 +12,7 @@ import {
   exportTfjs,
   type NetTensors,
   netUse,
+  preprocessingText,
   recogniseNet,
 } from '@vgg/weights';
 import { openNamed } from '../nets/weight-file';
@@ -25,6 +26,7 @@ export interface ConvertArguments {
   head: 'auto' | 'none';
   prefix?: string;
   input?: number;
+  preprocessing: 'outside' | 'inside';
   json: boolean;
   quiet: boolean;
 }
@@ -73,14 +75,16 @@ interface Writing extends ExportOptions {
   readonly dtype: 'F32' | 'F16' | 'BF16';
 }
 
-/** Writes the files of a graph model; `model.json` is written last, so that it exists only if all others do. */
-async function writeFolder(net: NetTensors, folder: string, { dtype, ...options }: Writing): Promise<string[]> {
+async function makeFolder(folder: string): Promise<void> {
   try {
     await mkdir(folder, { recursive: true });
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new VggError('io', `cannot write ${folder}: ${reason}`, { cause });
+    throw new VggError('io', `cannot write ${folder}: ${systemReason(cause)}`, { cause });
   }
+}
+
+/** Writes the files of a graph model; `model.json` is written last, so that it exists only if all others do. */
+async function writeFolder(net: NetTensors, folder: string, { dtype, ...options }: Writing): Promise<string[]> {
   const paths: string[] = [];
   for await (const { name, bytes } of exportTfjs(net, { ...options, dtype: dtype === 'F32' ? 'F32' : 'F16' })) {
     paths.push(join(folder, name));
@@ -116,8 +120,12 @@ export async function runConvert(input: string, output: string, options: Convert
     if (preprocessing === undefined) {
       terminal.warn(`the preprocessing of ${input} is not known: the output will not contain it`);
     }
+    if (options.preprocessing === 'inside' && format !== 'onnx' && format !== 'tfjs') {
+      throw new VggError('argument', `--preprocessing inside needs a graph: expected onnx or tfjs, got ${format}`);
+    }
     const { net, end } = withProgress(checked, weights.tensors.size, terminal);
-    const writing = { format, dtype, view: options.view, description };
+    const writing = { format, dtype, view: options.view, description, preprocessing: options.preprocessing };
+    await makeFolder(format === 'tfjs' ? resolve(output) : dirname(resolve(output)));
     const paths = await write(net, resolve(output), writing).finally(end);
     let bytes = 0;
     for (const path of paths) bytes += (await stat(path)).size;
@@ -130,6 +138,10 @@ export async function runConvert(input: string, output: string, options: Convert
       `${input} (${source.format}, names of ${weights.naming.name}, net ${name}) → ${output} (${format}, ${dtype}, ` +
         `${bytes < 1e6 ? `${Math.ceil(bytes / 1e3)} kB` : `${(bytes / 1e6).toFixed(1)} MB`}${paths.length > 1 ? ` in ${paths.length} files` : ''})`,
     );
+    if (preprocessing !== undefined && (format === 'onnx' || format === 'tfjs')) {
+      const inside = options.preprocessing === 'inside';
+      for (const line of preprocessingText(preprocessing, weights.options.inputSize, inside)) terminal.say(line);
+    }
   } finally {
     await source.close();
   }

@@ -1,13 +1,17 @@
 /** `predict`: prints the five most likely classes of images, and draws heat maps. */
-import { extname, resolve } from 'node:path';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { extname, join, resolve } from 'node:path';
 import { didYouMean, isVggError, VggError } from '@vgg/core';
 import { systemReason } from '@vgg/core/node';
 import type { RawImage } from '@vgg/data';
 import { decodeImage } from '@vgg/data/node';
 import { classMap, type Guess } from '@vgg/eval';
-import { heatMapOver } from '@vgg/report';
+import { heatMapOver, heatRange, withLegend } from '@vgg/report';
 import { describeEngine, type EngineName, startEngine } from '../engine';
 import { type Guesser, runGuesser, weightsGuesser } from '../evaluate/guesser';
+import { fetchImage, readStandardInput } from '../predict/fetch-image';
+import { type Input, predictInputs } from '../predict/inputs';
 import { print } from '../terminal/output';
 import { createTerminal, type Terminal } from '../terminal/terminal';
 
@@ -52,16 +56,12 @@ export function barLines({ image, classes }: ImageResult): string {
 const HEAT_MAP_SIDES = [320, 1600] as const;
 
 /** Checks the options of the heat map. @throws VggError `VGG_ARGUMENT` for several images, an unknown format or class. */
-function checkHeatMap(
-  images: readonly string[],
-  { heatMap, class: wanted }: PredictArguments,
-  names: readonly string[],
-): void {
+function checkHeatMap(images: number, { heatMap, class: wanted }: PredictArguments, names: readonly string[]): void {
   if (wanted !== undefined && heatMap === undefined) {
     throw new VggError('argument', '--class selects the class of a heat map: add --heat-map OUT.png');
   }
   if (heatMap === undefined) return;
-  if (images.length > 1) throw new VggError('argument', `--heat-map takes one image, got ${images.length}`);
+  if (images > 1) throw new VggError('argument', `--heat-map takes one image, got ${images}`);
   if (!/^\.(png|jpe?g)$/i.test(extname(heatMap))) {
     throw new VggError('argument', `--heat-map ${heatMap}: expected a name that ends in .png or .jpg`);
   }
@@ -79,14 +79,14 @@ async function writeHeatMap(
   const map = await classMap({ nets: guesser.nets(), image, classIndex, key, scales: wanted });
   const [least, most] = HEAT_MAP_SIDES;
   const side = Math.min(Math.max(image.width, image.height, least), most);
+  const range = heatRange(map);
   try {
-    await (await heatMapOver(image, map, side)).toFile(resolve(heatMap));
+    await (await withLegend(await heatMapOver(image, map, side), range)).toFile(resolve(heatMap));
   } catch (error) {
     throw new VggError('io', `cannot write --heat-map ${heatMap}: ${systemReason(error)}`, { cause: error });
   }
-  const low = map.data.reduce((a, b) => Math.min(a, b), 1);
-  const high = map.data.reduce((a, b) => Math.max(a, b), 0);
-  return `heat map of ${guesser.classes[classIndex]}, from ${(100 * low).toFixed(1)} % (dark) to ${(100 * high).toFixed(1)} %: ${heatMap}`;
+  const percent = (value: number) => `${(100 * value).toFixed(1)} %`;
+  return `heat map of ${guesser.classes[classIndex]}, from ${percent(range.low)} (dark) to ${percent(range.high)} (bright), at Q = ${wanted.join(', ')}: ${heatMap}`;
 }
 
 /** Returns the smallest side for which an image is decoded; undefined for its full size. */
@@ -95,41 +95,76 @@ function sideOf({ side }: Guesser, { heatMap }: PredictArguments): number | unde
 }
 
 function openGuesser({ run = [], weights, scales }: PredictArguments, terminal: Terminal): Promise<Guesser> {
-  return weights === undefined ? runGuesser(run, scales) : weightsGuesser(weights, scales, terminal);
+  return weights === undefined ? runGuesser(run, scales, terminal) : weightsGuesser(weights, scales, terminal);
 }
 
-export async function runPredict(images: readonly string[], options: PredictArguments): Promise<void> {
+/** Decodes bytes that are not in a file of the user: the decoder reads files. */
+async function decodeBytes(bytes: Buffer, name: string, side: number | undefined): Promise<RawImage> {
+  const folder = await mkdtemp(join(tmpdir(), 'vgg-predict-'));
+  try {
+    const path = join(folder, 'image');
+    await writeFile(path, bytes);
+    return await decodeImage({ kind: 'file', path }, name, side);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function pixelsOf({ name, kind, fault }: Input, side: number | undefined): Promise<RawImage> {
+  if (fault !== undefined) throw new VggError('image', fault);
+  if (kind === 'file') return decodeImage({ kind: 'file', path: resolve(name) }, name, side);
+  if (kind === 'address') return decodeBytes(await fetchImage(name), name, side);
+  return decodeBytes(await readStandardInput(), 'standard input', side);
+}
+
+/** Returns true if an error is the fault of one image, so that the others can be predicted. */
+function isImageFault(error: unknown): error is VggError {
+  return isVggError(error) && (error.code === 'VGG_IMAGE' || (error.code === 'VGG_IO' && 'path' in error.details));
+}
+
+/** Prints results as one JSON list, and holds one of them at a time: there may be a million. */
+function jsonList() {
+  let held: string | undefined;
+  return {
+    async add(result: ImageResult): Promise<void> {
+      if (held !== undefined) await print(`${held},`);
+      held = `${held === undefined ? '[\n' : ''}${JSON.stringify(result, null, 2).replace(/^/gm, '  ')}`;
+    },
+    end: () => print(held === undefined ? '[]' : `${held}\n]`),
+  };
+}
+
+export async function runPredict(words: readonly string[], options: PredictArguments): Promise<void> {
   const terminal = createTerminal({ stream: process.stderr, quiet: options.quiet });
+  const inputs = predictInputs(words);
   terminal.say(describeEngine(await startEngine(options.engine)));
   const guesser = await openGuesser(options, terminal);
-  const results: ImageResult[] = [];
-  const failures: string[] = [];
   const { heatMap } = options;
+  const list = jsonList();
+  let failures = 0;
   try {
-    checkHeatMap(images, options, guesser.classes);
+    checkHeatMap(inputs.length, options, guesser.classes);
     if (heatMap !== undefined) guesser.nets();
-    for (const image of images) {
+    for (const input of inputs) {
       try {
-        const pixels = await decodeImage({ kind: 'file', path: resolve(image) }, image, sideOf(guesser, options));
+        const pixels = await pixelsOf(input, sideOf(guesser, options));
         const guesses = await guesser.guess(pixels);
-        const result = { image, classes: guesses.map(({ name, probability }) => ({ name, probability })) };
-        results.push(result);
-        if (!options.json) await print(barLines(result));
+        const result = { image: input.name, classes: guesses.map(({ name, probability }) => ({ name, probability })) };
+        await (options.json ? list.add(result) : print(barLines(result)));
         if (heatMap !== undefined) {
           const classIndex = options.class === undefined ? guesses[0]!.index : guesser.classes.indexOf(options.class);
-          terminal.say(await writeHeatMap(pixels, { ...options, heatMap }, { guesser, classIndex, key: image }));
+          terminal.say(await writeHeatMap(pixels, { ...options, heatMap }, { guesser, classIndex, key: input.name }));
         }
       } catch (error) {
-        if (!isVggError(error) || error.code !== 'VGG_IMAGE') throw error;
-        failures.push(error.message);
-        if (images.length > 1) terminal.warn(error.message);
+        if (!isImageFault(error)) throw error;
+        if (inputs.length === 1) throw new VggError('image', error.message, { cause: error });
+        failures += 1;
+        terminal.warn(error.message);
       }
     }
+    if (options.json) await list.end();
   } finally {
     guesser.dispose();
   }
-  if (options.json) await print(JSON.stringify(results, null, 2));
-  if (failures.length === 1 && images.length === 1) throw new VggError('image', failures[0]!);
-  if (failures.length > 0)
-    throw new VggError('image', `${failures.length} of ${images.length} images could not be read`);
+  if (failures > 0) throw new VggError('image', `${failures} of ${inputs.length} images could not be read`);
 }

@@ -1,11 +1,18 @@
 /** Predictors of image classes: runs by dense evaluation, or the net of a weight file with its own preprocessing. */
-import { resolve } from 'node:path';
+import { statSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import type { RawImage } from '@vgg/data';
 import { classify, type EvaluatedNet, evaluatedNet, type Guess, predict } from '@vgg/eval';
 import { heatMapScales } from '@vgg/report';
+import { METRICS_FILE } from '@vgg/train/node';
 import { usableNet } from '../nets/named-net';
 import type { Terminal } from '../terminal/terminal';
 import { loadRuns } from './nets';
+
+/** Returns true if a run's weights are the initial ones: its metrics are there, without a step. */
+function isUntrained(path: string): boolean {
+  return statSync(join(path, METRICS_FILE), { throwIfNoEntry: false })?.size === 0;
+}
 
 export interface Guesser {
   /** Class names in the order of the outputs. */
@@ -30,8 +37,15 @@ function denseGuesses(nets: Guesser['nets'], names: readonly string[], scales: r
 }
 
 /** Returns a predictor by dense evaluation of runs, fused; `asked` replaces the test scales of the first run. */
-export async function runGuesser(paths: readonly string[], asked: readonly number[] | undefined): Promise<Guesser> {
+export async function runGuesser(
+  paths: readonly string[],
+  asked: readonly number[] | undefined,
+  terminal: Terminal,
+): Promise<Guesser> {
   const evaluated = await loadRuns(paths.map((path) => resolve(path)));
+  for (const { path } of evaluated.runs) {
+    if (isUntrained(path)) terminal.warn(`${path} has taken no training step: its predictions mean nothing`);
+  }
   const { classes, runs, dispose } = evaluated;
   const scales = asked ?? evaluated.scales;
   const nets = () => evaluated.nets;

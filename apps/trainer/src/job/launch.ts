@@ -12,8 +12,8 @@ export interface LaunchOptions {
   mpirun?: string | undefined;
 }
 
-/** Seconds that the ranks have to end after mpirun's first sign of a failure, and after a lost machine. */
-const GRACE = 8;
+/** Seconds that mpirun has to end all ranks after one of them has failed. */
+const GRACE = 3;
 
 interface Launcher {
   library: MpiLibrary;
@@ -52,19 +52,13 @@ function placing({ library }: Launcher, { ranks, hosts }: LaunchOptions): string
   return [...root, ...cores, ...(hosts === undefined ? [] : ['--host', hosts]), ...count];
 }
 
-/** What mpirun says of a rank that died without a word of its own. */
-const DEATHS = [
-  /process rank (?<rank>\d+) with PID \d+ on node (?<host>\S+) exited on signal (?<signal>\d+)/,
-  /BAD TERMINATION OF ONE OF YOUR APPLICATION PROCESSES/,
-  /RUNNING AT (?<host>\S+)/,
-  /EXIT CODE: (?<code>\d+)/,
-  /lost communication with (?:a remote daemon|.*daemon)/,
-  /not enough slots available/,
-];
+/** Open MPI's message about a rank that died and printed nothing. */
+const DEATH = /process rank (?<rank>\d+) with PID \d+ on node (?<host>\S+) exited on signal (?<signal>\d+)/;
 
 /** Collects what ranks and mpirun write to stderr: lines of ranks pass, those of mpirun are kept for the end. */
 class Errors {
   #rest = '';
+  #result = '';
   /** The first line of a rank that names a failure. */
   line: string | undefined;
   readonly #notices: string[] = [];
@@ -73,6 +67,17 @@ class Errors {
     const lines = (this.#rest + text).split('\n');
     this.#rest = lines.pop()!;
     for (const line of lines) this.#take(line);
+  }
+
+  /** Takes what comes to stdout: results of rank 0, and MPICH's message about a rank that died. */
+  addResult(text: string): void {
+    const lines = (this.#result + text).split('\n');
+    this.#result = lines.pop()!;
+    for (const line of lines) {
+      if (/^={10}|^= {2}|^YOUR APPLICATION TERMINATED|^This typically refers|^Please see the FAQ/.test(line)) {
+        this.#notices.push(line);
+      } else process.stdout.write(`${line}\n`);
+    }
   }
 
   #take(line: string): void {
@@ -89,19 +94,26 @@ class Errors {
   /** Returns why the ranks ended, from what mpirun wrote. */
   cause(code: number | null): string {
     const text = this.#notices.join('\n');
-    const named = DEATHS.map((pattern) => pattern.exec(text)?.groups).find((groups) => groups?.rank !== undefined);
+    const named = DEATH.exec(text)?.groups;
     if (named !== undefined) {
       const signal = Object.entries(constants.signals).find(([, number]) => number === Number(named.signal))?.[0];
       return `rank ${named.rank} (${named.host}) was ended by ${signal ?? `signal ${named.signal}`}`;
     }
     if (/not enough slots available/.test(text))
       return 'the hosts have fewer slots than --ranks: raise them, or lower --ranks';
-    if (/lost communication|unable to (?:launch|start)|could not be resolved|control_cb|daemon/i.test(text)) {
+    if (
+      /lost communication|unable to (?:launch|start)|could not be resolved|control_cb|daemon/i.test(text) &&
+      !/BAD TERM/.test(text)
+    ) {
       return `a machine of the job is gone or cannot be reached (${this.#notices.find((line) => /\w{3}/.test(line))?.trim()})`;
     }
     const host = /RUNNING AT (\S+)/.exec(text)?.[1];
     const exit = /EXIT CODE: (\d+)/.exec(text)?.[1];
-    if (host !== undefined) return `a rank on ${host} ended with exit code ${exit}`;
+    if (host !== undefined) {
+      const process = /PID (\d+)/.exec(text)?.[1];
+      const signal = Object.entries(constants.signals).find(([, number]) => number === Number(exit))?.[0];
+      return `a rank on ${host} (process ${process}) was ended by ${signal ?? `exit code ${exit}`}`;
+    }
     return `mpirun ended with exit code ${code}${text === '' ? '' : `: ${this.#notices.at(0)}`}`;
   }
 }
@@ -118,18 +130,19 @@ function killGroup({ pid }: ChildProcess): void {
 }
 
 /**
- * Runs a program on several ranks and returns its exit code. Ctrl-C, SIGTERM and SIGHUP reach the ranks as SIGUSR2: mpirun
- * would end them one second after any other signal, before they have saved. A second one ends them at once.
+ * Runs a program on several ranks and returns its exit code. Ctrl-C, SIGTERM and SIGHUP reach rank 0 as a line on its stdin,
+ * which every mpirun forwards: after a signal it would end the ranks before they have saved. A second one ends them at once.
  */
 export async function launch(program: readonly string[], options: LaunchOptions): Promise<number> {
   const launcher = findMpirun(options.mpirun);
   const child = spawn(launcher.command, [...placing(launcher, options), ...program], {
     // Of its own process group: the terminal sends Ctrl-C to ours alone.
     detached: true,
-    stdio: ['ignore', 'inherit', 'pipe'],
+    stdio: ['pipe', 'pipe', 'pipe'],
     env: { ...process.env, VGG_LAUNCHED: '1' },
   });
   const errors = new Errors();
+  child.stdout!.on('data', (text: Buffer) => errors.addResult(text.toString()));
   let timer: NodeJS.Timeout | undefined;
   child.stderr!.on('data', (text: Buffer) => {
     errors.add(text.toString());
@@ -143,14 +156,18 @@ export async function launch(program: readonly string[], options: LaunchOptions)
       process.exit(CODES[name]);
     }
     interrupted = name;
-    child.kill('SIGUSR2');
+    child.stdin!.write('stop\n');
   };
   for (const name of Object.keys(CODES) as Interruption[]) process.on(name, onSignal);
+  child.stdin!.on('error', () => {});
   process.on('exit', () => killGroup(child));
   const code = await new Promise<number | null>((resolve, reject) => {
     child.on('error', reject);
     child.on('close', (status) => resolve(status));
+    // What a lost machine's shell holds open is not waited for.
+    child.on('exit', (status) => setTimeout(() => resolve(status), 1000));
   });
+  for (const stream of [child.stdin, child.stdout, child.stderr]) stream!.destroy();
   clearTimeout(timer);
   if (interrupted !== undefined && errors.line === undefined && code === 0) return CODES[interrupted];
   if (code === 0) return 0;

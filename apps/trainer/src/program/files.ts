@@ -62,6 +62,12 @@ export function convertCommand(run: Commands['convert']): Command {
       oneOf(['auto', 'none']),
       'auto',
     )
+    .option(
+      '--preprocessing <place>',
+      'for onnx and tfjs: outside (the graph takes preprocessed pixels) or inside (it takes RGB from 0 to 255)',
+      oneOf(['outside', 'inside']),
+      'outside',
+    )
     .option('--prefix <text>', 'selects one of several nets in the file (default: the only one)')
     .option(
       '--input <side>',

@@ -59,9 +59,13 @@ export function predictCommand(run: Commands['predict']): Command {
     .summary('print the five most likely classes of images')
     .description(
       'Prints the five most likely classes of each image. A run uses dense evaluation, averaged over scales and flips. The net ' +
-        'of a weight file and a published net use their own preprocessing and class names.',
+        'of a weight file and a published net use their own preprocessing and class names. An image that cannot be read ' +
+        'has a line on standard error; the other images are predicted, and the exit code is 2.',
     )
-    .argument('<image...>', 'image files')
+    .argument(
+      '<image...>',
+      'image files, folders, patterns such as "photos/**/*.jpg", addresses (http, https), - (standard input)',
+    )
     .option('--run <dir>', 'the run; repeat it to fuse several; --run or --weights is required', collect)
     .option('--weights <file|name>', WEIGHTS)
     .option(
@@ -82,7 +86,11 @@ export function predictCommand(run: Commands['predict']): Command {
 Classify with a run, with a weight file, with a published net (downloaded once):
   pnpm --filter trainer start predict --run runs/mine photo.jpg --heat-map where.png
   pnpm --filter trainer start predict --weights vgg16.pth photo.jpg
-  pnpm --filter trainer start predict --weights vgg16.tv_in1k *.jpg --json`,
+  pnpm --filter trainer start predict --weights vgg16.tv_in1k *.jpg --json
+Classify the images of a folder, of an address, of another program:
+  pnpm --filter trainer start predict --run runs/mine photos
+  pnpm --filter trainer start predict --run runs/mine https://example.com/photo.jpg
+  curl -s https://example.com/photo.jpg | pnpm --silent --filter trainer start predict --run runs/mine -`,
     )
     .action((images: readonly string[]) => run(images, usedNet(command).opts<PredictArguments>()));
 }

@@ -76,12 +76,47 @@ export function environmentFacts(environment: RunRecord['environment'], created:
   return { title: 'Environment', rows: [['started', start], ...known.map(factRow)] };
 }
 
+/** Settings of every run; others are shown where they differ from the value that has no effect. */
+const ALWAYS = [
+  'batch',
+  'epochs',
+  'rate',
+  'schedule',
+  'optimiser',
+  'momentum',
+  'weightDecay',
+  'flip',
+  'colourShift',
+  'seed',
+  'init',
+  'out',
+];
+
+/** Returns true for the value of a setting that is off: nothing, 0 or an empty list. */
+function isOff(value: unknown): boolean {
+  return value === undefined || value === 0 || value === false || (Array.isArray(value) && value.length === 0);
+}
+
+/** Returns true unless a setting is of another schedule than the recipe's. */
+function hasEffect(name: string, { schedule }: RunRecord['recipe']): boolean {
+  return name !== 'patience' || schedule === 'plateau';
+}
+
+/** Returns the settings that have an effect: first those of every run, in a fixed order, then the others. */
+function effectiveSettings(recipe: RunRecord['recipe']): [string, unknown][] {
+  const known = new Map<string, unknown>(Object.entries(recipe));
+  const first = ALWAYS.filter((name) => known.get(name) !== undefined);
+  const rest = [...known.keys()].filter(
+    (name) => !first.includes(name) && !SHOWN.has(name) && !isOff(known.get(name)) && hasEffect(name, recipe),
+  );
+  return [...first, ...rest].map((name) => [name, known.get(name)]);
+}
+
 /** Settings that the tables of the net and of the images show. */
 const SHOWN = new Set(['config', 'batchNorm', 'width', 'input', 'head', 'dropout', 'data', 'valFraction', 'scale']);
 
 function facts({ recipe, net, classes, transform, images, environment, created }: RunRecord): Facts[] {
   const { parameters, multiplyAdds } = summarise(net, { batch: 1 });
-  const settings = Object.entries(recipe).filter(([name, value]) => !SHOWN.has(name) && value !== undefined);
   return [
     {
       title: 'Net',
@@ -106,7 +141,7 @@ function facts({ recipe, net, classes, transform, images, environment, created }
         ['mean RGB', transform.mean.map((mean) => mean.toFixed(2)).join(', ')],
       ],
     },
-    { title: 'Recipe', rows: settings.map(factRow) },
+    { title: 'Recipe', rows: effectiveSettings(recipe).map(factRow) },
     environmentFacts(environment, created),
   ];
 }

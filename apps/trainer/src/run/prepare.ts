@@ -225,7 +225,7 @@ export async function prepareResumed(
   return { folder, record, data, model, skipped: [], checkpoint };
 }
 
-/** What ranks must have in common in addition to what `fit` compares: the images, by name and in order, and the engine. */
+/** Compares what `fit` does not: the images of all ranks, by name and in order, and their engines. */
 async function requireSameRun(record: RunRecord, data: OpenedData, engine: string): Promise<void> {
   const keys = createHash('sha256');
   for (const source of [data.train, data.validation]) {

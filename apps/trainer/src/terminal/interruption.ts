@@ -9,7 +9,7 @@ export interface Interruption {
   end(): void;
 }
 
-/** SIGUSR2 comes from `train --ranks`, which knows the signal that it stands for and its exit code. */
+/** SIGUSR2 is what a user of mpirun can send to all ranks. `train --ranks` counts as it, and has an exit code of its own. */
 const EXIT_CODES = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129, SIGUSR2: 0 } as const;
 
 /**
@@ -27,6 +27,9 @@ export function listenForInterruption(onFirst: () => void): Interruption {
   };
   const names = Object.keys(EXIT_CODES) as (keyof typeof EXIT_CODES)[];
   for (const name of names) process.on(name, onSignal);
+  const onLine = () => onSignal('SIGUSR2');
+  const launched = process.env.VGG_LAUNCHED !== undefined;
+  if (launched) process.stdin.on('data', onLine).resume();
   return {
     signal: controller.signal,
     get exitCode() {
@@ -34,6 +37,7 @@ export function listenForInterruption(onFirst: () => void): Interruption {
     },
     end: () => {
       for (const name of names) process.off(name, onSignal);
+      if (launched) process.stdin.off('data', onLine).pause();
     },
   };
 }

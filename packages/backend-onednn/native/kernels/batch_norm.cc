@@ -1,8 +1,6 @@
 // Batch normalisation with one mean, variance, scale and offset per channel: FusedBatchNorm with or without ReLU, the
 // moments of a batch, and the gradient through both (Ioffe & Szegedy 2015, section 3). x is [..., channels].
 // Activations are held in the type of x.
-#include <omp.h>
-
 #include <algorithm>
 #include <cmath>
 #include <vector>
@@ -28,11 +26,9 @@ Vector factors(const float *variance, const float *scale, double epsilon, int64_
   return factor;
 }
 
-// Number of parts that are summed apart. It does not depend on the number of threads, so the bits do not either.
-int parts_of(int64_t count, int64_t rows) {
-  constexpr int64_t kMostParts = 64;
-  return count > kParallel ? static_cast<int>(std::clamp(rows / kRows, int64_t{1}, kMostParts)) : 1;
-}
+// Returns the number of parts of rows that are summed in parallel. It does not depend on the number of threads, so
+// neither do the bits.
+int parts_of(int64_t count, int64_t rows) { return count > kParallel && rows >= 2 * kRows ? 16 : 1; }
 
 // Mean and sum of squared differences from it, joined from disjoint sets of rows (Chan, Golub & LeVeque 1983).
 struct Moments {

@@ -1,6 +1,4 @@
-// Reductions over any set of axes. The bits do not depend on the number of threads.
-#include <omp.h>
-
+// Reductions over any set of axes. Bits do not depend on the number of threads.
 #include <algorithm>
 #include <limits>
 
@@ -48,6 +46,8 @@ struct Product {
 
 constexpr int kLanes = 16;
 constexpr int64_t kBlock = 1024;
+// Number of parts of rows whose sums are computed in parallel.
+constexpr int kParts = 16;
 
 // Reduces `length` adjacent numbers to one. Sums in float stay short: 64 terms in each of 16 lanes. Those are added in
 // double.
@@ -140,8 +140,7 @@ void reduce(Context &context, const Call &call) {
 
   if (plan.dims.size() == 2 && plan.reduced[0]) {
     const int64_t rows = plan.dims[0], columns = plan.dims[1];
-    // Not the number of threads, on which the bits would depend.
-    const int parts = parallel && rows > 64 ? 64 : 1;
+    const int parts = parallel && rows > 64 ? kParts : 1;
     std::vector<double> totals(static_cast<size_t>(parts * columns), Operation::start);
 #pragma omp parallel for schedule(static) if (parts > 1)
     for (int part = 0; part < parts; part++) {

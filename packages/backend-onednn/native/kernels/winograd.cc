@@ -1,10 +1,8 @@
 #include "winograd.h"
 
-#include <omp.h>
-
 #include <algorithm>
-#include <exception>
 
+#include "../team.h"
 #include "winograd_tiles.h"
 
 namespace vgg {
@@ -19,15 +17,16 @@ constexpr int64_t kCache = 128 << 10;
 constexpr int64_t kSharedCache = 16 << 20;
 constexpr int64_t kFewestTiles = 14;
 constexpr int64_t kFewestTilesOfManyFilters = 56;
-// For the filter's gradient. Up to kFewSums input channels times filters, the products of up to kMostParts parts of the
-// tiles are summed apart, kApartTiles at a time. A part has at least kPartTiles tiles, so that the sums of parts take
-// little of the time. Beyond that, all threads share blocks of kGradientTiles tiles and divide the products among
-// themselves. Products are read and written once per block. No sum depends on the number of threads.
-constexpr int64_t kFewSums = 128 * 256;
-constexpr int64_t kMostParts = 32;
-constexpr int64_t kPartTiles = 128;
+// For the filter's gradient. Up to kFewSums input channels times filters, the tiles are divided into parts of blocks of
+// kApartTiles, whose products are summed apart: as many parts as take kSums sums, but at least kFewestParts. Beyond
+// kFewSums, all threads share blocks of kGradientTiles tiles and divide the products among themselves. Products are
+// read and written once per block. The sums of dy are those of kSlices parts of each block.
+constexpr int64_t kFewSums = 64 * 128;
+constexpr int64_t kSums = 1 << 16;
+constexpr int64_t kFewestParts = 8;
 constexpr int64_t kApartTiles = 28;
 constexpr int64_t kGradientTiles = 112;
+constexpr int64_t kSlices = 16;
 // Largest size in bytes of all transformed tiles for which threads share the tiles and divide the filters among
 // themselves.
 constexpr int64_t kLargestShared = 4 << 20;
@@ -65,22 +64,8 @@ const TileKernels &tile_kernels(const Context &context, Result result, int64_t i
 
 // Returns the calling thread's part of [0, count).
 Range own_part(int64_t count) {
-  const int64_t threads = omp_get_num_threads(), thread = omp_get_thread_num();
-  return {count * thread / threads, count * (thread + 1) / threads};
-}
-
-// Runs `body` once on each thread. No exception may leave a parallel region, so the first one is rethrown after it.
-template <typename Body>
-void on_all_threads(Body body) {
-  std::exception_ptr failure;
-#pragma omp parallel
-  try {
-    body();
-  } catch (...) {
-#pragma omp critical
-    if (!failure) failure = std::current_exception();
-  }
-  if (failure) std::rethrow_exception(failure);
+  const Share share = own_share(count);
+  return {share.first, share.last};
 }
 
 Buffer take_floats(Context &context, int64_t count) {
@@ -186,14 +171,15 @@ struct FilterGradient {
   const Tensor &x, &dy;
   int64_t in, out;
   Buffer zeros;
-  // Sums of dy over all axes but channels, [kMostParts, out], or empty.
+  // Number of rows of `sums`.
+  int64_t parts;
+  // Sums of dy over all axes but channels, [parts, out], or empty.
   Buffer sums;
 
-  // Parts of the tiles are summed apart; then the sums of all parts are added.
+  // Sums each part of the tiles, then adds the sums of all parts.
   Buffer divide_tiles() const {
     const int64_t threads = omp_get_max_threads(), count = kProducts * in * out;
-    const int64_t parts = std::clamp(tiling.count / kPartTiles, int64_t{1}, kMostParts);
-    const int64_t part_tiles = (tiling.count + parts - 1) / parts, size = std::min(part_tiles, kApartTiles);
+    const int64_t size = apart_tiles(tiling), blocks = blocks_of(tiling);
     const int64_t x_size = Transformed{in, words(size)}.size(), dy_size = Transformed{out, words(size)}.size();
     const Buffer numbers = take_floats(context, threads * (x_size + dy_size));
     Buffer products = take_floats(context, parts * count);
@@ -201,11 +187,12 @@ struct FilterGradient {
       float *own_x = floats(numbers) + omp_get_thread_num() * (x_size + dy_size), *own_dy = own_x + x_size;
       const Range mine = own_part(parts);
       for (int64_t part = mine.first; part < mine.last; part++) {
-        const int64_t first = part * part_tiles, last = std::min(first + part_tiles, tiling.count);
-        for (int64_t tile = first; tile < last; tile += size) {
-          const Block block{tile, std::min(size, last - tile)};
-          transform(block, {0, words(block.size)}, part, own_x, own_dy);
-          multiply(block, {0, kProducts * in / kLanes}, own_x, own_dy, tile > first, floats(products) + part * count);
+        const Share share = share_of(blocks, part, parts);
+        for (int64_t i = share.first; i < share.last; i++) {
+          const Block block = block_of(i, size);
+          transform(block, {0, words(block.size)}, own_x, own_dy, part);
+          multiply(block, {0, kProducts * in / kLanes}, own_x, own_dy, i > share.first,
+                   floats(products) + part * count);
         }
       }
     });
@@ -226,13 +213,12 @@ struct FilterGradient {
     const Buffer dy_numbers = take_floats(context, Transformed{out, words(size)}.size());
     Buffer products = take_floats(context, kProducts * in * out);
     for (int64_t i = 0; i * size < tiling.count; i++) {
-      const Block block{i * size, std::min(size, tiling.count - i * size)};
+      const Block block = block_of(i, size);
       on_all_threads([&] {
-        const int64_t count = words(block.size);
-        const Range mine = own_part(kMostParts);
+        const Range mine = own_part(parts);
         for (int64_t part = mine.first; part < mine.last; part++) {
-          const Range range{count * part / kMostParts, count * (part + 1) / kMostParts};
-          if (range.first < range.last) transform(block, range, part, floats(x_numbers), floats(dy_numbers));
+          const Share share = share_of(words(block.size), part, parts);
+          transform(block, {share.first, share.last}, floats(x_numbers), floats(dy_numbers), part);
         }
       });
       on_all_threads([&] {
@@ -243,11 +229,20 @@ struct FilterGradient {
     return products;
   }
 
+  // Returns the size and the number of the blocks of divide_tiles(). Few tiles are at least four blocks.
+  static int64_t apart_tiles(const Tiling &tiling) { return std::min((tiling.count + 3) / 4, kApartTiles); }
+  static int64_t blocks_of(const Tiling &tiling) {
+    const int64_t size = apart_tiles(tiling);
+    return (tiling.count + size - 1) / size;
+  }
+
   // Returns the number of words that `count` tiles take.
   int64_t words(int64_t count) const { return (count + tiles.packed - 1) / tiles.packed; }
 
-  // Transforms a range of a block's words, and adds its dy to the sums of a part.
-  void transform(Block block, Range range, int64_t part, float *x_numbers, float *dy_numbers) const {
+  Block block_of(int64_t i, int64_t size) const { return {i * size, std::min(size, tiling.count - i * size)}; }
+
+  // `range`: words to transform. `part`: row of `sums` to which dy is added.
+  void transform(Block block, Range range, float *x_numbers, float *dy_numbers, int64_t part) const {
     float *own = sums ? floats(sums) + part * out : nullptr;
     tiles.input_for_sums(tiling, x, {in, words(block.size)}, block, range, floats(zeros), x_numbers);
     tiles.gradient(tiling, dy, {out, words(block.size)}, block, range, floats(zeros), dy_numbers, own);
@@ -305,20 +300,19 @@ void winograd_backprop_filter(Context &context, const Convolution &c, const Tens
   const int64_t in = c.source[1], out = c.destination[1];
   const Tiling tiling(c.source, c.destination, c.padding_before[0], c.padding_before[1]);
   const TileKernels &tiles = tile_kernels(context, Result::filter_gradient, in);
-  const FilterGradient gradient{context,
-                                tiling,
-                                tiles,
-                                x,
-                                dy,
-                                in,
-                                out,
-                                take_zeros(context, std::max(in, out)),
-                                sums == nullptr ? Buffer() : take_zeros(context, kMostParts * out)};
-  const Buffer products = in * out <= kFewSums ? gradient.divide_tiles() : gradient.divide_products();
+  const bool apart = in * out <= kFewSums;
+  const int64_t most = std::max(kFewestParts, kSums / (in * out));
+  const int64_t parts = apart ? std::min(FilterGradient::blocks_of(tiling), most) : kSlices;
+  const FilterGradient gradient{context, tiling,
+                                tiles,   x,
+                                dy,      in,
+                                out,     take_zeros(context, std::max(in, out)),
+                                parts,   sums == nullptr ? Buffer() : take_zeros(context, parts * out)};
+  const Buffer products = apart ? gradient.divide_tiles() : gradient.divide_products();
   on_all_threads([&] { tiles.filter_gradient(floats(products), in, out, own_part(in), dw); });
   if (sums == nullptr) return;
   std::fill_n(sums, out, 0.0f);
-  for (int64_t part = 0; part < kMostParts; part++) {
+  for (int64_t part = 0; part < parts; part++) {
     for (int64_t i = 0; i < out; i++) sums[i] += floats(gradient.sums)[part * out + i];
   }
 }

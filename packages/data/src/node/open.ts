@@ -307,7 +307,7 @@ class Opener {
     }
     if (part !== 'train' && !hasClasses) {
       if (hasImages(folder)) this.#notes.push(`${readableName(name)} is not used: its images have no class folders`);
-      else if (!isEmpty(folder)) this.#notes.push(`${readableName(name)} is not used: it holds no images`);
+      else this.#notes.push(`${readableName(name)} is not used: it holds no images`);
       this.#account.addAll(folder, below, 'unlabelled');
       return undefined;
     }
@@ -317,10 +317,6 @@ class Opener {
       source: openClasses({ path: at, folder, below, classes, allowEmpty }, this.#account),
     };
   }
-}
-
-function isEmpty({ files, folders }: Folder): boolean {
-  return files.length === 0 && folders.length === 0;
 }
 
 /** Returns the folder inside a folder that holds the data set, if the outer one only wraps it. */

@@ -6,6 +6,10 @@ import { chartsOf, type Figure, figureOf, throughputCharts } from './charts';
 import { h, section } from './dom';
 import * as part from './sections';
 
+/** Explanation of the curves: why they differ from the numbers of the terminal and from each other. */
+const ABOUT_CURVES =
+  'Training: the mean of neighbouring steps, on augmented crops and with the weights of that step, so early in a run it lies far above the validation error. Its last value is that of the last steps, not of the whole epoch as in the terminal. Validation: one centre crop of each image, after the epoch.';
+
 interface Page {
   data: ReportData;
   curves: readonly Figure[];
@@ -22,7 +26,7 @@ function draw(data: ReportData): Page {
     part.header(data),
     part.activity(data.activity),
     part.tiles(data),
-    section('curves', 'Curves', '', h('div', { class: 'charts' }, ...elements(curves))),
+    section('curves', 'Curves', ABOUT_CURVES, h('div', { class: 'charts' }, ...elements(curves))),
     part.results(data),
     part.confusion(data.confusion, missing.confusion),
     part.mistakes(data.mistakes, missing.mistakes),
@@ -58,7 +62,7 @@ function progress(page: Page, now: Progressing): Page {
   const throughput = throughputCharts(now.curves);
   if (curves.length !== page.curves.length || throughput.length !== page.throughput.length) return draw(data);
   document.querySelector('#activity')!.replaceWith(part.activity(now.activity));
-  document.querySelector('#tiles')!.replaceWith(part.tiles(now));
+  document.querySelector('#tiles')!.replaceWith(part.tiles(data));
   document.querySelector('#spent')!.replaceWith(part.timeSpent(now.time));
   for (const [i, chart] of curves.entries()) page.curves[i]!.update(chart);
   for (const [i, chart] of throughput.entries()) page.throughput[i]!.update(chart);

@@ -40,7 +40,14 @@ export function header({ name, summary, made, headline }: ReportData): HTMLEleme
   );
 }
 
-export function tiles({ headline }: Progressing): HTMLElement {
+/** Returns the row with the lowest error on the validation images, if there is one. */
+function bestResult(rows: readonly ResultRow[]): ResultRow[] {
+  const measured = rows.filter(({ of, top1 }) => of === 'validation' && top1 !== null);
+  return measured.sort((a, b) => b.images - a.images || a.top1! - b.top1!).slice(0, 1);
+}
+
+/** Draws the headline numbers, each with the protocol by which it was measured. */
+export function tiles({ headline, results: rows }: Progressing & Pick<ReportData, 'results'>): HTMLElement {
   const { best, epoch, epochs, seconds, imagesPerSecond } = headline;
   const tile = (name: string, value: string, note = '') =>
     h('div', { class: 'tile' }, h('dt', {}, name), h('dd', {}, value, note !== '' && h('small', {}, note)));
@@ -50,7 +57,10 @@ export function tiles({ headline }: Progressing): HTMLElement {
     tile(
       best?.validation === false ? 'best top-1 error, training' : 'best top-1 error',
       best === null ? '–' : `${best.top1.toFixed(2)} %`,
-      best === null ? '' : `after epoch ${best.epoch}`,
+      best === null ? '' : `after epoch ${best.epoch}${best.validation === false ? '' : ', one centre crop'}`,
+    ),
+    ...bestResult(rows).map(({ protocol, scales, top1, images, of }) =>
+      tile('best result', `${top1!.toFixed(2)} %`, `${protocol}, Q = ${scales.join(', ')}, ${images} ${of} images`),
     ),
     tile('epochs', `${epoch}`, `of ${epochs}`),
     tile('trained for', formatDuration(seconds)),
@@ -86,7 +96,7 @@ function errorText(value: number | null): string {
   return value === null ? '–' : value.toFixed(2);
 }
 
-/** Makes a table that scrolls sideways where it is too wide. */
+/** Makes a table that scrolls sideways where it is too wide; shadows at its sides and a line of text show that it does. */
 function table(header: readonly string[], rows: readonly (readonly string[])[], text: number): HTMLElement {
   const kind = (i: number) => ({ class: i < text ? 'text' : 'number' });
   return h(
@@ -117,7 +127,36 @@ export function results({ results: rows, k, missing }: ReportData): HTMLElement 
   const columns = common === undefined ? ['protocol', 'Q', 'images'] : ['protocol', 'Q'];
   const header = [...columns, 'top-1', `top-${k}`];
   const text = common === undefined ? about : `${about} Measured on ${common} images.`;
-  return section('results', title, text, table(header, rows.map(cells), columns.length));
+  return section('results', title, text, resultChart(rows), table(header, rows.map(cells), columns.length));
+}
+
+/** Protocols in the order of the paper's tables. */
+const PROTOCOL_ORDER: readonly string[] = ['single', 'dense', 'multi-crop', 'both'];
+
+/** Longest chart of results, in bars. */
+const MOST_BARS = 40;
+
+/** Draws the top-1 errors as bars, in groups of one protocol. */
+function resultChart(rows: readonly ResultRow[]): HTMLElement | null {
+  const place = ({ protocol }: ResultRow) => PROTOCOL_ORDER.indexOf(protocol);
+  const ordered = [...rows].sort((a, b) => place(a) - place(b) || a.scales.length - b.scales.length);
+  const measured = ordered.filter(({ top1 }) => top1 !== null).slice(0, MOST_BARS);
+  const most = measured.reduce((high, { top1 }) => Math.max(high, top1!), 0);
+  if (measured.length < 2 || most === 0) return null;
+  const bar = ({ protocol, scales, top1 }: ResultRow) =>
+    h(
+      'div',
+      { class: `bar${scales.length > 1 ? ' fused' : ''}` },
+      h('span', {}, `${protocol}, Q = ${scales.join(', ')}`),
+      h('i', { style: `--share: ${(100 * top1!) / most}%` }),
+      h('span', {}, `${top1!.toFixed(2)}\u00a0%`),
+    );
+  return h(
+    'figure',
+    { class: 'bars', 'aria-label': 'Chart: top-1 error by protocol and test scale' },
+    h('figcaption', {}, 'Top-1 error; darker bars fuse several scales'),
+    ...measured.map(bar),
+  );
 }
 
 export function printedTable({ title, header: names, rows, textColumns }: PrintedTable, index: number): HTMLElement {
@@ -208,12 +247,20 @@ export function mistakes(shown: readonly Mistake[], reason: string | undefined):
       image === null
         ? h('div', { class: 'gone' }, 'image not found')
         : imageElement(image, `${label}, predicted as ${predicted}`),
-      h('figcaption', {}, h('b', {}, predicted), ` ${percent(probability)}`, h('br'), `true: ${label}`),
+      h(
+        'figcaption',
+        {},
+        h('b', {}, predicted),
+        ` ${percent(probability)}`,
+        h('br'),
+        `true: ${label}`,
+        h('span', { class: 'file' }, key),
+      ),
     );
   return section(
     'mistakes',
     title,
-    'The predicted class with its probability, and the true class.',
+    'The predicted class with its probability, the true class, and the file.',
     h('div', { class: 'gallery' }, ...shown.map(card)),
   );
 }
@@ -221,7 +268,7 @@ export function mistakes(shown: readonly Mistake[], reason: string | undefined):
 export function heatMaps(maps: readonly HeatMap[], reason: string | undefined): HTMLElement | null {
   const title = 'Class maps';
   if (maps.length === 0) return emptySection('heat-maps', title, '', reason);
-  const card = ({ image, overlay, key, label, predicted, probability }: HeatMap) =>
+  const card = ({ image, overlay, low, high, key, label, predicted, probability }: HeatMap) =>
     h(
       'figure',
       { title: key },
@@ -232,19 +279,20 @@ export function heatMaps(maps: readonly HeatMap[], reason: string | undefined): 
         h('b', {}, predicted),
         ` ${percent(probability)}`,
         predicted === label ? '' : `, true: ${label}`,
+        h(
+          'span',
+          { class: 'legend' },
+          `${percent(low, 1)} `,
+          h('span', { class: 'scale', role: 'img', 'aria-label': 'from dark to bright' }),
+          ` ${percent(high, 1)}`,
+        ),
+        h('span', { class: 'file' }, key),
       ),
     );
   return section(
     'heat-maps',
     title,
-    'Probability of the most likely class at each place of the image, by dense evaluation.',
-    h(
-      'p',
-      { class: 'legend' },
-      '0 ',
-      h('span', { class: 'scale', role: 'img', 'aria-label': 'from dark to bright' }),
-      ' 1',
-    ),
+    'Probability of the most likely class at each place of the image, by dense evaluation of the enlarged image. The colours of each map go from its own lowest to its own highest probability.',
     h('div', { class: 'pairs' }, ...maps.map(card)),
   );
 }

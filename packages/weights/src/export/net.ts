@@ -5,6 +5,7 @@ import type { ModelDescription } from '../description';
 import { checkFinite, checkFit } from '../fit';
 import type { NetWeights } from '../names/recognise';
 import type { WeightSource } from '../sources/source';
+import { type PixelLayer, pixelLayer } from './preprocess';
 
 /** Values of a net's variables: `NetWeights` of a file, or `tensorsOf(model)`. */
 export interface NetTensors {
@@ -26,6 +27,23 @@ export interface ExportOptions {
   readonly view?: ExportedView | undefined;
   /** Class names and preprocessing for the file's metadata. Default none. */
   readonly description?: ModelDescription | undefined;
+  /**
+   * `outside`: the graph takes preprocessed pixels. `inside`: it takes RGB from 0 to 255 of rescaled and cropped images, and
+   * needs a description. Default `outside`.
+   */
+  readonly preprocessing?: 'outside' | 'inside' | undefined;
+}
+
+/**
+ * Returns the layer of the preprocessing inside the graph, if there is one.
+ * @throws VggError `VGG_ARGUMENT` without a description.
+ */
+export function insideLayer({ preprocessing, description }: ExportOptions): PixelLayer | undefined {
+  if (preprocessing !== 'inside') return undefined;
+  if (description === undefined) {
+    throw new VggError('argument', 'the preprocessing of this net is not known: export it with preprocessing outside');
+  }
+  return pixelLayer(description.preprocessing);
 }
 
 /** Returns the values of the variables of a net in memory. */

@@ -1,7 +1,7 @@
 /** Export of a net as an ONNX file, in parts: the graph first, then the weights, one variable in memory at a time. */
 import { sizeOf, VggError } from '@vgg/core';
 import { describeModel } from '../description';
-import { checkCount, type ExportOptions, type NetTensors } from '../export/net';
+import { checkCount, type ExportOptions, insideLayer, type NetTensors } from '../export/net';
 import { type Constant, onnxGraph } from './graph';
 import { fieldHead, message, nodeMessage, tensorHead, valueMessage } from './messages';
 
@@ -23,18 +23,17 @@ function bytesOf({ buffer, byteOffset, byteLength }: Float32Array): Uint8Array {
 /**
  * Yields the bytes of an ONNX file in order; in Node `writeFileAtomically(path, exportOnnx(net))` writes it.
  *
- * The input `images` is float32 [batch, 3, height, width], preprocessed like the net's training images: RGB, mean subtracted.
+ * The input `images` is float32 [batch, 3, height, width], preprocessed like the net's training images (RGB, mean subtracted),
+ * or RGB from 0 to 255 with `preprocessing: 'inside'`.
  * The output, before the soft-max, is `logits` [batch, classes], or in the dense view `scores` [batch, classes, rows,
  * columns] for images whose sides are at least the input size. The batch size is dynamic. The metadata is that of our own
  * files.
  *
  * @throws VggError `VGG_ARGUMENT` when the file would exceed protobuf's limit of 2 GiB, or for a description that is not valid.
  */
-export async function* exportOnnx(
-  net: NetTensors,
-  { view = 'classifier', description }: ExportOptions = {},
-): AsyncGenerator<Uint8Array, void> {
-  const graph = onnxGraph(net.options, view);
+export async function* exportOnnx(net: NetTensors, options: ExportOptions = {}): AsyncGenerator<Uint8Array, void> {
+  const { view = 'classifier', description } = options;
+  const graph = onnxGraph(net.options, view, insideLayer(options));
   const metadata = description === undefined ? {} : describeModel(net.options, description);
   const tensors = graph.constants.map((constant) => {
     const head = tensorHead(constant.name, constant.shape, sizeOf(constant.shape) * 4);

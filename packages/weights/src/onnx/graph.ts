@@ -2,6 +2,7 @@
 import { type Layer, layerVariables, type ResolvedVggOptions } from '@vgg/models';
 import { type Axes, channelsFirst, outputsFirst, weightAxes } from '../export/bands';
 import { type ExportedView, inferenceLayers } from '../export/net';
+import { type PixelLayer, PREPROCESS } from '../export/preprocess';
 import type { Node } from './messages';
 
 /** Constant of the graph, made from the variable of the same name. */
@@ -66,14 +67,36 @@ function operation(layer: Layer, view: ExportedView): Pick<Node, 'type' | 'attri
   }
 }
 
+/** Returns the nodes of the preprocessing. Its numbers are constant nodes, since the initialisers are the net's weights. */
+function pixelNodes({ weight, bias }: PixelLayer): Node[] {
+  const constant = (name: string, values: Float32Array, shape: readonly number[]): Node => ({
+    type: 'Constant',
+    name,
+    inputs: [],
+    output: name,
+    attributes: { value: { floats: values, shape } },
+  });
+  return [
+    constant(PREPROCESS.weight, weight, [3, 3, 1, 1]),
+    constant(PREPROCESS.bias, bias, [3]),
+    {
+      type: 'Conv',
+      name: PREPROCESS.node,
+      inputs: ['images', PREPROCESS.weight, PREPROCESS.bias],
+      output: PREPROCESS.node,
+      attributes: { kernel_shape: [1, 1] },
+    },
+  ];
+}
+
 /** Returns the graph of a view of a net: input `images`, output `logits`, `scores` (dense view) or `features` (no head). */
-export function onnxGraph(options: ResolvedVggOptions, view: ExportedView): Graph {
+export function onnxGraph(options: ResolvedVggOptions, view: ExportedView, pixels?: PixelLayer): Graph {
   const layers = inferenceLayers(options);
   const last = layers.at(-1)!;
   const headless = last.stage < 6;
   const outputName = headless ? 'features' : view === 'dense' ? 'scores' : 'logits';
-  const nodes: Node[] = [];
-  let x = 'images';
+  const nodes: Node[] = pixels === undefined ? [] : pixelNodes(pixels);
+  let x = pixels === undefined ? 'images' : PREPROCESS.node;
   for (const layer of layers) {
     if (layer.stage === 6 && x === 'pool5' && view === 'classifier') {
       nodes.push({ type: 'Flatten', name: 'flatten', inputs: [x], output: 'flatten' });

@@ -27,11 +27,18 @@ export function fieldHead(field: number, length: number): Uint8Array {
   return new BinaryWriter().tag(field, WireType.LengthDelimited).uint32(length).finish();
 }
 
-const ATTRIBUTE = { name: 1, float: 2, integer: 3, integers: 8, type: 20 } as const;
-const ATTRIBUTE_TYPE = { float: 1, integer: 2, integers: 7 } as const;
+/** Number of `DataType.FLOAT` in TensorProto. */
+const FLOAT = 1;
 
-/** Attribute of a node: an integer, integers, or a real number as `{ float }`. */
-export type Attribute = number | readonly number[] | { readonly float: number };
+const ATTRIBUTE = { name: 1, float: 2, integer: 3, tensor: 5, integers: 8, type: 20 } as const;
+const ATTRIBUTE_TYPE = { float: 1, integer: 2, tensor: 4, integers: 7 } as const;
+
+/** Attribute of a node: an integer, integers, a real number as `{ float }`, or a tensor of floats. */
+export type Attribute =
+  | number
+  | readonly number[]
+  | { readonly float: number }
+  | { readonly floats: Float32Array; readonly shape: readonly number[] };
 
 function attribute(name: string, value: Attribute): Uint8Array {
   const head = { [ATTRIBUTE.name]: name };
@@ -42,6 +49,12 @@ function attribute(name: string, value: Attribute): Uint8Array {
     const real = new BinaryWriter().tag(ATTRIBUTE.float, WireType.Bit32).float(value.float).finish();
     const rest = message({ ...head, [ATTRIBUTE.type]: ATTRIBUTE_TYPE.float });
     return new BinaryWriter().raw(rest).raw(real).finish();
+  }
+  if ('floats' in value) {
+    const { buffer, byteOffset, byteLength } = value.floats;
+    const bytes = new Uint8Array(buffer, byteOffset, byteLength);
+    const tensor = message({ 1: value.shape, 2: FLOAT, 9: bytes });
+    return message({ ...head, [ATTRIBUTE.tensor]: tensor, [ATTRIBUTE.type]: ATTRIBUTE_TYPE.tensor });
   }
   return message({ ...head, [ATTRIBUTE.integers]: value, [ATTRIBUTE.type]: ATTRIBUTE_TYPE.integers });
 }
@@ -60,9 +73,6 @@ export function nodeMessage({ type, name, inputs, output, attributes = {} }: Nod
   const attributeMessages = Object.entries(attributes).map(([key, value]) => attribute(key, value));
   return message({ 1: inputs, 2: output, 3: name, 4: type, 5: attributeMessages });
 }
-
-/** Number of `DataType.FLOAT` in TensorProto. */
-const FLOAT = 1;
 
 /** Encodes the ValueInfoProto of a float tensor; a side without a fixed size has a name. */
 export function valueMessage(name: string, sides: readonly (number | string)[]): Uint8Array {

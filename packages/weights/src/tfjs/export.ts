@@ -5,7 +5,7 @@
  */
 import { sizeOf } from '@vgg/core';
 import { describeModel } from '../description';
-import { checkCount, type ExportOptions, type NetTensors } from '../export/net';
+import { checkCount, type ExportOptions, insideLayer, type NetTensors } from '../export/net';
 import { DTYPE_BYTES, fromFloat32, fromInt32 } from '../safetensors/dtypes';
 import { type GraphConstant, tfGraph } from './graph';
 
@@ -28,14 +28,15 @@ function shardName(i: number, count: number): string {
   return `group1-shard${i + 1}of${count}.bin`;
 }
 
-function byteLength({ shape, integers }: GraphConstant, dtype: 'F16' | 'F32'): number {
+function byteLength({ shape, integers, floats }: GraphConstant, dtype: 'F16' | 'F32'): number {
+  if (floats !== undefined) return sizeOf(shape) * DTYPE_BYTES.F32;
   return sizeOf(shape) * DTYPE_BYTES[integers === undefined ? dtype : 'I32'];
 }
 
-function manifestEntry({ name, shape, integers }: GraphConstant, dtype: 'F16' | 'F32') {
+function manifestEntry({ name, shape, integers, floats }: GraphConstant, dtype: 'F16' | 'F32') {
   if (integers !== undefined) return { name, shape, dtype: 'int32' };
   const entry = { name, shape, dtype: 'float32' };
-  if (dtype === 'F32') return entry;
+  if (dtype === 'F32' || floats !== undefined) return entry;
   return { ...entry, quantization: { dtype: 'float16', original_dtype: 'float32' } };
 }
 
@@ -62,7 +63,8 @@ async function* shards(parts: AsyncIterable<Uint8Array>, total: number): AsyncGe
 /**
  * Yields the files of a TF.js graph model, `model.json` last, with one shard in memory at a time.
  *
- * The input `images` is float32 [batch, height, width, 3], preprocessed like the net's training images: RGB, mean subtracted.
+ * The input `images` is float32 [batch, height, width, 3], preprocessed like the net's training images (RGB, mean subtracted),
+ * or RGB from 0 to 255 with `preprocessing: 'inside'`.
  * The output, before the soft-max, is `logits` [batch, classes], or in the dense view `scores` [batch, rows, columns,
  * classes]. The `userDefinedMetadata` is the metadata of our own files.
  *
@@ -70,16 +72,18 @@ async function* shards(parts: AsyncIterable<Uint8Array>, total: number): AsyncGe
  */
 export async function* exportTfjs(
   net: NetTensors,
-  { view = 'classifier', description, dtype = 'F16' }: TfjsExportOptions = {},
+  options: TfjsExportOptions = {},
 ): AsyncGenerator<ExportedFile, void> {
-  const graph = tfGraph(net.options, view);
+  const { view = 'classifier', description, dtype = 'F16' } = options;
+  const graph = tfGraph(net.options, view, insideLayer(options));
   const metadata = description === undefined ? undefined : describeModel(net.options, description);
   const total = graph.constants.reduce((sum, constant) => sum + byteLength(constant, dtype), 0);
   const count = Math.ceil(total / SHARD_BYTES);
 
   async function* numbers(): AsyncGenerator<Uint8Array, void> {
-    for (const { name, shape, integers } of graph.constants) {
+    for (const { name, shape, integers, floats } of graph.constants) {
       if (integers !== undefined) yield fromInt32(shape, integers).bytes;
+      else if (floats !== undefined) yield fromFloat32(shape, floats, 'F32').bytes;
       else yield fromFloat32(shape, checkCount(name, await net.read(name), sizeOf(shape)), dtype).bytes;
     }
   }

@@ -5,6 +5,7 @@
  */
 import { type Layer, layerVariables, type ResolvedVggOptions } from '@vgg/models';
 import { type ExportedView, inferenceLayers } from '../export/net';
+import { type PixelLayer, PREPROCESS } from '../export/preprocess';
 
 /** Node of the graph: NodeDef. */
 export interface GraphNode {
@@ -26,11 +27,13 @@ export interface GraphTensor {
   readonly tensorShape: GraphShape;
 }
 
-/** Constant: a variable by its canonical name, in the shape that the graph needs, or integers of the graph. */
+/** Constant: a variable by its canonical name, in the shape that the graph needs, or numbers of the graph itself. */
 export interface GraphConstant {
   readonly name: string;
   readonly shape: readonly number[];
   readonly integers?: Int32Array;
+  /** Numbers of the graph, kept in float32. */
+  readonly floats?: Float32Array;
 }
 
 /** Graph of a net. */
@@ -111,8 +114,17 @@ function constantShape(layer: Layer, shape: readonly number[], view: ExportedVie
   return [layer.side, layer.side, shape[0]! / layer.side ** 2, shape[1]!];
 }
 
+/** Returns the numbers of the preprocessing: the weight as [1, 1, inputs, outputs]. */
+function pixelConstants({ weight, bias }: PixelLayer): GraphConstant[] {
+  const transposed = Float32Array.from(weight, (_, i) => weight[(i % 3) * 3 + Math.floor(i / 3)]!);
+  return [
+    { name: PREPROCESS.weight, shape: [1, 1, 3, 3], floats: transposed },
+    { name: PREPROCESS.bias, shape: [3], floats: bias },
+  ];
+}
+
 /** Returns the graph of a view of a net: input `images`, output `logits`, `scores` (dense view) or `features` (no head). */
-export function tfGraph(options: ResolvedVggOptions, view: ExportedView): TfGraph {
+export function tfGraph(options: ResolvedVggOptions, view: ExportedView, pixels?: PixelLayer): TfGraph {
   const layers = inferenceLayers(options);
   const last = layers.at(-1)!;
   const headless = last.stage < 6;
@@ -123,8 +135,16 @@ export function tfGraph(options: ResolvedVggOptions, view: ExportedView): TfGrap
     { name: 'images', op: 'Placeholder', attr: { dtype: { type: 'DT_FLOAT' }, shape: { shape: shapeOf(images) } } },
   ];
   const constants: GraphConstant[] = [];
-  const shapes: GraphConstant[] = [];
+  const own: GraphConstant[] = [];
   let x = 'images';
+  if (pixels !== undefined) {
+    const numbers = pixelConstants(pixels);
+    own.push(...numbers);
+    const attr = { ...FLOAT, ...WINDOWS, ...fusedOperations(false), padding: text('VALID') };
+    const input = [x, ...numbers.map(({ name }) => name)];
+    nodes.push(...numbers.map(constantNode), { name: PREPROCESS.node, op: '_FusedConv2D', attr, input });
+    x = PREPROCESS.node;
+  }
   layers.forEach((layer, i) => {
     const isProduct = layer.kind === 'convolution' || layer.kind === 'fullyConnected';
     const before = layers[i - 1];
@@ -132,7 +152,7 @@ export function tfGraph(options: ResolvedVggOptions, view: ExportedView): TfGrap
     if (layer.kind === 'relu' && before !== undefined && before.kind !== 'batchNorm') return;
     if (layer.kind === 'fullyConnected' && x === 'pool5' && view === 'classifier') {
       const shape = { name: 'flatten/shape', shape: [2], integers: Int32Array.of(-1, layer.inputs) };
-      shapes.push(shape);
+      own.push(shape);
       nodes.push(constantNode(shape), { name: 'flatten', op: 'Reshape', input: [x, shape.name], attr: FLOAT });
       x = 'flatten';
     }
@@ -158,7 +178,7 @@ export function tfGraph(options: ResolvedVggOptions, view: ExportedView): TfGrap
   });
   return {
     nodes,
-    constants: [...constants, ...shapes],
+    constants: [...constants, ...own],
     inputs: { images: tensor('images', images) },
     outputs: { [outputName]: tensor(outputName, output) },
   };

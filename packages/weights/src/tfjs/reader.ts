@@ -3,6 +3,7 @@
  * https://github.com/tensorflow/tfjs/blob/master/tfjs-core/src/io/types.ts
  */
 import { sizeOf, VggError } from '@vgg/core';
+import { GRAPH_CONSTANTS } from '../export/preprocess';
 import { modelOfTopology, withEpsilons } from '../keras/epsilons';
 import { DTYPE_BYTES, type Dtype } from '../safetensors/dtypes';
 import type { ByteSource } from '../sources/bytes';
@@ -136,7 +137,7 @@ export async function readTfjs(bytes: ByteSource, json: JsonObject): Promise<Wei
       for (const entry of group.weights) {
         const stored = parseWeight(entry, fail);
         if (tensors.has(stored.name)) throw fail(`it has ${JSON.stringify(stored.name.slice(0, 80))} twice`);
-        tensors.set(stored.name, storedTensor(stored, run, offset));
+        if (!GRAPH_CONSTANTS.has(stored.name)) tensors.set(stored.name, storedTensor(stored, run, offset));
         offset += sizeOf(stored.shape) * DTYPE_BYTES[stored.dtype];
       }
       if (offset !== run.size) throw fail(`its weights need ${offset} bytes, its shards have ${run.size}: cut short?`);

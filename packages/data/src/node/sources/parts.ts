@@ -64,9 +64,9 @@ export function namedParts(names: readonly string[]): NamedPart[] {
     });
   }
   const plain = found.filter((candidate) => candidate.template === '');
-  const partsOf = (wanted: string) =>
-    new Set(found.filter(({ template }) => template === wanted).map(({ part }) => part));
-  const alike = found.filter((candidate) => candidate.template !== '' && partsOf(candidate.template).size > 1);
+  const parts = new Map<string, Set<Part>>();
+  for (const { template: shape, part } of found) parts.set(shape, (parts.get(shape) ?? new Set()).add(part));
+  const alike = found.filter(({ template: shape }) => shape !== '' && parts.get(shape)!.size > 1);
   return plain.length > 0 ? plain : alike;
 }
 

@@ -11,7 +11,7 @@ function display() {
     warn: (line: string) => said.push(line),
     progress: () => ({ update: () => {}, end: () => {} }),
   };
-  const sizes = { epochs: 3, validateEvery: 1, batchesPerEpoch: 5, batch: 8, validationImages: 8 };
+  const sizes = { epochs: 3, validateEvery: 1, batchesPerEpoch: 5, batch: 8, validationImages: 8, classes: 10 };
   const { onEvent, validating } = trainingDisplay({ terminal, record: () => {}, mayEndEarly: false, ...sizes });
   return { said, onEvent, validating };
 }

@@ -27,9 +27,10 @@ describe('train', () => {
     expect({ code, stderr }).toMatchObject({ code: 0 });
     expect(stdout).toMatch(/\| validation \|/);
     expect(stderr).toMatch(/engine wasm/);
-    expect(stderr).toMatch(/epoch 2\/2 training loss \d+\.\d+, errors [\d.]+ \/ [\d.]+ % \| validation/);
+    expect(stderr).toMatch(/epoch 2\/2 training loss \d+\.\d+, top-1\/top-5 error [\d.]+ \/ [\d.]+ % \| validation/);
     expect(readdirSync(join(home, 'one')).sort()).toEqual([
       'checkpoints',
+      'epochs.csv',
       'evaluation.json',
       'events.out.tfevents.0000000001.vgg',
       'metrics.jsonl',
@@ -225,7 +226,43 @@ describe('train', () => {
     expect(pre).toMatchObject({ code: 0, stderr: '' });
     const not = await trainer(['train', '--data', data, ...TINY, '--config', 'B', '--weights', 'one', '--out', 'not']);
     expect(not).toMatchObject({ code: 2 });
-    expect(not.stderr).toMatch(/error: --weights needs a run of the same net: its configuration is A, expected B/);
+    expect(not.stderr).toMatch(/error: --weights needs a run of the same net, .*one has configuration A, expected B/);
+    const renamed = join(home, 'renamed');
+    for (const name of readdirSync(join(data, 'train'))) {
+      for (const part of ['train', 'val'])
+        cpSync(join(data, part, name), join(renamed, part, `new-${name}`), { recursive: true });
+    }
+    // As many classes, but others: a new last layer. The net comes from its weights.
+    const words = [
+      '--weights',
+      'one',
+      '--engine',
+      'wasm',
+      '--workers',
+      '1',
+      '--max-steps',
+      '1',
+      '--rate',
+      '1e-9',
+      '--batch',
+      '8',
+    ];
+    const tuned = await trainer([
+      'train',
+      '--data',
+      renamed,
+      ...words,
+      '--freeze',
+      'features',
+      '--out',
+      'other-classes',
+    ]);
+    expect(tuned).toMatchObject({ code: 0 });
+    expect(tuned.stderr).toMatch(/starting from .*one, net A with batch norm, width 0.0625, input 32, head small: /);
+    expect(tuned.stderr).toMatch(
+      /all layers are loaded but fc8, initialised randomly \(other classes: new-\w+ in place of \w+\)/,
+    );
+    expect(tuned.stderr).toMatch(/frozen: features; trained: fc6, fc8/);
   });
 
   it('continues with larger images if the classifier fits', async () => {

@@ -2,7 +2,7 @@ export type { Batch, BatchLoader, SkippedImage } from './batch';
 export { addColour, type ColourShift, colourOffset, drawAlphas, subtractMean } from './colour';
 export { centreCrop, centreWindow, crop, cropGrid, flip, gridWindows } from './crop';
 export type { FloatImage, RawImage, Rgb, Size, Window } from './image';
-export { epochOrder } from './order';
+export { balancedOrder, epochOrder } from './order';
 export { type PillowFilter, resampleAsPillow } from './pillow';
 export { checkImageTransform, type ImageTransform, prepareImage, sameTransform } from './prepare';
 export { resample, sourceWindow } from './resample';

@@ -10,7 +10,10 @@ import { type ColourShift, colourOffset, drawAlphas } from './colour';
 import { centreWindow } from './crop';
 import { drawErased } from './erasing';
 import type { Rgb, Size, Window } from './image';
+import { drawJitter, drawTrivial } from './pixel-augmentation';
+import type { PixelOperation } from './pixel-operations';
 import { rescaledSize } from './rescale';
+import { drawWindows, resizedGeometry, type WindowDraw, windowFor } from './resized-crop';
 
 /** Preparation of training images. Plain JSON: it is saved with a run. */
 export interface TrainTransform {
@@ -26,6 +29,15 @@ export interface TrainTransform {
   readonly mean: Rgb;
   /** Probability from 0 to 1 that a rectangle of the crop is erased (set to the mean colour). Default 0, as in the paper. */
   readonly erasing?: number | undefined;
+  /**
+   * Smallest area, above 0 and up to 1, of RandomResizedCrop: a window of at least this fraction of the image, of a shape from
+   * 3:4 to 4:3, is resized to the crop, in place of a crop of the image rescaled to S. Default off, as in the paper.
+   */
+  readonly smallestArea?: number | undefined;
+  /** Strength from 0 to 1 of random changes of brightness, contrast and saturation. Default 0, as in the paper. */
+  readonly jitter?: number | undefined;
+  /** True for one random operation of TrivialAugment. Default false, as in the paper. */
+  readonly trivialAugment?: boolean | undefined;
 }
 
 /** Preparation of evaluation images: rescale to smallest side `scale` (Q), crop the centre, subtract the mean. */
@@ -46,6 +58,10 @@ export interface Augmentation {
   readonly alphas: Rgb;
   /** Rectangle of the crop to erase; `null` for none. */
   readonly erased: Window | null;
+  /** Windows of RandomResizedCrop. Absent if it is off. */
+  readonly windows?: readonly WindowDraw[] | undefined;
+  /** Operations on the crop's pixels, in order. Absent for none. */
+  readonly operations?: readonly PixelOperation[] | undefined;
 }
 
 /** Parameters for making one input of a net from one decoded image. */
@@ -59,12 +75,14 @@ export interface Geometry {
   readonly shift: Rgb;
   /** Rectangle of the crop to set to 0; `null` for none. */
   readonly erased: Window | null;
+  /** Operations on the crop's pixels, in order, before `shift` is added. Absent for none. */
+  readonly operations?: readonly PixelOperation[] | undefined;
 }
 
 /**
  * Checks a transform.
- * @throws VggError `VGG_ARGUMENT` if a side is not a positive integer, the range of S is empty, S is below the crop, or the
- *   erasing is not a probability.
+ * @throws VggError `VGG_ARGUMENT` if a side is not a positive integer, the range of S is empty, S is below the crop,
+ *   or erasing, smallest area or jitter are out of range.
  */
 export function checkTransform(transform: TrainTransform | EvaluationTransform): void {
   const { crop, scale, mean } = transform;
@@ -72,6 +90,7 @@ export function checkTransform(transform: TrainTransform | EvaluationTransform):
   if (!(erasing >= 0 && erasing <= 1)) {
     throw new VggError('argument', `erasing must be a probability from 0 to 1, got ${erasing}`);
   }
+  if ('flip' in transform) checkPixelOptions(transform);
   const [low, high] = typeof scale === 'number' ? [scale, scale] : scale;
   if (!Number.isInteger(crop) || crop < 1) {
     throw new VggError('argument', `the crop must be a positive integer, got ${crop}`);
@@ -90,6 +109,13 @@ export function checkTransform(transform: TrainTransform | EvaluationTransform):
   }
 }
 
+function checkPixelOptions({ smallestArea = 1, jitter = 0 }: TrainTransform): void {
+  if (!(smallestArea > 0 && smallestArea <= 1)) {
+    throw new VggError('argument', `the smallest area of a crop must be above 0 and at most 1, got ${smallestArea}`);
+  }
+  if (!(jitter >= 0 && jitter <= 1)) throw new VggError('argument', `jitter must be from 0 to 1, got ${jitter}`);
+}
+
 /** Draws the random parameters of an image in `epoch`. `sample` is its index in the source. */
 export function drawAugmentation(transform: TrainTransform, seed: number, epoch: number, sample: number): Augmentation {
   const random = randomStream(seed, 'augmentation', epoch, sample);
@@ -99,27 +125,41 @@ export function drawAugmentation(transform: TrainTransform, seed: number, epoch:
   const position = [random.uniform(), random.uniform()] as const;
   const flip = random.uniform() < 0.5 && transform.flip;
   const alphas = drawAlphas(random, transform.colour?.sigma ?? 0);
-  const { erasing = 0, crop } = transform;
-  // Drawn last, so that erasing does not change the other random parameters.
+  const { erasing = 0, crop, smallestArea, jitter = 0, trivialAugment = false } = transform;
+  // What is not in the paper is drawn last, so that it does not change the other random parameters.
   const erased = erasing > 0 && random.uniform() < erasing ? drawErased(random, crop) : null;
-  return { smallestSide, position, flip, alphas, erased };
+  const windows = smallestArea === undefined ? undefined : drawWindows(random, smallestArea);
+  if (jitter === 0 && !trivialAugment) return { smallestSide, position, flip, alphas, erased, windows };
+  const trivial = trivialAugment ? drawTrivial(random, crop) : [];
+  const operations = [...trivial, ...(jitter > 0 ? drawJitter(random, jitter) : [])];
+  return { smallestSide, position, flip, alphas, erased, windows, operations };
 }
 
-/** Returns the parameters for a training input from an image of `size`. */
-export function trainingGeometry(size: Size, transform: TrainTransform, drawn: Augmentation): Geometry {
-  const side = transform.crop;
-  const rescaled = rescaledSize(size, drawn.smallestSide);
-  const [x, y] = drawn.position;
+/** Returns the size of the whole rescaled image and the crop in it. */
+function cropGeometry(
+  size: Size,
+  side: number,
+  { windows, smallestSide, position }: Augmentation,
+): Pick<Geometry, 'rescaled' | 'window'> {
+  if (windows !== undefined) return resizedGeometry(size, windowFor(size, windows), side);
+  const rescaled = rescaledSize(size, smallestSide);
+  const [x, y] = position;
   const window = {
     left: Math.floor(x * (rescaled.width - side + 1)),
     top: Math.floor(y * (rescaled.height - side + 1)),
     width: side,
     height: side,
   };
+  return { rescaled, window };
+}
+
+/** Returns the parameters for a training input from an image of `size`. */
+export function trainingGeometry(size: Size, transform: TrainTransform, drawn: Augmentation): Geometry {
+  const { rescaled, window } = cropGeometry(size, transform.crop, drawn);
   const [red, green, blue] = transform.colour ? colourOffset(transform.colour, drawn.alphas) : ([0, 0, 0] as const);
   const { mean } = transform;
   const shift = [red - mean[0], green - mean[1], blue - mean[2]] as const;
-  return { rescaled, window, flip: drawn.flip, shift, erased: drawn.erased };
+  return { rescaled, window, flip: drawn.flip, shift, erased: drawn.erased, operations: drawn.operations };
 }
 
 /** Returns the parameters for an evaluation input from an image of `size`: the centre crop, not flipped. */

@@ -4,9 +4,10 @@
  */
 import { requireInteger, VggError } from '@vgg/core';
 import { rescaledSize } from '@vgg/data';
+import { Calibration } from './calibration';
 import { BATCH_PIXELS, largestOf, MAX_IMAGE_PIXELS } from './limits';
 import { type EvaluationImage, type Loaded, loadInOrder, type SkippedImage } from './load';
-import { type ConfusedPair, type Errors, Tally, topK } from './metrics';
+import { type ClassErrors, type ConfusedPair, type Errors, meanF1, Tally, topK } from './metrics';
 import { guesses, type Prediction } from './predictions';
 import { checkPlan, type EvaluatedNet, type Plan, type Protocol, viewKinds } from './protocol';
 import { type Posteriors, scoreImages } from './score';
@@ -58,7 +59,11 @@ export interface EvaluationRow extends Errors {
   readonly protocol: Protocol;
   /** One Q, or several Q whose posteriors are averaged. */
   readonly scales: readonly number[];
-  readonly perClass: readonly Errors[];
+  /** Mean F1 over the classes that have images, from 0 to 1; null without labelled images. */
+  readonly f1: number | null;
+  /** Expected calibration error, from 0 to 1: mean difference of confidence and accuracy; null without labelled images. */
+  readonly calibrationError: number | null;
+  readonly perClass: readonly ClassErrors[];
   /**
    * Number of images of class `l` predicted as class `p`, at `l * classes + p`, in the row over all nets and all scales of
    * each protocol; null in the other rows, and for more than 4096 classes.
@@ -86,6 +91,7 @@ interface Row {
   readonly protocol: Protocol;
   readonly scales: readonly number[];
   readonly tally: Tally;
+  readonly calibration: Calibration;
   /** True if the row is over all nets and scales. */
   readonly whole: boolean;
 }
@@ -103,7 +109,7 @@ function makeRows({ nets, protocols, scales }: Plan): Row[] {
       partsAndWhole(scales).map((rowScales) => {
         const whole = rowNets.length === names.length && rowScales.length === scales.length;
         const tally = new Tally(classes, { confusion: whole });
-        return { nets: rowNets, protocol, scales: rowScales, whole, tally };
+        return { nets: rowNets, protocol, scales: rowScales, whole, tally, calibration: new Calibration() };
       }),
     ),
   );
@@ -202,24 +208,37 @@ export async function evaluate({
     skipped,
     classes,
     k: topK(classes),
-    rows: rows.map(({ tally, ...row }) => ({
-      nets: row.nets,
-      protocol: row.protocol,
-      scales: row.scales,
-      ...tally.overall(),
-      perClass: tally.perClass(),
-      confusion: tally.confusion,
-      pairs: tally.pairs(),
-    })),
+    rows: rows.map(resultOf),
+  };
+}
+
+function resultOf({ nets, protocol, scales, tally, calibration }: Row): EvaluationRow {
+  const perClass = tally.perClass();
+  const { images, top1Error, top5Error } = tally.overall();
+  return {
+    nets,
+    protocol,
+    scales,
+    images,
+    top1Error,
+    top5Error,
+    f1: meanF1(perClass),
+    calibrationError: calibration.error(),
+    perClass,
+    confusion: tally.confusion,
+    pairs: tally.pairs(),
   };
 }
 
 /** Counts one image in every row, and returns the predictions of the rows over all nets and scales. */
 function count(rows: readonly Row[], { key, label }: Usable, posteriors: Posteriors): Prediction[] {
   const predictions: Prediction[] = [];
-  for (const { nets, protocol, scales, tally, whole } of rows) {
+  for (const { nets, protocol, scales, tally, calibration, whole } of rows) {
     const best = guesses(posteriors.combine(nets, protocol, scales));
-    if (label !== null) tally.add(label, best.classes);
+    if (label !== null) {
+      tally.add(label, best.classes);
+      calibration.add(best.probabilities[0]!, best.classes[0] === label);
+    }
     if (whole) predictions.push({ key, label, nets, protocol, scales, ...best });
   }
   return predictions;

@@ -1,3 +1,4 @@
+export { Calibration } from './calibration';
 export { type ClassMap, type ClassMapOptions, classMap } from './class-map';
 export { type ClassifyingNet, type ClassifyOptions, classify, evaluatedNet, type Guess, netInput } from './classify';
 export {
@@ -8,7 +9,7 @@ export {
   evaluate,
 } from './evaluate';
 export type { EvaluationImage, SkippedImage } from './load';
-export { type ConfusedPair, type Errors, Tally, topClasses, topK } from './metrics';
+export { type ClassErrors, type ConfusedPair, type Errors, meanF1, Tally, topClasses, topK } from './metrics';
 export { type ImagePrediction, type PredictOptions, predict } from './predict';
 export { type Prediction, predictionLine } from './predictions';
 export { type Classifier, type EvaluatedNet, PROTOCOLS, type Protocol } from './protocol';

@@ -1,4 +1,6 @@
-/** Error measures (section 3.2): top-1 and top-5 error, by class, and the confusion matrix. */
+/**
+ * Error measures: top-1 and top-5 error (section 3.2), the confusion matrix, and precision, recall and F1 of each class.
+ */
 
 /** Number of guesses in the paper's top-5 error. */
 const TOP = 5;
@@ -32,6 +34,21 @@ export interface Errors {
   readonly top5Error: number | null;
 }
 
+/** Errors on the images of one class, and its precision, recall and F1 from 0 to 1; null where they divide by 0 images. */
+export interface ClassErrors extends Errors {
+  /** Share of the images predicted as the class that are of it. */
+  readonly precision: number | null;
+  /** Share of the images of the class that are predicted as it. */
+  readonly recall: number | null;
+  /** 2·precision·recall / (precision + recall), which is 0 if no image is right. */
+  readonly f1: number | null;
+}
+
+/** Returns the mean F1 over the classes that have images; null if there are none. */
+export function meanF1(classes: readonly ClassErrors[]): number | null {
+  const values = classes.filter(({ images }) => images > 0).map(({ f1 }) => f1 ?? 0);
+  return values.length === 0 ? null : values.reduce((sum, value) => sum + value, 0) / values.length;
+}
 /** Largest number of classes for which the confusion matrix is kept as a whole: above it takes more than 64 MiB. */
 const MATRIX_CLASSES = 4096;
 
@@ -51,6 +68,7 @@ export class Tally {
   readonly #images: Uint32Array;
   readonly #wrong1: Uint32Array;
   readonly #wrong5: Uint32Array;
+  readonly #predicted: Uint32Array;
 
   constructor(classes: number, { confusion = false }: { confusion?: boolean } = {}) {
     this.classes = classes;
@@ -60,6 +78,7 @@ export class Tally {
     this.#images = new Uint32Array(classes);
     this.#wrong1 = new Uint32Array(classes);
     this.#wrong5 = new Uint32Array(classes);
+    this.#predicted = new Uint32Array(classes);
   }
 
   /**
@@ -69,6 +88,7 @@ export class Tally {
    */
   add(label: number, top: readonly number[]): void {
     this.#images[label]! += 1;
+    this.#predicted[top[0]!]! += 1;
     if (top[0] !== label) this.#wrong1[label]! += 1;
     if (!top.includes(label)) this.#wrong5[label]! += 1;
     const pair = label * this.classes + top[0]!;
@@ -99,13 +119,26 @@ export class Tally {
     return errors(total(this.#images), total(this.#wrong1), total(this.#wrong5));
   }
 
-  /** Returns, for each class, the errors on the images that have it as label. */
-  perClass(): Errors[] {
-    return Array.from(this.#images, (images, i) => errors(images, this.#wrong1[i]!, this.#wrong5[i]!));
+  /** Returns, for each class, the errors on the images that have it as label, and precision, recall and F1. */
+  perClass(): ClassErrors[] {
+    return Array.from(this.#images, (images, i) => {
+      const right = images - this.#wrong1[i]!;
+      const predicted = this.#predicted[i]!;
+      return {
+        ...errors(images, this.#wrong1[i]!, this.#wrong5[i]!),
+        precision: quotient(right, predicted),
+        recall: quotient(right, images),
+        f1: quotient(2 * right, images + predicted),
+      };
+    });
   }
 }
 
 function errors(images: number, wrong1: number, wrong5: number): Errors {
   const percent = (wrong: number) => (images === 0 ? null : (100 * wrong) / images);
   return { images, top1Error: percent(wrong1), top5Error: percent(wrong5) };
+}
+
+function quotient(count: number, of: number): number | null {
+  return of === 0 ? null : count / of;
 }

@@ -34,9 +34,9 @@ describe('a tally', () => {
 
   it('returns errors by class, null for a class without images', () => {
     const perClass = tally.perClass();
-    expect(perClass[0]).toEqual({ images: 4, top1Error: 50, top5Error: 25 });
-    expect(perClass[1]).toEqual({ images: 0, top1Error: null, top5Error: null });
-    expect(perClass[2]).toEqual({ images: 1, top1Error: 100, top5Error: 100 });
+    expect(perClass[0]).toMatchObject({ images: 4, top1Error: 50, top5Error: 25 });
+    expect(perClass[1]).toMatchObject({ images: 0, top1Error: null, top5Error: null });
+    expect(perClass[2]).toMatchObject({ images: 1, top1Error: 100, top5Error: 100 });
   });
 
   it('counts labels by row and predictions by column', () => {

@@ -7,6 +7,12 @@ export interface CrossEntropyOptions {
   reduction?: 'mean' | 'sum' | undefined;
   /** ε in [0, 1): each target is (1 - ε)·one-hot + ε/classes. Default 0, as in the paper. */
   labelSmoothing?: number | undefined;
+  /**
+   * Factor of each class's target probabilities, at least 0, as the weights of PyTorch's `CrossEntropyLoss`. But the mean
+   * divides by the number of samples, so weights with a mean of 1 over the training images keep the size of the loss.
+   * Default 1.
+   */
+  classWeights?: readonly number[] | undefined;
   /** Second labels, for images that contain parts of others. */
   mixed?: MixedLabels | undefined;
 }
@@ -29,12 +35,22 @@ export function checkLabels(labels: ArrayLike<number>, classes: number): void {
   }
 }
 
-/** Returns the target probabilities, row-major [labels.length, classes]. */
-function targets(labels: ArrayLike<number>, classes: number, smoothing: number, mixed?: MixedLabels): Float32Array {
-  const target = new Float32Array(labels.length * classes).fill(smoothing / classes);
+/** Returns the target probabilities times the weights of their classes, row-major [labels.length, classes]. */
+function targets(
+  labels: ArrayLike<number>,
+  classes: number,
+  { labelSmoothing: smoothing = 0, classWeights, mixed }: CrossEntropyOptions,
+): Float32Array {
+  const weightOf = (c: number) => classWeights?.[c] ?? 1;
+  const target = Float32Array.from(
+    { length: labels.length * classes },
+    (_, i) => (weightOf(i % classes) * smoothing) / classes,
+  );
   const addLabels = (added: ArrayLike<number>, share: number) => {
     checkLabels(added, classes);
-    for (let i = 0; i < added.length; i++) target[i * classes + added[i]!]! += share * (1 - smoothing);
+    for (let i = 0; i < added.length; i++) {
+      target[i * classes + added[i]!]! += weightOf(added[i]!) * share * (1 - smoothing);
+    }
   };
   addLabels(labels, 1 - (mixed?.share ?? 0));
   if (mixed !== undefined) addLabels(mixed.labels, mixed.share);
@@ -53,8 +69,9 @@ function targets(labels: ArrayLike<number>, classes: number, smoothing: number, 
 export function softmaxCrossEntropy(
   logits: Tensor2D,
   labels: Int32Array | readonly number[],
-  { reduction = 'mean', labelSmoothing = 0, mixed }: CrossEntropyOptions = {},
+  options: CrossEntropyOptions = {},
 ): Scalar {
+  const { reduction = 'mean', labelSmoothing = 0, classWeights, mixed } = options;
   const [samples, classes] = logits.shape;
   if (logits.rank !== 2 || samples === 0 || classes === 0 || samples !== labels.length) {
     throw new VggError(
@@ -71,9 +88,12 @@ export function softmaxCrossEntropy(
       `expected ${samples} second labels and a share of them in [0, 1], got ${mixed.labels.length} and ${mixed.share}`,
     );
   }
+  if (classWeights !== undefined && !(classWeights.length === classes && classWeights.every((weight) => weight >= 0))) {
+    throw new VggError('argument', `expected ${classes} class weights of at least 0, got [${classWeights}]`);
+  }
   const scale = reduction === 'mean' ? 1 / samples : 1;
   return tidy(() => {
-    const target = tensor2d(targets(labels, classes, labelSmoothing, mixed), [samples, classes]);
+    const target = tensor2d(targets(labels, classes, options), [samples, classes]);
     return mul(sum(mul(logSoftmax(logits), target)), -scale);
   });
 }

@@ -1,7 +1,9 @@
 export { GradientAccumulator } from './accumulator';
+export { AdamW, type AdamWOptions } from './adamw';
 export { type CrossEntropyOptions, checkLabels, type MixedLabels, softmaxCrossEntropy } from './cross-entropy';
 export { ensureGradients, type LossAndGradients, lossAndGradients } from './gradients';
-export { DECAY_WEIGHTS_ONLY, MomentumSgd, type MomentumSgdOptions, type ParameterGroup } from './momentum-sgd';
+export { DECAY_WEIGHTS_ONLY, type ParameterGroup } from './groups';
+export { MomentumSgd, type MomentumSgdOptions } from './momentum-sgd';
 export { Muon, type MuonOptions } from './muon';
 export { assertFinite, clipScale, type FiniteCheck, globalNorm, nonFiniteNames } from './norm';
 export type { Optimiser } from './optimiser';

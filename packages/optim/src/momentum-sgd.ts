@@ -1,26 +1,8 @@
 /** Mini-batch gradient descent with momentum and L2 weight decay (section 3.1). */
 import { add, engine, getKernel, keep, mul, type Tensor, tidy, type Variable } from '@tensorflow/tfjs-core';
 import { VggError } from '@vgg/core';
+import { DECAY_WEIGHTS_ONLY, type GroupFactors, groupFactors, type ParameterGroup } from './groups';
 import { check, checkStep, checkVelocities, type Optimiser, Velocities } from './optimiser';
-
-/** Set of variables with its own multiples of learning rate and weight decay. */
-export interface ParameterGroup {
-  /** Name in which `*` stands for any characters (`*.bias`, `conv1_*`), or a predicate on names. */
-  match: string | ((name: string) => boolean);
-  /** Factor of the learning rate; 0 leaves the variables unchanged, without velocity or decay. Default 1. */
-  rateMultiple?: number | undefined;
-  /** Factor of the weight decay; 0 for no decay. Default 1. */
-  decayMultiple?: number | undefined;
-}
-
-/**
- * Default groups: weight decay only on weights of convolutions and fully-connected layers, as in Caffe's published
- * nets.
- */
-export const DECAY_WEIGHTS_ONLY: readonly ParameterGroup[] = ['*.bias', '*.scale', '*.offset'].map((match) => ({
-  match,
-  decayMultiple: 0,
-}));
 
 export interface MomentumSgdOptions {
   /**
@@ -37,13 +19,6 @@ export interface MomentumSgdOptions {
    * {@link DECAY_WEIGHTS_ONLY}.
    */
   groups?: readonly ParameterGroup[] | undefined;
-}
-
-function matcher(match: ParameterGroup['match']): (name: string) => boolean {
-  if (typeof match === 'function') return match;
-  const literal = match.split('*').map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'));
-  const pattern = new RegExp(`^${literal.join('.*')}$`);
-  return (name) => pattern.test(name);
 }
 
 /** Returns sum + factor · x and disposes `sum`, since intermediate values of the largest variables take much memory. */
@@ -86,7 +61,7 @@ export class MomentumSgd implements Optimiser {
   readonly rule: 'caffe' | 'pytorch';
   readonly momentum: number;
   readonly weightDecay: number;
-  readonly #groups: readonly { matches: (name: string) => boolean; rate: number; decay: number }[];
+  readonly #groups: GroupFactors;
   readonly #velocities = new Velocities();
 
   /** @throws VggError `VGG_ARGUMENT` for a number out of its range. */
@@ -102,11 +77,7 @@ export class MomentumSgd implements Optimiser {
     this.rule = rule;
     this.momentum = check('a momentum', momentum, 1);
     this.weightDecay = check('a weight decay', weightDecay);
-    this.#groups = groups.map(({ match, rateMultiple = 1, decayMultiple = 1 }) => ({
-      matches: matcher(match),
-      rate: check('a rate multiple', rateMultiple),
-      decay: check('a decay multiple', decayMultiple),
-    }));
+    this.#groups = groupFactors(groups);
   }
 
   get velocities(): ReadonlyMap<string, Tensor> {
@@ -129,10 +100,10 @@ export class MomentumSgd implements Optimiser {
   }
 
   #update(name: string, variable: Variable, gradient: Tensor, rate: number, gradientScale: number): void {
-    const group = this.#groups.find(({ matches }) => matches(name));
-    const groupRate = rate * (group?.rate ?? 1);
-    const decay = this.weightDecay * (group?.decay ?? 1);
-    if (group?.rate === 0) return;
+    const group = this.#groups(name);
+    const groupRate = rate * group.rate;
+    const decay = this.weightDecay * group.decay;
+    if (group.rate === 0) return;
     // In Caffe's rule the velocity includes the rate and its sign.
     const inside = this.rule === 'caffe' ? -groupRate : 1;
     const factors = {

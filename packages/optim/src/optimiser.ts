@@ -2,18 +2,26 @@
 import { keep, type Tensor, type Variable } from '@tensorflow/tfjs-core';
 import { VggError } from '@vgg/core';
 
-/** Optimiser as a training loop uses it. It owns its velocities, one tensor per variable that it has updated. */
+/** Optimiser as a training loop uses it. It owns its velocities, one tensor or more per variable that it has updated. */
 export interface Optimiser {
-  /** Velocities by variable name, for a checkpoint. The optimiser owns them. Empty before the first step. */
+  /**
+   * Velocities for a checkpoint, by variable name; further tensors of a variable have a prefix that ends in `/`. The
+   * optimiser owns them. Empty before the first step.
+   */
   readonly velocities: ReadonlyMap<string, Tensor>;
 
   /**
    * Replaces the velocities by copies of saved ones.
    *
    * @param variables variables to check the velocities against. Default no check.
+   * @param steps number of steps that led to them. Only optimisers that count their steps need it. Default 0.
    * @throws VggError `VGG_SHAPE` if a velocity has no variable or another shape.
    */
-  loadVelocities(velocities: ReadonlyMap<string, Tensor>, variables?: ReadonlyMap<string, Variable>): void;
+  loadVelocities(
+    velocities: ReadonlyMap<string, Tensor>,
+    variables?: ReadonlyMap<string, Variable>,
+    steps?: number,
+  ): void;
 
   /**
    * Updates every variable that has a gradient. The caller still owns the gradients.

@@ -5,6 +5,7 @@ import { expectNoLeak } from '@vgg/testing';
 import { describe, expect, it } from 'vitest';
 import { ensureGradients, softmaxCrossEntropy } from '../src/index';
 import cases from './fixtures/cross-entropy.json';
+import weightedCases from './fixtures/weighted-cross-entropy.json';
 
 ensureGradients();
 
@@ -19,6 +20,19 @@ describe('softmaxCrossEntropy', () => {
         expect(result.value.dataSync()).toBeAllclose([loss], { rtol: 1e-6 });
         expect(result.grad.dataSync()).toBeAllclose(gradient, { rtol: 1e-4, atol: 1e-7 });
       }),
+    );
+  });
+
+  it.each(weightedCases)('weights classes as PyTorch does: smoothing $labelSmoothing', (fixture) => {
+    const { logits, labels, loss, gradient, labelSmoothing, classWeights } = fixture;
+    tidy(() => {
+      const options = { reduction: 'sum', labelSmoothing, classWeights } as const;
+      const result = valueAndGrad((x: Tensor2D) => softmaxCrossEntropy(x, labels, options))(tensor2d(logits, [6, 4]));
+      expect(result.value.dataSync()).toBeAllclose([loss], { rtol: 1e-6 });
+      expect(result.grad.dataSync()).toBeAllclose(gradient, { rtol: 1e-4, atol: 1e-6 });
+    });
+    expect(() => softmaxCrossEntropy(tensor2d([[1, 2]]), [0], { classWeights: [1] })).toThrow(
+      /expected 2 class weights/,
     );
   });
 

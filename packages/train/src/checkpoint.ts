@@ -108,7 +108,7 @@ export function restoreCheckpoint(
     }
   }
   for (const [name, { shape }] of tensors) {
-    const variable = name.slice(name.indexOf('/') + 1);
+    const variable = name.slice(name.lastIndexOf('/') + 1);
     const expected = model.variables.get(variable)?.shape;
     if (expected?.join() !== shape.join()) {
       throw new VggError('weights', `checkpoint: ${name} of shape [${shape}] fits no variable: it is of another net`);
@@ -116,7 +116,7 @@ export function restoreCheckpoint(
   }
   for (const [name, variable] of model.variables) tidy(() => variable.assign(asTensor(tensors.get(source + name)!)));
   tidy(() => {
-    training?.optimiser.loadVelocities(withPrefix(tensors, VELOCITY));
+    training?.optimiser.loadVelocities(withPrefix(tensors, VELOCITY), undefined, state.step);
     if (hasAverages(checkpoint)) training?.average?.load(withPrefix(tensors, AVERAGE), state.step);
   });
 }

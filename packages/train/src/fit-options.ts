@@ -48,6 +48,13 @@ export interface FitOptions {
    */
   cutMix?: number | undefined;
   /**
+   * Probability in [0, 1] that the images of a micro-batch that CutMix left alone are blended with each other, and so are
+   * their labels (mixup, arXiv:1710.09412, α = 0.2). Default 0, as in the paper.
+   */
+  mixUp?: number | undefined;
+  /** Weight of each class in the training loss; validation does not use them. Default 1. */
+  classWeights?: readonly number[] | undefined;
+  /**
    * Decay, above 0 and below 1, of an average of the weights over the steps (see `WeightAverage` of `@vgg/optim`). The
    * averages are validated and decide which epoch is best, and the net holds them when `fit` returns; training itself
    * continues with the weights. Default no average, as in the paper.

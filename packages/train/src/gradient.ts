@@ -9,6 +9,7 @@ import { checkLabels, GradientAccumulator, lossAndGradients, softmaxCrossEntropy
 import type { MicroBatch } from './batch';
 import { cutMix, type MixedBatch } from './cut-mix';
 import { addTotals, countErrors, NO_SAMPLES, type Totals } from './metrics';
+import { mixUp } from './mix-up';
 import type { TrainableNet } from './net';
 import { gatherTotals, type NamedShape, reduceTensors } from './reduce';
 
@@ -26,6 +27,10 @@ export interface GradientOptions {
   labelSmoothing?: number | undefined;
   /** Probability that the images of a micro-batch get parts of each other (CutMix). Default 0, as in the paper. */
   cutMix?: number | undefined;
+  /** Probability that the images of a micro-batch not mixed by CutMix are blended (mixup). Default 0, as in the paper. */
+  mixUp?: number | undefined;
+  /** Weight of each class in the loss; see `softmaxCrossEntropy` of `@vgg/optim`. Default 1. */
+  classWeights?: readonly number[] | undefined;
   /** Default a job of one process. */
   communicator?: Communicator | undefined;
   /** Stops between two micro-batches. A job of several processes ignores it, since all must stop at the same place. */
@@ -51,13 +56,19 @@ interface MicroBatchResult {
   totals: Totals;
 }
 
+/** Returns the micro-batch, mixed by CutMix or else by mixup if their turn is drawn. */
+function mixedBatch({ seed, step, cutMix: cut = 0, mixUp: blend = 0 }: GradientOptions, batch: MicroBatch): MixedBatch {
+  const cutBatch: MixedBatch = cut > 0 ? cutMix(batch, cut, randomStream(seed, 'cut-mix', step, batch.index)) : batch;
+  if (blend === 0 || cutBatch.mixed !== undefined) return cutBatch;
+  return mixUp(batch, blend, randomStream(seed, 'mix-up', step, batch.index));
+}
+
 async function microBatchSums(options: GradientOptions, microBatch: MicroBatch): Promise<MicroBatchResult> {
-  const { model, seed, step, labelSmoothing = 0, cutMix: probability = 0 } = options;
+  const { model, seed, step, labelSmoothing = 0, classWeights } = options;
   const { labels, size, height, width, index } = microBatch;
   // Checked before the forward pass: TF.js frees the tensors saved for a gradient only once the gradient is computed.
   checkLabels(labels, model.options.classes);
-  const { images, mixed }: MixedBatch =
-    probability > 0 ? cutMix(microBatch, probability, randomStream(seed, 'cut-mix', step, index)) : microBatch;
+  const { images, mixed } = mixedBatch(options, microBatch);
   const pixels = tensor4d(images, [size, height, width, 3]);
   let logits: Tensor2D | undefined;
   const statistics = new Map<string, Tensor>();
@@ -70,7 +81,7 @@ async function microBatchSums(options: GradientOptions, microBatch: MicroBatch):
       logits = keep(output.logits);
       for (const [name, statistic] of Object.entries(output.batchStatistics))
         statistics.set(name, keep(mul(statistic, size)));
-      return softmaxCrossEntropy(output.logits, labels, { reduction: 'sum', labelSmoothing, mixed });
+      return softmaxCrossEntropy(output.logits, labels, { reduction: 'sum', labelSmoothing, classWeights, mixed });
     }, model.trainable);
     const [[value], scores] = await Promise.all([loss.data(), logits!.data()]);
     loss.dispose();

@@ -76,12 +76,10 @@ function usableLayers(weights: NetWeights, layers: readonly Layer[]): Set<string
 export async function initialWeights(source: WeightSource, net: ResolvedVggOptions): Promise<InitialWeights> {
   const weights = recogniseNet(source);
   const { options, report } = weights;
-  const differing = SHARED.find((option) => options[option] !== net[option]);
-  if (differing !== undefined) {
-    throw new VggError(
-      'argument',
-      `${source.name} is of another net: its ${differing} is ${options[differing]}, expected ${net[differing]}`,
-    );
+  const differing = SHARED.filter((option) => options[option] !== net[option]);
+  if (differing.length > 0) {
+    const each = differing.map((option) => `its ${option} is ${options[option]}, expected ${net[option]}`);
+    throw new VggError('argument', `${source.name} is of another net: ${each.join('; ')}`);
   }
   checkedTensors(recogniseNet(source, { head: 'none' }), source);
   const { preprocessing } = await netUse(source, weights);

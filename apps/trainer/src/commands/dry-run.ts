@@ -9,6 +9,7 @@ import { formatRecipe } from '../recipe/file';
 import type { Recipe } from '../recipe/recipe';
 import type { TrainArguments } from '../run/arguments';
 import { checkPredecessor, firstNet } from '../run/first-net';
+import { span } from '../run/introduction';
 import { epochSeconds, measureSpeed, type Speed } from '../run/measure';
 import { trainingMemory } from '../run/memory';
 import { validationsOf } from '../run/pace';
@@ -20,27 +21,14 @@ import type { Terminal } from '../terminal/terminal';
 const STATISTICS_IMAGES = 256;
 
 /** Returns the first net of a recipe; initialised randomly if the run that it starts from does not exist yet. */
-async function netToMeasure({ recipe, net }: PlannedRun, terminal: Terminal): Promise<Vgg> {
+async function netToMeasure({ recipe, net, data }: PlannedRun, terminal: Terminal): Promise<Vgg> {
   try {
     await checkPredecessor(recipe, terminal);
   } catch (error) {
     terminal.warn((error as Error).message);
     return createVgg(net, initialiserOf(recipe));
   }
-  return (await firstNet({ recipe, net }, terminal)).model;
-}
-
-/** Returns `40 s`, `12 min`, `5.1 h` or `24 days`: a short measurement is good for two digits. */
-export function span(seconds: number): string {
-  const units: [name: string, seconds: number][] = [
-    ['days', 86_400],
-    ['h', 3600],
-    ['min', 60],
-    ['s', 1],
-  ];
-  const [name, unit] = units.find(([, size]) => seconds >= 2 * size) ?? ['s', 1];
-  const value = seconds / unit;
-  return `${value < 10 ? value.toFixed(1) : value.toFixed(0)} ${name}`;
+  return (await firstNet({ recipe, net, classes: data.classes }, terminal)).model;
 }
 
 /** `25 MiB`, `1.9 GiB`. */

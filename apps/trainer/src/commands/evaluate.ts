@@ -23,16 +23,22 @@ function figure(error: number | null): string {
   return error === null ? '' : error.toFixed(2);
 }
 
-function tableRow({ nets, protocol, scales, top1Error, top5Error }: EvaluationRow, fused: boolean): string[] {
+function tableRow({ nets, protocol, scales, top1Error, top5Error, perClass }: EvaluationRow, fused: boolean): string[] {
   const name = nets.length > 1 ? `fusion of ${nets.length}` : nets[0]!.split('/').at(-1)!;
-  const cells = [protocol, scales.join(', '), figure(top1Error), figure(top5Error)];
+  const cells = [protocol, scales.join(', '), figure(top1Error), ...(perClass.length > 5 ? [figure(top5Error)] : [])];
   return fused ? [name, ...cells] : cells;
 }
 
 /** Prints a table as in section 4 of the paper: a row for each net, protocol and set of scales. */
 export async function printEvaluation(evaluation: Evaluation): Promise<void> {
   const fused = evaluation.rows.some(({ nets }) => nets.length > 1);
-  const columns = ['protocol', 'Q', 'top-1 error %', `top-${evaluation.k} error %`];
+  // With five classes or fewer, the top-5 error is always 0.
+  const columns = [
+    'protocol',
+    'Q',
+    'top-1 error %',
+    ...(evaluation.classes > 5 ? [`top-${evaluation.k} error %`] : []),
+  ];
   const rows = evaluation.rows.map((row) => tableRow(row, fused));
   await print(table(fused ? ['net', ...columns] : columns, rows, fused ? 2 : 1));
   const { images, skipped } = evaluation;
@@ -53,8 +59,13 @@ export async function runEvaluate(options: EvaluateArguments): Promise<void> {
   } finally {
     evaluated.dispose();
   }
+  const { classes } = evaluated;
   if (!json) return printEvaluation(evaluation);
   // Of the confusion matrix only the non-zero entries are printed: for many classes, most are zero.
-  const rows = evaluation.rows.map(({ pairs, ...row }) => ({ ...row, confusion: pairs }));
+  const rows = evaluation.rows.map(({ pairs, ...row }) => ({
+    ...row,
+    perClass: row.perClass.map((errors, i) => ({ name: classes[i], ...errors })),
+    confusion: pairs,
+  }));
   await print(JSON.stringify({ ...evaluation, rows }, null, 2));
 }

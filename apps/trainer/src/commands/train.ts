@@ -1,10 +1,13 @@
 /** `train`: trains a net on a folder of images. Without images, runs the demo. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isVggError } from '@vgg/core';
 import { LivePage } from '@vgg/report';
 import type { FitResult } from '@vgg/train';
 import { evaluateBest, isEvaluated } from '../evaluate/after-training';
 import { enterJob } from '../job/job';
+import type { SettingName } from '../recipe/settings';
 import { openRunReport, REPORT } from '../report/run-report';
 import type { TrainArguments } from '../run/arguments';
 import { type Prepared, prepareNew, prepareResumed } from '../run/prepare';
@@ -13,19 +16,18 @@ import { print, table } from '../terminal/output';
 import { createTerminal, type Terminal } from '../terminal/terminal';
 import { dryRun } from './dry-run';
 import { printEvaluation } from './evaluate';
+import { findRate } from './find-rate';
 
-function summaryTable({ training, validation, best }: FitResult): string {
-  const row = (name: string, { loss, top1, top5 }: { loss: number; top1: number; top5: number }) => [
-    name,
-    loss.toFixed(4),
-    top1.toFixed(2),
-    top5.toFixed(2),
-  ];
+/** Returns the losses and errors of the last epoch; with five classes or fewer, the top-5 error is always 0 and left out. */
+function summaryTable({ training, validation, best }: FitResult, classes: number): string {
+  const shown = classes > 5 ? 4 : 3;
+  const row = (name: string, { loss, top1, top5 }: { loss: number; top1: number; top5: number }) =>
+    [name, loss.toFixed(4), top1.toFixed(2), top5.toFixed(2)].slice(0, shown);
   const rows = [training && row('training', training), validation && row('validation', validation)];
   const bestLine =
     best === null ? '' : `\n\nbest top-1 error ${best.metric.toFixed(2)} % after epoch ${best.epoch + 1}`;
   return `${table(
-    ['last epoch', 'loss', 'top-1 error %', 'top-5 error %'],
+    ['last epoch', 'loss', 'top-1 error %', 'top-5 error %'].slice(0, shown),
     rows.filter((one) => one !== undefined),
   )}${bestLine}`;
 }
@@ -40,6 +42,23 @@ The run is in ${path}. What to try next:
   ${start} train --data DIR                   your own images: one folder per class
   ${start} inspect --config D                 what the paper's 16-layer net costs
   ${start} train --help                       every option and its default`;
+}
+
+/** Returns the reason why a run ended before its last epoch; undefined if it did not. */
+function endText(
+  { reason, best }: FitResult,
+  { earlyStop, patience }: Prepared['record']['recipe'],
+): string | undefined {
+  const last = best === null ? '' : `; the best was after epoch ${best.epoch + 1}, and its weights are saved`;
+  if (reason === 'early-stop') return `early stopping: no improvement in ${earlyStop} validations${last}`;
+  if (reason === 'schedule') {
+    return `the schedule has ended: no improvement in ${patience} validations at the lowest rate${last}`;
+  }
+  return undefined;
+}
+
+function predictHint(path: string): string {
+  return `use it: pnpm --filter trainer start predict --run ${path} IMAGE`;
 }
 
 function resumeHint(path: string): string {
@@ -74,6 +93,8 @@ export async function runTrain(options: TrainArguments): Promise<void> {
   if (job.rank > 0) return joinTraining(options);
   const terminal = createTerminal({ stream: process.stderr, quiet: options.quiet });
   if (options.dryRun) return dryRun(options, terminal);
+  if (options.findRate) return findRate(options, terminal);
+  if (options.smoke) return smokeRun(options, terminal);
   if (!options.ui) return train(options, terminal);
   const livePage = await LivePage.start(options.uiPort);
   terminal.say(`the live page is ${livePage.url}`);
@@ -88,6 +109,34 @@ export async function runTrain(options: TrainArguments): Promise<void> {
   }
 }
 
+/** Trains two steps on a few images, with all that follows, in a folder that is deleted. */
+async function smokeRun(options: TrainArguments, terminal: Terminal): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), 'vgg-smoke-'));
+  const began = performance.now();
+  try {
+    const { trainImages = SMOKE_IMAGES } = options;
+    const few = {
+      epochs: 1,
+      warmUp: 0,
+      maxSteps: 2,
+      trainImages: Math.min(trainImages, SMOKE_IMAGES),
+      out: join(folder, 'run'),
+    };
+    const given = options.given && new Set([...options.given, ...(Object.keys(few) as SettingName[])]);
+    await train({ ...options, ...few, given }, terminal);
+    if (process.exitCode === undefined) {
+      terminal.say(
+        `the smoke run worked, in ${((performance.now() - began) / 1000).toFixed(0)} s; nothing of it is kept`,
+      );
+    }
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** Number of training images of a smoke run. */
+const SMOKE_IMAGES = 64;
+
 async function train(options: TrainArguments, terminal: Terminal, livePage?: LivePage): Promise<void> {
   const prepared = await (options.resume === undefined
     ? prepareNew(options, terminal)
@@ -101,6 +150,9 @@ async function train(options: TrainArguments, terminal: Terminal, livePage?: Liv
   });
   const { result, skipped, report, finished } = trained;
   const { path } = folder;
+  const classes = prepared.record.classes.length;
+  const end = endText(result, prepared.record.recipe);
+  if (end !== undefined && !finished) terminal.say(end);
   const printJson = (more: object = {}) => print(JSON.stringify({ run: path, ...result, skipped, ...more }, null, 2));
   if (finished && (await isEvaluated(path, prepared.record))) {
     terminal.say(
@@ -114,9 +166,15 @@ async function train(options: TrainArguments, terminal: Terminal, livePage?: Liv
       terminal.say(`saved after step ${result.step}; ${resumeHint(path)}`);
       process.exitCode = trained.exitCode;
     }
+    if (result.step === 0) {
+      terminal.say('no step was trained: there is nothing to report');
+      if (options.json) await printJson();
+      return;
+    }
+    terminal.say('writing the report; press Ctrl-C to leave it out, the run is saved');
     await report.finish('interrupted');
     if (options.json) return printJson();
-    if (result.training !== undefined) await print(summaryTable(result));
+    if (result.training !== undefined) await print(summaryTable(result, classes));
     terminal.say(`the report is ${join(path, REPORT)}`);
     return;
   }
@@ -132,13 +190,14 @@ async function train(options: TrainArguments, terminal: Terminal, livePage?: Liv
     if (options.json) await printJson();
     return;
   }
+  terminal.say('writing the report');
   await report.finish('complete');
   if (options.json) return printJson(evaluation && { evaluation });
-  if (result.training !== undefined) await print(summaryTable(result));
+  if (result.training !== undefined) await print(summaryTable(result, classes));
   else if (!finished) terminal.say(`the run ended after step ${result.step}, before an epoch was completed`);
   terminal.say(`the report is ${join(path, REPORT)}`);
   if (evaluation !== undefined) {
     await printEvaluation(evaluation);
     await print(whatNext(path));
-  }
+  } else terminal.say(predictHint(path));
 }

@@ -96,6 +96,9 @@ export async function trainingTransform(
       colour: recipe.colourShift ? { values, vectors, sigma: 0.1 } : null,
       mean,
       erasing: recipe.randomErasing || undefined,
+      smallestArea: recipe.randomCrop || undefined,
+      jitter: recipe.jitter || undefined,
+      trivialAugment: recipe.trivialAugment || undefined,
     };
     return { transform, skipped };
   } finally {

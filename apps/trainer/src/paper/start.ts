@@ -94,7 +94,10 @@ async function measureTime(
   );
   const recipe = resolveRecipe(trainingArguments, settings.data, data.train.length);
   const { transform } = await trainingTransform(recipe, data.train, { ...session, terminal });
-  const { model } = await firstNet({ recipe, net: netOptions(recipe, data.classes.length) }, terminal);
+  const { model } = await firstNet(
+    { recipe, net: netOptions(recipe, data.classes.length), classes: data.classes },
+    terminal,
+  );
   const shortest = Math.min(3, settings.budget / 100);
   const speed = await measureSpeed({ ...session, model, recipe, data, transform, shortest });
   model.dispose();

@@ -11,7 +11,11 @@ export const DATA = SETTINGS.data.help;
 
 export function withOutput(command: Command): Command {
   return command
-    .option('--json', 'results as one JSON document on stdout', false)
+    .option(
+      '--json',
+      'results as one JSON document on stdout (with pnpm: pnpm --silent --filter trainer start ... --json | jq)',
+      false,
+    )
     .option('--quiet', 'no progress and no log; warnings, errors and results only', false)
     .helpOption('-h, --help', 'print this help');
 }

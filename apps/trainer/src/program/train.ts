@@ -2,14 +2,15 @@
 import { Command } from 'commander';
 import { readRecipe, recipeNames } from '../recipe/file';
 import { integer } from '../recipe/kinds';
-import { SETTING_NAMES } from '../recipe/settings';
+import { SETTING_NAMES, type SettingName } from '../recipe/settings';
 import type { TrainArguments } from '../run/arguments';
 import { KEEPING } from '../run/folder';
 import type { Commands } from './commands';
 import { addAllSettings } from './setting-options';
 import { withEngine, withOutput, withStrict } from './shared';
 
-const DESCRIPTION = `Trains a net on a folder of images and saves the run. Without --data it runs the demo: it draws its own \
+const DESCRIPTION = `Trains a net on a folder of images and saves the run. With --data alone it takes a small net that trains in minutes; \
+--recipe paper takes the paper's own settings. Without --data it runs the demo: it draws its own \
 images, trains a narrow net on them and evaluates it under every protocol.
 
 The images are one folder per class, either in train/, val/ and test/ (or other usual names), or in one place, from which a \
@@ -19,9 +20,11 @@ Files that are not used are counted with the reason.`;
 
 const EXAMPLES = `
 A first run on photos/CLASS/*.jpg: a small net that trains in minutes, with a live report in the browser:
-  pnpm --filter trainer start train --data photos --recipe demo --ui
+  pnpm --filter trainer start train --data photos --ui
+A trained net learns your classes; its net, input and scale come from the weights:
+  pnpm --filter trainer start train --recipe fine-tune --data photos --weights runs/mine --freeze features
 Estimate time and memory of the paper's net D at full size, from a few steps:
-  pnpm --filter trainer start train --data photos --dry-run
+  pnpm --filter trainer start train --recipe paper --data photos --dry-run
 A medium-sized net, and its prediction for one more image:
   pnpm --filter trainer start train --data photos --config B --batch-norm --width 0.5 --input 112 --epochs 20 --out runs/mine
   pnpm --filter trainer start predict --run runs/mine new.jpg --heat-map where.png
@@ -58,6 +61,16 @@ export function trainCommand(run: Commands['train']): Command {
         .option(
           '--dry-run',
           'print the resolved recipe, and memory and time measured on a few real steps; do not train',
+          false,
+        )
+        .option(
+          '--find-rate',
+          'try learning rates from 1e-5 to 1 in 100 steps, and draw the loss (learning-rates.svg, .csv); do not train',
+          false,
+        )
+        .option(
+          '--smoke',
+          'train two steps on a few images, validate, evaluate and report, then delete the run: shows that all of it works',
           false,
         )
         .option('--workers <n>', 'threads that decode images (0: the main thread)', integer(0, 64), 2)
@@ -106,8 +119,9 @@ function trainArguments(command: Command): TrainArguments {
       command.error(`error: --resume continues with the run's own recipe: leave out ${other.long}`);
     return options;
   }
+  const given = new Set(SETTING_NAMES.filter(written));
   const recipe = options.recipe ?? (options.data === undefined ? 'demo' : undefined);
-  if (recipe === undefined) return withoutNone(options);
+  if (recipe === undefined) return withoutNone({ ...options, given });
   const { ...settings } = readRecipe(recipe);
   // The recipe's micro-batch may not divide a batch given on the command line.
   const divides = (options.batch ?? 0) % (settings.microBatch ?? 1) === 0;
@@ -115,7 +129,8 @@ function trainArguments(command: Command): TrainArguments {
   // A run starts from at most one other: the one given replaces the recipe's, under either key.
   if (written('preInit') || written('weights')) for (const key of ['preInit', 'weights'] as const) delete settings[key];
   const unwritten = Object.entries(settings).filter(([name]) => !written(name));
-  return withoutNone({ ...options, recipe, ...Object.fromEntries(unwritten) });
+  const fromRecipe = new Set(unwritten.map(([name]) => name as SettingName));
+  return withoutNone({ ...options, recipe, ...Object.fromEntries(unwritten), given, fromRecipe });
 }
 
 /** Removes `--pre-init none` and `--weights none`, which override a recipe's. */

@@ -10,6 +10,7 @@ import {
   resolveOptions,
 } from '@vgg/models';
 import {
+  AdamW,
   constant,
   cosine,
   DECAY_WEIGHTS_ONLY,
@@ -66,13 +67,30 @@ const SGD_GROUPS_WITH_MUON: readonly ParameterGroup[] = [
   ...DECAY_WEIGHTS_ONLY,
 ];
 
-/** Returns the optimiser of a recipe. The caller disposes it. */
-export function optimiserOf({
-  optimiser,
-  momentum,
-  weightDecay,
-}: Pick<Recipe, 'optimiser' | 'momentum' | 'weightDecay'>): Optimiser {
-  const sgd = { rule: 'caffe', momentum, weightDecay } as const;
+/** Returns the variables of each layer with its own learning rate, those without weight decay first. */
+function groupsOf(net: ResolvedVggOptions, layerRates: readonly string[]): ParameterGroup[] {
+  return layerRates.flatMap((entry) => {
+    const [name, factor] = entry.split('=') as [string, string];
+    const rateMultiple = Number(factor);
+    return layersNamed(net, [name]).flatMap((layer) => [
+      ...['bias', 'scale', 'offset'].map((role) => ({ match: `${layer}.${role}`, rateMultiple, decayMultiple: 0 })),
+      { match: `${layer}.*`, rateMultiple },
+    ]);
+  });
+}
+
+type OptimiserRecipe = Pick<Recipe, 'optimiser' | 'momentum' | 'weightDecay'> & Partial<Pick<Recipe, 'layerRates'>>;
+
+/**
+ * Returns the optimiser of a recipe. The caller disposes it.
+ * @param net net whose layers `layerRates` names.
+ * @throws VggError `VGG_ARGUMENT` when `layerRates` names a layer that the net does not have.
+ */
+export function optimiserOf(recipe: OptimiserRecipe, net?: ResolvedVggOptions): Optimiser {
+  const { optimiser, momentum, weightDecay, layerRates = [] } = recipe;
+  const groups = net === undefined ? DECAY_WEIGHTS_ONLY : [...groupsOf(net, layerRates), ...DECAY_WEIGHTS_ONLY];
+  if (optimiser === 'adamw') return new AdamW({ beta1: momentum, weightDecay, groups });
+  const sgd = { rule: 'caffe', momentum, weightDecay, groups } as const;
   return optimiser === 'muon'
     ? new Muon({ rest: new MomentumSgd({ ...sgd, groups: SGD_GROUPS_WITH_MUON }) })
     : new MomentumSgd(sgd);
@@ -82,11 +100,12 @@ export function optimiserOf({
 export function extrasOf({
   labelSmoothing,
   cutMix,
+  mixUp,
   clipNorm,
   averageDecay,
   earlyStop,
-}: Recipe): Pick<FitOptions, 'labelSmoothing' | 'cutMix' | 'clipNorm' | 'averageDecay' | 'earlyStop'> {
-  const extras = { labelSmoothing, cutMix, clipNorm, averageDecay, earlyStop };
+}: Recipe): Pick<FitOptions, 'labelSmoothing' | 'cutMix' | 'mixUp' | 'clipNorm' | 'averageDecay' | 'earlyStop'> {
+  const extras = { labelSmoothing, cutMix, mixUp, clipNorm, averageDecay, earlyStop };
   return Object.fromEntries(Object.entries(extras).filter(([, value]) => value > 0));
 }
 

@@ -118,6 +118,19 @@ export const nameList: Kind<readonly string[]> = kind(
   v.union([v.string(), v.array(v.string())], 'Expected names like stage1,conv3_1.'),
 );
 
+const RATES = 'Expected layers and factors like features=0.1,fc8=10.';
+
+/** Factors of layers: `features=0.1,fc8=10`, or `none`; in a recipe file also a list. */
+export const layerFactors: Kind<readonly string[]> = kind(
+  (given) => {
+    if (given === '' || given === 'none') return [];
+    const entries = given.split(',').map((entry) => entry.trim());
+    if (!entries.every((entry) => /^\w+=\d*\.?\d+(e-?\d+)?$/.test(entry))) throw new InvalidArgumentError(RATES);
+    return entries;
+  },
+  v.union([v.string(), v.array(v.string())], RATES),
+);
+
 /** Returns a parser for a list of known names: `A,B,D`. */
 export function listOf<const T extends string>(names: readonly T[]) {
   const one = oneOf(names);

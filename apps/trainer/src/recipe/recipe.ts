@@ -73,6 +73,9 @@ export function checkArguments(given: Settings): void {
       '--optimiser muon keeps the norms of the weights, which works only with batch norm: add --batch-norm, or use --optimiser sgd',
     );
   }
+  if (optimiser === 'muon' && given.layerRates.length > 0) {
+    throw new VggError('argument', '--layer-rates does not apply to --optimiser muon: use sgd or adamw');
+  }
   if (preInit !== undefined && weights !== undefined) {
     throw new VggError('argument', '--pre-init and --weights both give the initial weights: choose one');
   }

@@ -4,7 +4,7 @@
  */
 import { LAYOUTS, PUBLIC_DATA_SETS } from '@vgg/data/node';
 import { CONFIGURATION_NAMES } from '@vgg/models';
-import { anyText, integer, type Kind, nameList, oneOf, real, trainingScale, yesOrNo } from './kinds';
+import { anyText, integer, type Kind, layerFactors, nameList, oneOf, real, trainingScale, yesOrNo } from './kinds';
 
 /** The headings under which `train --help` lists the settings, in their order. */
 export const GROUPS = [
@@ -183,6 +183,28 @@ export const SETTINGS = {
   momentum: setting(real(0, 0.9999), { group: 'Training', value: '<m>', default: 0.9, help: 'momentum' }),
   weightDecay: setting(real(0, 1), { group: 'Training', value: '<d>', default: 5e-4, help: 'L2 penalty' }),
 
+  randomCrop: setting(real(0, 1), {
+    group: 'Beyond the paper',
+    value: '<area>',
+    default: 0,
+    off: 0,
+    help:
+      'RandomResizedCrop: crops of this fraction to all of the image, resized to --input, in place of crops at --scale ' +
+      '(0: off; usual: 0.08 for large sets, 0.35 for small ones)',
+  }),
+  trivialAugment: setting(yesOrNo, {
+    group: 'Beyond the paper',
+    default: false,
+    off: false,
+    help: 'TrivialAugment: one random operation of fourteen for each image (rotation, colours, contrast, ...)',
+  }),
+  jitter: setting(real(0, 1), {
+    group: 'Beyond the paper',
+    value: '<strength>',
+    default: 0,
+    off: 0,
+    help: 'random brightness, contrast and saturation, such as 0.4 (0: off)',
+  }),
   randomErasing: setting(real(0, 1), {
     group: 'Beyond the paper',
     value: '<p>',
@@ -204,14 +226,35 @@ export const SETTINGS = {
     off: 0,
     help: 'probability that a micro-batch is mixed by CutMix (0: off)',
   }),
-  optimiser: setting(oneOf(['sgd', 'muon']), {
+  mixUp: setting(real(0, 1), {
+    group: 'Beyond the paper',
+    value: '<p>',
+    default: 0,
+    off: 0,
+    help: 'probability that a micro-batch that CutMix left alone is blended by mixup (0: off)',
+  }),
+  classWeights: setting(oneOf(['none', 'balanced']), {
+    group: 'Beyond the paper',
+    value: '<kind>',
+    default: 'none',
+    off: 'none',
+    help: 'weights of the classes in the loss: none, or balanced (classes of fewer images count more)',
+  }),
+  sampling: setting(oneOf(['all', 'balanced']), {
+    group: 'Beyond the paper',
+    value: '<kind>',
+    default: 'all',
+    off: 'all',
+    help: 'images of an epoch: all (each once), or balanced (all classes equally often)',
+  }),
+  optimiser: setting(oneOf(['sgd', 'muon', 'adamw']), {
     group: 'Beyond the paper',
     value: '<name>',
     default: 'sgd',
     off: 'sgd',
     help:
-      'sgd (as in the paper) or muon (orthogonalised updates; learning rate 0.02 to 0.06; needs --batch-norm; works best ' +
-      'with batches of 512 or more)',
+      'sgd (as in the paper), muon (orthogonalised updates; learning rate 0.02 to 0.06; needs --batch-norm; works best ' +
+      'with batches of 512 or more), adamw (learning rate about 0.001, --weight-decay about 0.05)',
   }),
   clipNorm: setting(real(0, 1e9), {
     group: 'Beyond the paper',
@@ -250,9 +293,17 @@ export const SETTINGS = {
     group: 'Initial weights',
     value: '<run|file|name>',
     help:
-      'start from the weights of a run of the same net (at another input size too, if the classifier fits), a weight ' +
-      'file of any framework, or a published net (vgg16.tv_in1k, ...); classifier layers whose shape differs are ' +
-      'initialised randomly',
+      'start from the weights of a run, a weight file of any framework, or a published net (vgg16.tv_in1k, ...); --config, ' +
+      '--width, --head, --batch-norm, --input and --scale are those of the weights unless they are options; the last layer ' +
+      'is initialised randomly for other class names',
+  }),
+  layerRates: setting(layerFactors, {
+    group: 'Initial weights',
+    value: '<layer=factor,...>',
+    default: [] as readonly string[],
+    defaultHelp: 'none',
+    off: [] as readonly string[],
+    help: 'factors of the learning rate by layer, such as features=0.1,fc8=10; the first that names a layer counts',
   }),
   freeze: setting(nameList, {
     group: 'Initial weights',

@@ -1,6 +1,6 @@
 /** The arguments of `train`: the settings of a run, and the options of one session, which change nothing of its result. */
 import type { EngineName } from '../engine';
-import type { Settings } from '../recipe/settings';
+import type { SettingName, Settings } from '../recipe/settings';
 import type { KeepingOptions } from './folder';
 
 /** Options of one session; none of them changes the weights. */
@@ -28,8 +28,16 @@ export interface SessionArguments extends KeepingOptions {
 export interface TrainArguments extends Settings, SessionArguments {
   /** Name or path of the recipe file that gave settings. */
   recipe?: string;
+  /** Settings given on the command line. Undefined: all are to be used as they are. */
+  given?: ReadonlySet<SettingName> | undefined;
+  /** Settings that the recipe file gave. */
+  fromRecipe?: ReadonlySet<SettingName> | undefined;
+  /** True for two steps on a few images, with all that follows; the run is not kept. */
+  smoke?: boolean | undefined;
   /** The run to continue, or `true` for the one trained last. */
   resume?: string | true;
+  /** Try learning rates instead of training, and draw the loss. */
+  findRate?: boolean | undefined;
   /** Print the resolved recipe, memory and time without training. */
   dryRun: boolean;
 }

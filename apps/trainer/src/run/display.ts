@@ -21,6 +21,8 @@ export interface DisplayOptions {
   batchesPerEpoch: number;
   batch: number;
   validationImages: number;
+  /** Number of classes; the top-5 error is shown only if there are more than five. */
+  classes: number;
   /** True if the run may end before its last epoch. */
   mayEndEarly: boolean;
   now?: () => number;
@@ -32,8 +34,11 @@ interface Measures {
   top5: number;
 }
 
-function measures({ loss, top1, top5 }: Measures): string {
-  return `loss ${loss.toFixed(3)}, errors ${top1.toFixed(1)} / ${top5.toFixed(1)} %`;
+/** Returns the text for loss and errors; the top-5 error of five classes or fewer is always 0 and is left out. */
+function measuresText({ loss, top1, top5 }: Measures, classes: number): string {
+  const errors =
+    classes > 5 ? `top-1/top-5 error ${top1.toFixed(1)} / ${top5.toFixed(1)} %` : `error ${top1.toFixed(1)} %`;
+  return `loss ${loss.toFixed(3)}, ${errors}`;
 }
 
 /** Time of a forward pass relative to a training step of as many images. */
@@ -54,6 +59,7 @@ export interface TrainingDisplay {
 /** Creates the display of a run: a listener for the events of `fit`. */
 export function trainingDisplay(options: DisplayOptions): TrainingDisplay {
   const { terminal, record, onActivity, epochs, batchesPerEpoch, batch, validationImages, mayEndEarly } = options;
+  const measures = (values: Measures) => measuresText(values, options.classes);
   const { now = Date.now, maxSteps = Number.POSITIVE_INFINITY, validateEvery } = options;
   const validationSteps = (VALIDATION_COST * validationImages) / batch;
   const pace = new RunPace(

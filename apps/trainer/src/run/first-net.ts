@@ -7,12 +7,13 @@ import {
   createVgg,
   fromTrainedA,
   type Initialiser,
+  layersNamed,
   layerVariables,
   planLayers,
   type ResolvedVggOptions,
   type Vgg,
 } from '@vgg/models';
-import { initialWeights, openWeights } from '@vgg/weights';
+import { IMAGENET_CLASSES, initialWeights, openWeights } from '@vgg/weights';
 import { openBytes } from '@vgg/weights/node';
 import { findNet, netReference } from '../nets/reference';
 import { hasWeights } from '../nets/run-files';
@@ -21,6 +22,7 @@ import { recipeFor } from '../recipe/file';
 import type { Settings } from '../recipe/settings';
 import type { Terminal } from '../terminal/terminal';
 import { loadRun, type RunRecord, readRecord } from './folder';
+import { netOfWeights } from './net-of-weights';
 
 /** A net with its first weights. The caller disposes the model. */
 export interface FirstNet {
@@ -32,17 +34,45 @@ export interface FirstNet {
 /** Options in which two nets must agree for one to start with the weights of the other; the last layer may differ. */
 const SHARED = ['configuration', 'batchNorm', 'width', 'head'] as const;
 
-/** Returns the option that keeps a net from starting with the weights of another, if any: the input side if it changes shapes. */
-function difference(
-  from: ResolvedVggOptions,
-  to: ResolvedVggOptions,
-): 'inputSize' | (typeof SHARED)[number] | undefined {
+/** Returns the options that keep a net from starting with the weights of another, with both values: all of them. */
+function differences(from: ResolvedVggOptions, to: ResolvedVggOptions, newHead: boolean): string[] {
   const shapes = (net: ResolvedVggOptions) =>
     planLayers({ ...net, classes: to.classes })
+      .filter(({ name }) => name !== 'fc8' || !newHead)
       .flatMap(layerVariables)
       .map(({ shape }) => shape.join());
-  const differing = SHARED.find((option) => from[option] !== to[option]);
-  return differing ?? (shapes(from).join(';') === shapes(to).join(';') ? undefined : 'inputSize');
+  const differing: (keyof ResolvedVggOptions)[] = SHARED.filter((option) => from[option] !== to[option]);
+  // The input side counts only where it changes the shapes of the classifier.
+  const sameNet = differing.length === 0;
+  if (sameNet ? shapes(from).join(';') !== shapes(to).join(';') : from.inputSize !== to.inputSize) {
+    differing.push('inputSize');
+  }
+  return differing.map((option) => `${option} ${from[option]}, expected ${to[option]}`);
+}
+
+/** Returns a net in words: `net A with batch norm, width 0.25, input 64, head small`. */
+function netText({ configuration, batchNorm, width, inputSize, head }: ResolvedVggOptions): string {
+  return `net ${configuration}${batchNorm ? ' with batch norm' : ''}, width ${width}, input ${inputSize}, head ${head}`;
+}
+
+/** Returns the reason for a new last layer; undefined if the weights' own fits the classes. */
+function newHeadReason(
+  from: readonly string[] | undefined,
+  classes: readonly string[] | undefined,
+): string | undefined {
+  if (classes === undefined) return undefined;
+  if (from === undefined) return 'the class names of the weights are not known';
+  if (from.length !== classes.length) return `${classes.length} classes in place of ${from.length}`;
+  const other = classes.findIndex((name, i) => name !== from[i]);
+  if (other < 0 || (isImageNet(from) && classes.every((name) => SYNSET.test(name)))) return undefined;
+  return `other classes: ${classes[other]} in place of ${from[other]}`;
+}
+
+/** Name of a class of ImageNet in its folders. Their order is that of the published nets. */
+const SYNSET = /^n\d{8}$/;
+
+function isImageNet(classes: readonly string[]): boolean {
+  return classes.length === IMAGENET_CLASSES.length && classes.every((name, i) => name === IMAGENET_CLASSES[i]);
 }
 
 /**
@@ -77,41 +107,67 @@ async function fromRunOfA(run: string, net: ResolvedVggOptions, initialiser: Ini
   }
 }
 
-/** Returns a net with the weights of a run of the same net; other classes get a new last layer. */
-async function fromRun(run: string, net: ResolvedVggOptions, initialiser: Initialiser): Promise<Vgg> {
+/** Options of the net to create. */
+type Wanted = Pick<RunRecord, 'recipe' | 'net'> & {
+  /** Class names; undefined for a resumed run, whose checkpoint holds its weights. */
+  readonly classes?: readonly string[] | undefined;
+};
+
+/** Returns a net with the weights of a run of the same net; other classes get a new last layer. The terminal says so. */
+async function fromRun(
+  run: string,
+  { net, classes }: Wanted,
+  initialiser: Initialiser,
+  terminal: Terminal,
+): Promise<Vgg> {
   const { record, model } = await loadRun(run);
-  const differing = difference(record.net, net);
-  if (differing !== undefined) {
+  const reason =
+    newHeadReason(record.classes, classes) ?? (record.net.classes === net.classes ? undefined : 'other classes');
+  const differing = differences(record.net, net, reason !== undefined);
+  if (differing.length > 0) {
     model.dispose();
     throw new VggError(
       'run',
-      `--weights needs a run of the same net: its ${differing} is ${record.net[differing]}, expected ${net[differing]}`,
+      `--weights needs a run of the same net, ${run} has ${differing.join('; ')}: leave out these options`,
     );
   }
-  if (record.net.classes !== net.classes) model.replaceHead(net.classes, initialiser);
-  if (record.net.inputSize === net.inputSize) return model;
+  terminal.say(
+    `starting from ${run}, ${netText(record.net)}: ` +
+      (reason === undefined
+        ? 'all layers are loaded'
+        : `all layers are loaded but fc8, initialised randomly (${reason})`),
+  );
   const weights = new Map<string, Float32Array>();
   for (const [name, variable] of model.variables) weights.set(name, (await variable.data()) as Float32Array);
-  const larger = createVgg(net, ({ name }) => weights.get(name)!);
+  const started = createVgg(net, (spec) => {
+    const isNew = reason !== undefined && spec.name.startsWith('fc8.');
+    return isNew ? initialiser(spec) : weights.get(spec.name)!;
+  });
   model.dispose();
-  return larger;
+  return started;
 }
 
 /** Returns a net with the weights of a file; layers that do not fit are initialised randomly, and the terminal names them. */
 async function fromFile(
   path: string,
-  net: ResolvedVggOptions,
+  { net, classes }: Wanted,
   initialiser: Initialiser,
   terminal: Terminal,
 ): Promise<FirstNet> {
+  const known = await netOfWeights(path);
   const source = await openWeights(await openBytes(path));
   try {
     const { mean, missing, read } = await initialWeights(source, net);
+    const reason = missing.includes('fc8') ? undefined : newHeadReason(known?.classes, classes);
+    const initialised = reason === undefined ? missing : [...missing, 'fc8'];
     const layers =
-      missing.length === 0 ? 'all layers' : `all layers except ${missing.join(', ')} (initialised randomly)`;
-    terminal.say(`starting from ${path}: ${layers}`);
+      initialised.length === 0
+        ? 'all layers'
+        : `all layers except ${initialised.join(', ')} (initialised randomly${reason === undefined ? '' : `: ${reason}`})`;
+    terminal.say(`starting from ${path}, ${netText(net)}: ${layers}`);
     if (mean === undefined) terminal.warn(`${path} does not contain its mean: the mean of the images is subtracted`);
     const weights = await read();
+    if (reason !== undefined) for (const name of ['fc8.weight', 'fc8.bias']) weights.delete(name);
     return { mean, model: createVgg(net, (spec) => weights.get(spec.name) ?? initialiser(spec)) };
   } finally {
     await source.close();
@@ -122,15 +178,27 @@ async function fromFile(
  * Creates the net of a recipe with its first weights.
  * @throws VggError `VGG_RUN` when the run to take weights from is missing or of another net; for a file as `initialWeights`.
  */
-export async function firstNet(
-  { recipe, net }: Pick<RunRecord, 'recipe' | 'net'>,
-  terminal: Terminal,
-): Promise<FirstNet> {
+export async function firstNet(wanted: Wanted, terminal: Terminal): Promise<FirstNet> {
+  const { recipe, net } = wanted;
   const initialiser = initialiserOf(recipe);
   const { preInit, weights } = recipe;
   if (preInit !== undefined) return { model: await fromRunOfA(preInit, net, initialiser) };
   if (weights === undefined) return { model: createVgg(net, initialiser) };
   const reference = findNet(weights);
-  if (reference?.kind === 'file') return fromFile(reference.path, net, initialiser, terminal);
-  return { model: await fromRun(weights, net, initialiser) };
+  const first =
+    reference?.kind === 'file'
+      ? await fromFile(reference.path, wanted, initialiser, terminal)
+      : { model: await fromRun(weights, wanted, initialiser, terminal) };
+  sayTrained(net, recipe.freeze, terminal);
+  return first;
+}
+
+/** Says which layers are frozen and which are trained. */
+function sayTrained(net: ResolvedVggOptions, freeze: readonly string[], terminal: Terminal): void {
+  const frozen = new Set(layersNamed(net, freeze));
+  const trained = layersNamed(net, ['features', 'classifier']).filter((layer) => !frozen.has(layer));
+  const which = trained.length <= 4 ? trained.join(', ') : `${trained.length} layers`;
+  terminal.say(
+    frozen.size === 0 ? 'no layer is frozen: all are trained' : `frozen: ${freeze.join(', ')}; trained: ${which}`,
+  );
 }

@@ -18,7 +18,8 @@ import { SETTINGS_OFF } from '../recipe/settings';
 import type { Environment } from './environment';
 
 const FORMAT = 'vgg-run';
-const METRICS = 'metrics.jsonl';
+/** Name of the events of a run in its folder. */
+export const METRICS = 'metrics.jsonl';
 
 /** Contents of `run.json`. */
 export interface RunRecord {

@@ -49,7 +49,7 @@ export async function measureSpeed(options: MeasureOptions): Promise<Speed> {
   const { recipe, data, transform, workers, strict, model, shortest = SHORTEST } = options;
   const { microBatch: batchSize, seed, rate } = recipe;
   const training = createBatches(data.train, { transform, batchSize, seed, workers, strict });
-  const optimiser = optimiserOf(recipe);
+  const optimiser = optimiserOf(recipe, model.options);
   const began = performance.now();
   const samples: { microBatch: number; update: number }[] = [];
   const enough = () => {

@@ -20,16 +20,20 @@ import { describeData, reportDuplicates } from '../images/describe';
 import { currentJob } from '../job/job';
 import { findNet } from '../nets/reference';
 import { weightFile } from '../nets/weight-file';
-import { checkFreezing, initialiserOf, netOptions } from '../recipe/build';
+import { checkFreezing, initialiserOf, netOptions, optimiserOf } from '../recipe/build';
 import { formatRecipe } from '../recipe/file';
 import { checkArguments, type Recipe, resolveRecipe } from '../recipe/recipe';
+import type { SettingName } from '../recipe/settings';
+import { PRECLUDING, smallSettings } from '../recipe/small';
 import { listenForInterruption } from '../terminal/interruption';
 import type { Terminal } from '../terminal/terminal';
 import type { SessionArguments, TrainArguments } from './arguments';
 import { environment } from './environment';
 import { checkPredecessor, firstNet } from './first-net';
 import { createRunFolder, lastRun, openRunFolder, type RunRecord, readRecord, saveRecord } from './folder';
+import { describeClasses, medianSide, sayEstimate } from './introduction';
 import { checkMemory } from './memory';
+import { netOfWeights, settingsOfWeights } from './net-of-weights';
 
 /** Name of the recipe in a run folder, as a file that `--recipe` takes. */
 const RECIPE = 'recipe.yaml';
@@ -92,17 +96,52 @@ async function withFetchedWeights(options: TrainArguments, terminal: Terminal): 
 }
 
 /**
+ * Returns the options with the net of `--weights`: its settings count unless they are options of the command line; those of a
+ * recipe count too if the recipe itself names the weights.
+ */
+async function withNetOfWeights(options: TrainArguments): Promise<TrainArguments> {
+  const { given, fromRecipe, weights } = options;
+  if (given === undefined || weights === undefined) return options;
+  const known = await netOfWeights(weights);
+  if (known === undefined) return options;
+  const kept = given.has('weights') ? given : new Set([...given, ...(fromRecipe ?? [])]);
+  return { ...options, ...settingsOfWeights(options, known, kept) };
+}
+
+/** Returns the options with the settings for a small folder, if neither a recipe nor a net is given, and says so. */
+async function withSmallSettings(
+  options: TrainArguments,
+  { train }: OpenedData,
+  terminal: Terminal,
+): Promise<TrainArguments> {
+  const { given, recipe } = options;
+  if (given === undefined || recipe !== undefined || PRECLUDING.some((name) => given.has(name))) return options;
+  const side = await medianSide(train);
+  const settings = smallSettings(train.length, side);
+  const unwritten = Object.entries(settings).filter(([name]) => !given.has(name as SettingName));
+  const result: TrainArguments = { ...options, ...Object.fromEntries(unwritten) };
+  const { config, width, input, batch, epochs, rate, schedule } = result;
+  terminal.say(
+    `no net or recipe is given: a small one for ${train.length} images with sides of about ${side} pixels: net ${config} with ` +
+      `batch norm, width ${width}, input ${input}, batch ${batch}, ${epochs} ${epochs === 1 ? 'epoch' : 'epochs'}, ${schedule} rate from ${rate}; for the ` +
+      "paper's own settings add --recipe paper",
+  );
+  return result;
+}
+
+/**
  * Plans a run without writing anything.
  * @throws VggError for options that contradict each other, images that cannot be used, a net too large for the engine.
  */
 export async function planRun(given: TrainArguments, terminal: Terminal): Promise<PlannedRun> {
   checkArguments(given);
-  const options = await withFetchedWeights(given, terminal);
-  initialiserOf(options);
-  const path = await imagesFolder(options, terminal);
-  const data = await openTrainingData(path, options);
+  const fetched = await withNetOfWeights(await withFetchedWeights(given, terminal));
+  initialiserOf(fetched);
+  const path = await imagesFolder(fetched, terminal);
+  const data = await openTrainingData(path, fetched);
   describeData(data, terminal);
-  if (options.checkDuplicates) await reportDuplicates(data, terminal);
+  if (fetched.checkDuplicates) await reportDuplicates(data, terminal);
+  const options = await withSmallSettings(fetched, data, terminal);
   const recipe = resolveRecipe(options, path, data.train.length);
   if (recipe.batch > data.train.length) {
     throw new VggError(
@@ -114,6 +153,7 @@ export async function planRun(given: TrainArguments, terminal: Terminal): Promis
   terminal.say(describeEngine(engine));
   const net = netOptions(recipe, data.classes.length);
   checkFreezing(net, recipe);
+  optimiserOf(recipe, net).dispose();
   checkMemory(net, recipe, engine.name);
   return { recipe, data, net, engine };
 }
@@ -122,7 +162,9 @@ export async function planRun(given: TrainArguments, terminal: Terminal): Promis
 export async function prepareNew(options: TrainArguments, terminal: Terminal): Promise<Prepared> {
   await checkPredecessor(options, terminal);
   const { recipe, data, net, engine } = await planRun(options, terminal);
-  const { model, mean } = await firstNet({ recipe, net }, terminal);
+  const { model, mean } = await firstNet({ recipe, net, classes: data.classes }, terminal);
+  for (const line of describeClasses(data, recipe)) terminal.say(line);
+  await sayEstimate(model, recipe, data, terminal);
   const folder = createRunFolder(resolve(options.out ?? defaultOut(options)), options);
   const { transform, skipped } = await trainingTransform(recipe, data.train, { ...options, terminal });
   reportSkipped(skipped, terminal);

@@ -1,12 +1,14 @@
 /** Training of a prepared run: loaders, loop, validation, checkpoints, interruption, and its best weights at the end. */
 import { shareOf, VggError } from '@vgg/core';
-import type { BatchLoader } from '@vgg/data';
+import { systemReason } from '@vgg/core/node';
+import { type BatchLoader, balancedOrder } from '@vgg/data';
 import { createBatches, createEvaluationBatches } from '@vgg/data/node';
 import { scalesFor } from '@vgg/eval';
 import type { FreezableName } from '@vgg/models';
 import { GuessBook, type Guesses, type Prediction, type RunReport } from '@vgg/report';
 import { type FitResult, fit, gather, imageShare, restoreCheckpoint, type Validation, validate } from '@vgg/train';
 import type { RunLog } from '@vgg/train/node';
+import { balancedWeights, countsOf, labelsOf } from '../images/class-counts';
 import { type Skipped, skippedNotice } from '../images/data-set';
 import { currentJob, shareOfWorkers } from '../job/job';
 import { hasWeights } from '../nets/run-files';
@@ -15,6 +17,7 @@ import { listenForInterruption } from '../terminal/interruption';
 import type { Terminal } from '../terminal/terminal';
 import type { SessionArguments } from './arguments';
 import { trainingDisplay } from './display';
+import { EPOCH_TABLE, EpochTable } from './epoch-table';
 import { saveWeights } from './folder';
 import { type Prepared, prepareRank, sharePrepared } from './prepare';
 
@@ -54,7 +57,17 @@ function openLoaders(
   const workers = shareOfWorkers(ofMachine);
   const job = currentJob();
   const share = job.size === 1 ? undefined : imageShare(batch, microBatch, job);
-  const training = createBatches(data.train, { transform, batchSize: batch, seed, workers, strict, share });
+  const labels = labelsOf(data.train);
+  const training = createBatches(data.train, {
+    transform,
+    batchSize: batch,
+    seed,
+    workers,
+    strict,
+    share,
+    order:
+      recipe.sampling === 'balanced' ? (epoch) => balancedOrder(seed, epoch, labels, record.classes.length) : undefined,
+  });
   const [scale] = scalesFor(transform.scale, 'single', transform.crop);
   const validation =
     data.validation &&
@@ -99,16 +112,20 @@ async function measure(
 }
 
 /** Returns the options of `fit` that a run's record determines, the same on all ranks. */
-function recipeOptions({ record, model }: Pick<Prepared, 'record' | 'model'>, training: BatchLoader) {
+function recipeOptions({ record, data, model }: Pick<Prepared, 'record' | 'data' | 'model'>, training: BatchLoader) {
   const { recipe } = record;
   const { microBatch, epochs, validateEvery, seed, maxSteps } = recipe;
   model.freeze(...(recipe.freeze as readonly FreezableName[]));
   return {
     model,
     microBatch,
-    optimiser: optimiserOf(recipe),
+    optimiser: optimiserOf(recipe, record.net),
     schedule: scheduleOf(recipe, training.batchesPerEpoch),
     ...extrasOf(recipe),
+    classWeights:
+      recipe.classWeights === 'balanced'
+        ? balancedWeights(countsOf(labelsOf(data.train), record.classes.length))
+        : undefined,
     epochs,
     validateEvery,
     maxSteps,
@@ -121,7 +138,7 @@ function recipeOptions({ record, model }: Pick<Prepared, 'record' | 'model'>, tr
 async function runTraining(
   prepared: Prepared,
   session: SessionOptions,
-  { terminal, log, report }: { terminal: Terminal; log: RunLog; report: RunReport },
+  { terminal, log, report, table }: { terminal: Terminal; log: RunLog; report: RunReport; table: EpochTable },
 ): Promise<Trained> {
   const { record, data, skipped, checkpoint } = prepared;
   const { recipe } = record;
@@ -137,6 +154,9 @@ async function runTraining(
     terminal,
     record: (entry) => {
       log.onEvent(entry);
+      void table.add(entry).catch((error: unknown) => {
+        terminal.warn(`${EPOCH_TABLE} could not be written: ${systemReason(error)}`);
+      });
       report.record(entry);
       notice.update([...training.skipped, ...(validation?.skipped ?? [])]);
     },
@@ -148,6 +168,7 @@ async function runTraining(
     batchesPerEpoch: training.batchesPerEpoch,
     batch,
     validationImages: data.validation?.length ?? 0,
+    classes: record.classes.length,
     maxSteps,
     mayEndEarly: recipe.schedule === 'plateau' || recipe.earlyStop > 0,
   });
@@ -248,8 +269,9 @@ async function trainAndSave(
   if (size > 1) terminal.say(`training on ${size} ranks, ${localSize} of them on this machine`);
   // A resumed run drops the lines after its checkpoint before the report reads them.
   const log = folder.record(prepared.checkpoint);
+  const table = new EpochTable(folder.path);
   const report = await openReport();
-  const trained = await runTraining(prepared, options, { terminal, log, report }).catch(async (error) => {
+  const trained = await runTraining(prepared, options, { terminal, log, report, table }).catch(async (error) => {
     // The error that ended the run is printed last.
     await report.settle();
     throw error;

@@ -11,6 +11,7 @@ import { VggError } from '@vgg/core';
 import sharp, { type Sharp } from 'sharp';
 import { erase } from '../erasing';
 import type { RawImage, Size, Window } from '../image';
+import { applyOperation } from '../pixel-operations';
 import { type Axis, span } from '../resample';
 import { rescaledSize } from '../rescale';
 import type { ImageLocation } from '../source';
@@ -291,7 +292,14 @@ function partOf(data: Uint8Array, { window: { left, top, width } }: Plan): ByteP
 
 /** Resamples the crop, and erases its rectangle if there is one. */
 function write(out: Float32Array, offset: number, part: BytePart, { horizontal, vertical, geometry }: Plan): void {
-  const { flip, shift, erased, window } = geometry;
-  resampleBytes(out, offset, part, horizontal, vertical, flip, shift);
+  const { flip, shift, erased, window, operations = [] } = geometry;
+  resampleBytes(out, offset, part, horizontal, vertical, flip, operations.length === 0 ? shift : [0, 0, 0]);
+  if (operations.length > 0) change(out.subarray(offset, offset + window.width * window.height * 3), geometry);
   if (erased !== null) erase(out, offset, window.width, erased);
+}
+
+/** Applies the operations on a crop's pixels, then adds the shift. */
+function change(pixels: Float32Array, { operations = [], window, shift }: Geometry): void {
+  for (const operation of operations) applyOperation(pixels, window.width, operation);
+  for (let i = 0; i < pixels.length; i++) pixels[i]! += shift[i % 3]!;
 }

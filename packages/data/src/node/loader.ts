@@ -37,6 +37,11 @@ export interface TrainingLoaderOptions extends LoaderOptions {
   /** Random seed of the order and the augmentation of every epoch. */
   readonly seed: number;
   /**
+   * Returns the source indices of an epoch in the order in which they are used; as many as the source has images. Default
+   * `epochOrder`, a random permutation.
+   */
+  readonly order?: ((epoch: number) => Uint32Array) | undefined;
+  /**
    * Images of each batch that are prepared, from `first` up to but not including `end`: the share of one process, which may
    * be empty. Default all.
    */
@@ -54,6 +59,7 @@ export interface EvaluationLoaderOptions extends LoaderOptions {
  */
 export function createBatches(source: ImageSource, options: TrainingLoaderOptions): BatchLoader {
   const { batchSize, transform, seed } = options;
+  const { order = (epoch: number) => epochOrder(seed, epoch, source.length) } = options;
   checkOptions(options);
   if (batchSize > source.length) {
     throw new VggError(
@@ -63,7 +69,7 @@ export function createBatches(source: ImageSource, options: TrainingLoaderOption
   }
   return new Loader(source, options, {
     batches: Math.floor(source.length / batchSize),
-    order: (epoch) => epochOrder(seed, epoch, source.length),
+    order,
     preparation: (epoch) => ({ kind: 'training', transform, seed, epoch }),
     share: options.share,
   });

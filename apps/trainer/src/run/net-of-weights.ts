@@ -1,0 +1,66 @@
+/** The settings of a net that follow from the weights that it starts with. */
+
+import type { ResolvedVggOptions } from '@vgg/models';
+import { netUse, openWeights, recogniseNet } from '@vgg/weights';
+import { openBytes } from '@vgg/weights/node';
+import { findNet } from '../nets/reference';
+import type { SettingName, Settings } from '../recipe/settings';
+import { readRecord } from './folder';
+
+/** Net of a run or of a weight file. */
+export interface NetOfWeights {
+  readonly net: ResolvedVggOptions;
+  /** Smallest side of its images before the crop, if it is known. */
+  readonly scale: Settings['scale'];
+  /** Class names in the order of its outputs; undefined if they are not known. */
+  readonly classes: readonly string[] | undefined;
+}
+
+/**
+ * Returns the net whose weights a text names; undefined if there is no such run or file.
+ * @throws VggError as `readRecord` and `recogniseNet`.
+ */
+export async function netOfWeights(text: string): Promise<NetOfWeights | undefined> {
+  const reference = findNet(text);
+  if (reference?.kind === 'run') {
+    const { net, transform, classes } = await readRecord(reference.folder);
+    return { net, classes, scale: transform.scale };
+  }
+  if (reference?.kind !== 'file') return undefined;
+  const source = await openWeights(await openBytes(reference.path));
+  try {
+    const weights = recogniseNet(source);
+    const { classes, transform } = await netUse(source, weights);
+    const known = !classes.every((name, i) => name === String(i));
+    return { net: weights.options, classes: known ? classes : undefined, scale: transform?.scale };
+  } finally {
+    await source.close();
+  }
+}
+
+/** Settings that the weights determine. */
+type NetSettings = Pick<Settings, 'config' | 'batchNorm' | 'width' | 'input' | 'head' | 'scale'>;
+
+/**
+ * Returns the settings of a net that starts with weights: those of the weights' net, except for the ones in `kept`.
+ * @param kept settings given on the command line; the recipe's too if the recipe names the weights.
+ */
+export function settingsOfWeights(
+  settings: Settings,
+  { net, scale }: NetOfWeights,
+  kept: ReadonlySet<SettingName>,
+): NetSettings {
+  const { configuration, batchNorm, width, inputSize, head } = net;
+  const input = kept.has('input') ? settings.input : inputSize;
+  const own: NetSettings = {
+    config: configuration,
+    batchNorm,
+    width,
+    input,
+    head: head === 'none' ? settings.head : head,
+    // At another input size the scale follows from it.
+    scale: input === inputSize ? scale : undefined,
+  };
+  const names = Object.keys(own) as (keyof NetSettings)[];
+  return Object.fromEntries(names.map((name) => [name, kept.has(name) ? settings[name] : own[name]])) as NetSettings;
+}

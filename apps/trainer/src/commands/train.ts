@@ -6,6 +6,7 @@ import type { FitResult } from '@vgg/train';
 import { evaluateBest, isEvaluated } from '../evaluate/after-training';
 import { REPORT } from '../report/run-report';
 import type { TrainArguments } from '../run/arguments';
+import { discardRunFolder } from '../run/folder';
 import { type Prepared, prepareNew, prepareResumed } from '../run/prepare';
 import { trainPrepared } from '../run/train';
 import { print, table } from '../terminal/output';
@@ -76,6 +77,7 @@ async function train(options: TrainArguments, terminal: Terminal, livePage?: Liv
   const { folder } = prepared;
   const trained = await trainPrepared(prepared, options, terminal, livePage).catch(async (error: unknown) => {
     await printResumeHint(error, prepared, terminal);
+    if (options.resume === undefined) await discardRunFolder(folder);
     throw error;
   });
   const { result, skipped, report, finished } = trained;
@@ -83,7 +85,8 @@ async function train(options: TrainArguments, terminal: Terminal, livePage?: Liv
   const printJson = (more: object = {}) => print(JSON.stringify({ run: path, ...result, skipped, ...more }, null, 2));
   if (finished && (await isEvaluated(path, prepared.record))) {
     terminal.say(
-      `${path} is finished: it ended after epoch ${result.epoch}, step ${result.step}; there is nothing left to train`,
+      `${path} is finished: it ended after epoch ${result.epoch}, step ${result.step}; there is nothing left to train. To ` +
+        `train it for longer: --resume ${path} --epochs ${prepared.record.recipe.epochs * 2}`,
     );
     if (options.json) await printJson();
     return;

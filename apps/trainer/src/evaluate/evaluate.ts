@@ -2,14 +2,14 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { VggError } from '@vgg/core';
 import { systemReason } from '@vgg/core/node';
-import { concatenate, type ImageSource, spread } from '@vgg/data';
-import { type DataSet, imageItems, openSource } from '@vgg/data/node';
+import { imageItems } from '@vgg/data/node';
 import { checkClasses, checkImageClasses, type Evaluation, evaluate, type Protocol, predictionLine } from '@vgg/eval';
 import { GuessBook, recordEvaluation } from '@vgg/report';
 import { IMAGENET_CLASSES } from '@vgg/weights';
-import { locateImages, reportSkipped, splitOptions } from '../images/data-set';
+import { reportSkipped } from '../images/data-set';
 import { type Evaluated, loadRuns } from '../nets/evaluated';
 import type { Terminal } from '../terminal/terminal';
+import { openImages } from './images';
 
 export type Split = 'val' | 'train' | 'all';
 
@@ -28,16 +28,6 @@ export interface EvaluationRequest {
   strict: boolean;
   /** Aborts between two forward passes: `evaluateNets` then throws the reason of the signal. */
   signal?: AbortSignal | undefined;
-}
-
-/** Returns a part of a data set. A data set without a validation part is used whole as one. */
-function partOf({ train, validation }: DataSet, split: Split, path: string): ImageSource {
-  if (split === 'all' && train !== undefined && validation !== undefined) return concatenate(train, validation);
-  const part = split === 'train' ? train : (validation ?? train);
-  if (part === undefined) {
-    throw new VggError('dataset', `${path} has no training images: evaluate it with --split val`);
-  }
-  return part;
 }
 
 /** Returns the number of views of one image, crops and whole images, which is the unit of progress. */
@@ -59,19 +49,6 @@ async function openPredictions(path: string | undefined): Promise<FileHandle | u
   } catch (error) {
     throw new VggError('argument', `cannot write --predictions ${path}: ${systemReason(error)}`, { cause: error });
   }
-}
-
-/** Opens the images of a request. The run's own data set is split as in training, any other is used whole. */
-async function openImages({ runs }: Evaluated, { data, split, limit }: EvaluationRequest, terminal: Terminal) {
-  const recipe = runs[0]?.record.recipe;
-  const path = data === undefined ? recipe?.data : await locateImages(data, terminal);
-  if (path === undefined) throw new VggError('argument', 'a weight file has no images of its own: add --data DIR');
-  const own = path === recipe?.data;
-  const set = await openSource(path, own ? splitOptions(recipe!.valFraction, recipe!.seed) : {});
-  const whole = partOf(set, split, path);
-  const splitName = split === 'val' ? 'validation' : split;
-  const of = own ? splitName : path;
-  return { classes: set.classes, of, source: limit === undefined ? whole : spread(whole, limit) };
 }
 
 /** Checks that fused runs and the images have the same classes; warns if only their number can be compared. */
@@ -135,9 +112,13 @@ export async function evaluateNets(
     reportSkipped(evaluation.skipped, terminal);
     const [run] = runs;
     if (run !== undefined && nets.length === 1) {
-      await recordEvaluation(run.path, evaluation, book.guesses, of).catch((error: unknown) => {
+      const larger = await recordEvaluation(run.path, evaluation, book.guesses, of).catch((error: unknown) => {
         terminal.warn(`the results could not be saved in ${run.path}: ${systemReason(error)}`);
+        return undefined;
       });
+      if (larger !== undefined) {
+        terminal.say(`${run.path} keeps its results on ${larger} images: those on ${evaluation.images} do not replace them`);
+      }
     }
     return evaluation;
   } finally {

@@ -1,8 +1,10 @@
 /** Nets to evaluate or to predict with: runs, fused if there are several, or the net of a weight file. */
 import { type EvaluatedNet, evaluatedNet, scalesFor } from '@vgg/eval';
-import { type LoadedRun, loadRun } from '../run/folder';
+import { basename, dirname } from 'node:path';
+import { hasRecord, type LoadedRun, loadRun, MODEL, readRecord } from '../run/folder';
 import type { Terminal } from '../terminal/terminal';
 import { usableNet } from './named-net';
+import { findNet } from './reference';
 
 /** One net, or several to fuse, with their classes and test scales. The caller disposes them. */
 export interface Evaluated {
@@ -15,6 +17,8 @@ export interface Evaluated {
   readonly scales: readonly number[];
   /** The runs of the nets; empty for a weight file. */
   readonly runs: readonly LoadedRun[];
+  /** Runs that trained the nets: the runs themselves, or the one that a weight file belongs to. */
+  readonly trained: readonly Pick<LoadedRun, 'path' | 'record'>[];
   dispose(): void;
 }
 
@@ -38,11 +42,22 @@ export async function loadRuns(paths: readonly string[]): Promise<Evaluated> {
   return {
     name: path,
     runs,
+    trained: runs,
     dispose,
     classes: record.classes,
     scales: scalesFor(scale, 'multi', crop),
     nets: runs.map((run) => ({ name: run.path, model: run.model, mean: run.record.transform.mean })),
   };
+}
+
+/** Returns the run whose weights a text names: the run itself, or its weight file. */
+async function runsOf(text: string): Promise<Evaluated['trained']> {
+  const reference = findNet(text);
+  const folder =
+    reference?.kind === 'file' && basename(reference.path) === MODEL
+      ? dirname(reference.path)
+      : reference?.kind === 'run' && reference.folder;
+  return folder && hasRecord(folder) ? [{ path: folder, record: await readRecord(folder) }] : [];
 }
 
 /**
@@ -55,6 +70,7 @@ export async function loadNamed(text: string, terminal: Terminal): Promise<Evalu
   return {
     name: text,
     runs: [],
+    trained: await runsOf(text),
     classes,
     scales: scalesFor(transform.scale, 'multi', transform.crop),
     nets: [evaluatedNet(text, net)],

@@ -17,7 +17,15 @@ export interface SessionArguments extends KeepingOptions {
   quiet: boolean;
 }
 
-export interface TrainArguments extends Settings, SessionArguments {
+/** What a resumed run may change, in addition to options of the session. */
+export interface ResumeArguments extends SessionArguments {
+  /** Folder to which the images of the run have moved. */
+  movedData?: string | undefined;
+  /** New number of epochs in all. */
+  moreEpochs?: number | undefined;
+}
+
+export interface TrainArguments extends Settings, ResumeArguments {
   /** Name or path of the recipe file that gave settings. */
   recipe?: string;
   /** The run to continue, or `true` for the one trained last. */

@@ -13,7 +13,7 @@ import { expandBraces, openShards } from './sources/shards';
 export interface OpenOptions {
   /** Fraction of each class to split off if the data set has no validation part, in (0, 1). Default: no split. */
   readonly validationFraction?: number | undefined;
-  /** Random seed of that split. Default 0. */
+  /** Random seed of that split. Default: the split depends on the keys of the images alone. */
   readonly seed?: number | undefined;
 }
 
@@ -38,7 +38,7 @@ const EXPECTED =
  * - class folders.
  * @throws VggError `VGG_DATASET` if there is no usable data set; `VGG_ARGUMENT` for a fraction out of range.
  */
-export async function openSource(path: string, { validationFraction, seed = 0 }: OpenOptions = {}): Promise<DataSet> {
+export async function openSource(path: string, { validationFraction, seed }: OpenOptions = {}): Promise<DataSet> {
   const set = await detect(path);
   if (validationFraction === undefined || set.validation || !set.train) return set;
   return { ...set, ...splitByClass(set.train, validationFraction, seed) };

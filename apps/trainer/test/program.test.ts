@@ -20,6 +20,9 @@ async function called(...words: string[]): Promise<Call> {
       calls.push({ command: 'convert', options: { ...options, input, output } });
     },
     paper: record('paper'),
+    runs: async (action, words, options) => {
+      calls.push({ command: 'runs', options: { action, words, ...options } });
+    },
     predict: async (images, options) => {
       calls.push({ command: 'predict', options: { ...options }, images });
     },
@@ -150,7 +153,7 @@ describe('help', () => {
       inspect: nothing,
       convert: nothing,
       report: nothing,
-      paper: nothing,
+      paper: nothing, runs: nothing,
     },
   }).commands;
 

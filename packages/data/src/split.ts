@@ -53,7 +53,10 @@ export function splitByClass(
     for (let k = 0; k < count; k++) isValidation[images[order[k]!]!] = 1;
   });
   const part = (value: 0 | 1) =>
-    subset(source, Uint32Array.from(isValidation.keys()).filter((i) => isValidation[i] === value));
+    subset(
+      source,
+      Uint32Array.from(isValidation.keys()).filter((i) => isValidation[i] === value),
+    );
   const validation = part(1);
   if (validation.length === 0) {
     throw new VggError(

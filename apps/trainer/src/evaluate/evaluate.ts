@@ -25,6 +25,8 @@ export interface EvaluationRequest {
   limit?: number | undefined;
   /** File for the most likely classes of each image. */
   predictions?: string | undefined;
+  /** Largest number of pixels of a rescaled image. Default 2^23. */
+  maxPixels?: number | undefined;
   strict: boolean;
   /** Aborts between two forward passes: `evaluateNets` then throws the reason of the signal. */
   signal?: AbortSignal | undefined;
@@ -94,6 +96,7 @@ export async function evaluateNets(
       protocols,
       scales,
       strict: request.strict,
+      maxImagePixels: request.maxPixels,
       signal: request.signal,
       onEvent: async (event) => {
         if (event.type === 'progress') progress.update(event.views + event.skipped * views);
@@ -117,7 +120,9 @@ export async function evaluateNets(
         return undefined;
       });
       if (larger !== undefined) {
-        terminal.say(`${run.path} keeps its results on ${larger} images: those on ${evaluation.images} do not replace them`);
+        terminal.say(
+          `${run.path} keeps its results on ${larger} images: those on ${evaluation.images} do not replace them`,
+        );
       }
     }
     return evaluation;

@@ -1,6 +1,7 @@
 /** Nets to evaluate or to predict with: runs, fused if there are several, or the net of a weight file. */
-import { type EvaluatedNet, evaluatedNet, scalesFor } from '@vgg/eval';
+
 import { basename, dirname } from 'node:path';
+import { type EvaluatedNet, evaluatedNet, scalesFor } from '@vgg/eval';
 import { hasRecord, type LoadedRun, loadRun, MODEL, readRecord } from '../run/folder';
 import type { Terminal } from '../terminal/terminal';
 import { usableNet } from './named-net';

@@ -37,7 +37,7 @@ export async function runGuesser(paths: readonly string[], asked: readonly numbe
   const nets = () => evaluated.nets;
   return {
     classes,
-    side: Math.max(...scales),
+    side: undefined,
     guess: denseGuesses(nets, classes, scales),
     nets,
     heatMapScales: () => heatMapScales(runs[0]!.record.transform),
@@ -60,7 +60,7 @@ export async function weightsGuesser(
   const nets = () => [evaluatedNet(text, net)];
   return {
     classes,
-    side: scales && Math.max(...scales),
+    side: undefined,
     guess: scales === undefined ? (image) => classify(net, image) : denseGuesses(nets, classes, scales),
     nets,
     heatMapScales: () => heatMapScales(transform),

@@ -90,7 +90,8 @@ function holdFolder(path: string, options: KeepingOptions, remedy: string): RunF
 }
 
 /** Names of the files of a run without checkpoints. */
-const FILES_OF_START = /^(run\.json|images\.json|recipe\.yaml|metrics\.jsonl|report\.html|lock\.json|events\.out\.tfevents\..*)$/;
+const FILES_OF_START =
+  /^(run\.json|images\.json|recipe\.yaml|metrics\.jsonl|report\.html|lock\.json|events\.out\.tfevents\..*)$/;
 
 /** Removes the folder of a run that failed before its first checkpoint, unless it holds files of others. Closes it. */
 export async function discardRunFolder(folder: RunFolder): Promise<void> {

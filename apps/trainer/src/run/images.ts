@@ -127,7 +127,10 @@ export function splitAs(
     const isValidation = new Set(images.validation);
     const ids = idsOf(data, train);
     const part = (wanted: boolean) =>
-      subset(train, Uint32Array.from(ids.keys()).filter((i) => isValidation.has(ids[i]!) === wanted));
+      subset(
+        train,
+        Uint32Array.from(ids.keys()).filter((i) => isValidation.has(ids[i]!) === wanted),
+      );
     return { ...set, train: limit(part(false)), validation: part(true) };
   }
   if (images === undefined && validation === undefined && recipe.valFraction > 0) {

@@ -190,7 +190,10 @@ async function openResumedData(
   const { train, validation } = own.set;
   const sameness = compareData(own.whole, own.path, record, own.images);
   if (located !== undefined && sameness === 'other') {
-    throw new VggError('run', `${own.path} does not hold the images of ${path}: they have other names or other content`);
+    throw new VggError(
+      'run',
+      `${own.path} does not hold the images of ${path}: they have other names or other content`,
+    );
   }
   if (train?.length !== record.images.train || own.set.classes.join('\n') !== record.classes.join('\n')) {
     throw new VggError(
@@ -207,11 +210,7 @@ async function openResumedData(
 }
 
 /** Returns the reason why a run ended that more epochs do not change, if there is one. */
-function endedBy(
-  recipe: Recipe,
-  images: number,
-  { state }: FoundCheckpoint,
-): string | undefined {
+function endedBy(recipe: Recipe, images: number, { state }: FoundCheckpoint): string | undefined {
   const { earlyStop, validateEvery, maxSteps, batch } = recipe;
   const { best, epoch, step } = state;
   if (maxSteps !== undefined && step >= maxSteps) return `--max-steps ${maxSteps}`;
@@ -237,7 +236,10 @@ function checkMoreEpochs(
   }
   const reason = endedBy({ ...recipe, epochs }, images.train, checkpoint);
   if (reason === undefined) return;
-  throw new VggError('run', `${path} was ended by ${reason}, not by its epochs: start a new run with --weights ${path}`);
+  throw new VggError(
+    'run',
+    `${path} was ended by ${reason}, not by its epochs: start a new run with --weights ${path}`,
+  );
 }
 
 /**
@@ -284,7 +286,9 @@ async function resumeIn(
   const record: RunRecord = { ...begun, recipe: { ...begun.recipe, epochs, data: images } };
   const isLonger = epochs !== begun.recipe.epochs;
   if (isLonger && record.recipe.schedule === 'cosine') {
-    terminal.warn(`the cosine schedule now ends at epoch ${epochs}: the learning rate continues from there, not from 0`);
+    terminal.warn(
+      `the cosine schedule now ends at epoch ${epochs}: the learning rate continues from there, not from 0`,
+    );
   }
   if (isLonger) await reopenRun(folder);
   if (isLonger || images !== begun.recipe.data) await saveRunFiles(folder, record);

@@ -24,7 +24,8 @@ Estimate time and memory of the paper's net D at full size, from a few steps:
 A medium-sized net, and its prediction for one more image:
   pnpm --filter trainer start train --data photos --config B --batch-norm --width 0.5 --input 112 --epochs 20 --out runs/mine
   pnpm --filter trainer start predict --run runs/mine new.jpg --heat-map where.png
-Continue an interrupted run; train a run for more epochs; train at the paper's next scale, from the weights of a run; use the paper's recipe for ImageNet:
+Continue an interrupted run, or an ended one for more epochs; train at the paper's next
+scale, from the weights of a run; use the paper's recipe for ImageNet:
   pnpm --filter trainer start train --resume runs/mine
   pnpm --filter trainer start train --resume runs/mine --epochs 40
   pnpm --filter trainer start train --data photos --scale 256:512 --weights runs/D-384 --rate 1e-3
@@ -52,8 +53,8 @@ export function trainCommand(run: Commands['train']): Command {
         )
         .option(
           '--resume [run]',
-          'continue an interrupted run exactly from its checkpoint, with its own settings (default: the run in runs/ ' +
-            'trained last); --data if its images have moved, --epochs to train a run for longer',
+          'continue an interrupted run exactly from its checkpoint, with its own settings; --data if its images have ' +
+            'moved, --epochs to train a run for longer (default: the run in runs/ trained last)',
         )
         .option(
           '--dry-run',

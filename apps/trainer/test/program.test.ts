@@ -153,7 +153,8 @@ describe('help', () => {
       inspect: nothing,
       convert: nothing,
       report: nothing,
-      paper: nothing, runs: nothing,
+      paper: nothing,
+      runs: nothing,
     },
   }).commands;
 

@@ -58,7 +58,10 @@ describe('a run', () => {
     renameSync(data, join(home, 'moved'));
     try {
       const lost = await trainer(['train', '--resume', 'runs/one', '--epochs', '2']);
-      expect(lost).toMatchObject({ code: 2, stderr: expect.stringMatching(/if its images have moved, add --data DIR/) });
+      expect(lost).toMatchObject({
+        code: 2,
+        stderr: expect.stringMatching(/if its images have moved, add --data DIR/),
+      });
       const other = await trainer(['train', '--resume', 'runs/one', '--data', 'part', '--epochs', '2']);
       expect(other).toMatchObject({ code: 2, stderr: expect.stringMatching(/does not hold the images of/) });
       const longer = await trainer(['train', '--resume', 'runs/one', '--data', 'moved', '--epochs', '2']);
@@ -98,7 +101,10 @@ describe('runs', () => {
     expect((await trainer(['runs', 'prune'])).stdout).toMatch(/runs\/empty/);
     expect(existsSync(join(home, 'runs/empty'))).toBe(true);
     expect((await trainer(['runs', 'prune', '--yes'])).code).toBe(0);
-    expect([existsSync(join(home, 'runs/empty')), existsSync(join(home, 'runs/two/checkpoints'))]).toEqual([false, false]);
+    expect([existsSync(join(home, 'runs/empty')), existsSync(join(home, 'runs/two/checkpoints'))]).toEqual([
+      false,
+      false,
+    ]);
     const pruned = await trainer(['train', '--resume', 'runs/two', '--epochs', '3']);
     expect(pruned.stderr).toMatch(/has ended and has no checkpoints: start a new run with --weights/);
   });

@@ -27,6 +27,7 @@ const INSTALLED = {
   '@tensorflow/tfjs-core': '4.22.0',
   '@tensorflow/tfjs-backend-cpu': '4.22.0',
   '@tensorflow/tfjs-backend-wasm': '4.22.0',
+  '@tensorflow/tfjs-backend-webgpu': '4.22.0',
   '@types/node': '20',
   esbuild: '0.27',
   vite: '7',

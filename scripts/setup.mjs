@@ -8,7 +8,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { provideToolchain, thisMachine } from './toolchain.mjs';
+import { provideMpi, provideToolchain, thisMachine } from './toolchain.mjs';
 
 export const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const CACHE = join(ROOT, '.cache');
@@ -140,20 +140,20 @@ function build() {
   if (seconds > 5) say(`built in ${seconds.toFixed(0)} s`);
 }
 
-/** Builds the native engine if a compiler and oneDNN are installed, or may be. */
-function buildOnednn(installed) {
-  if (!provideToolchain(thisMachine(CACHE), say, installed)) return;
-  const script = join(ROOT, 'packages', 'backend-onednn', 'scripts', 'build-native.mjs');
-  const built = run('node', [script, '--if-possible']);
+/** Builds the addon of a package if what it needs is installed. */
+function buildNative(name, installed) {
+  const built = run('node', [join(ROOT, 'packages', name, 'scripts', 'build-native.mjs'), '--if-possible']);
   const output = (built.stdout + built.stderr).trim();
   if (output !== '' && (installed || built.status !== 0 || output.includes(': built '))) say(output);
 }
 
-/** Sets up everything that `npm start` and `npm test` need. */
-export function setUp() {
+/** Sets up everything that `npm start` and `npm test` need. `mpi`: 'run' or 'test' if several processes are requested. */
+export function setUp({ mpi } = {}) {
   checkNode();
   providePnpm();
   const installed = install();
   build();
-  buildOnednn(installed);
+  const machine = thisMachine(CACHE);
+  if (provideToolchain(machine, say, installed)) buildNative('backend-onednn', installed);
+  if (mpi !== undefined && provideMpi(machine, say, installed, mpi === 'test')) buildNative('mpi', installed);
 }

@@ -3,5 +3,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { ROOT, setUp } from './setup.mjs';
 
-setUp();
+/** MPI is installed only for a run on several processes. */
+const ranks = process.argv.some((word) => /^--ranks(=|$)/.test(word));
+setUp({ mpi: ranks ? 'run' : undefined });
 await import(pathToFileURL(join(ROOT, 'apps', 'trainer', 'dist', 'cli.js')).href);

@@ -50,7 +50,7 @@ const excerpt = (text) => stripVTControlCharacters(text).split('\n').slice(0, 30
 
 const folders = testedFolders();
 for (const folder of folders) rmSync(join(folder, 'test-results.json'), { force: true });
-setUp();
+setUp({ mpi: 'test' });
 
 const CHECKS = ['lint', 'lint:root', 'typecheck'];
 const tasks = runTurbo([...CHECKS, 'test', '--concurrency=2', '--output-logs=new-only']);

@@ -148,8 +148,8 @@ const same = (run) => (outcome(run) === expected ? [] : ['its weights, checkpoin
 /** Resumes a run, or starts it if it has no checkpoint. */
 async function finish(run) {
   const { code, log } = await trainer(existsSync(join(home, run, 'run.json')) ? resume(run) : fresh(run));
-  const notUsed = log.match(/passed over.*/g) ?? [];
-  return { code, log, notUsed, problems: code === 0 ? same(run) : [`exit code ${code}: ${lastLine(log)}`] };
+  const ignored = log.match(/ignored .*checkpoints.*/g) ?? [];
+  return { code, log, ignored, problems: code === 0 ? same(run) : [`exit code ${code}: ${lastLine(log)}`] };
 }
 
 const events = [];
@@ -179,9 +179,9 @@ for (let i = 0; i < kills && late < 2 * kills; i++) {
       ? 'with checkpoints'
       : 'before the first checkpoint';
   tally[place] += 1;
-  const { problems, notUsed } = await finish(run);
+  const { problems, ignored } = await finish(run);
   // A kill leaves no half file: everything that has the name of a checkpoint is complete.
-  problems.push(...notUsed);
+  problems.push(...ignored);
   problems.push(
     ...readdirSync(join(home, run))
       .filter((name) => /part|tmp|lock/.test(name))
@@ -346,9 +346,9 @@ if (parts.has('bit')) {
   const bit = Math.floor(random() * bytes.length * 8);
   bytes[bit >> 3] ^= 1 << (bit & 7);
   writeFileSync(newest, bytes);
-  const { problems, notUsed } = await finish(run);
-  if (notUsed.length !== 1 || !notUsed[0].includes(basename(newest))) problems.push(`it says: ${notUsed}`);
-  report(`one flipped bit, number ${bit} of a checkpoint`, problems, notUsed[0]);
+  const { problems, ignored } = await finish(run);
+  if (ignored.length !== 1 || !ignored[0].includes(basename(newest))) problems.push(`it says: ${ignored}`);
+  report(`one flipped bit, number ${bit} of a checkpoint`, problems, ignored[0]);
 }
 
 if (parts.has('torn')) {

@@ -1,6 +1,7 @@
 /** Entry point: runs the command line and turns any error into one line and an exit code. */
 import { didYouMean, isInputError, VggError } from '@vgg/core';
 import { CommanderError } from 'commander';
+import { enterJob, failJob, leaveJob } from './job/job';
 import { createProgram } from './program/program';
 
 /** Exit codes: 0 done, 1 failure, 2 bad input, 130 interrupted (128 + SIGINT). */
@@ -37,15 +38,17 @@ async function main(words: readonly string[]): Promise<number> {
     paper: async (options) => (await import('./commands/paper')).runPaper(options),
   });
   try {
-    checkCommand(
-      words[0],
-      program.commands.map((command) => command.name()),
-    );
+    const known = program.commands.map((command) => command.name());
+    checkCommand(words[0], known);
+    const command = known.find((name) => name === words[0]) ?? 'train';
+    if (command !== 'train') await enterJob(command, false);
     await program.parseAsync(words, { from: 'user' });
+    await leaveJob();
     return Number(process.exitCode ?? 0);
   } catch (error) {
     const code = exitCode(error);
-    if (code !== 0) process.stderr.write(`error: ${oneLine(error)}\n`);
+    const rank = error instanceof VggError ? (error.details.rank as number | undefined) : undefined;
+    if (code !== 0) await failJob(oneLine(error), code, rank);
     if (process.env.VGG_DEBUG && error instanceof Error) process.stderr.write(`${error.stack}\n`);
     return code;
   }

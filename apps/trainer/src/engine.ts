@@ -6,9 +6,10 @@ import * as tf from '@tensorflow/tfjs-core';
 import { VggError } from '@vgg/core';
 
 /** Engines that `auto` tries, fastest first. */
-const AUTOMATIC = ['onednn', 'tensorflow', 'wasm', 'cpu'] as const;
-/** All engines. The last three fix the precision of oneDNN, which by default is bfloat16 only on processors with AMX. */
-export const ENGINE_NAMES = [...AUTOMATIC, 'onednn-float32', 'onednn-bfloat16', 'onednn-bfloat16-fast'] as const;
+const AUTOMATIC = ['webgpu', 'onednn', 'tensorflow', 'wasm', 'cpu'] as const;
+/** Engines that fix a precision: by default WebGPU computes in float32, and oneDNN in bfloat16 only on processors with AMX. */
+const BY_PRECISION = ['webgpu-f16', 'onednn-float32', 'onednn-bfloat16', 'onednn-bfloat16-fast'] as const;
+export const ENGINE_NAMES = [...AUTOMATIC, ...BY_PRECISION] as const;
 export type EngineName = (typeof ENGINE_NAMES)[number];
 
 export interface Engine {
@@ -49,7 +50,53 @@ async function silenced<T>(load: () => Promise<T>): Promise<T> {
   }
 }
 
+/** Largest Node that the binaries of tfjs-node 4.22 work with: it calls functions that Node 23 removed. */
+const NEWEST_NODE_OF_TENSORFLOW = 22;
+
+/** Runs a convolution on the backend and compares it with the sum that it stands for. */
+async function prove(): Promise<void> {
+  const [x, filter] = [
+    Float32Array.from({ length: 75 }, (_, i) => Math.sin(i)),
+    Float32Array.from({ length: 54 }, (_, i) => Math.cos(i)),
+  ];
+  const result = tf.tidy(() => tf.conv2d(tf.tensor4d(x, [1, 5, 5, 3]), tf.tensor4d(filter, [3, 3, 3, 2]), 1, 'valid'));
+  const values = await result.data();
+  result.dispose();
+  for (const [i, value] of values.entries()) {
+    const [row, column, channel] = [Math.floor(i / 6), Math.floor(i / 2) % 3, i % 2];
+    let sum = 0;
+    for (let k = 0; k < 27; k++) {
+      const [ky, kx, c] = [Math.floor(k / 9), Math.floor(k / 3) % 3, k % 3];
+      sum += x[((row + ky) * 5 + column + kx) * 3 + c]! * filter[k * 2 + channel]!;
+    }
+    // float16 has 11 bits.
+    if (!(Math.abs(value - sum) < 0.01)) throw new Error(`a convolution gave ${value} in place of ${sum}`);
+  }
+}
+
+async function startWebgpu(precision: 'float32' | 'float16', gpu: string | undefined): Promise<string> {
+  const { configure, device } = (await importOptional('@vgg/backend-webgpu')) as Webgpu;
+  const adapter = gpu !== undefined && /^\d+$/.test(gpu) ? Number(gpu) : gpu;
+  if (!('webgpu' in tf.engine().registry)) configure({ precision, adapter });
+  // setBackend would log why a backend does not start, and return false.
+  tf.engine().registry.webgpu ??= (await tf.findBackendFactory('webgpu')()) as tf.KernelBackend;
+  await activate('webgpu');
+  await prove();
+  const { name, precision: actual } = device()!;
+  if (actual !== precision) throw new Error(`${name} computes in ${actual}`);
+  return `WebGPU, ${name}, ${actual}`;
+}
+
+/** The part of `@vgg/backend-webgpu` that is used here. */
+interface Webgpu {
+  configure(options: { precision: string; adapter: string | number | undefined }): void;
+  device(): { name: string; precision: string } | undefined;
+}
+
 async function startTensorflow(): Promise<{ gpu: boolean }> {
+  const node = Number(process.versions.node.split('.', 1)[0]);
+  if (node > NEWEST_NODE_OF_TENSORFLOW)
+    throw new Error(`it works up to Node ${NEWEST_NODE_OF_TENSORFLOW}, this is Node ${node}`);
   try {
     await silenced(() => importOptional('@tensorflow/tfjs-node-gpu'));
   } catch (error) {
@@ -62,6 +109,7 @@ async function startTensorflow(): Promise<{ gpu: boolean }> {
     );
   }
   await activate('tensorflow');
+  await prove();
   return { gpu: (tf.backend() as { isUsingGpuDevice?: boolean }).isUsingGpuDevice === true };
 }
 
@@ -80,10 +128,13 @@ interface Onednn {
   precision(): string | undefined;
 }
 
-type Start = () => Promise<string>;
+/** Starts an engine, one on a GPU on the one of that number or name. */
+type Start = (gpu?: string) => Promise<string>;
 
 /** Starts each engine: resolves to its description, rejects with the reason why it cannot run. */
 const START: Readonly<Record<EngineName, Start>> = {
+  webgpu: (gpu) => startWebgpu('float32', gpu),
+  'webgpu-f16': (gpu) => startWebgpu('float16', gpu),
   onednn: () => startOnednn(),
   'onednn-float32': () => startOnednn('float32'),
   'onednn-bfloat16': () => startOnednn('bfloat16'),
@@ -106,7 +157,7 @@ function firstLine(error: unknown): string {
 }
 
 /** Starts the fastest engine: libtensorflow if it has a GPU, else in the order of {@link AUTOMATIC}. */
-async function startBest(): Promise<Engine> {
+async function startBest(gpu: string | undefined): Promise<Engine> {
   const notUsed: string[] = [];
   let tensorflowOnCpu = false;
   try {
@@ -119,7 +170,7 @@ async function startBest(): Promise<Engine> {
   for (const name of AUTOMATIC) {
     if (name === 'tensorflow' && !tensorflowOnCpu) continue;
     try {
-      return { name, description: await START[name](), notUsed };
+      return { name, description: await START[name](gpu), notUsed };
     } catch (error) {
       notUsed.push(`${name}: ${firstLine(error)}`);
     }
@@ -129,13 +180,14 @@ async function startBest(): Promise<Engine> {
 
 /**
  * Starts an engine and makes it TF.js's backend.
+ * @param gpu Number of a GPU or a part of its name, for engines on WebGPU. Default: the fastest GPU.
  * @throws VggError `VGG_BACKEND` when the requested engine, or with `auto` every engine, cannot run here.
  */
-export async function startEngine(requested: EngineName | 'auto'): Promise<Engine> {
+export async function startEngine(requested: EngineName | 'auto', gpu?: string): Promise<Engine> {
   tf.env().set('PROD', true);
-  if (requested === 'auto') return startBest();
+  if (requested === 'auto') return startBest(gpu);
   try {
-    return { name: requested, description: await START[requested](), notUsed: [] };
+    return { name: requested, description: await START[requested](gpu), notUsed: [] };
   } catch (error) {
     throw new VggError('backend', `engine ${requested} cannot run here: ${firstLine(error)}; try --engine auto`, {
       cause: error,

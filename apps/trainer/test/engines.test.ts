@@ -14,8 +14,8 @@ const name = (process.env.VGG_ENGINE ?? 'wasm') as EngineName;
 const LABELS = Int32Array.of(0, 3, 1, 2);
 
 /** Loss and gradients of one step of a narrow net on the backend at hand, by variable name. */
-function step(options: VggOptions): Map<string, Float32Array> {
-  const values = new Map<string, Float32Array>();
+async function step(options: VggOptions): Promise<Map<string, Float32Array>> {
+  const tensors = new Map<string, tf.Tensor>();
   tf.tidy(() => {
     const net = createVgg(
       { ...options, classes: 4, inputSize: 32, width: 1 / 16, head: 'small' },
@@ -27,10 +27,12 @@ function step(options: VggOptions): Map<string, Float32Array> {
       const { logits } = net.apply(images, { training: true, dropout: (layer) => randomStream(2, layer) });
       return softmaxCrossEntropy(logits, LABELS);
     }, net.trainable);
-    values.set('loss', loss.dataSync() as Float32Array);
-    for (const [variable, gradient] of gradients) values.set(variable, gradient.dataSync() as Float32Array);
+    for (const [variable, tensor] of [['loss', loss] as const, ...gradients]) tensors.set(variable, tf.keep(tensor));
     net.dispose();
   });
+  const values = new Map<string, Float32Array>();
+  for (const [variable, tensor] of tensors) values.set(variable, (await tensor.data()) as Float32Array);
+  tf.dispose([...tensors.values()]);
   return values;
 }
 
@@ -56,9 +58,9 @@ describe(`engine ${name}`, () => {
     CONFIGURATION_NAMES.flatMap((configuration) => [false, true].map((batchNorm) => ({ configuration, batchNorm }))),
   )('computes a training step of $configuration (batch norm: $batchNorm) as plain JavaScript does', async (options) => {
     await startEngine('cpu');
-    const expected = step(options);
+    const expected = await step(options);
     await startEngine(name);
-    const actual = step(options);
+    const actual = await step(options);
     expect([...actual.keys()]).toEqual([...expected.keys()]);
     for (const [variable, values] of expected) {
       const got = actual.get(variable)!;
@@ -74,7 +76,14 @@ describe('choosing an engine', () => {
   it('takes the best that works with auto and says what it passed over', async () => {
     const engine = await startEngine('auto');
     expect(ENGINE_NAMES).toContain(engine.name);
-    for (const clause of engine.notUsed) expect(clause).toMatch(/^(onednn|tensorflow|wasm): \S/);
+    for (const clause of engine.notUsed) expect(clause).toMatch(/^(webgpu|onednn|tensorflow|wasm): \S/);
+  });
+
+  it('takes no adapter for webgpu that computes on the CPU', async () => {
+    const outcome = await startEngine('webgpu').then(describeEngine, String);
+    expect(outcome).toMatch(
+      /^engine webgpu \((?!.*llvmpipe)|^VggError: engine webgpu cannot run here: [^\n]+; try --engine auto$/,
+    );
   });
 
   it('says in one line why an engine that was asked for cannot run', async () => {

@@ -285,7 +285,7 @@ describe('predict --heat-map', () => {
     const likeliest = await heat(image(), '--heat-map', 'likeliest.png');
     expect(likeliest).toMatchObject({ code: 0 });
     const [, first] = /% {2}(\S+)/.exec(likeliest.stdout)!;
-    expect(likeliest.stderr).toMatch(new RegExp(`where ${first} is seen, from [\\d.]+ %.*likeliest\\.png`));
+    expect(likeliest.stderr).toMatch(new RegExp(`heat map of ${first}, from [\\d.]+ %.*likeliest\\.png`));
     const { code, stderr } = await heat(image(), '--heat-map', 'star.jpg', '--class', 'star', '--quiet');
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     const [png, jpeg] = [
@@ -337,7 +337,7 @@ describe('report', () => {
       JSON.stringify({ ...record, recipe: { ...record.recipe, data: '/gone' } }),
     );
     expect(await trainer(['report', 'moved', '--engine', 'wasm'])).toMatchObject({ code: 0 });
-    expect(readFileSync(join(home, 'moved', 'report.html'), 'utf8')).toContain('The images are not in /gone any more.');
+    expect(readFileSync(join(home, 'moved', 'report.html'), 'utf8')).toContain('The images are no longer in /gone.');
     expect(await trainer(['report', 'nothing'])).toMatchObject({ code: 2 });
   });
 });

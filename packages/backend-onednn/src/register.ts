@@ -47,7 +47,7 @@ const PRIORITY = 3;
 
 function elements(inputs: Record<string, TensorInfo | undefined>): number {
   const sizes = Object.values(inputs).map((info) => (info?.shape === undefined ? 0 : util.sizeFromShape(info.shape)));
-  return Math.max(0, ...sizes);
+  return sizes.reduce((largest, size) => Math.max(largest, size), 0);
 }
 
 function withFallback(config: KernelConfig, native: NativeKernel | undefined): KernelConfig {

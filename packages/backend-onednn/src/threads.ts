@@ -59,7 +59,7 @@ function quota({ read }: SystemFiles): number {
       }
     }
   }
-  return Math.min(...limits);
+  return limits.reduce((least, limit) => Math.min(least, limit), Number.POSITIVE_INFINITY);
 }
 
 /** Returns the number of physical cores that the process may use, at least 1 and at most its control group's quota. */

@@ -1,4 +1,4 @@
-export { type Communicator, singleProcess } from './communicator';
+export { type Communicator, checkTerms, type SumTerms, singleProcess, type WaitingTime } from './communicator';
 export {
   ERROR_CODES,
   isInputError,
@@ -11,6 +11,8 @@ export {
 export { yieldToEventLoop } from './event-loop';
 export { type ByteUnit, formatBytes, formatDuration, formatTimestamp } from './format';
 export { requireInteger } from './integer';
+export { memoryJob } from './memory-job';
 export { type RandomStream, randomStream, threefry2x32 } from './random';
 export { sizeOf } from './shape';
 export { didYouMean, nearest } from './suggest';
+export { nodesOf, type SumPlan, shareOf, sumPlan, type TermRange, TreeSum } from './sum-order';

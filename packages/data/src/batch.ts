@@ -14,6 +14,8 @@ export interface Batch {
   readonly epoch: number;
   /** Number of the batch in its epoch, from 0. */
   readonly index: number;
+  /** Place of these images in the batch, if the loader prepares only a share of it. */
+  readonly part?: { readonly first: number; readonly total: number } | undefined;
 }
 
 /** An image that could not be used. */
@@ -30,10 +32,13 @@ export interface BatchLoader {
   /** Images found unusable so far, in the order of their index. */
   readonly skipped: readonly SkippedImage[];
   /**
-   * Returns the batches of `epoch`, starting at batch `start`. Leaving the loop ends the work on them. Only one iteration
-   * can run at a time: starting another one ends it.
+   * Returns the batches of `epoch` from batch `start` up to but not including `end`. Leaving the loop ends the work on
+   * them. Only one iteration can run at a time: starting another one ends it.
+   *
+   * @param start default 0.
+   * @param end default `batchesPerEpoch`.
    */
-  epoch(epoch: number, start?: number): AsyncIterableIterator<Batch>;
+  epoch(epoch: number, start?: number, end?: number): AsyncIterableIterator<Batch>;
   /** Ends the workers. An unfinished iteration throws a VggError `VGG_STATE`. */
   close(): Promise<void>;
 }

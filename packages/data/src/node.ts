@@ -7,9 +7,11 @@ export {
   type LoaderOptions,
   type TrainingLoaderOptions,
 } from './node/loader';
-export { type DataSet, type OpenOptions, openSource } from './node/open';
+export { type NearDuplicate, type NearDuplicateOptions, nearDuplicates } from './node/near-duplicates';
+export { type DataSet, LAYOUTS, type Layout, type OpenOptions, openSource } from './node/open';
 export { type FetchOptions, fetchDataSet } from './node/public/fetch';
 export { isPublicDataSet, PUBLIC_DATA_SETS, type PublicDataSet, type PublicDataSetName } from './node/public/sets';
 export { openClassFolders } from './node/sources/folders';
 export { expandBraces, openShards } from './node/sources/shards';
+export type { UnusedFiles, UnusedKind } from './node/sources/unused';
 export { type SourceStatistics, type StatisticsOptions, trainingStatistics } from './node/training-statistics';

@@ -73,7 +73,7 @@ function filterWindow(image: RawImage, rescaled: Size, window: Window, filter: k
   const across = tapsOf(image.width, rescaled.width, window.left, window.width, filter);
   const down = tapsOf(image.height, rescaled.height, window.top, window.height, filter);
   const top = down[0]!.first;
-  const bottom = Math.max(...down.map(({ first, weights }) => first + weights.length));
+  const bottom = down.reduce((end, { first, weights }) => Math.max(end, first + weights.length), 0);
   const row = window.width * 3;
   const rows = new Uint8Array((bottom - top) * row);
   for (let y = top; y < bottom; y++) {

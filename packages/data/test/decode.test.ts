@@ -108,6 +108,40 @@ describe('decodeImage', () => {
     expect(at(right, !bottom)).toBeLessThan(15);
   });
 
+  it('reads the orientation as a short, a long number or a byte, in both byte orders', async () => {
+    const content = await jpeg(patternImage(48, 32));
+    for (const [type, order] of [
+      [3, 'II'],
+      [3, 'MM'],
+      [4, 'II'],
+      [4, 'MM'],
+      [1, 'II'],
+    ] as const) {
+      const tiff = Buffer.alloc(26);
+      const [u16, u32] =
+        order === 'II' ? (['writeUInt16LE', 'writeUInt32LE'] as const) : (['writeUInt16BE', 'writeUInt32BE'] as const);
+      tiff.write(order, 0);
+      tiff[u16](42, 2);
+      tiff[u32](8, 4);
+      tiff[u16](1, 8);
+      tiff[u16](0x0112, 10);
+      tiff[u16](type, 12);
+      tiff[u32](1, 14);
+      if (type === 3) tiff[u16](6, 18);
+      else if (type === 4) tiff[u32](6, 18);
+      else tiff[18] = 6;
+      const exif = Buffer.concat([Buffer.from([0xff, 0xe1, 0, 34]), Buffer.from('Exif\0\0', 'latin1'), tiff]);
+      const image = await decode(Buffer.concat([content.subarray(0, 2), exif, content.subarray(2)]));
+      expect([type, order, image.width, image.height]).toEqual([type, order, 32, 48]);
+    }
+  });
+
+  it('ignores what follows the end of a JPEG image', async () => {
+    const content = await jpeg(patternImage(80, 60));
+    const longer = Buffer.concat([content, Buffer.alloc(1000), Buffer.from('a trailer')]);
+    expect((await decode(longer)).data).toEqual((await decode(content)).data);
+  });
+
   it('reduces only images of at least six times the required side, to twice that side', async () => {
     const content = await jpeg(patternImage(600, 450));
     expect(await decode(content, 75)).toMatchObject({ width: 200, height: 150 });

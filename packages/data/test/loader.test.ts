@@ -77,6 +77,38 @@ describe('createBatches', () => {
     expect(await batchesOf(load(source, { workers: 2 }), 3, 2)).toEqual(reference.slice(2));
   });
 
+  it('prepares only the share of each batch that one process needs, to the same bits, bad images replaced', async () => {
+    const source = await damaged();
+    const whole = await batchesOf(load(source));
+    const shares = [
+      { first: 0, end: 1 },
+      { first: 1, end: 4 },
+      { first: 4, end: 4 },
+    ];
+    const pixels = 32 * 32 * 3;
+    for (const share of shares) {
+      const batches = await batchesOf(load(source, { share, workers: 1 }));
+      const { first, end } = share;
+      const expected = whole.map(({ images, labels, indices, ...batch }) => ({
+        ...batch,
+        images: images.slice(first * pixels, end * pixels),
+        labels: labels.slice(first, end),
+        indices: indices.slice(first, end),
+        size: end - first,
+        part: { first, total: 4 },
+      }));
+      expect(batches).toEqual(expected);
+    }
+  });
+
+  it('ends before a given batch', async () => {
+    const source = await openClassFolders(folder(await photographs()));
+    const loader = load(source);
+    const numbers = [];
+    for await (const { index } of loader.epoch(0, 1, 3)) numbers.push(index);
+    expect(numbers).toEqual([1, 2]);
+  });
+
   it('visits every image once in an epoch, and in another order in the next epoch', async () => {
     const source = await openClassFolders(folder(await photographs()));
     const loader = load(source, { batchSize: 6 });
@@ -130,7 +162,7 @@ describe('createBatches', () => {
     expect(erasures).toBeLessThan(15);
   });
 
-  it('replaces a bad image by the next one of the source and lists it, for any number of workers', async () => {
+  it('replaces a bad image by another one of its class and lists it, for any number of workers', async () => {
     const source = await damaged();
     const bad = Array.from({ length: IMAGES }, (_, i) => i).find((i) => source.key(i) === 'dog/10.jpg')!;
     const loader = load(source, { batchSize: 6 });
@@ -140,7 +172,9 @@ describe('createBatches', () => {
     ]);
     const indices = indicesOf(reference);
     expect(indices).not.toContain(bad);
-    expect(indices.filter((index) => index === bad + 1)).toHaveLength(2);
+    const repeated = indices.filter((index, place) => indices.indexOf(index) < place);
+    expect(repeated).toHaveLength(1);
+    expect(source.label(repeated[0]!)).toBe(source.label(bad));
     expect(await batchesOf(loader)).toEqual(reference);
     expect(await batchesOf(load(source, { batchSize: 6, workers: 3 }))).toEqual(reference);
     expect(await batchesOf(load(source, { batchSize: 6, workers: 1 }), 3, 1)).toEqual(reference.slice(1));
@@ -178,11 +212,29 @@ describe('createBatches', () => {
     expect(loader.skipped.map(({ key }) => key)).toEqual([join('cat', 'link.jpg')]);
   });
 
-  it('fails when no image of the source can be used', async () => {
+  it('keeps the share of each class in every epoch, however many of its images are bad', async () => {
+    const files: Record<string, Uint8Array> = {};
+    for (let i = 0; i < 8; i++) {
+      files[`a/${i}.png`] = i < 6 ? Buffer.from('BM') : await png(patternImage(40, 40, i));
+      files[`b/${i}.png`] = await png(patternImage(40, 40, 9 + i));
+    }
+    const source = await openClassFolders(folder(files));
+    const loader = load(source, { batchSize: 8 });
+    const seen = new Set<number>();
+    for (const epoch of [0, 1, 2]) {
+      const indices = indicesOf(await batchesOf(loader, epoch));
+      expect(indices.filter((index) => source.label(index) === 0)).toHaveLength(8);
+      expect(new Set(indices.filter((index) => source.label(index) === 1)).size).toBe(8);
+      for (const index of indices) if (source.label(index) === 0) seen.add(index);
+    }
+    expect([...seen].sort()).toEqual([6, 7]);
+  });
+
+  it('fails when no image of a class can be used', async () => {
     const source = await openClassFolders(folder({ 'a/1.jpg': '', 'a/2.jpg': 'text', 'b/3.jpg': '' }));
     await expect(batchesOf(load(source, { batchSize: 2 }))).rejects.toMatchObject({
       code: 'VGG_DATASET',
-      message: expect.stringMatching(/none of the 3 images/),
+      message: expect.stringMatching(/none of the \d images of class [ab] .* can be used/),
     });
   });
 

@@ -4,9 +4,9 @@
  */
 import { requireInteger, VggError } from '@vgg/core';
 import { rescaledSize } from '@vgg/data';
-import { BATCH_PIXELS, MAX_IMAGE_PIXELS } from './limits';
+import { BATCH_PIXELS, largestOf, MAX_IMAGE_PIXELS } from './limits';
 import { type EvaluationImage, type Loaded, loadInOrder, type SkippedImage } from './load';
-import { type Errors, Tally, topK } from './metrics';
+import { type ConfusedPair, type Errors, Tally, topK } from './metrics';
 import { guesses, type Prediction } from './predictions';
 import { checkPlan, type EvaluatedNet, type Plan, type Protocol, viewKinds } from './protocol';
 import { type Posteriors, scoreImages } from './score';
@@ -61,9 +61,11 @@ export interface EvaluationRow extends Errors {
   readonly perClass: readonly Errors[];
   /**
    * Number of images of class `l` predicted as class `p`, at `l * classes + p`, in the row over all nets and all scales of
-   * each protocol; null in the other rows.
+   * each protocol; null in the other rows, and for more than 4096 classes.
    */
   readonly confusion: Uint32Array | null;
+  /** The non-zero counts of the confusion matrix, for any number of classes; null in the other rows. */
+  readonly pairs: readonly ConfusedPair[] | null;
 }
 
 /** Result of {@link evaluate}. */
@@ -117,8 +119,8 @@ const WINDOW_IMAGES = 256;
 /** Returns the memory of an image in bytes: as decoded, rescaled to the largest Q and flipped, with its posteriors. */
 function bytesOf({ at }: Usable, { nets, protocols, scales }: Plan): number {
   const images = [...new Set(scales.map(at))];
-  const image = at(Math.max(...scales));
-  const largest = rescaledSize(image, Math.max(...scales));
+  const side = largestOf(scales);
+  const largest = rescaledSize(at(side), side);
   const posteriors = nets.length * scales.length * viewKinds(protocols).length * nets[0]!.model.options.classes;
   const decoded = images.reduce((sum, { width, height }) => sum + 3 * width * height, 0);
   return decoded + 2 * 12 * largest.width * largest.height + 8 * posteriors;
@@ -210,6 +212,7 @@ export async function evaluate({
       ...tally.overall(),
       perClass: tally.perClass(),
       confusion: tally.confusion,
+      pairs: tally.pairs(),
     })),
   };
 }

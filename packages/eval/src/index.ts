@@ -8,9 +8,16 @@ export {
   evaluate,
 } from './evaluate';
 export type { EvaluationImage, SkippedImage } from './load';
-export { type Errors, Tally, topClasses, topK } from './metrics';
+export { type ConfusedPair, type Errors, Tally, topClasses, topK } from './metrics';
 export { type ImagePrediction, type PredictOptions, predict } from './predict';
 export { type Prediction, predictionLine } from './predictions';
 export { type Classifier, type EvaluatedNet, PROTOCOLS, type Protocol } from './protocol';
-export { type ClassNames, checkClasses, checkImageClasses } from './same-classes';
+export {
+  type ClassNames,
+  type ClassPlaces,
+  checkClasses,
+  checkImageClasses,
+  type ImagenetClasses,
+  matchClasses,
+} from './same-classes';
 export { scalesFor, type TrainingScale } from './scales';

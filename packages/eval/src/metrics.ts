@@ -32,18 +32,31 @@ export interface Errors {
   readonly top5Error: number | null;
 }
 
+/** Largest number of classes for which the confusion matrix is kept as a whole: above it takes more than 64 MiB. */
+const MATRIX_CLASSES = 4096;
+
+/** Number of images of one class that were predicted as one class. */
+export type ConfusedPair = readonly [label: number, predicted: number, images: number];
+
 /** Counts of right and wrong predictions, image by image. */
 export class Tally {
   readonly classes: number;
-  /** Number of images with label `l` whose most probable class is `p`, at `l * classes + p`; null unless requested. */
+  /**
+   * Number of images with label `l` whose most probable class is `p`, at `l * classes + p`; null if not requested, or for more than
+   * 4096 classes, of which {@link pairs} has the counts.
+   */
   readonly confusion: Uint32Array | null;
+  /** Counts for more classes, by `l * classes + p`. */
+  readonly #sparse: Map<number, number> | null;
   readonly #images: Uint32Array;
   readonly #wrong1: Uint32Array;
   readonly #wrong5: Uint32Array;
 
   constructor(classes: number, { confusion = false }: { confusion?: boolean } = {}) {
     this.classes = classes;
-    this.confusion = confusion ? new Uint32Array(classes * classes) : null;
+    const isSparse = classes > MATRIX_CLASSES;
+    this.confusion = confusion && !isSparse ? new Uint32Array(classes * classes) : null;
+    this.#sparse = confusion && isSparse ? new Map() : null;
     this.#images = new Uint32Array(classes);
     this.#wrong1 = new Uint32Array(classes);
     this.#wrong5 = new Uint32Array(classes);
@@ -58,7 +71,26 @@ export class Tally {
     this.#images[label]! += 1;
     if (top[0] !== label) this.#wrong1[label]! += 1;
     if (!top.includes(label)) this.#wrong5[label]! += 1;
-    if (this.confusion) this.confusion[label * this.classes + top[0]!]! += 1;
+    const pair = label * this.classes + top[0]!;
+    if (this.confusion) this.confusion[pair]! += 1;
+    this.#sparse?.set(pair, (this.#sparse.get(pair) ?? 0) + 1);
+  }
+
+  /** Returns the non-zero counts of the confusion matrix, by label and predicted class; null if not requested. */
+  pairs(): ConfusedPair[] | null {
+    const { classes } = this;
+    const pairs: ConfusedPair[] = [];
+    const add = (pair: number, images: number) => pairs.push([Math.floor(pair / classes), pair % classes, images]);
+    if (this.#sparse) {
+      for (const [pair, images] of [...this.#sparse].sort(([a], [b]) => a - b)) add(pair, images);
+      return pairs;
+    }
+    if (this.confusion === null) return null;
+    for (let pair = 0; pair < this.confusion.length; pair++) {
+      const images = this.confusion[pair]!;
+      if (images > 0) add(pair, images);
+    }
+    return pairs;
   }
 
   /** Returns the errors over all images. */

@@ -67,3 +67,101 @@ export function checkImageClasses(
   checkClasses(net, images);
   return undefined;
 }
+
+/** The ImageNet classes: names and WordNet numbers in the same order. */
+export interface ImagenetClasses {
+  readonly names: readonly string[];
+  readonly synsets: readonly string[];
+}
+
+/** Place of each class of images among the classes of a net. */
+export interface ClassPlaces {
+  /** Index of each class of the images in the classes of the net. */
+  readonly places: readonly number[];
+  /** One line that says what was matched or assumed; undefined if both have the same classes in the same order. */
+  readonly notice?: string | undefined;
+}
+
+/** Number of classes that a message names. */
+const NAMED = 5;
+
+function listOf(names: readonly string[]): string {
+  return names.slice(0, NAMED).join(', ') + (names.length > NAMED ? `, … (${names.length})` : '');
+}
+
+/** Returns a name without differences of case, of Unicode form, and of spaces, hyphens and underscores. */
+function plainName(name: string): string {
+  return name
+    .normalize('NFKC')
+    .toLowerCase()
+    .replaceAll(/[\s_-]+/g, ' ')
+    .trim();
+}
+
+/** Returns the index of each name that only one class has. */
+function uniquePlaces(names: readonly string[]): Map<string, number> {
+  const places = new Map<string, number>();
+  const repeated = new Set<string>();
+  names.forEach((name, i) => {
+    if (places.has(name)) repeated.add(name);
+    places.set(name, i);
+  });
+  for (const name of repeated) places.delete(name);
+  return places;
+}
+
+/**
+ * Matches the classes of images with those of a net by name, so that images of only some classes, or in another order, can be
+ * evaluated. Names are compared exactly, then without case, spaces, hyphens and underscores. For the ImageNet classes, WordNet
+ * numbers are names, too.
+ * @throws VggError `VGG_DATASET` if a class of the images is not a class of the net, or two of them are the same class of it.
+ */
+export function matchClasses(net: ClassNames, images: ClassNames, imagenet: ImagenetClasses): ClassPlaces {
+  const inOrder = images.classes.map((_, i) => i);
+  if (images.classes.length === net.classes.length) {
+    if (images.classes.every((name, i) => name === net.classes[i])) return { places: inOrder };
+    if (areUnnamed(net.classes) || areWordNetNumbers(images.classes)) {
+      try {
+        return { places: inOrder, notice: checkImageClasses(net, images, imagenet.names) };
+      } catch {
+        // They are matched by name.
+      }
+    }
+  }
+  const exact = uniquePlaces(net.classes);
+  const plain = uniquePlaces(net.classes.map(plainName));
+  const isImagenet =
+    net.classes.length === imagenet.names.length && net.classes.every((c, i) => c === imagenet.names[i]);
+  const synsets = uniquePlaces(isImagenet ? imagenet.synsets : []);
+  const places = images.classes.map((name) => exact.get(name) ?? synsets.get(name) ?? plain.get(plainName(name)) ?? -1);
+  const unknown = images.classes.filter((_, i) => places[i] === -1);
+  if (unknown.length > 0) {
+    throw new VggError(
+      'dataset',
+      `${unknown.length} of the ${images.classes.length} classes of ${images.name} are not among the ${net.classes.length} ` +
+        `classes of ${net.name}: ${listOf(unknown)}${didYouMean(unknown[0]!, net.classes)}; rename or remove them`,
+    );
+  }
+  const taken = new Map<number, string>();
+  for (const [i, place] of places.entries()) {
+    const other = taken.get(place);
+    if (other !== undefined) {
+      throw new VggError(
+        'dataset',
+        `${other} and ${images.classes[i]} of ${images.name} are the same class ${net.classes[place]} of ${net.name}: join them`,
+      );
+    }
+    taken.set(place, images.classes[i]!);
+  }
+  return { places, notice: describeMatch(net, images, taken) };
+}
+
+function describeMatch(net: ClassNames, images: ClassNames, taken: ReadonlyMap<number, string>): string {
+  const absent = net.classes.filter((_, i) => !taken.has(i));
+  const renamed = [...taken].filter(([place, name]) => net.classes[place] !== name);
+  const [first] = renamed;
+  const example = first === undefined ? '' : `, such as ${first[1]} as ${net.classes[first[0]]}`;
+  const of = absent.length === 0 ? 'all' : `${images.classes.length} of the`;
+  const without = absent.length === 0 ? '' : `; without images: ${listOf(absent)}`;
+  return `classes are matched by name${example}: ${images.name} has ${of} ${net.classes.length} classes of ${net.name}${without}`;
+}

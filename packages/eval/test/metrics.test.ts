@@ -42,6 +42,11 @@ describe('a tally', () => {
   it('counts labels by row and predictions by column', () => {
     const confusion = Array.from({ length: 7 }, (_, i) => [...tally.confusion!.subarray(i * 7, (i + 1) * 7)]);
     expect(confusion[0]).toEqual([2, 1, 1, 0, 0, 0, 0]);
+    expect(tally.pairs()!.slice(0, 3)).toEqual([
+      [0, 0, 2],
+      [0, 1, 1],
+      [0, 2, 1],
+    ]);
     expect(confusion[2]).toEqual([1, 0, 0, 0, 0, 0, 0]);
     expect(tally.confusion!.reduce((sum, n) => sum + n, 0)).toBe(5);
   });
@@ -49,6 +54,7 @@ describe('a tally', () => {
   it('without images has no error', () => {
     expect(new Tally(3).overall()).toEqual({ images: 0, top1Error: null, top5Error: null });
     expect(new Tally(3).confusion).toBeNull();
+    expect(new Tally(3).pairs()).toBeNull();
   });
 });
 
@@ -79,4 +85,16 @@ describe('a prediction record', () => {
       names: [null, 'cat'],
     });
   });
+});
+
+it('a tally of 20,000 classes keeps no whole confusion matrix', () => {
+  const tally = new Tally(20_000, { confusion: true });
+  tally.add(19_999, [7]);
+  tally.add(3, [19_998]);
+  tally.add(19_999, [7]);
+  expect(tally.confusion).toBeNull();
+  expect(tally.pairs()).toEqual([
+    [3, 19_998, 1],
+    [19_999, 7, 2],
+  ]);
 });

@@ -1,6 +1,6 @@
 /** The classes of nets and images: when they are the same, and what the messages say when they are not. */
 import { describe, expect, it } from 'vitest';
-import { checkClasses, checkImageClasses } from '../src/index';
+import { checkClasses, checkImageClasses, matchClasses } from '../src/index';
 
 const net = (...classes: string[]) => ({ name: 'net', classes });
 const dataSet = (...classes: string[]) => ({ name: 'the data set', classes });
@@ -50,5 +50,45 @@ describe('the classes of images for a net from a weight file', () => {
     expect(() => checkImageClasses(net('cat', 'dog'), dataSet('dog', 'cat'), IMAGENET)).toThrow(
       /class 0 of net is cat/,
     );
+  });
+});
+
+describe('classes matched by name', () => {
+  const imagenet = { names: IMAGENET, synsets: NUMBERS };
+  const match = (a: string[], b: string[]) => matchClasses(net(...a), dataSet(...b), imagenet);
+
+  it('need no words if they are the same', () => {
+    expect(match(['cat', 'dog'], ['cat', 'dog'])).toEqual({ places: [0, 1] });
+    expect(match(IMAGENET, NUMBERS)).toEqual({ places: IMAGENET.map((_, i) => i), notice: undefined });
+    expect(match(['0', '1'], ['cat', 'dog'])).toMatchObject({
+      places: [0, 1],
+      notice: expect.stringMatching(/^nothing names the classes/),
+    });
+  });
+
+  it('may be some of the classes, or in another order, and may differ in case and spaces', () => {
+    expect(match(['0', '180', '270', '90'], ['0', '270', '90'])).toEqual({
+      places: [0, 2, 3],
+      notice: 'classes are matched by name: the data set has 3 of the 4 classes of net; without images: 180',
+    });
+    expect(match(['cat', 'hot dog'], ['Hot_Dog', 'cat'])).toEqual({
+      places: [1, 0],
+      notice: 'classes are matched by name, such as Hot_Dog as hot dog: the data set has all 2 classes of net',
+    });
+    const some = match(IMAGENET, [NUMBERS[5]!, NUMBERS[217]!]);
+    expect(some.places).toEqual([5, 217]);
+    expect(some.notice).toMatch(
+      /such as n\d{8} as class 5: the data set has 2 of the 1000 .* images: class 0, .*, … \(998\)/,
+    );
+  });
+
+  it('must all be classes of the net, each once', () => {
+    expect(() => match(['cat', 'dog'], ['cat', 'dogs'])).toThrow(
+      /^1 of the 2 classes of the data set are not among the 2 classes of net: dogs \(did you mean "dog"\?\); rename/,
+    );
+    expect(() => match(['cat', 'dog', 'x'], ['cat', 'Cat'])).toThrow(
+      /cat and Cat of the data set are the same class cat/,
+    );
+    expect(() => match(['0', '1', '2'], ['cat', 'dog'])).toThrow(/2 of the 2 classes/);
   });
 });

@@ -104,7 +104,7 @@ export function summarise(options: VggOptions, { batch = 1 }: { batch?: number |
     const specs = layerVariables(layer);
     const size = (counted: typeof specs) => counted.reduce((total, spec) => total + sizeOf(spec.shape), 0);
     variables += size(specs);
-    largestVariable = Math.max(largestVariable, ...specs.map((spec) => sizeOf(spec.shape)));
+    for (const spec of specs) largestVariable = Math.max(largestVariable, sizeOf(spec.shape));
     if (keepsOutput(layer, plan[i + 1])) kept += sizeOf(shape);
     const inputAndOutput = before + sizeOf(shape);
     inferenceElements = Math.max(inferenceElements, inputAndOutput);
@@ -160,7 +160,7 @@ export function formatSummary(summary: Summary): string {
     ]),
     ['total', '', count(summary.parameters), count(summary.multiplyAdds)],
   ];
-  const widths = [0, 1, 2, 3].map((column) => Math.max(...rows.map((row) => row[column]!.length)));
+  const widths = [0, 1, 2, 3].map((column) => rows.reduce((width, row) => Math.max(width, row[column]!.length), 0));
   const lines = rows.map((row) =>
     row.map((cell, i) => (i < 2 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))).join('  '),
   );

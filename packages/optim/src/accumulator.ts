@@ -1,49 +1,79 @@
 /** Sum of the gradients of a batch over its micro-batches (section 3.3). */
 import { add, keep, mul, type Tensor, tidy } from '@tensorflow/tfjs-core';
-import { requireInteger, VggError } from '@vgg/core';
+import { requireInteger, TreeSum, VggError } from '@vgg/core';
+
+type Tensors = ReadonlyMap<string, Tensor>;
+
+/** Returns the sums by name and disposes both. */
+function addAll(left: Tensors, right: Tensors): Tensors {
+  const sums = new Map<string, Tensor>();
+  for (const [name, value] of left) {
+    const other = right.get(name)!;
+    sums.set(name, keep(add(value, other)));
+    value.dispose();
+    other.dispose();
+  }
+  return sums;
+}
 
 /**
  * Sums gradients of *summed* losses (`reduction: 'sum'`) and counts samples. The sum divided by the count is the
  * gradient of the mean loss, in which each sample has the same weight, in a full micro-batch and in a short last one.
- * Sums and counts of several devices can be added too.
+ *
+ * Micro-batches are added in a tree over their index (see `TreeSum` of `@vgg/core`), so that the sums have the same bits
+ * on one process and on many.
  */
 export class GradientAccumulator {
-  readonly #sums = new Map<string, Tensor>();
+  readonly #count: number;
+  readonly #first: number;
+  #tree: TreeSum<Tensors>;
+  #added = 0;
   #samples = 0;
+
+  /**
+   * @param count number of micro-batches of the whole batch.
+   * @param first index of the first micro-batch that is added. Default 0.
+   */
+  constructor(count: number, first = 0) {
+    requireInteger('count', count, 1);
+    this.#count = count;
+    this.#first = first;
+    this.#tree = new TreeSum(count, first, addAll);
+  }
 
   /** Number of samples added since the last reset. */
   get samples(): number {
     return this.#samples;
   }
 
-  /** Sums by variable; the accumulator owns them. */
-  get sums(): ReadonlyMap<string, Tensor> {
-    return this.#sums;
+  /** Partial sums by variable; the accumulator owns them. One, once all micro-batches of the batch were added. */
+  get parts(): readonly Tensors[] {
+    return this.#tree.parts;
   }
 
   /**
-   * Adds the gradients of the summed loss of one micro-batch. Takes ownership of them: do not dispose them.
+   * Adds the gradients of the summed loss of the next micro-batch. Takes ownership of them: do not dispose them.
    *
    * @throws VggError `VGG_ARGUMENT` unless `samples` is an integer of at least 1, `VGG_SHAPE` if names or shapes differ
-   *   from those of earlier micro-batches.
+   *   from those of earlier micro-batches, `VGG_STATE` if all micro-batches were added.
    */
-  add(gradients: ReadonlyMap<string, Tensor>, samples: number): void {
+  add(gradients: Tensors, samples: number): void {
     requireInteger('samples', samples, 1);
-    if (this.#samples > 0) this.#checkSame(gradients);
-    for (const [name, gradient] of gradients) {
-      const sum = this.#sums.get(name);
-      this.#sums.set(name, keep(sum === undefined ? gradient : add(sum, gradient)));
-      if (sum !== undefined) {
-        sum.dispose();
-        gradient.dispose();
-      }
+    if (this.#first + this.#added >= this.#count) {
+      throw new VggError('state', `expected ${this.#count} micro-batches, got one more: call reset() after a batch`);
     }
+    this.#checkSame(gradients);
+    for (const gradient of gradients.values()) keep(gradient);
+    this.#tree.push(gradients);
+    this.#added += 1;
     this.#samples += samples;
   }
 
-  #checkSame(gradients: ReadonlyMap<string, Tensor>): void {
-    for (const name of new Set([...this.#sums.keys(), ...gradients.keys()])) {
-      const expected = this.#sums.get(name)?.shape;
+  #checkSame(gradients: Tensors): void {
+    const [sums] = this.parts;
+    if (sums === undefined) return;
+    for (const name of new Set([...sums.keys(), ...gradients.keys()])) {
+      const expected = sums.get(name)?.shape;
       const got = gradients.get(name)?.shape;
       if (expected?.join() !== got?.join()) {
         const describe = (shape?: number[]) => (shape === undefined ? 'none' : `shape [${shape}]`);
@@ -53,20 +83,23 @@ export class GradientAccumulator {
   }
 
   /**
-   * Returns the gradient of the mean loss over all added samples. The caller disposes it.
+   * Returns the gradient of the mean loss over all samples. The caller disposes it.
    *
-   * @throws VggError `VGG_STATE` if nothing was added.
+   * @throws VggError `VGG_STATE` unless all micro-batches were added.
    */
   average(): Map<string, Tensor> {
-    if (this.#samples === 0) throw new VggError('state', 'expected at least one micro-batch before the average');
+    if (this.#first > 0 || this.#added < this.#count) {
+      throw new VggError('state', `expected ${this.#count} micro-batches before the average, got ${this.#added}`);
+    }
     const scale = 1 / this.#samples;
-    return new Map([...this.#sums].map(([name, sum]) => [name, tidy(() => mul(sum, scale))]));
+    return new Map([...this.parts[0]!].map(([name, sum]) => [name, tidy(() => mul(sum, scale))]));
   }
 
-  /** Disposes the sums and starts at zero. */
+  /** Disposes the sums and starts again. */
   reset(): void {
-    for (const sum of this.#sums.values()) sum.dispose();
-    this.#sums.clear();
+    for (const sums of this.parts) for (const sum of sums.values()) sum.dispose();
+    this.#tree = new TreeSum(this.#count, this.#first, addAll);
+    this.#added = 0;
     this.#samples = 0;
   }
 }

@@ -38,7 +38,7 @@ describe('GradientAccumulator', () => {
       return gradients;
     };
     await expectNoLeak(() => {
-      const accumulator = new GradientAccumulator();
+      const accumulator = new GradientAccumulator(3);
       for (const [from, to] of [
         [0, 4],
         [4, 8],
@@ -57,7 +57,7 @@ describe('GradientAccumulator', () => {
   });
 
   it('refuses an average of no samples, an empty micro-batch and gradients of other variables', () => {
-    const accumulator = new GradientAccumulator();
+    const accumulator = new GradientAccumulator(3);
     const gradients = (name: string, values: number[]) => new Map<string, Tensor>([[name, tensor1d(values)]]);
     expect(() => accumulator.average()).toThrow(VggError);
     expect(() => accumulator.add(gradients('w', [1]), 0)).toThrow(/samples to be an integer of at least 1, got 0/);
@@ -66,6 +66,31 @@ describe('GradientAccumulator', () => {
       /gradient of w: expected shape \[1\], got shape \[2\]/,
     );
     expect(() => accumulator.add(gradients('b', [1]), 1)).toThrow(/gradient of w: expected shape \[1\], got none/);
+    accumulator.reset();
+  });
+
+  it('adds in a tree over the micro-batches, on any number of processes', () => {
+    const values = [1, 2 ** -24, 2 ** -24, 2 ** -24, 1];
+    const sums = (from: number, to: number) => {
+      const accumulator = new GradientAccumulator(values.length, from);
+      for (const value of values.slice(from, to)) accumulator.add(new Map([['w', tensor1d([value])]]), 1);
+      const numbers = accumulator.parts.map((part) => part.get('w')!.dataSync()[0]!);
+      accumulator.reset();
+      return numbers;
+    };
+    // ((1 + 2^-24) + 2^-24) + (2^-24 + 1): every sum with 1 rounds to 1.
+    expect(sums(0, 5)).toEqual([2]);
+    expect([sums(0, 3), sums(3, 5)]).toEqual([[1], [1]]);
+    expect(sums(1, 4)).toEqual([2 ** -24, 2 ** -24, 2 ** -24]);
+  });
+
+  it('refuses more micro-batches than the batch has, and an average of fewer', () => {
+    const accumulator = new GradientAccumulator(2);
+    const gradients = () => new Map<string, Tensor>([['w', tensor1d([1])]]);
+    accumulator.add(gradients(), 1);
+    expect(() => accumulator.average()).toThrow(/expected 2 micro-batches before the average, got 1/);
+    accumulator.add(gradients(), 1);
+    expect(() => accumulator.add(gradients(), 1)).toThrow(/expected 2 micro-batches, got one more/);
     accumulator.reset();
   });
 });

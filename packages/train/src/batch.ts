@@ -1,5 +1,5 @@
 /** Batches of images, and the micro-batches in which they are computed (section 3.3). */
-import { requireInteger, VggError } from '@vgg/core';
+import { type Communicator, requireInteger, shareOf, type TermRange, VggError } from '@vgg/core';
 
 /** Preprocessed images and their labels. */
 export interface ImageBatch {
@@ -10,6 +10,19 @@ export interface ImageBatch {
   size: number;
   height: number;
   width: number;
+  /**
+   * Place of these images if they are only a part of a batch: the share of one process, which may be empty. Default
+   * all images of the batch.
+   */
+  part?: BatchPart | undefined;
+}
+
+/** Place of consecutive images in a batch. */
+export interface BatchPart {
+  /** Index of the first image in the batch, a multiple of the micro-batch. */
+  first: number;
+  /** Number of images of the whole batch. */
+  total: number;
 }
 
 /** Part of a batch and its index in it, which addresses the random numbers of dropout. */
@@ -20,8 +33,12 @@ export interface MicroBatch extends ImageBatch {
 /**
  * Throws VggError `VGG_SHAPE` if the lengths of the arrays do not match size, height and width, or there is no image.
  */
-export function checkBatch({ images, labels, size, height, width }: ImageBatch): void {
-  if (!(size >= 1) || images.length !== size * height * width * 3 || labels.length !== size) {
+export function checkBatch({ images, labels, size, height, width, part }: ImageBatch): void {
+  if (
+    !(size >= (part === undefined ? 1 : 0)) ||
+    images.length !== size * height * width * 3 ||
+    labels.length !== size
+  ) {
     throw new VggError(
       'shape',
       `expected a batch of at least one image with ${size}·${height}·${width}·3 numbers and ${size} labels, ` +
@@ -36,17 +53,39 @@ export function microBatchCount(size: number, microBatch: number): number {
 }
 
 /**
+ * Returns the images of each batch that a process computes: those of its share of the micro-batches.
+ *
+ * @param size number of images of the batch.
+ */
+export function imageShare(
+  size: number,
+  microBatch: number,
+  { rank, size: ranks }: Pick<Communicator, 'rank' | 'size'>,
+): TermRange {
+  const { first, end } = shareOf(microBatchCount(size, microBatch), rank, ranks);
+  return { first: Math.min(first * microBatch, size), end: Math.min(end * microBatch, size) };
+}
+
+/**
  * Returns the micro-batches of a batch, as views of it. All have `microBatch` images, except for a shorter last one.
  *
- * @throws VggError `VGG_ARGUMENT` unless `microBatch` is an integer of at least 1.
+ * @throws VggError `VGG_ARGUMENT` unless `microBatch` is an integer of at least 1 and a part of a batch starts with a
+ *   micro-batch.
  */
 export function splitBatch(batch: ImageBatch, microBatch: number): MicroBatch[] {
   requireInteger('microBatch', microBatch, 1);
   checkBatch(batch);
   const { images, labels, size, height, width } = batch;
+  const first = (batch.part?.first ?? 0) / microBatch;
+  if (size > 0 && !Number.isInteger(first)) {
+    throw new VggError(
+      'argument',
+      `expected a part of a batch to start at a multiple of ${microBatch} images, got ${batch.part?.first}: use imageShare`,
+    );
+  }
   const pixels = height * width * 3;
-  return Array.from({ length: microBatchCount(size, microBatch) }, (_, index) => {
-    const from = index * microBatch;
+  return Array.from({ length: microBatchCount(size, microBatch) }, (_, i) => {
+    const from = i * microBatch;
     const to = Math.min(from + microBatch, size);
     return {
       images: images.subarray(from * pixels, to * pixels),
@@ -54,7 +93,7 @@ export function splitBatch(batch: ImageBatch, microBatch: number): MicroBatch[] 
       size: to - from,
       height,
       width,
-      index,
+      index: first + i,
     };
   });
 }

@@ -1,4 +1,5 @@
 /** Events of a training run. */
+import type { WaitingTime } from '@vgg/core';
 import type { Metrics } from './metrics';
 import type { Validation } from './validate';
 
@@ -36,6 +37,8 @@ export type TrainEvent =
       seconds: number;
       /** Images of all processes per second, from the request for the batch to the end of its update. */
       imagesPerSecond: number;
+      /** In a job of several processes, the time that this one waited for others during the step. */
+      peers?: WaitingTime | undefined;
     }
   /** The net learns nothing. The message says what to do. */
   | { type: 'stall'; step: number; message: string }

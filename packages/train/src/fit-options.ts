@@ -11,8 +11,8 @@ import type { Validation } from './validate';
 export interface FitOptions {
   model: TrainableNet;
   /**
-   * Returns the batches of an epoch from `startBatch` on, always the same ones. Every process of a job gets all batches
-   * and computes its share of each.
+   * Returns the batches of an epoch from `startBatch` on, always the same ones. In a job of several processes, each gets
+   * all of every batch or, with `part`, the images of `imageShare`.
    */
   batches: (epoch: number, startBatch: number) => AsyncIterable<ImageBatch> | Iterable<ImageBatch>;
   /** Number of images computed at once, limited by memory. A batch is split into as many micro-batches as it needs. */
@@ -30,7 +30,7 @@ export interface FitOptions {
   /**
    * Measures the net after an epoch, usually with `validate` of this package. The schedule watches the top-1 error that
    * it returns, or that of training if there is no validation. It returns `undefined` if the signal interrupted it.
-   * Every process of a job validates and must get the same result; a job of several processes passes no signal.
+   * Every process of a job validates, and must get the same result: pass its communicator to `validate`.
    */
   validate?: ((signal?: AbortSignal) => Promise<Validation | undefined>) | undefined;
   /**
@@ -58,7 +58,10 @@ export interface FitOptions {
   /** Default a job of one process. */
   communicator?: Communicator | undefined;
   checkpoints?: CheckpointOptions | undefined;
-  /** Checkpoint at which the run continues: weights, velocities and place come from it. */
+  /**
+   * Checkpoint at which the run continues: weights, velocities and place come from it. In a job of several processes that
+   * of rank 0 counts, and others need none.
+   */
   resume?: Checkpoint | undefined;
   /** Number of steps whose mean loss shows whether the net learns. Default 100. */
   stallWindow?: number | undefined;

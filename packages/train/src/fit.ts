@@ -1,10 +1,12 @@
 /** The training loop (section 3.1): batches in, events out. It does not use files, image formats or a terminal. */
-import { type Communicator, singleProcess, VggError } from '@vgg/core';
+import { dispose, getBackend, type Tensor } from '@tensorflow/tfjs-core';
+import { type Communicator, singleProcess, VggError, type WaitingTime } from '@vgg/core';
 import { type JsonValue, type StallDetector, stallDetector, WeightAverage } from '@vgg/optim';
-import { type ImageBatch, splitBatch } from './batch';
+import { type ImageBatch, microBatchCount, splitBatch } from './batch';
 import { captureCheckpoint, restoreCheckpoint, type TrainingState } from './checkpoint';
 import type { EndReason, TrainEvent } from './events';
 import { checkFitOptions, type FitOptions, type FitResult } from './fit-options';
+import { onFirst, requireSameSettings, shareCheckpoint } from './job';
 import { addTotals, meanOf, NO_SAMPLES } from './metrics';
 import { type StepResult, trainStep } from './step';
 import type { Validation } from './validate';
@@ -17,6 +19,7 @@ class Run {
   readonly #average: WeightAverage | undefined;
   #state: TrainingState;
   #last: Pick<FitResult, 'training' | 'validation'> = {};
+  #waited: WaitingTime;
 
   constructor(options: FitOptions) {
     checkFitOptions(options);
@@ -27,6 +30,7 @@ class Run {
     this.#stall = stallDetector({ classes: model.options.classes, window: stallWindow });
     this.#average = averageDecay === undefined ? undefined : new WeightAverage(averageDecay);
     if (resume !== undefined) restoreCheckpoint(resume, model, { optimiser, average: this.#average });
+    this.#waited = this.#communicator.waiting();
     this.#state = resume?.state ?? {
       version: 1,
       seed,
@@ -41,6 +45,7 @@ class Run {
   }
 
   async train(): Promise<FitResult> {
+    await this.#start();
     const { epoch, batch, step } = this.#state;
     this.#emit({ type: 'start', epoch, batch, step, resumed: this.#options.resume !== undefined });
     let reason = this.#reasonToEnd();
@@ -53,6 +58,37 @@ class Run {
     const end = { reason, epoch: this.#state.epoch, step: this.#state.step };
     this.#emit({ type: 'end', ...end });
     return { ...end, best: this.#state.best, ...this.#last };
+  }
+
+  /** Makes all processes start from the net and the state of rank 0, with the same settings. */
+  async #start(): Promise<void> {
+    if (this.#communicator.size === 1) return;
+    const { model, optimiser } = this.#options;
+    const { microBatch, epochs, maxSteps, seed, validateEvery, clipNorm, labelSmoothing, cutMix } = this.#options;
+    const { averageDecay, earlyStop, stallWindow, schedule } = this.#options;
+    await requireSameSettings(this.#communicator, {
+      net: model.options,
+      trained: [...model.trainable.keys()],
+      backend: getBackend(),
+      schedule: schedule.initial,
+      microBatch,
+      epochs,
+      maxSteps,
+      seed,
+      validateEvery,
+      clipNorm,
+      labelSmoothing,
+      cutMix,
+      averageDecay,
+      earlyStop,
+      stallWindow,
+    });
+    const own = captureCheckpoint(model, optimiser, this.#state, {}, this.#average);
+    const shared = await shareCheckpoint(this.#communicator, own);
+    if (this.#communicator.rank === 0) return;
+    restoreCheckpoint(shared, model, { optimiser, average: this.#average });
+    for (const value of shared.tensors.values()) dispose(value as Tensor);
+    this.#state = shared.state;
   }
 
   #emit(event: TrainEvent): void {
@@ -114,6 +150,7 @@ class Run {
     const result = await trainStep({
       ...this.#options,
       microBatches: splitBatch(batch, this.#options.microBatch),
+      microBatchCount: microBatchCount(batch.part?.total ?? batch.size, this.#options.microBatch),
       rate,
       step,
       communicator: this.#communicator,
@@ -138,14 +175,27 @@ class Run {
       samples: totals.samples,
       seconds,
       imagesPerSecond: totals.samples / seconds,
+      peers: this.#peers(),
     });
     if (message !== undefined) this.#emit({ type: 'stall', step: step + 1, message });
     return result;
   }
 
+  /** Returns the time that this process waited for others since the last call. */
+  #peers(): WaitingTime | undefined {
+    if (this.#communicator.size === 1) return undefined;
+    const before = this.#waited;
+    const now = this.#communicator.waiting();
+    this.#waited = now;
+    return {
+      seconds: now.seconds - before.seconds,
+      byRank: now.byRank.map((seconds, rank) => seconds - before.byRank[rank]!),
+    };
+  }
+
   /** Validates the epoch if it is its turn, passes the result to the schedule, and moves to the next epoch. */
   async #endEpoch(seconds: number): Promise<EndReason | undefined> {
-    const signal = this.#communicator.size === 1 ? this.#options.signal : undefined;
+    const { signal } = this.#options;
     const { epoch, step } = this.#state;
     const training = meanOf(this.#state.totals);
     const validates = this.#turns(epoch + 1) > this.#turns(epoch) || this.#reasonToEnd(epoch + 1) !== undefined;
@@ -156,7 +206,9 @@ class Run {
     this.#last = { training, validation };
     this.#emit({ type: 'epoch', epoch, step, training, validation, best, rate: this.#rate(), seconds });
     await this.#save();
-    return signal?.aborted && this.#reasonToEnd() === undefined ? 'interrupted' : undefined;
+    // Several processes agree on it at the end of the next step.
+    const interrupted = this.#communicator.size === 1 && signal?.aborted;
+    return interrupted && this.#reasonToEnd() === undefined ? 'interrupted' : undefined;
   }
 
   /** Passes the metric to the schedule. Returns true if it is the best so far. */
@@ -187,18 +239,22 @@ class Run {
     return 'interrupted';
   }
 
+  /** Rank 0 saves, and the others wait for it: all fail if it cannot. */
   async #save(): Promise<void> {
     const { model, optimiser, checkpoints } = this.#options;
-    if (checkpoints === undefined || this.#communicator.rank !== 0) return;
-    const checkpoint = captureCheckpoint(model, optimiser, this.#state, checkpoints.metadata, this.#average);
-    const name = await checkpoints.store.save(checkpoint);
-    this.#emit({ type: 'checkpoint', step: this.#state.step, name });
+    await onFirst(this.#communicator, async () => {
+      if (checkpoints === undefined) return;
+      const checkpoint = captureCheckpoint(model, optimiser, this.#state, checkpoints.metadata, this.#average);
+      const name = await checkpoints.store.save(checkpoint);
+      this.#emit({ type: 'checkpoint', step: this.#state.step, name });
+    });
   }
 }
 
 /**
  * Trains until the epochs are completed, the schedule or early stopping ends the run, or the signal is aborted. The
- * same seed, batches and backend give the same weights to the bit, even if the run was interrupted and resumed.
+ * same seed, batches and backend give the same weights to the bit, even if the run was interrupted and resumed, and for any
+ * number of processes.
  *
  * @throws VggError `VGG_ARGUMENT` for a count below 1, `VGG_NON_FINITE` naming step and layer when training diverges,
  *   `VGG_DATASET` for an epoch without batches, `VGG_RUN` or `VGG_WEIGHTS` if `resume` is from another run, and the

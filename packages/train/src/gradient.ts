@@ -1,23 +1,23 @@
 /**
- * The gradient of a batch (section 3.3). Each process computes its micro-batches and adds up their sums, the sums of
- * all processes are added, and the total is divided by the number of samples. Micro-batches and processes are summed in
- * the same way, so the result depends on their number only by rounding.
+ * The gradient of a batch (section 3.3). Each process computes its share of the micro-batches, the sums of all are added,
+ * and the total is divided by the number of samples. Micro-batches are added in one order, whoever computed them, so the
+ * result has the same bits for any number of processes.
  */
 import { dispose, keep, mul, type Tensor, type Tensor2D, tensor4d } from '@tensorflow/tfjs-core';
-import { type Communicator, randomStream, singleProcess, yieldToEventLoop } from '@vgg/core';
+import { type Communicator, randomStream, shareOf, singleProcess, yieldToEventLoop } from '@vgg/core';
 import { checkLabels, GradientAccumulator, lossAndGradients, softmaxCrossEntropy } from '@vgg/optim';
 import type { MicroBatch } from './batch';
 import { cutMix, type MixedBatch } from './cut-mix';
 import { addTotals, countErrors, NO_SAMPLES, type Totals } from './metrics';
 import type { TrainableNet } from './net';
-import { type NamedShape, reduceTensors, reduceTotals } from './reduce';
+import { gatherTotals, type NamedShape, reduceTensors } from './reduce';
 
 export interface GradientOptions {
   model: TrainableNet;
-  /**
-   * All micro-batches of the batch. A process computes those whose index modulo the number of processes is its rank.
-   */
+  /** Micro-batches of the batch: all, or those of this process alone. A process computes its share, by their index. */
   microBatches: readonly MicroBatch[];
+  /** Number of micro-batches of the whole batch. Default as many as there are. */
+  microBatchCount?: number | undefined;
   /** Random seed of the run. Dropout of a layer uses the stream (seed, `dropout/<layer>`, step, micro-batch). */
   seed: number;
   /** Number of the step, counted from 0 over the whole run. */
@@ -99,44 +99,57 @@ function statisticShapes({ trainable }: TrainableNet): NamedShape[] {
 /**
  * Computes the sums of a batch over its micro-batches and over the processes of the job.
  *
+ * @returns `undefined` if the signal was aborted between two micro-batches of a job of one process.
  * @throws VggError `VGG_SHAPE` or `VGG_ARGUMENT` if images or labels do not fit the net, `VGG_STATE` if another process
  *   failed.
  */
-export async function batchSums(options: GradientOptions): Promise<BatchSums> {
+export async function batchSums(options: GradientOptions): Promise<BatchSums | undefined> {
   const { model, microBatches, communicator = singleProcess, signal, onMicroBatch } = options;
+  const { microBatchCount: count = microBatches.length } = options;
   const alone = communicator.size === 1;
-  const own = microBatches.filter(({ index }) => index % communicator.size === communicator.rank);
-  const gradients = new GradientAccumulator();
-  const statistics = new GradientAccumulator();
-  let totals: Totals = NO_SAMPLES;
+  const { first, end } = shareOf(count, communicator.rank, communicator.size);
+  const own = microBatches.filter(({ index }) => index >= first && index < end);
+  const gradients = new GradientAccumulator(count, first);
+  const statistics = new GradientAccumulator(count, first);
+  const totals: Totals[] = [];
   let failure: unknown;
+  let complete = false;
   try {
     for (const [i, microBatch] of own.entries()) {
-      if (alone && signal?.aborted) break;
+      if (alone && signal?.aborted) return undefined;
       const result = await microBatchSums(options, microBatch);
       gradients.add(result.gradients, microBatch.size);
       statistics.add(result.statistics, microBatch.size);
-      totals = addTotals(totals, result.totals);
+      totals.push(result.totals);
       onMicroBatch?.(i + 1, own.length);
       await yieldToEventLoop();
     }
+    complete = alone;
   } catch (error) {
-    if (alone) {
+    if (alone) throw error;
+    failure = error;
+  } finally {
+    if (alone && !complete) {
       gradients.reset();
       statistics.reset();
-      throw error;
     }
-    failure = error;
   }
   const aborted = signal?.aborted ?? false;
-  if (alone) return { gradients: gradients.sums, statistics: statistics.sums, totals, aborted };
+  if (alone) {
+    return {
+      gradients: gradients.parts[0]!,
+      statistics: statistics.parts[0]!,
+      totals: totals.reduce(addTotals, NO_SAMPLES),
+      aborted,
+    };
+  }
   try {
-    const all = await reduceTotals(communicator, totals, aborted, failure);
+    const all = await gatherTotals(communicator, totals, aborted, failure);
     const trainable = [...model.trainable].map(([name, { shape }]) => ({ name, shape }));
     return {
       ...all,
-      gradients: await reduceTensors(communicator, trainable, gradients.sums),
-      statistics: await reduceTensors(communicator, statisticShapes(model), statistics.sums),
+      gradients: await reduceTensors(communicator, trainable, gradients.parts, count),
+      statistics: await reduceTensors(communicator, statisticShapes(model), statistics.parts, count),
     };
   } finally {
     gradients.reset();

@@ -1,4 +1,4 @@
-export { type ImageBatch, type MicroBatch, splitBatch } from './batch';
+export { type BatchPart, type ImageBatch, imageShare, type MicroBatch, splitBatch } from './batch';
 export {
   type Best,
   type Checkpoint,
@@ -13,6 +13,7 @@ export { type FineTuneOptions, fineTune, type TunableNet } from './fine-tune';
 export { fit } from './fit';
 export type { CheckpointOptions, FitOptions, FitResult } from './fit-options';
 export { type BatchSums, batchSums, type GradientOptions } from './gradient';
+export { gather, onFirst, requireSameSettings } from './job';
 export { addTotals, countErrors, type Metrics, meanOf, NO_SAMPLES, type Totals } from './metrics';
 export type { ForwardOptions, TrainableNet } from './net';
 export { type StepOptions, type StepResult, trainStep } from './step';

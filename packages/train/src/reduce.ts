@@ -1,7 +1,8 @@
 /** Sums over the processes of a job, in buffers of a size that suits a computer network. */
 import { type Tensor, tensor } from '@tensorflow/tfjs-core';
-import { type Communicator, sizeOf, VggError } from '@vgg/core';
-import type { Totals } from './metrics';
+import { type Communicator, sizeOf } from '@vgg/core';
+import { gather, type Outcome, outcomeOf, throwFailure } from './job';
+import { addTotals, NO_SAMPLES, type Totals } from './metrics';
 
 /** Largest number of values per message (16 MiB). A single tensor may have more. */
 const BUCKET = 2 ** 22;
@@ -26,52 +27,77 @@ export function buckets(entries: readonly NamedShape[], limit = BUCKET): NamedSh
   return groups;
 }
 
+/** What a process brings of its micro-batches. Losses are text, since JSON has no NaN. */
+interface Contribution extends Outcome {
+  totals: readonly (Omit<Totals, 'loss'> & { loss: string })[];
+  aborted: boolean;
+}
+
 /**
- * Adds up the totals of all processes, and finds out whether any of them was aborted.
+ * Adds up the totals of all micro-batches in their order, and finds out whether any process was aborted.
  *
+ * @param totals totals of the micro-batches of this process.
  * @param failure error of this process, or undefined. A failed process takes part too, so that the others do not wait.
  * @throws `failure`, or VggError `VGG_STATE` if another process failed.
  */
-export async function reduceTotals(
+export async function gatherTotals(
   communicator: Communicator,
-  { samples, loss, top1, top5 }: Totals,
+  totals: readonly Totals[],
   aborted: boolean,
   failure: unknown,
 ): Promise<{ totals: Totals; aborted: boolean }> {
-  const buffer = Float32Array.of(samples, loss, top1, top5, Number(aborted), failure === undefined ? 0 : 1);
-  await communicator.allReduceSum(buffer);
-  if (failure !== undefined) throw failure;
-  const [allSamples, allLoss, allTop1, allTop5, anyAborted, failures] = buffer as unknown as number[];
-  if (failures! > 0) throw new VggError('state', `${failures} other process(es) of the job failed: see their errors`);
-  const totals = { samples: allSamples!, loss: allLoss!, top1: allTop1!, top5: allTop5! };
-  return { totals, aborted: anyAborted! > 0 };
+  const own: Contribution = {
+    ...outcomeOf(communicator, failure),
+    totals: totals.map((one) => ({ ...one, loss: String(one.loss) })),
+    aborted,
+  };
+  const all = await gather(communicator, own);
+  throwFailure(all, failure);
+  const inOrder = all.flatMap((one) => one.totals.map((each) => ({ ...each, loss: Number(each.loss) })));
+  return { totals: inOrder.reduce(addTotals, NO_SAMPLES), aborted: all.some((one) => one.aborted) };
 }
 
 /**
  * Returns the sums over all processes as new tensors, in the order of `entries`, which must be the same on every
- * process. A process without a sum for an entry counts as zero.
+ * process. The sums of the last entries are taken first: their gradients are computed first.
+ *
+ * @param parts partial sums of this process by name.
+ * @param count number of micro-batches of the whole batch.
  */
 export async function reduceTensors(
   communicator: Communicator,
   entries: readonly NamedShape[],
-  sums: ReadonlyMap<string, Tensor>,
+  parts: readonly ReadonlyMap<string, Tensor>[],
+  count: number,
 ): Promise<Map<string, Tensor>> {
-  const reduced = new Map<string, Tensor>();
-  for (const group of buckets(entries)) {
-    const buffer = new Float32Array(group.reduce((total, entry) => total + sizeOf(entry.shape), 0));
+  const sums: Promise<Map<string, Tensor>>[] = [];
+  for (const group of buckets([...entries].reverse())) {
+    const length = group.reduce((total, { shape }) => total + sizeOf(shape), 0);
+    const buffers = parts.map(() => new Float32Array(length));
     let offset = 0;
-    for (const entry of group) {
-      const sum = sums.get(entry.name);
-      if (sum !== undefined) buffer.set((await sum.data()) as Float32Array, offset);
-      offset += sizeOf(entry.shape);
+    for (const { name, shape } of group) {
+      for (const [i, part] of parts.entries()) buffers[i]!.set((await part.get(name)!.data()) as Float32Array, offset);
+      offset += sizeOf(shape);
     }
-    await communicator.allReduceSum(buffer);
-    offset = 0;
-    for (const entry of group) {
-      const values = buffer.slice(offset, offset + sizeOf(entry.shape));
-      reduced.set(entry.name, tensor(values, [...entry.shape], 'float32'));
-      offset += sizeOf(entry.shape);
-    }
+    const result = buffers[0] ?? new Float32Array(length);
+    // The next group is read while this one is summed.
+    const sum = communicator.allReduceSum(result, { count, parts: buffers }).then(() => tensorsOf(group, result));
+    sum.catch(() => {});
+    sums.push(sum);
   }
-  return reduced;
+  const reduced = (await Promise.all(sums)).flatMap((tensors) => [...tensors]);
+  return new Map(reduced.reverse());
+}
+
+/** Returns the consecutive numbers of a group as tensors. */
+function tensorsOf(group: readonly NamedShape[], numbers: Float32Array): Map<string, Tensor> {
+  let offset = 0;
+  return new Map(
+    group.map(({ name, shape }) => {
+      const size = sizeOf(shape);
+      const values = numbers.slice(offset, offset + size);
+      offset += size;
+      return [name, tensor(values, [...shape], 'float32')];
+    }),
+  );
 }

@@ -1,8 +1,10 @@
 /** One training step: computes the gradient of a batch, checks it and updates the net (sections 3.1, 3.3). */
 import { dispose, mul, type Tensor1D, tidy } from '@tensorflow/tfjs-core';
+import { singleProcess } from '@vgg/core';
 import { assertFinite, clipScale, type Optimiser } from '@vgg/optim';
 import { explainLoss } from './diagnose';
 import { type BatchSums, batchSums, type GradientOptions } from './gradient';
+import { fromFirst } from './job';
 import { type Metrics, meanOf, type Totals } from './metrics';
 
 export interface StepOptions extends GradientOptions {
@@ -41,15 +43,16 @@ function updateStatistics({ model }: StepOptions, { statistics, totals }: BatchS
  *   {@link batchSums}.
  */
 export async function trainStep(options: StepOptions): Promise<StepResult | undefined> {
-  const { model, optimiser, rate, step, clipNorm, microBatches, communicator } = options;
+  const { model, optimiser, rate, step, clipNorm, communicator = singleProcess } = options;
   const sums = await batchSums(options);
+  if (sums === undefined) return undefined;
   const { gradients, statistics, totals, aborted } = sums;
   try {
-    const expected = microBatches.reduce((total, { size }) => total + size, 0);
-    if (aborted && totals.samples < expected && (communicator?.size ?? 1) === 1) return undefined;
     const metrics = meanOf(totals);
     if (!Number.isFinite(metrics.loss)) throw await explainLoss(options, metrics.loss);
-    const sumNorm = await assertFinite({ step, loss: metrics.loss, gradients, variables: model.variables });
+    const ownNorm = await assertFinite({ step, loss: metrics.loss, gradients, variables: model.variables });
+    // Processors of another kind may round it otherwise: the ranks would drift apart.
+    const sumNorm = communicator.size === 1 ? ownNorm : await fromFirst(communicator, ownNorm);
     const gradientNorm = sumNorm / totals.samples;
     const clip = clipNorm === undefined ? 1 : clipScale(gradientNorm, clipNorm);
     optimiser.step(model.trainable, gradients, rate, clip / totals.samples);

@@ -1,14 +1,18 @@
 /** Validation during training: one crop per image. The evaluation protocols of the paper are in `@vgg/eval`. */
 import { dispose, tensor4d, tidy } from '@tensorflow/tfjs-core';
-import { VggError, yieldToEventLoop } from '@vgg/core';
+import { type Communicator, singleProcess, VggError, yieldToEventLoop } from '@vgg/core';
 import { softmaxCrossEntropy } from '@vgg/optim';
 import { checkBatch, type ImageBatch } from './batch';
-import { addTotals, countErrors, type Metrics, meanOf, NO_SAMPLES } from './metrics';
+import { countErrors, type Metrics, meanOf, type Totals } from './metrics';
 import type { TrainableNet } from './net';
+import { gatherTotals } from './reduce';
 
 export interface ValidateOptions<B extends ImageBatch = ImageBatch> {
   model: Pick<TrainableNet, 'apply'>;
+  /** All batches; in a job of several processes those of this one, in the order of ranks. */
   batches: AsyncIterable<B> | Iterable<B>;
+  /** Default a job of one process. */
+  communicator?: Communicator | undefined;
   signal?: AbortSignal | undefined;
   /** Called with each batch and its class scores before the soft-max, [size, classes]. */
   onScores?: ((batch: B, scores: Float32Array) => void) | undefined;
@@ -22,34 +26,49 @@ export interface Validation extends Metrics {
 }
 
 /**
- * Measures mean loss, top-1 and top-5 error over all batches, without dropout and with batch norm's moving averages.
+ * Measures mean loss, top-1 and top-5 error over all batches, without dropout and with batch norm's moving averages. In a
+ * job, each process measures its batches, and all get the same result, to the bits of one process.
  *
- * @returns `undefined` if the signal was aborted before the last batch.
+ * @returns `undefined` if the signal of any process was aborted before its last batch.
  * @throws VggError `VGG_DATASET` if there is no batch, `VGG_SHAPE` or `VGG_ARGUMENT` if one does not fit the net.
  */
 export async function validate<B extends ImageBatch>({
   model,
   batches,
+  communicator = singleProcess,
   signal,
   onScores,
   onProgress,
 }: ValidateOptions<B>): Promise<Validation | undefined> {
-  let totals = { ...NO_SAMPLES };
-  for await (const batch of batches) {
-    if (signal?.aborted) return undefined;
-    checkBatch(batch);
-    const { images, labels, size, height, width } = batch;
-    const [loss, logits] = tidy(() => {
-      const scores = model.apply(tensor4d(images, [size, height, width, 3])).logits;
-      return [softmaxCrossEntropy(scores, labels, { reduction: 'sum' }), scores];
-    });
-    const [[value], scores] = await Promise.all([loss.data(), logits.data()]);
-    dispose([loss, logits]);
-    onScores?.(batch, scores as Float32Array);
-    totals = addTotals(totals, { samples: size, loss: value!, ...countErrors(scores, labels) });
-    onProgress?.(totals.samples);
-    await yieldToEventLoop();
+  const measured: Totals[] = [];
+  let done = 0;
+  let interrupted = false;
+  let failure: unknown;
+  try {
+    for await (const batch of batches) {
+      if (signal?.aborted) {
+        interrupted = true;
+        break;
+      }
+      checkBatch(batch);
+      const { images, labels, size, height, width } = batch;
+      const [loss, logits] = tidy(() => {
+        const scores = model.apply(tensor4d(images, [size, height, width, 3])).logits;
+        return [softmaxCrossEntropy(scores, labels, { reduction: 'sum' }), scores];
+      });
+      const [[value], scores] = await Promise.all([loss.data(), logits.data()]);
+      dispose([loss, logits]);
+      onScores?.(batch, scores as Float32Array);
+      measured.push({ samples: size, loss: value!, ...countErrors(scores, labels) });
+      done += size;
+      onProgress?.(done);
+      await yieldToEventLoop();
+    }
+  } catch (error) {
+    failure = error;
   }
+  const { totals, aborted } = await gatherTotals(communicator, measured, interrupted, failure);
+  if (aborted) return undefined;
   if (totals.samples === 0) throw new VggError('dataset', 'expected at least one batch to validate on, got none');
   return { samples: totals.samples, ...meanOf(totals) };
 }

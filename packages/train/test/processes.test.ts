@@ -1,48 +1,37 @@
-/** Section 3.3: the gradient of a batch computed by several processes is that of one. */
+/** Section 3.3: the result of several processes is that of one, to the bit. */
 import './backend';
 import { dispose, tensor1d } from '@tensorflow/tfjs-core';
-import { type Communicator, singleProcess } from '@vgg/core';
+import { type Communicator, memoryJob, shareOf, singleProcess } from '@vgg/core';
 import { constant, MomentumSgd } from '@vgg/optim';
 import { expectNoLeak } from '@vgg/testing';
 import { describe, expect, it } from 'vitest';
-import { batchSums, type FitOptions, fit, splitBatch } from '../src/index';
+import { batchSums, type FitOptions, fit, imageShare, splitBatch, validate } from '../src/index';
 import { buckets, reduceTensors } from '../src/reduce';
 import { MemoryStore, ToyNet, toyBatch, toyBatches, weightsOf } from './toy';
 
-/** Job of several processes in memory. An operation completes when all have called it, and sums in the order of ranks. */
-function fakeJob(size: number): Communicator[] {
-  let waiting: { buffer: Float32Array; resolve: () => void }[] = [];
-  const arrived: Float32Array[] = [];
-  return Array.from({ length: size }, (_, rank) => ({
-    ...singleProcess,
-    rank,
-    size,
-    allReduceSum: (buffer) =>
-      new Promise<void>((resolve) => {
-        arrived[rank] = buffer;
-        waiting.push({ buffer, resolve });
-        if (waiting.length < size) return;
-        if (new Set(arrived.map(({ length }) => length)).size > 1) throw new Error('buffers of different lengths');
-        const sum = arrived[0]!.slice();
-        for (const other of arrived.slice(1))
-          other.forEach((value, i) => {
-            sum[i] = sum[i]! + value;
-          });
-        const done = waiting;
-        waiting = [];
-        for (const one of done) one.buffer.set(sum);
-        for (const one of done) one.resolve();
-      }),
-  }));
+/** Gives a process the images of its share alone. */
+function shared(batches: FitOptions['batches'], microBatch: number, communicator: Communicator): FitOptions['batches'] {
+  return async function* (epoch, start) {
+    for await (const { images, labels, size, height, width } of batches(epoch, start)) {
+      const { first, end } = imageShare(size, microBatch, communicator);
+      const pixels = height * width * 3;
+      yield {
+        images: images.slice(first * pixels, end * pixels),
+        labels: labels.slice(first, end),
+        size: end - first,
+        height,
+        width,
+        part: { first, total: size },
+      };
+    }
+  };
 }
 
 /** Trains one toy net per process and returns each one's result, weights and checkpoints. */
 async function train(communicators: Communicator[], options: Partial<FitOptions> = {}, makeNet = () => new ToyNet()) {
   return await Promise.all(
     communicators.map(async (communicator) => {
-      const model = makeNet();
-      const optimiser = new MomentumSgd();
-      const store = new MemoryStore();
+      const [model, optimiser, store] = [makeNet(), new MomentumSgd(), new MemoryStore()];
       try {
         const result = await fit({
           model,
@@ -65,44 +54,108 @@ async function train(communicators: Communicator[], options: Partial<FitOptions>
   );
 }
 
+const RANKS = [2, 3, 4, 5, 8];
+
 describe('several processes', () => {
-  it.each([2, 3, 4])('train like one process, with dropout and batch norm: %i', async (size) => {
+  it.each(RANKS)('train as one does, to the bit, dropout and batch norm included: %i', async (size) => {
     const [alone] = await train([singleProcess]);
-    const together = await expectNoLeak(() => train(fakeJob(size)));
+    const together = await expectNoLeak(() => train(memoryJob(size)));
     for (const { weights, result } of together) {
-      // The sums differ from those of one process only by the order of additions; all processes have the same bits.
-      expect(weights).toEqual(together[0]!.weights);
-      for (const [name, values] of Object.entries(alone!.weights)) {
-        expect(weights[name]).toBeAllclose(values, { rtol: 1e-5, atol: 1e-6 });
-      }
-      expect(result.training!.top1).toBe(alone!.result.training!.top1);
-      expect(result.training!.loss).toBeCloseTo(alone!.result.training!.loss, 5);
+      expect(weights).toEqual(alone!.weights);
+      expect(result).toEqual(alone!.result);
+    }
+    expect(together[0]!.store.saved).toEqual(alone!.store.saved);
+  });
+
+  it.each(RANKS)('read only their share of each batch, with the same result: %i', async (size) => {
+    const options = { batches: toyBatches(3, 13), microBatch: 3, cutMix: 0.5, clipNorm: 0.1, averageDecay: 0.5 };
+    const [alone] = await train([singleProcess], options);
+    const jobs = memoryJob(size).map((communicator) =>
+      train([communicator], { ...options, batches: shared(options.batches, 3, communicator) }),
+    );
+    for (const [{ weights, result } = { weights: {}, result: {} }] of await Promise.all(jobs)) {
+      expect(weights).toEqual(alone!.weights);
+      expect(result).toEqual(alone!.result);
     }
   });
 
-  it('train like one process to the bit if each computes one micro-batch', async () => {
-    const options = { batches: toyBatches(3, 8) };
-    const [alone] = await train([singleProcess], options);
-    const together = await train(fakeJob(4), options);
-    expect(together[3]!.weights).toEqual(alone!.weights);
-  });
-
-  it('may have no micro-batch', async () => {
+  it('need not all have a micro-batch', async () => {
     const options = { batches: toyBatches(2, 3), microBatch: 8 };
     const [alone] = await train([singleProcess], options);
-    for (const { weights } of await train(fakeJob(3), options)) expect(weights).toEqual(alone!.weights);
+    for (const { weights } of await train(memoryJob(3), options)) expect(weights).toEqual(alone!.weights);
   });
 
-  it('save checkpoints only in the first process', async () => {
-    const together = await train(fakeJob(2));
+  it('continue each others runs: 2, then 4, then 3, then 1', async () => {
+    const [alone] = await train([singleProcess], { averageDecay: 0.9 });
+    let resume: FitOptions['resume'];
+    for (const [size, maxSteps] of [
+      [2, 1],
+      [4, 3],
+      [3, 5],
+      [1, 6],
+    ] as const) {
+      const job = memoryJob(size);
+      const runs = job.map((communicator) => {
+        // Rank 0 alone has read the checkpoint.
+        const own = communicator.rank === 0 ? resume : undefined;
+        return train(
+          [communicator],
+          { averageDecay: 0.9, maxSteps, resume: own },
+          () => new ToyNet({ seed: communicator.rank }),
+        );
+      });
+      const [[first]] = (await Promise.all(runs)) as [Awaited<ReturnType<typeof train>>];
+      resume = first!.store.saved.at(-1);
+    }
+    expect(resume).toEqual(alone!.store.saved.at(-1));
+  });
+
+  it('validate their batches, to the result of one', async () => {
+    const model = new ToyNet();
+    const batches = Array.from({ length: 7 }, (_, i) => toyBatch(3, i));
+    const alone = await validate({ model, batches });
+    for (const size of [2, 3, 8]) {
+      const results = memoryJob(size).map((communicator) => {
+        const { first, end } = shareOf(batches.length, communicator.rank, size);
+        return validate({ model, batches: batches.slice(first, end), communicator });
+      });
+      for (const result of await Promise.all(results)) expect(result).toEqual(alone);
+    }
+    model.dispose();
+  });
+
+  it('refuse to train with different settings, and name the rank', async () => {
+    const runs = memoryJob(3).map((communicator) =>
+      train([communicator], { clipNorm: communicator.rank === 2 ? 0.5 : 1 }),
+    );
+    for (const outcome of await Promise.allSettled(runs)) {
+      expect(outcome).toMatchObject({
+        reason: {
+          message: expect.stringMatching(/^rank 2 \(localhost\) has clipNorm 0.5, rank 0 \(localhost\) has 1: /),
+        },
+      });
+    }
+  });
+
+  it('all fail when the first cannot save', async () => {
+    const store = { save: async () => Promise.reject(new Error('the disk is full')) };
+    const runs = memoryJob(2).map((communicator) => train([communicator], { checkpoints: { store } }));
+    const outcomes = await Promise.allSettled(runs);
+    expect(outcomes.map((outcome) => outcome.status === 'rejected' && outcome.reason.message)).toEqual([
+      'the disk is full',
+      'rank 0 (localhost) failed: the disk is full',
+    ]);
+  });
+
+  it('save from the first process only', async () => {
+    const together = await train(memoryJob(2));
     expect(together.map(({ store }) => store.saved.length)).toEqual([2, 0]);
   });
 
-  it('stop together, after the same step, if one is interrupted', async () => {
+  it('stop together, after the same step, when one is interrupted', async () => {
     const controller = new AbortController();
-    const communicators = fakeJob(2);
-    const model = new ToyNet();
-    const other = new ToyNet();
+    const communicators = memoryJob(2);
+    const [model, other] = [new ToyNet(), new ToyNet()];
     const start = (net: ToyNet, communicator: Communicator, extra: Partial<FitOptions>) =>
       fit({
         model: net,
@@ -128,9 +181,9 @@ describe('several processes', () => {
     expect(weightsOf(model)).toEqual(weightsOf(other));
   });
 
-  it('all fail if one fails, and none waits for ever', async () => {
+  it('all fail when one does, and none waits for ever', async () => {
     const batchOf = (bad: boolean) => ({ ...toyBatch(4), labels: Int32Array.of(0, 1, 2, bad ? 9 : 3) });
-    const job = fakeJob(2);
+    const job = memoryJob(2);
     const outcomes = await Promise.allSettled(
       job.map((communicator) =>
         batchSums({
@@ -143,14 +196,14 @@ describe('several processes', () => {
       ),
     );
     expect(outcomes.map((outcome) => outcome.status === 'rejected' && outcome.reason.message)).toEqual([
-      expect.stringMatching(/1 other process\(es\) of the job failed/),
+      expect.stringMatching(/^rank 1 \(localhost\) failed: .*labels from 0 to 3, got 9/),
       expect.stringMatching(/labels from 0 to 3, got 9/),
     ]);
   });
 });
 
 describe('messages', () => {
-  it('contain whole tensors, several small ones or one large one', () => {
+  it('hold whole tensors, several small ones or one large one', () => {
     const entry = (name: string, size: number) => ({ name, shape: [size] });
     const groups = buckets(
       [entry('a', 3), entry('b', 4), entry('c', 5), entry('d', 20), entry('e', 0), entry('f', 1)],
@@ -160,20 +213,19 @@ describe('messages', () => {
   });
 
   it('keep names, shapes and order', async () => {
-    const sums = new Map([
+    const parts = new Map([
       ['b', tensor1d([1, 2])],
       ['a', tensor1d([3])],
     ]);
     const entries = [
       { name: 'a', shape: [1] },
-      { name: 'b', shape: [2] },
-      { name: 'c', shape: [1, 2] },
+      { name: 'b', shape: [1, 2] },
     ];
-    const [reduced] = await Promise.all(fakeJob(2).map((communicator) => reduceTensors(communicator, entries, sums)));
+    const job = memoryJob(2).map((communicator) => reduceTensors(communicator, entries, [parts], 2));
+    const [reduced] = await Promise.all(job);
     expect([...reduced!].map(([name, tensor]) => [name, tensor.shape, [...tensor.dataSync()]])).toEqual([
       ['a', [1], [6]],
-      ['b', [2], [2, 4]],
-      ['c', [1, 2], [0, 0]],
+      ['b', [1, 2], [2, 4]],
     ]);
     dispose([...reduced!.values()]);
   });

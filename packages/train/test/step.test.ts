@@ -14,7 +14,7 @@ async function move(clipNorm?: number) {
   const model = new ToyNet({ dropout: 0, batchNorm: false });
   const microBatches = splitBatch(toyBatch(5), 2);
   const before = weightsOf(model)['fc8.weight']!;
-  const sums = await batchSums({ model, microBatches, seed: 0, step: 0 });
+  const sums = (await batchSums({ model, microBatches, seed: 0, step: 0 }))!;
   const gradient = [...sums.gradients.get('fc8.weight')!.dataSync()].map((value) => value / 5);
   const norm = Math.hypot(
     ...[...sums.gradients.values()].flatMap((sum) => [...sum.dataSync()].map((value) => value / 5)),

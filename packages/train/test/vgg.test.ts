@@ -45,8 +45,8 @@ describe('a batch of 256 as 8 micro-batches of 32', () => {
     await expectNoLeak(async () => {
       const all = batch(256);
       const options = { model, seed: 1, step: 0 };
-      const whole = await batchSums({ ...options, microBatches: splitBatch(all, 256) });
-      const split = await batchSums({ ...options, microBatches: splitBatch(all, 32) });
+      const whole = (await batchSums({ ...options, microBatches: splitBatch(all, 256) }))!;
+      const split = (await batchSums({ ...options, microBatches: splitBatch(all, 32) }))!;
       expect(split.totals.samples).toBe(256);
       expect(split.totals.loss / whole.totals.loss).toBeCloseTo(1, 5);
       for (const [name, gradient] of whole.gradients) {
@@ -79,7 +79,7 @@ describe('batch norm', () => {
     const model = net({ batchNorm: true, dropout: 0 });
     const all = batch(5);
     const statistic = async (images: ImageBatch) => {
-      const sums = await batchSums({ model, seed: 0, step: 0, microBatches: splitBatch(images, 100) });
+      const sums = (await batchSums({ model, seed: 0, step: 0, microBatches: splitBatch(images, 100) }))!;
       const value = sums.statistics.get('bn1_1.mean')!.dataSync()[0]!;
       dispose([...sums.gradients.values(), ...sums.statistics.values()]);
       return value;

@@ -25,4 +25,5 @@ export type { TensorEntry } from './safetensors/header';
 export { parseSafetensors, type Safetensors, serialiseSafetensors } from './safetensors/memory';
 export { type ByteSource, bytesOf, type FileSet } from './sources/bytes';
 export type { Rows, TensorInfo, WeightSource } from './sources/source';
+export { IMAGENET_SYNSETS } from './synsets';
 export { type ExportedFile, exportTfjs, type TfjsExportOptions } from './tfjs/export';

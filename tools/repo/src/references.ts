@@ -111,7 +111,7 @@ export function missingFiles(path: string, prose: string, { ends, paths }: Repos
 
 /** Returns the targets of `{@link}` in a file's comments that no code of the repository knows. */
 export function deadDocLinks(path: string, comments: string, { words }: Repository): string[] {
-  return [...comments.matchAll(/\{@link(?:code|plain)?\s+([^}\s|]+)/g)]
+  return [...comments.matchAll(/\{@link(?:code|plain)?[\s*]+([^}\s|*]+)/g)]
     .filter(
       ([, target]) =>
         !/^https?:/.test(target!) && target!.split(/[.#~]/).some((part) => part !== '' && !words.has(part)),

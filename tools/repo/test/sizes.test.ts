@@ -8,13 +8,13 @@ const HERE = fileURLToPath(new URL('.', import.meta.url));
 
 /** Largest size in bytes, about a tenth above the present one, so that growth is intended. Code that is fetched on use counts. */
 const BUDGETS = {
-  core: 2_400,
+  core: 3_500,
   models: 8_400,
   data: 6_100,
   optim: 15_000,
-  weights: 36_000,
+  weights: 38_500,
   train: 6_500,
-  eval: 6_200,
+  eval: 7_400,
   perceptual: 1_700,
   'backend-wasm': 21_500,
 };

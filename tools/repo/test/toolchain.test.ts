@@ -63,15 +63,16 @@ function calls(): string[] {
 const MACHINE = { platform: 'linux-x64', isRoot: true, osRelease: 'ID=ubuntu\nID_LIKE=debian\n' };
 
 function provide(
-  machine: Partial<typeof MACHINE & { patience: number; again: boolean }> = {},
+  machine: Partial<typeof MACHINE & { patience: number; again: boolean; mpi: 'run' | 'test' }> = {},
   environment: Record<string, string> = {},
 ): Outcome {
-  const { again, ...description } = { ...MACHINE, ...machine };
+  const { again, mpi, ...description } = { ...MACHINE, ...machine };
   const program = `
-    import { provideToolchain, thisMachine } from ${JSON.stringify(SCRIPT.href)};
+    import { provideMpi, provideToolchain, thisMachine } from ${JSON.stringify(SCRIPT.href)};
     const lines = [];
     const machine = { ...thisMachine(${JSON.stringify(folder)}), ...${JSON.stringify(description)} };
-    const there = provideToolchain(machine, (line) => lines.push(line), ${again ?? false});
+    const say = (line) => lines.push(line);
+    const there = ${mpi === undefined ? `provideToolchain(machine, say, ${again ?? false})` : `provideMpi(machine, say, ${again ?? false}, ${mpi === 'test'})`};
     console.log(JSON.stringify({ there, lines }));`;
   const { CXX, ONEDNN_ROOT, VGG_SYSTEM_PACKAGES, ...inherited } = process.env;
   const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', program], {
@@ -159,6 +160,20 @@ describe('the native toolchain', () => {
     const { lines } = provide({ patience: 0.001 });
     expect(lines).toEqual([INSTALLING, ...continuing('apt-get took more than 0.3 s')]);
     expect(performance.now() - start).toBeLessThan(45_000);
+  });
+
+  it('includes MPI on request, and a second one for tests', () => {
+    stub('g++', 'cat > /dev/null; exit 1');
+    stubAptGet();
+    const reason = 'no MPI is installed';
+    expect(provide({ mpi: 'run' }).lines).toEqual([
+      'installing openmpi-bin and libopenmpi-dev by apt-get for runs on several processes (VGG_SYSTEM_PACKAGES=0 leaves the system as it is)',
+      `continuing without runs on several processes (${reason}; ${reason}); with it one run trains on many processes and machines: apt-get install openmpi-bin libopenmpi-dev`,
+    ]);
+    expect(provide({ mpi: 'test' }).lines).toEqual([]);
+    expect(provide({ mpi: 'test', again: true }).lines[0]).toContain(
+      'installing openmpi-bin, libopenmpi-dev, mpich and libmpich-dev by apt-get',
+    );
   });
 
   it('is left to the build on other systems, which prints what is missing', () => {

@@ -21,6 +21,8 @@ export interface SpecSuiteOptions {
   files: readonly string[];
   /** Conditions under which packages export their files. Default none. */
   conditions?: string[] | undefined;
+  /** Folder of the bundle, from which Node resolves packages that are not bundled. Default: the system's temporary folder. */
+  folder?: string | undefined;
 }
 
 /** CommonJS globals that bundled modules use. */
@@ -29,8 +31,9 @@ const COMMONJS_GLOBALS =
   'const __filename = import.meta.filename; const __dirname = import.meta.dirname;';
 
 /** Bundles the specs once, with the tfjs-core of the entry's package, so that both use one TF.js engine. */
-export async function bundleSpecs({ entry, files, conditions = [] }: SpecSuiteOptions): Promise<SpecSuite> {
-  const folder = mkdtempSync(join(tmpdir(), 'tfjs-specs-'));
+export async function bundleSpecs(options: SpecSuiteOptions): Promise<SpecSuite> {
+  const { entry, files, conditions = [] } = options;
+  const folder = mkdtempSync(join(options.folder ?? tmpdir(), 'tfjs-specs-'));
   const bundle = join(folder, 'specs.mjs');
   await build({
     entryPoints: [entry],

@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { type Evaluation, type EvaluationRow, PROTOCOLS, type Protocol } from '@vgg/eval';
 import { describeEngine, type EngineName, startEngine } from '../engine';
 import { type EvaluationRequest, evaluateNets } from '../evaluate/evaluate';
-import { loadNamed, loadRuns } from '../nets/evaluated';
+import { loadNamed, loadRuns } from '../evaluate/nets';
 import { print, table } from '../terminal/output';
 import { createTerminal } from '../terminal/terminal';
 
@@ -14,6 +14,7 @@ export interface EvaluateArguments extends Omit<EvaluationRequest, 'protocols'> 
   weights?: string;
   protocol: Protocol | 'all';
   engine: EngineName | 'auto';
+  device?: string;
   json: boolean;
   quiet: boolean;
 }
@@ -38,18 +39,10 @@ export async function printEvaluation(evaluation: Evaluation): Promise<void> {
   await print(`\n${images} images${skipped.length > 0 ? `, ${skipped.length} skipped` : ''}`);
 }
 
-/** Returns the non-zero entries of a confusion matrix as `[label, predicted, images]`: for many classes, most are zero. */
-function sparseEntries(confusion: Uint32Array, { perClass }: EvaluationRow): number[][] {
-  const classes = perClass.length;
-  return [...confusion.entries()]
-    .filter(([, images]) => images > 0)
-    .map(([pair, images]) => [Math.floor(pair / classes), pair % classes, images]);
-}
-
 export async function runEvaluate(options: EvaluateArguments): Promise<void> {
-  const { run = [], weights, protocol, json, engine, quiet, ...rest } = options;
+  const { run = [], weights, protocol, json, engine, device, quiet, ...rest } = options;
   const terminal = createTerminal({ stream: process.stderr, quiet });
-  terminal.say(describeEngine(await startEngine(engine)));
+  terminal.say(describeEngine(await startEngine(engine, device)));
   const evaluated = await (weights === undefined
     ? loadRuns(run.map((path) => resolve(path)))
     : loadNamed(weights, terminal));
@@ -61,9 +54,7 @@ export async function runEvaluate(options: EvaluateArguments): Promise<void> {
     evaluated.dispose();
   }
   if (!json) return printEvaluation(evaluation);
-  const rows = evaluation.rows.map((row) => ({
-    ...row,
-    confusion: row.confusion && sparseEntries(row.confusion, row),
-  }));
+  // Of the confusion matrix only the non-zero entries are printed: for many classes, most are zero.
+  const rows = evaluation.rows.map(({ pairs, ...row }) => ({ ...row, confusion: pairs }));
   await print(JSON.stringify({ ...evaluation, rows }, null, 2));
 }

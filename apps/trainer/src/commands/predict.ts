@@ -7,7 +7,7 @@ import { decodeImage } from '@vgg/data/node';
 import { classMap, type Guess } from '@vgg/eval';
 import { heatMapOver } from '@vgg/report';
 import { describeEngine, type EngineName, startEngine } from '../engine';
-import { type Guesser, runGuesser, weightsGuesser } from '../nets/guesser';
+import { type Guesser, runGuesser, weightsGuesser } from '../evaluate/guesser';
 import { print } from '../terminal/output';
 import { createTerminal, type Terminal } from '../terminal/terminal';
 
@@ -41,7 +41,7 @@ function bar(probability: number): string {
 
 /** Returns the image's name and a line for each class: probability, name, bar. */
 export function barLines({ image, classes }: ImageResult): string {
-  const width = Math.max(...classes.map(({ name }) => name.length));
+  const width = classes.reduce((longest, { name }) => Math.max(longest, name.length), 0);
   const rows = classes.map(({ name, probability }) =>
     `  ${(100 * probability).toFixed(1).padStart(5)} %  ${name.padEnd(width)}  ${bar(probability)}`.trimEnd(),
   );

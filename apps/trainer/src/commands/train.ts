@@ -4,11 +4,12 @@ import { isVggError } from '@vgg/core';
 import { LivePage } from '@vgg/report';
 import type { FitResult } from '@vgg/train';
 import { evaluateBest, isEvaluated } from '../evaluate/after-training';
-import { REPORT } from '../report/run-report';
+import { enterJob } from '../job/job';
+import { openRunReport, REPORT } from '../report/run-report';
 import type { TrainArguments } from '../run/arguments';
 import { discardRunFolder } from '../run/folder';
 import { type Prepared, prepareNew, prepareResumed } from '../run/prepare';
-import { trainPrepared } from '../run/train';
+import { joinTraining, trainPrepared } from '../run/train';
 import { print, table } from '../terminal/output';
 import { createTerminal, type Terminal } from '../terminal/terminal';
 import { dryRun } from './dry-run';
@@ -53,7 +54,25 @@ async function printResumeHint(error: unknown, { folder }: Prepared, terminal: T
   if (step !== undefined) terminal.say(`the run is saved up to step ${step}; ${resumeHint(folder.path)}`);
 }
 
+/** Returns the words of this command line without the options that start ranks. */
+function rankWords(words: readonly string[]): string[] {
+  const starts = ['--ranks', '--hosts', '--mpirun'];
+  return words.filter(
+    (word, i) =>
+      !starts.includes(word) && !starts.includes(words[i - 1]!) && !starts.some((name) => word.startsWith(`${name}=`)),
+  );
+}
+
 export async function runTrain(options: TrainArguments): Promise<void> {
+  const { ranks = 1, hosts, mpirun } = options;
+  if (ranks > 1 && process.env.VGG_LAUNCHED === undefined) {
+    const { launch } = await import('../job/launch');
+    const program = [process.execPath, ...process.execArgv, process.argv[1]!, ...rankWords(process.argv.slice(2))];
+    process.exitCode = await launch(program, { ranks, hosts, mpirun });
+    return;
+  }
+  const job = await enterJob('train', true);
+  if (job.rank > 0) return joinTraining(options);
   const terminal = createTerminal({ stream: process.stderr, quiet: options.quiet });
   if (options.dryRun) return dryRun(options, terminal);
   if (!options.ui) return train(options, terminal);
@@ -75,7 +94,9 @@ async function train(options: TrainArguments, terminal: Terminal, livePage?: Liv
     ? prepareNew(options, terminal)
     : prepareResumed(options.resume, options, terminal));
   const { folder } = prepared;
-  const trained = await trainPrepared(prepared, options, terminal, livePage).catch(async (error: unknown) => {
+  const trained = await trainPrepared(prepared, options, terminal, () =>
+    openRunReport(prepared, terminal, livePage),
+  ).catch(async (error: unknown) => {
     await printResumeHint(error, prepared, terminal);
     if (options.resume === undefined) await discardRunFolder(folder);
     throw error;

@@ -2,22 +2,24 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { VggError } from '@vgg/core';
 import { systemReason } from '@vgg/core/node';
-import { imageItems } from '@vgg/data/node';
-import { checkClasses, checkImageClasses, type Evaluation, evaluate, type Protocol, predictionLine } from '@vgg/eval';
+import { imageItems, type Layout } from '@vgg/data/node';
+import { type Evaluation, evaluate, type Protocol, predictionLine } from '@vgg/eval';
 import { GuessBook, recordEvaluation } from '@vgg/report';
-import { IMAGENET_CLASSES } from '@vgg/weights';
 import { reportSkipped } from '../images/data-set';
-import { type Evaluated, loadRuns } from '../nets/evaluated';
 import type { Terminal } from '../terminal/terminal';
+import { withClassesOf } from './classes';
 import { openImages } from './images';
+import { type Evaluated, loadRuns } from './nets';
 
-export type Split = 'val' | 'train' | 'all';
+export type Split = 'val' | 'train' | 'test' | 'all';
 
 /** Images and options of an evaluation. */
 export interface EvaluationRequest {
   /** Folder, or name of a public data set. Default the first run's own images. */
   data?: string | undefined;
   split: Split;
+  /** Layout of the images. Default that of the run for its own images; recognised for others. */
+  layout?: Layout | undefined;
   protocols: readonly Protocol[];
   /** Default the nets' own. */
   scales?: readonly number[] | undefined;
@@ -53,23 +55,10 @@ async function openPredictions(path: string | undefined): Promise<FileHandle | u
   }
 }
 
-/** Checks that fused runs and the images have the same classes; warns if only their number can be compared. */
-function checkAllClasses({ name, classes, runs }: Evaluated, images: readonly string[], terminal: Terminal): void {
-  const first = { name, classes };
-  const folders = { name: 'the data set', classes: images };
-  for (const { path, record } of runs.slice(1)) checkClasses(first, { name: path, classes: record.classes });
-  if (runs.length > 0) {
-    checkClasses(first, folders);
-    return;
-  }
-  const assumption = checkImageClasses(first, folders, IMAGENET_CLASSES);
-  if (assumption !== undefined) terminal.warn(assumption);
-}
-
 /**
  * Evaluates nets on images. The results of a single run are kept in its folder.
  *
- * @throws VggError `VGG_DATASET` if the classes of the images are not those of the nets, and the errors of `evaluate`.
+ * @throws VggError `VGG_DATASET` if the images have a class that the nets do not have, and the errors of `evaluate`.
  */
 export async function evaluateNets(
   evaluated: Evaluated,
@@ -78,8 +67,9 @@ export async function evaluateNets(
 ): Promise<Evaluation> {
   const { nets, runs } = evaluated;
   const { protocols, scales = evaluated.scales } = request;
-  const { classes, source, of } = await openImages(evaluated, request, terminal);
-  checkAllClasses(evaluated, classes, terminal);
+  const opened = await openImages(evaluated, request, terminal);
+  const source = withClassesOf(evaluated, opened.source, terminal);
+  const { classes } = source;
   terminal.say(
     `evaluating ${nets.length === 1 ? 'one net' : `${nets.length} nets`} on ${source.length} images, ` +
       `Q = ${scales.join(', ')}, ${protocols.join(', ')}`,
@@ -115,7 +105,7 @@ export async function evaluateNets(
     reportSkipped(evaluation.skipped, terminal);
     const [run] = runs;
     if (run !== undefined && nets.length === 1) {
-      const larger = await recordEvaluation(run.path, evaluation, book.guesses, of).catch((error: unknown) => {
+      const larger = await recordEvaluation(run.path, evaluation, book.guesses, opened.of).catch((error: unknown) => {
         terminal.warn(`the results could not be saved in ${run.path}: ${systemReason(error)}`);
         return undefined;
       });

@@ -4,19 +4,19 @@ import { isVggError, VggError } from '@vgg/core';
 import { concatenate, type ImageSource, spread } from '@vgg/data';
 import { type DataSet, openSource } from '@vgg/data/node';
 import { locateImages } from '../images/data-set';
-import type { Evaluated } from '../nets/evaluated';
+import { describeData } from '../images/describe';
 import { findNet } from '../nets/reference';
 import { type LoadedRun, readRecord } from '../run/folder';
 import { compareData, countSampled, imageId, openOwnImages, readImages, splitAs } from '../run/images';
 import type { Terminal } from '../terminal/terminal';
 import type { EvaluationRequest, Split } from './evaluate';
+import type { Evaluated } from './nets';
 
 /** A run in whose training images took part. */
 export type Trained = Pick<LoadedRun, 'path' | 'record'>;
 
 /** Images to evaluate. */
 export interface EvaluatedImages {
-  readonly classes: readonly string[];
   /** Name of the images in results: `validation`, `train`, `all`, or a folder. */
   readonly of: string;
   readonly source: ImageSource;
@@ -28,14 +28,26 @@ interface Found {
   readonly whole: DataSet;
 }
 
-/** Returns a part of a data set. A data set without a validation part is used whole as one. */
-function partOf({ train, validation }: DataSet, split: Split, path: string): ImageSource {
-  if (split === 'all' && train !== undefined && validation !== undefined) return concatenate(train, validation);
-  const part = split === 'train' ? train : (validation ?? train);
-  if (part === undefined) {
-    throw new VggError('dataset', `${path} has no training images: evaluate it with --split val`);
+/** Name of a part of a data set in results. */
+const PART_NAMES = { val: 'validation', train: 'train', test: 'test', all: 'all' } as const;
+
+/** Returns a part of a data set. Without a validation part, the test part is used in its place, or else all images. */
+function partOf(
+  { train, validation, test }: DataSet,
+  split: Split,
+  path: string,
+): { part: Split; images: ImageSource } {
+  if (split === 'all' && train !== undefined && validation !== undefined) {
+    return { part: 'all', images: concatenate(train, validation) };
   }
-  return part;
+  const images = { val: validation, all: validation ?? train, train, test }[split];
+  if (images !== undefined) return { part: split, images };
+  if (split === 'val' || split === 'all') {
+    if (test !== undefined) return { part: 'test', images: test };
+    if (train !== undefined) return { part: 'train', images: train };
+  }
+  const missing = split === 'test' ? 'test' : 'training';
+  throw new VggError('dataset', `${path} has no ${missing} images: evaluate it with --split val`);
 }
 
 /** Returns the data set split as in the training of a run, if it is that of the run; undefined for another one. */
@@ -112,23 +124,28 @@ async function warnOfTrainedImages(
  */
 export async function openImages(
   { trained }: Evaluated,
-  { data, split, limit }: EvaluationRequest,
+  request: EvaluationRequest,
   terminal: Terminal,
 ): Promise<EvaluatedImages> {
+  const { data, split, limit } = request;
   const [first] = trained;
   if (data === undefined && first === undefined) {
     throw new VggError('argument', 'a weight file has no images of its own: add --data DIR');
   }
   const located = data === undefined ? undefined : await locateImages(data, terminal);
-  const found: Found =
-    located === undefined
-      ? await openOwnImages(first!.path, first!.record)
-      : { path: located, whole: await openSource(located) };
+  const inPlace = located === undefined || located === first?.record.recipe.data;
+  const layout = request.layout ?? (inPlace ? first?.record.recipe.layout : undefined);
+  const found: Found = inPlace
+    ? await openOwnImages(first!.path, first!.record)
+    : { path: located, whole: await openSource(located, { layout, allowEmptyClasses: true }) };
+  if (!inPlace) describeData(found.whole, terminal);
   const own = first && (await ownSplit(found, first, terminal));
   const set = own ?? found.whole;
-  const part = partOf(set, split, found.path);
-  const source = limit === undefined ? part : spread(part, limit);
+  const { part, images } = partOf(set, split, found.path);
+  if (part !== split && (part === 'test' || set.test !== undefined)) {
+    terminal.say(`${found.path} has no validation part: its ${PART_NAMES[part]} part is evaluated`);
+  }
+  const source = limit === undefined ? images : spread(images, limit);
   await warnOfTrainedImages(source, found, trained, terminal);
-  const name = split === 'val' ? 'validation' : split;
-  return { classes: set.classes, of: own === undefined ? found.path : name, source };
+  return { of: own === undefined ? found.path : PART_NAMES[part], source };
 }

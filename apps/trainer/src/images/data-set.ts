@@ -64,9 +64,9 @@ export async function locateImages(given: string, terminal: Terminal): Promise<s
  */
 export async function openTrainingData(
   path: string,
-  { valFraction, trainImages }: Pick<Recipe, 'valFraction' | 'trainImages'>,
+  { valFraction, trainImages, layout }: Pick<Recipe, 'valFraction' | 'trainImages' | 'layout'>,
 ): Promise<OpenedData> {
-  const whole = await openSource(resolve(path));
+  const whole = await openSource(resolve(path), { layout });
   const isSplit = whole.train !== undefined && whole.validation === undefined && valFraction > 0;
   const data: DataSet = isSplit ? { ...whole, ...splitByClass(whole.train!, valFraction) } : whole;
   const { train } = data;

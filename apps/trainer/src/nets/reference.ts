@@ -3,7 +3,7 @@ import { statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { didYouMean, VggError } from '@vgg/core';
 import { isKnownName, KNOWN_WEIGHTS, type KnownName } from '@vgg/weights';
-import { MODEL, RECORD } from '../run/folder';
+import { MODEL, RECORD } from './run-files';
 
 /** The net that a text names; paths are absolute. */
 export type NetReference =

@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import { VggError } from '@vgg/core';
 import { type KnownName, knownWeights, openWeights, type WeightSource } from '@vgg/weights';
 import { fetchWeights, openBytes } from '@vgg/weights/node';
-import { hasWeights, MODEL } from '../run/folder';
 import { listenForInterruption } from '../terminal/interruption';
 import type { Terminal } from '../terminal/terminal';
 import { type NetReference, netReference } from './reference';
+import { hasWeights, MODEL } from './run-files';
 
 const MEGABYTE = 1e6;
 

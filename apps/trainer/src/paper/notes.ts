@@ -49,7 +49,7 @@ function omissions(study: Study): string[] {
   const tested = deepest(nets.filter((net) => isTrained(study, net))).map(({ name }) => name);
   const first = nets.filter((net) => !isLater(net)).map(({ name }) => trained[name]?.epochs ?? 0);
   return [
-    `Left out: the paper's 74 epochs, here ${Math.max(...first)} at the first scale${first.length < nets.length ? ', half of that at later scales' : ''}.`,
+    `Left out: the paper's 74 epochs, here ${first.reduce((most, epochs) => Math.max(most, epochs), 0)} at the first scale${first.length < nets.length ? ', half of that at later scales' : ''}.`,
     ...(plan.trainImages < images.train
       ? [
           `Left out: ${images.train - plan.trainImages} training images, so that every net sees the others often enough.`,

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { formatDuration } from '@vgg/core';
 import { type Evaluation, PROTOCOLS, type Protocol, scalesFor } from '@vgg/eval';
 import { type EvaluationRequest, evaluateRuns } from '../evaluate/evaluate';
+import { openRunReport } from '../report/run-report';
 import type { SessionArguments } from '../run/arguments';
 import { prepareNew, prepareResumed } from '../run/prepare';
 import { trainPrepared } from '../run/train';
@@ -87,7 +88,9 @@ async function train(studyRun: StudyRun, net: StudyNet): Promise<boolean> {
   const prepared = resumed
     ? await prepareResumed(out, session, terminal)
     : await prepareNew(trainArguments(settings, net, training, session), terminal);
-  const { result, exitCode, report } = await trainPrepared(prepared, session, terminal);
+  const { result, exitCode, report } = await trainPrepared(prepared, session, terminal, () =>
+    openRunReport(prepared, terminal),
+  );
   await report.finish(result.reason === 'interrupted' ? 'interrupted' : 'complete');
   const seconds = (trained[net.name]?.seconds ?? 0) + spent() - start;
   if (result.reason === 'interrupted') {

@@ -5,6 +5,7 @@ import { spread } from '@vgg/data';
 import { decodeImage } from '@vgg/data/node';
 import { describeEngine, startEngine } from '../engine';
 import { locateImages, type OpenedData, openTrainingData, trainingTransform } from '../images/data-set';
+import { describeData, describeTestPart } from '../images/describe';
 import { netOptions } from '../recipe/build';
 import { resolveRecipe } from '../recipe/recipe';
 import { SETTINGS_OFF } from '../recipe/settings';
@@ -149,14 +150,16 @@ export async function newStudy(
     );
   }
   const path = await locateImages(request.data, terminal);
-  const data = await openTrainingData(path, request);
+  const data = await openTrainingData(path, { ...request, layout: 'auto' });
+  describeData(data, terminal);
+  describeTestPart(data, terminal);
   if (data.validation === undefined) {
     throw new VggError('dataset', `${path} has no validation images: --val-fraction above 0 keeps some`);
   }
   const images = { train: data.train.length, validation: data.validation.length };
   const input = requestedInput ?? inputFor(await smallestSide(data));
   const settings: StudySettings = { ...request, data: path, input, batch: Math.min(batch ?? BATCH, images.train) };
-  const engine = await startEngine(session.engine);
+  const engine = await startEngine(session.engine, session.device);
   terminal.say(describeEngine(engine));
   const nets = studyNets(settings.configs, settings.scales, input);
   await mkdir(folder, { recursive: true });

@@ -74,7 +74,7 @@ export function tables(study: TableInput): PrintedTable[] {
     { title: 'Table 4: several test scales, dense', header, rows: byNet(study, 'multi'), textColumns: 3 },
   ];
   if (study.protocols.length === 0) return made;
-  const several = Math.max(...study.protocols.map(({ scales }) => scales.length));
+  const several = study.protocols.reduce((most, { scales }) => Math.max(most, scales.length), 0);
   const whole = study.protocols.filter(({ scales }) => scales.length === several);
   const configOf = (name: string) => study.nets.find((net) => net.name === name)!.config;
   const paperHeader = ['net', 'protocol', 'Q', ...own, 'ImageNet top-1', 'top-5'];

@@ -21,7 +21,9 @@ export function withEngine(command: Command): Command {
     '--engine <name>',
     `TF.js backend: auto (the fastest available), ${ENGINE_NAMES.join(', ')}`,
   );
-  return command.addOption(engine.argParser(oneOf(['auto', ...ENGINE_NAMES])).default('auto'));
+  return command
+    .addOption(engine.argParser(oneOf(['auto', ...ENGINE_NAMES])).default('auto'))
+    .option('--device <gpu>', 'GPU of the engines on WebGPU: its number, from 0, or a part of its name');
 }
 
 export function withStrict(command: Command): Command {

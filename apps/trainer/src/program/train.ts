@@ -12,9 +12,10 @@ import { withEngine, withOutput, withStrict } from './shared';
 const DESCRIPTION = `Trains a net on a folder of images and saves the run. Without --data it runs the demo: it draws its own \
 images, trains a narrow net on them and evaluates it under every protocol.
 
-The images are one folder per class, either in train/ and val/, or in one place, from which a fraction is kept for validation: \
-photos/cat/1.jpg, photos/dog/1.jpg, ... JPEG, PNG, WebP, GIF, TIFF and AVIF images of any size are read, and so are the \
-ILSVRC-2012 layout, WebDataset tar shards and the binary files of CIFAR-10 and CIFAR-100.`;
+The images are one folder per class, either in train/, val/ and test/ (or other usual names), or in one place, from which a \
+fraction is kept for validation: photos/cat/1.jpg, photos/dog/1.jpg, ... JPEG, PNG, WebP, GIF, TIFF, AVIF, BMP and PPM images of \
+any size are read, and so are the ILSVRC-2012 layout, WebDataset tar shards and the binary files of CIFAR-10 and CIFAR-100. \
+Files that are not used are counted with the reason.`;
 
 const EXAMPLES = `
 A first run on photos/CLASS/*.jpg: a small net that trains in minutes, with a live report in the browser:
@@ -62,6 +63,13 @@ export function trainCommand(run: Commands['train']): Command {
           false,
         )
         .option('--workers <n>', 'threads that decode images (0: the main thread)', integer(0, 64), 2)
+        .option(
+          '--ranks <n>',
+          'processes that train together, started by mpirun; the result is that of one',
+          integer(1, 4096),
+        )
+        .option('--hosts <list>', 'machines of --ranks with the number of ranks of each: a:2,b:2 (default: this one)')
+        .option('--mpirun <file>', "program that starts the ranks (default: the mpirun of @vgg/mpi's MPI)")
         .option('--ui', 'show a live report in the browser while training, on this machine only', false)
         .option('--ui-port <n>', 'port of --ui (default: 1409, or any free port if it is taken)', integer(1, 65535)),
   });
@@ -80,7 +88,11 @@ const MAY_RESUME: ReadonlySet<string> = new Set([
   '--keep',
   '--checkpoint-every',
   '--engine',
+  '--device',
   '--workers',
+  '--ranks',
+  '--hosts',
+  '--mpirun',
   '--ui',
   '--ui-port',
   '--strict',

@@ -1,4 +1,5 @@
 /** The options of `evaluate`, `predict` and `report`, which use trained nets. */
+import { LAYOUTS } from '@vgg/data/node';
 import { Command } from 'commander';
 import type { EvaluateArguments } from '../commands/evaluate';
 import type { PredictArguments } from '../commands/predict';
@@ -12,14 +13,19 @@ export function evaluateCommand(run: Commands['evaluate']): Command {
     .summary('measure the error of trained nets, or of a weight file, on a folder of images')
     .description(
       'Evaluates a run, the fusion of several runs (the mean of their posteriors) or the net of a weight file, as in section ' +
-        '3.2. The net of a weight file uses the mean and standard deviation that it was trained with; its classes must be ' +
-        'the folders, in the same order (for ImageNet, the folders may be WordNet numbers). The images are as for train; if ' +
-        'the data set has a validation part, that part is used.',
+        '3.2. The net of a weight file uses the mean and standard deviation that it was trained with. The images are as for ' +
+        'train; if the data set has a validation part, that part is used. Classes are matched by name, and the images may ' +
+        'have only some of them (for ImageNet, the folders may be WordNet numbers).',
     )
     .option('--run <dir>', 'the run; repeat it to fuse several; --run or --weights is required', collect)
     .option('--weights <file|name>', WEIGHTS)
     .option('--data <dir|name>', `${DATA} (default: the validation images of the first run; required with --weights)`)
-    .option('--split <part>', 'val, train or all', oneOf(['val', 'train', 'all']), 'val')
+    .option('--split <part>', 'val, train, test or all (val and train)', oneOf(['val', 'train', 'test', 'all']), 'val')
+    .option(
+      '--layout <kind>',
+      `how the images lie: ${LAYOUTS.join(', ')} (default: as the run; recognised for other images)`,
+      oneOf(LAYOUTS),
+    )
     .option(
       '--protocol <name>',
       'single (one centre crop), dense, multi-crop (5×5 grid and flips), both (dense and multi-crop), all',

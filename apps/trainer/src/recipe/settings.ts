@@ -2,7 +2,7 @@
  * The settings of a training run: kind, range, default, "off" value, group and help of each, said once. The options of the
  * command line, the keys of recipe files, the types, what `--resume` refuses and the settings of old records follow from it.
  */
-import { PUBLIC_DATA_SETS } from '@vgg/data/node';
+import { LAYOUTS, PUBLIC_DATA_SETS } from '@vgg/data/node';
 import { CONFIGURATION_NAMES } from '@vgg/models';
 import { anyText, integer, type Kind, nameList, oneOf, real, trainingScale, yesOrNo } from './kinds';
 
@@ -50,11 +50,26 @@ export const SETTINGS = {
     help: `the images: a folder, or a public data set downloaded by name: ${Object.keys(PUBLIC_DATA_SETS).join(', ')}`,
     defaultHelp: 'the demo draws its own',
   }),
+  layout: setting(oneOf(LAYOUTS), {
+    group: 'Data',
+    value: '<kind>',
+    default: 'auto',
+    off: 'auto',
+    help:
+      'how the images lie: folders (every folder is a class), parts (train/, val/ and so on), shards (.tar), cifar; auto ' +
+      'recognises it and says so where another meaning is possible',
+  }),
   valFraction: setting(real(0, 0.9), {
     group: 'Data',
     value: '<f>',
     default: 0.1,
     help: 'fraction of each class kept for validation if DIR has no validation part',
+  }),
+  checkDuplicates: setting(yesOrNo, {
+    group: 'Data',
+    default: false,
+    off: false,
+    help: 'first report validation and test images that are nearly the same as training images (reads every image once)',
   }),
   trainImages: optional(integer(1), {
     group: 'Data',

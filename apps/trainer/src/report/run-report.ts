@@ -1,11 +1,13 @@
 /** Reports of run folders: opens the images and the weights of a run for them. */
 import { join } from 'node:path';
 import { isVggError } from '@vgg/core';
-import type { ImageSource } from '@vgg/data';
-import type { Vgg } from '@vgg/models';
+import { systemReason } from '@vgg/core/node';
 import { type LivePage, type ReportData, RunReport, type RunState, reportOfRun } from '@vgg/report';
-import { hasWeights, loadRun, type RunRecord, readRecord } from '../run/folder';
+import { hasWeights } from '../nets/run-files';
+import { loadRun, type RunRecord, readRecord } from '../run/folder';
 import { openOwnImages } from '../run/images';
+import type { Prepared } from '../run/prepare';
+import type { Terminal } from '../terminal/terminal';
 import { describeRun } from './describe';
 
 /** File name of the report in a run folder. */
@@ -50,24 +52,21 @@ export async function reportOf(path: string, state?: RunState): Promise<ReportDa
   }
 }
 
-export interface RunReportOptions {
-  readonly path: string;
-  readonly record: RunRecord;
-  readonly model: Pick<Vgg, 'variables'>;
-  readonly train: ImageSource;
-  readonly validation?: ImageSource | undefined;
-  readonly livePage?: LivePage | undefined;
-  /** Called when the report cannot be made or written. Training continues. */
-  readonly onFailure: (error: unknown) => void;
-}
-
-/** Opens the report of a run under way. */
-export function openRunReport({ path, record, ...options }: RunReportOptions): Promise<RunReport> {
+/** Opens the report of a run under way. A report that cannot be made or written is a warning; training continues. */
+export function openRunReport(
+  { folder: { path }, record, model, data }: Prepared,
+  terminal: Terminal,
+  livePage?: LivePage,
+): Promise<RunReport> {
   return RunReport.open({
-    ...options,
     folder: path,
     file: join(path, REPORT),
     run: describeRun(path, record),
+    model,
+    train: data.train,
+    validation: data.validation,
+    livePage,
     lastReport: (state) => reportOf(path, state),
+    onFailure: (error) => terminal.warn(`the report could not be written: ${systemReason(error)}`),
   });
 }

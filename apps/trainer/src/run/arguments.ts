@@ -8,7 +8,15 @@ export interface SessionArguments extends KeepingOptions {
   /** Steps between checkpoints inside an epoch. */
   checkpointEvery: number;
   engine: EngineName | 'auto';
+  /** GPU of the engine on WebGPU: its number or a part of its name. */
+  device?: string;
   workers: number;
+  /** Number of processes to start by mpirun. Default this process alone. */
+  ranks?: number | undefined;
+  /** Machines of the ranks, in the form of mpirun. */
+  hosts?: string | undefined;
+  /** Program that starts the ranks. */
+  mpirun?: string | undefined;
   /** Show a live report in the browser. */
   ui: boolean;
   uiPort?: number;

@@ -15,11 +15,12 @@ import {
 import { initialWeights, openWeights } from '@vgg/weights';
 import { openBytes } from '@vgg/weights/node';
 import { findNet, netReference } from '../nets/reference';
+import { hasWeights } from '../nets/run-files';
 import { initialiserOf } from '../recipe/build';
 import { recipeFor } from '../recipe/file';
 import type { Settings } from '../recipe/settings';
 import type { Terminal } from '../terminal/terminal';
-import { hasWeights, loadRun, type RunRecord, readRecord } from './folder';
+import { loadRun, type RunRecord, readRecord } from './folder';
 
 /** A net with its first weights. The caller disposes the model. */
 export interface FirstNet {
@@ -89,7 +90,9 @@ async function fromRun(run: string, net: ResolvedVggOptions, initialiser: Initia
   }
   if (record.net.classes !== net.classes) model.replaceHead(net.classes, initialiser);
   if (record.net.inputSize === net.inputSize) return model;
-  const larger = createVgg(net, ({ name }) => model.variables.get(name)!.dataSync() as Float32Array);
+  const weights = new Map<string, Float32Array>();
+  for (const [name, variable] of model.variables) weights.set(name, (await variable.data()) as Float32Array);
+  const larger = createVgg(net, ({ name }) => weights.get(name)!);
   model.dispose();
   return larger;
 }

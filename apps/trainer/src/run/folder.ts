@@ -12,15 +12,12 @@ import { createVgg, type ResolvedVggOptions, type Vgg, zeroInitialiser } from '@
 import { restoreCheckpoint } from '@vgg/train';
 import { checkpointsOf, RunFolder } from '@vgg/train/node';
 import { loadModel, saveModel } from '@vgg/weights/node';
+import { MODEL, RECORD } from '../nets/run-files';
 import type { Recipe } from '../recipe/recipe';
 import { SETTINGS_OFF } from '../recipe/settings';
 import type { Environment } from './environment';
 
 const FORMAT = 'vgg-run';
-/** Name of a run's record in its folder. */
-export const RECORD = 'run.json';
-/** Name of a run's best weights in its folder, there once training has ended. */
-export const MODEL = 'model.safetensors';
 const METRICS = 'metrics.jsonl';
 /** Name of a run's evaluations in its folder. */
 const EVALUATION = 'evaluation.json';
@@ -171,11 +168,6 @@ export async function loadRun(path: string): Promise<LoadedRun> {
   const model = createVgg(record.net, zeroInitialiser());
   restoreCheckpoint(checkpoint, model);
   return { path, record, model };
-}
-
-/** Returns true if the run was trained to its end, so that its weights are there. */
-export function hasWeights({ path }: Pick<RunFolder, 'path'>): boolean {
-  return existsSync(join(path, MODEL));
 }
 
 /** Writes `model.safetensors`: the weights with class names and preprocessing. Evaluations of earlier weights are removed. */

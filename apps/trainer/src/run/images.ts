@@ -206,7 +206,7 @@ export async function openOwnImages(run: string, record: RunRecord, moved?: stri
       `cannot read the data folder ${path} of ${run}: there is no such folder; if its images have moved, add --data DIR`,
     );
   }
-  const whole = await openSource(path);
+  const whole = await openSource(path, { layout: record.recipe.layout });
   return { path, whole, images, set: splitAs(whole, path, record, images) };
 }
 

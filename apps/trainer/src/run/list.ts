@@ -4,7 +4,8 @@ import { basename, join, resolve } from 'node:path';
 import { isVggError, VggError } from '@vgg/core';
 import { isProcessAlive } from '@vgg/core/node';
 import { checkpointsOf } from '@vgg/train/node';
-import { hasRecord, hasWeights, type RunRecord, readRecord } from './folder';
+import { hasWeights } from '../nets/run-files';
+import { hasRecord, type RunRecord, readRecord } from './folder';
 
 /** State of a run: `failed` is a run without any checkpoint. */
 export type ListedState = 'complete' | 'training' | 'interrupted' | 'failed';

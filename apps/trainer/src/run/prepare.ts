@@ -1,8 +1,11 @@
 /** Preparation of a run for training: from the arguments of `train`, a new run or an interrupted one to continue. */
+import { createHash } from 'node:crypto';
 import { basename, join, resolve } from 'node:path';
 import { VggError } from '@vgg/core';
 import { writeFileAtomically } from '@vgg/core/node';
+import { openSource } from '@vgg/data/node';
 import { createVgg, type ResolvedVggOptions, type Vgg, zeroInitialiser } from '@vgg/models';
+import { gather, requireSameSettings } from '@vgg/train';
 import type { FoundCheckpoint, RunFolder } from '@vgg/train/node';
 import { describeEngine, type Engine, type EngineName, startEngine } from '../engine';
 import {
@@ -14,7 +17,10 @@ import {
   trainingTransform,
 } from '../images/data-set';
 import { DEMO_IMAGES, makeDemoImages } from '../images/demo-images';
+import { describeData, reportDuplicates } from '../images/describe';
+import { currentJob } from '../job/job';
 import { findNet } from '../nets/reference';
+import { hasWeights } from '../nets/run-files';
 import { weightFile } from '../nets/weight-file';
 import { checkFreezing, initialiserOf, netOptions, scheduleOf } from '../recipe/build';
 import { formatRecipe } from '../recipe/file';
@@ -27,7 +33,6 @@ import { checkPredecessor, type FirstNet, firstNet } from './first-net';
 import {
   createRunFolder,
   discardRunFolder,
-  hasWeights,
   lastRun,
   openRunFolder,
   type RunRecord,
@@ -35,7 +40,7 @@ import {
   reopenRun,
   saveRecord,
 } from './folder';
-import { compareData, openOwnImages, saveImages } from './images';
+import { compareData, openOwnImages, type RunImages, readImages, saveImages, splitAs } from './images';
 import { checkMemory } from './memory';
 
 /** Name of the recipe in a run folder, as a file that `--recipe` takes. */
@@ -108,6 +113,8 @@ export async function planRun(given: TrainArguments, terminal: Terminal): Promis
   initialiserOf(options);
   const path = await imagesFolder(options, terminal);
   const data = await openTrainingData(path, options);
+  describeData(data, terminal);
+  if (options.checkDuplicates) await reportDuplicates(data, terminal);
   const recipe = resolveRecipe(options, path, data.train.length);
   if (recipe.batch > data.train.length) {
     throw new VggError(
@@ -115,7 +122,7 @@ export async function planRun(given: TrainArguments, terminal: Terminal): Promis
       `a batch of ${recipe.batch} needs as many images, but ${path} has ${data.train.length} for training: lower --batch`,
     );
   }
-  const engine = await startEngine(options.engine);
+  const engine = await startEngine(options.engine, options.device);
   terminal.say(describeEngine(engine));
   const net = netOptions(recipe, data.classes.length);
   checkFreezing(net, recipe);
@@ -170,9 +177,9 @@ async function saveRunFiles(folder: RunFolder, record: RunRecord): Promise<void>
 }
 
 /** Starts the engine on which the run began, which gives the same bits; another if that one does not work here. */
-async function resumedEngine(requested: EngineName | 'auto', begun: EngineName): Promise<Engine> {
-  if (requested !== 'auto') return startEngine(requested);
-  return startEngine(begun).catch(() => startEngine('auto'));
+async function resumedEngine({ engine, device }: ResumeArguments, begun: EngineName): Promise<Engine> {
+  if (engine !== 'auto') return startEngine(engine, device);
+  return startEngine(begun, device).catch(() => startEngine('auto', device));
 }
 
 /**
@@ -271,7 +278,7 @@ async function resumeIn(
 ): Promise<Prepared> {
   const { path } = folder;
   const { data, folder: images } = await openResumedData(path, begun, movedData, terminal);
-  const engine = await resumedEngine(options.engine, begun.environment.engine);
+  const engine = await resumedEngine(options, begun.environment.engine);
   terminal.say(describeEngine(engine));
   if (engine.name !== begun.environment.engine) {
     terminal.warn(`the run began on engine ${begun.environment.engine}: on ${engine.name} its last bits will differ`);
@@ -295,4 +302,40 @@ async function resumeIn(
   const model =
     checkpoint === undefined ? (await firstNet(record, terminal)).model : createVgg(record.net, zeroInitialiser());
   return { folder, record, data, model, skipped: [], checkpoint };
+}
+
+/** What ranks must have in common in addition to what `fit` compares: the images, by name and in order, and the engine. */
+async function requireSameRun(record: RunRecord, data: OpenedData, engine: string): Promise<void> {
+  const keys = createHash('sha256');
+  for (const source of [data.train, data.validation]) {
+    for (let i = 0; i < (source?.length ?? 0); i++) keys.update(`${source!.key(i)}\n`);
+  }
+  await requireSameSettings(currentJob(), {
+    classes: data.classes.length,
+    'images for training': data.train.length,
+    'images for validation': data.validation?.length ?? 0,
+    'names of images': keys.digest('hex').slice(0, 16),
+    engine,
+    recipe: record.recipe,
+  });
+}
+
+/** Passes a prepared run to the other ranks: its record, with which they open the images and start the engine. */
+export async function sharePrepared({ folder, record, data }: Prepared): Promise<void> {
+  const job = currentJob();
+  if (job.size === 1) return;
+  await gather(job, [record, (await readImages(folder.path)) ?? null]);
+  await requireSameRun(record, data, `${record.environment.engine} (${record.environment.computes})`);
+}
+
+/** Prepares the part of another rank: images and engine of the run that rank 0 has prepared, and a net that `fit` fills. */
+export async function prepareRank(): Promise<Pick<Prepared, 'record' | 'data' | 'model'>> {
+  const [[record, images]] = (await gather(currentJob(), null)) as unknown as [[RunRecord, RunImages | null]];
+  const path = record.recipe.data;
+  const set = splitAs(await openSource(path, { layout: record.recipe.layout }), path, record, images ?? undefined);
+  if (set.train === undefined) throw new VggError('dataset', `${path} has no training images: expected train/ in it`);
+  const data: OpenedData = { ...set, train: set.train, isSplit: images?.validation !== null };
+  const engine = await startEngine(record.environment.engine);
+  await requireSameRun(record, data, `${engine.name} (${engine.description})`);
+  return { record, data, model: createVgg(record.net, zeroInitialiser()) };
 }

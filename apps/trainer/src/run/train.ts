@@ -1,20 +1,22 @@
 /** Training of a prepared run: loaders, loop, validation, checkpoints, interruption, and its best weights at the end. */
-import { systemReason } from '@vgg/core/node';
+import { shareOf, VggError } from '@vgg/core';
+import type { BatchLoader } from '@vgg/data';
 import { createBatches, createEvaluationBatches } from '@vgg/data/node';
 import { scalesFor } from '@vgg/eval';
 import type { FreezableName } from '@vgg/models';
-import { GuessBook, type LivePage, type RunReport } from '@vgg/report';
-import { type FitResult, fit, restoreCheckpoint, type Validation, validate } from '@vgg/train';
+import { GuessBook, type Guesses, type Prediction, type RunReport } from '@vgg/report';
+import { type FitResult, fit, gather, imageShare, restoreCheckpoint, type Validation, validate } from '@vgg/train';
 import type { RunLog } from '@vgg/train/node';
 import { type Skipped, skippedNotice } from '../images/data-set';
+import { currentJob, shareOfWorkers } from '../job/job';
+import { hasWeights } from '../nets/run-files';
 import { extrasOf, optimiserOf, scheduleOf } from '../recipe/build';
-import { openRunReport } from '../report/run-report';
 import { listenForInterruption } from '../terminal/interruption';
 import type { Terminal } from '../terminal/terminal';
 import type { SessionArguments } from './arguments';
 import { trainingDisplay } from './display';
-import { hasWeights, saveWeights } from './folder';
-import type { Prepared } from './prepare';
+import { saveWeights } from './folder';
+import { type Prepared, prepareRank, sharePrepared } from './prepare';
 
 type SessionOptions = Pick<SessionArguments, 'workers' | 'strict' | 'checkpointEvery'>;
 
@@ -36,15 +38,23 @@ async function* timed<T>(batches: AsyncIterable<T>, waited: (seconds: number) =>
   }
 }
 
-/** Trains a prepared run until its recipe is done or it is interrupted; in both cases the run folder holds the state. */
-async function runTraining(
-  { record, data, model, skipped, checkpoint }: Prepared,
-  { workers, strict, checkpointEvery }: SessionOptions,
-  { terminal, log, report }: { terminal: Terminal; log: RunLog; report: RunReport },
-): Promise<Trained> {
-  const { recipe, transform } = record;
-  const { batch, microBatch, epochs, validateEvery, seed, maxSteps } = recipe;
-  const training = createBatches(data.train, { transform, batchSize: batch, seed, workers, strict });
+/** Batches of a run that this process prepares: its share of each training batch, and its validation batches. */
+interface Loaders {
+  training: BatchLoader;
+  validation: BatchLoader | undefined;
+  close(): Promise<void>;
+}
+
+function openLoaders(
+  { record, data }: Pick<Prepared, 'record' | 'data'>,
+  { workers: ofMachine, strict }: Pick<SessionOptions, 'workers' | 'strict'>,
+): Loaders {
+  const { transform, recipe } = record;
+  const { batch, microBatch, seed } = recipe;
+  const workers = shareOfWorkers(ofMachine);
+  const job = currentJob();
+  const share = job.size === 1 ? undefined : imageShare(batch, microBatch, job);
+  const training = createBatches(data.train, { transform, batchSize: batch, seed, workers, strict, share });
   const [scale] = scalesFor(transform.scale, 'single', transform.crop);
   const validation =
     data.validation &&
@@ -54,8 +64,71 @@ async function runTraining(
       workers,
       strict,
     });
+  const close = async () => {
+    await Promise.all([training.close(), validation?.close()]);
+  };
+  return { training, validation, close };
+}
+
+/** Measures the net on the validation batches of this process. The guesses of all processes are returned in image order. */
+async function measure(
+  { record, data, model }: Pick<Prepared, 'record' | 'data' | 'model'>,
+  loader: BatchLoader,
+  { signal, onProgress }: { signal?: AbortSignal | undefined; onProgress?: (images: number) => void },
+): Promise<{ measured: Validation | undefined; guesses: Guesses }> {
+  const job = currentJob();
+  const { first, end } = shareOf(loader.batchesPerEpoch, job.rank, job.size);
+  const own: Prediction[] = [];
+  const collector = new GuessBook('single', record.classes.length);
+  collector.add = (guess) => {
+    own.push(guess);
+  };
+  const measured = await validate({
+    model,
+    batches: loader.epoch(0, first, end),
+    communicator: job,
+    // Of a job, the images that this process has measured stand for those of all.
+    onProgress: (images) => onProgress?.(images * job.size),
+    onScores: ({ indices, labels }, scores) =>
+      collector.addScores(scores, labels, (i) => data.validation!.key(indices[i]!)),
+    signal,
+  });
+  const book = new GuessBook('single', record.classes.length);
+  for (const guess of (await gather(job, own)).flat()) book.add(guess);
+  return { measured, guesses: book.guesses };
+}
+
+/** Returns the options of `fit` that a run's record determines, the same on all ranks. */
+function recipeOptions({ record, model }: Pick<Prepared, 'record' | 'model'>, training: BatchLoader) {
+  const { recipe } = record;
+  const { microBatch, epochs, validateEvery, seed, maxSteps } = recipe;
   model.freeze(...(recipe.freeze as readonly FreezableName[]));
-  const optimiser = optimiserOf(recipe);
+  return {
+    model,
+    microBatch,
+    optimiser: optimiserOf(recipe),
+    schedule: scheduleOf(recipe, training.batchesPerEpoch),
+    ...extrasOf(recipe),
+    epochs,
+    validateEvery,
+    maxSteps,
+    seed,
+    communicator: currentJob(),
+  };
+}
+
+/** Trains a prepared run until its recipe is done or it is interrupted; in both cases the run folder holds the state. */
+async function runTraining(
+  prepared: Prepared,
+  session: SessionOptions,
+  { terminal, log, report }: { terminal: Terminal; log: RunLog; report: RunReport },
+): Promise<Trained> {
+  const { record, data, skipped, checkpoint } = prepared;
+  const { recipe } = record;
+  const { batch, epochs, validateEvery, maxSteps } = recipe;
+  const loaders = openLoaders(prepared, session);
+  const { training, validation } = loaders;
+  const options = recipeOptions(prepared, training);
   const interruption = listenForInterruption(() =>
     terminal.say('stopping: saving the run (press Ctrl-C again to quit at once)'),
   );
@@ -80,31 +153,15 @@ async function runTraining(
   });
   const check = (signal?: AbortSignal): Promise<Validation | undefined> =>
     display.validating(async (onProgress) => {
-      const book = new GuessBook('single', record.classes.length);
-      const measured = await validate({
-        model,
-        batches: validation!.epoch(0),
-        onProgress,
-        onScores: ({ indices, labels }, scores) =>
-          book.addScores(scores, labels, (i) => data.validation!.key(indices[i]!)),
-        signal,
-      });
-      report.validated(book.guesses);
+      const { measured, guesses } = await measure(prepared, validation!, { signal, onProgress });
+      report.validated(guesses);
       return measured;
     });
   try {
     const result = await fit({
-      model,
+      ...options,
       batches: (epoch, start) => timed(training.epoch(epoch, start), display.waited),
-      microBatch,
-      optimiser,
-      schedule: scheduleOf(recipe, training.batchesPerEpoch),
-      ...extrasOf(recipe),
-      epochs,
-      validateEvery,
-      maxSteps,
-      seed,
-      checkpoints: { store: log.store, everySteps: checkpointEvery },
+      checkpoints: { store: log.store, everySteps: session.checkpointEvery },
       signal: interruption.signal,
       onEvent: display.onEvent,
       validate: validation && check,
@@ -115,10 +172,38 @@ async function runTraining(
   } finally {
     display.end();
     interruption.end();
-    optimiser.dispose();
-    await Promise.all([training.close(), validation?.close()]);
+    options.optimiser.dispose();
+    await loaders.close();
   }
 }
+
+/** Trains as a rank other than the first, which alone writes files and prints. */
+export async function joinTraining(session: SessionOptions): Promise<void> {
+  const prepared = await prepareRank();
+  const loaders = openLoaders(prepared, session);
+  const { training, validation } = loaders;
+  const options = recipeOptions(prepared, training);
+  const interruption = listenForInterruption(() => {});
+  try {
+    await fit({
+      ...options,
+      batches: (epoch, start) => training.epoch(epoch, start),
+      checkpoints: { store: NO_STORE, everySteps: session.checkpointEvery },
+      signal: interruption.signal,
+      validate: validation && (async (signal) => (await measure(prepared, validation, { signal })).measured),
+    });
+  } finally {
+    interruption.end();
+    options.optimiser.dispose();
+    prepared.model.dispose();
+    await loaders.close();
+  }
+}
+
+/** Store of ranks other than the first, which is never asked to save. */
+const NO_STORE = {
+  save: (): Promise<string> => Promise.reject(new VggError('state', 'expected rank 0 to save the checkpoint')),
+};
 
 /** A run trained to its end or to an interruption, and its report; the caller must call `report.finish`. */
 export interface TrainedRun extends Trained {
@@ -127,15 +212,18 @@ export interface TrainedRun extends Trained {
   finished: boolean;
 }
 
+/** Opens the report of a run under way. It is called after the metrics are cut to the checkpoint of a resumed run. */
+export type OpenReport = () => Promise<RunReport>;
+
 /** Trains a prepared run and, unless it was interrupted, saves its best weights. Closes the run folder and disposes the net. */
 export async function trainPrepared(
   prepared: Prepared,
   options: SessionOptions,
   terminal: Terminal,
-  livePage?: LivePage,
+  openReport: OpenReport,
 ): Promise<TrainedRun> {
   try {
-    return await trainAndSave(prepared, options, terminal, livePage);
+    return await trainAndSave(prepared, options, terminal, openReport);
   } finally {
     prepared.folder.close();
   }
@@ -145,25 +233,22 @@ async function trainAndSave(
   prepared: Prepared,
   options: SessionOptions,
   terminal: Terminal,
-  livePage: LivePage | undefined,
+  openReport: OpenReport,
 ): Promise<TrainedRun> {
   const { folder, record, model } = prepared;
+  await sharePrepared(prepared);
   const { train: images, validation } = record.images;
+  const { test } = prepared.data;
+  const kept = test === undefined ? '' : `, ${test.length} kept for evaluate --split test`;
   terminal.say(
     `training ${record.net.configuration}${record.net.batchNorm ? ' with batch norm' : ''} on ${images} images of ` +
-      `${record.classes.length} classes, ${validation} for validation; the run is ${folder.path}`,
+      `${record.classes.length} classes, ${validation} for validation${kept}; the run is ${folder.path}`,
   );
+  const { size, localSize } = currentJob();
+  if (size > 1) terminal.say(`training on ${size} ranks, ${localSize} of them on this machine`);
   // A resumed run drops the lines after its checkpoint before the report reads them.
   const log = folder.record(prepared.checkpoint);
-  const report = await openRunReport({
-    path: folder.path,
-    record,
-    model,
-    train: prepared.data.train,
-    validation: prepared.data.validation,
-    livePage,
-    onFailure: (error) => terminal.warn(`the report could not be written: ${systemReason(error)}`),
-  });
+  const report = await openReport();
   const trained = await runTraining(prepared, options, { terminal, log, report }).catch(async (error) => {
     // The error that ended the run is printed last.
     await report.settle();

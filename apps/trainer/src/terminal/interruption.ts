@@ -9,7 +9,8 @@ export interface Interruption {
   end(): void;
 }
 
-const EXIT_CODES = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
+/** SIGUSR2 comes from `train --ranks`, which knows the signal that it stands for and its exit code. */
+const EXIT_CODES = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129, SIGUSR2: 0 } as const;
 
 /**
  * Listens for signals until `end` is called.

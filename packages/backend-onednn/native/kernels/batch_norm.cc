@@ -28,7 +28,11 @@ Vector factors(const float *variance, const float *scale, double epsilon, int64_
   return factor;
 }
 
-int parts_of(int64_t count, int64_t rows) { return count > kParallel && rows >= 2 * kRows ? omp_get_max_threads() : 1; }
+// Number of parts that are summed apart. It does not depend on the number of threads, so the bits do not either.
+int parts_of(int64_t count, int64_t rows) {
+  constexpr int64_t kMostParts = 64;
+  return count > kParallel ? static_cast<int>(std::clamp(rows / kRows, int64_t{1}, kMostParts)) : 1;
+}
 
 // Mean and sum of squared differences from it, joined from disjoint sets of rows (Chan, Golub & LeVeque 1983).
 struct Moments {
@@ -140,7 +144,7 @@ void channel_norm_gradient(Context &context, const Call &call, const T *x, const
 
   const int parts = parts_of(count, rows);
   std::vector<double> sums(static_cast<size_t>(parts) * 2 * size);
-#pragma omp parallel for schedule(static) num_threads(parts)
+#pragma omp parallel for schedule(static) if (parts > 1)
   for (int part = 0; part < parts; part++) {
     add_sums<relu>(x, dy, rows * part / parts, rows * (part + 1) / parts, channels, per_channel,
                    sums.data() + static_cast<size_t>(part) * 2 * size);
@@ -219,7 +223,7 @@ void channel_moments(Context &context, const Call &call) {
   const int parts = parts_of(x.count(), rows);
   std::vector<Moments> moments(static_cast<size_t>(parts), Moments(channels));
   with_numbers(x, [&](const auto *values) {
-#pragma omp parallel for schedule(static) num_threads(parts)
+#pragma omp parallel for schedule(static) if (parts > 1)
     for (int part = 0; part < parts; part++) {
       add_moments(values, rows * part / parts, rows * (part + 1) / parts, channels, moments[static_cast<size_t>(part)]);
     }

@@ -1,5 +1,7 @@
 // Conv2DBackpropFilter: the gradient of a convolution's filter from x [n,h,w,in] and dy [n,oh,ow,out], and optionally
 // the gradient of its bias, the sums of dy over all axes but channels.
+#include <omp.h>
+
 #include "kernels.h"
 #include "matrix_convolution.h"
 #include "winograd.h"
@@ -10,6 +12,29 @@ namespace {
 // Without AMX, oneDNN's weight gradients run up to three times faster on channel blocks than on plain NHWC, which more
 // than pays for the copies. With few input channels (images) oneDNN has only slow reference code for blocks.
 bool prefers_blocks(const Convolution &c) { return c.source[1] % 16 == 0 && c.destination[1] % 16 == 0; }
+
+// oneDNN sums the filter gradient of few input channels (images) per thread: as long as this lives, the number of
+// threads depends on the work alone, and so the bits do. Other layers of a net take no path that depends on it in
+// float32.
+class FixedThreads {
+ public:
+  explicit FixedThreads(const Convolution &c) : before_(omp_get_max_threads()) {
+    if (c.source[1] >= 16) return;
+    double products = c.source[1];
+    for (const int64_t size : c.destination) products *= static_cast<double>(size);
+    products *= static_cast<double>(c.weights[2] * c.weights[3]);
+    // Starting threads costs more than one thread takes for a small batch.
+    omp_set_num_threads(products < kFew ? 1 : kThreads);
+  }
+  ~FixedThreads() { omp_set_num_threads(before_); }
+  FixedThreads(const FixedThreads &) = delete;
+  FixedThreads &operator=(const FixedThreads &) = delete;
+
+ private:
+  static constexpr int kThreads = 4;
+  static constexpr double kFew = 1 << 27;
+  const int before_;
+};
 
 }  // namespace
 
@@ -27,6 +52,7 @@ void conv2d_backprop_filter(Context &context, const Call &call) {
     const auto run = matrix ? matrix_backprop_filter : winograd_backprop_filter;
     return run(context, c, x, dy, context.allocate<float>(dw), sums);
   }
+  const FixedThreads fixed(c);
   const memory::desc bias = sums_dy ? memory::desc({c.weights[0]}, f32, memory::format_tag::x) : memory::desc();
 
   const auto primitive = context.primitives.get(c.key("conv2d_backprop_filter").add(sums_dy), [&] {

@@ -1,4 +1,4 @@
-// Reductions over any set of axes. The same machine with the same number of threads gives the same bits.
+// Reductions over any set of axes. The bits do not depend on the number of threads.
 #include <omp.h>
 
 #include <algorithm>
@@ -140,9 +140,10 @@ void reduce(Context &context, const Call &call) {
 
   if (plan.dims.size() == 2 && plan.reduced[0]) {
     const int64_t rows = plan.dims[0], columns = plan.dims[1];
-    const int parts = parallel && rows > 64 ? omp_get_max_threads() : 1;
+    // Not the number of threads, on which the bits would depend.
+    const int parts = parallel && rows > 64 ? 64 : 1;
     std::vector<double> totals(static_cast<size_t>(parts * columns), Operation::start);
-#pragma omp parallel for schedule(static) num_threads(parts)
+#pragma omp parallel for schedule(static) if (parts > 1)
     for (int part = 0; part < parts; part++) {
       reduce_columns<Operation>(x, rows * part / parts, rows * (part + 1) / parts, columns,
                                 totals.data() + part * columns);

@@ -19,10 +19,13 @@ constexpr int64_t kCache = 128 << 10;
 constexpr int64_t kSharedCache = 16 << 20;
 constexpr int64_t kFewestTiles = 14;
 constexpr int64_t kFewestTilesOfManyFilters = 56;
-// For the filter's gradient. Up to kFewSums input channels times filters, each thread sums the products of its own
-// tiles, kApartTiles at a time. Beyond that, all threads share blocks of kGradientTiles tiles and divide the products
-// among themselves. Products are read and written once per block.
+// For the filter's gradient. Up to kFewSums input channels times filters, the products of up to kMostParts parts of the
+// tiles are summed apart, kApartTiles at a time. A part has at least kPartTiles tiles, so that the sums of parts take
+// little of the time. Beyond that, all threads share blocks of kGradientTiles tiles and divide the products among
+// themselves. Products are read and written once per block. No sum depends on the number of threads.
 constexpr int64_t kFewSums = 128 * 256;
+constexpr int64_t kMostParts = 32;
+constexpr int64_t kPartTiles = 128;
 constexpr int64_t kApartTiles = 28;
 constexpr int64_t kGradientTiles = 112;
 // Largest size in bytes of all transformed tiles for which threads share the tiles and divide the filters among
@@ -183,36 +186,34 @@ struct FilterGradient {
   const Tensor &x, &dy;
   int64_t in, out;
   Buffer zeros;
-  // Sums of dy over all axes but channels, [threads, out], or empty.
+  // Sums of dy over all axes but channels, [kMostParts, out], or empty.
   Buffer sums;
 
-  // Each thread sums over its own tiles; then the sums of all threads are added.
+  // Parts of the tiles are summed apart; then the sums of all parts are added.
   Buffer divide_tiles() const {
     const int64_t threads = omp_get_max_threads(), count = kProducts * in * out;
-    const int64_t size = std::min((tiling.count + threads - 1) / threads, kApartTiles);
-    const int64_t blocks = (tiling.count + size - 1) / size;
+    const int64_t parts = std::clamp(tiling.count / kPartTiles, int64_t{1}, kMostParts);
+    const int64_t part_tiles = (tiling.count + parts - 1) / parts, size = std::min(part_tiles, kApartTiles);
     const int64_t x_size = Transformed{in, words(size)}.size(), dy_size = Transformed{out, words(size)}.size();
     const Buffer numbers = take_floats(context, threads * (x_size + dy_size));
-    Buffer products = take_floats(context, threads * count);
-    int64_t used = threads;
+    Buffer products = take_floats(context, parts * count);
     on_all_threads([&] {
-      const int64_t thread = omp_get_thread_num();
-      if (thread == 0) used = omp_get_num_threads();
-      float *own_x = floats(numbers) + thread * (x_size + dy_size), *own_dy = own_x + x_size;
-      float *own = floats(products) + thread * count;
-      const Range mine = own_part(blocks);
-      if (mine.first == mine.last) std::fill_n(own, count, 0.0f);
-      for (int64_t i = mine.first; i < mine.last; i++) {
-        const Block block = block_of(i, size);
-        transform(block, {0, words(block.size)}, own_x, own_dy);
-        multiply(block, {0, kProducts * in / kLanes}, own_x, own_dy, i > mine.first, own);
+      float *own_x = floats(numbers) + omp_get_thread_num() * (x_size + dy_size), *own_dy = own_x + x_size;
+      const Range mine = own_part(parts);
+      for (int64_t part = mine.first; part < mine.last; part++) {
+        const int64_t first = part * part_tiles, last = std::min(first + part_tiles, tiling.count);
+        for (int64_t tile = first; tile < last; tile += size) {
+          const Block block{tile, std::min(size, last - tile)};
+          transform(block, {0, words(block.size)}, part, own_x, own_dy);
+          multiply(block, {0, kProducts * in / kLanes}, own_x, own_dy, tile > first, floats(products) + part * count);
+        }
       }
     });
     on_all_threads([&] {
       const Range mine = own_part(count);
       float *total = floats(products);
-      for (int64_t thread = 1; thread < used; thread++) {
-        for (int64_t i = mine.first; i < mine.last; i++) total[i] += total[thread * count + i];
+      for (int64_t part = 1; part < parts; part++) {
+        for (int64_t i = mine.first; i < mine.last; i++) total[i] += total[part * count + i];
       }
     });
     return products;
@@ -225,8 +226,15 @@ struct FilterGradient {
     const Buffer dy_numbers = take_floats(context, Transformed{out, words(size)}.size());
     Buffer products = take_floats(context, kProducts * in * out);
     for (int64_t i = 0; i * size < tiling.count; i++) {
-      const Block block = block_of(i, size);
-      on_all_threads([&] { transform(block, own_part(words(block.size)), floats(x_numbers), floats(dy_numbers)); });
+      const Block block{i * size, std::min(size, tiling.count - i * size)};
+      on_all_threads([&] {
+        const int64_t count = words(block.size);
+        const Range mine = own_part(kMostParts);
+        for (int64_t part = mine.first; part < mine.last; part++) {
+          const Range range{count * part / kMostParts, count * (part + 1) / kMostParts};
+          if (range.first < range.last) transform(block, range, part, floats(x_numbers), floats(dy_numbers));
+        }
+      });
       on_all_threads([&] {
         multiply(block, own_part(kProducts * in / kLanes), floats(x_numbers), floats(dy_numbers), i > 0,
                  floats(products));
@@ -238,12 +246,11 @@ struct FilterGradient {
   // Returns the number of words that `count` tiles take.
   int64_t words(int64_t count) const { return (count + tiles.packed - 1) / tiles.packed; }
 
-  Block block_of(int64_t i, int64_t size) const { return {i * size, std::min(size, tiling.count - i * size)}; }
-
-  void transform(Block block, Range part, float *x_numbers, float *dy_numbers) const {
-    float *own = sums ? floats(sums) + omp_get_thread_num() * out : nullptr;
-    tiles.input_for_sums(tiling, x, {in, words(block.size)}, block, part, floats(zeros), x_numbers);
-    tiles.gradient(tiling, dy, {out, words(block.size)}, block, part, floats(zeros), dy_numbers, own);
+  // Transforms a range of a block's words, and adds its dy to the sums of a part.
+  void transform(Block block, Range range, int64_t part, float *x_numbers, float *dy_numbers) const {
+    float *own = sums ? floats(sums) + part * out : nullptr;
+    tiles.input_for_sums(tiling, x, {in, words(block.size)}, block, range, floats(zeros), x_numbers);
+    tiles.gradient(tiling, dy, {out, words(block.size)}, block, range, floats(zeros), dy_numbers, own);
   }
 
   void multiply(Block block, Range panels, const float *x_numbers, const float *dy_numbers, bool add,
@@ -306,13 +313,13 @@ void winograd_backprop_filter(Context &context, const Convolution &c, const Tens
                                 in,
                                 out,
                                 take_zeros(context, std::max(in, out)),
-                                sums == nullptr ? Buffer() : take_zeros(context, omp_get_max_threads() * out)};
+                                sums == nullptr ? Buffer() : take_zeros(context, kMostParts * out)};
   const Buffer products = in * out <= kFewSums ? gradient.divide_tiles() : gradient.divide_products();
   on_all_threads([&] { tiles.filter_gradient(floats(products), in, out, own_part(in), dw); });
   if (sums == nullptr) return;
   std::fill_n(sums, out, 0.0f);
-  for (int thread = 0; thread < omp_get_max_threads(); thread++) {
-    for (int64_t i = 0; i < out; i++) sums[i] += floats(gradient.sums)[thread * out + i];
+  for (int64_t part = 0; part < kMostParts; part++) {
+    for (int64_t i = 0; i < out; i++) sums[i] += floats(gradient.sums)[part * out + i];
   }
 }
 

@@ -1,6 +1,7 @@
 /**
  * Decodes images. Of an encoded image it decodes only the pixels that a crop needs. Baseline JPEG is decoded by our own module
- * (docs/decisions/0015), to the same pixels as by sharp, which decodes everything else (docs/decisions/0010).
+ * (docs/decisions/0015), to the same pixels as by sharp, which decodes everything else (docs/decisions/0010) but BMP and PNM
+ * (docs/decisions/0132).
  *
  * The result is 8-bit RGB as stored: embedded colour profiles are ignored, as in Caffe and torchvision. Grey is repeated in all
  * channels, CMYK is converted, 16 bits are cut to the upper 8, transparency is laid over white, and the EXIF orientation is
@@ -15,7 +16,9 @@ import { rescaledSize } from '../rescale';
 import type { ImageLocation } from '../source';
 import type { Geometry } from '../transform';
 import { decodeBaseline } from './baseline';
+import { bmpSize, decodeBmp, isBmp } from './bmp';
 import { readJpegHeader } from './jpeg';
+import { decodePnm, isPnm, pnmSize } from './pnm';
 import { readEncoded, readPixels } from './read';
 import { axisOf, type BytePart, resampleBytes } from './resample-bytes';
 
@@ -46,6 +49,8 @@ const FORMATS: readonly string[] = ['jpeg', 'png', 'webp', 'gif', 'tiff', 'heif'
 interface Header extends Size {
   readonly orientation: number;
   readonly jpeg: boolean;
+  /** False for a JPEG file without an end-of-image marker: only a whole decoding shows whether pixels are missing. */
+  readonly complete: boolean;
 }
 
 /** Returns the first line of an error's message, without the prefixes of sharp. */
@@ -62,12 +67,42 @@ function unusable(name: string, reason: string, cause?: unknown): VggError {
 function readJpeg(bytes: Buffer, name: string): Header | undefined {
   if (bytes.length === 0) throw unusable(name, 'the file is empty');
   const jpeg = readJpegHeader(bytes);
-  if (jpeg?.complete === false) throw unusable(name, 'the JPEG file is truncated: it has no end-of-image marker');
-  return jpeg && headerOf(jpeg, jpeg.orientation, true);
+  return jpeg && { ...headerOf(jpeg, jpeg.orientation, true), complete: jpeg.complete };
+}
+
+/**
+ * Decodes a BMP or PNM file, which sharp cannot. Returns `undefined` for other files.
+ * @throws VggError `VGG_IMAGE` if its size is beyond the limits; Error if it is damaged.
+ */
+function decodeBitmap(bytes: Buffer, name: string): RawImage | undefined {
+  if (isBmp(bytes)) {
+    checkLimits(bmpSize(bytes), name);
+    return decodeBmp(bytes);
+  }
+  if (isPnm(bytes)) {
+    checkLimits(pnmSize(bytes), name);
+    return decodePnm(bytes);
+  }
+  return undefined;
+}
+
+/** Brands of HEIC files: the HEVC codec in the HEIF container. */
+const HEVC = /^ftyp(hei[cxms]|hev[cxms])/;
+
+/** Returns the error for a file that sharp cannot read. */
+function unreadable(bytes: Buffer, name: string, error: unknown): VggError {
+  if (HEVC.test(bytes.toString('latin1', 4, 12))) {
+    return unusable(name, 'HEIC (HEVC) is not decoded by this build of libvips: convert it to JPEG', error);
+  }
+  return unusable(name, reasonOf(error), error);
 }
 
 async function readHeader(bytes: Buffer, name: string): Promise<Header> {
-  const metadata = await sharp(bytes, { limitInputPixels: false }).metadata();
+  const metadata = await sharp(bytes, { limitInputPixels: false })
+    .metadata()
+    .catch((error: unknown) => {
+      throw unreadable(bytes, name, error);
+    });
   if (!FORMATS.includes(metadata.format))
     throw unusable(name, `${metadata.format} is not a supported format (${FORMATS.join(', ')}): convert it`);
   return headerOf(metadata, metadata.orientation ?? 1, false);
@@ -75,7 +110,9 @@ async function readHeader(bytes: Buffer, name: string): Promise<Header> {
 
 /** Returns a header with the size after the EXIF orientation is applied. Orientations 5 to 8 exchange width and height. */
 function headerOf({ width, height }: Size, orientation: number, jpeg: boolean): Header {
-  return orientation >= 5 ? { width: height, height: width, orientation, jpeg } : { width, height, orientation, jpeg };
+  const isTurned = orientation >= 5;
+  const size = isTurned ? { width: height, height: width } : { width, height };
+  return { ...size, orientation, jpeg, complete: true };
 }
 
 function checkLimits({ width, height }: Size, name: string): void {
@@ -104,7 +141,7 @@ const MODULE_PIXELS = 4_000_000;
  * pixels are valid until the next call.
  */
 function decodeByModule(bytes: Buffer, header: Header, size: Size, window: Window): Uint8Array | undefined {
-  const isSuitable = header.jpeg && header.orientation === 1 && size.width === header.width;
+  const isSuitable = header.jpeg && header.complete && header.orientation === 1 && size.width === header.width;
   return isSuitable && window.width * window.height <= MODULE_PIXELS ? decodeBaseline(bytes, window) : undefined;
 }
 
@@ -124,6 +161,19 @@ async function decodeWindow(bytes: Buffer, header: Header, size: Size, window: W
   if (info.channels === 3) return data;
   if (info.channels === 1) return repeatGrey(data);
   throw new Error(`expected 3 channels, got ${info.channels}`);
+}
+
+/**
+ * Decodes a JPEG file without an end-of-image marker. As in Pillow and libvips, it can be used if no pixels are missing.
+ * @throws VggError `VGG_IMAGE` if pixels are missing.
+ */
+async function decodeWhole(bytes: Buffer, header: Header, name: string): Promise<RawImage> {
+  const { width, height } = header;
+  try {
+    return { data: await decodeWindow(bytes, header, header, { left: 0, top: 0, width, height }), width, height };
+  } catch (error) {
+    throw unusable(name, `the JPEG file is truncated: ${reasonOf(error)}`, error);
+  }
 }
 
 function repeatGrey(grey: Uint8Array): Uint8Array {
@@ -155,8 +205,11 @@ export async function decodeImage(location: ImageLocation, name: string, minSide
   return await withImageName(name, async () => {
     if (location.kind === 'planes' || location.kind === 'pixels') return readPixels(location);
     const bytes = Buffer.from(readEncoded(location));
+    const bitmap = decodeBitmap(bytes, name);
+    if (bitmap) return bitmap;
     const header = readJpeg(bytes, name) ?? (await readHeader(bytes, name));
     checkLimits(header, name);
+    if (!header.complete) return decodeWhole(bytes, header, name);
     const { width, height } = minSide === undefined ? header : reducedSize(header, minSide);
     const window = { left: 0, top: 0, width, height };
     const pixels = decodeByModule(bytes, header, window, window);
@@ -179,16 +232,27 @@ export function decodeInto(
 ): void | Promise<void> {
   return withImageName(name, () => {
     if (location.kind === 'planes' || location.kind === 'pixels') {
-      const { data, width, height } = readPixels(location);
-      return write(out, offset, { data, width, left: 0, top: 0 }, planOf({ width, height }, geometryOf));
+      return writeWhole(readPixels(location));
     }
     const bytes = readEncoded(location);
+    const bitmap = decodeBitmap(bytes, name);
+    if (bitmap) return writeWhole(bitmap);
     const header = readJpeg(bytes, name);
+    if (header?.complete === false) return decodeIncomplete(Buffer.from(bytes), header);
     const plan = header && planOf(header, geometryOf, name);
     const pixels = plan && decodeByModule(bytes, header, plan.size, plan.window);
     if (pixels) return write(out, offset, partOf(pixels, plan), plan);
     return decodeBySharp(Buffer.from(bytes), header, plan);
   });
+
+  function writeWhole({ data, width, height }: RawImage): void {
+    write(out, offset, { data, width, left: 0, top: 0 }, planOf({ width, height }, geometryOf));
+  }
+
+  async function decodeIncomplete(bytes: Buffer, header: Header): Promise<void> {
+    checkLimits(header, name);
+    writeWhole(await decodeWhole(bytes, header, name));
+  }
 
   async function decodeBySharp(bytes: Buffer, jpeg?: Header, jpegPlan?: Plan): Promise<void> {
     const header = jpeg ?? (await readHeader(bytes, name));

@@ -1,5 +1,5 @@
 /** One pass over the batches of an epoch. Some batches are made ahead of the consumer. */
-import { VggError } from '@vgg/core';
+import { isVggError, type TermRange, VggError } from '@vgg/core';
 import type { Batch } from '../batch';
 import { type Job, newJob, type Preparation, type Report, type Sample, sampleOf } from './job';
 import type { Pool } from './pool';
@@ -9,8 +9,10 @@ export interface EpochOptions {
   readonly epoch: number;
   /** First batch to make. */
   readonly start: number;
-  /** Number of batches in the whole epoch. */
-  readonly batches: number;
+  /** End of the batches to make: the number of the last one plus 1. */
+  readonly end: number;
+  /** Slots of each batch to prepare. Default all. */
+  readonly share?: TermRange | undefined;
   /** Source indices in the order of the epoch. */
   readonly order: Uint32Array;
   readonly preparation: Preparation;
@@ -70,7 +72,7 @@ export class Epoch implements AsyncIterableIterator<Batch> {
       const batch = this.#toBatch(first);
       this.#spare.push(first.images);
       this.#fill();
-      if (batch.size > 0) return { value: batch, done: false };
+      if (batch.size > 0 || batch.part !== undefined) return { value: batch, done: false };
     }
   }
 
@@ -103,14 +105,14 @@ export class Epoch implements AsyncIterableIterator<Batch> {
     const { pending, job } = entry;
     pending.open -= completed;
     for (const { sample, reason, fault } of failures) {
-      const { slot, index, name } = job.samples[sample]!;
+      const { slot, index, place, name } = job.samples[sample]!;
       if (fault !== 'image' || this.#options.strict) {
         this.fail(new VggError(fault, reason, { details: { image: name } }));
         return;
       }
       this.#images.skip(index, reason);
       pending.indices[slot] = -1;
-      this.#replace(pending, slot, index);
+      this.#replace(pending, slot, place);
     }
     if (pending.open === 0) {
       for (const { id: finished } of pending.jobs) this.#jobs.delete(finished);
@@ -127,21 +129,31 @@ export class Epoch implements AsyncIterableIterator<Batch> {
     this.#pool.unref();
   }
 
+  /** Slots of a batch that are prepared. */
+  get #share(): { first: number; length: number } {
+    const { share, batchSize } = this.#options;
+    return share === undefined
+      ? { first: 0, length: batchSize }
+      : { first: share.first, length: share.end - share.first };
+  }
+
   /** Starts batches until `prefetch` of them are pending. */
   #fill(): void {
-    const { batches, prefetch, batchSize, order, preparation } = this.#options;
+    const { end, prefetch, order, preparation } = this.#options;
+    const { first, length } = this.#share;
     const { crop } = preparation.transform;
-    while (!this.#ended && this.#pending.length < prefetch && this.#next < batches) {
+    while (!this.#ended && this.#pending.length < prefetch && this.#next < end) {
       const index = this.#next++;
-      const images = this.#spare.pop() ?? sharedFloats(batchSize * crop * crop * 3);
-      const batchOrder = order.subarray(index * batchSize, (index + 1) * batchSize);
+      const images = this.#spare.pop() ?? sharedFloats(length * crop * crop * 3);
+      const start = index * this.#options.batchSize;
+      const batchOrder = order.subarray(start, start + this.#options.batchSize).subarray(first, first + length);
       const indices = new Int32Array(batchOrder.length).fill(-1);
       const pending: PendingBatch = { index, images, indices, open: 0, jobs: [] };
       this.#pending.push(pending);
       const samples: Sample[] = [];
       batchOrder.forEach((image, slot) => {
         const usable = this.#usable(image);
-        if (usable !== undefined) samples.push(sampleOf(this.#images.source, slot, usable));
+        if (usable !== undefined) samples.push(sampleOf(this.#images.source, slot, usable, image));
       });
       this.#post(pending, samples);
     }
@@ -158,26 +170,31 @@ export class Epoch implements AsyncIterableIterator<Batch> {
     this.#pool.post(job);
   }
 
-  /** Fills `slot` with another image in place of the unusable `index`. Evaluation leaves the slot out. */
-  #replace(pending: PendingBatch, slot: number, index: number): void {
-    const image = this.#usable(index);
-    if (image !== undefined) this.#post(pending, [sampleOf(this.#images.source, slot, image)]);
+  /** Fills `slot`, whose image in the order is `place`, with another image. Evaluation leaves the slot out. */
+  #replace(pending: PendingBatch, slot: number, place: number): void {
+    const image = this.#usable(place);
+    if (image !== undefined) this.#post(pending, [sampleOf(this.#images.source, slot, image, place)]);
   }
 
   /**
-   * Returns the image to use for `index`: itself if it is usable; otherwise in training the next usable image of the source,
-   * in evaluation `undefined`. Fails the epoch if training has no usable image.
+   * Returns the image to use for `index`: itself if it is usable; otherwise in training another image of its class, in
+   * evaluation `undefined`. Fails the epoch if training has no usable image of the class.
    */
   #usable(index: number): number | undefined {
-    if (this.#options.preparation.kind === 'evaluation') return this.#images.has(index) ? index : undefined;
-    const usable = this.#images.atOrAfter(index);
-    if (usable === undefined) this.fail(this.#images.noneUsable());
-    return usable;
+    const { preparation } = this.#options;
+    if (preparation.kind === 'evaluation') return this.#images.has(index) ? index : undefined;
+    try {
+      return this.#images.inPlaceOf(index, preparation);
+    } catch (error) {
+      if (!isVggError(error)) throw error;
+      this.fail(error);
+      return undefined;
+    }
   }
 
   /** Copies a batch for the consumer, without the slots that are left out. */
   #toBatch({ index, images, indices }: PendingBatch): Batch {
-    const { preparation, epoch } = this.#options;
+    const { preparation, epoch, share, batchSize } = this.#options;
     const { crop } = preparation.transform;
     const { source } = this.#images;
     const pixels = crop * crop * 3;
@@ -195,6 +212,7 @@ export class Epoch implements AsyncIterableIterator<Batch> {
       width: crop,
       epoch,
       index,
+      part: share === undefined ? undefined : { first: share.first, total: batchSize },
     };
   }
 }

@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import { statSync } from 'node:fs';
 import type { ImageSource } from '../source';
+import { fsPath } from './byte-names';
 
 /** Returns a hexadecimal SHA-256 of the content of a source. Reads no image file. */
 export function fingerprint(source: ImageSource): string {
@@ -26,6 +27,6 @@ export function fingerprint(source: ImageSource): string {
 }
 
 function fileState(path: string): string {
-  const stats = statSync(path, { throwIfNoEntry: false });
+  const stats = statSync(fsPath(path), { throwIfNoEntry: false });
   return stats ? `${stats.size} ${stats.mtimeMs}` : 'missing';
 }

@@ -28,6 +28,8 @@ export interface Sample {
   readonly slot: number;
   /** Its index in the source. */
   readonly index: number;
+  /** The image of the epoch's order whose place it takes: itself if that one is usable. */
+  readonly place: number;
   readonly name: string;
   readonly location: ImageLocation;
 }
@@ -79,6 +81,7 @@ export function jobOf({ slots, indices, names, locations, ...job }: JobMessage):
     return {
       slot: slots[i]!,
       index: indices[i]!,
+      place: indices[i]!,
       name,
       location: typeof location === 'string' ? { kind: 'file', path: location } : location,
     };
@@ -147,8 +150,8 @@ function geometryOf(preparation: Preparation, index: number): (size: Size) => Ge
 }
 
 /** Builds a sample from image `index` of a source. Copies pixels in memory, so that a message holds only those of the image. */
-export function sampleOf(source: ImageSource, slot: number, index: number): Sample {
+export function sampleOf(source: ImageSource, slot: number, index: number, place = index): Sample {
   const location = source.location(index);
   const own = location.kind === 'pixels' ? { ...location, data: location.data.slice() } : location;
-  return { slot, index, name: source.key(index), location: own };
+  return { slot, index, place, name: source.key(index), location: own };
 }

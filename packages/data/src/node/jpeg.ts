@@ -67,7 +67,9 @@ function exifOrientation(segment: Buffer): number | undefined {
     const entry = directory + 2 + i * 12;
     if (entry + 12 > tiff.length) return undefined;
     if (u16(entry) === 0x0112) {
-      const value = u16(entry + 8);
+      // Some cameras store it as a byte or as a long number in place of a short one.
+      const type = u16(entry + 2);
+      const value = type === 4 ? u32(entry + 8) : type === 1 ? tiff[entry + 8]! : u16(entry + 8);
       return value >= 1 && value <= 8 ? value : undefined;
     }
   }

@@ -2,12 +2,12 @@
  * Loaders make batches ahead of their use in worker threads. The batches do not depend on the number of workers
  * (docs/decisions/0011).
  *
- * At most `prefetch` batches are being made or wait to be taken. An unusable image is listed in `skipped`. Training takes the
- * next usable image of the source in its place; evaluation makes the batch one image smaller. Both depend only on the files, so
- * a run stays reproducible.
+ * At most `prefetch` batches are being made or wait to be taken. An unusable image is listed in `skipped`. Training takes
+ * another image of the same class in its place, drawn from a stream addressed by (seed, epoch, image); evaluation makes the batch
+ * one image smaller. Both depend only on the files, so a run stays reproducible.
  */
 import { availableParallelism } from 'node:os';
-import { VggError } from '@vgg/core';
+import { type TermRange, VggError } from '@vgg/core';
 import type { Batch, BatchLoader, SkippedImage } from '../batch';
 import { epochOrder } from '../order';
 import type { ImageSource } from '../source';
@@ -36,6 +36,11 @@ export interface TrainingLoaderOptions extends LoaderOptions {
   readonly transform: TrainTransform;
   /** Random seed of the order and the augmentation of every epoch. */
   readonly seed: number;
+  /**
+   * Images of each batch that are prepared, from `first` up to but not including `end`: the share of one process, which may
+   * be empty. Default all.
+   */
+  readonly share?: TermRange | undefined;
 }
 
 export interface EvaluationLoaderOptions extends LoaderOptions {
@@ -60,6 +65,7 @@ export function createBatches(source: ImageSource, options: TrainingLoaderOption
     batches: Math.floor(source.length / batchSize),
     order: (epoch) => epochOrder(seed, epoch, source.length),
     preparation: (epoch) => ({ kind: 'training', transform, seed, epoch }),
+    share: options.share,
   });
 }
 
@@ -106,6 +112,7 @@ interface Plan {
   readonly batches: number;
   order(epoch: number): Uint32Array;
   preparation(epoch: number): Preparation;
+  readonly share?: TermRange | undefined;
 }
 
 class Loader implements BatchLoader {
@@ -132,7 +139,7 @@ class Loader implements BatchLoader {
     return this.#images.skipped;
   }
 
-  epoch(epoch: number, start = 0): AsyncIterableIterator<Batch> {
+  epoch(epoch: number, start = 0, end = this.batchesPerEpoch): AsyncIterableIterator<Batch> {
     if (this.#failure) throw this.#failure;
     checkCount(epoch, 0, 'the epoch');
     checkCount(start, 0, 'the first batch');
@@ -141,7 +148,8 @@ class Loader implements BatchLoader {
     this.#current = new Epoch(this.#images, this.#pool, {
       epoch,
       start,
-      batches: this.batchesPerEpoch,
+      end: Math.min(end, this.batchesPerEpoch),
+      share: this.#plan.share,
       order: this.#plan.order(epoch),
       preparation: this.#plan.preparation(epoch),
       batchSize,

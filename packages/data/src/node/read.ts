@@ -5,6 +5,7 @@ import { VggError } from '@vgg/core';
 import { fileError } from '@vgg/core/node';
 import type { RawImage } from '../image';
 import type { ImageLocation } from '../source';
+import { fsPath, readableName } from './byte-names';
 
 /** Largest number of shards that stay open. The least recently used one is closed first. */
 const MAXIMUM_OPEN = 32;
@@ -14,7 +15,7 @@ function descriptor(path: string): number {
   let fd = openShards.get(path);
   if (fd === undefined) {
     try {
-      fd = openSync(path, 'r');
+      fd = openSync(fsPath(path), 'r');
     } catch (error) {
       throw openError(path, error);
     }
@@ -37,7 +38,7 @@ function readRange(path: string, offset: number, length: number): Buffer {
   const bytes = length <= buffer.length ? buffer.subarray(0, length) : Buffer.allocUnsafe(length);
   const count = readSync(descriptor(path), bytes, 0, length, offset);
   if (count < length) {
-    throw new VggError('image', `${path} ends ${length - count} bytes too early: is the file complete?`);
+    throw new VggError('image', `${readableName(path)} ends ${length - count} bytes too early: is the file complete?`);
   }
   return bytes;
 }
@@ -56,7 +57,7 @@ const DISK_ERRORS: ReadonlySet<string> = new Set([
 /** True if there is a file or a link at `path`, even a link to nothing. */
 function exists(path: string): boolean {
   try {
-    lstatSync(path);
+    lstatSync(fsPath(path));
     return true;
   } catch {
     return false;
@@ -73,23 +74,23 @@ function openError(path: string, cause: unknown): unknown {
   if (code !== 'ENOENT' && code !== 'ENOTDIR') return cause;
   if (exists(path)) return cause;
   const folder = dirname(path);
-  const missing = existsSync(folder) ? path : folder;
+  const missing = existsSync(fsPath(folder)) ? path : folder;
   return new VggError(
     'io',
-    `${missing} was there when the images were listed and is gone: was the data moved or its disk removed? bring it back`,
+    `${readableName(missing)} was there when the images were listed and is gone: was the data moved or its disk removed? bring it back`,
     { cause, details: { path } },
   );
 }
 
 function readWhole(path: string): Buffer {
   try {
-    const file = openSync(path, 'r');
+    const file = openSync(fsPath(path), 'r');
     try {
       let length = 0;
       for (let count = -1; count !== 0; length += count) {
         count = readSync(file, buffer, length, buffer.length - length, null);
       }
-      return length < buffer.length ? buffer.subarray(0, length) : readFileSync(path);
+      return length < buffer.length ? buffer.subarray(0, length) : readFileSync(fsPath(path));
     } finally {
       closeSync(file);
     }

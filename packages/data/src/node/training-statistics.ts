@@ -10,6 +10,7 @@ import { fingerprint } from './fingerprint';
 import { type Job, newJob, type Report, sampleOf } from './job';
 import { defaultWorkers } from './loader';
 import { createPool } from './pool';
+import { membersByClass, noneUsable } from './usable-images';
 
 export interface StatisticsOptions {
   /** Number of worker threads, as for a loader. */
@@ -39,7 +40,7 @@ const AHEAD = 4;
 /**
  * Computes the mean and the principal components over every pixel of a source. Unusable images are left out and listed in
  * `skipped`. The result does not depend on the number of workers.
- * @throws VggError `VGG_DATASET` if no image is usable; `VGG_IMAGE` in strict mode if an image is not.
+ * @throws VggError `VGG_DATASET` if a class has images but none is usable; `VGG_IMAGE` in strict mode if an image is not.
  */
 export async function trainingStatistics(
   source: ImageSource,
@@ -51,7 +52,19 @@ export async function trainingStatistics(
   const result = cached ?? (await compute(source, options));
   if (options.strict && result.skipped[0]) throw new VggError('image', result.skipped[0].reason);
   if (file !== undefined && !cached) await writeCached(folder!, file, result);
+  checkClasses(source, result.skipped);
   return result;
+}
+
+/** Checks that every class with images has a usable one. */
+function checkClasses(source: ImageSource, skipped: readonly SkippedImage[]): void {
+  if (skipped.length === 0) return;
+  const unusable = new Set(skipped.map(({ index }) => index));
+  membersByClass(source).forEach((members, label) => {
+    if (members.length === 0 || !members.every((index) => unusable.has(index))) return;
+    const { reason } = skipped.find(({ index }) => index === members[0])!;
+    throw noneUsable(source.name, source.classes[label]!, members.length, reason);
+  });
 }
 
 async function readCached(file: string): Promise<SourceStatistics | undefined> {

@@ -71,8 +71,9 @@ export function throughputCharts(curves: Curves): Chart[] {
 
 /** Returns true for a rate that falls by large steps. On a logarithmic axis these are equal. */
 function fallsBySteps(values: Column): boolean {
-  const distinct = new Set(values.filter((value) => value !== null && value > 0)) as Set<number>;
-  return distinct.size > 1 && distinct.size <= 12 && Math.max(...distinct) / Math.min(...distinct) >= 8;
+  const distinct = [...new Set(values.filter((value) => value !== null && value > 0))] as number[];
+  const sorted = distinct.sort((a, b) => a - b);
+  return sorted.length > 1 && sorted.length <= 12 && sorted.at(-1)! / sorted[0]! >= 8;
 }
 
 /** Replaces each value by the mean of its neighbours, if there are many values. */

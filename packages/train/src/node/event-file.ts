@@ -110,7 +110,7 @@ function cutEarlierFiles(folder: string, known: Known): number {
       path = join(folder, fileName(number));
       cutLog(path, (content) => knownLength(content, known));
     }
-    return Math.max(0, ...numbers.map(Number));
+    return numbers.reduce((largest, number) => Math.max(largest, Number(number)), 0);
   } catch (cause) {
     throw fileError('write', path, cause);
   }

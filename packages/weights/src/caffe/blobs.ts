@@ -38,7 +38,7 @@ async function blobShape(messages: Messages, field: Field): Promise<number[]> {
     if (dim.number !== 1) continue;
     if (dim.type === WireType.Varint) shape.push(await messages.integer(dim));
     else if (dim.type === WireType.LengthDelimited && dim.end - dim.begin <= 10 * MAX_AXES) {
-      shape.push(...(await packedIntegers(messages, dim)));
+      for (const side of await packedIntegers(messages, dim)) shape.push(side);
     } else throw messages.corrupt(`expected a shape at byte ${dim.begin}`);
     if (shape.length > MAX_AXES) throw messages.corrupt(`a blob has more than ${MAX_AXES} axes`);
   }

@@ -95,10 +95,10 @@ export async function layerTensors(layers: readonly CaffeLayer[]): Promise<Named
   const tensors: NamedTensor[] = [];
   for (const layer of layers) {
     const convolution = norms.get(layer);
-    if (convolution === undefined) tensors.push(...blobTensors(layer));
-    else if (layer.type === 'Scale') tensors.push(...scaleTensors(convolution.name, layer));
+    if (convolution === undefined) for (const tensor of blobTensors(layer)) tensors.push(tensor);
+    else if (layer.type === 'Scale') for (const tensor of scaleTensors(convolution.name, layer)) tensors.push(tensor);
     else {
-      tensors.push(...(await statistics(convolution.name, layer)));
+      for (const tensor of await statistics(convolution.name, layer)) tensors.push(tensor);
       if (withScale.has(convolution)) continue;
       const channels = sizeOf(layer.blobs[0]!.shape);
       tensors.push([`${convolution.name}.scale`, constant(channels, 1)]);

@@ -140,8 +140,10 @@ export function tfGraph(options: ResolvedVggOptions, view: ExportedView): TfGrap
       name: variable.name,
       shape: constantShape(layer, variable.shape, view),
     }));
-    nodes.push(...variables.map(constantNode));
-    constants.push(...variables);
+    for (const variable of variables) {
+      nodes.push(constantNode(variable));
+      constants.push(variable);
+    }
     const relu = isProduct && layers[i + 1]?.kind === 'relu';
     const name = layer === last ? outputName : relu ? layers[i + 1]!.name : layer.name;
     nodes.push({ name, ...operation(layer, view, relu), input: [x, ...variables.map((variable) => variable.name)] });

@@ -6,6 +6,7 @@ import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { VggError } from '@vgg/core';
 import type { ImageSource } from '../../source';
+import { fsPath } from '../byte-names';
 import { byName } from './files';
 import { firstExisting, readLines } from './text';
 
@@ -58,6 +59,8 @@ export async function openCifar(
   classes: readonly string[];
   train: ImageSource | undefined;
   validation: ImageSource | undefined;
+  /** Names of the files that were read. */
+  used: readonly string[];
 }> {
   const variant = VARIANTS.find(({ train, validation }) =>
     files.some((file) => train.test(file) || file === validation),
@@ -66,7 +69,13 @@ export async function openCifar(
   const trainFiles = files.filter((file) => variant.train.test(file)).sort(byName);
   const validationFiles = files.filter((file) => file === variant.validation);
   const part = async (names: string[]) => (names.length === 0 ? undefined : openRecords(path, names, variant, classes));
-  return { layout: variant.name, classes, train: await part(trainFiles), validation: await part(validationFiles) };
+  return {
+    layout: variant.name,
+    classes,
+    train: await part(trainFiles),
+    validation: await part(validationFiles),
+    used: [...trainFiles, ...validationFiles, variant.names],
+  };
 }
 
 async function classNames(path: string, { names, classes }: Variant): Promise<string[]> {
@@ -125,7 +134,7 @@ async function openRecords(
 
 /** Reads the last label byte of each record. */
 async function readLabels(path: string, record: number, labelBytes: number): Promise<Uint8Array> {
-  const file = await open(path);
+  const file = await open(fsPath(path));
   try {
     const { size } = await file.stat();
     if (size === 0 || size % record !== 0) {

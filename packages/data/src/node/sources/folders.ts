@@ -2,14 +2,119 @@
 import { join, sep } from 'node:path';
 import { VggError } from '@vgg/core';
 import type { ImageSource } from '../../source';
-import { isImageName, listFolder } from './files';
+import { readableName } from '../byte-names';
+import { FileList } from './file-list';
+import { fileKind, isImageName } from './files';
+import { type Child, type Folder, readTree } from './tree';
+import { Account } from './unused';
 
-/** Returns the paths of all images below a folder, relative to it, sorted within each folder. */
-async function imagesBelow(root: string, below = ''): Promise<string[]> {
-  const { folders, files } = await listFolder(join(root, below));
-  const images = files.filter(isImageName).map((name) => join(below, name));
-  for (const folder of folders) images.push(...(await imagesBelow(root, join(below, folder))));
-  return images;
+/** A folder of class folders, and how to open it. */
+export interface ClassFolders {
+  /** Path in messages, from which the images are read. */
+  readonly path: string;
+  readonly folder: Folder;
+  /** Path of `folder` relative to the data set, empty or with a `/` at its end. */
+  readonly below: string;
+  /** Names of the classes, if another part of the data set has fixed them. Default: the names of the folders. */
+  readonly classes?: readonly string[] | undefined;
+  /** True if classes may have no images. */
+  readonly allowEmpty?: boolean | undefined;
+  /**
+   * Returns the folders of a class to open. Default: the class folder itself.
+   * @param child the class folder.
+   */
+  readonly only?: ((child: Child) => readonly Child[]) | undefined;
+}
+
+/** Returns true if there is an image in a folder or below it. */
+export function hasImages(folder: Folder, seen: Set<string> = new Set()): boolean {
+  if (seen.has(folder.real)) return false;
+  seen.add(folder.real);
+  return folder.files.some(isImageName) || folder.folders.some((child) => hasImages(child.folder, seen));
+}
+
+/** Adds the paths of all real folders below a folder, itself included. */
+function addReal(folder: Folder, paths: Set<string>): void {
+  paths.add(folder.real);
+  for (const child of folder.folders) if (!child.isLink) addReal(child.folder, paths);
+}
+
+/**
+ * Opens the images of class folders, sorted by class and path: in each folder first its files, then its folders.
+ * @throws VggError `VGG_DATASET` if there are no class folders, a class has no images, or a class is not among `classes`.
+ */
+export function openClasses(options: ClassFolders, account: Account): ImageSource {
+  const { path, folder, below, classes, allowEmpty = false, only = (child) => [child] } = options;
+  if (folder.folders.length === 0) {
+    throw new VggError(
+      'dataset',
+      `${readableName(path)} holds no class folders: expected one folder of images for each class`,
+    );
+  }
+  account.addLeft(folder, below);
+  account.addFiles(folder, below, 'outside');
+  const names = classes ?? folder.folders.map(({ name }) => readableName(name));
+  const places = new Map(names.map((name, i) => [name.normalize(), i]));
+  const list = new FileList(path);
+  const seen = new Set<string>();
+  for (const child of folder.folders) if (!child.isLink) addReal(child.folder, seen);
+  for (const child of folder.folders) {
+    const where = readableName(join(path, child.name));
+    const label = places.get(readableName(child.name).normalize());
+    if (label === undefined) {
+      if (!hasImages(child.folder)) {
+        account.addAll(child.folder, `${below}${child.name}/`, 'folder');
+        continue;
+      }
+      throw new VggError('dataset', `${where} is a class that the training set does not have`);
+    }
+    const before = list.length;
+    const visited = new Set<string>();
+    for (const { name, folder: own } of only(child)) {
+      const inside = own === child.folder ? child.name : `${child.name}${sep}${name}`;
+      addImages(list, own, inside + sep, label, { seen, visited, account, below });
+    }
+    if (list.length === before && !allowEmpty) {
+      throw new VggError(
+        'dataset',
+        `the class folder ${where} holds no images: fill it or remove it${contentOf(child.folder)}`,
+      );
+    }
+  }
+  return list.source(path, names);
+}
+
+/** Says which files lie in a folder without images. */
+function contentOf(folder: Folder): string {
+  const names = folder.files.filter((name) => fileKind(name) !== 'image');
+  const first = names.find((name) => fileKind(name) === 'format') ?? names[0];
+  return first === undefined
+    ? ''
+    : ` (none of its ${names.length} files, such as ${readableName(first)}, is an image that is read)`;
+}
+
+interface Traversal {
+  /** Real paths of folders that were read for any class, or will be. */
+  readonly seen: Set<string>;
+  /** Real paths of folders that were read for this class. */
+  readonly visited: Set<string>;
+  readonly account: Account;
+  /** Path of the class folders relative to the data set. */
+  readonly below: string;
+}
+
+function addImages(list: FileList, folder: Folder, inside: string, label: number, traversal: Traversal): void {
+  const { seen, visited, account, below } = traversal;
+  const path = below + inside;
+  seen.add(folder.real);
+  visited.add(folder.real);
+  account.addLeft(folder, path);
+  list.add(inside, folder.files.filter(isImageName), label);
+  account.addFiles({ files: folder.files.filter((name) => !isImageName(name)) }, path, 'outside');
+  for (const child of folder.folders) {
+    if ((child.isLink ? seen : visited).has(child.folder.real)) account.add('second link', path + child.name);
+    else addImages(list, child.folder, `${inside}${child.name}${sep}`, label, traversal);
+  }
 }
 
 /**
@@ -19,43 +124,5 @@ async function imagesBelow(root: string, below = ''): Promise<string[]> {
  *   among `classes`.
  */
 export async function openClassFolders(path: string, classes?: readonly string[]): Promise<ImageSource> {
-  const { folders } = await listFolder(path);
-  if (folders.length === 0) {
-    throw new VggError('dataset', `${path} holds no class folders: expected one folder of images for each class`);
-  }
-  const names = classes ?? folders;
-  const paths: string[] = [];
-  const labels: number[] = [];
-  for (const folder of folders) {
-    const label = names.indexOf(folder);
-    if (label < 0)
-      throw new VggError('dataset', `${join(path, folder)} is a class that the training set does not have`);
-    const images = await imagesBelow(join(path, folder));
-    if (images.length === 0) {
-      throw new VggError('dataset', `the class folder ${join(path, folder)} holds no images: fill it or remove it`);
-    }
-    for (const image of images) {
-      paths.push(join(folder, image));
-      labels.push(label);
-    }
-  }
-  return fileSource(path, names, paths, labels);
-}
-
-/** Creates a source of the image files at `paths` below `root`. */
-export function fileSource(
-  root: string,
-  classes: readonly string[],
-  paths: readonly string[],
-  labels: ArrayLike<number>,
-): ImageSource {
-  const prefix = join(root, sep);
-  return {
-    name: root,
-    classes,
-    length: paths.length,
-    label: (index) => labels[index]!,
-    key: (index) => paths[index]!,
-    location: (index) => ({ kind: 'file', path: prefix + paths[index]! }),
-  };
+  return openClasses({ path, folder: await readTree(path), below: '', classes }, new Account());
 }

@@ -6,61 +6,81 @@
 import { join } from 'node:path';
 import { VggError } from '@vgg/core';
 import type { ImageSource } from '../../source';
-import { byName, isImageName, listFolder } from './files';
-import { fileSource } from './folders';
+import { readableName } from '../byte-names';
+import { FileList } from './file-list';
+import { byName, isImageName } from './files';
 import { readStructArray } from './matlab';
 import { firstExisting, readBytes, readLines } from './text';
+import type { Folder } from './tree';
 
-const DEVKIT_FOLDERS = ['', 'data', 'devkit/data', 'ILSVRC2012_devkit_t12/data', 'val'];
+const DEVKIT_FOLDERS = ['', 'data', 'devkit/data', 'ILSVRC2012_devkit_t12/data'];
 const TRUTH = 'ILSVRC2012_validation_ground_truth.txt';
-const below = (name: string) => DEVKIT_FOLDERS.map((folder) => join(folder, name));
+const SOLUTION = 'LOC_val_solution.csv';
 
 /** Synset of each validation image, by file name without extension. */
 type Labels = ReadonlyMap<string, string>;
 
+/** An ILSVRC-2012 folder. */
+export interface ImagenetFolder {
+  /** The folder that holds `val/` and the devkit. */
+  readonly root: string;
+  /** Name of the folder of the validation images, such as `val`. */
+  readonly part: string;
+  readonly folder: Folder;
+  /** Synsets of the training set. Default: all synsets of the labels. */
+  readonly classes?: readonly string[] | undefined;
+}
+
+/** Returns true if a folder has the labels of validation images. */
+export function hasImagenetLabels(root: string, part: string): boolean {
+  return firstExisting(root, [SOLUTION, ...inDevkit(part, TRUTH)]) !== undefined;
+}
+
+function inDevkit(part: string, name: string): string[] {
+  return [...DEVKIT_FOLDERS, part].map((folder) => join(folder, name));
+}
+
 /**
  * Opens the validation images of an ILSVRC-2012 folder.
- * @param root the folder that holds `val/` and the devkit.
- * @param classes synsets of the training set. Default: all synsets of the labels.
  * @throws VggError `VGG_DATASET` if labels are missing or do not match the images.
  */
-export async function openImagenetValidation(root: string, classes?: readonly string[]): Promise<ImageSource> {
-  const folder = join(root, 'val');
-  const images = (await listFolder(folder)).files.filter(isImageName);
-  const labels = await readLabels(root, images);
+export async function openImagenetValidation(imagenet: ImagenetFolder): Promise<ImageSource> {
+  const { root, part, folder, classes } = imagenet;
+  const path = join(root, part);
+  const images = folder.files.filter(isImageName);
+  const labels = await readLabels(root, part, images);
   const names = classes ?? [...new Set(labels.values())].sort(byName);
   const places = new Map(names.map((name, i) => [name, i]));
-  const indices = images.map((image) => {
+  const list = new FileList(path);
+  for (const image of images) {
     const synset = labels.get(stem(image));
-    if (synset === undefined) throw new VggError('dataset', `${join(folder, image)} has no label in the ground truth`);
+    const where = readableName(join(path, image));
+    if (synset === undefined) throw new VggError('dataset', `${where} has no label in the ground truth`);
     const place = places.get(synset);
     if (place === undefined) {
-      throw new VggError(
-        'dataset',
-        `${join(folder, image)} is of class ${synset}, which the training set does not have`,
-      );
+      throw new VggError('dataset', `${where} is of class ${synset}, which the training set does not have`);
     }
-    return place;
-  });
-  return fileSource(folder, names, images, indices);
+    list.add('', [image], place);
+  }
+  return list.source(path, names);
 }
 
 function stem(image: string): string {
   return image.replace(/\.[^.]*$/, '');
 }
 
-async function readLabels(root: string, images: readonly string[]): Promise<Labels> {
-  const solution = firstExisting(root, ['LOC_val_solution.csv']);
+async function readLabels(root: string, part: string, images: readonly string[]): Promise<Labels> {
+  const solution = firstExisting(root, [SOLUTION]);
   if (solution) return readSolution(solution);
-  const truth = firstExisting(root, below(TRUTH));
+  const truth = firstExisting(root, inDevkit(part, TRUTH));
   if (!truth) {
     throw new VggError(
       'dataset',
-      `${join(root, 'val')} holds images without classes: put the devkit's ${TRUTH} and meta.mat, or Kaggle's ` +
+      `${join(root, part)} holds images without classes: put the devkit's ${TRUTH} and meta.mat, or Kaggle's ` +
         `LOC_val_solution.csv, into ${root}, or sort the images into class folders`,
     );
   }
-  const meta = firstExisting(root, below('meta.mat'));
+  const meta = firstExisting(root, inDevkit(part, 'meta.mat'));
   if (!meta) {
     throw new VggError(
       'dataset',

@@ -58,7 +58,7 @@ function fieldValue(matrix: Element): string | number | undefined {
   if (!flags || !content) return undefined;
   const kind = flags.data.readUInt8(0);
   const values = numbers(content);
-  return kind === CHARACTERS ? String.fromCharCode(...values) : values[0];
+  return kind === CHARACTERS ? values.map((code) => String.fromCharCode(code)).join('') : values[0];
 }
 
 /**

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { VggError } from '@vgg/core';
+import { fsPath } from '../byte-names';
 
 /** Largest file that is read, in bytes. Any real file of its kind is smaller. */
 const MAXIMUM_BYTES = 64 * 1024 * 1024;
@@ -13,8 +14,8 @@ const MAXIMUM_BYTES = 64 * 1024 * 1024;
  */
 export async function readBytes(path: string): Promise<Buffer> {
   try {
-    const { size } = await stat(path);
-    if (size <= MAXIMUM_BYTES) return await readFile(path);
+    const { size } = await stat(fsPath(path));
+    if (size <= MAXIMUM_BYTES) return await readFile(fsPath(path));
   } catch (cause) {
     throw new VggError('dataset', `cannot read ${path}: ${cause instanceof Error ? cause.message : cause}`, { cause });
   }
@@ -32,5 +33,5 @@ export async function readLines(path: string): Promise<string[]> {
 
 /** Returns the path of the first of `names` that exists below `root`. */
 export function firstExisting(root: string, names: readonly string[]): string | undefined {
-  return names.map((name) => join(root, name)).find((path) => existsSync(path));
+  return names.map((name) => join(root, name)).find((path) => existsSync(fsPath(path)));
 }

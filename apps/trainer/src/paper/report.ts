@@ -2,9 +2,9 @@
 import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { StudyData } from '@vgg/report';
-import { readStudy } from '../paper/study';
-import { environmentFacts, factRow } from './describe';
-import { REPORT } from './run-report';
+import { environmentFacts, factRow } from '../report/describe';
+import { REPORT } from '../report/run-report';
+import { readStudy } from './study';
 
 /**
  * Makes the report of a study's folder. While the study is under way it has no tables.

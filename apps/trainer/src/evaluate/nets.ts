@@ -2,10 +2,11 @@
 
 import { basename, dirname } from 'node:path';
 import { type EvaluatedNet, evaluatedNet, scalesFor } from '@vgg/eval';
-import { hasRecord, type LoadedRun, loadRun, MODEL, readRecord } from '../run/folder';
+import { usableNet } from '../nets/named-net';
+import { findNet } from '../nets/reference';
+import { MODEL } from '../nets/run-files';
+import { hasRecord, type LoadedRun, loadRun, readRecord } from '../run/folder';
 import type { Terminal } from '../terminal/terminal';
-import { usableNet } from './named-net';
-import { findNet } from './reference';
 
 /** One net, or several to fuse, with their classes and test scales. The caller disposes them. */
 export interface Evaluated {

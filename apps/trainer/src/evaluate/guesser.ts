@@ -3,9 +3,9 @@ import { resolve } from 'node:path';
 import type { RawImage } from '@vgg/data';
 import { classify, type EvaluatedNet, evaluatedNet, type Guess, predict } from '@vgg/eval';
 import { heatMapScales } from '@vgg/report';
+import { usableNet } from '../nets/named-net';
 import type { Terminal } from '../terminal/terminal';
-import { loadRuns } from './evaluated';
-import { usableNet } from './named-net';
+import { loadRuns } from './nets';
 
 export interface Guesser {
   /** Class names in the order of the outputs. */

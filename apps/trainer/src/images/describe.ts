@@ -1,0 +1,51 @@
+/** Messages about how a data set was understood, and which of its files are not used. */
+import { type DataSet, nearDuplicates, type UnusedFiles } from '@vgg/data/node';
+import type { Terminal } from '../terminal/terminal';
+
+/** Number of extensions that a message names. */
+const EXTENSIONS = 6;
+
+/** Returns `9 image formats that are not read: convert them (4 .heic, 1 .jxl; such as cat/x.heic)`. */
+function describeUnused({ reason, count, examples, extensions }: UnusedFiles): string {
+  const counted = extensions.slice(0, EXTENSIONS).map(({ extension, count: files }) => `${files} ${extension}`);
+  const more = extensions.length > EXTENSIONS ? ', …' : '';
+  const kinds = counted.length > 0 ? `${counted.join(', ')}${more}; ` : '';
+  return `${count} (${reason}; ${kinds}such as ${examples[0]})`;
+}
+
+/** Says how a data set was understood, where another meaning is possible, and counts the files that are not used. */
+export function describeData({ notes, unused }: DataSet, terminal: Terminal): void {
+  for (const note of notes) terminal.say(note);
+  const lost = unused.filter(({ isLoss }) => isLoss);
+  const harmless = unused.filter(({ isLoss }) => !isLoss);
+  if (lost.length > 0) terminal.warn(`files not used: ${lost.map(describeUnused).join(', ')}`);
+  if (harmless.length > 0) terminal.say(`other files: ${harmless.map(describeUnused).join(', ')}`);
+}
+
+/** Warns about images of other parts that are nearly the same as training images. */
+export async function reportDuplicates({ train, validation, test }: DataSet, terminal: Terminal): Promise<void> {
+  for (const [name, part] of [
+    ['validation', validation],
+    ['test', test],
+  ] as const) {
+    if (train === undefined || part === undefined) continue;
+    const progress = terminal.progress(`${name} images like training images`, train.length + part.length, 'images');
+    const pairs = await nearDuplicates(train, part, { onProgress: (images) => progress.update(images) });
+    progress.end();
+    const [pair] = pairs;
+    if (pair === undefined) terminal.say(`no ${name} image is nearly the same as a training image`);
+    else {
+      terminal.warn(
+        `${pairs.length} of ${part.length} ${name} images are nearly the same as training images, such as ` +
+          `${part.key(pair.second)} and ${train.key(pair.first)}: the ${name} error is too low`,
+      );
+    }
+  }
+}
+
+/** Says that a data set has a test part, which training does not use. */
+export function describeTestPart({ test, validation }: DataSet, terminal: Terminal): void {
+  if (test === undefined) return;
+  const split = validation === undefined ? '' : ', validation images are not taken from it';
+  terminal.say(`the test part of ${test.length} images is kept for evaluate --split test${split}`);
+}

@@ -1,0 +1,82 @@
+/** The job that this process belongs to: a run of one process, or the ranks that a launcher of MPI has started. */
+import { readdirSync } from 'node:fs';
+import { type Communicator, singleProcess, VggError } from '@vgg/core';
+import { findLauncher, joinJob } from '@vgg/mpi';
+import { requireSameSettings } from '@vgg/train';
+import { version } from '../../package.json';
+
+/** Seconds that ranks wait for one that lives: rank 0 may be computing the statistics of millions of images. */
+const LATE = 6 * 3600;
+
+let job: Communicator = singleProcess;
+
+/** Returns the communicator of the job that was joined. Default one process. */
+export function currentJob(): Communicator {
+  return job;
+}
+
+/** Returns the NVIDIA GPUs of this machine. */
+function gpuCount(): number {
+  try {
+    return readdirSync('/proc/driver/nvidia/gpus').length;
+  } catch {
+    return 0;
+  }
+}
+
+/** Divides the processors and GPUs of this machine among its ranks, unless the user has. Must run before an engine starts. */
+async function divideMachine({ localRank, localSize }: Communicator): Promise<void> {
+  if (localSize === 1) return;
+  const gpus = gpuCount();
+  if (gpus > 0) process.env.CUDA_VISIBLE_DEVICES ??= String(localRank % gpus);
+  // Not importable where its addon is not built.
+  const onednn = await import('@vgg/backend-onednn').catch(() => undefined);
+  if (onednn === undefined) return;
+  process.env.VGG_ONEDNN_THREADS ??= String(Math.max(1, Math.floor(onednn.physicalCores() / localSize)));
+}
+
+/**
+ * Joins the job if a launcher has started this process with others.
+ *
+ * @throws VggError `VGG_ARGUMENT` if the command cannot run on several processes, and the errors of `joinJob`.
+ */
+export async function enterJob(command: string, distributed: boolean): Promise<Communicator> {
+  const launcher = findLauncher();
+  if (launcher === undefined || launcher.size === 1) return job;
+  if (!distributed) {
+    throw new VggError('argument', `${command} runs on one process: start it without ${launcher.name}`);
+  }
+  job = await joinJob({ lateAfter: LATE });
+  await divideMachine(job);
+  await requireSameSettings(job, { version });
+  return job;
+}
+
+/** Returns the number of worker threads of this process, if all of its machine are to have `workers` together. */
+export function shareOfWorkers(workers: number, { localSize }: Communicator = job): number {
+  return Math.ceil(workers / localSize);
+}
+
+const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
+
+/**
+ * Ends the whole job after an error of this process. One rank prints it: the one that failed, and if all did, the first.
+ *
+ * @param line message for people.
+ * @param rank the failed rank that the error names, if it is another one.
+ */
+export async function failJob(line: string, exitCode: number, rank?: number): Promise<void> {
+  if (job.size === 1) {
+    process.stderr.write(`error: ${line}\n`);
+    return;
+  }
+  if (rank !== undefined && rank !== job.rank) await sleep(3000);
+  else if (job.rank > 0) await sleep(500);
+  process.stderr.write(`error: rank ${job.rank} (${job.host}): ${line}\n`);
+  job.abort(exitCode);
+}
+
+/** Leaves the job, after all ranks have come to their end. */
+export async function leaveJob(): Promise<void> {
+  if (job.size > 1) await job.close();
+}

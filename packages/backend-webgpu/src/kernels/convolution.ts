@@ -1,0 +1,245 @@
+/** Conv2D, FusedConv2D and their two gradients: three products of one template. */
+import { backend_util, type TensorInfo } from '@tensorflow/tfjs-core';
+import type { Operand, VggWebgpuBackend } from '../backend';
+import type { Binding } from '../runner';
+import type { Factor } from '../wgsl/gemm';
+import { matrixB, sizesOf, transposedFilter, windowsByTap, windowsOfGradient, windowsOfInput } from '../wgsl/windows';
+import { type Product, runProducts } from './gemm';
+import { isFloat, type KernelCall, type KernelTable, staysOnCpu } from './kernel';
+import { rangeOf, rowsThatFit } from './ranges';
+
+interface ConvolutionAttributes {
+  strides: [number, number] | number;
+  pad: 'valid' | 'same' | number | backend_util.ExplicitPadding;
+  dataFormat: 'NHWC' | 'NCHW';
+  dilations?: [number, number] | number;
+  dimRoundingMode?: 'floor' | 'round' | 'ceil';
+}
+
+type Shape4D = [number, number, number, number];
+type Geometry = backend_util.Conv2DInfo;
+
+/** The geometry, or undefined when it is not one of NHWC with ungrouped channels. */
+function geometry(x: number[], filter: number[], attrs: Record<string, unknown>): Geometry | undefined {
+  const { strides, pad, dataFormat, dilations = 1, dimRoundingMode } = attrs as unknown as ConvolutionAttributes;
+  if (dataFormat !== 'NHWC' || x.length !== 4 || x[3] !== filter[2]) return undefined;
+  const shapes = [x as Shape4D, filter as Shape4D] as const;
+  const info = backend_util.computeConv2DInfo(
+    ...shapes,
+    strides,
+    dilations,
+    pad,
+    dimRoundingMode,
+    false,
+    'channelsLast',
+  );
+  return info.outHeight > 0 && info.outWidth > 0 ? info : undefined;
+}
+
+function sizes(backend: VggWebgpuBackend, info: Geometry) {
+  const { padInfo } = info;
+  const values = {
+    h: info.inHeight,
+    w: info.inWidth,
+    cin: info.inChannels,
+    oh: info.outHeight,
+    ow: info.outWidth,
+    cout: info.outChannels,
+    kh: info.filterHeight,
+    kw: info.filterWidth,
+    sy: info.strideHeight,
+    sx: info.strideWidth,
+    dy: info.dilationHeight,
+    dx: info.dilationWidth,
+    top: padInfo.top,
+    left: padInfo.left,
+  };
+  return sizesOf(values, backend.constantSizes);
+}
+
+/** Images that every one of these tensors binds at once. */
+function imagesThatFit(backend: VggWebgpuBackend, info: Geometry, operands: readonly Operand[]): number {
+  const { batchSize } = info;
+  let images = batchSize;
+  for (const operand of operands)
+    images = Math.min(images, rowsThatFit(backend, operand, operand.count / batchSize) ?? images);
+  if (images === batchSize) return images;
+  // Of several limits the smallest number holds, and it must be aligned for every tensor: multiples of 64 images always are.
+  const aligned = operands.every(({ count, half }) => (images * (count / batchSize) * (half ? 2 : 4)) % 256 === 0);
+  return aligned ? images : Math.max(1, Math.floor(images / 64) * 64);
+}
+
+interface Range {
+  from: number;
+  images: number;
+}
+
+function ranges(batch: number, images: number): Range[] {
+  return Array.from({ length: Math.ceil(batch / images) }, (_, i) => ({
+    from: i * images,
+    images: Math.min(images, batch - i * images),
+  }));
+}
+
+/** The part of a tensor that holds these images. */
+function imagesOf(operand: Operand, info: Geometry, { from, images }: Range): Binding {
+  const each = operand.count / info.batchSize;
+  return images === info.batchSize ? { buffer: operand.buffer } : rangeOf(operand, from * each, images * each);
+}
+
+const storageOf = ({ half }: Operand) => (half ? 'f16' : 'f32');
+
+const placed = (factor: Factor, binding: Binding, stride: number) => ({
+  ...factor,
+  binding,
+  stride,
+  base: 0,
+  perBatch: 0,
+});
+
+function labelled(name: string, info: Geometry): () => string {
+  const { batchSize, inHeight, inWidth, inChannels, filterHeight, filterWidth, outChannels } = info;
+  return () =>
+    `${name} of [${batchSize},${inHeight},${inWidth},${inChannels}] by [${filterHeight},${filterWidth},${inChannels},${outChannels}]`;
+}
+
+interface Epilogue {
+  bias?: TensorInfo | undefined;
+  relu: boolean;
+}
+
+function forward(
+  backend: VggWebgpuBackend,
+  info: Geometry,
+  x: TensorInfo,
+  filter: TensorInfo,
+  { bias, relu }: Epilogue,
+) {
+  const [from, by] = [backend.operand(x), backend.operand(filter)];
+  const output = backend.output(info.outShape, backend.precision === 'float16');
+  const to = backend.operand(output);
+  const { sizes: s, uniforms, key } = sizes(backend, info);
+  const [cin, cout] = [info.inChannels, info.outChannels];
+  const a = windowsOfInput({ storage: storageOf(from), vector: cin % 4 === 0 }, s);
+  const b = matrixB({ storage: storageOf(by), vector: cout % 4 === 0 });
+  for (const range of ranges(info.batchSize, imagesThatFit(backend, info, [from, to]))) {
+    const product: Product = {
+      name: 'Conv2D',
+      label: labelled('Conv2D', info),
+      m: range.images * info.outHeight * info.outWidth,
+      n: cout,
+      k: info.filterHeight * info.filterWidth * cin,
+      batch: 1,
+      a: placed(a, imagesOf(from, info, range), 0),
+      b: placed(b, { buffer: by.buffer }, cout),
+      uniforms,
+      key,
+    };
+    runProducts(backend, [product], {
+      binding: imagesOf(to, info, range),
+      storage: storageOf(to),
+      base: 0,
+      stride: cout,
+      perBatch: 0,
+      bias: bias && { buffer: backend.operand(bias).buffer },
+      relu,
+    });
+  }
+  return output;
+}
+
+function conv2d({ inputs, attrs, backend }: KernelCall): TensorInfo | undefined {
+  const { x, filter } = inputs;
+  if (!isFloat(x) || !isFloat(filter) || staysOnCpu(backend, [x, filter])) return undefined;
+  const info = geometry(x.shape, filter.shape, attrs);
+  return info && forward(backend, info, x, filter, { relu: false });
+}
+
+function fusedConv2d({ inputs, attrs, backend }: KernelCall): TensorInfo | undefined {
+  const { x, filter, bias, preluActivationWeights } = inputs;
+  const { activation = 'linear' } = attrs as { activation?: string };
+  if (!isFloat(x) || !isFloat(filter) || preluActivationWeights || staysOnCpu(backend, [x, filter])) return undefined;
+  if (activation !== 'linear' && activation !== 'relu') return undefined;
+  const info = geometry(x.shape, filter.shape, attrs);
+  if (info === undefined) return undefined;
+  if (bias && !(isFloat(bias) && bias.shape.length === 1 && bias.shape[0] === info.outChannels)) return undefined;
+  return forward(backend, info, x, filter, { bias: bias ?? undefined, relu: activation === 'relu' });
+}
+
+function conv2dBackpropInput({ inputs, attrs, backend }: KernelCall): TensorInfo | undefined {
+  const { dy, filter } = inputs;
+  if (!isFloat(dy) || !isFloat(filter)) return undefined;
+  const { inputShape } = attrs as { inputShape: number[] };
+  const info = geometry(inputShape, filter.shape, attrs);
+  if (info === undefined || info.outShape.join() !== dy.shape.join()) return undefined;
+  const [from, by] = [backend.operand(dy), backend.operand(filter)];
+  // Gradients of activations are float32: float16 would lose those below 6e-8.
+  const output = backend.output(info.inShape);
+  const to = backend.operand(output);
+  const { sizes: s, uniforms, key } = sizes(backend, info);
+  const [cin, cout] = [info.inChannels, info.outChannels];
+  const a = windowsOfGradient({ storage: storageOf(from), vector: cout % 4 === 0 }, s);
+  const b = transposedFilter({ storage: storageOf(by), vector: cout % 4 === 0 }, s);
+  for (const range of ranges(info.batchSize, imagesThatFit(backend, info, [from, to]))) {
+    const product: Product = {
+      name: 'Conv2DBackpropInput',
+      label: labelled('Conv2DBackpropInput', info),
+      m: range.images * info.inHeight * info.inWidth,
+      n: cin,
+      k: info.filterHeight * info.filterWidth * cout,
+      batch: 1,
+      a: placed(a, imagesOf(from, info, range), 0),
+      b: placed(b, { buffer: by.buffer }, 0),
+      uniforms,
+      key,
+    };
+    const binding = imagesOf(to, info, range);
+    runProducts(backend, [product], {
+      binding,
+      storage: storageOf(to),
+      base: 0,
+      stride: cin,
+      perBatch: 0,
+      relu: false,
+    });
+  }
+  return output;
+}
+
+function conv2dBackpropFilter({ inputs, attrs, backend }: KernelCall): TensorInfo | undefined {
+  const { x, dy } = inputs;
+  if (!isFloat(x) || !isFloat(dy)) return undefined;
+  const { filterShape } = attrs as { filterShape: number[] };
+  const info = geometry(x.shape, filterShape, attrs);
+  if (info === undefined || info.outShape.join() !== dy.shape.join()) return undefined;
+  const [from, by] = [backend.operand(x), backend.operand(dy)];
+  const output = backend.output(filterShape);
+  const { sizes: s, uniforms, key } = sizes(backend, info);
+  const [cin, cout] = [info.inChannels, info.outChannels];
+  const a = windowsByTap({ storage: storageOf(from), vector: cin % 4 === 0 }, s);
+  const b = matrixB({ storage: storageOf(by), vector: cout % 4 === 0 });
+  const products = ranges(info.batchSize, imagesThatFit(backend, info, [from, by])).map(
+    (range): Product => ({
+      name: 'Conv2DBackpropFilter',
+      label: labelled('Conv2DBackpropFilter', info),
+      m: info.filterHeight * info.filterWidth * cin,
+      n: cout,
+      k: range.images * info.outHeight * info.outWidth,
+      batch: 1,
+      a: placed(a, imagesOf(from, info, range), 0),
+      b: placed(b, imagesOf(by, info, range), cout),
+      uniforms,
+      key,
+    }),
+  );
+  const binding = { buffer: backend.operand(output).buffer };
+  runProducts(backend, products, { binding, storage: 'f32', base: 0, stride: cout, perBatch: 0, relu: false });
+  return output;
+}
+
+export const convolutionKernels: KernelTable = {
+  Conv2D: conv2d,
+  FusedConv2D: fusedConv2d,
+  Conv2DBackpropInput: conv2dBackpropInput,
+  Conv2DBackpropFilter: conv2dBackpropFilter,
+};

@@ -1,0 +1,173 @@
+/** Runs products of the template in src/wgsl/gemm.ts: tiles by size, splits over k where there are few tiles. */
+import type { VggWebgpuBackend } from '../backend';
+import type { Binding } from '../runner';
+import { type Factor, gemmShader, type Storage, splitSumShader, type Tile } from '../wgsl/gemm';
+
+/** C[m, n] = A · B. Places in A, B and C are counted in numbers. */
+export interface Product {
+  name: string;
+  /** Shapes, for errors and profiles. */
+  label: () => string;
+  m: number;
+  n: number;
+  k: number;
+  batch: number;
+  a: Factor & { binding: Binding; base: number; stride: number; perBatch: number };
+  b: Factor & { binding: Binding; base: number; stride: number; perBatch: number };
+  /** Further uniforms that the factors use. */
+  uniforms: Readonly<Record<string, number>>;
+  /** Key of what the declarations depend on in addition to vectors and storage. */
+  key: string;
+}
+
+export interface Destination {
+  binding: Binding;
+  storage: Storage;
+  /** Place of C[0, 0] and numbers between its rows. */
+  base: number;
+  stride: number;
+  perBatch: number;
+  bias?: Binding | undefined;
+  relu: boolean;
+}
+
+/** Workgroups that keep a GPU busy. */
+const BUSY = 256;
+
+/** Of k, at least so much per split. */
+const LEAST_SPLIT = 256;
+
+/** The tile for a product of that size. */
+export function chooseTile(m: number, n: number, software: boolean, vector: boolean): Tile {
+  if (software) return { ...SOFTWARE_TILE, m: vector ? 8 : 4 };
+  if (m <= 16) return gpuTile(16, 128, 4, 16);
+  if (m <= 32) return gpuTile(32, 128, 8, 16);
+  if (n <= 32) return gpuTile(128, 32, 16, 8);
+  const groups = Math.ceil(m / 128) * Math.ceil(n / 128);
+  if (n <= 64 || m <= 64 || groups < BUSY / 4) return gpuTile(64, 64, 16, 16);
+  return gpuTile(128, 128, 16, 16);
+}
+
+/** A CPU computes 8 or 16 threads at once; what they share, the rows, is read once for all. */
+const SOFTWARE_TILE: Tile = { m: 8, n: 64, k: 16, threadsN: 16, threadsM: 1, staged: false };
+
+function gpuTile(m: number, n: number, threadsM: number, threadsN: number): Tile {
+  return { m, n, k: 16, threadsM, threadsN, staged: true };
+}
+
+/** Parts that k is divided in, for enough workgroups; depends on sizes alone, so that bits do not change. */
+function chooseSplits(groups: number, k: number, outputs: number, software: boolean): number {
+  const wanted = Math.ceil((software ? 8 : BUSY) / groups);
+  const most = Math.max(1, Math.floor(k / LEAST_SPLIT));
+  const room = Math.max(1, Math.floor(2 ** 24 / outputs));
+  return Math.max(1, Math.min(wanted, most, room, 64));
+}
+
+function words(values: readonly number[]): ArrayBuffer {
+  return Uint32Array.from(values).buffer;
+}
+
+const ceil = (a: number, b: number) => Math.ceil(a / b);
+
+/** Workgroups of one dimension as two, since each may have at most 65,535. */
+export function folded(groups: number): [number, number, number] {
+  if (groups <= 65_535) return [groups, 1, 1];
+  const y = ceil(groups, 65_535);
+  return [ceil(groups, y), y, 1];
+}
+
+/**
+ * Records C = product, or C = the sum of several products over parts of k (of tensors that are bound in ranges). With more
+ * than one part, each writes its own place of a scratch buffer, and a second pass adds them up in order.
+ */
+export function runProducts(backend: VggWebgpuBackend, parts: readonly Product[], c: Destination): void {
+  const first = parts[0]!;
+  const { m, n, batch } = first;
+  const tile = backend.tile ?? chooseTile(m, n, backend.software, first.a.vector && first.b.vector);
+  const groups = ceil(m, tile.m) * ceil(n, tile.n) * batch;
+  const splitsOf = parts.map(({ k }) =>
+    batch > 1 ? 1 : chooseSplits(groups * parts.length, k, m * n, backend.software),
+  );
+  const total = splitsOf.reduce((sum, splits) => sum + splits, 0);
+  const [count, rest] = [m * n, n % 4 === 0 && c.stride % 4 === 0 && c.base % 4 === 0 && c.perBatch % 4 === 0];
+  if (total === 1) {
+    runProduct(backend, first, tile, 1, { ...c, vector: rest });
+    return;
+  }
+  const scratch = backend.scratch(total * count);
+  let done = 0;
+  for (const [i, part] of parts.entries()) {
+    const base = done * count;
+    const to = { binding: { buffer: scratch }, storage: 'f32', base, stride: n, perBatch: 0, relu: false } as const;
+    runProduct(backend, part, tile, splitsOf[i]!, { ...to, vector: n % 4 === 0 });
+    done += splitsOf[i]!;
+  }
+  sumSplits(backend, first, { buffer: scratch }, total, c);
+  backend.release(scratch);
+}
+
+function runProduct(
+  backend: VggWebgpuBackend,
+  product: Product,
+  tile: Tile,
+  splits: number,
+  c: Destination & { vector: boolean },
+): void {
+  const { a, b, m, n, k, batch, name } = product;
+  const kPer = splits === 1 ? k : ceil(ceil(k, splits), tile.k) * tile.k;
+  const key = [
+    product.key,
+    ...Object.values(tile),
+    a.storage,
+    a.vector,
+    a.along,
+    b.storage,
+    b.vector,
+    b.along,
+    c.storage,
+    c.vector,
+    c.bias !== undefined,
+    c.relu,
+  ].join();
+  const more = Object.keys(product.uniforms);
+  const program = backend.runner.program(name, key, () =>
+    gemmShader({
+      tile,
+      a,
+      b,
+      c: c.storage,
+      vectorC: c.vector,
+      bias: c.bias !== undefined,
+      relu: c.relu,
+      uniforms: more,
+    }),
+  );
+  const first = [m, n, k, kPer, splits, c.stride, c.base, c.perBatch, a.stride, a.base, a.perBatch];
+  const uniforms = words([...first, b.stride, b.base, b.perBatch, m * n, ...Object.values(product.uniforms)]);
+  const bindings = [a.binding, b.binding, c.binding, ...(c.bias === undefined ? [] : [c.bias])];
+  const groups = [ceil(n, tile.n), ceil(m, tile.m), batch * splits] as const;
+  backend.runner.run({ program, bindings, uniforms, groups, label: product.label });
+}
+
+function sumSplits(
+  backend: VggWebgpuBackend,
+  product: Product,
+  partial: Binding,
+  splits: number,
+  c: Destination,
+): void {
+  const { m, n } = product;
+  const vector = n % 4 === 0 && c.base % 4 === 0;
+  const [bias, relu] = [c.bias !== undefined, c.relu];
+  const program = backend.runner.program('SplitSum', [c.storage, vector, bias, relu].join(), () =>
+    splitSumShader({ c: c.storage, vector, bias, relu }),
+  );
+  const of = vector ? 4 : 1;
+  backend.runner.run({
+    program,
+    bindings: [partial, c.binding, ...(c.bias === undefined ? [] : [c.bias])],
+    uniforms: words([(m * n) / of, splits, n / of, c.base / of]),
+    groups: folded(ceil((m * n) / of, 64)),
+    label: () => `SplitSum of ${product.label()}`,
+  });
+}

@@ -1,0 +1,314 @@
+/**
+ * The one template behind convolutions, their gradients and matrix products: C[m, n] = Σ over k of A[m, k] · B[k, n], by tiles
+ * staged in workgroup memory. A product differs by how it finds A and B; a convolution gathers A from its input, so that no
+ * matrix of windows is ever stored.
+ */
+
+/** Numbers of C a workgroup computes, the depth of a stage, and threads along n and m. */
+export interface Tile {
+  m: number;
+  n: number;
+  k: number;
+  threadsN: number;
+  threadsM: number;
+  /**
+   * True if tiles are staged in workgroup memory, by loops that are written out. A CPU, whose caches do the same and whose
+   * compiler takes long over it, reads the buffers directly.
+   */
+  staged: boolean;
+}
+
+export type Storage = 'f32' | 'f16';
+
+/** A factor: how its tile is read from a storage buffer. */
+export interface Factor {
+  storage: Storage;
+  /** True if four neighbours along the axis below lie together and are read as one vector. */
+  vector: boolean;
+  /** Axis of the tile along which vectors lie: its own (m or n), or the depth k. */
+  along: 'own' | 'k';
+  /**
+   * WGSL of a type and two functions, each name followed by A or B. `prepare(own): Prepared` returns what is the same for all k.
+   * `index(prepared, own, k)` returns the place of a number in the buffer, or -1 for zero.
+   */
+  declarations: string;
+}
+
+export interface Gemm {
+  tile: Tile;
+  a: Factor;
+  b: Factor;
+  c: Storage;
+  /** True if n, and the stride between rows of C, are multiples of 4. */
+  vectorC: boolean;
+  bias: boolean;
+  relu: boolean;
+  /** Names of further uniforms, unsigned integers, that the factors use. */
+  uniforms: readonly string[];
+}
+
+const uniforms = (more: readonly string[]) => `struct Uniforms {
+  m: u32, n: u32, k: u32, kPer: u32,
+  splits: u32, ldc: u32, baseC: u32, batchC: u32,
+  lda: u32, baseA: u32, batchA: u32, ldb: u32,
+  baseB: u32, batchB: u32, partial: u32,
+${more.map((name) => `  ${name}: u32,\n`).join('')}}`;
+
+const enable = (...storages: Storage[]) => (storages.includes('f16') ? 'enable f16;\n' : '');
+const element = (storage: Storage, vector: boolean) => (vector ? `vec4<${storage}>` : storage);
+
+/** Reads four numbers of a factor, the first at (own, k), along its axis. */
+function loader(name: 'A' | 'B', { vector, along }: Factor): string {
+  const lower = name.toLowerCase();
+  if (vector) {
+    return `fn load${name}(p: Prepared${name}, own: u32, k: u32, ends: vec2<u32>) -> vec4<f32> {
+  if (own >= ends.x || k >= ends.y) { return vec4<f32>(0); }
+  let at = index${name}(p, own, k);
+  if (at < 0) { return vec4<f32>(0); }
+  return vec4<f32>(${lower}[u32(at) / 4]);
+}`;
+  }
+  const [own, k] = along === 'k' ? ['own', 'k + i'] : ['own + i', 'k'];
+  const p = along === 'k' ? 'p' : `prepare${name}(${own})`;
+  return `fn load${name}(p: Prepared${name}, own: u32, k: u32, ends: vec2<u32>) -> vec4<f32> {
+  var v = vec4<f32>(0);
+  for (var i = 0u; i < 4; i++) {
+    if (${own} < ends.x && ${k} < ends.y) {
+      let at = index${name}(${p}, ${own}, ${k});
+      if (at >= 0) { v[i] = f32(${lower}[u32(at)]); }
+    }
+  }
+  return v;
+}`;
+}
+
+/** How a tile of a factor is staged: as vectors along k, [own][k / 4], or along its own axis, [k][own / 4]. */
+function stage(name: 'A' | 'B', factor: Factor, { own, tile }: { own: number; tile: Tile }) {
+  const [depth, threads] = [tile.k, tile.threadsM * tile.threadsN];
+  const vectors = (own * depth) / 4;
+  const each = Math.ceil(vectors / threads);
+  const perRow = factor.along === 'k' ? depth / 4 : own / 4;
+  const [row, place] = [(at: string) => `${at} / ${perRow}u`, (at: string) => `(${at} % ${perRow}u) * 4u`];
+  const [ownOf, kOf] = factor.along === 'k' ? [row, place] : [place, row];
+  const lines = Array.from({ length: each }, (_, i) => i);
+  const at = (i: number) => (i === 0 ? 'thread' : `(thread + ${i * threads}u)`);
+  const guard = (i: number) => (vectors % threads === 0 ? '' : `if (${at(i)} < ${vectors}u) `);
+  return {
+    vectors,
+    before: lines
+      .map(
+        (i) =>
+          `  let own${name}${i} = start${name} + ${ownOf(at(i))};\n  let pre${name}${i} = prepare${name}(own${name}${i});`,
+      )
+      .join('\n'),
+    inside: lines
+      .map(
+        (i) =>
+          `    ${guard(i)}{ tile${name}[${at(i)}] = load${name}(pre${name}${i}, own${name}${i}, k0 + ${kOf(at(i))}, vec2<u32>(end${name}, kEnd)); }`,
+      )
+      .join('\n'),
+  };
+}
+
+/** The products of one stage: every thread's rows by its columns, as vectors of four columns. */
+function products(rows: number, vectors: number, { tile, a, b }: Gemm): string {
+  const out: string[] = [];
+  const rowOf = (r: number) => `(ty * ${rows}u + ${r}u)`;
+  const columnOf = (c: number) => (c === 0 ? 'tx' : `(tx + ${c * tile.threadsN}u)`);
+  out.push(`    for (var kk = 0u; kk < ${tile.k / 4}u; kk++) {`);
+  for (let c = 0; c < vectors; c++) {
+    for (let j = 0; j < 4; j++) {
+      if (b.along === 'own') {
+        out.push(`      let b${c}_${j} = tileB[(kk * 4u + ${j}u) * ${tile.n / 4}u + ${columnOf(c)}];`);
+      } else {
+        out.push(`      let t${c}_${j} = tileB[(${columnOf(c)} * 4u + ${j}u) * ${tile.k / 4}u + kk];`);
+      }
+    }
+    if (b.along === 'k') out.push(...transposed(c));
+  }
+  const add = (row: number, factor: (j: number) => string) => {
+    for (let c = 0; c < vectors; c++) {
+      for (let j = 0; j < 4; j++)
+        out.push(`      c${row}_${c} = fma(vec4<f32>(${factor(j)}), b${c}_${j}, c${row}_${c});`);
+    }
+  };
+  if (a.along === 'k') {
+    for (let r = 0; r < rows; r++) {
+      out.push(`      let a${r} = tileA[${rowOf(r)} * ${tile.k / 4}u + kk];`);
+      add(r, (j) => `a${r}[${j}]`);
+    }
+  } else {
+    // Rows of a thread lie in vectors of four, as the tile does.
+    for (let v = 0; v < rows / 4; v++) {
+      const at = v === 0 ? 'ty' : `(ty + ${v * tile.threadsM}u)`;
+      for (let j = 0; j < 4; j++) out.push(`      let a${v}_${j} = tileA[(kk * 4u + ${j}u) * ${tile.m / 4}u + ${at}];`);
+      for (let i = 0; i < 4; i++) add(v * 4 + i, (j) => `a${v}_${j}[${i}]`);
+    }
+  }
+  out.push('    }');
+  return out.join('\n');
+}
+
+/** The loop over k by stages in workgroup memory, and the memory. */
+function stagedLoop(rows: number, vectors: number, gemm: Gemm) {
+  const { tile, a, b } = gemm;
+  const [stageA, stageB] = [stage('A', a, { own: tile.m, tile }), stage('B', b, { own: tile.n, tile })];
+  return {
+    memory: `var<workgroup> tileA: array<vec4<f32>, ${stageA.vectors}>;
+var<workgroup> tileB: array<vec4<f32>, ${stageB.vectors}>;
+`,
+    code: `${stageA.before}
+${stageB.before}
+  for (var k0 = kBegin; k0 < kEnd; k0 += ${tile.k}u) {
+${stageA.inside}
+${stageB.inside}
+    workgroupBarrier();
+${products(rows, vectors, gemm)}
+    workgroupBarrier();
+  }`,
+  };
+}
+
+/** The loop over k of a thread that reads both factors from their buffers, four of k at a time. */
+function directLoop(rows: number, vectors: number, { tile, a, b }: Gemm): string {
+  const out: string[] = [];
+  const four = [0, 1, 2, 3];
+  const column = (c: number) => `startB + (tx + ${c * tile.threadsN}u) * 4u`;
+  const row = (r: number) => `startA + ty * ${rows}u + ${r}u`;
+  const steps = a.along === 'k' ? Array.from({ length: rows }, (_, r) => r) : four.slice(0, rows / 4).map((v) => v * 4);
+  for (const r of steps) out.push(`  let preA${r} = prepareA(${row(r)});`);
+  const columns = Array.from({ length: vectors }, (_, c) => c);
+  for (const c of columns) {
+    for (const j of b.along === 'k' ? four : [0]) out.push(`  let preB${c}_${j} = prepareB(${column(c)} + ${j}u);`);
+  }
+  out.push('  let ends = vec2<u32>(endA, kEnd);', '  let endsB = vec2<u32>(endB, kEnd);');
+  out.push('  for (var k = kBegin; k < kEnd; k += 4u) {');
+  for (const c of columns) {
+    for (const j of four) {
+      if (b.along === 'own') out.push(`    let b${c}_${j} = loadB(preB${c}_0, ${column(c)}, k + ${j}u, endsB);`);
+      else out.push(`    let t${c}_${j} = loadB(preB${c}_${j}, ${column(c)} + ${j}u, k, endsB);`);
+    }
+    if (b.along === 'k') out.push(...transposed(c));
+  }
+  for (const r of steps) {
+    if (a.along === 'k') {
+      out.push(`    let a${r} = loadA(preA${r}, ${row(r)}, k, ends);`);
+      for (const c of columns) for (const j of four) out.push(fma(r, c, `a${r}[${j}]`, j));
+    } else {
+      for (const j of four) out.push(`    let a${r}_${j} = loadA(preA${r}, ${row(r)}, k + ${j}u, ends);`);
+      for (const i of four)
+        for (const c of columns) for (const j of four) out.push(fma(r + i, c, `a${r}_${j}[${i}]`, j));
+    }
+  }
+  out.push('  }');
+  return out.join('\n');
+}
+
+const fma = (row: number, column: number, factor: string, j: number) =>
+  `      c${row}_${column} = fma(vec4<f32>(${factor}), b${column}_${j}, c${row}_${column});`;
+
+/** Four vectors along k of neighbouring columns as four vectors of columns. */
+const transposed = (c: number) =>
+  ['x', 'y', 'z', 'w'].map(
+    (x, j) => `      let b${c}_${j} = vec4<f32>(t${c}_0.${x}, t${c}_1.${x}, t${c}_2.${x}, t${c}_3.${x});`,
+  );
+
+/** Writes a thread's numbers, with bias and ReLU, or as they are to a split's place. */
+function results(rows: number, vectors: number, gemm: Gemm): string {
+  const { tile, a, c, vectorC } = gemm;
+  const out: string[] = [];
+  for (let r = 0; r < rows; r++) {
+    const row =
+      a.along === 'k' || !tile.staged
+        ? `startA + ty * ${rows}u + ${r}u`
+        : `startA + (ty + ${Math.floor(r / 4) * tile.threadsM}u) * 4u + ${r % 4}u`;
+    for (let v = 0; v < vectors; v++) {
+      out.push(`  put(${row}, startB + (tx + ${v * tile.threadsN}u) * 4u, c${r}_${v}, outBase);`);
+    }
+  }
+  const finish = (value: string, column: string, zero: string) => {
+    const biased = gemm.bias ? `${value} + ${column}` : value;
+    return gemm.relu ? `rectified(${biased})` : `(${biased}${zero})`;
+  };
+  const rectified = `fn rectified(v: ${vectorC ? 'vec4<f32>' : 'f32'}) -> ${vectorC ? 'vec4<f32>' : 'f32'} {
+  return select(v, ${vectorC ? 'vec4<f32>(0)' : '0.0'}, v < ${vectorC ? 'vec4<f32>(0)' : '0.0'});
+}`;
+  const put = vectorC
+    ? `fn put(m: u32, n: u32, v: vec4<f32>, base: u32) {
+  if (m < u.m && n < u.n) {
+    c[(base + m * u.ldc + n) / 4] = vec4<${c}>(${finish('v', 'bias[n / 4]', '')});
+  }
+}`
+    : `fn put(m: u32, n: u32, v: vec4<f32>, base: u32) {
+  for (var i = 0u; i < 4; i++) {
+    if (m < u.m && n + i < u.n) {
+      c[base + m * u.ldc + n + i] = ${c}(${finish('v[i]', 'bias[n + i]', '')});
+    }
+  }
+}`;
+  return `${gemm.relu ? `${rectified}\n` : ''}${put}
+//RESULTS
+${out.join('\n')}`;
+}
+
+/** The shader. Workgroups: x over n, y over m, z over batch · splits. */
+export function gemmShader(gemm: Gemm): string {
+  const { tile, a, b, c, vectorC } = gemm;
+  const rows = tile.m / tile.threadsM;
+  const vectors = tile.n / tile.threadsN / 4;
+  const loop = tile.staged ? stagedLoop(rows, vectors, gemm) : { memory: '', code: directLoop(rows, vectors, gemm) };
+  const [put, stores] = results(rows, vectors, gemm).split('//RESULTS\n');
+  const last = gemm.bias ? 4 : 3;
+  const sums = Array.from({ length: rows * vectors }, (_, i) => {
+    return `  var c${Math.floor(i / vectors)}_${i % vectors} = vec4<f32>(0);`;
+  });
+  return `${enable(a.storage, b.storage, c)}${uniforms(gemm.uniforms)}
+@group(0) @binding(0) var<storage, read> a: array<${element(a.storage, a.vector)}>;
+@group(0) @binding(1) var<storage, read> b: array<${element(b.storage, b.vector)}>;
+@group(0) @binding(2) var<storage, read_write> c: array<${element(c, vectorC)}>;
+${gemm.bias ? `@group(0) @binding(3) var<storage, read> bias: array<${element('f32', vectorC)}>;\n` : ''}@group(0) @binding(${last}) var<uniform> u: Uniforms;
+${loop.memory}var<private> batch: u32;
+${a.declarations}
+${b.declarations}
+${loader('A', a)}
+${loader('B', b)}
+${put}
+@compute @workgroup_size(${tile.threadsN}, ${tile.threadsM})
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) local: vec3<u32>) {
+  let tx = local.x;
+  let ty = local.y;
+  let thread = ty * ${tile.threadsN}u + tx;
+  let startA = group.y * ${tile.m}u;
+  let startB = group.x * ${tile.n}u;
+  batch = group.z / u.splits;
+  let split = group.z % u.splits;
+  let kBegin = split * u.kPer;
+  let kEnd = min(u.k, kBegin + u.kPer);
+  let endA = u.m;
+  let endB = u.n;
+${sums.join('\n')}
+${loop.code}
+  let outBase = u.baseC + batch * u.batchC + split * u.partial;
+${stores}
+}`;
+}
+
+/** Adds up the splits: C = Σ over s of partial[s], with bias and ReLU. */
+export function splitSumShader(options: { c: Storage; vector: boolean; bias: boolean; relu: boolean }): string {
+  const { c, vector, bias, relu } = options;
+  const type = vector ? 'vec4<f32>' : 'f32';
+  const biased = bias ? 'sum + bias[i % u.n]' : 'sum';
+  return `${enable(c)}struct Uniforms { count: u32, splits: u32, n: u32, baseC: u32 }
+@group(0) @binding(0) var<storage, read> partial: array<${type}>;
+@group(0) @binding(1) var<storage, read_write> c: array<${element(c, vector)}>;
+${bias ? `@group(0) @binding(2) var<storage, read> bias: array<${type}>;\n` : ''}@group(0) @binding(${bias ? 3 : 2}) var<uniform> u: Uniforms;
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
+  let i = (group.y * groups.x + group.x) * 64u + thread;
+  if (i >= u.count) { return; }
+  var sum = partial[i];
+  for (var s = 1u; s < u.splits; s++) { sum += partial[s * u.count + i]; }
+  let v = ${biased};
+  c[u.baseC + i] = ${element(c, vector)}(${relu ? `select(v, ${type}(0), v < ${type}(0))` : 'v'});
+}`;
+}

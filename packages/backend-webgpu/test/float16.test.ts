@@ -1,0 +1,111 @@
+/** Activations stored as float16: kernels against float64 on the rounded numbers, and nets that learn as in float32. */
+import * as tf from '@tensorflow/tfjs-core';
+import { createVgg, heInitialiser } from '@vgg/models';
+import { lossAndGradients, MomentumSgd, softmaxCrossEntropy } from '@vgg/optim';
+import { expectNoLeak } from '@vgg/testing';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { device } from '../src/index';
+import { hasDevice, reason } from './lavapipe';
+import { normals, start, worst } from './reference';
+
+/** Half an ulp of float16, and a little for rounding twice. */
+const ROUNDED = 2 ** -11 * 1.01;
+
+type Shape4D = [number, number, number, number];
+
+const random = (shape: Shape4D, ...address: number[]) =>
+  tf.tensor4d(normals(tf.util.sizeFromShape(shape), ...address), shape);
+
+const geometry = { strides: [1, 1], dilations: [1, 1], pad: 'same', dataFormat: 'NHWC' };
+
+const run = (name: string, inputs: tf.NamedTensorMap, attributes: object) =>
+  tf.engine().runKernel(name, inputs, { ...geometry, ...attributes } as unknown as tf.NamedAttrMap) as tf.Tensor4D;
+
+/** What the CPU backend computes from these numbers. */
+async function onCpu(compute: () => tf.Tensor): Promise<Float32Array> {
+  await tf.setBackend('cpu');
+  const result = tf.tidy(compute);
+  const values = (await result.data()) as Float32Array;
+  result.dispose();
+  await tf.setBackend('webgpu');
+  return values;
+}
+
+describe.skipIf(!hasDevice)(`float16${reason}`, () => {
+  beforeAll(async () => {
+    await start({ precision: 'float16' });
+    expect(device()?.precision).toBe('float16');
+  });
+
+  it.each([
+    [[2, 6, 5, 8], 12],
+    [[2, 7, 7, 3], 5],
+  ] as [Shape4D, number][])('convolutions of %j to %i channels', { timeout: 300_000 }, async (shape, channels) => {
+    const filterShape: Shape4D = [3, 3, shape[3], channels];
+    const next: Shape4D = [3, 3, channels, 4];
+    const dyShape: Shape4D = [shape[0], shape[1], shape[2], 4];
+    const x = random(shape, 1);
+    const [filter, second, dy] = [random(filterShape, 2), random(next, 3), random(dyShape, 4)];
+    const y = tf.conv2d(x, filter, 1, 'same');
+    const dw = run('Conv2DBackpropFilter', { x: y, dy }, { filterShape: next });
+    const z = tf.conv2d(y, second, 1, 'same');
+    const gradient = run('Conv2DBackpropInput', { dy, filter: second }, { inputShape: y.shape });
+    const results = await Promise.all([dw, z, gradient, y].map((t) => t.data() as Promise<Float32Array>));
+    const [ofDw, ofZ, ofGradient, rounded] = results as [Float32Array, Float32Array, Float32Array, Float32Array];
+    const exact = await onCpu(() => tf.conv2d(random(shape, 1), random(filterShape, 2), 1, 'same'));
+    expect(rounded.every((v, i) => Math.abs(v - exact[i]!) <= ROUNDED * Math.abs(exact[i]!) + 1e-5)).toBe(true);
+    const held = () => tf.tensor4d(rounded, y.shape);
+    expect(
+      worst(
+        ofDw,
+        await onCpu(() => run('Conv2DBackpropFilter', { x: held(), dy: random(dyShape, 4) }, { filterShape: next })),
+      ),
+    ).toBeLessThan(1e-5);
+    const afterNext = await onCpu(() => tf.conv2d(held(), random(next, 3), 1, 'same'));
+    expect(ofZ.every((v, i) => Math.abs(v - afterNext[i]!) <= ROUNDED * Math.abs(afterNext[i]!) + 1e-4)).toBe(true);
+    const inputs = () => ({ dy: random(dyShape, 4), filter: random(next, 3) });
+    expect(
+      worst(ofGradient, await onCpu(() => run('Conv2DBackpropInput', inputs(), { inputShape: y.shape }))),
+    ).toBeLessThan(1e-5);
+    tf.dispose([x, filter, second, dy, y, dw, z, gradient]);
+  });
+
+  it('a net learns what it learns in float32', { timeout: 400_000 }, async () => {
+    const losses = async (backend: string): Promise<number[]> => {
+      await tf.setBackend(backend);
+      return expectNoLeak(async () => {
+        const options = {
+          configuration: 'A',
+          inputSize: 32,
+          width: 1 / 16,
+          classes: 4,
+          batchNorm: true,
+          dropout: 0,
+        } as const;
+        const model = createVgg(options, heInitialiser({ seed: 3 }));
+        const images = random([8, 32, 32, 3], 5);
+        const labels = [0, 1, 2, 3, 0, 1, 2, 3];
+        const sgd = new MomentumSgd();
+        const all: number[] = [];
+        for (let step = 0; step < 12; step++) {
+          const { loss, gradients } = lossAndGradients(
+            () => softmaxCrossEntropy(model.apply(images, { training: true }).logits, labels),
+            model.trainable,
+          );
+          all.push((await loss.data())[0]!);
+          sgd.step(model.trainable, gradients, 0.01);
+          tf.dispose([loss, ...gradients.values()]);
+        }
+        images.dispose();
+        sgd.dispose();
+        model.dispose();
+        return all;
+      });
+    };
+    const expected = await losses('cpu');
+    const actual = await losses('webgpu');
+    expect(expected.at(-1)).toBeLessThan(0.5 * expected[0]!);
+    expect(Math.abs(actual[0]! - expected[0]!)).toBeLessThan(0.01 * expected[0]!);
+    expect(actual.at(-1)).toBeLessThan(0.5 * expected[0]!);
+  });
+});

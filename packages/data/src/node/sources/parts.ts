@@ -1,0 +1,75 @@
+/** Recognises the parts of a data set (training, validation, test) by their usual names, in folders and in shards. */
+
+/** A part of a data set. */
+export type Part = 'train' | 'validation' | 'test';
+
+export const PARTS: readonly Part[] = ['train', 'validation', 'test'];
+
+/** Words for each part, the plainest first: of two folders for one part, the one with the plainer name is used. */
+const WORDS: Readonly<Record<Part, readonly string[]>> = {
+  train: ['train', 'training', 'trn', 'trainset', 'trainingset', 'traindata', 'trainval'],
+  validation: ['val', 'valid', 'validation', 'dev', 'valset', 'validset', 'validationset', 'devset'],
+  test: ['test', 'testing', 'tst', 'testset', 'testdata', 'eval', 'evaluation', 'evalset'],
+};
+
+const PLACES: ReadonlyMap<string, { readonly part: Part; readonly place: number }> = new Map(
+  PARTS.flatMap((part) => WORDS[part].map((word, place) => [word, { part, place }] as const)),
+);
+
+/** Words that may accompany the name of a part: `training_set`, `val-images`, `Test Data`, `train2017`. */
+const COMPANION = /^(sets?|data(sets?)?|splits?|parts?|folds?|folders?|images?|imgs?|pic(ture)?s|photos?|files?|\d+)$/;
+
+/** Returns the words of a name in lower case: `Train_2017-setA` has the words train, 2017, set, a. */
+function wordsOf(name: string): string[] {
+  return (name.normalize('NFKC').match(/\p{Lu}+(?!\p{Ll})|\p{Lu}?\p{Ll}+|\p{Lo}+|\d+/gu) ?? []).map((word) =>
+    word.toLowerCase(),
+  );
+}
+
+/** Returns the part that a shard's file name names by a whole word; the first one if there are several. */
+export function partOfShard(name: string): Part | undefined {
+  for (const word of wordsOf(name)) {
+    const known = PLACES.get(word);
+    if (known) return known.part;
+  }
+  return undefined;
+}
+
+/** A folder that has the name of a part. */
+export interface NamedPart {
+  readonly name: string;
+  readonly part: Part;
+  /** Order among folders of the same part: the least is used. */
+  readonly rank: number;
+}
+
+/**
+ * Returns the folders among `names` that are named as parts: by a word for a part, alone or with words like `set` and `images`
+ * and numbers; or, as `seg_train` and `seg_test`, if names differ only in such words for different parts.
+ */
+export function namedParts(names: readonly string[]): NamedPart[] {
+  const found: (NamedPart & { readonly template: string })[] = [];
+  for (const name of names) {
+    const words = wordsOf(name);
+    const places = words.flatMap((word, at) => (PLACES.has(word) ? [at] : []));
+    if (places.length !== 1) continue;
+    const [at] = places as [number];
+    const { part, place } = PLACES.get(words[at]!)!;
+    const rest = words.filter((word, i) => i !== at && !COMPANION.test(word));
+    found.push({
+      name,
+      part,
+      rank: place * 100 + words.length,
+      template: rest.length === 0 ? '' : template(words, at),
+    });
+  }
+  const plain = found.filter((candidate) => candidate.template === '');
+  const partsOf = (wanted: string) =>
+    new Set(found.filter(({ template }) => template === wanted).map(({ part }) => part));
+  const alike = found.filter((candidate) => candidate.template !== '' && partsOf(candidate.template).size > 1);
+  return plain.length > 0 ? plain : alike;
+}
+
+function template(words: readonly string[], at: number): string {
+  return words.map((word, i) => (i === at ? '*' : word)).join(' ');
+}

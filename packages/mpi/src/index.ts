@@ -1,0 +1,3 @@
+export { joinJob, type MpiCommunicator, type MpiOptions } from './communicator';
+export { findLauncher, type Launcher, type MpiLibrary } from './launcher';
+export { builtLibraries } from './load';

@@ -1,0 +1,490 @@
+#!/usr/bin/env node
+/**
+ * Shows that a run on many ranks is that of one, and that no fault of a rank hangs it or loses it. Needs a build, the addon of
+ * `@vgg/mpi`, and for two machines root.
+ *
+ *     node tools/proofs/mpi.mjs [--engine onednn-float32] [--faults 100] [--seed 1] [--only PART,...] [--mpirun a,b]
+ *
+ * The parts: bits, resume, signals, faults, random, machines. `--mpirun` names the launchers of each MPI to prove it for.
+ * Two machines are two network namespaces of this one, joined by a virtual cable.
+ */
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+
+const { values } = parseArgs({
+  options: {
+    engine: { type: 'string', default: 'onednn-float32' },
+    faults: { type: 'string', default: '100' },
+    seed: { type: 'string', default: '1' },
+    only: { type: 'string', default: 'bits,resume,signals,faults,random,machines' },
+    mpirun: { type: 'string', default: 'mpirun.openmpi,mpirun.mpich' },
+  },
+});
+const parts = new Set(values.only.split(','));
+const launchers = values.mpirun.split(',');
+const CLI = fileURLToPath(new URL('../../apps/trainer/dist/cli.js', import.meta.url));
+const home = mkdtempSync(join(tmpdir(), 'vgg-mpi-'));
+process.on('exit', () => rmSync(home, { recursive: true, force: true }));
+
+/** Mulberry32: the faults are the same for the same seed. */
+let state = Number(values.seed) >>> 0;
+function random() {
+  state = (state + 0x6d2b79f5) >>> 0;
+  let t = Math.imul(state ^ (state >>> 15), state | 1);
+  t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+  return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+}
+const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Images of noise in three classes. */
+async function makeImages(folder) {
+  const sharp = createRequire(new URL('../../apps/trainer/package.json', import.meta.url))('sharp');
+  for (const [split, count] of [
+    ['train', 24],
+    ['val', 9],
+  ]) {
+    for (const [c, name] of ['a', 'b', 'c'].entries()) {
+      mkdirSync(join(folder, split, name), { recursive: true });
+      for (let i = 0; i < count; i++) {
+        const pixels = Buffer.from(
+          Array.from({ length: 40 * 44 * 3 }, (_, k) => 120 * random() + (c === 0 ? 100 : c * (k % 3) * 25)),
+        );
+        const file = join(folder, split, name, `${i}.jpg`);
+        await sharp(pixels, { raw: { width: 40, height: 44, channels: 3 } })
+          .jpeg()
+          .toFile(file);
+      }
+    }
+  }
+}
+
+const RECIPE = [
+  ...['--width', '0.125', '--input', '32', '--batch', '24', '--micro-batch', '4', '--epochs', '3', '--workers', '1'],
+  ...['--average-decay', '0.9', '--clip-norm', '5', '--label-smoothing', '0.1', '--cut-mix', '0.5', '--batch-norm'],
+];
+const fresh = (out, more = []) => [
+  '--data',
+  join(home, 'data'),
+  ...RECIPE,
+  '--config',
+  'A',
+  '--checkpoint-every',
+  '1',
+  '--keep',
+  '9',
+  '--engine',
+  values.engine,
+  '--out',
+  join(home, out),
+  ...more,
+];
+const resume = (out) => ['--resume', join(home, out), '--checkpoint-every', '1', '--keep', '9'];
+
+/** Runs `train`; `watch` sees the log so far and the process. Ends it after two minutes, which is a failure. */
+function train(words, { watch = () => {}, prefix = [], environment = {} } = {}) {
+  const began = performance.now();
+  const [command, ...rest] = [...prefix, process.execPath, CLI, 'train', ...words];
+  const child = spawn(command, rest, {
+    cwd: home,
+    env: {
+      ...process.env,
+      XDG_CACHE_HOME: join(home, 'cache'),
+      VGG_ONEDNN_THREADS: '1',
+      npm_lifecycle_event: '',
+      ...environment,
+    },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  let log = '';
+  const limit = setTimeout(() => child.kill('SIGKILL'), 120_000);
+  child.stderr.on('data', (text) => {
+    log += text;
+    watch(log, child);
+  });
+  return new Promise((resolve) => {
+    child.on('close', (code, signal) => {
+      clearTimeout(limit);
+      resolve({ code, signal, log, ended: performance.now(), seconds: (performance.now() - began) / 1000 });
+    });
+  });
+}
+
+const sha256 = (bytes) => createHash('sha256').update(bytes).digest('hex');
+const TIMES = ['seconds', 'imagesPerSecond', 'waiting', 'saving', 'validating', 'peers'];
+/** Weights, checkpoint files and metrics without times. */
+function outcome(run) {
+  const folder = join(home, run, 'checkpoints');
+  const names = existsSync(folder) ? readdirSync(folder).sort() : [];
+  const metrics = readFileSync(join(home, run, 'metrics.jsonl'), 'utf8')
+    .trimEnd()
+    .split('\n');
+  return JSON.stringify({
+    weights: sha256(readFileSync(join(home, run, 'model.safetensors'))),
+    last: sha256(readFileSync(join(folder, names.at(-1)))),
+    metrics: metrics.map((line) => JSON.parse(line, (key, value) => (TIMES.includes(key) ? undefined : value))),
+  });
+}
+
+/** Processes of the ranks of a run, by its folder in their command lines. */
+function ranksOf(run) {
+  const { stdout } = spawnSync('pgrep', ['-af', `${join(home, run)}(\\s|$)`], { encoding: 'utf8' });
+  return stdout
+    .split('\n')
+    .filter((line) => /^\d+ \S*node /.test(line) && !line.includes('--ranks'))
+    .map((line) => Number(line.split(' ')[0]));
+}
+
+let failures = 0;
+function report(what, problems, detail = '') {
+  failures += problems.length > 0;
+  const lines = problems.map((text) => `\n       ${text}`).join('');
+  console.log(`${problems.length === 0 ? 'ok    ' : 'FAILED'} ${what}${detail && `: ${detail}`}${lines}`);
+}
+const lastLine = (log) => log.trimEnd().split('\n').at(-1);
+const errorLines = (log) => log.split('\n').filter((line) => line.startsWith('error: '));
+
+/** What a fault must come to: an exit code, one line, nobody left, all within a time. */
+async function faultProblems(run, { code, log, ended }, since, limit = 10) {
+  const problems = [];
+  const after = (ended - since) / 1000;
+  if (code === 0) problems.push('exit code 0');
+  if (errorLines(log).length !== 1) problems.push(`${errorLines(log).length} error lines: ${lastLine(log)}`);
+  if (after > limit) problems.push(`ended only after ${after.toFixed(1)} s`);
+  for (let i = 0; i < 20 && ranksOf(run).length > 0; i++) await sleep(100);
+  const left = ranksOf(run);
+  if (left.length > 0) problems.push(`processes ${left} are left`);
+  return { problems, after };
+}
+
+console.log(`engine ${values.engine}, seed ${values.seed}; Node ${process.version}`);
+await makeImages(join(home, 'data'));
+const alone = await train(fresh('alone'));
+if (alone.code !== 0) throw new Error(alone.log);
+const expected = outcome('alone');
+const same = (run) => (outcome(run) === expected ? [] : ['its weights, checkpoint or metrics differ']);
+console.log(`an undisturbed run of one rank takes ${alone.seconds.toFixed(1)} s`);
+
+for (const mpirun of parts.has('bits') ? launchers : []) {
+  for (const ranks of [2, 3, 4, 6, 8]) {
+    const run = `bits-${mpirun}-${ranks}`;
+    const { code, log } = await train([...fresh(run), '--ranks', String(ranks), '--mpirun', mpirun]);
+    report(`${mpirun}, ${ranks} ranks: the bytes of one`, code === 0 ? same(run) : [lastLine(log)]);
+  }
+}
+if (parts.has('bits')) {
+  const words = (run) => [
+    '--data',
+    join(home, 'data'),
+    '--config',
+    'D',
+    '--width',
+    '0.125',
+    '--input',
+    '32',
+    '--batch',
+    '20',
+    '--micro-batch',
+    '5',
+    '--epochs',
+    '1',
+    '--workers',
+    '1',
+    '--engine',
+    values.engine,
+    '--out',
+    join(home, run),
+  ];
+  const first = await train(words('D-1'));
+  const problems = first.code === 0 ? [] : [lastLine(first.log)];
+  for (const ranks of [2, 3, 5]) {
+    const { code, log } = await train([...words(`D-${ranks}`), '--ranks', String(ranks), '--mpirun', launchers[0]]);
+    if (code !== 0) problems.push(lastLine(log));
+    else if (outcome(`D-${ranks}`) !== outcome('D-1')) problems.push(`${ranks} ranks differ`);
+  }
+  report('D with dropout, four micro-batches, 2, 3 and 5 ranks: the bytes of one', problems);
+  const direct = await train(fresh('direct'), {
+    prefix: [
+      launchers[0],
+      ...(/openmpi/.test(launchers[0]) ? ['--allow-run-as-root', '--oversubscribe', '--bind-to', 'none'] : []),
+      '-n',
+      '3',
+    ],
+  });
+  report(
+    `started by ${launchers[0]} itself: the bytes of one`,
+    direct.code === 0 ? same('direct') : [lastLine(direct.log)],
+  );
+}
+
+for (const mpirun of parts.has('resume') ? launchers : []) {
+  const run = `resume-${mpirun}`;
+  const problems = [];
+  for (const [i, ranks] of [2, 4, 3, 1].entries()) {
+    const words = i === 0 ? fresh(run) : resume(run);
+    const more = ranks === 1 ? [] : ['--ranks', String(ranks), '--mpirun', mpirun];
+    // Ctrl-C in epochs 1, 2 and 3.
+    const { code, log } = await train([...words, ...more], {
+      watch: (text, child) => {
+        if (i < 3 && !child.asked && new RegExp(i === 0 ? 'training on 2 ranks' : `epoch ${i}/3`).test(text)) {
+          child.asked = true;
+          child.kill('SIGINT');
+        }
+      },
+    });
+    if (i < 3 ? code !== 130 : code !== 0) problems.push(`${ranks} ranks: exit code ${code}: ${lastLine(log)}`);
+  }
+  report(`${mpirun}: begun by 2 ranks, continued by 4, 3 and 1`, problems.length === 0 ? same(run) : problems);
+}
+
+for (const mpirun of parts.has('signals') ? launchers : []) {
+  for (const [signal, expectedCode] of [
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ]) {
+    const run = `${signal}-${mpirun}`;
+    const { code, log } = await train([...fresh(run), '--ranks', '3', '--mpirun', mpirun], {
+      watch: (text, child) => {
+        if (!child.asked && /epoch 1\/3/.test(text)) child.asked = child.kill(signal);
+      },
+    });
+    const problems = [];
+    if (code !== expectedCode) problems.push(`exit code ${code}: ${lastLine(log)}`);
+    if (!/saved after step \d+/.test(log)) problems.push('it does not say that it is saved');
+    if (ranksOf(run).length > 0) problems.push('processes are left');
+    const rest = await train([...resume(run), '--ranks', '2', '--mpirun', mpirun]);
+    problems.push(...(rest.code === 0 ? same(run) : [lastLine(rest.log)]));
+    report(`${mpirun}: ${signal}, then resumed`, problems, log.match(/saved after step \d+/)?.[0]);
+  }
+}
+
+/** Starts a run, lets `act` do harm once training has begun, and reports what comes of it. */
+async function fault(what, run, words, act, { limit = 10, line, more = {} } = {}) {
+  let since = 0;
+  const result = await train(words, {
+    ...more,
+    watch: (log, child) => {
+      if (child.harmed || !/epoch 1\/3/.test(log)) return;
+      child.harmed = true;
+      since = performance.now();
+      act(child);
+    },
+  });
+  if (since === 0) since = result.ended;
+  const { problems, after } = await faultProblems(run, result, since, limit);
+  const [error] = errorLines(result.log);
+  if (line !== undefined && !line.test(error ?? '')) problems.push(`the line is: ${error}`);
+  report(what, problems, `${after.toFixed(1)} s, ${error}`);
+  return problems.length === 0;
+}
+
+const HARM = {
+  'kill -9': (pid) => process.kill(pid, 'SIGKILL'),
+  SIGSTOP: (pid) => process.kill(pid, 'SIGSTOP'),
+  SIGSEGV: (pid) => process.kill(pid, 'SIGSEGV'),
+  SIGABRT: (pid) => process.kill(pid, 'SIGABRT'),
+};
+
+for (const mpirun of parts.has('faults') ? launchers : []) {
+  const start = (run, ranks = 3) => [...fresh(run), '--ranks', String(ranks), '--mpirun', mpirun];
+  for (const [name, harm] of Object.entries(HARM)) {
+    for (const rank of [0, 1]) {
+      const run = `fault-${mpirun}-${name}-${rank}`.replaceAll(' ', '');
+      await fault(`${mpirun}: ${name}, a rank of 3`, run, start(run), () => harm(ranksOf(run).at(rank - 1)));
+    }
+  }
+  {
+    const copy = join(home, 'gone');
+    cpSync(join(home, 'data'), copy, { recursive: true });
+    const run = `data-${mpirun}`;
+    const words = start(run).map((word) => (word === join(home, 'data') ? copy : word));
+    await fault(`${mpirun}: the images disappear`, run, words, () => rmSync(join(copy, 'train'), { recursive: true }));
+    rmSync(copy, { recursive: true, force: true });
+  }
+  const refused = async (what, words, pattern, more = {}) => {
+    const { code, log, seconds } = await train(words, more);
+    const problems = [];
+    if (code === 0) problems.push('exit code 0');
+    if (errorLines(log).length !== 1 || !pattern.test(errorLines(log)[0]))
+      problems.push(`it says: ${errorLines(log).join(' | ') || lastLine(log)}`);
+    report(`${mpirun}: ${what}`, problems, `${seconds.toFixed(1)} s, ${errorLines(log)[0]}`);
+  };
+  await refused(
+    'no such mpirun',
+    [...fresh('none'), '--ranks', '2', '--mpirun', './no-mpirun'],
+    /--ranks needs an mpirun/,
+  );
+  await refused('an unknown option', [...start('option'), '--depth', '3'], /unknown option/);
+  await refused(
+    'no such images',
+    [...start('nowhere').map((word) => (word === join(home, 'data') ? '/nowhere' : word))],
+    /nowhere/,
+  );
+  if (spawnSync('mount', ['--version']).status === 0 && process.getuid() === 0) {
+    const small = join(home, `small-${mpirun}`);
+    mkdirSync(small);
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=3m', 'tmpfs', small]);
+    const run = `small-${mpirun}/run`;
+    await fault(
+      `${mpirun}: the disk is full`,
+      run,
+      start(run),
+      () => {
+        for (let size = 2 ** 20; size >= 64; size /= 2) {
+          for (let n = 0; n < 3; n++) {
+            try {
+              writeFileSync(join(small, `other-${size}-${n}`), Buffer.alloc(size));
+            } catch {}
+          }
+        }
+      },
+      { line: /disk is full/ },
+    );
+    execFileSync('umount', ['-l', small]);
+  }
+}
+
+if (parts.has('random')) {
+  let bad = 0;
+  let resumed = 0;
+  let longest = 0;
+  const tally = {};
+  for (let i = 0; i < Number(values.faults); i++) {
+    const mpirun = launchers[i % launchers.length];
+    const ranks = 2 + Math.floor(random() * 3);
+    const names = Object.keys(HARM);
+    const name = names[Math.floor(random() * names.length)];
+    const victim = random();
+    const wait = random() * 2500;
+    const run = `random-${i}`;
+    let since = 0;
+    const result = await train([...fresh(run), '--ranks', String(ranks), '--mpirun', mpirun], {
+      watch: (log, child) => {
+        if (child.harmed || !/training on/.test(log)) return;
+        child.harmed = true;
+        setTimeout(() => {
+          const pids = ranksOf(run);
+          if (pids.length === 0) return;
+          since = performance.now();
+          try {
+            HARM[name](pids[Math.floor(victim * pids.length)]);
+          } catch {}
+        }, wait);
+      },
+    });
+    // It had ended before.
+    if (since === 0 || (result.code === 0 && existsSync(join(home, run, 'model.safetensors')))) {
+      tally.late = (tally.late ?? 0) + 1;
+    } else {
+      tally[name] = (tally[name] ?? 0) + 1;
+      const { problems, after } = await faultProblems(run, result, since);
+      longest = Math.max(longest, after);
+      if (existsSync(join(home, run, 'run.json')) && i % 5 === 0) {
+        const rest = await train([...resume(run), ...(i % 2 === 0 ? ['--ranks', '2', '--mpirun', mpirun] : [])]);
+        problems.push(...(rest.code === 0 ? same(run) : [`not resumed: ${lastLine(rest.log)}`]));
+        resumed += 1;
+      }
+      if (problems.length > 0)
+        report(
+          `fault ${i}, ${name}, ${ranks} ranks of ${mpirun} after ${wait.toFixed(0)} ms`,
+          problems,
+          errorLines(result.log)[0],
+        );
+      bad += problems.length > 0;
+    }
+    rmSync(join(home, run), { recursive: true, force: true });
+  }
+  report(
+    `${values.faults} random faults`,
+    bad > 0 ? [`${bad} went wrong`] : [],
+    `${JSON.stringify(tally)}, ${resumed} resumed, longest ${longest.toFixed(1)} s`,
+  );
+}
+
+/** Two machines: namespaces a and b, and a program that stands in for ssh. */
+function joinMachines() {
+  const ip = (...words) => execFileSync('ip', words);
+  for (const name of ['a', 'b']) spawnSync('ip', ['netns', 'del', `vgg-${name}`]);
+  for (const name of ['a', 'b']) ip('netns', 'add', `vgg-${name}`);
+  ip('link', 'add', 'vgg-va', 'type', 'veth', 'peer', 'name', 'vgg-vb');
+  for (const [i, name] of ['a', 'b'].entries()) {
+    ip('link', 'set', `vgg-v${name}`, 'netns', `vgg-${name}`);
+    ip('-n', `vgg-${name}`, 'addr', 'add', `10.77.0.${i + 1}/24`, 'dev', `vgg-v${name}`);
+    ip('-n', `vgg-${name}`, 'link', 'set', 'lo', 'up');
+    ip('-n', `vgg-${name}`, 'link', 'set', `vgg-v${name}`, 'up');
+  }
+  const shell = join(home, 'shell.sh');
+  writeFileSync(
+    shell,
+    `#!/bin/sh
+while [ "\${1#-}" != "$1" ]; do shift; done
+case $1 in 10.77.0.1) ns=vgg-a; name=hosta;; *) ns=vgg-b; name=hostb;; esac
+shift
+exec ip netns exec $ns unshare --uts sh -c 'hostname "$0"; exec sh -c "$*"' $name "$@"
+`,
+  );
+  chmodSync(shell, 0o755);
+  return shell;
+}
+
+if (parts.has('machines')) {
+  if (process.getuid() !== 0) console.log('left out two machines: only root can make them');
+  else {
+    const shell = joinMachines();
+    const cable = (up) => execFileSync('ip', ['-n', 'vgg-b', 'link', 'set', 'vgg-vb', up ? 'up' : 'down']);
+    const open = /openmpi/;
+    for (const mpirun of launchers) {
+      const two = {
+        prefix: ['ip', 'netns', 'exec', 'vgg-a', 'unshare', '--uts', 'sh', '-c', 'hostname hosta; exec "$@"', 'sh'],
+        environment: open.test(mpirun)
+          ? { OMPI_MCA_plm_rsh_agent: shell }
+          : { HYDRA_LAUNCHER: 'rsh', HYDRA_LAUNCHER_EXEC: shell, UCX_TLS: 'tcp,self' },
+      };
+      const start = (run) => [...fresh(run), '--ranks', '4', '--hosts', '10.77.0.1:2,10.77.0.2:2', '--mpirun', mpirun];
+      const run = `two-${mpirun}`;
+      const { code, log } = await train(start(run), two);
+      report(
+        `${mpirun}: two machines, 2 ranks on each: the bytes of one`,
+        code === 0 ? same(run) : errorLines(log),
+        log.match(/training on \d.*/)?.[0],
+      );
+      await fault(`${mpirun}: the cable is cut`, `cut-${mpirun}`, start(`cut-${mpirun}`), () => cable(false), {
+        limit: 15,
+        more: two,
+      });
+      cable(true);
+      const gone = `gone-${mpirun}`;
+      await fault(
+        `${mpirun}: a machine is gone`,
+        gone,
+        start(gone),
+        () => {
+          const pids = execFileSync('ip', ['netns', 'pids', 'vgg-b'], { encoding: 'utf8' })
+            .split(/\s+/)
+            .filter(Boolean);
+          for (const pid of pids) process.kill(Number(pid), 'SIGKILL');
+        },
+        { more: two },
+      );
+    }
+    for (const name of ['a', 'b']) spawnSync('ip', ['netns', 'del', `vgg-${name}`]);
+  }
+}
+
+console.log(failures === 0 ? 'all as it must be' : `${failures} FAILED`);
+process.exitCode = failures === 0 ? 0 : 1;

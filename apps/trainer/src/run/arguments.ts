@@ -25,7 +25,7 @@ export interface SessionArguments extends KeepingOptions {
   quiet: boolean;
 }
 
-/** What a resumed run may change, in addition to options of the session. */
+/** Changes that a resumed run allows, and the options of its session. */
 export interface ResumeArguments extends SessionArguments {
   /** Folder to which the images of the run have moved. */
   movedData?: string | undefined;

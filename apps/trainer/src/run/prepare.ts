@@ -304,7 +304,7 @@ async function resumeIn(
   return { folder, record, data, model, skipped: [], checkpoint };
 }
 
-/** What ranks must have in common in addition to what `fit` compares: the images, by name and in order, and the engine. */
+/** Checks what ranks must have in common in addition to what `fit` compares: the images, by name and in order, and the engine. */
 async function requireSameRun(record: RunRecord, data: OpenedData, engine: string): Promise<void> {
   const keys = createHash('sha256');
   for (const source of [data.train, data.validation]) {

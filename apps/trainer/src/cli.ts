@@ -34,6 +34,7 @@ async function main(words: readonly string[]): Promise<number> {
     report: async (run, options) => (await import('./commands/report')).runReport(run, options),
     inspect: async (file, options) => (await import('./commands/inspect')).runInspect(file, options),
     convert: async (input, output, options) => (await import('./commands/convert')).runConvert(input, output, options),
+    runs: async (action, words, options) => (await import('./commands/runs')).runRuns(action, words, options),
     paper: async (options) => (await import('./commands/paper')).runPaper(options),
   });
   try {

@@ -39,6 +39,7 @@ const net = (classes: readonly string[]): Evaluated => ({
   nets: [],
   scales: [],
   runs: [],
+  trained: [],
   dispose: () => {},
 });
 const images = (classes: string[], labels: number[]) =>

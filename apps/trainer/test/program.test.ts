@@ -20,6 +20,9 @@ async function called(...words: string[]): Promise<Call> {
       calls.push({ command: 'convert', options: { ...options, input, output } });
     },
     paper: record('paper'),
+    runs: async (action, words, options) => {
+      calls.push({ command: 'runs', options: { action, words, ...options } });
+    },
     predict: async (images, options) => {
       calls.push({ command: 'predict', options: { ...options }, images });
     },
@@ -132,7 +135,7 @@ describe('the command line', () => {
     [['paper', '--data', 'd', '--budget', '30'], /90s, 30m or 8h/],
     [['paper', '--data', 'd', '--configs', 'A,F'], /one of A, A-LRN/],
     [['evaluate'], /--run/],
-    [['train', '--resume', 'r', '--epochs', '9'], /own recipe: leave out --epochs/],
+    [['train', '--resume', 'r', '--rate', '9'], /own recipe: leave out --rate/],
     [['evaluate', '--run', 'r', '--protocol', 'dence'], /did you mean "dense"/],
     [['predict', '--run', 'r'], /image/],
   ])('refuses %j in words that help', async (words, expected) => {
@@ -151,6 +154,7 @@ describe('help', () => {
       convert: nothing,
       report: nothing,
       paper: nothing,
+      runs: nothing,
     },
   }).commands;
 
@@ -161,7 +165,7 @@ describe('help', () => {
         .createHelp()
         .visibleOptions(command)
         .filter(({ long }) => long !== '--help');
-      expect(shown.length).toBeGreaterThan(5);
+      expect(shown.length).toBeGreaterThan(1);
       const silent = shown.filter((option) => !/\((default: .+|required)\)$/.test(describeOption(option)));
       expect(silent.map(({ long }) => long)).toEqual([]);
     },

@@ -42,7 +42,7 @@ export interface EvaluateOptions {
    * Q = 512.
    */
   readonly batchPixels?: number | undefined;
-  /** Largest number of pixels of an image rescaled to the largest Q. Default 2^21: 8:1 at Q = 512. */
+  /** Largest number of pixels of an image rescaled to the largest Q. Default 2^23: 32:1 at Q = 512. */
   readonly maxImagePixels?: number | undefined;
   /** Largest number of images being decoded or waiting. Default 4. */
   readonly ahead?: number | undefined;
@@ -123,10 +123,13 @@ const WINDOW_BYTES = 2 ** 26;
 const WINDOW_IMAGES = 256;
 
 /** Returns the memory of an image in bytes: as decoded, rescaled to the largest Q and flipped, with its posteriors. */
-function bytesOf({ image }: Usable, { nets, protocols, scales }: Plan): number {
-  const largest = rescaledSize(image, largestOf(scales));
+function bytesOf({ at }: Usable, { nets, protocols, scales }: Plan): number {
+  const images = [...new Set(scales.map(at))];
+  const side = largestOf(scales);
+  const largest = rescaledSize(at(side), side);
   const posteriors = nets.length * scales.length * viewKinds(protocols).length * nets[0]!.model.options.classes;
-  return 3 * image.width * image.height + 2 * 12 * largest.width * largest.height + 8 * posteriors;
+  const decoded = images.reduce((sum, { width, height }) => sum + 3 * width * height, 0);
+  return decoded + 2 * 12 * largest.width * largest.height + 8 * posteriors;
 }
 
 /** Groups the images that are scored together, in order. */
@@ -135,7 +138,7 @@ async function* inWindows(loaded: AsyncIterable<Loaded>, plan: Plan): AsyncGener
   let bytes = 0;
   for await (const entry of loaded) {
     window.push(entry);
-    if ('image' in entry) bytes += bytesOf(entry, plan);
+    if ('at' in entry) bytes += bytesOf(entry, plan);
     if (bytes < WINDOW_BYTES && window.length < WINDOW_IMAGES) continue;
     yield window;
     window = [];
@@ -183,11 +186,11 @@ export async function evaluate({
   for await (const window of inWindows(loaded, plan)) {
     signal?.throwIfAborted();
     for (const entry of window) {
-      if ('image' in entry) continue;
+      if ('at' in entry) continue;
       skipped.push(entry);
       await onEvent({ type: 'skipped', ...entry });
     }
-    const usable = window.filter((entry): entry is Usable => 'image' in entry);
+    const usable = window.filter((entry): entry is Usable => 'at' in entry);
     const results = await scoreImages(usable, plan, {
       batchPixels,
       signal,

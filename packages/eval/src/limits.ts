@@ -4,8 +4,8 @@ import { type RawImage, rescaledSize } from '@vgg/data';
 
 /** Default of the largest number of pixels in one forward pass. */
 export const BATCH_PIXELS = 2 ** 20;
-/** Default of the largest number of pixels of a rescaled image. */
-export const MAX_IMAGE_PIXELS = 2 ** 21;
+/** Default of the largest number of pixels of a rescaled image: 32:1, the longest image that is read, at Q = 512. */
+export const MAX_IMAGE_PIXELS = 2 ** 23;
 
 /** Returns the largest of some scales. */
 export function largestOf(scales: readonly number[]): number {
@@ -22,6 +22,6 @@ export function checkArea(key: string, image: RawImage, scales: readonly number[
   if (width * height <= limit) return;
   throw new VggError(
     'image',
-    `${key} of ${image.width}x${image.height} is ${width}x${height} at Q = ${largest}, above the limit of ${limit} pixels: crop it or raise maxImagePixels`,
+    `${key} of ${image.width}x${image.height} is ${width}x${height} at Q = ${largest}, above the limit of ${limit} pixels: crop it, or raise the limit (maxImagePixels, --max-pixels)`,
   );
 }

@@ -1,7 +1,7 @@
 /** Loading of images in order, a few in advance. Images that cannot be used are skipped; all other errors are thrown. */
 import { ERROR_CODES, isVggError, VggError } from '@vgg/core';
 import type { SkippedImage as IndexedSkippedImage, RawImage } from '@vgg/data';
-import { checkArea, largestOf } from './limits';
+import { checkArea } from './limits';
 import type { LoadedImage } from './score';
 
 /** Image to evaluate; `load` brings it into memory. */
@@ -11,8 +11,8 @@ export interface EvaluationImage {
   /** Index of its class; undefined for an image without a label, which is only predicted. */
   readonly label?: number | undefined;
   /**
-   * Decodes the image.
-   * @param minSide the largest Q in pixels: the decoder may shrink the image, but not its smallest side below this.
+   * Decodes the image for one Q. It is called for each Q for which the image may be shrunk, so that no Q depends on the others.
+   * @param minSide Q in pixels: the decoder may shrink the image, so that its smallest side is a multiple of this.
    * @throws VggError `VGG_IMAGE` when the image cannot be used: it is then skipped.
    */
   load(minSide: number): Promise<RawImage>;
@@ -42,13 +42,31 @@ function checkLabel({ key, label }: EvaluationImage, classes: number): void {
   );
 }
 
+/** Returns true if a decoder may have shrunk an image: to a multiple of `scale`, such as the twice of it of `@vgg/data`. */
+function mayBeShrunk({ width, height }: RawImage, scale: number): boolean {
+  return Math.min(width, height) % scale === 0;
+}
+
+/** Decodes an image as each Q alone would have it; an image that is not shrunk for one Q is the same for all larger Q. */
+async function loadForScales(entry: EvaluationImage, scales: readonly number[]): Promise<Map<number, RawImage>> {
+  const images = new Map<number, RawImage>();
+  let image: RawImage | undefined;
+  let before = 0;
+  for (const scale of [...new Set(scales)].sort((a, b) => a - b)) {
+    if (image === undefined || mayBeShrunk(image, before)) image = await entry.load(scale);
+    before = scale;
+    images.set(scale, image);
+  }
+  return images;
+}
+
 async function load(entry: EvaluationImage, options: LoadOptions): Promise<Loaded> {
   const { key, label } = entry;
   checkLabel(entry, options.classes);
   try {
-    const image = await entry.load(largestOf(options.scales));
-    checkArea(key, image, options.scales, options.maxImagePixels);
-    return { key, image, label: label ?? null };
+    const images = await loadForScales(entry, options.scales);
+    checkArea(key, images.get(options.scales[0]!)!, options.scales, options.maxImagePixels);
+    return { key, at: (scale) => images.get(scale)!, label: label ?? null };
   } catch (error) {
     if (options.strict || !isVggError(error) || error.code !== ERROR_CODES.image) throw error;
     return { key, reason: error.message };

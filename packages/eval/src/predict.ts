@@ -58,7 +58,7 @@ export async function predict({
   requireInteger('batchPixels', batchPixels, 1);
   requireInteger('maxImagePixels', maxImagePixels, 1);
   checkArea(key, image, scales, maxImagePixels);
-  const [result] = await scoreImages([{ key, image }], plan, { batchPixels, signal, onBatch: () => {} });
+  const [result] = await scoreImages([{ key, at: () => image }], plan, { batchPixels, signal, onBatch: () => {} });
   const names = nets.map(({ name }) => name);
   const posterior = result!.combine(names, protocol, scales);
   return { ...guesses(posterior), posterior };

@@ -9,7 +9,8 @@ import { type View, viewsOf } from './views';
 export interface LoadedImage {
   /** Name of the image in errors. */
   readonly key: string;
-  readonly image: RawImage;
+  /** Returns the image as it was decoded for a scale. */
+  readonly at: (scale: number) => RawImage;
 }
 
 export interface ScoreOptions {
@@ -124,7 +125,7 @@ export async function scoreImages(
   const { classes } = plan.nets[0]!.model.options;
   const results = images.map(() => new Posteriors(classes));
   for (const scale of plan.scales) {
-    const tasks = images.flatMap(({ image }, index) => viewsOf(image, scale, plan).map((view) => ({ view, index })));
+    const tasks = images.flatMap(({ at }, index) => viewsOf(at(scale), scale, plan).map((view) => ({ view, index })));
     for (const group of groupBySize(tasks)) {
       const { kind, width, height } = group[0]!.view;
       const nets = plan.nets.filter(({ model }) => kind === 'dense' || model.options.inputSize === width);

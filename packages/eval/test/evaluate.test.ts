@@ -148,7 +148,7 @@ describe('evaluation', () => {
     expect(events.at(-1)).toEqual({ type: 'progress', images: 1, skipped: 0, views: 2 * 51 });
   });
 
-  it('asks decoders for the largest scale and holds few images at once', async () => {
+  it('asks decoders for the smallest scale first and holds few images at once', async () => {
     let loading = 0;
     let most = 0;
     const sides = new Set<number>();
@@ -159,14 +159,25 @@ describe('evaluation', () => {
           most = Math.max(most, ++loading);
           await new Promise((resolve) => setTimeout(resolve, 1));
           loading -= 1;
-          return plain(0);
+          return plain(0, 11, 11);
         };
         yield { key: String(i), label: 0, load };
       }
     }
     const options = { nets: [brightnessNet(2)], protocols: ['single'], scales: [6, 9, 7], ahead: 3 } as const;
     const { images: count } = await evaluate({ ...options, images: images() });
-    expect({ count, most, sides: [...sides] }).toEqual({ count: 20, most: 3, sides: [9] });
+    expect({ count, most, sides: [...sides] }).toEqual({ count: 20, most: 3, sides: [6] });
+  });
+
+  it('decodes an image again for a larger scale if it was shrunk, so that no scale depends on the others', async () => {
+    const loads: number[] = [];
+    const load = async (minSide: number) => {
+      loads.push(minSide);
+      return plain(0, 2 * minSide, 2 * minSide);
+    };
+    const options = { nets: [brightnessNet(2)], protocols: ['single'], scales: [9, 6, 7] } as const;
+    await evaluate({ ...options, images: [{ key: 'large', label: 0, load }] });
+    expect(loads).toEqual([6, 7, 9]);
   });
 
   it('lets the event loop run between passes', async () => {
@@ -227,7 +238,7 @@ describe('images that cannot be used', () => {
     expect(net.maps.map(({ shape }) => shape)).toEqual([[2, 512, 682, 3]]);
     expect(count).toBe(1);
     const reason =
-      'strip of 30000x20 is 768000x512 at Q = 512, above the limit of 2097152 pixels: crop it or raise maxImagePixels';
+      'strip of 30000x20 is 768000x512 at Q = 512, above the limit of 8388608 pixels: crop it, or raise the limit (maxImagePixels, --max-pixels)';
     expect(skipped).toEqual([{ key: 'strip', reason }]);
   });
 });
@@ -238,7 +249,7 @@ describe('prediction', () => {
     await expect(predict({ ...options, key: 'strip.jpg' })).rejects.toMatchObject({
       code: 'VGG_IMAGE',
       message: expect.stringMatching(
-        /^strip\.jpg of 30000x20 is 768000x512 at Q = 512, above the limit of 2097152 pixels/,
+        /^strip\.jpg of 30000x20 is 768000x512 at Q = 512, above the limit of 8388608 pixels/,
       ),
     });
     await expect(predict({ ...options, maxImagePixels: 0 })).rejects.toThrow(

@@ -4,7 +4,7 @@
  */
 import { dispose, mean, type Scalar, squaredDifference, type Tensor, type Tensor4D, tidy } from '@tensorflow/tfjs-core';
 import type { ConfigurationName, Tap, Vgg } from '@vgg/models';
-import { checkAlike, checkLayers, type LayerWeights, layerOf, weightedSum } from './layers';
+import { checkAlike, checkImages, checkLayers, type LayerWeights, layerOf, weightedSum } from './layers';
 
 export type { LayerWeights } from './layers';
 
@@ -46,6 +46,7 @@ export function perceptualLoss<C extends ConfigurationName, T extends Tap<C>>(
 ): Scalar {
   return tidy(() => {
     const layers = checkLayers(weights);
+    checkImages(images);
     checkAlike('the images', images, targets);
     const targetFeatures = net.features(targets, layers);
     const loss = featureDistance(net.features(images, layers), targetFeatures, weights);

@@ -25,6 +25,14 @@ export function layerOf<T extends string, M extends Tensor>(maps: Readonly<Recor
   throw new VggError('argument', `expected the features of ${layer}, which has a weight, got ${got}`);
 }
 
+/** @throws VggError `VGG_SHAPE` unless the images are [n, height, width, 3]. */
+export function checkImages({ shape }: Tensor): void {
+  if (shape.length === 4 && shape[3] === 3) return;
+  const order =
+    shape.length === 4 && shape[1] === 3 ? ': transpose them, [0, 2, 3, 1], as their channels come first' : '';
+  throw new VggError('shape', `expected images [n, height, width, 3], got [${shape}]${order}`);
+}
+
 /** @throws VggError `VGG_SHAPE` unless both have one shape. */
 export function checkAlike(what: string, a: Tensor, b: Tensor): void {
   if (a.shape.join() === b.shape.join()) return;

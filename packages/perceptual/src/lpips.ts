@@ -25,7 +25,7 @@ import {
 import { VggError } from '@vgg/core';
 import type { Vgg } from '@vgg/models';
 import { asFloat32, type WeightSource } from '@vgg/weights';
-import { checkAlike } from './layers';
+import { checkAlike, checkImages } from './layers';
 
 /** Layers that LPIPS compares, in the order of its `lin` weights. */
 export const LPIPS_TAPS = ['relu1_2', 'relu2_2', 'relu3_3', 'relu4_3', 'relu5_3'] as const;
@@ -77,11 +77,12 @@ export async function lpipsWeights(source: Pick<WeightSource, 'tensors' | 'read'
  * @param images [n, height, width, 3], RGB from -1 to 1, sides of at least 16. Other ranges give meaningless numbers.
  * @param references images of the same shape.
  * @returns one number per pair, [n].
- * @throws VggError `VGG_SHAPE` for images of different shapes or too small; `VGG_WEIGHTS` when the net's channels are not
+ * @throws VggError `VGG_SHAPE` for images of different shapes, of another order of axes or too small; `VGG_WEIGHTS` when the net's channels are not
  *   those of the weights.
  */
 export function lpips(net: Vgg<'D'>, weights: LpipsWeights, images: Tensor4D, references: Tensor4D): Tensor1D {
   return tidy(() => {
+    checkImages(images);
     checkAlike('the images', images, references);
     const imageFeatures = unitFeatures(net, images);
     const referenceFeatures = unitFeatures(net, references);

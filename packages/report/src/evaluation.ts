@@ -36,23 +36,29 @@ export async function writeEvaluation(folder: string, record: EvaluationRecord):
 
 const nameOf = ({ protocol, scales, of }: ResultRow) => JSON.stringify([protocol, scales, of]);
 
-/** Returns the record with new rows added. A new row replaces the one on the same protocol, scales and images. */
+/**
+ * Returns the record with new rows added. A new row replaces the one of the same protocol, scales and data set, unless that one
+ * was measured on more images.
+ */
 export function withRows(
   known: EvaluationRecord,
   rows: readonly ResultRow[],
   guesses: Guesses | null,
 ): EvaluationRecord {
-  const replaced = new Set(rows.map(nameOf));
+  const counts = new Map(known.rows.map((row) => [nameOf(row), row.images]));
+  const added = rows.filter((row) => row.images >= (counts.get(nameOf(row)) ?? 0));
+  const replaced = new Set(added.map(nameOf));
   const larger = guesses !== null && guesses.images >= (known.guesses?.images ?? 0);
   return {
     ...known,
-    rows: [...known.rows.filter((row) => !replaced.has(nameOf(row))), ...rows],
+    rows: [...known.rows.filter((row) => !replaced.has(nameOf(row))), ...added],
     guesses: larger ? guesses : known.guesses,
   };
 }
 
 /**
- * Adds the evaluation of one run to its folder.
+ * Adds the evaluation of one run to its folder. Returns the number of images of the largest earlier result that it did not
+ * replace, or undefined if all results were added.
  *
  * @param of name of the images: `validation`, `train`, `all`, or a folder.
  */
@@ -61,11 +67,15 @@ export async function recordEvaluation(
   { rows, images, k }: Evaluation,
   guesses: Guesses,
   of: string,
-): Promise<void> {
+): Promise<number | undefined> {
   const measured = rows
     .filter(({ top1Error }) => top1Error !== null)
     .map(({ protocol, scales, top1Error, top5Error }) => {
       return { protocol, scales, images, of, top1: top1Error, top5: top5Error };
     });
-  await writeEvaluation(folder, withRows({ ...(await readEvaluation(folder)), k }, measured, guesses));
+  const known = await readEvaluation(folder);
+  await writeEvaluation(folder, withRows({ ...known, k }, measured, guesses));
+  const names = new Set(measured.map(nameOf));
+  const larger = known.rows.filter((row) => names.has(nameOf(row)) && row.images > images);
+  return larger.length === 0 ? undefined : larger.reduce((most, row) => Math.max(most, row.images), 0);
 }

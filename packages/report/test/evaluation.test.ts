@@ -14,4 +14,10 @@ describe('the evaluations of a run', () => {
     ]);
     expect(after.guesses).toBe(guesses);
   });
+
+  it('on more images are kept', () => {
+    const row = { protocol: 'dense', scales: [32], images: 300, of: 'validation', top1: 20, top5: 5 };
+    const known = { version: 1, k: 5, rows: [row], guesses: null } as const;
+    expect(withRows(known, [{ ...row, images: 60, top1: 10 }], null).rows).toEqual([row]);
+  });
 });

@@ -10,6 +10,7 @@ import { enterJob } from '../job/job';
 import type { SettingName } from '../recipe/settings';
 import { openRunReport, REPORT } from '../report/run-report';
 import type { TrainArguments } from '../run/arguments';
+import { discardRunFolder } from '../run/folder';
 import { type Prepared, prepareNew, prepareResumed } from '../run/prepare';
 import { joinTraining, trainPrepared } from '../run/train';
 import { print, table } from '../terminal/output';
@@ -146,6 +147,7 @@ async function train(options: TrainArguments, terminal: Terminal, livePage?: Liv
     openRunReport(prepared, terminal, livePage),
   ).catch(async (error: unknown) => {
     await printResumeHint(error, prepared, terminal);
+    if (options.resume === undefined) await discardRunFolder(folder);
     throw error;
   });
   const { result, skipped, report, finished } = trained;
@@ -156,7 +158,8 @@ async function train(options: TrainArguments, terminal: Terminal, livePage?: Liv
   const printJson = (more: object = {}) => print(JSON.stringify({ run: path, ...result, skipped, ...more }, null, 2));
   if (finished && (await isEvaluated(path, prepared.record))) {
     terminal.say(
-      `${path} is finished: it ended after epoch ${result.epoch}, step ${result.step}; there is nothing left to train`,
+      `${path} is finished: it ended after epoch ${result.epoch}, step ${result.step}; there is nothing left to train. To ` +
+        `train it for longer: --resume ${path} --epochs ${prepared.record.recipe.epochs * 2}`,
     );
     if (options.json) await printJson();
     return;

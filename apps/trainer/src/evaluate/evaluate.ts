@@ -2,14 +2,13 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { VggError } from '@vgg/core';
 import { systemReason } from '@vgg/core/node';
-import { concatenate, type ImageSource, spread } from '@vgg/data';
-import { type DataSet, imageItems, type Layout, openSource } from '@vgg/data/node';
+import { imageItems, type Layout } from '@vgg/data/node';
 import { type Evaluation, evaluate, type Protocol, predictionLine } from '@vgg/eval';
 import { GuessBook, recordEvaluation } from '@vgg/report';
-import { locateImages, reportSkipped, splitOptions } from '../images/data-set';
-import { describeData } from '../images/describe';
+import { reportSkipped } from '../images/data-set';
 import type { Terminal } from '../terminal/terminal';
 import { withClassesOf } from './classes';
+import { openImages } from './images';
 import { type Evaluated, loadRuns } from './nets';
 
 export type Split = 'val' | 'train' | 'test' | 'all';
@@ -28,31 +27,11 @@ export interface EvaluationRequest {
   limit?: number | undefined;
   /** File for the most likely classes of each image. */
   predictions?: string | undefined;
+  /** Largest number of pixels of a rescaled image. Default 2^23. */
+  maxPixels?: number | undefined;
   strict: boolean;
   /** Aborts between two forward passes: `evaluateNets` then throws the reason of the signal. */
   signal?: AbortSignal | undefined;
-}
-
-/** Name of a part of a data set in results. */
-const PART_NAMES = { val: 'validation', train: 'train', test: 'test', all: 'all' } as const;
-
-/** Returns a part of a data set. Without a validation part, the test part is used in its place, or else all images. */
-function partOf(
-  { train, validation, test }: DataSet,
-  split: Split,
-  path: string,
-): { part: Split; images: ImageSource } {
-  if (split === 'all' && train !== undefined && validation !== undefined) {
-    return { part: 'all', images: concatenate(train, validation) };
-  }
-  const images = { val: validation, all: validation ?? train, train, test }[split];
-  if (images !== undefined) return { part: split, images };
-  if (split === 'val' || split === 'all') {
-    if (test !== undefined) return { part: 'test', images: test };
-    if (train !== undefined) return { part: 'train', images: train };
-  }
-  const missing = split === 'test' ? 'test' : 'training';
-  throw new VggError('dataset', `${path} has no ${missing} images: evaluate it with --split val`);
 }
 
 /** Returns the number of views of one image, crops and whole images, which is the unit of progress. */
@@ -74,25 +53,6 @@ async function openPredictions(path: string | undefined): Promise<FileHandle | u
   } catch (error) {
     throw new VggError('argument', `cannot write --predictions ${path}: ${systemReason(error)}`, { cause: error });
   }
-}
-
-/** Opens the images of a request. The run's own data set is split as in training, any other is used whole. */
-async function openImages({ runs }: Evaluated, request: EvaluationRequest, terminal: Terminal) {
-  const { data, split, limit } = request;
-  const recipe = runs[0]?.record.recipe;
-  const path = data === undefined ? recipe?.data : await locateImages(data, terminal);
-  if (path === undefined) throw new VggError('argument', 'a weight file has no images of its own: add --data DIR');
-  const own = path === recipe?.data;
-  const layout = request.layout ?? (own ? recipe!.layout : undefined);
-  const splitting = own ? splitOptions(recipe!.valFraction, recipe!.seed) : {};
-  const set = await openSource(path, { ...splitting, layout, allowEmptyClasses: !own });
-  if (!own) describeData(set, terminal);
-  const { part, images } = partOf(set, split, path);
-  if (part !== split && (part === 'test' || set.test !== undefined)) {
-    terminal.say(`${path} has no validation part: its ${PART_NAMES[part]} part is evaluated`);
-  }
-  const of = own ? PART_NAMES[part] : path;
-  return { of, source: limit === undefined ? images : spread(images, limit) };
 }
 
 /**
@@ -126,6 +86,7 @@ export async function evaluateNets(
       protocols,
       scales,
       strict: request.strict,
+      maxImagePixels: request.maxPixels,
       signal: request.signal,
       onEvent: async (event) => {
         if (event.type === 'progress') progress.update(event.views + event.skipped * views);
@@ -144,9 +105,15 @@ export async function evaluateNets(
     reportSkipped(evaluation.skipped, terminal);
     const [run] = runs;
     if (run !== undefined && nets.length === 1) {
-      await recordEvaluation(run.path, evaluation, book.guesses, opened.of).catch((error: unknown) => {
+      const larger = await recordEvaluation(run.path, evaluation, book.guesses, opened.of).catch((error: unknown) => {
         terminal.warn(`the results could not be saved in ${run.path}: ${systemReason(error)}`);
+        return undefined;
       });
+      if (larger !== undefined) {
+        terminal.say(
+          `${run.path} keeps its results on ${larger} images: those on ${evaluation.images} do not replace them`,
+        );
+      }
     }
     return evaluation;
   } finally {

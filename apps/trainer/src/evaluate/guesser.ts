@@ -51,7 +51,7 @@ export async function runGuesser(
   const nets = () => evaluated.nets;
   return {
     classes,
-    side: scales.reduce((largest, scale) => Math.max(largest, scale)),
+    side: undefined,
     guess: denseGuesses(nets, classes, scales),
     nets,
     heatMapScales: () => heatMapScales(runs[0]!.record.transform),
@@ -74,7 +74,7 @@ export async function weightsGuesser(
   const nets = () => [evaluatedNet(text, net)];
   return {
     classes,
-    side: scales?.reduce((largest, scale) => Math.max(largest, scale)),
+    side: undefined,
     guess: scales === undefined ? (image) => classify(net, image) : denseGuesses(nets, classes, scales),
     nets,
     heatMapScales: () => heatMapScales(transform),

@@ -1,7 +1,11 @@
 /** Nets to evaluate or to predict with: runs, fused if there are several, or the net of a weight file. */
+
+import { basename, dirname } from 'node:path';
 import { type EvaluatedNet, evaluatedNet, scalesFor } from '@vgg/eval';
 import { usableNet } from '../nets/named-net';
-import { type LoadedRun, loadRun } from '../run/folder';
+import { findNet } from '../nets/reference';
+import { MODEL } from '../nets/run-files';
+import { hasRecord, type LoadedRun, loadRun, readRecord } from '../run/folder';
 import type { Terminal } from '../terminal/terminal';
 
 /** One net, or several to fuse, with their classes and test scales. The caller disposes them. */
@@ -15,6 +19,8 @@ export interface Evaluated {
   readonly scales: readonly number[];
   /** The runs of the nets; empty for a weight file. */
   readonly runs: readonly LoadedRun[];
+  /** Runs that trained the nets: the runs themselves, or the one that a weight file belongs to. */
+  readonly trained: readonly Pick<LoadedRun, 'path' | 'record'>[];
   dispose(): void;
 }
 
@@ -38,11 +44,22 @@ export async function loadRuns(paths: readonly string[]): Promise<Evaluated> {
   return {
     name: path,
     runs,
+    trained: runs,
     dispose,
     classes: record.classes,
     scales: scalesFor(scale, 'multi', crop),
     nets: runs.map((run) => ({ name: run.path, model: run.model, mean: run.record.transform.mean })),
   };
+}
+
+/** Returns the run whose weights a text names: the run itself, or its weight file. */
+async function runsOf(text: string): Promise<Evaluated['trained']> {
+  const reference = findNet(text);
+  const folder =
+    reference?.kind === 'file' && basename(reference.path) === MODEL
+      ? dirname(reference.path)
+      : reference?.kind === 'run' && reference.folder;
+  return folder && hasRecord(folder) ? [{ path: folder, record: await readRecord(folder) }] : [];
 }
 
 /**
@@ -55,6 +72,7 @@ export async function loadNamed(text: string, terminal: Terminal): Promise<Evalu
   return {
     name: text,
     runs: [],
+    trained: await runsOf(text),
     classes,
     scales: scalesFor(transform.scale, 'multi', transform.crop),
     nets: [evaluatedNet(text, net)],

@@ -2,12 +2,11 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { didYouMean, VggError } from '@vgg/core';
-import { type ImageSource, type SkippedImage, spread, type TrainTransform } from '@vgg/data';
+import { type ImageSource, type SkippedImage, splitByClass, spread, type TrainTransform } from '@vgg/data';
 import {
   type DataSet,
   fetchDataSet,
   isPublicDataSet,
-  type OpenOptions,
   openSource,
   PUBLIC_DATA_SETS,
   trainingStatistics,
@@ -19,6 +18,8 @@ const MEGABYTE = 1e6;
 
 export interface OpenedData extends DataSet {
   train: ImageSource;
+  /** True if the validation images were split off from the training images. */
+  isSplit: boolean;
 }
 
 /**
@@ -56,23 +57,24 @@ export async function locateImages(given: string, terminal: Terminal): Promise<s
   }
 }
 
-/** Returns how to split a data set without a validation part; a fraction of 0 keeps every image for training. */
-export function splitOptions(validationFraction: number, seed: number): OpenOptions {
-  return validationFraction > 0 ? { validationFraction, seed } : {};
-}
-
-/** Opens the images of a run. @throws VggError `VGG_DATASET` when there are no training images or fewer than two classes. */
+/**
+ * Opens the images of a new run. Without a validation part, a fraction of each class is split off, by the keys of the images; a
+ * fraction of 0 keeps every image for training.
+ * @throws VggError `VGG_DATASET` when there are no training images or fewer than two classes.
+ */
 export async function openTrainingData(
   path: string,
-  { valFraction, seed, trainImages, layout }: Pick<Recipe, 'valFraction' | 'seed' | 'trainImages' | 'layout'>,
+  { valFraction, trainImages, layout }: Pick<Recipe, 'valFraction' | 'trainImages' | 'layout'>,
 ): Promise<OpenedData> {
-  const data = await openSource(resolve(path), { ...splitOptions(valFraction, seed), layout });
+  const whole = await openSource(resolve(path), { layout });
+  const isSplit = whole.train !== undefined && whole.validation === undefined && valFraction > 0;
+  const data: DataSet = isSplit ? { ...whole, ...splitByClass(whole.train!, valFraction) } : whole;
   const { train } = data;
   if (train === undefined) throw new VggError('dataset', `${path} has no training images: expected train/ in it`);
   if (data.classes.length < 2) {
     throw new VggError('dataset', `${path} has one class, ${data.classes[0]}: a classifier needs two or more`);
   }
-  return { ...data, train: trainImages === undefined ? train : spread(train, trainImages) };
+  return { ...data, isSplit, train: trainImages === undefined ? train : spread(train, trainImages) };
 }
 
 /** Computes the transform of training images: geometry from the recipe, mean and principal components from the images. */

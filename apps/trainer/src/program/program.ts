@@ -4,6 +4,7 @@ import { version } from '../../package.json';
 import type { Commands } from './commands';
 import { convertCommand, inspectCommand } from './files';
 import { paperCommand } from './paper';
+import { runsCommand } from './runs';
 import { trainCommand } from './train';
 import { evaluateCommand, predictCommand, reportCommand } from './use';
 
@@ -34,6 +35,7 @@ export function createProgram(commands: Commands): Command {
     .addCommand(inspectCommand(commands.inspect))
     .addCommand(convertCommand(commands.convert))
     .addCommand(paperCommand(commands.paper))
+    .addCommand(runsCommand(commands.runs))
     .helpCommand(false);
   for (const command of [program, ...program.commands]) {
     command.exitOverride().showSuggestionAfterError(true);

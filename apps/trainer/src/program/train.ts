@@ -28,8 +28,10 @@ Estimate time and memory of the paper's net D at full size, from a few steps:
 A medium-sized net, and its prediction for one more image:
   pnpm --filter trainer start train --data photos --config B --batch-norm --width 0.5 --input 112 --epochs 20 --out runs/mine
   pnpm --filter trainer start predict --run runs/mine new.jpg --heat-map where.png
-Continue an interrupted run; train at the paper's next scale, from the weights of a run; use the paper's recipe for ImageNet:
+Continue an interrupted run, or an ended one for more epochs; train at the paper's next
+scale, from the weights of a run; use the paper's recipe for ImageNet:
   pnpm --filter trainer start train --resume runs/mine
+  pnpm --filter trainer start train --resume runs/mine --epochs 40
   pnpm --filter trainer start train --data photos --scale 256:512 --weights runs/D-384 --rate 1e-3
   pnpm --filter trainer start train --recipe imagenet-a-256 --data ILSVRC2012 --batch 128
 
@@ -55,8 +57,8 @@ export function trainCommand(run: Commands['train']): Command {
         )
         .option(
           '--resume [run]',
-          'continue an interrupted run exactly from its checkpoint, with its own settings (default: the run in runs/ ' +
-            'trained last)',
+          'continue an interrupted run exactly from its checkpoint, with its own settings; --data if its images have ' +
+            'moved, --epochs to train a run for longer (default: the run in runs/ trained last)',
         )
         .option(
           '--dry-run',
@@ -91,9 +93,11 @@ export function trainCommand(run: Commands['train']): Command {
     .action(() => run(trainArguments(command)));
 }
 
-/** Options that may be given with --resume: none of them changes the weights. */
+/** Options that may be given with --resume: more epochs, images that have moved, and those that do not change the weights. */
 const MAY_RESUME: ReadonlySet<string> = new Set([
   '--resume',
+  '--data',
+  '--epochs',
   '--keep',
   '--checkpoint-every',
   '--engine',
@@ -117,7 +121,8 @@ function trainArguments(command: Command): TrainArguments {
     const other = command.options.find((option) => written(option.attributeName()) && !MAY_RESUME.has(option.long!));
     if (other !== undefined)
       command.error(`error: --resume continues with the run's own recipe: leave out ${other.long}`);
-    return options;
+    const { data, epochs } = options;
+    return { ...options, movedData: data, moreEpochs: written('epochs') ? epochs : undefined };
   }
   const given = new Set(SETTING_NAMES.filter(written));
   const recipe = options.recipe ?? (options.data === undefined ? 'demo' : undefined);

@@ -34,6 +34,11 @@ export function evaluateCommand(run: Commands['evaluate']): Command {
     )
     .option('--scales <Q,...>', "test scales (default: the paper's three for the training scale of the net)", scaleList)
     .option('--limit <n>', 'evaluate n images, taken evenly over the set (default: all)', integer(1))
+    .option(
+      '--max-pixels <n>',
+      'largest number of pixels of a rescaled image; larger images are skipped (default: 8388608, 32:1 at Q = 512)',
+      integer(1),
+    )
     .option('--predictions <file>', 'write the five most likely classes of every image to a file of JSON lines');
   withStrict(command);
   withEngine(command);

@@ -2,11 +2,10 @@
 import { join } from 'node:path';
 import { isVggError } from '@vgg/core';
 import { systemReason } from '@vgg/core/node';
-import { openSource } from '@vgg/data/node';
 import { type LivePage, type ReportData, RunReport, type RunState, reportOfRun } from '@vgg/report';
-import { splitOptions } from '../images/data-set';
 import { hasWeights } from '../nets/run-files';
 import { loadRun, type RunRecord, readRecord } from '../run/folder';
+import { openOwnImages } from '../run/images';
 import type { Prepared } from '../run/prepare';
 import type { Terminal } from '../terminal/terminal';
 import { describeRun } from './describe';
@@ -25,11 +24,9 @@ async function undefinedIfMissing<T>(work: () => Promise<T>): Promise<T | undefi
 }
 
 /** Opens the images of a run, if they are still those that it was trained on. */
-async function imagesOf({ recipe, classes }: RunRecord) {
-  const data = await undefinedIfMissing(() =>
-    openSource(recipe.data, { ...splitOptions(recipe.valFraction, recipe.seed), layout: recipe.layout }),
-  );
-  return data?.classes.join('\n') === classes.join('\n') ? data : undefined;
+async function imagesOf(path: string, record: RunRecord) {
+  const data = (await undefinedIfMissing(() => openOwnImages(path, record)))?.set;
+  return data?.classes.join('\n') === record.classes.join('\n') ? data : undefined;
 }
 
 /**
@@ -40,7 +37,7 @@ async function imagesOf({ recipe, classes }: RunRecord) {
  */
 export async function reportOf(path: string, state?: RunState): Promise<ReportData> {
   const record = await readRecord(path);
-  const images = (await imagesOf(record)) ?? {};
+  const images = (await imagesOf(path, record)) ?? {};
   const model = await undefinedIfMissing(async () => (await loadRun(path)).model);
   try {
     return await reportOfRun({

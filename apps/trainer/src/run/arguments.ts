@@ -25,7 +25,15 @@ export interface SessionArguments extends KeepingOptions {
   quiet: boolean;
 }
 
-export interface TrainArguments extends Settings, SessionArguments {
+/** Changes that a resumed run allows, and the options of its session. */
+export interface ResumeArguments extends SessionArguments {
+  /** Folder to which the images of the run have moved. */
+  movedData?: string | undefined;
+  /** New number of epochs in all. */
+  moreEpochs?: number | undefined;
+}
+
+export interface TrainArguments extends Settings, ResumeArguments {
   /** Name or path of the recipe file that gave settings. */
   recipe?: string;
   /** Settings given on the command line. Undefined: all are to be used as they are. */

@@ -2,8 +2,8 @@
  * Run folders: those of `@vgg/train/node`, with `run.json` (recipe, classes, transform, environment) and, once training has
  * ended, `model.safetensors` with the best weights.
  */
-import { existsSync, readdirSync, statSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isVggError, VggError } from '@vgg/core';
 import { systemReason, writeFileAtomically } from '@vgg/core/node';
@@ -20,6 +20,8 @@ import type { Environment } from './environment';
 const FORMAT = 'vgg-run';
 /** Name of the events of a run in its folder. */
 export const METRICS = 'metrics.jsonl';
+/** Name of a run's evaluations in its folder. */
+const EVALUATION = 'evaluation.json';
 
 /** Contents of `run.json`. */
 export interface RunRecord {
@@ -85,6 +87,26 @@ function holdFolder(path: string, options: KeepingOptions, remedy: string): RunF
   }
 }
 
+/** Names of the files of a run without checkpoints. */
+const FILES_OF_START =
+  /^(run\.json|images\.json|recipe\.yaml|metrics\.jsonl|report\.html|lock\.json|events\.out\.tfevents\..*)$/;
+
+/** Removes the folder of a run that failed before its first checkpoint, unless it holds files of others. Closes it. */
+export async function discardRunFolder(folder: RunFolder): Promise<void> {
+  const [step] = await folder.checkpoints.steps().catch(() => [0]);
+  folder.close();
+  if (step !== undefined) return;
+  for (const name of readdirSync(folder.path).filter((file) => FILES_OF_START.test(file))) {
+    rmSync(join(folder.path, name), { force: true });
+  }
+  if (readdirSync(folder.path).every((name) => name === 'checkpoints')) rmSync(folder.path, { recursive: true });
+}
+
+/** Removes the final weights and the evaluations of a run that will be trained for longer: both are made again. */
+export async function reopenRun({ path }: Pick<RunFolder, 'path'>): Promise<void> {
+  for (const name of [MODEL, EVALUATION]) await rm(join(path, name), { force: true });
+}
+
 /** Returns the run in `runs` that was trained last. @throws VggError `VGG_RUN` when there is none. */
 export function lastRun(runs: string): string {
   const started = (run: string) => statSync(join(run, RECORD), { throwIfNoEntry: false })?.mtimeMs;
@@ -98,6 +120,11 @@ export function lastRun(runs: string): string {
 
 export async function saveRecord({ path }: RunFolder, record: RunRecord): Promise<void> {
   await writeFileAtomically(join(path, RECORD), [Buffer.from(`${JSON.stringify(record, null, 2)}\n`)]);
+}
+
+/** Returns true if a folder is that of a run. */
+export function hasRecord(path: string): boolean {
+  return existsSync(join(path, RECORD));
 }
 
 /** @throws VggError `VGG_RUN` when the folder is not a run. */
@@ -144,8 +171,9 @@ export async function loadRun(path: string): Promise<LoadedRun> {
   return { path, record, model };
 }
 
-/** Writes `model.safetensors`: the weights with class names and preprocessing. */
+/** Writes `model.safetensors`: the weights with class names and preprocessing. Evaluations of earlier weights are removed. */
 export async function saveWeights({ path }: RunFolder, model: Vgg, { classes, transform }: RunRecord): Promise<void> {
   const { mean, scale } = transform;
+  await rm(join(path, EVALUATION), { force: true });
   await saveModel(join(path, MODEL), model, { classes, preprocessing: { mean, scale } });
 }

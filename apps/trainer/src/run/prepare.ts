@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { basename, join, resolve } from 'node:path';
 import { VggError } from '@vgg/core';
 import { writeFileAtomically } from '@vgg/core/node';
+import { openSource } from '@vgg/data/node';
 import { createVgg, type ResolvedVggOptions, type Vgg, zeroInitialiser } from '@vgg/models';
 import { gather, requireSameSettings } from '@vgg/train';
 import type { FoundCheckpoint, RunFolder } from '@vgg/train/node';
@@ -19,18 +20,29 @@ import { DEMO_IMAGES, makeDemoImages } from '../images/demo-images';
 import { describeData, reportDuplicates } from '../images/describe';
 import { currentJob } from '../job/job';
 import { findNet } from '../nets/reference';
+import { hasWeights } from '../nets/run-files';
 import { weightFile } from '../nets/weight-file';
-import { checkFreezing, initialiserOf, netOptions, optimiserOf } from '../recipe/build';
+import { checkFreezing, initialiserOf, netOptions, optimiserOf, scheduleOf } from '../recipe/build';
 import { formatRecipe } from '../recipe/file';
 import { checkArguments, type Recipe, resolveRecipe } from '../recipe/recipe';
 import type { SettingName } from '../recipe/settings';
 import { PRECLUDING, smallSettings } from '../recipe/small';
 import { listenForInterruption } from '../terminal/interruption';
 import type { Terminal } from '../terminal/terminal';
-import type { SessionArguments, TrainArguments } from './arguments';
+import type { ResumeArguments, TrainArguments } from './arguments';
 import { environment } from './environment';
-import { checkPredecessor, firstNet } from './first-net';
-import { createRunFolder, lastRun, openRunFolder, type RunRecord, readRecord, saveRecord } from './folder';
+import { checkPredecessor, type FirstNet, firstNet } from './first-net';
+import {
+  createRunFolder,
+  discardRunFolder,
+  lastRun,
+  openRunFolder,
+  type RunRecord,
+  readRecord,
+  reopenRun,
+  saveRecord,
+} from './folder';
+import { compareData, openOwnImages, type RunImages, readImages, saveImages, splitAs } from './images';
 import { describeClasses, medianSide, sayEstimate } from './introduction';
 import { checkMemory } from './memory';
 import { netOfWeights, settingsOfWeights } from './net-of-weights';
@@ -166,6 +178,20 @@ export async function prepareNew(options: TrainArguments, terminal: Terminal): P
   for (const line of describeClasses(data, recipe)) terminal.say(line);
   await sayEstimate(model, recipe, data, terminal);
   const folder = createRunFolder(resolve(options.out ?? defaultOut(options)), options);
+  try {
+    return await fillFolder({ folder, recipe, data, net, engine, model, mean }, options, terminal);
+  } catch (error) {
+    await discardRunFolder(folder);
+    throw error;
+  }
+}
+
+/** Computes the statistics of the images of a new run, and writes its record. */
+async function fillFolder(
+  { folder, recipe, data, net, engine, model, mean }: PlannedRun & FirstNet & { folder: RunFolder },
+  options: TrainArguments,
+  terminal: Terminal,
+): Promise<Prepared> {
   const { transform, skipped } = await trainingTransform(recipe, data.train, { ...options, terminal });
   reportSkipped(skipped, terminal);
   const record: RunRecord = {
@@ -180,52 +206,147 @@ export async function prepareNew(options: TrainArguments, terminal: Terminal): P
     images: { train: data.train.length, validation: data.validation?.length ?? 0 },
     environment: environment(engine),
   };
-  await saveRecord(folder, record);
-  const text = `# The resolved settings of this run: "train --recipe ${RECIPE} --out NEW" repeats it.\n\n${formatRecipe(recipe)}`;
-  await writeFileAtomically(join(folder.path, RECIPE), [Buffer.from(text)]);
+  await saveImages(folder.path, recipe.data, data);
+  await saveRunFiles(folder, record);
   return { folder, record, data, model, skipped };
 }
 
+/** Writes `run.json` and `recipe.yaml`. */
+async function saveRunFiles(folder: RunFolder, record: RunRecord): Promise<void> {
+  await saveRecord(folder, record);
+  const text = `# The resolved settings of this run: "train --recipe ${RECIPE} --out NEW" repeats it.\n\n${formatRecipe(record.recipe)}`;
+  await writeFileAtomically(join(folder.path, RECIPE), [Buffer.from(text)]);
+}
+
 /** Starts the engine on which the run began, which gives the same bits; another if that one does not work here. */
-async function resumedEngine({ engine, device }: SessionArguments, begun: EngineName): Promise<Engine> {
+async function resumedEngine({ engine, device }: ResumeArguments, begun: EngineName): Promise<Engine> {
   if (engine !== 'auto') return startEngine(engine, device);
   return startEngine(begun, device).catch(() => startEngine('auto', device));
 }
 
 /**
- * Prepares an interrupted run to be continued from its newest checkpoint.
+ * Opens the images of a run that is resumed.
+ * @throws VggError `VGG_RUN` when they are not those that it was trained on.
+ */
+async function openResumedData(
+  path: string,
+  record: RunRecord,
+  moved: string | undefined,
+  terminal: Terminal,
+): Promise<{ data: OpenedData; folder: string }> {
+  const located = moved === undefined ? undefined : await locateImages(moved, terminal);
+  const own = await openOwnImages(path, record, located);
+  const { train, validation } = own.set;
+  const sameness = compareData(own.whole, own.path, record, own.images);
+  if (located !== undefined && sameness === 'other') {
+    throw new VggError(
+      'run',
+      `${own.path} does not hold the images of ${path}: they have other names or other content`,
+    );
+  }
+  if (train?.length !== record.images.train || own.set.classes.join('\n') !== record.classes.join('\n')) {
+    throw new VggError(
+      'run',
+      `${path} was trained on ${record.images.train} images of ${record.classes.length} classes, ${own.path} now ` +
+        `has ${train?.length ?? 0} of ${own.set.classes.length}: restore the images, or start a new run`,
+    );
+  }
+  if (sameness === 'other') {
+    terminal.warn(`images in ${own.path} have changed since ${path} was started: the run does not continue exactly`);
+  }
+  const isSplit = own.whole.validation === undefined && validation !== undefined;
+  return { data: { ...own.set, train, isSplit }, folder: own.path };
+}
+
+/** Returns the reason why a run ended that more epochs do not change, if there is one. */
+function endedBy(recipe: Recipe, images: number, { state }: FoundCheckpoint): string | undefined {
+  const { earlyStop, validateEvery, maxSteps, batch } = recipe;
+  const { best, epoch, step } = state;
+  if (maxSteps !== undefined && step >= maxSteps) return `--max-steps ${maxSteps}`;
+  const turns = (epochs: number) => Math.floor(epochs / validateEvery);
+  if (earlyStop > 0 && best !== null && turns(epoch) - turns(best.epoch + 1) >= earlyStop) return 'early stopping';
+  return scheduleOf(recipe, Math.floor(images / batch)).done(state.schedule, step) ? 'its schedule' : undefined;
+}
+
+/**
+ * @throws VggError `VGG_ARGUMENT` for a number of epochs that the run has already trained; `VGG_RUN` for a run that more epochs
+ *   do not continue.
+ */
+function checkMoreEpochs(
+  path: string,
+  { recipe, images }: RunRecord,
+  epochs: number,
+  checkpoint: FoundCheckpoint | undefined,
+): void {
+  if (checkpoint === undefined) return;
+  const { epoch } = checkpoint.state;
+  if (epochs <= epoch) {
+    throw new VggError('argument', `${path} has trained ${epoch} epochs: expected a larger --epochs, got ${epochs}`);
+  }
+  const reason = endedBy({ ...recipe, epochs }, images.train, checkpoint);
+  if (reason === undefined) return;
+  throw new VggError(
+    'run',
+    `${path} was ended by ${reason}, not by its epochs: start a new run with --weights ${path}`,
+  );
+}
+
+/**
+ * Prepares a run to be continued from its newest checkpoint: an interrupted one, or one to be trained for more epochs.
  * @throws VggError `VGG_RUN` when there is no such run or its images have changed.
  */
 export async function prepareResumed(
   run: string | true,
-  options: SessionArguments,
+  options: ResumeArguments,
   terminal: Terminal,
 ): Promise<Prepared> {
   const path = run === true ? lastRun(resolve('runs')) : resolve(run);
   if (run === true) terminal.say(`the run trained last is ${path}`);
-  const record = await readRecord(path);
+  const begun = await readRecord(path);
   const folder = openRunFolder(path, options);
-  const data = await openTrainingData(record.recipe.data, record.recipe);
-  if (data.train.length !== record.images.train || data.classes.join('\n') !== record.classes.join('\n')) {
-    throw new VggError(
-      'run',
-      `${path} was trained on ${record.images.train} images of ${record.classes.length} classes, ${record.recipe.data} now ` +
-        `has ${data.train.length} of ${data.classes.length}: restore the images, or start a new run`,
-    );
+  try {
+    return await resumeIn(folder, begun, options, terminal);
+  } catch (error) {
+    folder.close();
+    throw error;
   }
-  const engine = await resumedEngine(options, record.environment.engine);
+}
+
+async function resumeIn(
+  folder: RunFolder,
+  begun: RunRecord,
+  { movedData, moreEpochs, ...options }: ResumeArguments,
+  terminal: Terminal,
+): Promise<Prepared> {
+  const { path } = folder;
+  const { data, folder: images } = await openResumedData(path, begun, movedData, terminal);
+  const engine = await resumedEngine(options, begun.environment.engine);
   terminal.say(describeEngine(engine));
-  if (engine.name !== record.environment.engine) {
-    terminal.warn(`the run began on engine ${record.environment.engine}: on ${engine.name} its last bits will differ`);
+  if (engine.name !== begun.environment.engine) {
+    terminal.warn(`the run began on engine ${begun.environment.engine}: on ${engine.name} its last bits will differ`);
   }
   const checkpoint = await folder.checkpoints.newest();
   for (const { path: file, error } of checkpoint?.refused ?? []) terminal.warn(`ignored ${file}: ${error.message}`);
+  if (checkpoint === undefined && hasWeights(folder)) {
+    throw new VggError('run', `${path} has ended and has no checkpoints: start a new run with --weights ${path}`);
+  }
+  const epochs = moreEpochs ?? begun.recipe.epochs;
+  if (moreEpochs !== undefined) checkMoreEpochs(path, begun, moreEpochs, checkpoint);
+  const record: RunRecord = { ...begun, recipe: { ...begun.recipe, epochs, data: images } };
+  const isLonger = epochs !== begun.recipe.epochs;
+  if (isLonger && record.recipe.schedule === 'cosine') {
+    terminal.warn(
+      `the cosine schedule now ends at epoch ${epochs}: the learning rate continues from there, not from 0`,
+    );
+  }
+  if (isLonger) await reopenRun(folder);
+  if (isLonger || images !== begun.recipe.data) await saveRunFiles(folder, record);
   const model =
     checkpoint === undefined ? (await firstNet(record, terminal)).model : createVgg(record.net, zeroInitialiser());
   return { folder, record, data, model, skipped: [], checkpoint };
 }
 
-/** Compares what `fit` does not: the images of all ranks, by name and in order, and their engines. */
+/** Checks what ranks must have in common in addition to what `fit` compares: the images, by name and in order, and the engine. */
 async function requireSameRun(record: RunRecord, data: OpenedData, engine: string): Promise<void> {
   const keys = createHash('sha256');
   for (const source of [data.train, data.validation]) {
@@ -242,17 +363,20 @@ async function requireSameRun(record: RunRecord, data: OpenedData, engine: strin
 }
 
 /** Passes a prepared run to the other ranks: its record, with which they open the images and start the engine. */
-export async function sharePrepared({ record, data }: Prepared): Promise<void> {
+export async function sharePrepared({ folder, record, data }: Prepared): Promise<void> {
   const job = currentJob();
   if (job.size === 1) return;
-  await gather(job, record);
+  await gather(job, [record, (await readImages(folder.path)) ?? null]);
   await requireSameRun(record, data, `${record.environment.engine} (${record.environment.computes})`);
 }
 
 /** Prepares the part of another rank: images and engine of the run that rank 0 has prepared, and a net that `fit` fills. */
 export async function prepareRank(): Promise<Pick<Prepared, 'record' | 'data' | 'model'>> {
-  const [record] = (await gather(currentJob(), null)) as unknown as [RunRecord];
-  const data = await openTrainingData(record.recipe.data, record.recipe);
+  const [[record, images]] = (await gather(currentJob(), null)) as unknown as [[RunRecord, RunImages | null]];
+  const path = record.recipe.data;
+  const set = splitAs(await openSource(path, { layout: record.recipe.layout }), path, record, images ?? undefined);
+  if (set.train === undefined) throw new VggError('dataset', `${path} has no training images: expected train/ in it`);
+  const data: OpenedData = { ...set, train: set.train, isSplit: images?.validation !== null };
   const engine = await startEngine(record.environment.engine);
   await requireSameRun(record, data, `${engine.name} (${engine.description})`);
   return { record, data, model: createVgg(record.net, zeroInitialiser()) };

@@ -22,7 +22,7 @@ export type Layout = (typeof LAYOUTS)[number];
 export interface OpenOptions {
   /** Fraction of each class to split off if the data set has no validation part, in (0, 1). Default: no split. */
   readonly validationFraction?: number | undefined;
-  /** Random seed of that split. Default 0. */
+  /** Random seed of that split. Default: the split depends on the keys of the images alone. */
   readonly seed?: number | undefined;
   /**
    * Layout: `folders` (every folder is a class), `parts` (train/ and so on), `shards`, `cifar`. Default `auto`, which recognises
@@ -69,7 +69,7 @@ const EXPECTED =
  * @throws VggError `VGG_DATASET` if there is no usable data set; `VGG_ARGUMENT` for a fraction out of range.
  */
 export async function openSource(path: string, options: OpenOptions = {}): Promise<DataSet> {
-  const { validationFraction, seed = 0 } = options;
+  const { validationFraction, seed } = options;
   const set = await new Opener(path, options).open();
   if (validationFraction === undefined || set.validation || !set.train) return set;
   return { ...set, ...splitByClass(set.train, validationFraction, seed) };

@@ -24,10 +24,20 @@ export interface PoolEvents {
 
 /** Returns the built worker: next to this module in `dist`, or in `dist` when the sources run. */
 function workerFile(): URL {
-  const here = new URL(import.meta.url);
+  const module: string | undefined = import.meta.url; // A CommonJS bundle has none.
+  if (module === undefined) {
+    throw new VggError(
+      'state',
+      'the data worker cannot be found from inside a CommonJS bundle: leave @vgg/data out of the bundle, or use workers: 0',
+    );
+  }
+  const here = new URL(module);
   const url = new URL(here.pathname.endsWith('.ts') ? '../../dist/worker.js' : './worker.js', here);
   if (existsSync(fileURLToPath(url))) return url;
-  throw new VggError('state', `the data worker ${fileURLToPath(url)} is missing: build @vgg/data, or use workers: 0`);
+  throw new VggError(
+    'state',
+    `the data worker ${fileURLToPath(url)} is missing: build @vgg/data, leave it out of the bundle, or use workers: 0`,
+  );
 }
 
 /** Creates a pool of `workers` threads; 0 does the jobs in the calling thread. */

@@ -89,6 +89,8 @@ function kerasNaming(
 export const KERAS: readonly Naming[] = [
   // HDF5 of Keras 2: a group for each layer, with the paths of its variables.
   kerasNaming(applications, (layer, role) => `${layer}/${layer}/${role}:0`),
+  // HDF5 of Keras 2 for a net that is a layer of another: the paths of the variables alone.
+  kerasNaming(applications, (layer, role) => `${layer}/${role}:0`),
   // HDF5 of Keras 3.
   kerasNaming(applications, (layer, role) => `${layer}/${layer}/${role}`),
   // HDF5 of Keras 1, the format in which the nets of keras.applications are published.

@@ -54,4 +54,6 @@ export const OWN: Naming = {
   name: 'vgg',
   channels: 'RGB',
   places: (layers) => placesOf(layers, 'same', (layer, role) => `${layer.name}.${role}`),
+  // The shape of a reshape in the graph of a TF.js model.
+  ignores: (tensor) => tensor === 'flatten/shape',
 };

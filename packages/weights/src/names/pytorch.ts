@@ -30,7 +30,7 @@ export const PYTORCH_PREPROCESSING: Preprocessing = {
   interpolation: 'pillow-bilinear',
 };
 
-function pytorchNaming(name: string, heads: Readonly<Record<string, string>>): Naming {
+function pytorchNaming(name: string, heads: Readonly<Record<string, string>>, features = 'features.'): Naming {
   return {
     name,
     channels: 'RGB',
@@ -42,7 +42,7 @@ function pytorchNaming(name: string, heads: Readonly<Record<string, string>>): N
       if (head === undefined) return undefined;
       return placesOf(layers, 'outputsFirst', (layer, role) => {
         const at = indices.get(layer.name);
-        const module = at === undefined ? head[connected.indexOf(layer.name)] : `features.${at}`;
+        const module = at === undefined ? head[connected.indexOf(layer.name)] : `${features}${at}`;
         return `${module}.${ROLES[role]}`;
       });
     },
@@ -56,6 +56,9 @@ export const TORCHVISION = pytorchNaming('torchvision', {
   'fc6,fc8': 'classifier.0,classifier.3',
   '': '',
 });
+
+/** Naming of convolutions in a `Sequential` of any name; it has no head. */
+export const SEQUENTIAL = pytorchNaming('torchvision', { '': '' }, '');
 
 /**
  * Naming of timm, where fc6 and fc7 are convolutions.

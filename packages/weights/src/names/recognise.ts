@@ -17,6 +17,7 @@ import { CAFFE } from './caffe';
 import { KERAS } from './keras';
 import { type Naming, OWN, type Place } from './naming';
 import { TIMM, TORCHVISION } from './pytorch';
+import { wrappedNamings } from './wrapped';
 
 /** All namings that are recognised. */
 const NAMINGS: readonly Naming[] = [OWN, TORCHVISION, TIMM, CAFFE, ...KERAS];
@@ -120,10 +121,17 @@ function measure(
   return sizes;
 }
 
-/** Returns true if a tensor of the file has the shape of a layer's variable, in the file's layout. */
+/**
+ * Returns true if a tensor of the file has the shape of a layer's variable, in the file's layout. In the dense view a
+ * fully-connected layer is a convolution with the same values.
+ */
 function fits(layer: Layer, expected: readonly number[], { layout }: Place, { shape }: TensorInfo): boolean {
   const same = (...sides: number[]) => shape.join() === sides.join();
-  if (layout === 'same') return same(...expected);
+  if (layout === 'same') {
+    if (same(...expected)) return true;
+    if (layer.kind !== 'fullyConnected' || expected.length !== 2) return false;
+    return same(layer.side, layer.side, expected[0]! / layer.side ** 2, expected[1]!);
+  }
   const outputs = expected.at(-1)!;
   if (layer.kind === 'convolution') return same(outputs, expected[2]!, expected[0]!, expected[1]!);
   const [inputs] = expected as [number, number];
@@ -206,6 +214,35 @@ function candidates(source: WeightSource, { prefix, inputSize }: RecogniseOption
   });
 }
 
+/** Returns true if a file has all tensors of a net, in their shapes, and no others. */
+function isWhole({ report: { missing, leftOver, misshapen } }: Candidate): boolean {
+  return missing.length + leftOver.length + misshapen.length === 0;
+}
+
+/** Returns the nets that the file may hold inside a person's own model, with every convolution. */
+function wrappedCandidates(source: WeightSource, { prefix, inputSize }: RecogniseOptions): Candidate[] {
+  return wrappedNamings(source.tensors)
+    .filter((found) => prefix === undefined || found.prefix === prefix)
+    .flatMap((found) => {
+      const tensors = selectTensors(source.tensors, found.prefix);
+      return GUESSES.flatMap((guess) => candidate(found.naming, found.prefix, tensors, guess, inputSize) ?? []);
+    })
+    .filter(({ report: { missing, misshapen } }) => missing.length + misshapen.length === 0)
+    .map((net) => ({ ...net, report: withoutOwnHead(net, source) }));
+}
+
+/** Returns the report of a net without head, with the vectors and matrices of another head not counted as left over. */
+function withoutOwnHead({ options, prefix, report }: Candidate, { tensors }: WeightSource): WeightReport {
+  if (options.head !== 'none') return report;
+  const leftOver = report.leftOver.filter((name) => tensors.get(prefix + name)!.shape.length > 2);
+  return { ...report, leftOver };
+}
+
+/** Returns the name of the first convolution's weight in the file. */
+function firstTensor({ prefix, places }: Candidate): string {
+  return prefix + places.get('conv1_1.weight')!.name;
+}
+
 function unrecognised({ name, tensors }: WeightSource, prefix: string | undefined): VggError {
   const examples = [...tensors.keys()]
     .slice(0, 4)
@@ -233,12 +270,18 @@ export function recogniseNet(source: WeightSource, options: RecogniseOptions = {
       `${source.name} holds ${source.tensors.size} tensors: neither a VGG nor its training state`,
     );
   }
-  const found = candidates(source, options).sort((a, b) => score(b) - score(a));
+  const byScore = (nets: Candidate[]) => nets.sort((a, b) => score(b) - score(a));
+  const known = byScore(candidates(source, options));
+  const isComplete = known[0] !== undefined && known[0].options.head !== 'none' && isWhole(known[0]);
+  const wrapped = isComplete ? [] : wrappedCandidates(source, options);
+  const found = byScore([...known, ...wrapped]);
   const best = found[0];
   if (best === undefined) throw unrecognised(source, options.prefix);
-  const rivals = new Set(found.filter((other) => score(other) === score(best)).map(({ prefix }) => prefix));
+  const rivals = new Map(
+    found.filter((other) => score(other) === score(best)).map((other) => [firstTensor(other), other.prefix]),
+  );
   if (rivals.size > 1) {
-    const prefixes = [...rivals].map((prefix) => JSON.stringify(prefix.slice(0, 60))).join(', ');
+    const prefixes = [...rivals.values()].map((prefix) => JSON.stringify(prefix.slice(0, 60))).join(', ');
     throw new VggError('weights', `${source.name} holds several nets: choose one by its prefix, one of ${prefixes}`);
   }
   return netWeights(source, options.head === 'none' ? withoutHead(best) : best);

@@ -9,6 +9,9 @@ import { InvalidFile, PickleEnd } from './errors';
 export type PickleValue = null | boolean | number | bigint | string | Uint8Array | PickleValue[] | PickleMap | object;
 export type PickleMap = Map<PickleValue, PickleValue>;
 
+/** Object of the pickle that is not built: its arguments, state and items are dropped. */
+export class SkippedObject {}
+
 /** Meaning of a pickle's names. The functions throw for names that they do not know. */
 export interface PickleHost {
   /** Returns the value of `module.name`. */
@@ -167,18 +170,29 @@ class Machine {
   /** Ignores an object's attributes. Only a dictionary may have them (`_metadata` of a state_dict); they are not weights. */
   build(): void {
     const [object, state] = this.pop(2);
-    if (!(object instanceof Map) || !(state instanceof Map)) throw new InvalidFile('an object that sets its state');
-    this.push(object);
+    const isSkipped = object instanceof SkippedObject;
+    if (!isSkipped && !(object instanceof Map && state instanceof Map))
+      throw new InvalidFile('an object that sets its state');
+    this.push(object!);
+  }
+
+  /** Makes an object of a class that is skipped. */
+  newObject(): void {
+    const [callee] = this.pop(2);
+    if (!(callee instanceof SkippedObject)) throw new InvalidFile('opcode 0x81 for a class that is not skipped');
+    this.push(new SkippedObject());
   }
 
   append(values: PickleValue[]): void {
     const list = this.top();
+    if (list instanceof SkippedObject) return;
     if (!Array.isArray(list)) throw new InvalidFile('an append to something that is not a list');
     for (const value of values) list.push(value);
   }
 
   setItems(items: PickleValue[]): void {
     const map = this.top();
+    if (map instanceof SkippedObject) return;
     if (!(map instanceof Map) || items.length % 2 === 1)
       throw new InvalidFile('an item set in something that is not a dictionary');
     for (let i = 0; i < items.length; i += 2) {
@@ -253,6 +267,10 @@ const OPERATIONS: Readonly<Record<number, (machine: Machine) => void>> = {
   99: (m) => m.global(m.line(), m.line()), // GLOBAL
   147: (m) => m.global(...(m.pop(2) as [PickleValue, PickleValue])), // STACK_GLOBAL
   82: (m) => m.call(), // REDUCE
+  129: (m) => m.newObject(), // NEWOBJ
+  143: (m) => m.push([]), // EMPTY_SET
+  144: (m) => m.append(m.popMark()), // ADDITEMS
+  145: (m) => m.push(m.popMark()), // FROZENSET
   81: (m) => m.persistent(), // BINPERSID
   98: (m) => m.build(), // BUILD
 };

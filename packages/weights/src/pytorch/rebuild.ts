@@ -5,7 +5,7 @@
 import { sizeOf } from '@vgg/core';
 import { DTYPE_BYTES, type Dtype } from '../safetensors/dtypes';
 import { InvalidFile } from './errors';
-import type { PickleHost, PickleValue } from './pickle';
+import { type PickleHost, type PickleValue, SkippedObject } from './pickle';
 
 /** Elements of one type in the file. Tensors are views of them. */
 export class Storage {
@@ -101,6 +101,8 @@ function first(args: PickleValue[]): PickleValue {
 /** Functions that a pickle may call, by name. None of them runs code of the file. */
 const CALLS: Readonly<Record<string, (args: PickleValue[]) => PickleValue>> = {
   'collections.OrderedDict': dictionary,
+  // Its factory of missing values is dropped.
+  'collections.defaultdict': (args) => dictionary(args.slice(1)),
   'torch._utils._rebuild_tensor': view,
   'torch._utils._rebuild_tensor_v2': view,
   'torch._utils._rebuild_parameter': first,
@@ -108,10 +110,69 @@ const CALLS: Readonly<Record<string, (args: PickleValue[]) => PickleValue>> = {
   'torch.device': () => null,
 };
 
+/**
+ * Classes and functions whose objects training scripts save next to the weights: options, counters, dates, paths, NumPy's numbers.
+ * None of them is built; an object takes its place.
+ */
+const SKIPPED: ReadonlySet<string> = new Set([
+  'argparse.Namespace',
+  'types.SimpleNamespace',
+  'collections.Counter',
+  'collections.deque',
+  'copyreg._reconstructor',
+  'copy_reg._reconstructor',
+  'datetime.date',
+  'datetime.datetime',
+  'datetime.timedelta',
+  'datetime.timezone',
+  'decimal.Decimal',
+  'fractions.Fraction',
+  'uuid.UUID',
+  '_codecs.encode',
+  ...['PosixPath', 'WindowsPath', 'PurePosixPath', 'PureWindowsPath', 'Path'].flatMap((name) => [
+    `pathlib.${name}`,
+    `pathlib._local.${name}`,
+  ]),
+  ...['builtins', '__builtin__'].flatMap((module) =>
+    [
+      'set',
+      'frozenset',
+      'list',
+      'dict',
+      'tuple',
+      'int',
+      'float',
+      'bool',
+      'str',
+      'bytes',
+      'bytearray',
+      'complex',
+      'slice',
+      'range',
+      'object',
+    ].map((name) => `${module}.${name}`),
+  ),
+  'numpy.dtype',
+  'numpy.ndarray',
+  ...['core', '_core'].flatMap((core) => [
+    `numpy.${core}.multiarray.scalar`,
+    `numpy.${core}.multiarray._reconstruct`,
+    `numpy.${core}.numeric._frombuffer`,
+  ]),
+  ...['float32', 'float16', 'bfloat16', 'float64', 'int64', 'int32', 'uint8', 'bool'].map((name) => `torch.${name}`),
+  ...['float64', 'float32', 'float16', 'int64', 'int32', 'bool_'].map((name) => `numpy.${name}`),
+  'torch.torch_version.TorchVersion',
+  'easydict.EasyDict',
+  'yacs.config.CfgNode',
+  'omegaconf.dictconfig.DictConfig',
+  'omegaconf.listconfig.ListConfig',
+]);
+
 function lookUp(module: string, name: string): PickleValue {
   const full = `${module}.${name}`;
   if (Object.hasOwn(CALLS, full)) return new AllowedName(full);
   if (module === 'torch' && Object.hasOwn(STORAGE_DTYPES, name)) return new StorageType(full, STORAGE_DTYPES[name]!);
+  if (SKIPPED.has(full)) return new SkippedObject();
   const label = full.length > 100 ? `${full.slice(0, 97)}...` : full;
   throw new InvalidFile(`${JSON.stringify(label)}, which is not a tensor or container: save model.state_dict() alone`);
 }
@@ -132,6 +193,7 @@ function storageOf(id: PickleValue): Storage {
 export const tensorsOnly: PickleHost = {
   global: lookUp,
   call(callee, args) {
+    if (callee instanceof SkippedObject) return new SkippedObject();
     if (callee instanceof AllowedName && Object.hasOwn(CALLS, callee.name)) return CALLS[callee.name]!(args);
     throw new InvalidFile('a call of something that is not a constructor of tensors');
   },

@@ -15,7 +15,7 @@ const OLDEST_MESA = 25;
 /** After a failure nothing is tried for a day. */
 const PATIENCE_MS = 86_400_000;
 
-/** What a process needs; more of the packages is graphics. */
+/** Files that a process needs; the rest of the packages is for graphics. */
 const UNPACKED =
   /^(mesa-vulkan-drivers|mesa-libgallium|libvulkan1|libdrm|libllvm|libz3|libelf|libxcb|libx11|libwayland|libedit|libxshm|libdisplay|libudev|libzstd|libxml2)/;
 

@@ -73,7 +73,7 @@ async function measure(job, way) {
 }
 
 /** Measures next to a load: a number of endless loops, or `twin`. */
-async function measureBeside(load, job, way) {
+async function measureUnder(load, job, way) {
   if (load === 'twin') {
     const [a, b] = await Promise.all([measure(job, way), measure(job, way)]);
     return a + b;
@@ -97,7 +97,7 @@ for (let turn = 0; turn < Number(options.rounds); turn++) {
         if (way === 'PyTorch' && TORCH[job] === undefined) continue;
         const key = `${job}/${load}/${way}`;
         const others = loadavg()[0].toFixed(1);
-        const rate = await measureBeside(load, job, way);
+        const rate = await measureUnder(load, job, way);
         rates.set(key, [...(rates.get(key) ?? []), rate]);
         console.error(`${key}: ${round(rate)} per second (load of the machine before: ${others})`);
       }

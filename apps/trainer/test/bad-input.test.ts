@@ -69,7 +69,8 @@ describe('one bad file among many is skipped and named, or fatal with --strict',
     expect(skipped.stderr).toMatch(new RegExp(`warning: skipped star/${name}: .*${expected.source}`));
     expect(JSON.parse(skipped.stdout).skipped).toHaveLength(1);
     expect(refusal(await train(folder, '--strict', '--out', 'strict'))).toMatch(expected);
-    for (const made of [folder, join(home, 'skipped'), join(home, 'strict')]) rmSync(made, { recursive: true });
+    for (const made of [folder, join(home, 'skipped'), join(home, 'strict')])
+      rmSync(made, { recursive: true, force: true });
   });
 });
 

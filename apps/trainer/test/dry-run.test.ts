@@ -39,10 +39,13 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 describe('--dry-run', () => {
   it.each(recipeNames())('plans and measures the recipe %s', async (name) => {
-    const options = await optionsOf('--recipe', name, '--data', images, '--dry-run', ...SMALL);
+    // The weights that fine-tuning starts from would be downloaded.
+    const weights = name === 'fine-tune' ? ['--weights', 'none', '--config', 'D'] : [];
+    const options = await optionsOf('--recipe', name, '--data', images, '--dry-run', ...SMALL, ...weights);
     const planned = await planAndMeasure(options, terminal, 0);
     const recipe = readRecipe(name);
-    expect(planned.recipe).toMatchObject({ config: recipe.config, scale: recipe.scale, input: 32, batch: 4 });
+    const { config = 'D', scale = 37 } = recipe;
+    expect(planned.recipe).toMatchObject({ config, scale, input: 32, batch: 4 });
     expect(planned.recipe.batch % planned.recipe.microBatch).toBe(0);
     expect(planned.images).toEqual({ train: 10, validation: 10 });
     expect(planned.memory.computed).toBeGreaterThan(1e5);

@@ -12,6 +12,7 @@ const ROOMS = [
   'commands',
   'paper',
   'report',
+  'predict',
   'evaluate',
   'run',
   'images',

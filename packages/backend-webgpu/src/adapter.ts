@@ -2,7 +2,7 @@
 import { VggError } from '@vgg/core';
 import { adapterNames, openGpu } from './gpu';
 
-/** Where the adapter has them. */
+/** Optional features, requested if the adapter has them. */
 const FEATURES = [
   'shader-f16',
   'subgroups',

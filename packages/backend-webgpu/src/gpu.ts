@@ -2,7 +2,7 @@
 import { VggError } from '@vgg/core';
 import { variable } from './options';
 
-/** What is used of the package `webgpu`. */
+/** The part of the package `webgpu` that is used. */
 interface Dawn {
   create(options: readonly string[]): GPU;
   globals: object;

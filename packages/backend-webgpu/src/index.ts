@@ -33,7 +33,7 @@ export interface DeviceDescription {
   name: string;
   /** True if it computes on the CPU. */
   software: boolean;
-  /** What activations are stored in: float32 on a device without float16, whatever was asked for. */
+  /** Number type of stored activations: float32 on a device without float16, even if float16 was requested. */
   precision: Precision;
   /** Largest number of bytes of one tensor in one operation of the stock kernels. */
   bindingLimit: number;

@@ -12,7 +12,7 @@ export interface WebgpuOptions {
    */
   adapter?: number | string | undefined;
   /**
-   * What activations are stored in. `float16` halves their memory and uses tensor cores where the device has them; products
+   * Number type of stored activations. `float16` halves their memory; products
    * are added up in float32, and weights stay float32. Default float32. VGG_WEBGPU_PRECISION.
    */
   precision?: Precision | undefined;

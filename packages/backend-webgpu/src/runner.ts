@@ -2,7 +2,7 @@
 import type { DeviceErrors } from './errors';
 import { Profiler } from './profiler';
 
-/** What is used of the stock backend's private parts: both record into one encoder, so that order holds. */
+/** The private parts of the stock backend that are used: both backends record into one encoder, which keeps the order. */
 export interface Recording {
   commandEncoder: GPUCommandEncoder | null;
   computePassEncoder: GPUComputePassEncoder | null;

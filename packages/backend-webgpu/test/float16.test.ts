@@ -21,7 +21,7 @@ const geometry = { strides: [1, 1], dilations: [1, 1], pad: 'same', dataFormat: 
 const run = (name: string, inputs: tf.NamedTensorMap, attributes: object) =>
   tf.engine().runKernel(name, inputs, { ...geometry, ...attributes } as unknown as tf.NamedAttrMap) as tf.Tensor4D;
 
-/** What the CPU backend computes from these numbers. */
+/** Returns the result of the CPU backend. */
 async function onCpu(compute: () => tf.Tensor): Promise<Float32Array> {
   await tf.setBackend('cpu');
   const result = tf.tidy(compute);

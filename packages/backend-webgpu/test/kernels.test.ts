@@ -8,7 +8,7 @@ import { normals, start, worst } from './reference';
 
 type Numbers = Float32Array[];
 
-/** What `compute` returns on a backend. */
+/** Returns the result of `compute` on a backend. */
 async function on(backend: string, compute: () => tf.Tensor | tf.Tensor[]): Promise<Numbers> {
   await tf.setBackend(backend);
   return expectNoLeak(async () => {

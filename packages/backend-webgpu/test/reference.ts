@@ -1,4 +1,4 @@
-/** What tests of kernels share: the device, numbers, distances. */
+/** Helpers of the kernels' tests: the device, numbers, distances. */
 import { backend, env, setBackend } from '@tensorflow/tfjs-core';
 import { randomStream } from '@vgg/core';
 import type { VggWebgpuBackend } from '../src/backend';

@@ -58,7 +58,7 @@ const distance = (a: Float32Array, b: Float32Array) => Math.sqrt(a.reduce((sum, 
 
 /**
  * Relative distances above the tolerance, of gradients at least relative to a thousandth of the largest one of all. The gradient
- * of a bias before batch norm is 0 but for rounding: it is seen to be small beside the largest one.
+ * of a bias before batch norm is 0 but for rounding: it must be small compared with the largest one.
  */
 function differing(
   actual: Numbers,
@@ -99,7 +99,9 @@ describe.skipIf(!hasDevice)(`training${reason}`, () => {
     const expected = await train('cpu', training);
     const actual = await train('webgpu', training);
     expect([...actual.keys()]).toEqual([...expected.keys()]);
-    expect(differing(actual, expected, { tolerance: 1e-5, batchNorm: training.options.batchNorm })).toEqual([]);
+    // Batch norm divides by small deviations, and Muon's steps amplify what is left: rounding then shows in the fifth digit.
+    const tolerance = training.optimiser === undefined ? 1e-5 : 3e-5;
+    expect(differing(actual, expected, { tolerance, batchNorm: training.options.batchNorm })).toEqual([]);
   });
 
   it('gives the same bits every time', { timeout: 400_000 }, async () => {

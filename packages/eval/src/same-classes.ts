@@ -78,8 +78,10 @@ export interface ImagenetClasses {
 export interface ClassPlaces {
   /** Index of each class of the images in the classes of the net. */
   readonly places: readonly number[];
-  /** One line that says what was matched or assumed; undefined if both have the same classes in the same order. */
+  /** One line that says which classes were matched by name. */
   readonly notice?: string | undefined;
+  /** One line that says what is assumed, if only the number of classes could be compared. */
+  readonly assumption?: string | undefined;
 }
 
 /** Number of classes that a message names. */
@@ -122,7 +124,7 @@ export function matchClasses(net: ClassNames, images: ClassNames, imagenet: Imag
     if (images.classes.every((name, i) => name === net.classes[i])) return { places: inOrder };
     if (areUnnamed(net.classes) || areWordNetNumbers(images.classes)) {
       try {
-        return { places: inOrder, notice: checkImageClasses(net, images, imagenet.names) };
+        return { places: inOrder, assumption: checkImageClasses(net, images, imagenet.names) };
       } catch {
         // They are matched by name.
       }

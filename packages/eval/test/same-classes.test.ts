@@ -59,10 +59,10 @@ describe('classes matched by name', () => {
 
   it('need no words if they are the same', () => {
     expect(match(['cat', 'dog'], ['cat', 'dog'])).toEqual({ places: [0, 1] });
-    expect(match(IMAGENET, NUMBERS)).toEqual({ places: IMAGENET.map((_, i) => i), notice: undefined });
+    expect(match(IMAGENET, NUMBERS)).toEqual({ places: IMAGENET.map((_, i) => i), assumption: undefined });
     expect(match(['0', '1'], ['cat', 'dog'])).toMatchObject({
       places: [0, 1],
-      notice: expect.stringMatching(/^nothing names the classes/),
+      assumption: expect.stringMatching(/^nothing names the classes/),
     });
   });
 

@@ -8,7 +8,7 @@ async function file(features: string, head: Readonly<Record<string, readonly [nu
   const layers = planLayers(resolveOptions({ configuration: 'A', width: 1 / 16, head: 'none' }));
   const indices = layers.map(({ name }) => name);
   const zeros = (shape: readonly number[]) => fromFloat32([...shape], new Float32Array(shape.reduce((a, b) => a * b)));
-  const tensors = new Map(
+  const tensors = new Map<string, ReturnType<typeof zeros>>(
     layers.flatMap((layer) =>
       layerVariables(layer).map(({ role, shape }) => {
         const [height, width, inputs, outputs] = shape;

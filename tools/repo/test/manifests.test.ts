@@ -162,7 +162,14 @@ describe('the binaries of @vgg/backend-onednn', () => {
       engines: SHARED.engines,
       publishConfig: SHARED.publishConfig,
     });
-    expect(manifest.files).toEqual(['onednn.node', 'onednn.json', 'lib*.so.*', 'licences', 'NOTICES.md']);
+    expect(manifest.files).toEqual([
+      'onednn.node',
+      'onednn.json',
+      'waiting.node',
+      'lib*.so.*',
+      'licences',
+      'NOTICES.md',
+    ]);
     expect(manifest.dependencies).toBeUndefined();
     expect(AT_INSTALL.filter((script) => script in (manifest.scripts ?? {}))).toEqual([]);
     // Packed without its binary it would install everywhere and work nowhere.

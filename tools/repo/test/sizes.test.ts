@@ -10,8 +10,8 @@ const HERE = fileURLToPath(new URL('.', import.meta.url));
 const BUDGETS = {
   core: 3_500,
   models: 8_400,
-  data: 6_100,
-  optim: 15_000,
+  data: 7_800,
+  optim: 16_500,
   weights: 38_500,
   train: 8_200,
   eval: 7_400,

@@ -1,8 +1,9 @@
 /** `convert`: writes a net for another framework. Needs no TF.js backend, and holds one variable in memory at a time. */
+import { existsSync } from 'node:fs';
 import { mkdir, stat } from 'node:fs/promises';
 import { dirname, extname, join, resolve } from 'node:path';
 import { VggError } from '@vgg/core';
-import { systemReason, writeFileAtomically } from '@vgg/core/node';
+import { systemCode, systemReason, writeFileAtomically } from '@vgg/core/node';
 import {
   checkedTensors,
   type ExportedView,
@@ -75,10 +76,14 @@ interface Writing extends ExportOptions {
   readonly dtype: 'F32' | 'F16' | 'BF16';
 }
 
+/** Creates a folder and its parents. One by one: below /proc, `mkdir` of Node 20 with `recursive` never returns. */
 async function makeFolder(folder: string): Promise<void> {
+  if (existsSync(folder)) return;
+  await makeFolder(dirname(folder));
   try {
-    await mkdir(folder, { recursive: true });
+    await mkdir(folder);
   } catch (cause) {
+    if (systemCode(cause) === 'EEXIST') return;
     throw new VggError('io', `cannot write ${folder}: ${systemReason(cause)}`, { cause });
   }
 }

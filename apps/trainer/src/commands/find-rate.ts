@@ -66,7 +66,7 @@ export async function findRate(options: TrainArguments, terminal: Terminal): Pro
         if (event.type !== 'step') return;
         found.push({ rate: event.rate, loss: event.metrics.loss });
         progress.update(found.length);
-        const smallest = Math.min(...found.map(({ loss }) => loss));
+        const smallest = found.reduce((least, { loss }) => Math.min(least, loss), Number.POSITIVE_INFINITY);
         if (found.length > STEPS / 10 && event.metrics.loss > DIVERGED * smallest) diverged.abort();
       },
     });

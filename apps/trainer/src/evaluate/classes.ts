@@ -18,7 +18,8 @@ export function withClassesOf(
 ): ImageSource {
   const net = { name, classes };
   for (const { path, record } of runs.slice(1)) checkClasses(net, { name: path, classes: record.classes });
-  const { places, notice } = matchClasses(net, { name: 'the data set', classes: source.classes }, IMAGENET);
+  const { places, notice, assumption } = matchClasses(net, { name: 'the data set', classes: source.classes }, IMAGENET);
+  if (assumption !== undefined) terminal.warn(assumption);
   if (notice !== undefined) terminal.say(notice);
   if (places.length === classes.length && places.every((place, label) => place === label)) return source;
   return {

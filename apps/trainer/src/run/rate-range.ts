@@ -1,5 +1,9 @@
 /** Choice of a learning rate from the losses of a trial with a rising rate, and its plot. */
 
+function smallestOf(values: readonly number[]): number {
+  return values.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
+}
+
 /** Loss of one step. */
 export interface RateLoss {
   readonly rate: number;
@@ -25,7 +29,7 @@ export function smoothLosses(losses: readonly number[]): number[] {
  */
 export function suggestRate(steps: readonly RateLoss[]): number {
   const smooth = smoothLosses(steps.map(({ loss }) => loss));
-  const lowest = smooth.indexOf(Math.min(...smooth));
+  const lowest = smooth.indexOf(smallestOf(smooth));
   let best = 0;
   let steepest = 0;
   for (let i = 1; i <= lowest; i++) {
@@ -43,8 +47,8 @@ const SIZE = { width: 640, height: 400, margin: 48 } as const;
 export function rateChart(steps: readonly RateLoss[], suggested: number): string {
   const { width, height, margin } = SIZE;
   const smooth = smoothLosses(steps.map(({ loss }) => loss));
-  const low = Math.min(...smooth);
-  const high = Math.max(...smooth.slice(0, Math.max(1, smooth.indexOf(low)))) * 1.1;
+  const low = smallestOf(smooth);
+  const high = smooth.slice(0, Math.max(1, smooth.indexOf(low))).reduce((a, b) => Math.max(a, b)) * 1.1;
   const first = Math.log10(steps[0]!.rate);
   const last = Math.log10(steps.at(-1)!.rate) || 1e-9;
   const x = (rate: number) => margin + ((Math.log10(rate) - first) / (last - first || 1)) * (width - 2 * margin);

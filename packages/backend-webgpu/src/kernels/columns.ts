@@ -37,7 +37,7 @@ export function runColumnSums(backend: VggWebgpuBackend, sums: ColumnSums): void
   const whole = inputs
     .filter(({ mode }) => mode === 'each')
     .map(({ operand }) => rowsThatFit(backend, operand, columns));
-  const most = Math.min(rows, ...whole.map((fit) => fit ?? rows));
+  const most = whole.reduce<number>((least, fit) => Math.min(least, fit ?? rows), rows);
   const ranges = Math.ceil(rows / most);
   const partsOf = (count: number) => (count <= ROWS * 32 ? 1 : Math.min(MOST_PARTS, Math.ceil(count / (ROWS * 8))));
   let parts = 0;

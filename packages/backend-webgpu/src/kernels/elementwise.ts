@@ -51,7 +51,7 @@ function deferred(name: 'Step' | 'Square'): OwnKernel {
   };
 }
 
-/** How `b` is read along with `a`, the larger: undefined if it repeats otherwise than along the leading axes. */
+/** Returns the mode in which `b` is read with the larger `a`; undefined if it does not repeat along the leading axes. */
 function modeOf(a: readonly number[], b: readonly number[]): Mode | undefined {
   if (sizeOf({ shape: b }) === 1 && b.length <= a.length) return 'scalar';
   const inner = b.slice(b.findIndex((size) => size !== 1));

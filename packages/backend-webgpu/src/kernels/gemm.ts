@@ -34,7 +34,7 @@ export interface Destination {
 /** Workgroups that keep a GPU busy. */
 const BUSY = 256;
 
-/** Of k, at least so much per split. */
+/** Smallest part of k per split. */
 const LEAST_SPLIT = 256;
 
 /** The tile for a product of that size. */

@@ -1,4 +1,4 @@
-/** What a kernel of this backend is, and the questions that most of them ask. */
+/** Type of this backend's kernels, and functions that most of them need. */
 import { type TensorInfo, util } from '@tensorflow/tfjs-core';
 import type { VggWebgpuBackend } from '../backend';
 

@@ -58,7 +58,7 @@ function channelMoments({ inputs, backend }: KernelCall): TensorInfo[] | undefin
   return [mean, variance];
 }
 
-/** Of the gradient dy before the ReLU, if one follows: x - mean is d, 1 / deviation is s. */
+/** WGSL of the gradient dy before a ReLU: x - mean is d, 1 / deviation is s. */
 const BEFORE_RELU = `let d = v0 - v2;
   let s = V(1) / sqrt(v3 + V(u.epsilon));
   let g = select(v1, V(0), (V(u.relu) > V(0)) & (d * s * v4 + v5 <= V(0)));`;

@@ -41,7 +41,10 @@ function run(backend: VggWebgpuBackend, { info, x, dy, y }: Pool): void {
   );
   const operands = dy === undefined ? [y, x] : [y, x, dy];
   const each = operands.map((operand) => operand.count / info.batchSize);
-  const most = Math.min(...operands.map((operand, i) => rowsThatFit(backend, operand, each[i]!) ?? info.batchSize));
+  const most = operands.reduce(
+    (least, operand, i) => Math.min(least, rowsThatFit(backend, operand, each[i]!) ?? info.batchSize),
+    info.batchSize,
+  );
   for (let from = 0; from < info.batchSize; from += most) {
     const images = Math.min(most, info.batchSize - from);
     const count = (images * each[0]!) / (vector ? 4 : 1);

@@ -1,7 +1,7 @@
 /** Shaders with a thread for each number, or each four, of their output. */
 import type { Storage } from './gemm';
 
-/** How an input is read: number by number, as one number, or by channel, which repeats along the last axis. */
+/** Mode in which an input is read: number by number, as one number, or by channel, repeated along the last axis. */
 export type Mode = 'each' | 'scalar' | 'channel';
 
 export interface Input {

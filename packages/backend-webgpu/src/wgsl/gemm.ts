@@ -82,7 +82,7 @@ function loader(name: 'A' | 'B', { vector, along }: Factor): string {
 }`;
 }
 
-/** How a tile of a factor is staged: as vectors along k, [own][k / 4], or along its own axis, [k][own / 4]. */
+/** Returns WGSL that stages a tile of a factor: as vectors along k, [own][k / 4], or along its own axis, [k][own / 4]. */
 function stage(name: 'A' | 'B', factor: Factor, { own, tile }: { own: number; tile: Tile }) {
   const [depth, threads] = [tile.k, tile.threadsM * tile.threadsN];
   const vectors = (own * depth) / 4;
@@ -124,7 +124,7 @@ function products(rows: number, vectors: number, { tile, a, b }: Gemm): string {
         out.push(`      let t${c}_${j} = tileB[(${columnOf(c)} * 4u + ${j}u) * ${tile.k / 4}u + kk];`);
       }
     }
-    if (b.along === 'k') out.push(...transposed(c));
+    if (b.along === 'k') for (const line of transposed(c)) out.push(line);
   }
   const add = (row: number, factor: (j: number) => string) => {
     for (let c = 0; c < vectors; c++) {
@@ -188,7 +188,7 @@ function directLoop(rows: number, vectors: number, { tile, a, b }: Gemm): string
       if (b.along === 'own') out.push(`    let b${c}_${j} = loadB(preB${c}_0, ${column(c)}, k + ${j}u, endsB);`);
       else out.push(`    let t${c}_${j} = loadB(preB${c}_${j}, ${column(c)} + ${j}u, k, endsB);`);
     }
-    if (b.along === 'k') out.push(...transposed(c));
+    if (b.along === 'k') for (const line of transposed(c)) out.push(line);
   }
   for (const r of steps) {
     if (a.along === 'k') {

@@ -4,7 +4,7 @@ import type { Storage } from './gemm';
 
 export interface PoolShader {
   input: Storage;
-  /** Of the gradient of the output. */
+  /** Storage of the output's gradient. */
   gradient: Storage;
   output: Storage;
   vector: boolean;

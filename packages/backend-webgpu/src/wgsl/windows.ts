@@ -1,4 +1,4 @@
-/** How the factors of convolutions find their numbers: windows are read in place. */
+/** Addresses of the factors of convolutions: windows are read in place. */
 import type { Factor, Storage } from './gemm';
 
 /** Names in WGSL of the sizes: numbers where they are constant, else uniforms. */

@@ -139,10 +139,11 @@ export function tfGraph(options: ResolvedVggOptions, view: ExportedView, pixels?
   let x = 'images';
   if (pixels !== undefined) {
     const numbers = pixelConstants(pixels);
-    own.push(...numbers);
+    for (const number of numbers) own.push(number);
     const attr = { ...FLOAT, ...WINDOWS, ...fusedOperations(false), padding: text('VALID') };
     const input = [x, ...numbers.map(({ name }) => name)];
-    nodes.push(...numbers.map(constantNode), { name: PREPROCESS.node, op: '_FusedConv2D', attr, input });
+    for (const number of numbers) nodes.push(constantNode(number));
+    nodes.push({ name: PREPROCESS.node, op: '_FusedConv2D', attr, input });
     x = PREPROCESS.node;
   }
   layers.forEach((layer, i) => {

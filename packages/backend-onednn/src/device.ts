@@ -46,6 +46,8 @@ export class Device {
   readonly #freeIds: number[] = [];
   readonly #free: (id: number) => void;
   #nextId = 0;
+  /** Ends the compute thread. `process.exit` destroys the libraries' data while that thread may still use them. */
+  readonly #stop = (): void => this.#native.close();
 
   constructor(module: NativeModule, options: NativeOptions) {
     this.#native = callNative(() => new module.Environment(options));
@@ -54,6 +56,7 @@ export class Device {
       this.#native.release(id);
       this.#freeIds.push(id);
     };
+    process.once('exit', this.#stop);
   }
 
   /** Returns a buffer that an operation will fill. */
@@ -128,6 +131,7 @@ export class Device {
   }
 
   close(): void {
+    process.off('exit', this.#stop);
     this.#native.close();
   }
 }

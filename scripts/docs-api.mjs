@@ -51,7 +51,7 @@ const app = await Application.bootstrap({
   tsconfig: join(ROOT, 'tsconfig.docs.json'),
   readme: join(ROOT, 'README.md'),
   projectDocuments: documents(),
-  highlightLanguages: ['typescript', 'bash', 'json', 'mermaid'],
+  highlightLanguages: ['typescript', 'bash', 'json', 'mermaid', 'yaml'],
   out: SITE,
   theme: 'vgg',
   customCss: join(ROOT, 'scripts', 'docs-api.css'),

@@ -50,7 +50,7 @@ interface Samples {
  * Opens the samples of tar shards, in the order of the shards. Numeric labels are indices into `classes.txt` next to the shards
  * (one name in each line), or are the class names if that file is missing. Other labels are class names.
  *
- * The image of a sample is its member whose extension is the first of {@link IMAGE_EXTENSIONS}, such as `0001.jpg`. Only
+ * The image of a sample is its member whose extension is the first of `IMAGE_EXTENSIONS`, such as `0001.jpg`. Only
  * if there is none, a member such as `0001.image.jpg` may be the image. Other members are not used.
  * @throws VggError `VGG_DATASET` if a shard is missing or corrupt, a sample has no label or several possible images, or a label
  *   is not a class.

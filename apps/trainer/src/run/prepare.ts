@@ -151,7 +151,7 @@ export async function planRun(given: TrainArguments, terminal: Terminal): Promis
   initialiserOf(fetched);
   const path = await imagesFolder(fetched, terminal);
   const data = await openTrainingData(path, fetched);
-  describeData(data, terminal);
+  if (!isDemo(fetched)) describeData(data, terminal);
   if (fetched.checkDuplicates) await reportDuplicates(data, terminal);
   const options = await withSmallSettings(fetched, data, terminal);
   const recipe = resolveRecipe(options, path, data.train.length);

@@ -198,6 +198,8 @@ async function train(options: TrainArguments, terminal: Terminal, livePage?: Liv
   if (options.json) return printJson(evaluation && { evaluation });
   if (result.training !== undefined) await print(summaryTable(result, classes));
   else if (!finished) terminal.say(`the run ended after step ${result.step}, before an epoch was completed`);
+  // The folder of a smoke run is removed.
+  if (options.smoke) return;
   terminal.say(`the report is ${join(path, REPORT)}`);
   if (evaluation !== undefined) {
     await printEvaluation(evaluation);

@@ -12,7 +12,6 @@ const ROOMS = [
   'commands',
   'paper',
   'report',
-  'predict',
   'evaluate',
   'run',
   'images',

@@ -1,33 +1,37 @@
-/** The images that `predict` is asked for: files, folders, patterns, addresses and standard input. */
+/** The images that words stand for: files, folders, patterns, addresses and standard input. */
 import { opendirSync, statSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { VggError } from '@vgg/core';
 import { systemReason } from '@vgg/core/node';
-import { isImageName } from '@vgg/data/node';
-import { isAddress } from './fetch-image';
-import { isPattern, matchingPaths } from './patterns';
+import type { RawImage } from '../image';
+import { decodeImage } from './decode';
+import { fetchImage, isAddress, readStandardInput } from './fetch-image';
+import { isPattern, matchingPaths } from './path-patterns';
+import { isImageName } from './sources/files';
 
 /** The word for standard input. */
 export const STANDARD_INPUT = '-';
 
-/** Image to predict. */
-export interface Input {
-  /** Name in the results: the path or the address, or `-`. */
+/** Image that was found; {@link readFoundImage} decodes it. */
+export interface FoundImage {
+  /** The path or the address, or `-` for standard input. */
   readonly name: string;
   readonly kind: 'file' | 'address' | 'standard input';
   /** Reason why there is no image of this name. */
   readonly fault?: string | undefined;
 }
 
-const faulty = (name: string, fault: string): Input => ({ name, kind: 'file', fault });
+const faulty = (name: string, fault: string): FoundImage => ({ name, kind: 'file', fault });
 
-const fileInput = (name: string): Input => ({ name, kind: 'file' });
+const fileInput = (name: string): FoundImage => ({ name, kind: 'file' });
 
 /**
  * Yields the images in a folder and its folders, in the order of their names. Hidden files and folders are left out; so are
  * linked folders, which may lead back.
  */
-function* imagesIn(folder: string): Generator<Input, void> {
+function* imagesIn(folder: string): Generator<FoundImage, void> {
   const entries: { name: string; folder: boolean }[] = [];
   try {
     const opened = opendirSync(resolve(folder));
@@ -53,7 +57,7 @@ function* imagesIn(folder: string): Generator<Input, void> {
   }
 }
 
-function* imagesAt(path: string): Generator<Input, void> {
+function* imagesAt(path: string): Generator<FoundImage, void> {
   if (statSync(resolve(path), { throwIfNoEntry: false })?.isDirectory() !== true) {
     yield fileInput(path);
     return;
@@ -66,7 +70,7 @@ function* imagesAt(path: string): Generator<Input, void> {
   if (count === 0) yield faulty(path, `${path}: the folder has no images`);
 }
 
-function* imagesOf(word: string): Generator<Input, void> {
+function* imagesOf(word: string): Generator<FoundImage, void> {
   if (word === STANDARD_INPUT) {
     yield { name: word, kind: 'standard input' };
     return;
@@ -86,13 +90,38 @@ function* imagesOf(word: string): Generator<Input, void> {
 }
 
 /**
- * Returns the images of the words in order; a word without an image has a fault. A file that exists wins over a pattern:
- * `[1].jpg` is a possible name.
+ * Returns the images that words stand for, in order, as a shell and `curl` would find them: files, the images of folders and of
+ * their folders, patterns such as `photos/*.jpg`, addresses of http and https, and `-` for standard input. A word without
+ * an image has a fault. A file that exists wins over a pattern: `[1].jpg` is a possible name.
  * @throws VggError `VGG_ARGUMENT` when standard input is named twice.
  */
-export function predictInputs(words: readonly string[]): Input[] {
+export function findImages(words: readonly string[]): FoundImage[] {
   if (words.filter((word) => word === STANDARD_INPUT).length > 1) {
     throw new VggError('argument', `expected ${STANDARD_INPUT}, standard input, once: it holds one image`);
   }
   return words.flatMap((word) => [...imagesOf(word)]);
+}
+
+/** Decodes bytes: the decoder reads files. */
+async function decodeBytes(bytes: Buffer, name: string, minSide: number | undefined): Promise<RawImage> {
+  const folder = await mkdtemp(join(tmpdir(), 'vgg-image-'));
+  try {
+    const path = join(folder, 'image');
+    await writeFile(path, bytes);
+    return await decodeImage({ kind: 'file', path }, name, minSide);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/**
+ * Reads or fetches a found image and decodes it.
+ * @param minSide smallest side in pixels that is needed: a larger image may be decoded reduced. Default the full size.
+ * @throws VggError `VGG_IMAGE` for a fault, an image that cannot be decoded or one that cannot be fetched.
+ */
+export async function readFoundImage({ name, kind, fault }: FoundImage, minSide?: number): Promise<RawImage> {
+  if (fault !== undefined) throw new VggError('image', fault);
+  if (kind === 'file') return decodeImage({ kind: 'file', path: resolve(name) }, name, minSide);
+  if (kind === 'address') return decodeBytes(await fetchImage(name), name, minSide);
+  return decodeBytes(await readStandardInput(), 'standard input', minSide);
 }

@@ -1,4 +1,4 @@
-/** The images that `predict` is asked for. */
+/** The images that words stand for. */
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -6,10 +6,10 @@ import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
-import { fetchImage, MAX_IMAGE_BYTES, readStandardInput } from '../src/predict/fetch-image';
-import { predictInputs } from '../src/predict/inputs';
+import { fetchImage, MAX_IMAGE_BYTES, readStandardInput } from '../src/node/fetch-image';
+import { findImages } from '../src/node/find-images';
 
-const home = mkdtempSync(join(tmpdir(), 'predict-'));
+const home = mkdtempSync(join(tmpdir(), 'find-images-'));
 afterAll(() => rmSync(home, { recursive: true, force: true }));
 
 for (const folder of ['a/deep', 'b', 'empty', 'a/.hidden']) mkdirSync(join(home, folder), { recursive: true });
@@ -30,13 +30,13 @@ symlinkSync(home, join(home, 'a', 'up'));
 /** Returns the names of the images of words, relative to the folder, or their faults. */
 function found(...words: string[]): string[] {
   const paths = words.map((word) => (/^(-$|https?:)/.test(word) ? word : join(home, word)));
-  return predictInputs(paths).map(({ name, kind, fault }) => {
+  return findImages(paths).map(({ name, kind, fault }) => {
     if (fault !== undefined) return fault.replaceAll(`${home}/`, '');
     return kind === 'file' ? relative(home, name) : `${kind} ${name}`;
   });
 }
 
-describe('predictInputs', () => {
+describe('findImages', () => {
   it('lists files as they are named, and the images of a folder and of its folders in order', () => {
     expect(found('b/x.jpeg', 'a')).toEqual(['b/x.jpeg', 'a/1.PNG', 'a/2.jpg', 'a/deep/3.webp']);
   });

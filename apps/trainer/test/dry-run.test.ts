@@ -2,9 +2,9 @@
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { makeDemoImages } from '@vgg/data/node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { planAndMeasure } from '../src/commands/dry-run';
-import { makeDemoImages } from '../src/images/demo-images';
 import { createProgram } from '../src/program/program';
 import { readRecipe, recipeNames } from '../src/recipe/file';
 import type { TrainArguments } from '../src/run/arguments';

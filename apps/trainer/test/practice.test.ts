@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import { rawSource } from '@vgg/data';
 import { resolveOptions } from '@vgg/models';
 import { describe, expect, it } from 'vitest';
-import { balancedWeights, constantError, countsOf } from '../src/images/class-counts';
 import { optimiserOf } from '../src/recipe/build';
 import { layerFactors } from '../src/recipe/kinds';
 import { SETTINGS_OFF, type Settings } from '../src/recipe/settings';
@@ -14,15 +13,6 @@ import { EpochTable } from '../src/run/epoch-table';
 import { describeClasses } from '../src/run/introduction';
 import { settingsOfWeights } from '../src/run/net-of-weights';
 import { rateChart, suggestRate } from '../src/run/rate-range';
-
-describe('balancedWeights', () => {
-  it('gives every class the same part, with a mean of 1, as scikit-learn does', () => {
-    // images / (classes · count): 10 / (2 · 8) and 10 / (2 · 2).
-    const counts = countsOf([0, 0, 0, 0, 0, 0, 0, 0, 2, 2], 3);
-    expect(balancedWeights(counts)).toEqual([0.625, 0, 2.5]);
-    expect(constantError(counts)).toBeCloseTo(20, 12);
-  });
-});
 
 describe('describeClasses', () => {
   const source = (labels: number[]) =>

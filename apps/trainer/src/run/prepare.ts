@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { basename, join, resolve } from 'node:path';
 import { VggError } from '@vgg/core';
 import { writeFileAtomically } from '@vgg/core/node';
-import { openSource } from '@vgg/data/node';
+import { DEMO_IMAGES, makeDemoImages, openSource } from '@vgg/data/node';
 import { createVgg, type ResolvedVggOptions, type Vgg, zeroInitialiser } from '@vgg/models';
 import { gather, requireSameSettings } from '@vgg/train';
 import type { FoundCheckpoint, RunFolder } from '@vgg/train/node';
@@ -16,7 +16,6 @@ import {
   type Skipped,
   trainingTransform,
 } from '../images/data-set';
-import { DEMO_IMAGES, makeDemoImages } from '../images/demo-images';
 import { describeData, reportDuplicates } from '../images/describe';
 import { currentJob } from '../job/job';
 import { findNet } from '../nets/reference';

@@ -1,14 +1,13 @@
 /** Training of a prepared run: loaders, loop, validation, checkpoints, interruption, and its best weights at the end. */
 import { shareOf, VggError } from '@vgg/core';
 import { systemReason } from '@vgg/core/node';
-import { type BatchLoader, balancedOrder } from '@vgg/data';
+import { type BatchLoader, balancedOrder, balancedWeights, countsOf, labelsOf } from '@vgg/data';
 import { createBatches, createEvaluationBatches } from '@vgg/data/node';
 import { scalesFor } from '@vgg/eval';
 import type { FreezableName } from '@vgg/models';
 import { GuessBook, type Guesses, type Prediction, type RunReport } from '@vgg/report';
 import { type FitResult, fit, gather, imageShare, restoreCheckpoint, type Validation, validate } from '@vgg/train';
 import type { RunLog } from '@vgg/train/node';
-import { balancedWeights, countsOf, labelsOf } from '../images/class-counts';
 import { type Skipped, skippedNotice } from '../images/data-set';
 import { currentJob, shareOfWorkers } from '../job/job';
 import { hasWeights } from '../nets/run-files';

@@ -1,5 +1,5 @@
 /**
- * Data set of the demo: ten classes of drawn shapes and textures, as JPEG files in class folders. Position, size, angle,
+ * Data set to try things out with, without a download: ten classes of drawn shapes and textures, as JPEG files in class folders. Position, size, angle,
  * colours, background and image size vary, so that a linear classifier on pixels fails. Every choice is addressed by (seed,
  * class, number), so all machines draw the same images.
  */
@@ -25,7 +25,7 @@ export interface DemoImagesOptions {
   seed: number;
 }
 
-/** The images that the demo trains on; the training itself is `recipes/demo.yaml`. */
+/** The images that the trainer's demo trains on. */
 export const DEMO_IMAGES: DemoImagesOptions = { train: 120, validation: 20, seed: 1 };
 
 /** Random choices of an image that are common to all classes. */

@@ -1,5 +1,5 @@
 /** Number of images of each class, and what follows from it. */
-import type { ImageSource } from '@vgg/data';
+import type { ImageSource } from './source';
 
 /** Returns the class of each image of a source. */
 export function labelsOf(source: ImageSource): Int32Array {

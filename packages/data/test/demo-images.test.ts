@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { DEMO_CLASSES, makeDemoImages } from '../src/images/demo-images';
+import { DEMO_CLASSES, makeDemoImages } from '../src/node/demo-images';
 
 let home: string;
 beforeEach(async () => {

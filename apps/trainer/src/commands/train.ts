@@ -85,7 +85,7 @@ function rankWords(words: readonly string[]): string[] {
 export async function runTrain(options: TrainArguments): Promise<void> {
   const { ranks = 1, hosts, mpirun } = options;
   if (ranks > 1 && process.env.VGG_LAUNCHED === undefined) {
-    const { launch } = await import('../job/launch');
+    const { launch } = await import('@vgg/mpi');
     const program = [process.execPath, ...process.execArgv, process.argv[1]!, ...rankWords(process.argv.slice(2))];
     process.exitCode = await launch(program, { ranks, hosts, mpirun });
     return;

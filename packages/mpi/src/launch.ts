@@ -1,10 +1,13 @@
-/** `train --ranks`: starts the ranks of a run by mpirun, passes signals to them and says in one line what went wrong. */
+/** Starts the ranks of a job by mpirun, passes signals to them and says in one line what went wrong. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { constants } from 'node:os';
 import { VggError } from '@vgg/core';
-import { builtLibraries, type MpiLibrary } from '@vgg/mpi';
+import type { MpiLibrary } from './launcher';
+import { builtLibraries } from './load';
 
+/** Options of {@link launch}. */
 export interface LaunchOptions {
+  /** Number of processes. */
   ranks: number;
   /** Machines with the number of ranks of each: `a:2,b:2`. Default this machine. */
   hosts?: string | undefined;
@@ -15,7 +18,7 @@ export interface LaunchOptions {
 /** Seconds that mpirun has to end all ranks after one of them has failed. */
 const GRACE = 3;
 
-interface Launcher {
+interface Mpirun {
   library: MpiLibrary;
   command: string;
 }
@@ -29,21 +32,21 @@ function libraryOf(command: string): MpiLibrary | undefined {
 const INSTALL = 'apt-get install openmpi-bin libopenmpi-dev g++, and run node scripts/build-native.mjs in packages/mpi';
 
 /** @throws VggError `VGG_BACKEND` if there is no MPI that ranks can be started by. */
-function findMpirun(given: string | undefined): Launcher {
+function findMpirun(given: string | undefined): Mpirun {
   const built = builtLibraries();
   if (built.length === 0)
-    throw new VggError('backend', `--ranks needs MPI, for which @vgg/mpi is not built: ${INSTALL}`);
+    throw new VggError('backend', `starting ranks needs MPI, for which @vgg/mpi is not built: ${INSTALL}`);
   const commands = given === undefined ? ['mpirun.openmpi', 'mpirun', 'mpirun.mpich', 'mpiexec'] : [given];
   for (const command of commands) {
     const library = libraryOf(command);
     if (library !== undefined && built.includes(library)) return { library, command };
   }
   const found = given === undefined ? 'no mpirun' : `no mpirun in ${given}`;
-  throw new VggError('backend', `--ranks needs an mpirun of ${built.join(' or ')}, found ${found}: ${INSTALL}`);
+  throw new VggError('backend', `starting ranks needs an mpirun of ${built.join(' or ')}, found ${found}: ${INSTALL}`);
 }
 
 /** Arguments that say how many ranks to start, and where. */
-function placing({ library }: Launcher, { ranks, hosts }: LaunchOptions): string[] {
+function placing({ library }: Mpirun, { ranks, hosts }: LaunchOptions): string[] {
   const count = ['-n', String(ranks)];
   if (library === 'mpich') return [...(hosts === undefined ? [] : ['-hosts', hosts]), ...count];
   const root = process.getuid?.() === 0 ? ['--allow-run-as-root'] : [];
@@ -55,7 +58,7 @@ function placing({ library }: Launcher, { ranks, hosts }: LaunchOptions): string
 /** Open MPI's message about a rank that died and printed nothing. */
 const DEATH = /process rank (?<rank>\d+) with PID \d+ on node (?<host>\S+) exited on signal (?<signal>\d+)/;
 
-/** Collects what ranks and mpirun write to stderr: lines of ranks pass, those of mpirun are kept for the end. */
+/** Collects what ranks and mpirun write: lines of ranks pass, those of mpirun are kept for the end. */
 class Errors {
   #rest = '';
   #result = '';
@@ -100,7 +103,7 @@ class Errors {
       return `rank ${named.rank} (${named.host}) was ended by ${signal ?? `signal ${named.signal}`}`;
     }
     if (/not enough slots available/.test(text))
-      return 'the hosts have fewer slots than --ranks: raise them, or lower --ranks';
+      return 'the hosts have fewer slots than ranks: raise the slots, or lower the number of ranks';
     if (
       /lost communication|unable to (?:launch|start)|could not be resolved|control_cb|daemon/i.test(text) &&
       !/BAD TERM/.test(text)
@@ -130,8 +133,16 @@ function killGroup({ pid }: ChildProcess): void {
 }
 
 /**
- * Runs a program on several ranks and returns its exit code. Ctrl-C, SIGTERM and SIGHUP reach rank 0 as a line on its stdin,
- * which every mpirun forwards: after a signal it would end the ranks before they have saved. A second one ends them at once.
+ * Runs a program on several ranks of this machine or of others, and returns its exit code. If it fails, one line on stderr says
+ * which rank ended and why.
+ *
+ * Ctrl-C, SIGTERM and SIGHUP reach rank 0 as a line on its stdin, which every mpirun forwards: after a signal mpirun would end
+ * the ranks before they have saved. A second one ends them at once. `listenForInterruption` of `@vgg/core/node` hears that line
+ * in the program, which has the variable `VGG_LAUNCHED` in its environment.
+ *
+ * @param program the command with its arguments, as `[process.execPath, 'train.mjs']`. Its stdout passes. Of its stderr, lines
+ *   pass that begin with `error: `, `warning: `, a time (`12:30:00 `) or two spaces; others are taken for those of mpirun.
+ * @throws VggError `VGG_BACKEND` if there is no MPI that ranks can be started by.
  */
 export async function launch(program: readonly string[], options: LaunchOptions): Promise<number> {
   const launcher = findMpirun(options.mpirun);
@@ -158,14 +169,20 @@ export async function launch(program: readonly string[], options: LaunchOptions)
     interrupted = name;
     child.stdin!.write('stop\n');
   };
-  for (const name of Object.keys(CODES) as Interruption[]) process.on(name, onSignal);
+  const names = Object.keys(CODES) as Interruption[];
+  const onExit = () => killGroup(child);
+  for (const name of names) process.on(name, onSignal);
   child.stdin!.on('error', () => {});
-  process.on('exit', () => killGroup(child));
+  process.on('exit', onExit);
   const code = await new Promise<number | null>((resolve, reject) => {
     child.on('error', reject);
     child.on('close', (status) => resolve(status));
     // What a lost machine's shell holds open is not waited for.
     child.on('exit', (status) => setTimeout(() => resolve(status), 1000));
+  }).finally(() => {
+    for (const name of names) process.off(name, onSignal);
+    process.off('exit', onExit);
+    onExit();
   });
   for (const stream of [child.stdin, child.stdout, child.stderr]) stream!.destroy();
   clearTimeout(timer);

@@ -2,6 +2,7 @@
 import { availableParallelism, totalmem } from 'node:os';
 import { spread } from '@vgg/data';
 import { createVgg, type ResolvedVggOptions, type Vgg } from '@vgg/models';
+import { validationsOf } from '@vgg/train';
 import type { EngineName } from '../engine';
 import { trainingTransform } from '../images/data-set';
 import { initialiserOf } from '../recipe/build';
@@ -12,7 +13,6 @@ import { checkPredecessor, firstNet } from '../run/first-net';
 import { span } from '../run/introduction';
 import { epochSeconds, measureSpeed, type Speed } from '../run/measure';
 import { trainingMemory } from '../run/memory';
-import { validationsOf } from '../run/pace';
 import { type PlannedRun, planRun } from '../run/prepare';
 import { print } from '../terminal/output';
 import type { Terminal } from '../terminal/terminal';

@@ -17,7 +17,7 @@ import { print, table } from '../terminal/output';
 import { createTerminal, type Terminal } from '../terminal/terminal';
 import { dryRun } from './dry-run';
 import { printEvaluation } from './evaluate';
-import { findRate } from './find-rate';
+import { runFindRate } from './find-rate';
 
 /** Returns the losses and errors of the last epoch; with five classes or fewer, the top-5 error is always 0 and left out. */
 function summaryTable({ training, validation, best }: FitResult, classes: number): string {
@@ -94,7 +94,7 @@ export async function runTrain(options: TrainArguments): Promise<void> {
   if (job.rank > 0) return joinTraining(options);
   const terminal = createTerminal({ stream: process.stderr, quiet: options.quiet });
   if (options.dryRun) return dryRun(options, terminal);
-  if (options.findRate) return findRate(options, terminal);
+  if (options.findRate) return runFindRate(options, terminal);
   if (options.smoke) return smokeRun(options, terminal);
   if (!options.ui) return train(options, terminal);
   const livePage = await LivePage.start(options.uiPort);

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { basename, join, resolve } from 'node:path';
 import { VggError } from '@vgg/core';
-import { writeFileAtomically } from '@vgg/core/node';
+import { listenForInterruption, writeFileAtomically } from '@vgg/core/node';
 import { DEMO_IMAGES, makeDemoImages, openSource } from '@vgg/data/node';
 import { createVgg, type ResolvedVggOptions, type Vgg, zeroInitialiser } from '@vgg/models';
 import { gather, requireSameSettings } from '@vgg/train';
@@ -26,7 +26,6 @@ import { formatRecipe } from '../recipe/file';
 import { checkArguments, type Recipe, resolveRecipe } from '../recipe/recipe';
 import type { SettingName } from '../recipe/settings';
 import { PRECLUDING, smallSettings } from '../recipe/small';
-import { listenForInterruption } from '../terminal/interruption';
 import type { Terminal } from '../terminal/terminal';
 import type { ResumeArguments, TrainArguments } from './arguments';
 import { environment } from './environment';

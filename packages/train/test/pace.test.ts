@@ -1,6 +1,6 @@
 /** Time left of a run, on a clock that the test moves. */
 import { describe, expect, it } from 'vitest';
-import { RunPace, validationsOf } from '../src/run/pace';
+import { RunPace, validationsOf } from '../src/pace';
 
 /** Ten epochs of 20 steps of 1 s, the first of 5 s; a validation of 8 s after each epoch. */
 function run(stopAt: (epoch: number, batch: number) => boolean) {

@@ -1,4 +1,4 @@
-/** Ctrl-C, SIGTERM and a closed terminal: the first signal asks the program to save and stop, a second one ends it at once. */
+/** Ctrl-C, SIGTERM and a closed terminal: the first signal asks a program to save and stop, a second one ends it at once. */
 
 /** A listener for signals that end the program. */
 export interface Interruption {
@@ -9,11 +9,12 @@ export interface Interruption {
   end(): void;
 }
 
-/** SIGUSR2 is what a user of mpirun can send to all ranks. `train --ranks` counts as it, and has an exit code of its own. */
+/** SIGUSR2 is what a user of mpirun can send to all ranks. `launch` of `@vgg/mpi` counts as it, and has an exit code of its own. */
 const EXIT_CODES = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129, SIGUSR2: 0 } as const;
 
 /**
- * Listens for signals until `end` is called.
+ * Listens for SIGINT, SIGTERM, SIGHUP and SIGUSR2 until `end` is called. The first aborts `signal`, which `fit` of `@vgg/train` and
+ * `evaluate` of `@vgg/eval` take; a second one ends the process. A program that `launch` of `@vgg/mpi` started hears them too.
  * @param onFirst called for the first signal, to print what happens next.
  */
 export function listenForInterruption(onFirst: () => void): Interruption {

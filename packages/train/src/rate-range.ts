@@ -14,7 +14,7 @@ export interface RateLoss {
 const SMOOTHING = 0.9;
 
 /** Returns the exponential moving averages of the losses, corrected for their start. */
-export function smoothLosses(losses: readonly number[]): number[] {
+function smoothLosses(losses: readonly number[]): number[] {
   let average = 0;
   return losses.map((loss, i) => {
     average = SMOOTHING * average + (1 - SMOOTHING) * loss;

@@ -19,7 +19,6 @@ const ROOMS = [
   'nets',
   'job',
   'terminal',
-  'engine',
   'package-folder',
 ];
 

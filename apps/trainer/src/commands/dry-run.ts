@@ -1,9 +1,9 @@
 /** `train --dry-run`: prints the resolved recipe, its memory, and the time of an epoch, measured on a few real steps. */
 import { availableParallelism, totalmem } from 'node:os';
 import { spread } from '@vgg/data';
+import type { EngineName } from '@vgg/engine';
 import { createVgg, type ResolvedVggOptions, type Vgg } from '@vgg/models';
 import { validationsOf } from '@vgg/train';
-import type { EngineName } from '../engine';
 import { trainingTransform } from '../images/data-set';
 import { initialiserOf } from '../recipe/build';
 import { formatRecipe } from '../recipe/file';

@@ -3,7 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { VggError } from '@vgg/core';
 import { spread } from '@vgg/data';
 import { decodeImage } from '@vgg/data/node';
-import { describeEngine, startEngine } from '../engine';
+import { describeEngine, startEngine } from '@vgg/engine';
 import { locateImages, type OpenedData, openTrainingData, trainingTransform } from '../images/data-set';
 import { describeData, describeTestPart } from '../images/describe';
 import { netOptions } from '../recipe/build';

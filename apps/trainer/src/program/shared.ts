@@ -1,7 +1,7 @@
 /** Options and words that several commands share. */
 
+import { ENGINE_NAMES } from '@vgg/engine';
 import { type Command, Option } from 'commander';
-import { ENGINE_NAMES } from '../engine';
 import { oneOf } from '../recipe/kinds';
 import { SETTINGS } from '../recipe/settings';
 

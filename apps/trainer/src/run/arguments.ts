@@ -1,5 +1,5 @@
 /** The arguments of `train`: the settings of a run, and the options of one session, which change nothing of its result. */
-import type { EngineName } from '../engine';
+import type { EngineName } from '@vgg/engine';
 import type { SettingName, Settings } from '../recipe/settings';
 import type { KeepingOptions } from './folder';
 

@@ -4,10 +4,10 @@ import { basename, join, resolve } from 'node:path';
 import { VggError } from '@vgg/core';
 import { listenForInterruption, writeFileAtomically } from '@vgg/core/node';
 import { DEMO_IMAGES, makeDemoImages, openSource } from '@vgg/data/node';
+import { describeEngine, type Engine, type EngineName, startEngine } from '@vgg/engine';
 import { createVgg, type ResolvedVggOptions, type Vgg, zeroInitialiser } from '@vgg/models';
 import { gather, requireSameSettings } from '@vgg/train';
 import type { FoundCheckpoint, RunFolder } from '@vgg/train/node';
-import { describeEngine, type Engine, type EngineName, startEngine } from '../engine';
 import {
   locateImages,
   type OpenedData,

@@ -1,6 +1,6 @@
 /**
- * Engines: the TF.js backends that the trainer can use. `auto` tries them from the fastest on, and the log states which one
- * it uses and why the faster ones do not work here.
+ * Engines: TF.js backends by name. `auto` tries them from the fastest on, and the result states which one is used and why the
+ * faster ones do not work here.
  */
 import * as tf from '@tensorflow/tfjs-core';
 import { VggError } from '@vgg/core';
@@ -9,9 +9,12 @@ import { VggError } from '@vgg/core';
 const AUTOMATIC = ['webgpu', 'onednn', 'tensorflow', 'wasm', 'cpu'] as const;
 /** Engines that fix a precision: by default WebGPU computes in float32, and oneDNN in bfloat16 only on processors with AMX. */
 const BY_PRECISION = ['webgpu-f16', 'onednn-float32', 'onednn-bfloat16', 'onednn-bfloat16-fast'] as const;
+/** Names of all engines. */
 export const ENGINE_NAMES = [...AUTOMATIC, ...BY_PRECISION] as const;
+/** Name of an engine. */
 export type EngineName = (typeof ENGINE_NAMES)[number];
 
+/** Engine that was started. */
 export interface Engine {
   name: EngineName;
   /** Description for people, such as `WebAssembly SIMD, 1 thread`. */
@@ -179,7 +182,9 @@ async function startBest(gpu: string | undefined): Promise<Engine> {
 }
 
 /**
- * Starts an engine and makes it TF.js's backend.
+ * Starts an engine and makes it TF.js's backend. Those on a GPU first compute a convolution that is checked.
+ * @param requested `auto` for the fastest that works: libtensorflow with a GPU, else WebGPU with a GPU, oneDNN, libtensorflow on
+ *   the CPU, WASM, plain JavaScript.
  * @param gpu Number of a GPU or a part of its name, for engines on WebGPU. Default: the fastest GPU.
  * @throws VggError `VGG_BACKEND` when the requested engine, or with `auto` every engine, cannot run here.
  */
@@ -189,7 +194,7 @@ export async function startEngine(requested: EngineName | 'auto', gpu?: string):
   try {
     return { name: requested, description: await START[requested](gpu), notUsed: [] };
   } catch (error) {
-    throw new VggError('backend', `engine ${requested} cannot run here: ${firstLine(error)}; try --engine auto`, {
+    throw new VggError('backend', `engine ${requested} cannot run here: ${firstLine(error)}; try engine auto`, {
       cause: error,
     });
   }

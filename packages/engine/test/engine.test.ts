@@ -7,7 +7,7 @@ import { randomStream } from '@vgg/core';
 import { CONFIGURATION_NAMES, createVgg, heInitialiser, type VggOptions } from '@vgg/models';
 import { lossAndGradients, softmaxCrossEntropy } from '@vgg/optim';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { describeEngine, ENGINE_NAMES, type Engine, type EngineName, startEngine } from '../src/engine';
+import { describeEngine, ENGINE_NAMES, type Engine, type EngineName, startEngine } from '../src/index';
 
 const name = (process.env.VGG_ENGINE ?? 'wasm') as EngineName;
 
@@ -82,7 +82,7 @@ describe('choosing an engine', () => {
   it('takes no adapter for webgpu that computes on the CPU', async () => {
     const outcome = await startEngine('webgpu').then(describeEngine, String);
     expect(outcome).toMatch(
-      /^engine webgpu \((?!.*llvmpipe)|^VggError: engine webgpu cannot run here: [^\n]+; try --engine auto$/,
+      /^engine webgpu \((?!.*llvmpipe)|^VggError: engine webgpu cannot run here: [^\n]+; try engine auto$/,
     );
   });
 
@@ -91,7 +91,7 @@ describe('choosing an engine', () => {
       (engine) => engine.name,
       (error: unknown) => String(error),
     );
-    expect(outcome).toMatch(/^onednn$|^VggError: engine onednn cannot run here: [^\n]+; try --engine auto$/);
+    expect(outcome).toMatch(/^onednn$|^VggError: engine onednn cannot run here: [^\n]+; try engine auto$/);
   });
 
   it('computes in the precision that is asked for, one in a process, and says which', async () => {
@@ -99,7 +99,7 @@ describe('choosing an engine', () => {
     for (const asked of ['onednn-float32', 'onednn-bfloat16', 'onednn-bfloat16-fast'] as const) {
       outcomes.push(await startEngine(asked).then(describeEngine, String));
     }
-    const refused = /^VggError: engine onednn-(float32|bfloat16(?:-fast)?) cannot run here: [^\n]+; try --engine auto$/;
+    const refused = /^VggError: engine onednn-(float32|bfloat16(?:-fast)?) cannot run here: [^\n]+; try engine auto$/;
     const taken = outcomes.filter((outcome) => !refused.test(outcome));
     expect(taken.length).toBeLessThan(2);
     for (const outcome of taken)

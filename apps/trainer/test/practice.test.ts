@@ -1,11 +1,8 @@
 /** Settings, counts and texts for those who train on their own images. */
 import { rawSource } from '@vgg/data';
 import { resolveOptions } from '@vgg/models';
+import type { Settings } from '@vgg/recipes';
 import { describe, expect, it } from 'vitest';
-import { optimiserOf } from '../src/recipe/build';
-import { layerFactors } from '../src/recipe/kinds';
-import { SETTINGS_OFF, type Settings } from '../src/recipe/settings';
-import { smallSettings } from '../src/recipe/small';
 import { describeClasses } from '../src/run/introduction';
 import { settingsOfWeights } from '../src/run/net-of-weights';
 
@@ -32,21 +29,6 @@ describe('describeClasses', () => {
   });
 });
 
-describe('smallSettings', () => {
-  it('gives few images many epochs and many images few', () => {
-    expect(smallSettings(600, 200)).toMatchObject({
-      input: 64,
-      scale: [64, 80],
-      epochs: 40,
-      batch: 32,
-      batchNorm: true,
-    });
-    expect(smallSettings(2700, 32)).toMatchObject({ input: 48, scale: [48, 60], epochs: 22 });
-    expect(smallSettings(20, 200)).toMatchObject({ epochs: 60, batch: 20 });
-    expect(smallSettings(1_000_000, 200).epochs).toBe(4);
-  });
-});
-
 describe('settingsOfWeights', () => {
   const net = resolveOptions({ configuration: 'A', batchNorm: true, width: 0.25, inputSize: 64, head: 'small' });
   const settings = {
@@ -68,24 +50,4 @@ describe('settingsOfWeights', () => {
     const kept = settingsOfWeights({ ...settings, input: 96 }, known, new Set(['input', 'width'] as const));
     expect(kept).toMatchObject({ config: 'A', width: 1, input: 96, scale: undefined });
   });
-});
-
-describe('layer rates', () => {
-  it('are factors of layers and groups of layers', () => {
-    expect(layerFactors('features=0.1, fc8=10')).toEqual(['features=0.1', 'fc8=10']);
-    expect(layerFactors('none')).toEqual([]);
-    for (const text of ['features', 'features=', 'a=b', 'a=-1'])
-      expect(() => layerFactors(text)).toThrow(/Expected layers/);
-  });
-
-  it('must name layers of the net', () => {
-    const net = resolveOptions({ configuration: 'A', width: 0.1 });
-    const recipe = { optimiser: 'sgd', momentum: 0.9, weightDecay: 0, layerRates: ['stage9=1'] } as const;
-    expect(() => optimiserOf(recipe, net)).toThrow(/did you mean "stage1"/);
-  });
-});
-
-it('settings beyond the paper are off in runs recorded before they existed', () => {
-  expect(SETTINGS_OFF).toMatchObject({ mixUp: 0, jitter: 0, randomCrop: 0, trivialAugment: false, layerRates: [] });
-  expect(SETTINGS_OFF).toMatchObject({ classWeights: 'none', sampling: 'all' });
 });

@@ -2,9 +2,9 @@
 import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { createBatches } from '@vgg/data/node';
+import { extrasOf, optimiserOf } from '@vgg/recipes';
 import { findRate, type RateLoss, rateChart, suggestRate } from '@vgg/train';
 import { trainingTransform } from '../images/data-set';
-import { extrasOf, optimiserOf } from '../recipe/build';
 import type { TrainArguments } from '../run/arguments';
 import { checkPredecessor, firstNet } from '../run/first-net';
 import { planRun } from '../run/prepare';

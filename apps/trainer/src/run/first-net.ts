@@ -13,13 +13,12 @@ import {
   type ResolvedVggOptions,
   type Vgg,
 } from '@vgg/models';
+import type { Settings } from '@vgg/recipes';
+import { initialiserOf, recipeFor } from '@vgg/recipes';
 import { IMAGENET_CLASSES, initialWeights, openWeights } from '@vgg/weights';
 import { openBytes } from '@vgg/weights/node';
 import { findNet, netReference } from '../nets/reference';
 import { hasWeights } from '../nets/run-files';
-import { initialiserOf } from '../recipe/build';
-import { recipeFor } from '../recipe/file';
-import type { Settings } from '../recipe/settings';
 import type { Terminal } from '../terminal/terminal';
 import { loadRun, type RunRecord, readRecord } from './folder';
 import { netOfWeights } from './net-of-weights';

@@ -9,12 +9,12 @@ import { isVggError, VggError } from '@vgg/core';
 import { systemReason, writeFileAtomically } from '@vgg/core/node';
 import type { TrainTransform } from '@vgg/data';
 import { createVgg, type ResolvedVggOptions, type Vgg, zeroInitialiser } from '@vgg/models';
+import type { Recipe } from '@vgg/recipes';
+import { SETTINGS_OFF } from '@vgg/recipes';
 import { restoreCheckpoint } from '@vgg/train';
 import { checkpointsOf, METRICS_FILE, RunFolder } from '@vgg/train/node';
 import { loadModel, saveModel } from '@vgg/weights/node';
 import { MODEL, RECORD } from '../nets/run-files';
-import type { Recipe } from '../recipe/recipe';
-import { SETTINGS_OFF } from '../recipe/settings';
 import type { Environment } from './environment';
 
 const FORMAT = 'vgg-run';

@@ -3,9 +3,9 @@ import { dispose } from '@tensorflow/tfjs-core';
 import { constantError, countsOf, type ImageSource, labelsOf, spread } from '@vgg/data';
 import { decodeImage } from '@vgg/data/node';
 import type { Vgg } from '@vgg/models';
+import type { Recipe } from '@vgg/recipes';
 import { batchSums, validationsOf } from '@vgg/train';
 import type { OpenedData } from '../images/data-set';
-import type { Recipe } from '../recipe/recipe';
 import type { Terminal } from '../terminal/terminal';
 import { epochSeconds } from './measure';
 

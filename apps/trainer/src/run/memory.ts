@@ -2,7 +2,7 @@
 import { VggError } from '@vgg/core';
 import type { EngineName } from '@vgg/engine';
 import { type ResolvedVggOptions, summarise } from '@vgg/models';
-import type { Recipe } from '../recipe/recipe';
+import type { Recipe } from '@vgg/recipes';
 
 /** Largest memory that an engine can address, in bytes: WebAssembly has 4 GiB. */
 const LIMITS: Partial<Record<EngineName, number>> = { wasm: 4 * 2 ** 30 };

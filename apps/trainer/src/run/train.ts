@@ -5,13 +5,13 @@ import { type BatchLoader, balancedOrder, balancedWeights, countsOf, labelsOf } 
 import { createBatches, createEvaluationBatches } from '@vgg/data/node';
 import { scalesFor } from '@vgg/eval';
 import type { FreezableName } from '@vgg/models';
+import { extrasOf, optimiserOf, scheduleOf } from '@vgg/recipes';
 import { GuessBook, type Guesses, type Prediction, type RunReport } from '@vgg/report';
 import { type FitResult, fit, gather, imageShare, restoreCheckpoint, type Validation, validate } from '@vgg/train';
 import { EPOCH_TABLE, EpochTable, type RunLog } from '@vgg/train/node';
 import { type Skipped, skippedNotice } from '../images/data-set';
 import { currentJob, shareOfWorkers } from '../job/job';
 import { hasWeights } from '../nets/run-files';
-import { extrasOf, optimiserOf, scheduleOf } from '../recipe/build';
 import type { Terminal } from '../terminal/terminal';
 import type { SessionArguments } from './arguments';
 import { trainingDisplay } from './display';

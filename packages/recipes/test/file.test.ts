@@ -2,9 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { createProgram } from '../src/program/program';
-import { formatRecipe, parseRecipe, readRecipe, recipeFor, recipeNames, recipePath } from '../src/recipe/file';
-import { SETTING_NAMES } from '../src/recipe/settings';
+import { formatRecipe, parseRecipe, readRecipe, recipeFor, recipeNames, recipePath } from '../src/file';
 
 const folder = mkdtempSync(join(tmpdir(), 'recipes-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -57,35 +55,9 @@ describe('a recipe file', () => {
     const recipe = readRecipe('imagenet-e-256-512');
     expect(parseRecipe(formatRecipe(recipe), 'f')).toEqual(recipe);
   });
-
-  it('has a key for every option of train that says what is computed', () => {
-    const train = createProgram({} as never).commands.find((command) => command.name() === 'train')!;
-    const session = [
-      'ui',
-      'uiPort',
-      'recipe',
-      'resume',
-      'keep',
-      'checkpointEvery',
-      'dryRun',
-      'findRate',
-      'smoke',
-      'ranks',
-      'hosts',
-      'mpirun',
-      'device',
-      'engine',
-      'workers',
-      'strict',
-      'json',
-      'quiet',
-    ];
-    const names = new Set(train.options.map((option) => option.attributeName()));
-    expect([...names].filter((name) => !session.includes(name)).sort()).toEqual([...SETTING_NAMES].sort());
-  });
 });
 
-describe('the recipes that come with the trainer', () => {
+describe('the recipes that come with the package', () => {
   it('are the demo, CIFAR-10, fine-tuning and every row of the paper’s results', () => {
     const rows = [
       'a-256',

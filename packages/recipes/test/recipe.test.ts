@@ -3,9 +3,9 @@ import { env, ones, setBackend, type Variable, variable, zeros } from '@tensorfl
 import '@tensorflow/tfjs-backend-cpu';
 import { Muon } from '@vgg/optim';
 import { describe, expect, it } from 'vitest';
-import { checkFreezing, extrasOf, initialiserOf, netOptions, optimiserOf, scheduleOf } from '../src/recipe/build';
-import { checkArguments, resolveRecipe } from '../src/recipe/recipe';
-import { SETTINGS_OFF, type Settings } from '../src/recipe/settings';
+import { checkFreezing, extrasOf, initialiserOf, netOptions, optimiserOf, scheduleOf } from '../src/build';
+import { checkArguments, resolveRecipe } from '../src/recipe';
+import { SETTINGS_OFF, type Settings } from '../src/settings';
 
 const GIVEN: Settings = {
   ...{ valFraction: 0.1, config: 'D', batchNorm: false, width: 1, input: 224, head: 'auto', dropout: 0.5 },

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { integer, oneOf, real, scaleList, trainingScale } from '../src/recipe/kinds';
+import { integer, oneOf, real, scaleList, trainingScale } from '../src/kinds';
 
 describe('option values', () => {
   it('reads integers within their range', () => {

@@ -9,7 +9,7 @@ import { didYouMean, VggError } from '@vgg/core';
 import { systemReason } from '@vgg/core/node';
 import * as v from 'valibot';
 import { isAlias, isMap, isScalar, parseDocument, stringify, visit } from 'yaml';
-import { PACKAGE_FOLDER } from '../package-folder';
+import { PACKAGE_FOLDER } from './package-folder';
 import { SETTING_NAMES, type Settings, settingOf } from './settings';
 
 /** Settings that a recipe file gives. */
@@ -19,14 +19,14 @@ const SCHEMA = v.strictObject(
   Object.fromEntries(SETTING_NAMES.map((name) => [name, v.optional(settingOf(name).kind.schema)])),
 ) as unknown as v.GenericSchema<unknown, RecipeFile>;
 
-/** Folder of the recipes that come with the trainer. */
+/** Folder of the recipes that come with the package. */
 const FOLDER = fileURLToPath(new URL('recipes/', PACKAGE_FOLDER));
 const ENDING = '.yaml';
 
 /** Largest size of a recipe file, in characters. */
 const MAXIMUM_BYTES = 64 * 1024;
 
-/** Returns the names of the recipes that come with the trainer. */
+/** Returns the names of the recipes that come with the package. */
 export function recipeNames(): string[] {
   return readdirSync(FOLDER)
     .filter((file) => file.endsWith(ENDING))
@@ -46,7 +46,7 @@ export function recipePath(nameOrPath: string): string {
 }
 
 /**
- * Reads a recipe: one that comes with the trainer by its name, any other by its path.
+ * Reads a recipe: one that comes with the package by its name, any other by its path.
  * @throws VggError `VGG_ARGUMENT` naming file, line and key: for a file that is not a YAML map, an unknown key (the nearest is
  *   suggested), a value of the wrong kind or out of range.
  */
@@ -105,7 +105,7 @@ export function formatRecipe(recipe: RecipeFile): string {
   return stringify(Object.fromEntries(entries));
 }
 
-/** Returns the name of the recipe that makes the run in folder `out`, if one that comes with the trainer does. */
+/** Returns the name of the recipe that makes the run in folder `out`, if one that comes with the package does. */
 export function recipeFor(out: string): string | undefined {
   return recipeNames().find((name) => {
     const recipe = readRecipe(name);

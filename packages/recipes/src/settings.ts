@@ -43,6 +43,7 @@ function optional<T>(kind: Kind<T>, described: Described<NoInfer<T>>): Setting<T
   return { kind, ...described };
 }
 
+/** The table of settings, in the order of the help. */
 export const SETTINGS = {
   data: optional(anyText, {
     group: 'Data',
@@ -340,11 +341,18 @@ export type Settings = { [N in WithDefault]: SettingValue<N> } & {
   [N in Exclude<SettingName, WithDefault>]?: SettingValue<N> | undefined;
 };
 
+/** Names of all settings. */
 export const SETTING_NAMES = Object.keys(SETTINGS) as SettingName[];
 
 /** Returns the setting called `name` as every caller can use it, whatever its type. */
 export function settingOf(name: SettingName): Setting<unknown> {
   return SETTINGS[name] as Setting<unknown>;
+}
+
+/** Returns settings, such as those of a recipe file, completed by the defaults. */
+export function withDefaults(settings: Partial<Settings>): Settings {
+  const names = SETTING_NAMES.filter((name) => settingOf(name).default !== undefined);
+  return { ...Object.fromEntries(names.map((name) => [name, settingOf(name).default])), ...settings } as Settings;
 }
 
 /** Settings of a run recorded before they existed: off. */

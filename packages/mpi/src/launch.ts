@@ -140,7 +140,7 @@ function killGroup({ pid }: ChildProcess): void {
  * the ranks before they have saved. A second one ends them at once. `listenForInterruption` of `@vgg/core/node` hears that line
  * in the program, which has the variable `VGG_LAUNCHED` in its environment.
  *
- * @param program the command with its arguments, as `[process.execPath, 'train.mjs']`. Its stdout passes. Of its stderr, lines
+ * @param program the command with its arguments, as `[process.execPath, script]`. Its stdout passes. Of its stderr, lines
  *   pass that begin with `error: `, `warning: `, a time (`12:30:00 `) or two spaces; others are taken for those of mpirun.
  * @throws VggError `VGG_BACKEND` if there is no MPI that ranks can be started by.
  */

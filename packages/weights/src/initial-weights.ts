@@ -8,8 +8,7 @@ import { type Layer, layerVariables, planLayers, type ResolvedVggOptions } from 
 import { checkedTensors } from './export/net';
 import { netUse } from './load-net';
 import { type NetWeights, recogniseNet } from './names/recognise';
-import { pixelTransform, scaleInputs } from './normalisation';
-import type { Rgb } from './preprocessing';
+import type { Preprocessing, Rgb } from './preprocessing';
 import type { WeightSource } from './sources/source';
 
 /** Weights that a file has for a net. */
@@ -27,6 +26,27 @@ export interface InitialWeights {
 
 /** Options in which two nets must agree to share convolutions; the fully-connected layers may differ. */
 const SHARED = ['configuration', 'batchNorm', 'width'] as const;
+
+function mapRgb([red, green, blue]: Rgb, map: (value: number) => number): Rgb {
+  return [map(red), map(green), map(blue)];
+}
+
+/**
+ * Returns the mean and the factor, RGB, for which `(pixel - mean) * factor` prepares pixels on the 0..255 scale as
+ * `preprocessing` does.
+ */
+export function pixelTransform({ mean, std = [1, 1, 1], range = 255 }: Preprocessing): { mean: Rgb; factor: Rgb } {
+  return {
+    mean: mapRgb(mean, (value) => (value * 255) / range),
+    factor: mapRgb(std, (value) => range / (255 * value)),
+  };
+}
+
+/** Scales conv1_1's filters [rows, columns, 3, outputs] by input colour, so that inputs need no factor. */
+export function scaleInputs(filters: Float32Array, factor: Rgb): Float32Array {
+  const outputs = filters.length / 27;
+  return filters.map((value, i) => value * factor[Math.floor(i / outputs) % 3]!);
+}
 
 /** Returns the layers that have variables. */
 function weightedLayers(net: ResolvedVggOptions): Layer[] {

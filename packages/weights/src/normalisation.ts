@@ -1,32 +1,9 @@
-/** Normalisation of a net's images as an affine function of pixels, and its division folded into conv1_1. */
+/** The division of a net's preprocessing, folded into conv1_1. */
 import { tensor, tidy } from '@tensorflow/tfjs-core';
 import { VggError } from '@vgg/core';
+import { pixelTransform, scaleInputs } from './initial-weights';
 import type { LoadedNet } from './load-net';
 import { inputTransform, type Preprocessing, type Rgb } from './preprocessing';
-
-function mapRgb([red, green, blue]: Rgb, map: (value: number) => number): Rgb {
-  return [map(red), map(green), map(blue)];
-}
-
-/**
- * Returns the mean and the factor, RGB, for which `(pixel - mean) * factor` prepares pixels on the 0..255 scale as
- * `preprocessing` does.
- */
-export function pixelTransform({ mean, std = [1, 1, 1], range = 255 }: Preprocessing): { mean: Rgb; factor: Rgb } {
-  return {
-    mean: mapRgb(mean, (value) => (value * 255) / range),
-    factor: mapRgb(std, (value) => range / (255 * value)),
-  };
-}
-
-/**
- * Scales conv1_1's filters [rows, columns, 3, outputs] by input colour: the layer then computes on pixels `x` the same as before on
- * `x * factor`.
- */
-export function scaleInputs(filters: Float32Array, factor: Rgb): Float32Array {
-  const outputs = filters.length / 27;
-  return filters.map((value, i) => value * factor[Math.floor(i / outputs) % 3]!);
-}
 
 /** Exchanges the first and the third input colour of conv1_1's filters. */
 function exchangeColours(filters: Float32Array): Float32Array {

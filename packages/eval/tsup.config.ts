@@ -1,6 +1,6 @@
 import { library } from '../../tsup.base.ts';
 
-/** `@vgg/data` is part of the build (docs/decisions/0162): installed, it would bring sharp, tar and zip.js into browser projects. */
+/** `@vgg/data` is part of the build (docs/decisions/0166): installed, it would bring sharp, tar and zip.js into browser projects. */
 export default library(
   { index: 'src/index.ts' },
   {

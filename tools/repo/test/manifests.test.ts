@@ -165,7 +165,6 @@ describe('the binaries of @vgg/backend-onednn', () => {
     expect(manifest.files).toEqual([
       'onednn.node',
       'onednn.json',
-      'waiting.node',
       'lib*.so.*',
       'licences',
       'NOTICES.md',

@@ -13,10 +13,9 @@ import {
   type ResolvedVggOptions,
   type Vgg,
 } from '@vgg/models';
-import type { Settings } from '@vgg/recipes';
-import { initialiserOf, recipeFor } from '@vgg/recipes';
-import { IMAGENET_CLASSES, initialWeights, openWeights } from '@vgg/weights';
-import { openBytes } from '@vgg/weights/node';
+import { initialiserOf, recipeFor, type Settings } from '@vgg/recipes';
+import { IMAGENET_CLASSES, initialWeights } from '@vgg/weights';
+import { openWeights } from '@vgg/weights/node';
 import { findNet, netReference } from '../nets/reference';
 import { hasWeights } from '../nets/run-files';
 import type { Terminal } from '../terminal/terminal';
@@ -154,7 +153,7 @@ async function fromFile(
   terminal: Terminal,
 ): Promise<FirstNet> {
   const known = await netOfWeights(path);
-  const source = await openWeights(await openBytes(path));
+  const source = await openWeights(path);
   try {
     const { mean, missing, read } = await initialWeights(source, net);
     const reason = missing.includes('fc8') ? undefined : newHeadReason(known?.classes, classes);

@@ -1,7 +1,5 @@
 /** The images that words stand for: files, folders, patterns, addresses and standard input. */
 import { opendirSync, statSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { VggError } from '@vgg/core';
 import { systemReason } from '@vgg/core/node';
@@ -102,18 +100,6 @@ export function findImages(words: readonly string[]): FoundImage[] {
   return words.flatMap((word) => [...imagesOf(word)]);
 }
 
-/** Decodes bytes: the decoder reads files. */
-async function decodeBytes(bytes: Buffer, name: string, minSide: number | undefined): Promise<RawImage> {
-  const folder = await mkdtemp(join(tmpdir(), 'vgg-image-'));
-  try {
-    const path = join(folder, 'image');
-    await writeFile(path, bytes);
-    return await decodeImage({ kind: 'file', path }, name, minSide);
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
-}
-
 /**
  * Reads or fetches a found image and decodes it.
  * @param minSide smallest side in pixels that is needed: a larger image may be decoded reduced. Default the full size.
@@ -121,7 +107,7 @@ async function decodeBytes(bytes: Buffer, name: string, minSide: number | undefi
  */
 export async function readFoundImage({ name, kind, fault }: FoundImage, minSide?: number): Promise<RawImage> {
   if (fault !== undefined) throw new VggError('image', fault);
-  if (kind === 'file') return decodeImage({ kind: 'file', path: resolve(name) }, name, minSide);
-  if (kind === 'address') return decodeBytes(await fetchImage(name), name, minSide);
-  return decodeBytes(await readStandardInput(), 'standard input', minSide);
+  if (kind === 'file') return decodeImage({ kind: 'file', path: resolve(name) }, { name, minSide });
+  if (kind === 'address') return decodeImage(await fetchImage(name), { name, minSide });
+  return decodeImage(await readStandardInput(), { name: 'standard input', minSide });
 }

@@ -106,6 +106,8 @@ export interface Style {
   name(index: number, role: string, layer: string): string;
   /** True if the first bias is a copy of another constant, by an Identity. */
   readonly identity?: boolean;
+  /** Returns more nodes and constants, after the value of a name. */
+  more?(value: string): readonly Part[];
 }
 
 /** Returns the file of a net, and the file of its numbers for `external`. */
@@ -175,6 +177,7 @@ export function onnxFile(model: Vgg, style: Style): { net: Uint8Array; data: Uin
     else if (layer.kind === 'relu') next('Relu', []);
     else throw new Error(layer.kind);
   }
+  for (const part of style.more?.(x) ?? []) nodes.push(part);
   const images = isLast ? input('data', 0, side, side, 3) : input('data', 0, 3, side, side);
   return { net: file(...nodes, ...constants, images, ...inputs), data: Buffer.concat(tensors.external) };
 }

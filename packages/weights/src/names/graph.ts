@@ -72,9 +72,10 @@ export function graphNaming(graph: WeightGraph): Naming {
 /** Returns the reason for which no net of the paper has the layers of a graph. */
 export function graphMisfit(graph: WeightGraph): string {
   const known = 'convolution batchNorm relu localResponseNorm maxPool fullyConnected'.split(' ');
-  const strange = graph.layers.find(({ kind }) => !known.includes(kind))?.kind;
-  if (strange === undefined) return 'the order of its layers is not that of a VGG';
-  const isFirst = !graph.layers.some(({ places }) => places.weight);
-  const what = `it computes ${strange.slice(0, 60)}, which no VGG does`;
-  return isFirst ? `${what}: export it without its preprocessing` : what;
+  const strange = graph.layers.findIndex(({ kind }) => !known.includes(kind));
+  if (strange === -1) return 'the order of its layers is not that of a VGG';
+  const what = `it computes ${graph.layers[strange]!.kind.slice(0, 60)}, which no VGG does`;
+  return strange < graph.layers.findIndex(({ places }) => places.weight)
+    ? `${what}: export it without its preprocessing`
+    : what;
 }

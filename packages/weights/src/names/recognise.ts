@@ -228,9 +228,11 @@ function graphCandidates(source: WeightSource, { inputSize }: RecogniseOptions):
   const own = described && candidate(naming, '', tensors, described, undefined);
   if (own !== undefined) return [own];
   const size = inputSize ?? graph.inputSize;
-  return GUESSES.flatMap((guess) => candidate(naming, '', tensors, guess, size) ?? []).map((net) =>
+  const nets = GUESSES.flatMap((guess) => candidate(naming, '', tensors, guess, size) ?? []).map((net) =>
     net.options.head === 'none' ? { ...net, report: { ...net.report, leftOver: [] } } : net,
   );
+  const whole = nets.filter(isWhole);
+  return whole.length > 0 ? whole : nets;
 }
 
 /** Returns true if a file has all tensors of a net, in their shapes, and no others. */

@@ -174,7 +174,7 @@ class Chain {
     const { name, stored } = this.#weight(node);
     if (name === PREPROCESS.weight) return;
     const weight = this.#place(name, stored, 'outputsFirst');
-    const bias = this.#bias(node.inputs[2], stored.shape[0] ?? 0, name);
+    const bias = this.#bias(node.inputs[2], outputsOf(stored.shape, 0), name);
     this.#push(convolutionKind(node, stored.shape), { weight, bias });
   }
 
@@ -187,8 +187,7 @@ class Chain {
     const isKnown = isPlain && stored.shape.length === 2 && !(isTransposed && this.#isChannelsLast);
     const plain = this.#isChannelsLast ? 'same' : 'channelsFirst';
     const weight = this.#place(name, stored, isTransposed ? 'outputsFirst' : plain);
-    const outputs = stored.shape[isTransposed ? 0 : 1] ?? 0;
-    const bias = this.#bias(node.inputs[2], outputs, name);
+    const bias = this.#bias(node.inputs[2], outputsOf(stored.shape, isTransposed ? 0 : 1), name);
     this.#push(isKnown ? 'fullyConnected' : `${node.type} of another kind`, { weight, bias });
   }
 
@@ -224,6 +223,11 @@ class Chain {
 /** Returns the name of the bias of a product that has none. */
 function zerosOf(weight: string): string {
   return `${weight}.bias`;
+}
+
+/** Returns the number of a product's outputs, 0 for a weight without numbers. */
+function outputsOf(shape: readonly number[], axis: number): number {
+  return sizeOf(shape) > 0 ? (shape[axis] ?? 0) : 0;
 }
 
 /** Returns a tensor as a vector. */

@@ -12,13 +12,17 @@ import { predictInputs } from '../src/predict/inputs';
 const home = mkdtempSync(join(tmpdir(), 'predict-'));
 afterAll(() => rmSync(home, { recursive: true, force: true }));
 
-for (const folder of ['a/deep', 'b', 'empty', 'a/.hidden']) mkdirSync(join(home, folder), { recursive: true });
+for (const folder of ['a/deep', 'b', 'empty', 'a/.hidden', 'a/@eaDir/2.jpg', 'a/__MACOSX'])
+  mkdirSync(join(home, folder), { recursive: true });
 for (const file of [
   'a/2.jpg',
   'a/1.PNG',
   'a/deep/3.webp',
   'a/notes.txt',
   'a/.hidden/4.jpg',
+  'a/@eaDir/2.jpg/SYNOPHOTO_THUMB_M.jpg',
+  'a/__MACOSX/._2.jpg',
+  'a/__MACOSX/5.jpg',
   'b/[1].jpg',
   'b/1.jpg',
   'b/x.jpeg',

@@ -11,7 +11,7 @@ export { type NearDuplicate, type NearDuplicateOptions, nearDuplicates } from '.
 export { type DataSet, LAYOUTS, type Layout, type OpenOptions, openSource } from './node/open';
 export { type FetchOptions, fetchDataSet } from './node/public/fetch';
 export { isPublicDataSet, PUBLIC_DATA_SETS, type PublicDataSet, type PublicDataSetName } from './node/public/sets';
-export { isImageName } from './node/sources/files';
+export { isImageName, isSystemName } from './node/sources/files';
 export { openClassFolders } from './node/sources/folders';
 export { expandBraces, openShards } from './node/sources/shards';
 export type { UnusedFiles, UnusedKind } from './node/sources/unused';

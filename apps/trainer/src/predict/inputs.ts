@@ -3,7 +3,7 @@ import { opendirSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { VggError } from '@vgg/core';
 import { systemReason } from '@vgg/core/node';
-import { isImageName } from '@vgg/data/node';
+import { isImageName, isSystemName } from '@vgg/data/node';
 import { isAddress } from './fetch-image';
 import { isPattern, matchingPaths } from './patterns';
 
@@ -24,8 +24,8 @@ const faulty = (name: string, fault: string): Input => ({ name, kind: 'file', fa
 const fileInput = (name: string): Input => ({ name, kind: 'file' });
 
 /**
- * Yields the images in a folder and its folders, in the order of their names. Hidden files and folders are left out; so are
- * linked folders, which may lead back.
+ * Yields the images in a folder and its folders, in the order of their names. Hidden files and folders, and those that a system made
+ * for itself (`@eaDir`, `__MACOSX`, ...), are left out; so are linked folders, which may lead back.
  */
 function* imagesIn(folder: string): Generator<Input, void> {
   const entries: { name: string; folder: boolean }[] = [];
@@ -33,7 +33,7 @@ function* imagesIn(folder: string): Generator<Input, void> {
     const opened = opendirSync(resolve(folder));
     try {
       for (let entry = opened.readSync(); entry !== null; entry = opened.readSync()) {
-        if (entry.name.startsWith('.')) continue;
+        if (isSystemName(entry.name)) continue;
         if (entry.isDirectory() || isImageName(entry.name)) {
           entries.push({ name: entry.name, folder: entry.isDirectory() });
         }

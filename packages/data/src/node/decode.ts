@@ -23,6 +23,7 @@ import { readJpegHeader } from './jpeg';
 import { decodePnm, isPnm, pnmSize } from './pnm';
 import { readEncoded, readPixels } from './read';
 import { axisOf, type BytePart, resampleBytes } from './resample-bytes';
+import { misplaced } from './sources/not-data';
 
 sharp.cache(false);
 sharp.concurrency(1);
@@ -99,7 +100,7 @@ function unreadable(bytes: Buffer, name: string, error: unknown): VggError {
   if (HEVC.test(bytes.toString('latin1', 4, 12))) {
     return unusable(name, 'HEIC (HEVC) is not decoded by this build of libvips: convert it to JPEG', error);
   }
-  return unusable(name, reasonOf(error), error);
+  return unusable(name, misplaced(bytes) ?? reasonOf(error), error);
 }
 
 async function readHeader(bytes: Buffer, name: string): Promise<Header> {

@@ -12,7 +12,7 @@ const BUDGETS = {
   models: 8_400,
   data: 7_800,
   optim: 16_500,
-  weights: 38_500,
+  weights: 47_000,
   train: 8_200,
   eval: 7_400,
   perceptual: 1_700,

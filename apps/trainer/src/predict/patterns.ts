@@ -1,6 +1,7 @@
 /** Patterns of paths, as a shell expands them: for shells that leave this to the program, and for quoted patterns. */
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join, sep } from 'node:path';
+import { isSystemName } from '@vgg/data/node';
 
 const SPECIAL = /[*?[{]/;
 
@@ -42,11 +43,11 @@ function isFolder(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 }
 
-/** Returns the folders directly in a folder. Links are left out, so that `**` ends. */
+/** Returns the folders directly in a folder, without those of a system. Links are left out, so that `**` ends. */
 function foldersIn(folder: string): string[] {
   try {
     const entries = readdirSync(folder === '' ? '.' : folder, { withFileTypes: true });
-    return entries.filter((entry) => entry.isDirectory() && !entry.name.startsWith('.')).map(({ name }) => name);
+    return entries.filter((entry) => entry.isDirectory() && !isSystemName(entry.name)).map(({ name }) => name);
   } catch {
     return [];
   }

@@ -17,7 +17,7 @@ const ATTRIBUTES: ReadonlySet<string> = new Set(
 /** Node of a graph. */
 export interface OnnxNode {
   readonly name: string;
-  /** Operation: `Conv`; one that is not of ONNX's own set has its domain: `com.microsoft.FusedConv`. */
+  /** Operation: `Conv`; one that is not of ONNX's own set has its domain before it. */
   readonly type: string;
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];

@@ -1,4 +1,7 @@
 export { type DecodeOptions, decodeImage, IMAGE_LIMITS } from './node/decode';
+export { DEMO_CLASSES, DEMO_IMAGES, type DemoImagesOptions, makeDemoImages } from './node/demo-images';
+export { fetchImage, MAX_IMAGE_BYTES, readStandardInput } from './node/fetch-image';
+export { type FoundImage, findImages, readFoundImage, STANDARD_INPUT } from './node/find-images';
 export { type ImageItem, imageItems } from './node/items';
 export { type LoadImageOptions, loadImage, type NodeImage } from './node/load-image';
 export {
@@ -13,7 +16,7 @@ export { type DataSet, LAYOUTS, type Layout, type OpenOptions, openSource } from
 export { createPreparer, type ImagePreparer, type PreparerOptions } from './node/preparer';
 export { type FetchOptions, fetchDataSet } from './node/public/fetch';
 export { isPublicDataSet, PUBLIC_DATA_SETS, type PublicDataSet, type PublicDataSetName } from './node/public/sets';
-export { isImageName, isSystemName } from './node/sources/files';
+export { isImageName } from './node/sources/files';
 export { openClassFolders } from './node/sources/folders';
 export { expandBraces, openShards } from './node/sources/shards';
 export type { UnusedFiles, UnusedKind } from './node/sources/unused';

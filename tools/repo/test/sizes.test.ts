@@ -13,7 +13,7 @@ const BUDGETS = {
   data: 10_300,
   optim: 16_500,
   weights: 52_000,
-  train: 8_200,
+  train: 9_200,
   eval: 12_000,
   perceptual: 1_700,
   'backend-wasm': 21_500,

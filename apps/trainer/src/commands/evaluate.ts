@@ -1,7 +1,7 @@
 /** `evaluate`: measures the error of runs, alone and fused, or of a weight file, under the protocols of section 3.2. */
 import { resolve } from 'node:path';
+import { describeEngine, type EngineName, startEngine } from '@vgg/engine';
 import { type Evaluation, type EvaluationRow, PROTOCOLS, type Protocol } from '@vgg/eval';
-import { describeEngine, type EngineName, startEngine } from '../engine';
 import { type DataEvaluation, type EvaluationRequest, evaluateNets } from '../evaluate/evaluate';
 import { loadNamed, loadRuns } from '../evaluate/nets';
 import { print, table } from '../terminal/output';

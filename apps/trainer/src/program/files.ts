@@ -1,9 +1,9 @@
 /** The options of `inspect` and `convert`, which read nets and weight files. */
+
+import { integer, oneOf, SETTING_NAMES, SETTINGS, settingOf } from '@vgg/recipes';
 import { Command } from 'commander';
 import type { ConvertArguments } from '../commands/convert';
 import type { InspectArguments } from '../commands/inspect';
-import { integer, oneOf } from '../recipe/kinds';
-import { SETTING_NAMES, SETTINGS, settingOf } from '../recipe/settings';
 import type { Commands } from './commands';
 import { addSettings } from './setting-options';
 import { withOutput } from './shared';

@@ -1,9 +1,9 @@
 /** The options of `paper`, and what a resumed study makes of them. */
 import { CONFIGURATION_NAMES } from '@vgg/models';
+import { integer, listOf, timeSpan } from '@vgg/recipes';
 import { Command, Option } from 'commander';
 import type { PaperArguments } from '../commands/paper';
 import { PAPER_SCALES } from '../paper/figures';
-import { integer, listOf, timeSpan } from '../recipe/kinds';
 import type { Commands } from './commands';
 import { addSettings, settingOptions } from './setting-options';
 import { DATA, withEngine, withOutput, withStrict } from './shared';

@@ -8,6 +8,7 @@ import {
   type ExportOptions,
   exportOnnx,
   type FileSet,
+  initialWeights,
   loadNet,
   type ModelDescription,
   openWeights,
@@ -88,6 +89,16 @@ it('our file of a net without a head has the same net', async () => {
   models.push(model);
   const net = await load(await exported(model, { description: { ...DESCRIPTION, classes: [] } }));
   expectSame(net.model, model);
+});
+
+it('our file has the weights to start training with, whatever its view', async () => {
+  const model = made('B-bn');
+  for (const view of VIEWS) {
+    const source = await openWeights(bytesOf(await exported(model, { view, description: DESCRIPTION }), 'net.onnx'));
+    const { missing, mean, read } = await initialWeights(source, model.options);
+    expect({ missing, mean }).toEqual({ missing: [], mean: DESCRIPTION.preprocessing.mean });
+    expect((await read()).get('fc6.weight')).toEqual(model.variables.get('fc6.weight')!.dataSync());
+  }
 });
 
 /** Returns a net whose numbers float16 holds exactly. */

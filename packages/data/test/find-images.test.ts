@@ -7,18 +7,23 @@ import { join, relative } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { fetchImage, MAX_IMAGE_BYTES, readStandardInput } from '../src/node/fetch-image';
-import { findImages } from '../src/node/find-images';
+import { findImages, readFoundImage } from '../src/node/find-images';
+import { patternImage, png } from './images';
 
 const home = mkdtempSync(join(tmpdir(), 'find-images-'));
 afterAll(() => rmSync(home, { recursive: true, force: true }));
 
-for (const folder of ['a/deep', 'b', 'empty', 'a/.hidden']) mkdirSync(join(home, folder), { recursive: true });
+for (const folder of ['a/deep', 'b', 'empty', 'a/.hidden', 'a/@eaDir/2.jpg', 'a/__MACOSX'])
+  mkdirSync(join(home, folder), { recursive: true });
 for (const file of [
   'a/2.jpg',
   'a/1.PNG',
   'a/deep/3.webp',
   'a/notes.txt',
   'a/.hidden/4.jpg',
+  'a/@eaDir/2.jpg/SYNOPHOTO_THUMB_M.jpg',
+  'a/__MACOSX/._2.jpg',
+  'a/__MACOSX/5.jpg',
   'b/[1].jpg',
   'b/1.jpg',
   'b/x.jpeg',
@@ -49,6 +54,19 @@ describe('findImages', () => {
     ['[ab]', ['a/1.PNG', 'a/2.jpg', 'a/deep/3.webp', 'b/1.jpg', 'b/[1].jpg', 'b/x.jpeg']],
   ])('expands %s, which a shell may leave', (pattern, names) => {
     expect(found(pattern)).toEqual(names);
+  });
+
+  it('finds and reads names that are not UTF-8, in folders and by patterns', async () => {
+    const bytes = (text: string) => Buffer.from(text, 'latin1');
+    const folder = join(home, 'bytes');
+    mkdirSync(Buffer.concat([Buffer.from(`${folder}/`), bytes('K\xe4tze')]), { recursive: true });
+    const image = await png(patternImage(8, 8));
+    writeFileSync(Buffer.concat([Buffer.from(`${folder}/`), bytes('K\xe4tze/gr\xfcn.png')]), image);
+    const [inFolder] = findImages([folder]);
+    expect(inFolder!.name).toBe(join(folder, 'K\\xe4tze', 'gr\\xfcn.png'));
+    expect(await readFoundImage(inFolder!)).toMatchObject({ width: 8, height: 8 });
+    expect(findImages([join(folder, '**', '*.png')])).toEqual([inFolder]);
+    expect(findImages([join(folder, 'K*', 'gr?n.png')])).toEqual([inFolder]);
   });
 
   it('prefers a file of this name to a pattern', () => {

@@ -12,7 +12,7 @@ const BUDGETS = {
   models: 8_400,
   data: 10_300,
   optim: 16_500,
-  weights: 42_000,
+  weights: 52_000,
   train: 9_200,
   eval: 12_000,
   perceptual: 1_700,

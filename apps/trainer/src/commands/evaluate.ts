@@ -2,7 +2,7 @@
 import { resolve } from 'node:path';
 import { describeEngine, type EngineName, startEngine } from '@vgg/engine';
 import { type Evaluation, type EvaluationRow, PROTOCOLS, type Protocol } from '@vgg/eval';
-import { type EvaluationRequest, evaluateNets } from '../evaluate/evaluate';
+import { type DataEvaluation, type EvaluationRequest, evaluateNets } from '../evaluate/evaluate';
 import { loadNamed, loadRuns } from '../evaluate/nets';
 import { print, table } from '../terminal/output';
 import type { Terminal } from '../terminal/terminal';
@@ -51,7 +51,7 @@ export async function runEvaluate(options: EvaluateArguments, terminal: Terminal
   const evaluated = await (weights === undefined
     ? loadRuns(run.map((path) => resolve(path)))
     : loadNamed(weights, terminal));
-  let evaluation: Evaluation;
+  let evaluation: DataEvaluation;
   try {
     const protocols = protocol === 'all' ? PROTOCOLS : [protocol];
     evaluation = await evaluateNets(evaluated, { ...rest, protocols }, terminal);

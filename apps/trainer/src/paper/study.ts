@@ -22,6 +22,8 @@ export type StudySettings = Pick<
   'valFraction' | 'batchNorm' | 'width' | 'head' | 'dropout' | 'microBatch' | 'rate' | 'weightDecay' | 'seed'
 > & {
   batch: number;
+  /** Layout of the images. Default `auto`. */
+  layout?: Settings['layout'] | undefined;
   /** Largest number of epochs of a net that starts from random weights. */
   epochs: number;
   /** Absolute path of the images, or name of a public data set. */

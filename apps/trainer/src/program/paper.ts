@@ -52,7 +52,7 @@ export function paperCommand(run: Commands['paper']): Command {
         .default(PAPER_SCALES, PAPER_SCALES.join()),
     );
   for (const option of SETTINGS_OF_PAPER) command.addOption(option);
-  addSettings(command, ['head', 'microBatch', 'weightDecay', 'valFraction', 'seed'])
+  addSettings(command, ['head', 'microBatch', 'weightDecay', 'layout', 'valFraction', 'seed'])
     .option('--out <dir>', 'the folder of the study, with a run for each net (default: runs/paper-TIME)')
     .option(
       '--resume <dir>',

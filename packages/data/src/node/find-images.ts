@@ -1,47 +1,48 @@
 /** The images that words stand for: files, folders, patterns, addresses and standard input. */
-import { opendirSync, statSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { VggError } from '@vgg/core';
 import { systemReason } from '@vgg/core/node';
 import type { RawImage } from '../image';
+import { fsPath, nameOf, readableName } from './byte-names';
 import { decodeImage } from './decode';
 import { fetchImage, isAddress, readStandardInput } from './fetch-image';
 import { isPattern, matchingPaths } from './path-patterns';
-import { isImageName } from './sources/files';
+import { isImageName, isSystemName } from './sources/files';
 
 /** The word for standard input. */
 export const STANDARD_INPUT = '-';
 
 /** Image that was found; {@link readFoundImage} decodes it. */
 export interface FoundImage {
-  /** The path or the address, or `-` for standard input. */
+  /** Name in results: the path or the address, or `-` for standard input. Bytes that are not UTF-8 are shown as `\xfc`. */
   readonly name: string;
+  /** Path of a file. Default `name`. */
+  readonly path?: string | undefined;
   readonly kind: 'file' | 'address' | 'standard input';
   /** Reason why there is no image of this name. */
   readonly fault?: string | undefined;
 }
 
-const faulty = (name: string, fault: string): FoundImage => ({ name, kind: 'file', fault });
+const faulty = (path: string, fault: string): FoundImage => ({
+  name: readableName(path),
+  kind: 'file',
+  fault: readableName(fault),
+});
 
-const fileInput = (name: string): FoundImage => ({ name, kind: 'file' });
+const fileInput = (path: string): FoundImage => ({ name: readableName(path), kind: 'file', path });
 
 /**
- * Yields the images in a folder and its folders, in the order of their names. Hidden files and folders are left out; so are
- * linked folders, which may lead back.
+ * Yields the images in a folder and its folders, in the order of their names. Hidden files and folders, and those that a system made
+ * for itself (`@eaDir`, `__MACOSX`, ...), are left out; so are linked folders, which may lead back.
  */
 function* imagesIn(folder: string): Generator<FoundImage, void> {
   const entries: { name: string; folder: boolean }[] = [];
   try {
-    const opened = opendirSync(resolve(folder));
-    try {
-      for (let entry = opened.readSync(); entry !== null; entry = opened.readSync()) {
-        if (entry.name.startsWith('.')) continue;
-        if (entry.isDirectory() || isImageName(entry.name)) {
-          entries.push({ name: entry.name, folder: entry.isDirectory() });
-        }
-      }
-    } finally {
-      opened.closeSync();
+    for (const entry of readdirSync(fsPath(resolve(folder)), { withFileTypes: true, encoding: 'buffer' })) {
+      const name = nameOf(entry.name);
+      if (isSystemName(name)) continue;
+      if (entry.isDirectory() || isImageName(name)) entries.push({ name, folder: entry.isDirectory() });
     }
   } catch (error) {
     yield faulty(folder, `cannot read the folder ${folder}: ${systemReason(error)}`);
@@ -56,7 +57,7 @@ function* imagesIn(folder: string): Generator<FoundImage, void> {
 }
 
 function* imagesAt(path: string): Generator<FoundImage, void> {
-  if (statSync(resolve(path), { throwIfNoEntry: false })?.isDirectory() !== true) {
+  if (statSync(fsPath(resolve(path)), { throwIfNoEntry: false })?.isDirectory() !== true) {
     yield fileInput(path);
     return;
   }
@@ -105,9 +106,12 @@ export function findImages(words: readonly string[]): FoundImage[] {
  * @param minSide smallest side in pixels that is needed: a larger image may be decoded reduced. Default the full size.
  * @throws VggError `VGG_IMAGE` for a fault, an image that cannot be decoded or one that cannot be fetched.
  */
-export async function readFoundImage({ name, kind, fault }: FoundImage, minSide?: number): Promise<RawImage> {
+export async function readFoundImage(
+  { name, kind, path = name, fault }: FoundImage,
+  minSide?: number,
+): Promise<RawImage> {
   if (fault !== undefined) throw new VggError('image', fault);
-  if (kind === 'file') return decodeImage({ kind: 'file', path: resolve(name) }, { name, minSide });
+  if (kind === 'file') return decodeImage({ kind: 'file', path: resolve(path) }, { name, minSide });
   if (kind === 'address') return decodeImage(await fetchImage(name), { name, minSide });
   return decodeImage(await readStandardInput(), { name: 'standard input', minSide });
 }

@@ -1,6 +1,8 @@
 /** Patterns of paths, as a shell expands them: for shells that leave this to the program, and for quoted patterns. */
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join, sep } from 'node:path';
+import { fsPath, nameOf } from './byte-names';
+import { isSystemName } from './sources/files';
 
 const SPECIAL = /[*?[{]/;
 
@@ -32,21 +34,24 @@ function nameExpression(pattern: string): RegExp {
 
 function namesIn(folder: string): string[] {
   try {
-    return readdirSync(folder === '' ? '.' : folder).sort();
+    return readdirSync(fsPath(folder === '' ? '.' : folder), 'buffer')
+      .map(nameOf)
+      .sort();
   } catch {
     return [];
   }
 }
 
 function isFolder(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+  return statSync(fsPath(path), { throwIfNoEntry: false })?.isDirectory() === true;
 }
 
-/** Returns the folders directly in a folder. Links are left out, so that `**` ends. */
+/** Returns the folders directly in a folder, without those of a system. Links are left out, so that `**` ends. */
 function foldersIn(folder: string): string[] {
   try {
-    const entries = readdirSync(folder === '' ? '.' : folder, { withFileTypes: true });
-    return entries.filter((entry) => entry.isDirectory() && !entry.name.startsWith('.')).map(({ name }) => name);
+    const entries = readdirSync(fsPath(folder === '' ? '.' : folder), { withFileTypes: true, encoding: 'buffer' });
+    const names = entries.filter((entry) => entry.isDirectory()).map(({ name }) => nameOf(name));
+    return names.filter((name) => !isSystemName(name));
   } catch {
     return [];
   }

@@ -4,7 +4,7 @@
  */
 import { BinaryReader, WireType } from '@bufbuild/protobuf/wire';
 import { VggError } from '@vgg/core';
-import type { ByteSource } from '../sources/bytes';
+import type { ByteSource } from './bytes';
 
 /** Field of a message; `begin` and `end` are the place of its value in the file, in bytes. */
 export interface Field {
@@ -23,20 +23,25 @@ const WINDOW_BYTES = 2 ** 16;
 /** Largest number of fields in a file; nets have a few hundred. */
 const MAX_FIELDS = 1_000_000;
 const MAX_NAME_BYTES = 1024;
+/** Largest number of integers in a packed field. */
+const MAX_INTEGERS = 2 ** 16;
 
 /** File of protobuf messages, read through a window. */
 export class Messages {
   readonly #bytes: ByteSource;
+  readonly #format: string;
   #window: { begin: number; content: Uint8Array } = { begin: 0, content: new Uint8Array(0) };
   #fields = 0;
 
-  constructor(bytes: ByteSource) {
+  /** @param format name of the format in errors: `caffemodel`. */
+  constructor(bytes: ByteSource, format: string) {
     this.#bytes = bytes;
+    this.#format = format;
   }
 
   /** Returns an error that names the file. */
   corrupt(what: string, cause?: unknown): VggError {
-    return new VggError('weights', `${this.#bytes.name} is not a valid caffemodel: ${what}`, { cause });
+    return new VggError('weights', `${this.#bytes.name} is not a valid ${this.#format}: ${what}`, { cause });
   }
 
   /** Yields the fields of the message in a part of the file, in order. */
@@ -62,8 +67,9 @@ export class Messages {
     throw this.corrupt(`expected a message at byte ${field.begin}`);
   }
 
-  async text(field: Field): Promise<string> {
-    if (field.type !== WireType.LengthDelimited || field.end - field.begin > MAX_NAME_BYTES) {
+  /** Reads text of at most `maxBytes`. */
+  async text(field: Field, maxBytes = MAX_NAME_BYTES): Promise<string> {
+    if (field.type !== WireType.LengthDelimited || field.end - field.begin > maxBytes) {
       throw this.corrupt(`expected a name at byte ${field.begin}`);
     }
     return new TextDecoder().decode(await this.read(field));
@@ -74,6 +80,22 @@ export class Messages {
     const value = Number(new BinaryReader(await this.read(field)).uint64());
     if (!Number.isSafeInteger(value)) throw this.corrupt(`the integer at byte ${field.begin} is too large`);
     return value;
+  }
+
+  /** Reads the integers of a repeated field, one or packed. */
+  async integers(field: Field): Promise<number[]> {
+    if (field.type === WireType.Varint) return [await this.integer(field)];
+    if (field.type !== WireType.LengthDelimited || field.end - field.begin > 10 * MAX_INTEGERS) {
+      throw this.corrupt(`expected integers at byte ${field.begin}`);
+    }
+    const reader = new BinaryReader(await this.read(field));
+    const values: number[] = [];
+    try {
+      while (reader.pos < reader.len) values.push(Number(reader.uint64()));
+    } catch (cause) {
+      throw this.corrupt(`the integers at byte ${field.begin} are cut short`, cause);
+    }
+    return values;
   }
 
   async float(field: Field): Promise<number> {

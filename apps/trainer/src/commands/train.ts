@@ -155,7 +155,9 @@ async function train(options: TrainArguments, terminal: Terminal, livePage?: Liv
   const classes = prepared.record.classes.length;
   const end = endText(result, prepared.record.recipe);
   if (end !== undefined && !finished) terminal.say(end);
-  const printJson = (more: object = {}) => print(JSON.stringify({ run: path, ...result, skipped, ...more }, null, 2));
+  // With five classes or fewer, the top-5 error is always 0 and left out.
+  const shown = (key: string, value: unknown) => (key === 'top5' && classes <= 5 ? undefined : value);
+  const printJson = (more: object = {}) => print(JSON.stringify({ run: path, ...result, skipped, ...more }, shown, 2));
   if (finished && (await isEvaluated(path, prepared.record))) {
     terminal.say(
       `${path} is finished: it ended after epoch ${result.epoch}, step ${result.step}; there is nothing left to train. To ` +
@@ -202,7 +204,7 @@ async function train(options: TrainArguments, terminal: Terminal, livePage?: Liv
   if (options.smoke) return;
   terminal.say(`the report is ${join(path, REPORT)}`);
   if (evaluation !== undefined) {
-    await printEvaluation(evaluation);
+    await printEvaluation(evaluation, record.classes);
     await print(whatNext(path));
   } else terminal.say(predictHint(path));
 }

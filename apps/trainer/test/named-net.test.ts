@@ -88,7 +88,7 @@ describe('evaluate --weights', () => {
     const words = ['--data', classFolders('animals', ['ant', 'bee', 'cat', 'dog', 'eel']), '--scales', '64,96'];
     const { code, stdout, stderr } = await evaluate(...words);
     expect(code).toBe(0);
-    expect(stdout.match(/dense/g)).toHaveLength(3);
+    expect(stdout.match(/^\| dense/gm)).toHaveLength(3);
     expect(stderr).toMatch(
       /warning: nothing names the classes of .*vgg11\.pth: its first output is taken for ant, its last for eel/,
     );

@@ -129,7 +129,7 @@ export function results({ results: rows, k, classes, missing }: ReportData): HTM
   const about =
     'Error in % by test protocol and test scale Q (section 3.2 of the paper). single: one centre crop; dense: the net applied to the whole image; multi-crop: 5×5 crops with flips; both: the mean of dense and multi-crop.';
   const aboutFigures =
-    ' F1: mean over the classes. Calibration error: mean difference between the probability of the predicted class and the share of right predictions.';
+    ' F1 (in %): mean over the classes. ECE (in %), the expected calibration error: mean difference between the probability of the predicted class and the share of right predictions.';
   if (rows.length === 0) return emptySection('results', title, about, missing.results);
   const images = (row: ResultRow) => `${row.images} ${row.of}`;
   // A column with one value for all rows goes into the text.
@@ -144,8 +144,8 @@ export function results({ results: rows, k, classes, missing }: ReportData): HTM
   columns.push({ name: 'top-1', text: ({ top1 }) => errorText(top1) });
   if (withTop5) columns.push({ name: `top-${k}`, text: ({ top5 }) => errorText(top5) });
   if (withFigures) {
-    columns.push({ name: 'F1 %', text: ({ f1 }) => shareText(f1) });
-    columns.push({ name: 'calibration error %', text: ({ calibrationError }) => shareText(calibrationError) });
+    columns.push({ name: 'F1', text: ({ f1 }) => shareText(f1) });
+    columns.push({ name: 'ECE', text: ({ calibrationError }) => shareText(calibrationError) });
   }
   const text = `${about}${withFigures ? aboutFigures : ''}${isCommon ? ` Measured on ${images(rows[0]!)} images.` : ''}`;
   const cells = rows.map((row) => columns.map((column) => column.text(row)));

@@ -87,7 +87,7 @@ async function train(studyRun: StudyRun, net: StudyNet): Promise<boolean> {
   const prepared = resumed
     ? await prepareResumed(out, session, terminal)
     : await prepareNew(trainArguments(settings, net, training, session), terminal);
-  // The opening of images and the report are no measure of the speed of training.
+  // Only training counts, without the opening of the images and the report.
   const start = spent();
   const { result, exitCode, report } = await trainPrepared(prepared, session, terminal, () =>
     openRunReport(prepared, terminal),

@@ -27,6 +27,7 @@ describe('the API', () => {
       | 'globalAverage'
       | 'glorotInitialiser'
       | 'heInitialiser'
+      | 'isConfiguration'
       | 'layerVariables'
       | 'layersNamed'
       | 'normalInitialiser'

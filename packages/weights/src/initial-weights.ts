@@ -43,7 +43,7 @@ export function pixelTransform({ mean, std = [1, 1, 1], range = 255 }: Preproces
 }
 
 /** Scales conv1_1's filters [rows, columns, 3, outputs] by input colour, so that inputs need no factor. */
-function scaleInputs(filters: Float32Array, factor: Rgb): Float32Array {
+export function scaleInputs(filters: Float32Array, factor: Rgb): Float32Array {
   const outputs = filters.length / 27;
   return filters.map((value, i) => value * factor[Math.floor(i / outputs) % 3]!);
 }

@@ -1,0 +1,41 @@
+/** The division of a net's preprocessing, folded into conv1_1. */
+import { tensor, tidy } from '@tensorflow/tfjs-core';
+import { VggError } from '@vgg/core';
+import { pixelTransform, scaleInputs } from './initial-weights';
+import type { LoadedNet } from './load-net';
+import { inputTransform, type Preprocessing, type Rgb } from './preprocessing';
+
+/** Exchanges the first and the third input colour of conv1_1's filters. */
+function exchangeColours(filters: Float32Array): Float32Array {
+  const outputs = filters.length / 27;
+  return filters.map((_, i) => {
+    const colour = Math.floor(i / outputs) % 3;
+    return filters[i + (2 - 2 * colour) * outputs]!;
+  });
+}
+
+/**
+ * Folds the normalisation of a net's images into conv1_1: afterwards the net takes RGB from 0 to 255 minus a mean, without a
+ * division, and computes the same. The filters of `net.model` are changed in place. `trainingTransform` of `@vgg/data` needs no
+ * folding; it is for programs that can only subtract a mean.
+ * @returns the net with the preprocessing and the transform that it takes now. Its `model` is the same object.
+ * @throws VggError `VGG_ARGUMENT` when the net's preprocessing is not known.
+ */
+export async function foldNormalisation<Net extends Pick<LoadedNet, 'model' | 'preprocessing' | 'transform'>>(
+  net: Net,
+): Promise<Net & { readonly preprocessing: Preprocessing; readonly transform: NonNullable<Net['transform']> }> {
+  const { model, preprocessing } = net;
+  if (preprocessing === undefined) {
+    throw new VggError('argument', 'the preprocessing of this net is not known: load it with { preprocessing }');
+  }
+  const { mean, factor } = pixelTransform(preprocessing);
+  const isBgr = preprocessing.channels === 'BGR';
+  const variable = model.variables.get('conv1_1.weight')!;
+  const scaled = scaleInputs((await variable.data()) as Float32Array, factor);
+  tidy(() => variable.assign(tensor(isBgr ? exchangeColours(scaled) : scaled, variable.shape)));
+  const { scale, resize, interpolation } = preprocessing;
+  const rgb: Rgb = isBgr ? [mean[2], mean[1], mean[0]] : mean;
+  const plain: Preprocessing = { mean: rgb, scale, resize, interpolation };
+  const transform = inputTransform(plain, model.options.inputSize) as NonNullable<Net['transform']>;
+  return { ...net, preprocessing: plain, transform };
+}

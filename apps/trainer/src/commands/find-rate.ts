@@ -19,7 +19,7 @@ const HIGHEST = 1;
 const STEPS = 100;
 /** The trial ends when the loss is this many times the smallest one. */
 const DIVERGED = 4;
-/** File names of the plot and its numbers, in the current folder or next to --out. */
+/** File names of the plot and its numbers, in the current folder. */
 const CHART = 'learning-rates.svg';
 const NUMBERS = 'learning-rates.csv';
 
@@ -91,5 +91,5 @@ export async function findRate(options: TrainArguments, terminal: Terminal): Pro
       0,
     ),
   );
-  await print(`\nsuggested: --rate ${suggested}, where the loss falls fastest. The plot is ${resolve(CHART)}`);
+  await print(`\nsuggested: --rate ${suggested}, a third of the rate with the lowest loss. The plot is ${resolve(CHART)}`);
 }

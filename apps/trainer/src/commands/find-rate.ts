@@ -91,5 +91,7 @@ export async function findRate(options: TrainArguments, terminal: Terminal): Pro
       0,
     ),
   );
-  await print(`\nsuggested: --rate ${suggested}, a third of the rate with the lowest loss. The plot is ${resolve(CHART)}`);
+  await print(
+    `\nsuggested: --rate ${suggested}, a third of the rate with the lowest loss. The plot is ${resolve(CHART)}`,
+  );
 }

@@ -5,7 +5,7 @@ import { findRate, rateChart, suggestRate } from '../src/index';
 import { ToyNet, toyBatches } from './toy';
 
 describe('suggestRate', () => {
-  it('returns the rate at which the loss falls fastest, before it rises', () => {
+  it('returns a third of the rate with the lowest loss', () => {
     // Flat at 2, then falling by 0.1 a step between 1e-3 and 1e-2, then rising.
     const steps = Array.from({ length: 61 }, (_, i) => {
       const rate = 1e-5 * 10 ** (i / 12);

@@ -2,6 +2,7 @@
 import { basename, join, resolve } from 'node:path';
 import { VggError } from '@vgg/core';
 import { writeFileAtomically } from '@vgg/core/node';
+import { startEngine } from '@vgg/engine';
 import { writeReport } from '@vgg/report';
 import { notesOn } from '../paper/notes';
 import { studyReportOf } from '../paper/report';
@@ -36,6 +37,8 @@ async function openStudy(folder: string, options: PaperArguments, session: Sessi
     const kept = await readStudy(folder);
     const study = extendTo === undefined ? kept : extended(kept, extendTo);
     const before = study.spent;
+    // If all nets are trained, only their evaluation is left, and it needs the engine too.
+    await startEngine(study.engine, session.device);
     return { study, spent: () => before + since() };
   }
   if (data === undefined) throw new VggError('argument', 'paper needs images: add --data DIR');

@@ -303,9 +303,11 @@ class Network<C extends ConfigurationName> implements Vgg<C> {
   #check(images: Tensor4D): Tensor4D['shape'] {
     this.#checkUsable();
     if (images.rank !== 4 || images.shape[3] !== 3 || images.dtype !== 'float32' || images.shape[0] === 0) {
+      const isChannelsFirst = images.rank === 4 && images.shape[3] !== 3 && images.shape[1] === 3;
+      const order = isChannelsFirst ? ': transpose them, [0, 2, 3, 1], as their channels come first' : '';
       throw new VggError(
         'shape',
-        `expected float32 images [n, height, width, 3] with n at least 1, got ${images.dtype} [${images.shape}]`,
+        `expected float32 images [n, height, width, 3] with n at least 1, got ${images.dtype} [${images.shape}]${order}`,
       );
     }
     return images.shape;

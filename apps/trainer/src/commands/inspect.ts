@@ -1,8 +1,7 @@
 /** `inspect`: prints the layers and costs of a net, or the contents of a weight file. */
 import { formatSummary, summarise } from '@vgg/models';
-import { netOptions } from '../recipe/build';
-import { headFor } from '../recipe/recipe';
-import type { Settings } from '../recipe/settings';
+import type { Settings } from '@vgg/recipes';
+import { headFor, netOptions } from '@vgg/recipes';
 import { readRecord } from '../run/folder';
 import { print } from '../terminal/output';
 

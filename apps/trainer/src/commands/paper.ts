@@ -2,8 +2,8 @@
 import { basename, join, resolve } from 'node:path';
 import { VggError } from '@vgg/core';
 import { writeFileAtomically } from '@vgg/core/node';
+import { startEngine } from '@vgg/engine';
 import { writeReport } from '@vgg/report';
-import { startEngine } from '../engine';
 import { notesOn } from '../paper/notes';
 import { studyReportOf } from '../paper/report';
 import { carryOut } from '../paper/run';

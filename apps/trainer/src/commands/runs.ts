@@ -3,7 +3,7 @@ import { cpSync, existsSync, renameSync, rmSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { formatDuration, VggError } from '@vgg/core';
 import { systemReason } from '@vgg/core/node';
-import { SETTING_NAMES } from '../recipe/settings';
+import { SETTING_NAMES } from '@vgg/recipes';
 import { readRecord } from '../run/folder';
 import { type ListedRun, listedRun, listRuns } from '../run/list';
 import { print, table } from '../terminal/output';

@@ -1,10 +1,10 @@
 /** The settings of a net that follow from the weights that it starts with. */
 
 import type { ResolvedVggOptions } from '@vgg/models';
+import type { SettingName, Settings } from '@vgg/recipes';
 import { netUse, recogniseNet } from '@vgg/weights';
 import { openWeights } from '@vgg/weights/node';
 import { findNet } from '../nets/reference';
-import type { SettingName, Settings } from '../recipe/settings';
 import { readRecord } from './folder';
 
 /** Net of a run or of a weight file. */

@@ -11,11 +11,13 @@ import {
 } from '@vgg/models';
 import { describedOptions } from '../description';
 import { type Misshapen, selectTensors, type WeightReport } from '../fit';
+import type { Place } from '../sources/graph';
 import type { TensorInfo, WeightSource } from '../sources/source';
 import { readArranged, reverseColours } from './arrange';
 import { CAFFE } from './caffe';
+import { graphMisfit, graphNaming } from './graph';
 import { KERAS } from './keras';
-import { type Naming, OWN, type Place } from './naming';
+import { type Naming, OWN } from './naming';
 import { TIMM, TORCHVISION } from './pytorch';
 import { wrappedNamings } from './wrapped';
 
@@ -94,7 +96,7 @@ function prefixesOf(source: WeightSource, first: string): string[] {
 
 /** Returns the number of a layer's outputs, from the shape of its weight in the file. */
 function outputsOf({ shape }: TensorInfo, { layout }: Place): number {
-  return (layout === 'same' ? shape.at(-1) : shape[0]) ?? 1;
+  return (layout === 'outputsFirst' ? shape[0] : shape.at(-1)) ?? 1;
 }
 
 /** Computes width, classes and input size of a net from the shapes of its tensors. */
@@ -106,7 +108,7 @@ function measure(
   const outputs = (layer: string) => {
     const place = places.get(`${layer}.weight`);
     const tensor = place && tensors.get(place.name);
-    return tensor && { count: outputsOf(tensor, place!), elements: sizeOf(tensor.shape) };
+    return tensor && { count: outputsOf(tensor, place!), elements: sizeOf(tensor.shape), axes: tensor.shape.length };
   };
   const last = layers.filter(({ kind }) => kind === 'convolution').at(-1)!.name;
   const first = outputs('conv1_1');
@@ -116,7 +118,9 @@ function measure(
   const sizes: VggSizes = {};
   if (first) sizes.width = first.count / STAGE_1_FILTERS;
   if (fc8) sizes.classes = fc8.count;
-  const side = fc6 && map && Math.round(Math.sqrt(fc6.elements / fc6.count / map.count));
+  // The filters of a dense view have the map's size.
+  const whole = fc6 ?? (fc8?.axes === 4 ? fc8 : undefined);
+  const side = whole && map && Math.round(Math.sqrt(whole.elements / whole.count / map.count));
   if (side) sizes.inputSize = 32 * side;
   return sizes;
 }
@@ -132,6 +136,7 @@ function fits(layer: Layer, expected: readonly number[], { layout }: Place, { sh
     if (layer.kind !== 'fullyConnected' || expected.length !== 2) return false;
     return same(layer.side, layer.side, expected[0]! / layer.side ** 2, expected[1]!);
   }
+  if (layout === 'channelsFirst') return same(...expected);
   const outputs = expected.at(-1)!;
   if (layer.kind === 'convolution') return same(outputs, expected[2]!, expected[0]!, expected[1]!);
   const [inputs] = expected as [number, number];
@@ -214,6 +219,22 @@ function candidates(source: WeightSource, { prefix, inputSize }: RecogniseOption
   });
 }
 
+/** Returns the nets that the graph of a file may be: the one that it describes, otherwise those with these layers. */
+function graphCandidates(source: WeightSource, { inputSize }: RecogniseOptions): Candidate[] {
+  const { graph, tensors } = source;
+  if (graph === undefined) return [];
+  const naming = graphNaming(graph);
+  const described = describedOptions(source.metadata, source.name);
+  const own = described && candidate(naming, '', tensors, described, undefined);
+  if (own !== undefined) return [own];
+  const size = inputSize ?? graph.inputSize;
+  const nets = GUESSES.flatMap((guess) => candidate(naming, '', tensors, guess, size) ?? []).map((net) =>
+    net.options.head === 'none' ? { ...net, report: { ...net.report, leftOver: [] } } : net,
+  );
+  const whole = nets.filter(isWhole);
+  return whole.length > 0 ? whole : nets;
+}
+
 /** Returns true if a file has all tensors of a net, in their shapes, and no others. */
 function isWhole({ report: { missing, leftOver, misshapen } }: Candidate): boolean {
   return missing.length + leftOver.length + misshapen.length === 0;
@@ -243,7 +264,8 @@ function firstTensor({ prefix, places }: Candidate): string {
   return prefix + places.get('conv1_1.weight')!.name;
 }
 
-function unrecognised({ name, tensors }: WeightSource, prefix: string | undefined): VggError {
+function unrecognised({ name, tensors, graph }: WeightSource, prefix: string | undefined): VggError {
+  if (graph) return new VggError('weights', `${name} holds no VGG: ${graphMisfit(graph).replace(/[\r\n]/g, ' ')}`);
   const examples = [...tensors.keys()]
     .slice(0, 4)
     .map((tensor) => (tensor.length > 60 ? `${tensor.slice(0, 57)}...` : tensor));
@@ -271,9 +293,9 @@ export function recogniseNet(source: WeightSource, options: RecogniseOptions = {
     );
   }
   const byScore = (nets: Candidate[]) => nets.sort((a, b) => score(b) - score(a));
-  const known = byScore(candidates(source, options));
+  const known = byScore(source.graph ? graphCandidates(source, options) : candidates(source, options));
   const isComplete = known[0] !== undefined && known[0].options.head !== 'none' && isWhole(known[0]);
-  const wrapped = isComplete ? [] : wrappedCandidates(source, options);
+  const wrapped = isComplete || source.graph ? [] : wrappedCandidates(source, options);
   const found = byScore([...known, ...wrapped]);
   const best = found[0];
   if (best === undefined) throw unrecognised(source, options.prefix);

@@ -1,8 +1,9 @@
 /** Types of batches and their loaders. */
+import type { ImagePreprocessing } from './net-transform';
 
 /** A batch of inputs of a net. */
 export interface Batch {
-  /** `[size, height, width, 3]`, RGB on the 0..255 scale minus the mean. The caller owns this copy. */
+  /** `[size, height, width, 3]`, normalised by the transform. The caller owns this copy. */
   readonly images: Float32Array;
   /** `[size]` class indices. */
   readonly labels: Int32Array;
@@ -29,6 +30,8 @@ export interface SkippedImage {
 /** Loader of the batches of any epoch, starting at any batch. */
 export interface BatchLoader {
   readonly batchesPerEpoch: number;
+  /** Preparation of the images, to be saved with the net that is trained on them: `saveModel(path, net, { preprocessing })`. */
+  readonly preprocessing: ImagePreprocessing;
   /** Images found unusable so far, in the order of their index. */
   readonly skipped: readonly SkippedImage[];
   /**

@@ -1,14 +1,33 @@
 export type { Batch, BatchLoader, SkippedImage } from './batch';
 export { addColour, type ColourShift, colourOffset, drawAlphas, subtractMean } from './colour';
-export { centreCrop, centreWindow, crop, cropGrid, flip, gridWindows } from './crop';
+export { type CropSize, centreCrop, centreWindow, crop, cropGrid, flip, gridWindows } from './crop';
+export { GREY, greyOf } from './grey';
 export type { FloatImage, RawImage, Rgb, Size, Window } from './image';
+export { type BrowserImage, type LoadImageOptions, loadImage } from './load-image';
+export {
+  type AugmentationOptions,
+  evaluationTransform,
+  type ImagePreprocessing,
+  type PreparedNet,
+  preprocessingOf,
+  trainingTransform,
+} from './net-transform';
+export type { Normalisation, Resizing } from './normalise';
 export { balancedOrder, epochOrder } from './order';
 export { type PillowFilter, resampleAsPillow } from './pillow';
-export { checkImageTransform, type ImageTransform, prepareImage, sameTransform } from './prepare';
+export { isPixelData, type Pixels } from './pixels';
+export {
+  checkImageTransform,
+  type ImageTransform,
+  prepareImage,
+  prepareWhole,
+  restoreImage,
+  sameTransform,
+} from './prepare';
 export { resample, sourceWindow } from './resample';
 export { rescale, rescaledSize } from './rescale';
-export { type ImageLocation, type ImageSource, type RawArrays, rawSource } from './source';
-export { splitByClass } from './split';
+export { type AsyncImageSource, type ImageLocation, type ImageSource, type RawArrays, rawSource } from './source';
+export { type Split, splitByClass } from './split';
 export {
   imageMoments,
   MOMENTS,

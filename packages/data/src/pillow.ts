@@ -69,24 +69,49 @@ function blend(out: Uint8Array, to: number, source: Uint8Array, at: number, step
   out[to + 2] = clip(blue);
 }
 
-function filterWindow(image: RawImage, rescaled: Size, window: Window, filter: keyof typeof KERNELS): Uint8Array {
-  const across = tapsOf(image.width, rescaled.width, window.left, window.width, filter);
-  const down = tapsOf(image.height, rescaled.height, window.top, window.height, filter);
-  const top = down[0]!.first;
-  const bottom = down.reduce((end, { first, weights }) => Math.max(end, first + weights.length), 0);
+/** Part of an image: its pixels and its corner in the whole image. */
+interface Part {
+  readonly data: Uint8Array;
+  readonly width: number;
+  readonly left: number;
+  readonly top: number;
+}
+
+/** A window of a rescaled image: the part of the image that it needs, and its computation from that part. */
+export interface PillowPlan {
+  readonly source: Window;
+  /** Returns the window's pixels. @param part pixels of `source`, or of a larger part. */
+  compute(part: Part): Uint8Array;
+}
+
+function planFilter(size: Size, rescaled: Size, window: Window, filter: keyof typeof KERNELS): PillowPlan {
+  const across = tapsOf(size.width, rescaled.width, window.left, window.width, filter);
+  const down = tapsOf(size.height, rescaled.height, window.top, window.height, filter);
+  const [left, right] = reach(across);
+  const [top, bottom] = reach(down);
   const row = window.width * 3;
-  const rows = new Uint8Array((bottom - top) * row);
-  for (let y = top; y < bottom; y++) {
-    across.forEach(({ first, weights }, x) => {
-      const at = (y * image.width + first) * 3;
-      blend(rows, (y - top) * row + x * 3, image.data, at, 3, weights);
-    });
-  }
-  const out = new Uint8Array(window.height * row);
-  down.forEach(({ first, weights }, y) => {
-    for (let x = 0; x < row; x += 3) blend(out, y * row + x, rows, (first - top) * row + x, row, weights);
-  });
-  return out;
+  return {
+    source: { left, top, width: right - left, height: bottom - top },
+    compute(part) {
+      const rows = new Uint8Array((bottom - top) * row);
+      for (let y = top; y < bottom; y++) {
+        across.forEach(({ first, weights }, x) => {
+          const at = ((y - part.top) * part.width + first - part.left) * 3;
+          blend(rows, (y - top) * row + x * 3, part.data, at, 3, weights);
+        });
+      }
+      const out = new Uint8Array(window.height * row);
+      down.forEach(({ first, weights }, y) => {
+        for (let x = 0; x < row; x += 3) blend(out, y * row + x, rows, (first - top) * row + x, row, weights);
+      });
+      return out;
+    },
+  };
+}
+
+/** Returns the first source sample that an axis reads, and the end of those it reads. */
+function reach(axis: readonly Taps[]): [first: number, end: number] {
+  return [axis[0]!.first, axis.reduce((end, { first, weights }) => Math.max(end, first + weights.length), 0)];
 }
 
 /** Returns the source sample of each output, by Pillow's running sum. */
@@ -100,19 +125,33 @@ function nearestOf(from: number, to: number, start: number, length: number): Int
   return out;
 }
 
-function nearestWindow(image: RawImage, rescaled: Size, window: Window): Uint8Array {
-  const across = nearestOf(image.width, rescaled.width, window.left, window.width);
-  const down = nearestOf(image.height, rescaled.height, window.top, window.height);
-  const out = new Uint8Array(window.height * window.width * 3);
-  let to = 0;
-  for (const y of down) {
-    for (const x of across) {
-      const at = (y * image.width + x) * 3;
-      out.set(image.data.subarray(at, at + 3), to);
-      to += 3;
-    }
-  }
-  return out;
+function planNearest(size: Size, rescaled: Size, window: Window): PillowPlan {
+  const across = nearestOf(size.width, rescaled.width, window.left, window.width);
+  const down = nearestOf(size.height, rescaled.height, window.top, window.height);
+  const left = across[0]!;
+  const top = down[0]!;
+  return {
+    source: { left, top, width: across.at(-1)! - left + 1, height: down.at(-1)! - top + 1 },
+    compute(part) {
+      const out = new Uint8Array(window.height * window.width * 3);
+      let to = 0;
+      for (const y of down) {
+        for (const x of across) {
+          const at = ((y - part.top) * part.width + x - part.left) * 3;
+          out.set(part.data.subarray(at, at + 3), to);
+          to += 3;
+        }
+      }
+      return out;
+    },
+  };
+}
+
+/** Plans a window of an image of `size` that is rescaled to `rescaled` as `PIL.Image.resize` does. */
+export function planPillow(size: Size, rescaled: Size, window: Window, filter: PillowFilter): PillowPlan {
+  checkWindow({ left: 0, top: 0, ...rescaled }, rescaled);
+  checkWindow(window, rescaled);
+  return filter === 'nearest' ? planNearest(size, rescaled, window) : planFilter(size, rescaled, window, filter);
 }
 
 /**
@@ -122,9 +161,7 @@ function nearestWindow(image: RawImage, rescaled: Size, window: Window): Uint8Ar
  */
 export function resampleAsPillow(image: RawImage, rescaled: Size, window: Window, filter: PillowFilter): RawImage {
   checkImage(image);
-  checkWindow({ left: 0, top: 0, ...rescaled }, rescaled);
-  checkWindow(window, rescaled);
-  const data =
-    filter === 'nearest' ? nearestWindow(image, rescaled, window) : filterWindow(image, rescaled, window, filter);
-  return { data, width: window.width, height: window.height };
+  const { data, width } = image;
+  const plan = planPillow(image, rescaled, window, filter);
+  return { data: plan.compute({ data, width, left: 0, top: 0 }), width: window.width, height: window.height };
 }

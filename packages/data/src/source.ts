@@ -5,6 +5,8 @@ import { VggError } from '@vgg/core';
 export type ImageLocation =
   /** An encoded image in a file of its own. */
   | { readonly kind: 'file'; readonly path: string }
+  /** An encoded image in memory. */
+  | { readonly kind: 'bytes'; readonly data: Uint8Array }
   /** An encoded image inside a larger file, such as a tar shard. */
   | { readonly kind: 'range'; readonly path: string; readonly offset: number; readonly length: number }
   /** Uncompressed 8-bit RGB inside a file, plane after plane, as in the CIFAR binaries. */
@@ -18,8 +20,8 @@ export type ImageLocation =
   /** Uncompressed 8-bit interleaved RGB in memory. */
   | { readonly kind: 'pixels'; readonly data: Uint8Array; readonly width: number; readonly height: number };
 
-/** A labelled set of images. */
-export interface ImageSource {
+/** A labelled set of images whose places may have to be asked for: an object store, a database. */
+export interface AsyncImageSource {
   /** Name in messages: the path from which it was opened. */
   readonly name: string;
   /** Names of the classes. A label is an index into them. */
@@ -30,7 +32,32 @@ export interface ImageSource {
   label(index: number): number;
   /** Returns the name of image `index` in messages and predictions: its path within the source. */
   key(index: number): string;
+  /**
+   * Returns the place of image `index`, or its content. It is called when the image is needed, for a few batches at once. An
+   * image that cannot be used is a rejection by a VggError `VGG_IMAGE`; any other error ends the epoch.
+   */
+  location(index: number): ImageLocation | Promise<ImageLocation>;
+}
+
+/** A labelled set of images whose places are known, as `openSource` returns it. */
+export interface ImageSource extends AsyncImageSource {
   location(index: number): ImageLocation;
+}
+
+/**
+ * Checks that a value is a source of images.
+ * @throws VggError `VGG_ARGUMENT` if not.
+ */
+export function checkSource(source: AsyncImageSource): void {
+  const value: unknown = source;
+  if (typeof value === 'object' && value !== null && typeof source.location === 'function') return;
+  const got =
+    typeof value === 'string' ? `the path "${value}"` : value === null ? 'null' : `a value of type ${typeof value}`;
+  const part = value === undefined ? ': the data set has no such part' : '';
+  throw new VggError(
+    'argument',
+    `expected a source of images, got ${value === undefined ? 'undefined' : got}${part}; open a folder first: const { train } = await openSource(path)`,
+  );
 }
 
 /** Images in memory: 8-bit interleaved RGB, all of the same size, one after another. */

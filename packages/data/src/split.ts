@@ -1,6 +1,6 @@
 /** Splits a training set into a training part and a validation part (docs/decisions/0135). */
 import { randomStream, VggError } from '@vgg/core';
-import type { ImageSource } from './source';
+import type { AsyncImageSource, ImageSource } from './source';
 import { subset } from './subset';
 
 /** Returns a number below 2^53 that depends on the whole text; the text `a` and the text `b` have unrelated numbers (cyrb53). */
@@ -18,9 +18,15 @@ function numberOf(text: string): number {
 }
 
 /** Returns the positions of a class's images in an order that depends on nothing but their keys. */
-function orderByKey(source: ImageSource, images: readonly number[]): number[] {
+function orderByKey(source: AsyncImageSource, images: readonly number[]): number[] {
   const numbers = images.map((image) => numberOf(source.key(image).replaceAll('\\', '/')));
   return [...images.keys()].sort((a, b) => numbers[a]! - numbers[b]! || a - b);
+}
+
+/** Parts of a source. */
+export interface Split<Source extends AsyncImageSource> {
+  readonly train: Source;
+  readonly validation: Source;
 }
 
 /**
@@ -33,11 +39,9 @@ function orderByKey(source: ImageSource, images: readonly number[]): number[] {
  * @param seed random seed: selects by the number of each image in its class. Default by the keys.
  * @throws VggError `VGG_ARGUMENT` if the fraction is not between 0 and 1 (exclusive); `VGG_DATASET` if no class has two images.
  */
-export function splitByClass(
-  source: ImageSource,
-  fraction: number,
-  seed?: number | undefined,
-): { train: ImageSource; validation: ImageSource } {
+export function splitByClass(source: ImageSource, fraction: number, seed?: number): Split<ImageSource>;
+export function splitByClass(source: AsyncImageSource, fraction: number, seed?: number): Split<AsyncImageSource>;
+export function splitByClass(source: AsyncImageSource, fraction: number, seed?: number): Split<AsyncImageSource> {
   if (!(fraction > 0 && fraction < 1)) {
     throw new VggError('argument', `the validation fraction must be between 0 and 1 (exclusive), got ${fraction}`);
   }

@@ -10,13 +10,25 @@ import { type ColourShift, colourOffset, drawAlphas } from './colour';
 import { centreWindow } from './crop';
 import { drawErased } from './erasing';
 import type { Rgb, Size, Window } from './image';
+import {
+  type Complete,
+  checkKeys,
+  checkPreparation,
+  completeNormalisation,
+  isPlain,
+  type Normalisation,
+  type Resizing,
+  resizedSize,
+} from './normalise';
 import { drawJitter, drawTrivial } from './pixel-augmentation';
 import type { PixelOperation } from './pixel-operations';
-import { rescaledSize } from './rescale';
 import { drawWindows, resizedGeometry, type WindowDraw, windowFor } from './resized-crop';
 
-/** Preparation of training images. Plain JSON: it is saved with a run. */
-export interface TrainTransform {
+/**
+ * Preparation of training images. Plain JSON: it is saved with a run. `trainingTransform` makes one of a trained net's own
+ * preparation.
+ */
+export interface TrainTransform extends Resizing, Normalisation {
   /** Side of the square crop, in pixels; 224 in the paper. */
   readonly crop: number;
   /** Smallest side S of the rescaled image: fixed, or a random integer of `[min, max]` for each image (uniform, inclusive). */
@@ -25,8 +37,6 @@ export interface TrainTransform {
   readonly flip: boolean;
   /** Random colour shift; `null` for none. */
   readonly colour: ColourShift | null;
-  /** Mean RGB of the training set (0..255), subtracted last. */
-  readonly mean: Rgb;
   /** Probability from 0 to 1 that a rectangle of the crop is erased (set to the mean colour). Default 0, as in the paper. */
   readonly erasing?: number | undefined;
   /**
@@ -40,11 +50,15 @@ export interface TrainTransform {
   readonly trivialAugment?: boolean | undefined;
 }
 
-/** Preparation of evaluation images: rescale to smallest side `scale` (Q), crop the centre, subtract the mean. */
-export interface EvaluationTransform {
+/**
+ * Preparation of evaluation images: rescale to smallest side `scale` (Q), crop the centre, subtract the mean. The `transform` of
+ * a loaded net is one.
+ */
+export interface EvaluationTransform extends Resizing, Normalisation {
+  /** Side of the square crop, in pixels. */
   readonly crop: number;
+  /** Smallest side Q of the rescaled image, in pixels. */
   readonly scale: number;
-  readonly mean: Rgb;
 }
 
 /** Random parameters of one image in one epoch. */
@@ -71,32 +85,62 @@ export interface Geometry {
   /** Crop within the rescaled image. */
   readonly window: Window;
   readonly flip: boolean;
-  /** Colour shift minus mean, which is added to every pixel. */
+  /** Number added to every pixel: the colour shift, minus the mean if there is no `normalisation`. */
   readonly shift: Rgb;
+  /** Normalisation after `shift` is added. Absent for RGB from 0 to 255 minus the mean. */
+  readonly normalisation?: Complete<Normalisation> | undefined;
+  /** Filter of the rescaling. Absent for `antialiased`. */
+  readonly interpolation?: Exclude<Resizing['interpolation'], 'antialiased'>;
   /** Rectangle of the crop to set to 0; `null` for none. */
   readonly erased: Window | null;
   /** Operations on the crop's pixels, in order, before `shift` is added. Absent for none. */
   readonly operations?: readonly PixelOperation[] | undefined;
 }
 
+const PREPARATION_KEYS = ['crop', 'scale', 'mean', 'std', 'range', 'channels', 'resize', 'interpolation'] as const;
+const TRAINING_KEYS = [
+  ...PREPARATION_KEYS,
+  ...(['flip', 'colour', 'erasing', 'smallestArea', 'jitter', 'trivialAugment'] as const),
+];
+
+/** Finds a mean on the scale from 0 to 1 for pixels from 0 to 255: such a net would be trained on wrongly scaled images. */
+function checkScale({ mean, range }: Normalisation): void {
+  const isUnit =
+    range === undefined && mean.every((value) => value >= 0 && value < 1) && mean.some((value) => value > 0);
+  if (!isUnit) return;
+  throw new VggError(
+    'argument',
+    `the mean [${mean}] seems to be of pixels from 0 to 1, and the transform has no range: add range: 1 and the std of the net, ` +
+      'or use trainingTransform(net) and evaluationTransform(net); for pixels from 0 to 255 add range: 255',
+  );
+}
+
 /**
  * Checks a transform.
- * @throws VggError `VGG_ARGUMENT` if a side is not a positive integer, the range of S is empty, S is below the crop,
- *   or erasing, smallest area or jitter are out of range.
+ * @param kind Default `training` if the transform has `flip`.
+ * @throws VggError `VGG_ARGUMENT` if a key is unknown or missing, a side is not a positive integer, the range of S is empty, S is
+ *   below the crop, the normalisation is not valid, or erasing, smallest area or jitter are out of range.
  */
-export function checkTransform(transform: TrainTransform | EvaluationTransform): void {
-  const { crop, scale, mean } = transform;
-  const erasing = 'erasing' in transform ? (transform.erasing ?? 0) : 0;
-  if (!(erasing >= 0 && erasing <= 1)) {
-    throw new VggError('argument', `erasing must be a probability from 0 to 1, got ${erasing}`);
+export function checkTransform(
+  transform: TrainTransform | EvaluationTransform,
+  kind: 'training' | 'evaluation' = 'flip' in transform ? 'training' : 'evaluation',
+): void {
+  if (typeof transform !== 'object' || transform === null) {
+    throw new VggError('argument', `expected a transform such as trainingTransform(net), got ${transform}`);
   }
-  if ('flip' in transform) checkPixelOptions(transform);
-  const [low, high] = typeof scale === 'number' ? [scale, scale] : scale;
+  checkKeys(transform, kind === 'training' ? TRAINING_KEYS : PREPARATION_KEYS, `a transform for ${kind}`);
+  if (kind === 'training') checkAugmentation(transform as TrainTransform);
+  checkPreparation(transform);
+  checkScale(transform);
+  const { crop, scale } = transform;
+  const [low, high] = typeof scale === 'object' ? scale : [scale, scale];
   if (!Number.isInteger(crop) || crop < 1) {
     throw new VggError('argument', `the crop must be a positive integer, got ${crop}`);
   }
-  if (!Number.isInteger(low) || !Number.isInteger(high) || low > high) {
-    throw new VggError('argument', `the scale S must be an integer or an ascending range of two, got ${low}:${high}`);
+  const isRange = kind === 'training' || typeof scale !== 'object';
+  if (!isRange || !Number.isInteger(low) || !Number.isInteger(high) || low > high) {
+    const expected = kind === 'training' ? 'an integer or an ascending range of two' : 'an integer';
+    throw new VggError('argument', `the scale S must be ${expected}, got ${low}:${high}`);
   }
   if (low < crop) {
     throw new VggError(
@@ -104,9 +148,20 @@ export function checkTransform(transform: TrainTransform | EvaluationTransform):
       `the scale S must be at least the crop, got S = ${low} with a crop of ${crop}: raise S or lower the crop`,
     );
   }
-  if (mean.length !== 3 || !mean.every(Number.isFinite)) {
-    throw new VggError('argument', `the mean must be three finite numbers, got [${mean}]`);
+}
+
+function checkAugmentation(transform: TrainTransform): void {
+  const { flip, colour, erasing = 0 } = transform;
+  if (typeof flip !== 'boolean' || colour === undefined) {
+    throw new VggError(
+      'argument',
+      'a transform for training needs flip (true or false) and colour (null for none): add them, or use trainingTransform(net)',
+    );
   }
+  if (!(erasing >= 0 && erasing <= 1)) {
+    throw new VggError('argument', `erasing must be a probability from 0 to 1, got ${erasing}`);
+  }
+  checkPixelOptions(transform);
 }
 
 function checkPixelOptions({ smallestArea = 1, jitter = 0 }: TrainTransform): void {
@@ -138,11 +193,12 @@ export function drawAugmentation(transform: TrainTransform, seed: number, epoch:
 /** Returns the size of the whole rescaled image and the crop in it. */
 function cropGeometry(
   size: Size,
-  side: number,
+  transform: TrainTransform,
   { windows, smallestSide, position }: Augmentation,
 ): Pick<Geometry, 'rescaled' | 'window'> {
+  const side = transform.crop;
   if (windows !== undefined) return resizedGeometry(size, windowFor(size, windows), side);
-  const rescaled = rescaledSize(size, smallestSide);
+  const rescaled = resizedSize(size, smallestSide, transform);
   const [x, y] = position;
   const window = {
     left: Math.floor(x * (rescaled.width - side + 1)),
@@ -153,18 +209,33 @@ function cropGeometry(
   return { rescaled, window };
 }
 
+/** Parameters of the pixels' values and the filter, for a colour shift of 0 to 255. */
+function valuesOf(
+  transform: Resizing & Normalisation,
+  [red, green, blue]: Rgb,
+): Pick<Geometry, 'shift' | 'normalisation' | 'interpolation'> {
+  const { mean, interpolation = 'antialiased' } = transform;
+  if (interpolation === 'antialiased' && isPlain(transform)) {
+    return { shift: [red - mean[0], green - mean[1], blue - mean[2]] };
+  }
+  return {
+    shift: [red, green, blue],
+    normalisation: completeNormalisation(transform),
+    interpolation: interpolation === 'antialiased' ? undefined : interpolation,
+  };
+}
+
 /** Returns the parameters for a training input from an image of `size`. */
 export function trainingGeometry(size: Size, transform: TrainTransform, drawn: Augmentation): Geometry {
-  const { rescaled, window } = cropGeometry(size, transform.crop, drawn);
-  const [red, green, blue] = transform.colour ? colourOffset(transform.colour, drawn.alphas) : ([0, 0, 0] as const);
-  const { mean } = transform;
-  const shift = [red - mean[0], green - mean[1], blue - mean[2]] as const;
-  return { rescaled, window, flip: drawn.flip, shift, erased: drawn.erased, operations: drawn.operations };
+  const { rescaled, window } = cropGeometry(size, transform, drawn);
+  const colour = transform.colour ? colourOffset(transform.colour, drawn.alphas) : ([0, 0, 0] as const);
+  const { flip, erased, operations } = drawn;
+  return { rescaled, window, flip, ...valuesOf(transform, colour), erased, operations };
 }
 
 /** Returns the parameters for an evaluation input from an image of `size`: the centre crop, not flipped. */
-export function evaluationGeometry(size: Size, { crop, scale, mean }: EvaluationTransform): Geometry {
-  const rescaled = rescaledSize(size, scale);
-  const shift = [-mean[0], -mean[1], -mean[2]] as const;
-  return { rescaled, window: centreWindow(rescaled, crop), flip: false, shift, erased: null };
+export function evaluationGeometry(size: Size, transform: EvaluationTransform): Geometry {
+  const rescaled = resizedSize(size, transform.scale, transform);
+  const window = centreWindow(rescaled, transform.crop);
+  return { rescaled, window, flip: false, ...valuesOf(transform, [0, 0, 0]), erased: null };
 }

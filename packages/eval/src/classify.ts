@@ -1,16 +1,21 @@
 /** Classification of images with a net that has its own preprocessing and class names. */
 import { type Tensor4D, tensor4d, tidy } from '@tensorflow/tfjs-core';
-import { requireInteger, VggError } from '@vgg/core';
+import { requireInteger, VggError, yieldToEventLoop } from '@vgg/core';
 import {
+  type BrowserImage,
   checkImageTransform,
+  type FloatImage,
+  greyOf,
   type ImageTransform,
+  loadImage,
   prepareImage,
+  prepareWhole,
   type RawImage,
   type Rgb,
   sameTransform,
 } from '@vgg/data';
 import { topClasses } from './metrics';
-import type { Classifier, EvaluatedNet } from './protocol';
+import { type Classifier, type EvaluatedNet, inputSides } from './protocol';
 import { softmax } from './score';
 
 /** Net with its class names and preprocessing, as `loadNet` of `@vgg/weights` returns it. */
@@ -22,14 +27,27 @@ export interface ClassifyingNet {
   readonly transform: ImageTransform | undefined;
 }
 
-/** Options of {@link classify} and {@link netInput}. */
-export interface ClassifyOptions {
-  /** Number of guesses to return. Default 5. */
-  readonly top?: number | undefined;
+/** Options of {@link netInput} and {@link wholeInput}. */
+export interface InputOptions {
   /** Preprocessing of the image. One that differs from the net's own is refused unless `foreign` is true. */
   readonly transform?: ImageTransform | undefined;
   /** True if `transform` may differ from the net's own. Default false. */
   readonly foreign?: boolean | undefined;
+}
+
+/** Options of {@link classify}. */
+export interface ClassifyOptions<Image = BrowserImage> extends InputOptions {
+  /** Number of guesses to return for each image. Default 5. */
+  readonly top?: number | undefined;
+  /** Largest number of images in one forward pass. Default 8. */
+  readonly batchSize?: number | undefined;
+  /**
+   * Prepares an image as `prepareImage` of `@vgg/data` does. Default: loads it as in a browser and prepares it in the calling
+   * thread. `createPreparer` of `@vgg/data/node` prepares in worker threads.
+   */
+  readonly prepare?: ((image: Image, transform: ImageTransform) => FloatImage | Promise<FloatImage>) | undefined;
+  /** Signal that aborts the classification between two forward passes. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Class that the image may show. */
@@ -47,8 +65,8 @@ function format({ resize, scale, interpolation, crop, channels, range, mean, std
 
 /** Returns the transform to use: the net's own, or another if that is allowed. */
 function selectTransform(
-  { transform: own, model }: ClassifyingNet,
-  { transform: other, foreign = false }: ClassifyOptions,
+  { transform: own }: Pick<ClassifyingNet, 'transform'>,
+  { transform: other, foreign = false }: InputOptions,
 ): ImageTransform {
   if (other !== undefined && own !== undefined && !foreign && !sameTransform(other, own)) {
     throw new VggError(
@@ -61,11 +79,29 @@ function selectTransform(
     throw new VggError('argument', 'nothing says how the net takes its images: give a transform');
   }
   checkImageTransform(transform);
-  const { inputSize } = model.options;
-  if (transform.crop !== inputSize) {
-    throw new VggError('argument', `the net takes images of ${inputSize}, the transform cuts ${transform.crop}`);
-  }
   return transform;
+}
+
+/** Returns the transform of inputs for the classifier, which has one input size. */
+function classifierTransform(net: ClassifyingNet, options: InputOptions): ImageTransform {
+  const transform = selectTransform(net, options);
+  const { width, height } = inputSides(net.model);
+  if (width === height && transform.crop === width) return transform;
+  const size = width === height ? width : `${height}x${width}`;
+  throw new VggError('argument', `the net takes images of ${size}, the transform cuts ${transform.crop}`);
+}
+
+const RGB_NET: Pick<Classifier, 'options'> = { options: { classes: 1, inputSize: 1 } };
+
+/** Returns images as a tensor of the net's channels: prepared RGB, or grey. */
+function asTensor(
+  { options: { channels = 3 } }: Pick<Classifier, 'options'>,
+  values: Float32Array,
+  [count, height, width]: readonly [number, number, number],
+): Tensor4D {
+  if (channels === 3) return tensor4d(values, [count, height, width, 3]);
+  if (channels === 1) return tensor4d(greyOf(values), [count, height, width, 1]);
+  throw new VggError('argument', `expected a net of RGB or grey images, got one of ${channels} channels: use apply()`);
 }
 
 /**
@@ -82,36 +118,133 @@ export function evaluatedNet(name: string, { model, transform }: ClassifyingNet)
 }
 
 /**
- * Prepares an image as the net's input, [1, inputSize, inputSize, 3], by the net's own transform.
+ * Prepares an image as the net's input, [1, height, width, channels], by the net's own transform.
  * @throws VggError `VGG_ARGUMENT` when the net has no transform or another one is passed, `VGG_SHAPE` for data that does not
  *   fit the image's sides.
  */
-export function netInput(net: ClassifyingNet, image: RawImage, options: ClassifyOptions = {}): Tensor4D {
-  const { data, width, height } = prepareImage(image, selectTransform(net, options));
-  return tensor4d(data, [1, height, width, 3]);
+export function netInput(net: ClassifyingNet, image: RawImage, options: InputOptions = {}): Tensor4D {
+  const { data, width, height } = prepareImage(image, classifierTransform(net, options));
+  return asTensor(net.model, data, [1, height, width]);
 }
 
 /**
- * Returns the most probable classes of an image, most probable first. The image is prepared as the net's training images.
- * @throws VggError as {@link netInput}, and `VGG_NON_FINITE` when the net returns NaN.
+ * Prepares a whole image, [1, height, width, channels], for the net's dense view, its features or a loss: by the net's own transform,
+ * but resized in proportion and not cropped.
+ * @param smallestSide smallest side of the result in pixels. Default the transform's scale.
+ * @throws VggError as {@link netInput}.
  */
-export async function classify(net: ClassifyingNet, image: RawImage, options: ClassifyOptions = {}): Promise<Guess[]> {
-  const { top = 5 } = options;
-  requireInteger('top', top, 1);
-  if (net.classes.length !== net.model.options.classes) {
-    const { classes } = net.model.options;
-    throw new VggError('argument', `the net has ${classes} classes, got names for ${net.classes.length}`);
-  }
-  const logits = tidy(() => net.model.apply(netInput(net, image, options)).logits);
+export function wholeInput(
+  net: Pick<ClassifyingNet, 'transform'> & { readonly model?: Pick<Classifier, 'options'> | undefined },
+  image: RawImage,
+  smallestSide?: number,
+  options: InputOptions = {},
+): Tensor4D {
+  const { data, width, height } = prepareWhole(image, selectTransform(net, options), smallestSide);
+  return asTensor(net.model ?? RGB_NET, data, [1, height, width]);
+}
+
+/** Loads an image as in a browser and prepares it, in the calling thread. */
+async function prepareHere(image: BrowserImage, transform: ImageTransform): Promise<FloatImage> {
+  const loaded = await loadImage(image);
+  await yieldToEventLoop();
+  return prepareImage(loaded, transform);
+}
+
+function checkClasses({ classes: names, model }: ClassifyingNet): void {
+  const { classes } = model.options;
+  if (names.length === classes) return;
+  throw new VggError('argument', `the net has ${classes} classes, got names for ${names.length}`);
+}
+
+/** Returns the guesses for prepared images, by one forward pass. */
+async function guess(net: ClassifyingNet, inputs: readonly FloatImage[], top: number): Promise<Guess[][]> {
+  const { classes } = net.model.options;
+  const { width, height } = inputSides(net.model);
+  const pixels = width * height * 3;
+  const values = new Float32Array(inputs.length * pixels);
+  for (const [i, { data }] of inputs.entries()) values.set(data, i * pixels);
+  const logits = tidy(() => net.model.apply(asTensor(net.model, values, [inputs.length, height, width])).logits);
   try {
     const scores = await logits.data();
     if (!scores.every(Number.isFinite)) {
       throw new VggError('nonFinite', 'the net gives class scores that are not finite: its weights are damaged');
     }
-    const posterior = softmax(scores);
-    const best = topClasses(posterior, Math.min(top, posterior.length));
-    return best.map((index) => ({ name: net.classes[index]!, index, probability: posterior[index]! }));
+    return inputs.map((_, i) => {
+      const posterior = softmax(scores.subarray(i * classes, (i + 1) * classes));
+      const best = topClasses(posterior, Math.min(top, posterior.length));
+      return best.map((index) => ({ name: net.classes[index]!, index, probability: posterior[index]! }));
+    });
   } finally {
     logits.dispose();
   }
+}
+
+/** Several images: an array, or what yields them one by one. */
+export type ImageSequence<Image> = readonly Image[] | Iterable<Image> | AsyncIterable<Image>;
+
+function isSequence<Image>(images: Image | ImageSequence<Image>): images is ImageSequence<Image> {
+  if (typeof images !== 'object' || images === null || ArrayBuffer.isView(images)) return false;
+  return Symbol.iterator in images || Symbol.asyncIterator in images;
+}
+
+/** Prepares images, at most `ahead` at once, and yields them in their order. */
+async function* prepared<Image>(
+  images: ImageSequence<Image>,
+  prepare: (image: Image) => Promise<FloatImage>,
+  ahead: number,
+): AsyncGenerator<FloatImage> {
+  const waiting: Promise<FloatImage>[] = [];
+  for await (const image of images) {
+    const preparing = prepare(image);
+    preparing.catch(() => {}); // The error is thrown when its turn comes; without this, Node reports it as unhandled.
+    waiting.push(preparing);
+    if (waiting.length >= ahead) yield waiting.shift()!;
+  }
+  while (waiting.length > 0) yield waiting.shift()!;
+}
+
+/**
+ * Returns the most probable classes of an image, most probable first. The image is prepared as the net's training images. Several
+ * images are classified in batches; the next images are prepared meanwhile, so that memory does not grow with their number.
+ * @throws VggError as {@link netInput} and `loadImage`, and `VGG_NON_FINITE` when the net returns NaN; the reason of `signal` when
+ *   it is aborted.
+ */
+export async function classify<Image = BrowserImage>(
+  net: ClassifyingNet,
+  images: readonly Image[] | AsyncIterable<Image>,
+  options?: ClassifyOptions<Image>,
+): Promise<Guess[][]>;
+export async function classify<Image = BrowserImage>(
+  net: ClassifyingNet,
+  image: Image,
+  options?: ClassifyOptions<Image>,
+): Promise<Guess[]>;
+export async function classify<Image>(
+  net: ClassifyingNet,
+  images: Image | ImageSequence<Image>,
+  options: ClassifyOptions<Image> = {},
+): Promise<Guess[] | Guess[][]> {
+  const { top = 5, batchSize = 8, signal } = options;
+  const { prepare = prepareHere as NonNullable<ClassifyOptions<Image>['prepare']> } = options;
+  requireInteger('top', top, 1);
+  requireInteger('batchSize', batchSize, 1);
+  checkClasses(net);
+  const transform = classifierTransform(net, options);
+  const several = isSequence(images);
+  const results: Guess[][] = [];
+  let batch: FloatImage[] = [];
+  const run = async () => {
+    signal?.throwIfAborted();
+    results.push(...(await guess(net, batch, top)));
+    batch = [];
+  };
+  const sequence: ImageSequence<Image> = several ? images : [images];
+  // In the calling thread, preparing many at once would only keep the event loop waiting.
+  const ahead = options.prepare === undefined ? 2 : 2 * batchSize;
+  for await (const input of prepared(sequence, async (image) => prepare(image, transform), ahead)) {
+    batch.push(input);
+    if (batch.length === batchSize) await run();
+  }
+  if (batch.length > 0) await run();
+  return several ? results : results[0]!;
 }

@@ -1,6 +1,15 @@
 export { Calibration } from './calibration';
 export { type ClassMap, type ClassMapOptions, classMap } from './class-map';
-export { type ClassifyingNet, type ClassifyOptions, classify, evaluatedNet, type Guess, netInput } from './classify';
+export {
+  type ClassifyingNet,
+  type ClassifyOptions,
+  classify,
+  evaluatedNet,
+  type Guess,
+  type InputOptions,
+  netInput,
+  wholeInput,
+} from './classify';
 export {
   type EvaluateOptions,
   type Evaluation,

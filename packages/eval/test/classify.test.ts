@@ -1,10 +1,10 @@
 /** Classification with the net's own preprocessing and class order. */
 import '@tensorflow/tfjs-backend-cpu';
 import { enableProdMode, type Tensor4D, tensor2d } from '@tensorflow/tfjs-core';
-import type { ImageTransform } from '@vgg/data';
+import { type ImageTransform, prepareImage } from '@vgg/data';
 import { expectNoLeak } from '@vgg/testing';
 import { describe, expect, it } from 'vitest';
-import { type ClassifyingNet, classify, evaluate, evaluatedNet } from '../src';
+import { type ClassifyingNet, classify, evaluate, evaluatedNet, wholeInput } from '../src';
 
 enableProdMode(); // Silences TF.js's advice to install tfjs-node.
 
@@ -97,6 +97,91 @@ describe('classify', () => {
     await expectNoLeak(() =>
       expect(classify({ ...broken, model }, IMAGE)).rejects.toMatchObject({ code: 'VGG_NON_FINITE' }),
     );
+  });
+});
+
+describe('classification of several images', () => {
+  /** Images of one colour: blue, green and red in turn. */
+  const images = Array.from({ length: 7 }, (_, i) => ({
+    data: Uint8Array.from({ length: 12 }, (_, k) => (k % 3 === 2 - (i % 3) ? 255 : 0)),
+    width: 2,
+    height: 2,
+  }));
+  const PLAIN: ImageTransform = { ...OWN, mean: [0, 0, 0], std: [1, 1, 1] };
+
+  /** Returns a net whose scores are the pixels of each image, and the sizes of its batches. */
+  function batchNet(): ClassifyingNet & { batches: number[] } {
+    const batches: number[] = [];
+    const model = {
+      options: { classes: 3, inputSize: 2 },
+      apply(inputs: Tensor4D) {
+        batches.push(inputs.shape[0]);
+        return {
+          logits: tensor2d(
+            [...inputs.dataSync()].filter((_, i) => i % 12 < 3),
+            [inputs.shape[0], 3],
+          ),
+        };
+      },
+      dense: colourNet().model.dense,
+    };
+    return { model, classes: ['blue', 'green', 'red'], transform: PLAIN, batches };
+  }
+
+  it('gives the guesses of each, in batches', async () => {
+    const net = batchNet();
+    const all = await expectNoLeak(() => classify(net, images, { batchSize: 3, top: 1 }));
+    expect(all.map((guesses) => guesses.map(({ name }) => name))).toEqual(images.map((_, i) => [net.classes[i % 3]!]));
+    expect(net.batches).toEqual([3, 3, 1]);
+    const [first] = await Promise.all(images.map((image) => classify(net, image, { top: 1 })));
+    expect(first).toEqual(all[0]);
+    expect(await classify(net, [])).toEqual([]);
+  });
+
+  it('prepares a few images ahead by the function that is passed, whatever yields them', async () => {
+    const net = batchNet();
+    let now = 0;
+    let most = 0;
+    let taken = 0;
+    async function* stored() {
+      for (let i = 0; i < 40; i++) {
+        taken += 1;
+        yield i;
+      }
+    }
+    const waitedFor: number[] = [];
+    const prepare = async (index: number, transform: ImageTransform) => {
+      now += 1;
+      most = Math.max(most, now);
+      waitedFor.push(taken - 2 * net.batches.length);
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      now -= 1;
+      return prepareImage(images[index % 3]!, transform);
+    };
+    const all = await classify(net, stored(), { batchSize: 2, prepare, top: 1 });
+    expect(all.map(([guess]) => guess!.index)).toEqual(Array.from({ length: 40 }, (_, i) => i % 3));
+    expect(most).toBeLessThanOrEqual(4);
+    expect(Math.max(...waitedFor)).toBeLessThanOrEqual(6);
+  });
+
+  it('stops at an image that cannot be prepared, and at an abort', async () => {
+    const broken = [...images.slice(0, 3), { ...images[3]!, width: 5 }];
+    await expectNoLeak(() =>
+      expect(classify(batchNet(), broken, { batchSize: 2 })).rejects.toThrow('pixels of 5x2 have 30 values in RGB'),
+    );
+    const signal = AbortSignal.abort(new Error('enough'));
+    await expect(classify(batchNet(), images, { signal })).rejects.toThrow('enough');
+    await expect(classify(batchNet(), images, { batchSize: 0 })).rejects.toThrow('expected batchSize to be an integer');
+  });
+});
+
+describe('the input of a whole image', () => {
+  it("is prepared by the net's own transform at any size, in proportion", () => {
+    const input = wholeInput(colourNet(), IMAGE, 1);
+    expect(input.shape).toEqual([1, 1, 2, 3]);
+    expect(input.dataSync()).toBeAllclose([-0.6, -0.5, 0.5, -0.6, -0.5, 0.5], { rtol: 1e-6 });
+    input.dispose();
+    expect(() => wholeInput({ transform: undefined }, IMAGE)).toThrow('nothing says how the net takes its images');
   });
 });
 

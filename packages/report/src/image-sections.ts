@@ -37,7 +37,13 @@ export async function trainingCrops(
   { transform, seed }: Pick<RunDescription, 'transform' | 'seed'>,
 ): Promise<LabelledImage[]> {
   const batchSize = Math.min(CROPS, train.length);
-  const loader = createBatches(train, { transform, batchSize, seed, workers: 0, prefetch: 1 });
+  const loader = createBatches(train, {
+    transform: { ...transform, range: 255 },
+    batchSize,
+    seed,
+    workers: 0,
+    prefetch: 1,
+  });
   try {
     const { value: batch } = await loader.epoch(0).next();
     if (batch === undefined) return [];

@@ -1,17 +1,28 @@
 export { describeModel, type ModelDescription } from './description';
-export { openWeights } from './detect';
 export { checkedTensors, type ExportedView, type ExportOptions, type NetTensors, tensorsOf } from './export/net';
 export { preprocessingText } from './export/preprocess';
 export { exportSafetensors, type SafetensorsExportOptions } from './export/safetensors';
 export type { Misshapen, WeightReport } from './fit';
 export { IMAGENET_CLASSES } from './imagenet';
-export { type InitialWeights, initialWeights, pixelTransform } from './initial-weights';
-export { isKnownName, KNOWN_WEIGHTS, type KnownName, type KnownWeights, knownWeights } from './known';
+export { type InitialWeights, initialWeights } from './initial-weights';
+export {
+  isKnownName,
+  KNOWN_ALIASES,
+  KNOWN_WEIGHTS,
+  type KnownAlias,
+  type KnownConfiguration,
+  type KnownName,
+  type KnownWeights,
+  knownName,
+  knownWeights,
+} from './known';
 export { type LoadedNet, type LoadNetOptions, loadNet, type NetUse, netUse } from './load-net';
 export { type LoadWeightsOptions, loadWeights } from './load-weights';
 export { type LoadOptions, parseModel, type SavedModel, type SaveOptions, serialiseModel } from './model';
 export { type NetTensor, type NetWeights, type RecogniseOptions, recogniseNet } from './names/recognise';
+export { foldNormalisation, pixelTransform, scaleInputs } from './normalisation';
 export { exportOnnx } from './onnx/export';
+export { type OpenOptions, openWeights, type WeightFile } from './open';
 export { type InputTransform, inputTransform, type Preprocessing } from './preprocessing';
 export {
   asFloat32,

@@ -8,7 +8,7 @@ import { configurationText, type Layer, layerVariables, planLayers, type Resolve
 import { checkedTensors } from './export/net';
 import { netUse } from './load-net';
 import { type NetWeights, recogniseNet } from './names/recognise';
-import type { Preprocessing } from './preprocessing';
+import { pixelTransform, scaleInputs } from './normalisation';
 import type { WeightSource } from './sources/source';
 
 /** Weights that a file has for a net. */
@@ -26,25 +26,6 @@ export interface InitialWeights {
 
 /** Options in which two nets must agree to share convolutions; the fully-connected layers may differ. */
 const SHARED = ['configuration', 'batchNorm', 'width'] as const;
-
-/**
- * Returns the mean and the factor of each channel for which `(pixel - mean) * factor` prepares pixels on the 0..255 scale as
- * `preprocessing` does.
- */
-export function pixelTransform({ mean, std = mean.map(() => 1), range = 255 }: Preprocessing): {
-  mean: readonly number[];
-  factor: readonly number[];
-} {
-  return {
-    mean: mean.map((value) => (value * 255) / range),
-    factor: std.map((value) => range / (255 * value)),
-  };
-}
-
-/** Scales conv1_1's filters [rows, columns, channels, outputs] by input channel, so that inputs need no factor. */
-function scaleInputs(filters: Float32Array, outputs: number, factor: readonly number[]): Float32Array {
-  return filters.map((value, i) => value * factor[Math.floor(i / outputs) % factor.length]!);
-}
 
 /** Returns an option as text. */
 function textOf(value: ResolvedVggOptions[(typeof SHARED)[number]]): string {
@@ -107,7 +88,7 @@ export async function initialWeights(source: WeightSource, net: ResolvedVggOptio
       const filters = values.get('conv1_1.weight');
       if (filters && pixels) {
         const outputs = weights.tensors.get('conv1_1.weight')!.shape.at(-1)!;
-        values.set('conv1_1.weight', scaleInputs(filters, outputs, pixels.factor));
+        values.set('conv1_1.weight', scaleInputs(filters, pixels.factor, outputs));
       }
       return values;
     },

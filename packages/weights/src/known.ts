@@ -13,7 +13,7 @@ import type { Preprocessing } from './preprocessing';
 export interface KnownWeights {
   readonly url: string;
   /** Size of the file in bytes; undefined if neither its publisher nor a catalogue states it. */
-  readonly size?: number;
+  readonly size?: number | undefined;
   /** Hash of the file as published, possibly only its start: torchvision's file names have the first 8 digits of SHA-256. */
   readonly hash: `${'sha256' | 'sha384' | 'md5'}:${string}`;
   readonly licence: string;
@@ -86,20 +86,54 @@ export const KNOWN_WEIGHTS = {
   },
 } as const satisfies Readonly<Record<string, KnownWeights>>;
 
+/** Short names of published nets, as torchvision calls them. */
+export const KNOWN_ALIASES = {
+  vgg11: 'vgg11.tv_in1k',
+  vgg11_bn: 'vgg11_bn.tv_in1k',
+  vgg13: 'vgg13.tv_in1k',
+  vgg13_bn: 'vgg13_bn.tv_in1k',
+  vgg16: 'vgg16.tv_in1k',
+  vgg16_bn: 'vgg16_bn.tv_in1k',
+  vgg19: 'vgg19.tv_in1k',
+  vgg19_bn: 'vgg19_bn.tv_in1k',
+} as const satisfies Readonly<Record<string, keyof typeof KNOWN_WEIGHTS>>;
+
 /** Name of a net in {@link KNOWN_WEIGHTS}. */
 export type KnownName = keyof typeof KNOWN_WEIGHTS;
+
+/** Short name in {@link KNOWN_ALIASES}. */
+export type KnownAlias = keyof typeof KNOWN_ALIASES;
+
+/** Configuration of a published net: `KnownConfiguration<'vgg16'>` is `'D'`. */
+export type KnownConfiguration<N extends KnownName | KnownAlias> = (typeof KNOWN_WEIGHTS)[N extends KnownAlias
+  ? (typeof KNOWN_ALIASES)[N]
+  : N & KnownName]['configuration'];
 
 /** Returns true if {@link KNOWN_WEIGHTS} has a net of this name. */
 export function isKnownName(name: string): name is KnownName {
   return Object.hasOwn(KNOWN_WEIGHTS, name);
 }
 
+function isAlias(name: string): name is KnownAlias {
+  return Object.hasOwn(KNOWN_ALIASES, name);
+}
+
 /**
- * Returns the published net of a name.
+ * Returns the whole name of a published net: of its name or its short name.
  * @throws VggError `VGG_ARGUMENT` for an unknown name, with the nearest known one.
  */
-export function knownWeights(name: string): KnownWeights {
-  if (isKnownName(name)) return KNOWN_WEIGHTS[name];
+export function knownName(name: string): KnownName {
+  if (isKnownName(name)) return name;
+  if (isAlias(name)) return KNOWN_ALIASES[name];
   const names = Object.keys(KNOWN_WEIGHTS);
-  throw new VggError('argument', `no weights are known as "${name}"${didYouMean(name, names)}: ${names.join(', ')}`);
+  const hint = didYouMean(name, [...Object.keys(KNOWN_ALIASES), ...names]);
+  throw new VggError('argument', `no weights are known as "${name}"${hint}: ${names.join(', ')}`);
+}
+
+/**
+ * Returns the published net of a name or short name.
+ * @throws VggError as {@link knownName}.
+ */
+export function knownWeights(name: string): KnownWeights {
+  return KNOWN_WEIGHTS[knownName(name)];
 }

@@ -1,15 +1,17 @@
 /** Loading of a net from a file of any format and naming, one tensor at a time. */
-import { backend, dispose, fill, ready, type Tensor, tensor } from '@tensorflow/tfjs-core';
+import { backend, dispose, fill, type Tensor, tensor } from '@tensorflow/tfjs-core';
 import { sizeOf, VggError } from '@vgg/core';
-import { createVgg, summarise, type VariableSpec, type Vgg } from '@vgg/models';
+import { type Configuration, createVgg, summarise, type VariableSpec, type Vgg } from '@vgg/models';
+import { readyBackend } from './backend';
 import { describedUse } from './description';
 import { checkFinite, checkFit, type WeightReport } from './fit';
 import { type NetWeights, type RecogniseOptions, recogniseNet } from './names/recognise';
+import { isOpen, type OpenOptions, openWeights, type WeightFile } from './open';
 import { type InputTransform, inputTransform, type Preprocessing, preprocessingFault } from './preprocessing';
 import type { WeightSource } from './sources/source';
 
 /** Options of {@link loadNet}. */
-export interface LoadNetOptions extends RecogniseOptions {
+export interface LoadNetOptions extends RecogniseOptions, OpenOptions {
   /** True if a weight that is missing, left over or of another shape is an error. Default true. */
   readonly strict?: boolean | undefined;
   /** Class names in the order of the outputs. Default those of the file or the collection. */
@@ -22,8 +24,8 @@ export interface LoadNetOptions extends RecogniseOptions {
 }
 
 /** Net loaded from a file. The caller disposes `model`. */
-export interface LoadedNet {
-  readonly model: Vgg;
+export interface LoadedNet<C extends Configuration = Configuration> {
+  readonly model: Vgg<C>;
   /** Class names in the order of the outputs; `0`, `1`, ... if they are not known. */
   readonly classes: readonly string[];
   /** Preprocessing of the net's images; undefined if it is not known. */
@@ -126,21 +128,15 @@ async function readTensor(weights: NetWeights, name: string, shape: number[], so
   }
 }
 
-/**
- * Creates the net that a file holds. Its weights are copied to the backend one by one; this needs about 16 MB in addition
- * to them.
- * @param source an open file; it stays open.
- * @throws VggError `VGG_WEIGHTS`, one line that names the file, when there is no net, it does not fit, or a weight is not
- *   finite; `VGG_IO` when the system refuses.
- */
-export async function loadNet(source: WeightSource, options: LoadNetOptions = {}): Promise<LoadedNet> {
+/** Creates the net of an open file. */
+async function loadOpen(source: WeightSource, options: LoadNetOptions): Promise<LoadedNet> {
   const { strict = true } = options;
   const weights = recogniseNet(source, options);
   checkCaller(options, weights);
   if (strict) checkFit(weights.report, source.name);
   checkHeld(weights, source.name);
   const use = await netUse(source, weights, options);
-  await ready();
+  await readyBackend();
   const tensors = new Map<string, Tensor>();
   try {
     for (const [name, { shape }] of weights.tensors) {
@@ -151,4 +147,30 @@ export async function loadNet(source: WeightSource, options: LoadNetOptions = {}
   } finally {
     dispose([...tensors.values()]);
   }
+}
+
+/** Loads a net as {@link loadNet} does. @param open opener of a file that is not open. */
+export async function loadFrom(
+  file: WeightFile | WeightSource,
+  options: LoadNetOptions,
+  open: (file: WeightFile, options: OpenOptions) => Promise<WeightSource>,
+): Promise<LoadedNet> {
+  if (isOpen(file)) return loadOpen(file, options);
+  const source = await open(file, options);
+  try {
+    return await loadOpen(source, options);
+  } finally {
+    await source.close();
+  }
+}
+
+/**
+ * Loads the net that a file holds: of an address (also relative to the page), bytes, a Blob, or an open file. It closes what it
+ * opened; an open file stays open. Its weights are copied to the backend one by one; this needs about 16 MB in addition to them.
+ * The caller disposes `model`. In Node, `loadNet` of `@vgg/weights/node` also takes a path.
+ * @throws VggError as `openWeights`; `VGG_WEIGHTS`, one line that names the file, when there is no net, it does not fit, or a
+ *   weight is not finite; `VGG_BACKEND` when no backend of TF.js is registered.
+ */
+export function loadNet(file: WeightFile | WeightSource, options: LoadNetOptions = {}): Promise<LoadedNet> {
+  return loadFrom(file, options, openWeights);
 }

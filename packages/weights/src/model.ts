@@ -1,15 +1,22 @@
 /** Nets as the bytes of one safetensors file: weights, options, class order and preprocessing. */
 import { sizeOf, VggError } from '@vgg/core';
 import { createVgg, summarise, type Vgg, zeroInitialiser } from '@vgg/models';
+import { checkBackend } from './backend';
 import { describeModel, type ModelDescription, parseDescription } from './description';
 import { checkFit, compareWeights, selectTensors } from './fit';
 import { loadWeights } from './load-weights';
+import { type InputTransform, inputTransform } from './preprocessing';
 import { fromFloat32, type TensorData } from './safetensors/dtypes';
 import { parseSafetensors, serialiseSafetensors } from './safetensors/memory';
 
 /** Net read from a file. The caller disposes `model`. */
 export interface SavedModel extends ModelDescription {
   readonly model: Vgg;
+  /**
+   * The preprocessing as one transform of an image, for `classify` of `@vgg/eval`. Undefined for a net of rectangles, or of
+   * other channels than RGB and grey.
+   */
+  readonly transform: InputTransform | undefined;
   /** Metadata of the file without the description of the net. */
   readonly metadata: Readonly<Record<string, string>>;
 }
@@ -27,8 +34,22 @@ export interface LoadOptions {
 }
 
 /** Returns the metadata of a net's file. */
-export function modelMetadata(model: Vgg, { metadata = {}, ...description }: SaveOptions): Record<string, string> {
+export function modelMetadata(model: Vgg, options: SaveOptions): Record<string, string> {
+  checkArguments(model, options);
+  const { metadata = {}, ...description } = options;
   return { ...metadata, ...describeModel(model.options, description) };
+}
+
+/** @throws VggError `VGG_ARGUMENT` unless a net and its description are passed. */
+function checkArguments(model: Vgg, options: SaveOptions): void {
+  const isNet = typeof model === 'object' && model !== null && 'variables' in model && 'options' in model;
+  const hasDescription = typeof options === 'object' && options !== null;
+  if (isNet && hasDescription) return;
+  const what = isNet ? 'no description of the net' : 'something that is not a net, such as what loadNet returns';
+  throw new VggError(
+    'argument',
+    `expected a net and its description, got ${what}: pass net.model, { classes, preprocessing }`,
+  );
 }
 
 interface Shaped {
@@ -47,6 +68,7 @@ export function emptyModel(
 ): SavedModel {
   const { options, classes, preprocessing, rest } = parseDescription(metadata, source);
   const size = [...shapes.values()].reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+  checkBackend();
   checkSize(() => summarise(options).memory.weights / 4, size, source);
   const model = createVgg(options, zeroInitialiser());
   try {
@@ -55,7 +77,8 @@ export function emptyModel(
     model.dispose();
     throw error;
   }
-  return { model, classes, preprocessing, metadata: rest };
+  const transform = inputTransform(preprocessing, options);
+  return { model, classes, preprocessing, transform, metadata: rest };
 }
 
 /** Checks that the options do not describe a net far larger than the file, whose memory would then be allocated. */

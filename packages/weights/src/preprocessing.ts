@@ -90,23 +90,24 @@ export function plainPreprocessing(preprocessing: Preprocessing): Preprocessing 
   return JSON.parse(JSON.stringify({ mean, scale, std, range, channels, resize, interpolation })) as Preprocessing;
 }
 
-/** Returns the numbers of three colours. Throws nothing: a net of RGB has three. */
+/** Returns the numbers of three colours; those of grey are equal. */
 export function asRgb(values: readonly number[]): Rgb {
-  return [values[0]!, values[1]!, values[2]!];
+  const [first, second = first, third = first] = values;
+  return [first!, second!, third!];
 }
 
 /**
  * Returns the transform for a net's evaluation by one centre crop: Q is S, or the middle of its range (section 4.1), but at
- * least the net's input size. Undefined for a net of rectangles or of other channels than RGB, whose images the caller
- * prepares.
+ * least the net's input size. For a net of grey images it is a transform to RGB, whose colours have the same mean. Undefined
+ * for a net of rectangles or of other channels, whose images the caller prepares.
  */
 export function inputTransform(
   preprocessing: Preprocessing,
   net: Pick<ResolvedVggOptions, 'inputSize' | 'channels'>,
 ): InputTransform | undefined {
   const [height, width, count] = inputShape(net);
-  if (height !== width || count !== 3) return undefined;
-  const { mean, scale, std = [1, 1, 1], range = 255, channels = 'RGB' } = preprocessing;
+  if (height !== width || (count !== 3 && count !== 1)) return undefined;
+  const { mean, scale, std = [1], range = 255, channels = 'RGB' } = preprocessing;
   const { resize = 'shortest', interpolation = 'antialiased' } = preprocessing;
   const middle = typeof scale === 'number' ? scale : (scale[0] + scale[1]) / 2;
   const side = Math.max(height, Math.round(middle));

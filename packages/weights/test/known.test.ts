@@ -9,7 +9,14 @@ import '@tensorflow/tfjs-backend-cpu';
 import { enableProdMode } from '@tensorflow/tfjs-core';
 import { resolveOptions, summarise } from '@vgg/models';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { exportSafetensors, IMAGENET_CLASSES, isKnownName, KNOWN_WEIGHTS, type KnownWeights } from '../src/index';
+import {
+  exportSafetensors,
+  IMAGENET_CLASSES,
+  isKnownName,
+  KNOWN_WEIGHTS,
+  type KnownName,
+  type KnownWeights,
+} from '../src/index';
 import type * as Known from '../src/known';
 import { fetchWeights, loadKnown } from '../src/node';
 
@@ -108,7 +115,7 @@ describe('the table', () => {
 describe('a published net', () => {
   it('is downloaded once and loaded with its classes and preprocessing', async () => {
     const onProgress = vi.fn();
-    const { model, ...net } = await loadKnown('features', { folder, mirror, onProgress });
+    const { model, ...net } = await loadKnown('features' as KnownName, { folder, mirror, onProgress });
     expect(model.options).toMatchObject({ configuration: 'A', head: 'none', width: 1 });
     expect(net.preprocessing).toEqual(KNOWN_WEIGHTS['vgg11.tv_in1k'].preprocessing);
     model.dispose();
@@ -118,7 +125,7 @@ describe('a published net', () => {
   });
 
   it('is refused if the file holds another net', async () => {
-    await expect(loadKnown('narrow', { folder, mirror })).rejects.toThrow(
+    await expect(loadKnown('narrow' as KnownName, { folder, mirror })).rejects.toThrow(
       /narrow\.pth is not narrow: expected a net of inputSize 224, got 64/,
     );
   });

@@ -40,7 +40,7 @@ export async function findRate(options: TrainArguments, terminal: Terminal): Pro
   const { model } = await firstNet({ recipe, net, classes: data.classes }, terminal);
   const { transform } = await trainingTransform(recipe, data.train, { workers, strict, terminal });
   const training = createBatches(data.train, {
-    transform,
+    transform: { ...transform, range: 255 },
     batchSize: recipe.batch,
     seed: recipe.seed,
     workers,

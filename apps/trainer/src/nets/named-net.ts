@@ -1,22 +1,13 @@
 /** Nets loaded for use, not for training: with their own preprocessing and class names. */
 import { VggError } from '@vgg/core';
-import { type LoadedNet, loadNet, openWeights } from '@vgg/weights';
-import { loadKnown, openBytes } from '@vgg/weights/node';
+import type { LoadedNet } from '@vgg/weights';
+import { loadKnown, loadNet } from '@vgg/weights/node';
 import type { Terminal } from '../terminal/terminal';
 import { netReference } from './reference';
 import { weightFile } from './weight-file';
 
 /** Net with a classifier and known preprocessing. */
 export type UsableNet = LoadedNet & { readonly transform: NonNullable<LoadedNet['transform']> };
-
-async function loadFile(path: string): Promise<LoadedNet> {
-  const source = await openWeights(await openBytes(path));
-  try {
-    return await loadNet(source);
-  } finally {
-    await source.close();
-  }
-}
 
 /**
  * Loads the net that a text names: a file of any format, the weights of a run, or a published net, which is downloaded. The
@@ -27,7 +18,7 @@ async function loadFile(path: string): Promise<LoadedNet> {
 export async function usableNet(text: string, terminal: Terminal): Promise<UsableNet> {
   const reference = netReference(text);
   const path = await weightFile(reference, terminal);
-  const net = await (reference.kind === 'published' ? loadKnown(reference.name) : loadFile(path));
+  const net = await (reference.kind === 'published' ? loadKnown(reference.name) : loadNet(path));
   const { transform, model, naming, format } = net;
   if (model.options.head !== 'none' && transform !== undefined) return { ...net, transform };
   model.dispose();

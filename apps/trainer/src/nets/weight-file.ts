@@ -1,8 +1,8 @@
 /** The weight file of a net that a person names: downloaded first for a published net. */
 import { join } from 'node:path';
 import { VggError } from '@vgg/core';
-import { type KnownName, knownWeights, openWeights, type WeightSource } from '@vgg/weights';
-import { fetchWeights, openBytes } from '@vgg/weights/node';
+import { type KnownName, knownWeights, type WeightSource } from '@vgg/weights';
+import { fetchWeights, openWeights } from '@vgg/weights/node';
 import { listenForInterruption } from '../terminal/interruption';
 import type { Terminal } from '../terminal/terminal';
 import { type NetReference, netReference } from './reference';
@@ -53,5 +53,5 @@ export async function weightFile(reference: NetReference, terminal: Terminal): P
 
 /** Opens the weight file of the net that a text names. The caller closes it. Throws as `netReference` and {@link weightFile}. */
 export async function openNamed(text: string, terminal: Terminal): Promise<WeightSource> {
-  return openWeights(await openBytes(await weightFile(netReference(text), terminal)));
+  return openWeights(await weightFile(netReference(text), terminal));
 }

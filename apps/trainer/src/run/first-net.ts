@@ -13,8 +13,8 @@ import {
   type ResolvedVggOptions,
   type Vgg,
 } from '@vgg/models';
-import { IMAGENET_CLASSES, initialWeights, openWeights } from '@vgg/weights';
-import { openBytes } from '@vgg/weights/node';
+import { IMAGENET_CLASSES, initialWeights } from '@vgg/weights';
+import { openWeights } from '@vgg/weights/node';
 import { findNet, netReference } from '../nets/reference';
 import { hasWeights } from '../nets/run-files';
 import { initialiserOf } from '../recipe/build';
@@ -155,7 +155,7 @@ async function fromFile(
   terminal: Terminal,
 ): Promise<FirstNet> {
   const known = await netOfWeights(path);
-  const source = await openWeights(await openBytes(path));
+  const source = await openWeights(path);
   try {
     const { mean, missing, read } = await initialWeights(source, net);
     const reason = missing.includes('fc8') ? undefined : newHeadReason(known?.classes, classes);

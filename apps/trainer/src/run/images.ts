@@ -37,7 +37,8 @@ export interface RunImages {
 
 /** Returns the name of an image that does not depend on where the data folder lies: its path in the folder, and its offset. */
 export function imageId(data: string, location: ImageLocation): string {
-  if (location.kind === 'pixels') throw new VggError('dataset', 'images in memory have no path');
+  if (location.kind === 'pixels' || location.kind === 'bytes')
+    throw new VggError('dataset', 'images in memory have no path');
   const folder = data.endsWith('.tar') ? dirname(data) : data;
   const path = relative(folder, location.path).replaceAll('\\', '/');
   return location.kind === 'file' ? path : `${path}#${location.offset}`;
@@ -45,7 +46,7 @@ export function imageId(data: string, location: ImageLocation): string {
 
 /** Returns the number of bytes of a stored image; undefined if its file is missing. */
 function bytesOf(location: ImageLocation): number | undefined {
-  if (location.kind === 'pixels') return undefined;
+  if (location.kind === 'pixels' || location.kind === 'bytes') return undefined;
   const file = statSync(location.path, { throwIfNoEntry: false });
   if (file === undefined || location.kind === 'file') return file?.size;
   return location.kind === 'range' ? location.length : 3 * location.width * location.height;
@@ -54,7 +55,7 @@ function bytesOf(location: ImageLocation): number | undefined {
 /** Returns the SHA-256 of the bytes of a stored image, in hexadecimal. */
 function contentOf(location: ImageLocation): string {
   const hash = createHash('sha256');
-  if (location.kind === 'pixels') return hash.update(location.data).digest('hex');
+  if (location.kind === 'pixels' || location.kind === 'bytes') return hash.update(location.data).digest('hex');
   if (location.kind === 'file') return hash.update(readFileSync(location.path)).digest('hex');
   const bytes = Buffer.alloc(bytesOf(location) ?? 0);
   const file = openSync(location.path, 'r');

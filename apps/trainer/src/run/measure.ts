@@ -48,7 +48,13 @@ export interface MeasureOptions {
 export async function measureSpeed(options: MeasureOptions): Promise<Speed> {
   const { recipe, data, transform, workers, strict, model, shortest = SHORTEST } = options;
   const { microBatch: batchSize, seed, rate } = recipe;
-  const training = createBatches(data.train, { transform, batchSize, seed, workers, strict });
+  const training = createBatches(data.train, {
+    transform: { ...transform, range: 255 },
+    batchSize,
+    seed,
+    workers,
+    strict,
+  });
   const optimiser = optimiserOf(recipe, model.options);
   const began = performance.now();
   const samples: { microBatch: number; update: number }[] = [];
@@ -104,7 +110,7 @@ async function secondsPerValidationImage({ recipe, data, transform, workers, str
   const source = spread(data.validation, 2 * recipe.microBatch);
   const batchSize = recipe.microBatch;
   const batches = createEvaluationBatches(source, {
-    transform: { crop, scale: scale!, mean },
+    transform: { crop, scale: scale!, mean, range: 255 },
     batchSize,
     workers,
     strict,

@@ -1,8 +1,8 @@
 /** The settings of a net that follow from the weights that it starts with. */
 
 import type { ResolvedVggOptions } from '@vgg/models';
-import { netUse, openWeights, recogniseNet } from '@vgg/weights';
-import { openBytes } from '@vgg/weights/node';
+import { netUse, recogniseNet } from '@vgg/weights';
+import { openWeights } from '@vgg/weights/node';
 import { findNet } from '../nets/reference';
 import type { SettingName, Settings } from '../recipe/settings';
 import { readRecord } from './folder';
@@ -27,7 +27,7 @@ export async function netOfWeights(text: string): Promise<NetOfWeights | undefin
     return { net, classes, scale: transform.scale };
   }
   if (reference?.kind !== 'file') return undefined;
-  const source = await openWeights(await openBytes(reference.path));
+  const source = await openWeights(reference.path);
   try {
     const weights = recogniseNet(source);
     const { classes, transform } = await netUse(source, weights);

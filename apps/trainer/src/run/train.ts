@@ -59,7 +59,7 @@ function openLoaders(
   const share = job.size === 1 ? undefined : imageShare(batch, microBatch, job);
   const labels = labelsOf(data.train);
   const training = createBatches(data.train, {
-    transform,
+    transform: { ...transform, range: 255 },
     batchSize: batch,
     seed,
     workers,
@@ -72,7 +72,7 @@ function openLoaders(
   const validation =
     data.validation &&
     createEvaluationBatches(data.validation, {
-      transform: { crop: transform.crop, scale: scale!, mean: transform.mean },
+      transform: { crop: transform.crop, scale: scale!, mean: transform.mean, range: 255 },
       batchSize: microBatch,
       workers,
       strict,

@@ -10,17 +10,21 @@
 import { VggError } from '@vgg/core';
 import sharp, { type Sharp } from 'sharp';
 import { erase } from '../erasing';
-import type { RawImage, Size, Window } from '../image';
-import { applyOperation } from '../pixel-operations';
-import { type Axis, span } from '../resample';
+import type { RawImage, Rgb, Size, Window } from '../image';
+import { normaliseInto } from '../normalise';
+import { planPillow } from '../pillow';
+import { applyOperation, type PixelOperation } from '../pixel-operations';
+import { PILLOW_FILTERS } from '../prepare';
+import { span } from '../resample';
 import { rescaledSize } from '../rescale';
 import type { ImageLocation } from '../source';
 import type { Geometry } from '../transform';
 import { decodeBaseline } from './baseline';
 import { bmpSize, decodeBmp, isBmp } from './bmp';
+import { readableName } from './byte-names';
 import { readJpegHeader } from './jpeg';
 import { decodePnm, isPnm, pnmSize } from './pnm';
-import { readEncoded, readPixels } from './read';
+import { isPixels, readEncoded, readPixels } from './read';
 import { axisOf, type BytePart, resampleBytes } from './resample-bytes';
 
 sharp.cache(false);
@@ -194,17 +198,55 @@ function withImageName<T>(name: string, work: () => T | Promise<T>): T | Promise
   }
 }
 
+/** Options of {@link decodeImage}. */
+export interface DecodeOptions {
+  /** Name of the image in error messages. Default its path, or `the image`. */
+  readonly name?: string | undefined;
+  /**
+   * Smallest side to which the caller will rescale the image, in pixels. An image whose smallest side is at least six times as
+   * long is reduced to twice that. Default: no reduction.
+   */
+  readonly minSide?: number | undefined;
+}
+
 /**
  * Decodes a whole image.
- * @param name name of the image in error messages.
- * @param minSide smallest side to which the caller will rescale the image, in pixels. An image whose smallest side is at least
- *   six times as long is reduced to twice that. Default: no reduction.
+ * @param image place of the image, or its encoded bytes.
+ * @param options a text is the name of the image in error messages.
  * @throws VggError `VGG_IMAGE` with the name and the reason if the image is unusable; `VGG_IO` if its file is gone or the disk
- *   fails.
+ *   fails; `VGG_ARGUMENT` for anything else than an image.
  */
-export async function decodeImage(location: ImageLocation, name: string, minSide?: number): Promise<RawImage> {
+export async function decodeImage(
+  image: ImageLocation | Uint8Array,
+  options: string | DecodeOptions = {},
+  minSide = typeof options === 'string' ? undefined : options.minSide,
+): Promise<RawImage> {
+  const location = locationOf(image);
+  const name = (typeof options === 'string' ? options : options.name) ?? nameOf(location);
+  return decodeLocated(location, name, minSide);
+}
+
+function locationOf(image: ImageLocation | Uint8Array): ImageLocation {
+  if (image instanceof Uint8Array) return { kind: 'bytes', data: image };
+  const kind: unknown = image?.kind;
+  if ((KINDS as readonly unknown[]).includes(kind)) return image;
+  const got =
+    typeof image === 'string' ? `the text "${image}"` : typeof image === 'object' ? `the kind ${kind}` : image;
+  throw new VggError(
+    'argument',
+    `expected the bytes of an image or a location of kind ${KINDS.join(', ')}, got ${got}: loadImage takes paths and URLs`,
+  );
+}
+
+const KINDS = ['file', 'bytes', 'range', 'planes', 'pixels'] as const satisfies ImageLocation['kind'][];
+
+function nameOf(location: ImageLocation): string {
+  return 'path' in location ? readableName(location.path) : 'the image';
+}
+
+async function decodeLocated(location: ImageLocation, name: string, minSide: number | undefined): Promise<RawImage> {
   return await withImageName(name, async () => {
-    if (location.kind === 'planes' || location.kind === 'pixels') return readPixels(location);
+    if (isPixels(location)) return readPixels(location);
     const bytes = Buffer.from(readEncoded(location));
     const bitmap = decodeBitmap(bytes, name);
     if (bitmap) return bitmap;
@@ -232,9 +274,7 @@ export function decodeInto(
   geometryOf: (size: Size) => Geometry,
 ): void | Promise<void> {
   return withImageName(name, () => {
-    if (location.kind === 'planes' || location.kind === 'pixels') {
-      return writeWhole(readPixels(location));
-    }
+    if (isPixels(location)) return writeWhole(readPixels(location));
     const bytes = readEncoded(location);
     const bitmap = decodeBitmap(bytes, name);
     if (bitmap) return writeWhole(bitmap);
@@ -267,39 +307,70 @@ interface Plan {
   readonly geometry: Geometry;
   /** Size of the whole image when it is decoded. */
   readonly size: Size;
-  readonly horizontal: Axis;
-  readonly vertical: Axis;
-  /** Part of that image that the axes read. */
+  /** Part of that image that is needed. */
   readonly window: Window;
+  /** Writes the rescaled crop, with a number added to every pixel, to `out` at `offset`. */
+  resample(out: Float32Array, offset: number, part: BytePart, shift: Rgb): void;
 }
 
 /** @param name name of an encoded image, which has limits and may be reduced. Default: the image is not encoded. */
 function planOf(image: Size, geometryOf: (size: Size) => Geometry, name?: string): Plan {
   if (name !== undefined) checkLimits(image, name);
   const geometry = geometryOf(image);
-  const { rescaled, window } = geometry;
+  const { rescaled } = geometry;
   const size = name === undefined ? image : reducedSize(image, Math.min(rescaled.width, rescaled.height));
+  return { geometry, size, ...(geometry.interpolation === undefined ? planTriangle : planOfPillow)(size, geometry) };
+}
+
+/** Plans the crop by this project's filter. */
+function planTriangle(size: Size, { rescaled, window, flip }: Geometry): Pick<Plan, 'window' | 'resample'> {
   const horizontal = axisOf(size.width, rescaled.width, window.left, window.width);
   const vertical = axisOf(size.height, rescaled.height, window.top, window.height);
   const [left, right] = span(horizontal);
   const [top, bottom] = span(vertical);
-  return { geometry, size, horizontal, vertical, window: { left, top, width: right - left, height: bottom - top } };
+  return {
+    window: { left, top, width: right - left, height: bottom - top },
+    resample: (out, offset, part, shift) => resampleBytes(out, offset, part, horizontal, vertical, flip, shift),
+  };
+}
+
+/** Plans the crop by a filter of Pillow. */
+function planOfPillow(
+  size: Size,
+  { rescaled, window, flip, interpolation }: Geometry,
+): Pick<Plan, 'window' | 'resample'> {
+  const plan = planPillow(size, rescaled, window, PILLOW_FILTERS[interpolation!]);
+  return {
+    window: plan.source,
+    resample(out, offset, part, shift) {
+      const pixels = plan.compute(part);
+      const { width } = window;
+      for (let i = 0; i < pixels.length; i += 3) {
+        const x = (i / 3) % width;
+        const from = flip ? i + 3 * (width - 1 - 2 * x) : i;
+        for (let c = 0; c < 3; c++) out[offset + i + c] = pixels[from + c]! + shift[c]!;
+      }
+    },
+  };
 }
 
 function partOf(data: Uint8Array, { window: { left, top, width } }: Plan): BytePart {
   return { data, left, top, width };
 }
 
-/** Resamples the crop, and erases its rectangle if there is one. */
-function write(out: Float32Array, offset: number, part: BytePart, { horizontal, vertical, geometry }: Plan): void {
-  const { flip, shift, erased, window, operations = [] } = geometry;
-  resampleBytes(out, offset, part, horizontal, vertical, flip, operations.length === 0 ? shift : [0, 0, 0]);
-  if (operations.length > 0) change(out.subarray(offset, offset + window.width * window.height * 3), geometry);
+/** Resamples the crop, changes its values, and erases its rectangle if there is one. */
+function write(out: Float32Array, offset: number, part: BytePart, { geometry, resample }: Plan): void {
+  const { shift, erased, window, operations = [], normalisation } = geometry;
+  const isLater = operations.length > 0;
+  resample(out, offset, part, isLater ? [0, 0, 0] : shift);
+  const pixels = out.subarray(offset, offset + window.width * window.height * 3);
+  if (isLater) change(pixels, window.width, operations, shift);
+  if (normalisation !== undefined) normaliseInto(pixels, pixels, normalisation);
   if (erased !== null) erase(out, offset, window.width, erased);
 }
 
 /** Applies the operations on a crop's pixels, then adds the shift. */
-function change(pixels: Float32Array, { operations = [], window, shift }: Geometry): void {
-  for (const operation of operations) applyOperation(pixels, window.width, operation);
+function change(pixels: Float32Array, side: number, operations: readonly PixelOperation[], shift: Rgb): void {
+  for (const operation of operations) applyOperation(pixels, side, operation);
   for (let i = 0; i < pixels.length; i++) pixels[i]! += shift[i % 3]!;
 }

@@ -1,7 +1,18 @@
 /** One pass over the batches of an epoch. Some batches are made ahead of the consumer. */
 import { isVggError, type TermRange, VggError } from '@vgg/core';
 import type { Batch } from '../batch';
-import { type Job, newJob, type Preparation, type Report, type Sample, sampleOf } from './job';
+import {
+  type Fault,
+  faultOf,
+  type Job,
+  newJob,
+  type Place,
+  type Preparation,
+  placeOf,
+  type Report,
+  type Sample,
+  sampleOf,
+} from './job';
 import type { Pool } from './pool';
 import type { UsableImages } from './usable-images';
 
@@ -104,20 +115,28 @@ export class Epoch implements AsyncIterableIterator<Batch> {
     if (!entry) return;
     const { pending, job } = entry;
     pending.open -= completed;
-    for (const { sample, reason, fault } of failures) {
-      const { slot, index, place, name } = job.samples[sample]!;
-      if (fault !== 'image' || this.#options.strict) {
-        this.fail(new VggError(fault, reason, { details: { image: name } }));
-        return;
-      }
-      this.#images.skip(index, reason);
-      pending.indices[slot] = -1;
-      this.#replace(pending, slot, place);
+    for (const failure of failures) {
+      if (!this.#skip(pending, job.samples[failure.sample]!, failure)) return;
     }
-    if (pending.open === 0) {
-      for (const { id: finished } of pending.jobs) this.#jobs.delete(finished);
-      this.#wake?.();
+    this.#checkDone(pending);
+  }
+
+  /** Replaces an image that cannot be used. Returns false if the fault ends the epoch. */
+  #skip(pending: PendingBatch, { slot, index, place, name }: Place, { fault, reason }: Fault): boolean {
+    if (fault !== 'image' || this.#options.strict) {
+      this.fail(new VggError(fault, reason, { details: { image: name } }));
+      return false;
     }
+    this.#images.skip(index, reason);
+    pending.indices[slot] = -1;
+    this.#replace(pending, slot, place);
+    return true;
+  }
+
+  #checkDone(pending: PendingBatch): void {
+    if (pending.open > 0) return;
+    for (const { id: finished } of pending.jobs) this.#jobs.delete(finished);
+    this.#wake?.();
   }
 
   /** Waits until a batch is complete or the epoch ends. The process stays alive meanwhile. */
@@ -150,19 +169,47 @@ export class Epoch implements AsyncIterableIterator<Batch> {
       const indices = new Int32Array(batchOrder.length).fill(-1);
       const pending: PendingBatch = { index, images, indices, open: 0, jobs: [] };
       this.#pending.push(pending);
-      const samples: Sample[] = [];
+      const places: Place[] = [];
       batchOrder.forEach((image, slot) => {
         const usable = this.#usable(image);
-        if (usable !== undefined) samples.push(sampleOf(this.#images.source, slot, usable, image));
+        if (usable !== undefined) places.push(placeOf(this.#images.source, slot, usable, image));
       });
-      this.#post(pending, samples);
+      this.#prepare(pending, places);
     }
   }
 
-  #post(pending: PendingBatch, samples: Sample[]): void {
-    for (const { slot, index } of samples) pending.indices[slot] = index;
+  /** Prepares the images of some slots, as soon as their source has located them. */
+  #prepare(pending: PendingBatch, places: readonly Place[]): void {
+    for (const { slot, index } of places) pending.indices[slot] = index;
+    pending.open += places.length;
+    const samples = places.map((place) => sampleOf(this.#images.source, place));
+    const known = samples.filter((sample): sample is Sample => !(sample instanceof Promise));
+    if (known.length === samples.length) this.#post(pending, known);
+    else void this.#postLater(pending, places, samples);
+  }
+
+  /** Waits for the locations of images. An image that its source cannot locate is skipped, or ends the epoch. */
+  async #postLater(
+    pending: PendingBatch,
+    places: readonly Place[],
+    samples: readonly (Sample | Promise<Sample>)[],
+  ): Promise<void> {
+    const results = await Promise.allSettled(samples);
+    if (this.#ended) return;
+    this.#post(
+      pending,
+      results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : [])),
+    );
+    for (const [i, result] of results.entries()) {
+      if (result.status === 'fulfilled') continue;
+      pending.open -= 1;
+      if (!this.#skip(pending, places[i]!, faultOf(places[i]!.name, result.reason))) return;
+    }
+    this.#checkDone(pending);
+  }
+
+  #post(pending: PendingBatch, samples: readonly Sample[]): void {
     if (samples.length === 0) return;
-    pending.open += samples.length;
     const { preparation } = this.#options;
     const job = newJob(samples, { kind: 'batch', preparation, images: pending.images });
     pending.jobs.push(job);
@@ -173,7 +220,7 @@ export class Epoch implements AsyncIterableIterator<Batch> {
   /** Fills `slot`, whose image in the order is `place`, with another image. Evaluation leaves the slot out. */
   #replace(pending: PendingBatch, slot: number, place: number): void {
     const image = this.#usable(place);
-    if (image !== undefined) this.#post(pending, [sampleOf(this.#images.source, slot, image, place)]);
+    if (image !== undefined) this.#prepare(pending, [placeOf(this.#images.source, slot, image, place)]);
   }
 
   /**

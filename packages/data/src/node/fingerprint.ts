@@ -4,17 +4,25 @@
  */
 import { createHash } from 'node:crypto';
 import { statSync } from 'node:fs';
-import type { ImageSource } from '../source';
+import type { AsyncImageSource } from '../source';
 import { fsPath } from './byte-names';
 
-/** Returns a hexadecimal SHA-256 of the content of a source. Reads no image file. */
-export function fingerprint(source: ImageSource): string {
+/**
+ * Returns a hexadecimal SHA-256 of the content of a source. Reads no image file. Returns undefined for a source whose images must
+ * be fetched first.
+ */
+export function fingerprint(source: AsyncImageSource): string | undefined {
   const hash = createHash('sha256');
   const files = new Map<string, string>();
   for (let i = 0; i < source.length; i++) {
     const location = source.location(i);
-    if (location.kind === 'pixels') {
-      hash.update(`${location.width}x${location.height}:`).update(location.data);
+    if (location instanceof Promise) {
+      location.catch(() => {}); // The error is thrown where the image is used.
+      return undefined;
+    }
+    if (location.kind === 'pixels' || location.kind === 'bytes') {
+      const size = location.kind === 'pixels' ? `${location.width}x${location.height}:` : `${location.data.length}:`;
+      hash.update(size).update(location.data);
       continue;
     }
     const offset = location.kind === 'file' ? 0 : location.offset;

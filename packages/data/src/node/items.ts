@@ -1,6 +1,6 @@
 /** Gives the images of a source one by one and whole, as the evaluation protocols of section 3.2 need them. */
 import type { RawImage } from '../image';
-import type { ImageSource } from '../source';
+import type { AsyncImageSource } from '../source';
 import { decodeImage } from './decode';
 
 /** A labelled image that is decoded on demand. */
@@ -15,10 +15,10 @@ export interface ImageItem {
 }
 
 /** Yields the images of a source, in its order. */
-export function* imageItems(source: ImageSource): Generator<ImageItem> {
+export function* imageItems(source: AsyncImageSource): Generator<ImageItem> {
   for (let i = 0; i < source.length; i++) {
     const key = source.key(i);
-    const location = source.location(i);
-    yield { key, label: source.label(i), load: (minSide) => decodeImage(location, key, minSide) };
+    const load = async (minSide?: number) => decodeImage(await source.location(i), { name: key, minSide });
+    yield { key, label: source.label(i), load };
   }
 }

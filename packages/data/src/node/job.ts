@@ -5,7 +5,7 @@
  */
 import { isVggError } from '@vgg/core';
 import type { Size } from '../image';
-import type { ImageLocation, ImageSource } from '../source';
+import type { AsyncImageSource, ImageLocation } from '../source';
 import { imageMoments, MOMENTS } from '../statistics';
 import {
   drawAugmentation,
@@ -120,7 +120,7 @@ export async function work(job: Job): Promise<Report> {
         // Most samples are done at once. An await for each of them would cost more than some of their steps.
         if (pending !== undefined) await pending;
       } catch (error) {
-        failures.push(failureOf(at, error));
+        failures.push({ sample: at, ...causeOf(error) });
       }
       completed += 1;
     }
@@ -137,10 +137,10 @@ function prepare({ slot, name, location, index }: Sample, task: Task): void | Pr
   return decodeImage(location, name).then((image) => task.moments.set(imageMoments(image), slot * MOMENTS));
 }
 
-function failureOf(sample: number, error: unknown): Failure {
+function causeOf(error: unknown): Fault {
   const code = isVggError(error) ? error.code : undefined;
   const fault = code === 'VGG_IMAGE' ? 'image' : code === 'VGG_IO' ? 'io' : 'state';
-  return { sample, fault, reason: error instanceof Error ? error.message : String(error) };
+  return { fault, reason: error instanceof Error ? error.message : String(error) };
 }
 
 function geometryOf(preparation: Preparation, index: number): (size: Size) => Geometry {
@@ -149,9 +149,33 @@ function geometryOf(preparation: Preparation, index: number): (size: Size) => Ge
   return (size) => trainingGeometry(size, transform, drawAugmentation(transform, seed, epoch, index));
 }
 
-/** Builds a sample from image `index` of a source. Copies pixels in memory, so that a message holds only those of the image. */
-export function sampleOf(source: ImageSource, slot: number, index: number, place = index): Sample {
-  const location = source.location(index);
-  const own = location.kind === 'pixels' ? { ...location, data: location.data.slice() } : location;
-  return { slot, index, place, name: source.key(index), location: own };
+/** Place of an image in a batch, before its location is known. */
+export type Place = Omit<Sample, 'location'>;
+
+/** Returns the place of image `index` of a source in slot `slot`. */
+export function placeOf(source: AsyncImageSource, slot: number, index: number, place = index): Place {
+  return { slot, index, place, name: source.key(index) };
+}
+
+/** Adds an image's location. Copies what lies in memory, so that a message holds only the bytes of the image. */
+function located(place: Place, location: ImageLocation): Sample {
+  const { kind } = location;
+  const own = kind === 'pixels' || kind === 'bytes' ? { ...location, data: location.data.slice() } : location;
+  return { ...place, location: own };
+}
+
+/** Returns the sample of a place: at once if its source is local. */
+export function sampleOf(source: AsyncImageSource, place: Place): Sample | Promise<Sample> {
+  const location = source.location(place.index);
+  return location instanceof Promise ? location.then((found) => located(place, found)) : located(place, location);
+}
+
+/** Reason why an image cannot be used, and the cause: the image, its disk or connection, or the program. */
+export type Fault = Pick<Failure, 'reason' | 'fault'>;
+
+/** Returns the fault of a source that could not locate an image. */
+export function faultOf(name: string, error: unknown): Fault {
+  if (isVggError(error)) return causeOf(error);
+  const reason = error instanceof Error ? error.message : String(error);
+  return { fault: 'io', reason: `${name} cannot be fetched: ${reason}` };
 }

@@ -9,8 +9,10 @@
 import { availableParallelism } from 'node:os';
 import { type TermRange, VggError } from '@vgg/core';
 import type { Batch, BatchLoader, SkippedImage } from '../batch';
+import { type ImagePreprocessing, preprocessingOf } from '../net-transform';
+import { checkKeys } from '../normalise';
 import { epochOrder } from '../order';
-import type { ImageSource } from '../source';
+import { type AsyncImageSource, checkSource } from '../source';
 import { checkTransform, type EvaluationTransform, type TrainTransform } from '../transform';
 import { Epoch } from './epoch';
 import type { Preparation } from './job';
@@ -57,10 +59,10 @@ export interface EvaluationLoaderOptions extends LoaderOptions {
  * last images of an epoch that do not fill a batch are not used in that epoch.
  * @throws VggError `VGG_ARGUMENT` for options out of range, or a batch larger than the source.
  */
-export function createBatches(source: ImageSource, options: TrainingLoaderOptions): BatchLoader {
+export function createBatches(source: AsyncImageSource, options: TrainingLoaderOptions): BatchLoader {
   const { batchSize, transform, seed } = options;
   const { order = (epoch: number) => epochOrder(seed, epoch, source.length) } = options;
-  checkOptions(options);
+  checkOptions(source, options, 'training');
   if (batchSize > source.length) {
     throw new VggError(
       'argument',
@@ -71,6 +73,7 @@ export function createBatches(source: ImageSource, options: TrainingLoaderOption
     batches: Math.floor(source.length / batchSize),
     order,
     preparation: (epoch) => ({ kind: 'training', transform, seed, epoch }),
+    preprocessing: preprocessingOf(transform),
     share: options.share,
   });
 }
@@ -80,23 +83,29 @@ export function createBatches(source: ImageSource, options: TrainingLoaderOption
  * smaller.
  * @throws VggError `VGG_ARGUMENT` for options out of range.
  */
-export function createEvaluationBatches(source: ImageSource, options: EvaluationLoaderOptions): BatchLoader {
+export function createEvaluationBatches(source: AsyncImageSource, options: EvaluationLoaderOptions): BatchLoader {
   const { transform, batchSize } = options;
-  checkOptions(options);
+  checkOptions(source, options, 'evaluation');
   return new Loader(source, options, {
     batches: Math.ceil(source.length / batchSize),
     order: () => Uint32Array.from({ length: source.length }, (_, i) => i),
     preparation: () => ({ kind: 'evaluation', transform }),
+    preprocessing: preprocessingOf(transform),
   });
 }
 
-function checkOptions({
-  batchSize,
-  workers,
-  prefetch,
-  transform,
-}: TrainingLoaderOptions | EvaluationLoaderOptions): void {
-  checkTransform(transform);
+const OPTION_KEYS = ['batchSize', 'workers', 'prefetch', 'strict', 'transform'] as const;
+
+function checkOptions(
+  source: AsyncImageSource,
+  options: TrainingLoaderOptions | EvaluationLoaderOptions,
+  kind: 'training' | 'evaluation',
+): void {
+  checkSource(source);
+  const known = kind === 'training' ? [...OPTION_KEYS, 'seed', 'order', 'share'] : OPTION_KEYS;
+  checkKeys(options, known, `the options of batches for ${kind}`);
+  const { batchSize, workers, prefetch, transform } = options;
+  checkTransform(transform, kind);
   checkCount(batchSize, 1, 'the batch size');
   checkCount(workers ?? 0, 0, 'the number of workers');
   checkCount(prefetch ?? 1, 1, 'the number of prefetched batches');
@@ -118,11 +127,13 @@ interface Plan {
   readonly batches: number;
   order(epoch: number): Uint32Array;
   preparation(epoch: number): Preparation;
+  readonly preprocessing: ImagePreprocessing;
   readonly share?: TermRange | undefined;
 }
 
 class Loader implements BatchLoader {
   readonly batchesPerEpoch: number;
+  readonly preprocessing: ImagePreprocessing;
   readonly #images: UsableImages;
   readonly #options: LoaderOptions;
   readonly #plan: Plan;
@@ -130,11 +141,12 @@ class Loader implements BatchLoader {
   #current: Epoch | undefined;
   #failure: VggError | undefined;
 
-  constructor(source: ImageSource, options: LoaderOptions, plan: Plan) {
+  constructor(source: AsyncImageSource, options: LoaderOptions, plan: Plan) {
     this.#images = new UsableImages(source);
     this.#options = options;
     this.#plan = plan;
     this.batchesPerEpoch = plan.batches;
+    this.preprocessing = plan.preprocessing;
     this.#pool = createPool(options.workers ?? defaultWorkers(), {
       report: (report) => this.#current?.report(report),
       failed: (error) => this.#fail(error),

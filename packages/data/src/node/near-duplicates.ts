@@ -6,7 +6,7 @@
  */
 import { isVggError } from '@vgg/core';
 import { resample } from '../resample';
-import type { ImageSource } from '../source';
+import type { AsyncImageSource } from '../source';
 import { decodeImage } from './decode';
 
 /** Two images that are nearly the same. */
@@ -51,11 +51,11 @@ function hashOf(grey: Float32Array): Uint16Array | undefined {
 }
 
 /** Returns the hashes of a source; images that are flat or unusable have none. */
-async function hashesOf(source: ImageSource, onImage: () => void): Promise<(Uint16Array | undefined)[]> {
+async function hashesOf(source: AsyncImageSource, onImage: () => void): Promise<(Uint16Array | undefined)[]> {
   const hashes: (Uint16Array | undefined)[] = [];
   const hash = async (index: number) => {
     try {
-      const image = await decodeImage(source.location(index), source.key(index), 2 * SIDE);
+      const image = await decodeImage(await source.location(index), source.key(index), 2 * SIDE);
       const { data } = resample(image, { width: SIDE, height: SIDE });
       const grey = Float32Array.from(
         { length: SIDE * SIDE },
@@ -97,8 +97,8 @@ function areNear(a: Uint16Array, b: Uint16Array): boolean {
  * @throws VggError `VGG_IO` if a file is gone.
  */
 export async function nearDuplicates(
-  first: ImageSource,
-  second: ImageSource,
+  first: AsyncImageSource,
+  second: AsyncImageSource,
   { onProgress }: NearDuplicateOptions = {},
 ): Promise<NearDuplicate[]> {
   const total = first.length + second.length;

@@ -8,6 +8,8 @@ import { type Job, messageOf, type Report, work } from './job';
 export interface Pool {
   /** Sends a job to every thread. The threads share its samples among them. */
   post(job: Job): void;
+  /** Sends a job to the thread with the fewest jobs of this kind. */
+  postToOne(job: Job): void;
   /** Keeps the process alive, as `Worker.ref` does. A new pool does not. */
   ref(): void;
   /** Lets the process end, as `Worker.unref` does. */
@@ -48,13 +50,15 @@ export function createPool(workers: number, events: PoolEvents): Pool {
 function createOwnThreadPool(events: PoolEvents): Pool {
   let closed = false;
   let last = Promise.resolve();
+  const post = (job: Job) => {
+    last = last.then(async () => {
+      if (closed) return;
+      events.report(await work(job));
+    });
+  };
   return {
-    post(job) {
-      last = last.then(async () => {
-        if (closed) return;
-        events.report(await work(job));
-      });
-    },
+    post,
+    postToOne: post,
     ref() {},
     unref() {},
     async close() {
@@ -66,13 +70,18 @@ function createOwnThreadPool(events: PoolEvents): Pool {
 
 class WorkerPool implements Pool {
   readonly #workers: Worker[];
+  /** Worker of each job that one worker does. */
+  readonly #alone = new Map<number, Worker>();
   #closed = false;
 
   constructor(count: number, events: PoolEvents) {
     const file = workerFile();
     this.#workers = Array.from({ length: count }, () => {
       const worker = new Worker(file);
-      worker.on('message', (report: Report) => events.report(report));
+      worker.on('message', (report: Report) => {
+        this.#alone.delete(report.id);
+        events.report(report);
+      });
       worker.on('error', (error) => {
         events.failed(new VggError('state', `a data worker failed: ${error.message}`, { cause: error }));
       });
@@ -87,6 +96,14 @@ class WorkerPool implements Pool {
   post(job: Job): void {
     const message = messageOf(job);
     for (const worker of this.#workers) worker.postMessage(message);
+  }
+
+  postToOne(job: Job): void {
+    const busy = [...this.#alone.values()];
+    const loads = this.#workers.map((worker) => busy.filter((other) => other === worker).length);
+    const worker = this.#workers[loads.indexOf(Math.min(...loads))]!;
+    this.#alone.set(job.id, worker);
+    worker.postMessage(messageOf(job));
   }
 
   ref(): void {

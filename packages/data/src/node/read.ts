@@ -77,7 +77,7 @@ function openError(path: string, cause: unknown): unknown {
   const missing = existsSync(fsPath(folder)) ? path : folder;
   return new VggError(
     'io',
-    `${readableName(missing)} was there when the images were listed and is gone: was the data moved or its disk removed? bring it back`,
+    `there is no ${missing === path ? 'file' : 'folder'} ${readableName(missing)}: check the path; if the data was moved or its disk removed, bring it back`,
     { cause, details: { path } },
   );
 }
@@ -99,11 +99,23 @@ function readWhole(path: string): Buffer {
   }
 }
 
+/** True if an image is not encoded. */
+export function isPixels(location: ImageLocation): location is Extract<ImageLocation, { kind: 'planes' | 'pixels' }> {
+  return location.kind === 'planes' || location.kind === 'pixels';
+}
+
 /** Reads the bytes of an encoded image. They are valid until the next call. */
-export function readEncoded(location: Extract<ImageLocation, { kind: 'file' | 'range' }>): Buffer {
-  return location.kind === 'file'
-    ? readWhole(location.path)
-    : readRange(location.path, location.offset, location.length);
+export function readEncoded(location: Extract<ImageLocation, { kind: 'file' | 'range' | 'bytes' }>): Buffer {
+  switch (location.kind) {
+    case 'file':
+      return readWhole(location.path);
+    case 'range':
+      return readRange(location.path, location.offset, location.length);
+    case 'bytes': {
+      const { buffer: memory, byteOffset, length } = location.data;
+      return Buffer.from(memory, byteOffset, length);
+    }
+  }
 }
 
 /** Reads the pixels of an uncompressed image. */

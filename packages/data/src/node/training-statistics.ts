@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { VggError } from '@vgg/core';
 import { cacheFolder, writeFileAtomically } from '@vgg/core/node';
 import type { SkippedImage } from '../batch';
-import type { ImageSource } from '../source';
+import { type AsyncImageSource, checkSource } from '../source';
 import { MOMENTS, mergeMoments, type RgbMoments, statisticsOf, type TrainingStatistics } from '../statistics';
 import { fingerprint } from './fingerprint';
-import { type Job, newJob, type Report, sampleOf } from './job';
+import { faultOf, type Job, newJob, type Place, placeOf, type Report, sampleOf } from './job';
 import { defaultWorkers } from './loader';
 import { createPool } from './pool';
 import { membersByClass, noneUsable } from './usable-images';
@@ -43,11 +43,13 @@ const AHEAD = 4;
  * @throws VggError `VGG_DATASET` if a class has images but none is usable; `VGG_IMAGE` in strict mode if an image is not.
  */
 export async function trainingStatistics(
-  source: ImageSource,
+  source: AsyncImageSource,
   options: StatisticsOptions = {},
 ): Promise<SourceStatistics> {
+  checkSource(source);
   const folder = options.cache === undefined ? cacheFolder() : options.cache;
-  const file = folder === null ? undefined : join(folder, `statistics-${fingerprint(source)}.json`);
+  const state = folder === null ? undefined : fingerprint(source);
+  const file = state === undefined ? undefined : join(folder!, `statistics-${state}.json`);
   const cached = file === undefined ? undefined : await readCached(file);
   const result = cached ?? (await compute(source, options));
   if (options.strict && result.skipped[0]) throw new VggError('image', result.skipped[0].reason);
@@ -57,7 +59,7 @@ export async function trainingStatistics(
 }
 
 /** Checks that every class with images has a usable one. */
-function checkClasses(source: ImageSource, skipped: readonly SkippedImage[]): void {
+function checkClasses(source: AsyncImageSource, skipped: readonly SkippedImage[]): void {
   if (skipped.length === 0) return;
   const unusable = new Set(skipped.map(({ index }) => index));
   membersByClass(source).forEach((members, label) => {
@@ -86,16 +88,16 @@ async function writeCached(folder: string, file: string, result: SourceStatistic
   }
 }
 
-async function compute(source: ImageSource, options: StatisticsOptions): Promise<SourceStatistics> {
+async function compute(source: AsyncImageSource, options: StatisticsOptions): Promise<SourceStatistics> {
   const skipped: SkippedImage[] = [];
   let total: RgbMoments = new Float64Array(MOMENTS);
-  for await (const { job, moments, reasons } of chunks(source, options)) {
-    for (const { slot, index, name } of job.samples) {
+  for await (const { places, moments, reasons } of chunks(source, options)) {
+    for (const { slot, index, name } of places) {
       const reason = reasons.get(slot);
       if (reason !== undefined) skipped.push({ index, key: name, reason });
       else total = mergeMoments(total, moments.subarray(slot * MOMENTS, (slot + 1) * MOMENTS));
     }
-    options.onProgress?.(job.samples.at(-1)!.index + 1, source.length);
+    options.onProgress?.(places.at(-1)!.index + 1, source.length);
     if (options.strict && skipped[0]) throw new VggError('image', skipped[0].reason);
   }
   if (total[0] === 0) {
@@ -108,6 +110,8 @@ async function compute(source: ImageSource, options: StatisticsOptions): Promise
 /** Images of one job, and their results so far. */
 interface Chunk {
   readonly job: Job;
+  /** All images of the chunk, with those that are not part of the job. */
+  readonly places: readonly Place[];
   readonly moments: Float64Array;
   /** Reason of each unusable image, by slot. */
   readonly reasons: Map<number, string>;
@@ -116,7 +120,10 @@ interface Chunk {
 }
 
 /** Computes the moments of the source's images. Yields finished chunks in order, and works on a few chunks ahead. */
-async function* chunks(source: ImageSource, { workers = defaultWorkers() }: StatisticsOptions): AsyncGenerator<Chunk> {
+async function* chunks(
+  source: AsyncImageSource,
+  { workers = defaultWorkers() }: StatisticsOptions,
+): AsyncGenerator<Chunk> {
   const pending = new Map<number, Chunk>();
   let failure: VggError | undefined;
   let wake = () => {};
@@ -141,7 +148,7 @@ async function* chunks(source: ImageSource, { workers = defaultWorkers() }: Stat
     let start = 0;
     while (start < source.length || pending.size > 0) {
       for (; start < source.length && pending.size < AHEAD; start += CHUNK) {
-        const chunk = newChunk(source, start);
+        const chunk = await newChunk(source, start);
         pending.set(chunk.job.id, chunk);
         pool.post(chunk.job);
       }
@@ -160,9 +167,20 @@ async function* chunks(source: ImageSource, { workers = defaultWorkers() }: Stat
   }
 }
 
-function newChunk(source: ImageSource, start: number): Chunk {
+/** Returns the job of the images from `start`. Those that their source cannot locate have their reason at once. */
+async function newChunk(source: AsyncImageSource, start: number): Promise<Chunk> {
   const length = Math.min(CHUNK, source.length - start);
-  const samples = Array.from({ length }, (_, slot) => sampleOf(source, slot, start + slot));
+  const places = Array.from({ length }, (_, slot) => placeOf(source, slot, start + slot));
+  const results = await Promise.allSettled(places.map(async (place) => sampleOf(source, place)));
+  const reasons = new Map<number, string>();
+  for (const [slot, result] of results.entries()) {
+    if (result.status === 'fulfilled') continue;
+    const { fault, reason } = faultOf(places[slot]!.name, result.reason);
+    if (fault !== 'image') throw new VggError(fault, reason);
+    reasons.set(slot, reason);
+  }
+  const samples = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
   const moments = new Float64Array(new SharedArrayBuffer(length * MOMENTS * 8));
-  return { job: newJob(samples, { kind: 'moments', moments }), moments, reasons: new Map(), open: length };
+  const job = newJob(samples, { kind: 'moments', moments });
+  return { job, places, moments, reasons, open: samples.length };
 }

@@ -1,17 +1,17 @@
 /** Keeps track of the images of a source that were found unusable, for all epochs of a loader. */
 import { randomStream, VggError } from '@vgg/core';
 import type { SkippedImage } from '../batch';
-import type { ImageSource } from '../source';
+import type { AsyncImageSource } from '../source';
 
 /** Number of random draws before the class is searched in order. */
 const DRAWS = 64;
 
 export class UsableImages {
-  readonly source: ImageSource;
+  readonly source: AsyncImageSource;
   readonly #skipped = new Map<number, SkippedImage>();
   #members: Uint32Array[] | undefined;
 
-  constructor(source: ImageSource) {
+  constructor(source: AsyncImageSource) {
     this.source = source;
   }
 
@@ -74,7 +74,7 @@ export function noneUsable(source: string, name: string, count: number, reason: 
 }
 
 /** Returns the indices of the images of each class. */
-export function membersByClass(source: ImageSource): Uint32Array[] {
+export function membersByClass(source: AsyncImageSource): Uint32Array[] {
   const counts = new Uint32Array(source.classes.length);
   for (let i = 0; i < source.length; i++) counts[source.label(i)]! += 1;
   const members = Array.from(counts, (count) => new Uint32Array(count));

@@ -2,7 +2,7 @@
 import { VggError } from '@vgg/core';
 import { cacheFolder, type DownloadProgress, download } from '@vgg/core/node';
 import { openWeights } from '../detect';
-import { type KnownWeights, knownWeights } from '../known';
+import { type KnownAlias, type KnownConfiguration, type KnownName, type KnownWeights, knownWeights } from '../known';
 import { type LoadedNet, loadNet } from '../load-net';
 import { type NetWeights, recogniseNet } from '../names/recognise';
 import type { WeightSource } from '../sources/source';
@@ -28,7 +28,7 @@ function fileName({ url }: KnownWeights): string {
 /**
  * Downloads the file of a published net, unless a valid file exists. An interrupted download is resumed; hash and size are
  * checked; several processes share one download.
- * @param name name in `KNOWN_WEIGHTS`: `vgg16.tv_in1k`.
+ * @param name name in `KNOWN_WEIGHTS`, or a short name: `vgg16` is `vgg16.tv_in1k`.
  * @returns the path of the file.
  * @throws VggError `VGG_ARGUMENT` for an unknown name; `VGG_IO`, one line, when it cannot be downloaded: no connection,
  *   refused, another hash, disk full. The signal's reason when aborted.
@@ -62,16 +62,20 @@ function checkKnown(name: string, { options }: NetWeights, source: WeightSource)
 
 /**
  * Loads a published net with its class order and preprocessing, after downloading its file if necessary. The caller disposes
- * `model`.
+ * `model`, whose type knows its configuration.
+ * @param name name in `KNOWN_WEIGHTS`, or a short name: `vgg16` is `vgg16.tv_in1k`.
  * @throws VggError as {@link fetchWeights}; `VGG_WEIGHTS` when the file does not hold the published net.
  */
-export async function loadKnown(name: string, options: FetchOptions = {}): Promise<LoadedNet> {
+export async function loadKnown<const N extends KnownName | KnownAlias>(
+  name: N,
+  options: FetchOptions = {},
+): Promise<LoadedNet<KnownConfiguration<N>>> {
   const { head, preprocessing } = knownWeights(name);
   const source = await openWeights(await openBytes(await fetchWeights(name, options)));
   try {
     const recogniseOptions = { head: head === 'none' ? head : undefined };
     checkKnown(name, recogniseNet(source, recogniseOptions), source);
-    return await loadNet(source, { ...recogniseOptions, preprocessing });
+    return (await loadNet(source, { ...recogniseOptions, preprocessing })) as LoadedNet<KnownConfiguration<N>>;
   } finally {
     await source.close();
   }

@@ -1,0 +1,97 @@
+/** Preparation of single images in worker threads: a server's event loop stays free. */
+import { VggError } from '@vgg/core';
+import type { FloatImage } from '../image';
+import { checkImageTransform, type ImageTransform } from '../prepare';
+import { type Fault, newJob, type Report } from './job';
+import { type LoadImageOptions, locate, type NodeImage } from './load-image';
+import { defaultWorkers } from './loader';
+import { createPool, type Pool } from './pool';
+
+/** Options of {@link createPreparer}. */
+export interface PreparerOptions {
+  /** Number of worker threads; 0 does the work in the calling thread. Default as for a loader. */
+  readonly workers?: number | undefined;
+}
+
+/** Threads that decode and prepare images. They do not keep the process alive when they have nothing to do. */
+export interface ImagePreparer {
+  /**
+   * Decodes an image and prepares it as `prepareImage` does.
+   * @throws VggError as `loadImage` and `prepareImage`; `VGG_STATE` after {@link close}.
+   */
+  prepare(
+    image: NodeImage,
+    transform: ImageTransform,
+    options?: Pick<LoadImageOptions, 'name' | 'signal'>,
+  ): Promise<FloatImage>;
+  /** Ends the threads. Images that are being prepared fail with `VGG_STATE`. */
+  close(): Promise<void>;
+}
+
+/** An image that is being prepared. */
+interface Pending {
+  readonly image: FloatImage;
+  readonly resolve: (image: FloatImage) => void;
+  readonly reject: (error: VggError) => void;
+}
+
+class Preparer implements ImagePreparer {
+  readonly #pool: Pool;
+  readonly #pending = new Map<number, Pending>();
+  #failure: VggError | undefined;
+
+  constructor(workers: number) {
+    this.#pool = createPool(workers, {
+      report: (report) => this.#report(report),
+      failed: (error) => this.#fail(error),
+    });
+  }
+
+  async prepare(
+    image: NodeImage,
+    transform: ImageTransform,
+    options: Pick<LoadImageOptions, 'name' | 'signal'> = {},
+  ): Promise<FloatImage> {
+    checkImageTransform(transform);
+    const { location, name } = await locate(image, options);
+    if (this.#failure) throw this.#failure;
+    const { crop } = transform;
+    const images = new Float32Array(new SharedArrayBuffer(crop * crop * 12));
+    const sample = { slot: 0, index: 0, place: 0, name, location };
+    const job = newJob([sample], { kind: 'batch', preparation: { kind: 'evaluation', transform }, images });
+    return new Promise((resolve, reject) => {
+      this.#pending.set(job.id, { image: { data: images, width: crop, height: crop }, resolve, reject });
+      this.#pool.ref();
+      this.#pool.postToOne(job);
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#fail(new VggError('state', 'the image preparer is closed'));
+    await this.#pool.close();
+  }
+
+  #report({ id, failures: [failure] }: Report): void {
+    const pending = this.#pending.get(id);
+    if (pending === undefined) return;
+    this.#pending.delete(id);
+    if (this.#pending.size === 0) this.#pool.unref();
+    if (failure !== undefined) pending.reject(errorOf(failure));
+    else pending.resolve({ ...pending.image, data: pending.image.data.slice() });
+  }
+
+  #fail(error: VggError): void {
+    this.#failure ??= error;
+    for (const { reject } of this.#pending.values()) reject(error);
+    this.#pending.clear();
+  }
+}
+
+function errorOf({ fault, reason }: Fault): VggError {
+  return new VggError(fault, reason);
+}
+
+/** Creates threads that decode and prepare images, for any number of nets. */
+export function createPreparer({ workers = defaultWorkers() }: PreparerOptions = {}): ImagePreparer {
+  return new Preparer(workers);
+}

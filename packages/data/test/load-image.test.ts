@@ -1,0 +1,143 @@
+/** Images from paths, addresses, bytes, Blobs, streams and pixels; and their preparation in worker threads. */
+import { createReadStream } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { type ImageTransform, loadImage as loadInBrowser, type Pixels, prepareImage, type RawImage } from '../src';
+import { createPreparer, decodeImage, loadImage, type NodeImage } from '../src/node';
+import { folder, patternImage, png } from './images';
+
+const image = patternImage(40, 30);
+const same = ({ data, width, height }: RawImage) => ({ data: Buffer.from(data), width, height });
+
+/** Serves content of paths. Returns the address. */
+async function serve(files: Record<string, Uint8Array>): Promise<string> {
+  const server = createServer(({ url }, response) => {
+    const content = files[url!];
+    if (content === undefined) response.writeHead(404).end();
+    else response.end(content);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => void server.close());
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+describe('loadImage', () => {
+  it('reads paths, file URLs, bytes, Blobs and streams', async () => {
+    const content = await png(image);
+    const path = join(folder({ 'a.png': content }), 'a.png');
+    const inputs: NodeImage[] = [
+      path,
+      pathToFileURL(path),
+      pathToFileURL(path).href,
+      content,
+      content.buffer.slice(content.byteOffset, content.byteOffset + content.length) as ArrayBuffer,
+      new Blob([new Uint8Array(content)]),
+      createReadStream(path, { highWaterMark: 100 }),
+      new Blob([new Uint8Array(content)]).stream(),
+    ];
+    for (const input of inputs) expect(same(await loadImage(input))).toEqual(same(image));
+  });
+
+  it('reads addresses', async () => {
+    const address = await serve({ '/a.png': await png(image), '/b.png': Buffer.from('not an image') });
+    expect(same(await loadImage(`${address}/a.png`))).toEqual(same(image));
+    expect(same(await loadImage(new URL(`${address}/a.png`)))).toEqual(same(image));
+    await expect(loadImage(`${address}/none.png`)).rejects.toThrow(
+      /none.png cannot be fetched: the server answers 404/,
+    );
+    await expect(loadImage(`${address}/b.png`)).rejects.toMatchObject({
+      code: 'VGG_IMAGE',
+      message: expect.stringMatching(/^http:.*b.png: /),
+    });
+    await expect(loadImage('http://127.0.0.1:9/a.png')).rejects.toMatchObject({ code: 'VGG_IO' });
+    const signal = AbortSignal.abort(new Error('stopped'));
+    await expect(loadImage(`${address}/a.png`, { signal })).rejects.toThrow('stopped');
+  });
+
+  it('takes pixels in RGB and RGBA, as ImageData has them, over white', async () => {
+    const rgba = { data: Uint8ClampedArray.of(10, 20, 30, 255, 0, 0, 0, 0, 0, 0, 0, 51), width: 3, height: 1 };
+    const expected = [10, 20, 30, 255, 255, 255, 204, 204, 204];
+    for (const load of [loadImage, loadInBrowser]) {
+      expect([...(await load(rgba)).data]).toEqual(expected);
+      expect(await load(image)).toEqual(image);
+      await expect(load({ ...rgba, width: 2 })).rejects.toThrow(
+        'pixels of 2x1 have 6 values in RGB or 8 in RGBA, got 12',
+      );
+    }
+  });
+
+  it.each([
+    [42, 'got number'],
+    [null, 'got null'],
+    [['a.jpg'], 'got an array'],
+    [{ path: 'a.jpg' }, 'got Object'],
+  ])('refuses %j', async (value, message) => {
+    await expect(loadImage(value as unknown as string)).rejects.toMatchObject({ code: 'VGG_ARGUMENT' });
+    await expect(loadImage(value as unknown as string)).rejects.toThrow(message);
+    await expect(loadInBrowser(value as unknown as string)).rejects.toThrow(message);
+  });
+
+  it('of the browser says where Node has its own', async () => {
+    await expect(loadInBrowser(await png(image))).rejects.toThrow(/in Node use @vgg\/data\/node/);
+  });
+});
+
+describe('decodeImage', () => {
+  it('takes bytes, and a location of bytes', async () => {
+    const content = await png(image);
+    expect(same(await decodeImage(content))).toEqual(same(image));
+    expect(same(await decodeImage({ kind: 'bytes', data: content }, 'upload'))).toEqual(same(image));
+    await expect(decodeImage(content.subarray(0, 200), { name: 'upload' })).rejects.toThrow(/^upload: /);
+  });
+
+  it('names a file that does not exist, and how to load from a path', async () => {
+    await expect(decodeImage({ kind: 'file', path: '/tmp/nope.jpg' })).rejects.toMatchObject({
+      code: 'VGG_IO',
+      message: expect.stringMatching(/^there is no file \/tmp\/nope.jpg: check the path/),
+    });
+    for (const wrong of ['/tmp/nope.jpg', { kind: 'encoded', data: new Uint8Array(3) }, undefined]) {
+      await expect(decodeImage(wrong as unknown as Uint8Array, 'u')).rejects.toThrow(
+        /^expected the bytes of an image or a location of kind file, bytes, range, planes, pixels, got .*: loadImage takes paths/,
+      );
+    }
+  });
+});
+
+const TRANSFORM: ImageTransform = {
+  resize: 'shortest',
+  scale: 20,
+  interpolation: 'pillow-bilinear',
+  crop: 16,
+  channels: 'RGB',
+  range: 1,
+  mean: [0.485, 0.456, 0.406],
+  std: [0.229, 0.224, 0.225],
+};
+
+describe('a preparer', () => {
+  it.each([0, 1, 3])('with %i workers prepares images as prepareImage does', async (workers) => {
+    const preparer = createPreparer({ workers });
+    onTestFinished(() => preparer.close());
+    const images = [image, patternImage(30, 60, 2), patternImage(16, 16, 3)];
+    const inputs: (NodeImage | Pixels)[] = [await png(images[0]!), images[1]!, await png(images[2]!)];
+    const prepared = await Promise.all(inputs.map((input) => preparer.prepare(input, TRANSFORM)));
+    expect(prepared).toEqual(images.map((each) => prepareImage(each, TRANSFORM)));
+  });
+
+  it('names an image that cannot be used, and refuses work after it is closed', async () => {
+    const preparer = createPreparer({ workers: 1 });
+    await expect(preparer.prepare(Buffer.from('no'), TRANSFORM, { name: 'upload 7' })).rejects.toMatchObject({
+      code: 'VGG_IMAGE',
+      message: expect.stringMatching(/^upload 7: /),
+    });
+    const unfinished = preparer.prepare(await png(image), TRANSFORM);
+    await Promise.all([
+      expect(unfinished).rejects.toThrow('the image preparer is closed'),
+      Promise.resolve().then(() => preparer.close()),
+    ]);
+    await expect(preparer.prepare(image, TRANSFORM)).rejects.toMatchObject({ code: 'VGG_STATE' });
+  });
+});

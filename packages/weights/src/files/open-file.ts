@@ -1,0 +1,32 @@
+/** Weight files in Node: paths, in addition to what browsers open. */
+import { fileURLToPath } from 'node:url';
+import { type LoadedNet, type LoadNetOptions, loadFrom } from '../load-net';
+import { type OpenOptions, openFrom, type WeightFile } from '../open';
+import type { ByteSource } from '../sources/bytes';
+import type { WeightSource } from '../sources/source';
+import { openBytes } from './file-bytes';
+
+function openPath(path: string): Promise<ByteSource> {
+  return openBytes(/^file:/i.test(path) ? fileURLToPath(path) : path);
+}
+
+/**
+ * Opens a file of weights of any format that this package reads: of a path, an address of http or https, bytes, a Blob, or a
+ * `ByteSource`. The content decides the format. Closing the result closes the file; when this function throws, the file is closed.
+ * @throws VggError `VGG_WEIGHTS` when the format is not known or the file is damaged; `VGG_IO` when it cannot be read or fetched;
+ *   `VGG_ARGUMENT` for anything else than a file.
+ */
+export function openWeights(file: WeightFile | ByteSource, options: OpenOptions = {}): Promise<WeightSource> {
+  return openFrom(file, options, openPath);
+}
+
+/**
+ * Loads the net that a file holds: of a path, an address of http or https, bytes, a Blob, or an open file. It closes what it
+ * opened; an open file stays open. Its weights are copied to the backend one by one; this needs about 16 MB in addition to them.
+ * The caller disposes `model`.
+ * @throws VggError as `openWeights`; `VGG_WEIGHTS`, one line that names the file, when there is no net, it does not fit, or a
+ *   weight is not finite; `VGG_BACKEND` when no backend of TF.js is registered.
+ */
+export function loadNet(file: WeightFile | WeightSource, options: LoadNetOptions = {}): Promise<LoadedNet> {
+  return loadFrom(file, options, openWeights);
+}

@@ -1,0 +1,66 @@
+/** Normalisation of a net's images as an affine function of pixels, and its division folded into conv1_1. */
+import { tensor, tidy } from '@tensorflow/tfjs-core';
+import { VggError } from '@vgg/core';
+import type { LoadedNet } from './load-net';
+import { inputTransform, type Preprocessing } from './preprocessing';
+
+/**
+ * Returns the mean and the factor of each channel for which `(pixel - mean) * factor` prepares pixels on the 0..255 scale as
+ * `preprocessing` does.
+ */
+export function pixelTransform({ mean, std = mean.map(() => 1), range = 255 }: Preprocessing): {
+  mean: readonly number[];
+  factor: readonly number[];
+} {
+  return {
+    mean: mean.map((value) => (value * 255) / range),
+    factor: std.map((value) => range / (255 * value)),
+  };
+}
+
+/**
+ * Scales conv1_1's filters [rows, columns, channels, outputs] by input channel: the layer then computes on pixels `x` the same
+ * as before on `x * factor`.
+ * @param outputs number of filters. Default that of 3x3 filters.
+ */
+export function scaleInputs(
+  filters: Float32Array,
+  factor: readonly number[],
+  outputs = filters.length / (9 * factor.length),
+): Float32Array {
+  return filters.map((value, i) => value * factor[Math.floor(i / outputs) % factor.length]!);
+}
+
+/** Exchanges the first and the third input colour of conv1_1's filters. */
+function exchangeColours(filters: Float32Array, outputs: number): Float32Array {
+  return filters.map((_, i) => {
+    const colour = Math.floor(i / outputs) % 3;
+    return filters[i + (2 - 2 * colour) * outputs]!;
+  });
+}
+
+/**
+ * Folds the normalisation of a net's images into conv1_1: afterwards the net takes RGB from 0 to 255 minus a mean, without a
+ * division, and computes the same. The filters of `net.model` are changed in place. `trainingTransform` of `@vgg/data` needs no
+ * folding; it is for programs that can only subtract a mean.
+ * @returns the net with the preprocessing and the transform that it takes now. Its `model` is the same object.
+ * @throws VggError `VGG_ARGUMENT` when the net's preprocessing is not known.
+ */
+export async function foldNormalisation<Net extends Pick<LoadedNet, 'model' | 'preprocessing' | 'transform'>>(
+  net: Net,
+): Promise<Net & { readonly preprocessing: Preprocessing; readonly transform: NonNullable<Net['transform']> }> {
+  const { model, preprocessing } = net;
+  if (preprocessing === undefined) {
+    throw new VggError('argument', 'the preprocessing of this net is not known: load it with { preprocessing }');
+  }
+  const { mean, factor } = pixelTransform(preprocessing);
+  const isBgr = preprocessing.channels === 'BGR';
+  const variable = model.variables.get('conv1_1.weight')!;
+  const outputs = variable.shape.at(-1)!;
+  const scaled = scaleInputs((await variable.data()) as Float32Array, factor, outputs);
+  tidy(() => variable.assign(tensor(isBgr ? exchangeColours(scaled, outputs) : scaled, variable.shape)));
+  const { scale, resize, interpolation } = preprocessing;
+  const plain: Preprocessing = { mean: isBgr ? [...mean].reverse() : mean, scale, resize, interpolation };
+  const transform = inputTransform(plain, model.options) as NonNullable<Net['transform']>;
+  return { ...net, preprocessing: plain, transform };
+}

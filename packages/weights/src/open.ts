@@ -1,0 +1,85 @@
+/** Opening of weight files from wherever they are: an address, bytes, a Blob, a file that is already open. */
+import { VggError } from '@vgg/core';
+import { openWeights as openBytesOfWeights } from './detect';
+import { type ByteSource, bytesOf } from './sources/bytes';
+import type { WeightSource } from './sources/source';
+
+/** Weight file: its address (in Node also its path), or its content. */
+export type WeightFile = string | URL | Uint8Array | ArrayBuffer | Blob;
+
+/** Options of opening an address. */
+export interface OpenOptions {
+  /** Signal that stops the download. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+async function fetchBlob(address: string | URL, signal: AbortSignal | undefined): Promise<Blob> {
+  const failed = (cause: unknown) => {
+    signal?.throwIfAborted();
+    const hint = /^https?:/i.test(String(address)) ? '' : ' (in Node, @vgg/weights/node opens paths)';
+    return new VggError('io', `${address} cannot be fetched: check the address and the connection${hint}`, { cause });
+  };
+  const response = await fetch(address, { signal: signal ?? null }).catch((cause) => Promise.reject(failed(cause)));
+  if (!response.ok) throw new VggError('io', `${address} cannot be fetched: the server answers ${response.status}`);
+  return response.blob().catch((cause) => Promise.reject(failed(cause)));
+}
+
+/** Downloads a file. Its siblings are downloaded from the same folder of the server when they are needed. */
+async function download(address: string | URL, signal: AbortSignal | undefined): Promise<ByteSource> {
+  const bytes = bytesOf(await fetchBlob(address, signal), String(address));
+  return {
+    ...bytes,
+    async openSibling(name) {
+      const { href } = globalThis.location ?? {};
+      return download(new URL(name, new URL(address, href)), signal);
+    },
+  };
+}
+
+/** Returns the source of a file's bytes. @param openPath opener of a text that is not an address of http or https. */
+async function bytesFrom(
+  file: WeightFile,
+  { signal }: OpenOptions,
+  openPath: (path: string) => Promise<ByteSource>,
+): Promise<ByteSource> {
+  if (typeof file === 'string' || file instanceof URL) {
+    const address = String(file);
+    return /^https?:/i.test(address) ? download(address, signal) : openPath(address);
+  }
+  if (file instanceof ArrayBuffer) return bytesOf(new Uint8Array(file));
+  if (file instanceof Uint8Array) return bytesOf(file);
+  if (file instanceof Blob) return bytesOf(file, (file as Partial<File>).name);
+  throw new VggError(
+    'argument',
+    `expected a weight file as a path, an address, bytes or a Blob, got ${file === null ? 'null' : typeof file}`,
+  );
+}
+
+function isByteSource(file: object): file is ByteSource {
+  return 'openSibling' in file && 'read' in file;
+}
+
+/** True for a file that is open, which its opener closes. */
+export function isOpen(file: unknown): file is WeightSource {
+  return typeof file === 'object' && file !== null && 'tensors' in file && 'read' in file;
+}
+
+/** Opens a weight file as {@link openWeights} does. @param openPath opener of a text that is not an address. */
+export async function openFrom(
+  file: WeightFile | ByteSource,
+  options: OpenOptions,
+  openPath: (path: string) => Promise<ByteSource>,
+): Promise<WeightSource> {
+  const isSource = typeof file === 'object' && file !== null && isByteSource(file);
+  return openBytesOfWeights(isSource ? file : await bytesFrom(file as WeightFile, options, openPath));
+}
+
+/**
+ * Opens a file of weights of any format that this package reads: of an address (also relative to the page), bytes, a Blob, or a
+ * `ByteSource`. The content decides the format. Closing the result closes the file; when this function throws, the file is closed.
+ * @throws VggError `VGG_WEIGHTS` when the format is not known or the file is damaged; `VGG_IO` when it cannot be read or fetched;
+ *   `VGG_ARGUMENT` for anything else than a file.
+ */
+export function openWeights(file: WeightFile | ByteSource, options: OpenOptions = {}): Promise<WeightSource> {
+  return openFrom(file, options, (address) => download(address, options.signal));
+}

@@ -1,4 +1,5 @@
 /** Training of a prepared run: loaders, loop, validation, checkpoints, interruption, and its best weights at the end. */
+
 import { shareOf, VggError } from '@vgg/core';
 import { systemReason } from '@vgg/core/node';
 import { type BatchLoader, balancedOrder } from '@vgg/data';
@@ -11,6 +12,7 @@ import type { RunLog } from '@vgg/train/node';
 import { balancedWeights, countsOf, labelsOf } from '../images/class-counts';
 import { type Skipped, skippedNotice } from '../images/data-set';
 import { currentJob, shareOfWorkers } from '../job/job';
+import { architectureText } from '../nets/net-text';
 import { hasWeights } from '../nets/run-files';
 import { extrasOf, optimiserOf, scheduleOf } from '../recipe/build';
 import { listenForInterruption } from '../terminal/interruption';
@@ -262,7 +264,7 @@ async function trainAndSave(
   const { test } = prepared.data;
   const kept = test === undefined ? '' : `, ${test.length} kept for evaluate --split test`;
   terminal.say(
-    `training ${record.net.configuration}${record.net.batchNorm ? ' with batch norm' : ''} on ${images} images of ` +
+    `training ${architectureText(record.net)} on ${images} images of ` +
       `${record.classes.length} classes, ${validation} for validation${kept}; the run is ${folder.path}`,
   );
   const { size, localSize } = currentJob();

@@ -235,7 +235,7 @@ export async function classify<Image>(
   let batch: FloatImage[] = [];
   const run = async () => {
     signal?.throwIfAborted();
-    results.push(...(await guess(net, batch, top)));
+    for (const guesses of await guess(net, batch, top)) results.push(guesses);
     batch = [];
   };
   const sequence: ImageSequence<Image> = several ? images : [images];

@@ -1,6 +1,7 @@
 export { type KerasTap, resolveTap, type Tap, type TorchvisionTap } from './aliases';
 export { type DescriptorOptions, descriptor } from './descriptor';
 export { layersNamed } from './freezing';
+export { isConfiguration } from './guard';
 export {
   fromTrainedA,
   glorotInitialiser,

@@ -30,6 +30,7 @@ describe('the API', () => {
       | 'glorotInitialiser'
       | 'heInitialiser'
       | 'inputShape'
+      | 'isConfiguration'
       | 'layerVariables'
       | 'layersNamed'
       | 'normalInitialiser'

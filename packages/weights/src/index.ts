@@ -4,7 +4,7 @@ export { preprocessingText } from './export/preprocess';
 export { exportSafetensors, type SafetensorsExportOptions } from './export/safetensors';
 export type { Misshapen, WeightReport } from './fit';
 export { IMAGENET_CLASSES } from './imagenet';
-export { type InitialWeights, initialWeights } from './initial-weights';
+export { type InitialWeights, initialWeights, pixelTransform, scaleInputs } from './initial-weights';
 export {
   isKnownName,
   KNOWN_ALIASES,
@@ -20,7 +20,7 @@ export { type LoadedNet, type LoadNetOptions, loadNet, type NetUse, netUse } fro
 export { type LoadWeightsOptions, loadWeights } from './load-weights';
 export { type LoadOptions, parseModel, type SavedModel, type SaveOptions, serialiseModel } from './model';
 export { type NetTensor, type NetWeights, type RecogniseOptions, recogniseNet } from './names/recognise';
-export { foldNormalisation, pixelTransform, scaleInputs } from './normalisation';
+export { foldNormalisation } from './normalisation';
 export { exportOnnx } from './onnx/export';
 export { type OpenOptions, openWeights, type WeightFile } from './open';
 export { type InputTransform, inputTransform, type Preprocessing } from './preprocessing';

@@ -8,7 +8,7 @@ import { configurationText, type Layer, layerVariables, planLayers, type Resolve
 import { checkedTensors } from './export/net';
 import { netUse } from './load-net';
 import { type NetWeights, recogniseNet } from './names/recognise';
-import { pixelTransform, scaleInputs } from './normalisation';
+import type { Preprocessing } from './preprocessing';
 import type { WeightSource } from './sources/source';
 
 /** Weights that a file has for a net. */
@@ -26,6 +26,33 @@ export interface InitialWeights {
 
 /** Options in which two nets must agree to share convolutions; the fully-connected layers may differ. */
 const SHARED = ['configuration', 'batchNorm', 'width'] as const;
+
+/**
+ * Returns the mean and the factor of each channel for which `(pixel - mean) * factor` prepares pixels on the 0..255 scale as
+ * `preprocessing` does.
+ */
+export function pixelTransform({ mean, std = mean.map(() => 1), range = 255 }: Preprocessing): {
+  mean: readonly number[];
+  factor: readonly number[];
+} {
+  return {
+    mean: mean.map((value) => (value * 255) / range),
+    factor: std.map((value) => range / (255 * value)),
+  };
+}
+
+/**
+ * Scales conv1_1's filters [rows, columns, channels, outputs] by input channel: the layer then computes on pixels `x` the same
+ * as before on `x * factor`.
+ * @param outputs number of filters. Default that of 3x3 filters.
+ */
+export function scaleInputs(
+  filters: Float32Array,
+  factor: readonly number[],
+  outputs = filters.length / (9 * factor.length),
+): Float32Array {
+  return filters.map((value, i) => value * factor[Math.floor(i / outputs) % factor.length]!);
+}
 
 /** Returns an option as text. */
 function textOf(value: ResolvedVggOptions[(typeof SHARED)[number]]): string {

@@ -1,35 +1,9 @@
-/** Normalisation of a net's images as an affine function of pixels, and its division folded into conv1_1. */
+/** The division of a net's preprocessing, folded into conv1_1. */
 import { tensor, tidy } from '@tensorflow/tfjs-core';
 import { VggError } from '@vgg/core';
+import { pixelTransform, scaleInputs } from './initial-weights';
 import type { LoadedNet } from './load-net';
 import { inputTransform, type Preprocessing } from './preprocessing';
-
-/**
- * Returns the mean and the factor of each channel for which `(pixel - mean) * factor` prepares pixels on the 0..255 scale as
- * `preprocessing` does.
- */
-export function pixelTransform({ mean, std = mean.map(() => 1), range = 255 }: Preprocessing): {
-  mean: readonly number[];
-  factor: readonly number[];
-} {
-  return {
-    mean: mean.map((value) => (value * 255) / range),
-    factor: std.map((value) => range / (255 * value)),
-  };
-}
-
-/**
- * Scales conv1_1's filters [rows, columns, channels, outputs] by input channel: the layer then computes on pixels `x` the same
- * as before on `x * factor`.
- * @param outputs number of filters. Default that of 3x3 filters.
- */
-export function scaleInputs(
-  filters: Float32Array,
-  factor: readonly number[],
-  outputs = filters.length / (9 * factor.length),
-): Float32Array {
-  return filters.map((value, i) => value * factor[Math.floor(i / outputs) % factor.length]!);
-}
 
 /** Exchanges the first and the third input colour of conv1_1's filters. */
 function exchangeColours(filters: Float32Array, outputs: number): Float32Array {

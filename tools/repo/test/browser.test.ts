@@ -20,7 +20,7 @@ async function bundle(specifier: string) {
 }
 
 describe('in a browser bundle', () => {
-  it.each(['core', 'models', 'optim', 'data', 'weights', 'train', 'eval', 'perceptual', 'backend-wasm'])(
+  it.each(['core', 'models', 'optim', 'data', 'weights', 'train', 'eval', 'perceptual', 'backend-wasm', 'vgg'])(
     '@vgg/%s needs no Node',
     async (name) => {
       const { warnings, inputs } = await bundle(`@vgg/${name}`);
@@ -30,7 +30,7 @@ describe('in a browser bundle', () => {
     },
   );
 
-  it.each(['core', 'data', 'weights', 'train'])('@vgg/%s/node is refused', async (name) => {
+  it.each(['core', 'data', 'weights', 'train', 'vgg'])('@vgg/%s/node is refused', async (name) => {
     await expect(bundle(`@vgg/${name}/node`)).rejects.toThrow(/Could not resolve "(node:)?\w+"/);
   });
 });

@@ -4,7 +4,7 @@
  */
 import '@tensorflow/tfjs-backend-cpu';
 import { execFile } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -68,6 +68,10 @@ beforeAll(async () => {
     .jpeg()
     .toFile(join(folderOf('README.md'), 'photo.jpg'));
   await saveNet(join(folderOf('README.md'), 'model.safetensors'));
+  const facade = folderOf('packages/vgg/README.md');
+  await drawImages(facade, 'photographs', 12);
+  cpSync(join(folderOf('README.md'), 'photo.jpg'), join(facade, 'photo.jpg'));
+  await saveNet(join(facade, 'model.safetensors'));
 });
 
 afterAll(() => rmSync(FOLDER, { recursive: true, force: true }));

@@ -14,7 +14,7 @@ import { splitComments } from '../src/references';
 const TEST_ONLY = ['@vgg/testing'];
 
 /** Packages that a build inlines: imported by sources, listed as devDependencies. */
-const BUNDLED = ['@vgg/tfjs-gradients', 'uplot'];
+const BUNDLED = ['@vgg/tfjs-gradients', '@vgg/data', 'uplot'];
 
 /** Binaries of the native engine. They are found by a computed name. */
 const BINARIES = /^@vgg\/backend-onednn-\w+-\w+$/;

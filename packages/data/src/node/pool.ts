@@ -100,8 +100,8 @@ class WorkerPool implements Pool {
 
   postToOne(job: Job): void {
     const busy = [...this.#alone.values()];
-    const loads = this.#workers.map((worker) => busy.filter((other) => other === worker).length);
-    const worker = this.#workers[loads.indexOf(Math.min(...loads))]!;
+    const load = (worker: Worker) => busy.filter((other) => other === worker).length;
+    const worker = this.#workers.reduce((least, other) => (load(other) < load(least) ? other : least));
     this.#alone.set(job.id, worker);
     worker.postMessage(messageOf(job));
   }

@@ -1,0 +1,42 @@
+/** Classification in Node: images from anywhere, prepared in worker threads. */
+import { createPreparer, type ImagePreparer, type NodeImage } from '@vgg/data/node';
+import type { ClassifyOptions as OptionsOfEval } from '@vgg/eval';
+import { type ClassifyingNet, classify as classifyPrepared, type Guess } from '@vgg/eval';
+
+/** Options of {@link classify}. */
+export interface ClassifyOptions extends Omit<OptionsOfEval<NodeImage>, 'prepare'> {
+  /** Threads that prepare the images. Default: those of this process, which all calls share. */
+  readonly preparer?: ImagePreparer | undefined;
+}
+
+let shared: ImagePreparer | undefined;
+
+/** Returns the threads that all calls share. They do not keep the process alive. */
+function sharedPreparer(): ImagePreparer {
+  shared ??= createPreparer();
+  return shared;
+}
+
+/**
+ * Returns the most probable classes of an image, most probable first: of a path, an address, encoded bytes, a Blob, or pixels. The
+ * image is prepared as the net's training images, in a worker thread, so that the event loop stays free. Several images are
+ * classified in batches; the next images are prepared meanwhile, so that memory does not grow with their number.
+ * @throws VggError `VGG_IMAGE` for an image that cannot be used; `VGG_IO` for one that cannot be read; `VGG_ARGUMENT` when the net's
+ *   preprocessing is not known; `VGG_NON_FINITE` when the net returns NaN; the reason of `signal` when it is aborted.
+ */
+export async function classify(
+  net: ClassifyingNet,
+  images: readonly NodeImage[] | AsyncIterable<NodeImage>,
+  options?: ClassifyOptions,
+): Promise<Guess[][]>;
+export async function classify(net: ClassifyingNet, image: NodeImage, options?: ClassifyOptions): Promise<Guess[]>;
+export async function classify(
+  net: ClassifyingNet,
+  images: NodeImage | readonly NodeImage[] | AsyncIterable<NodeImage>,
+  { preparer = sharedPreparer(), ...options }: ClassifyOptions = {},
+): Promise<Guess[] | Guess[][]> {
+  return classifyPrepared(net, images as NodeImage, {
+    ...options,
+    prepare: (image, transform) => preparer.prepare(image, transform, { signal: options.signal }),
+  });
+}

@@ -1,0 +1,50 @@
+/** Classification in Node: images from anywhere, in worker threads, while the event loop stays free. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import '@tensorflow/tfjs-backend-cpu';
+import { enableProdMode } from '@tensorflow/tfjs-core';
+import { createPreparer } from '@vgg/data/node';
+import { expectNoLeak } from '@vgg/testing';
+import { expect, it, onTestFinished } from 'vitest';
+import { classify, decodeImage, loadModel, loadNet, saveModel } from '../src/node';
+import { drawStripes, fileOf, temporaryFolder } from './folder';
+
+enableProdMode(); // Silences TF.js's advice to install tfjs-node.
+
+async function opened() {
+  const net = await loadNet(await fileOf('torchvision'));
+  onTestFinished(() => net.model.dispose());
+  return { net, folder: await drawStripes(3) };
+}
+
+it('gives the same guesses for a path, an address of a file, bytes, a Blob and pixels', async () => {
+  const { net, folder } = await opened();
+  const path = join(folder, 'lying', '0.jpg');
+  const bytes = readFileSync(path);
+  const inputs = [path, pathToFileURL(path), bytes, new Blob([new Uint8Array(bytes)]), await decodeImage(bytes)];
+  const all = await expectNoLeak(() => classify(net, inputs, { top: 3 }));
+  expect(all).toHaveLength(5);
+  for (const guesses of all) expect(guesses).toEqual(all[0]);
+  expect(await classify(net, path, { top: 3 })).toEqual(all[0]);
+  const preparer = createPreparer({ workers: 0 });
+  expect(await classify(net, path, { top: 3, preparer })).toEqual(all[0]);
+});
+
+it('names the image that cannot be used', async () => {
+  const { net, folder } = await opened();
+  const paths = [join(folder, 'lying', '0.jpg'), join(folder, 'lying', 'none.jpg')];
+  await expect(classify(net, paths)).rejects.toThrow(/there is no file .*none.jpg/);
+  await expect(classify(net, Buffer.from('text'))).rejects.toMatchObject({ code: 'VGG_IMAGE' });
+});
+
+it('takes what loadModel returns', async () => {
+  const { net, folder } = await opened();
+  const path = join(temporaryFolder(), 'net.safetensors');
+  await saveModel(path, net.model, { classes: ['a', 'b', 'c'], preprocessing: net.preprocessing! });
+  const saved = await loadModel(path);
+  const image = join(folder, 'standing', '1.jpg');
+  const expected = (await classify(net, image)).map((guess) => ({ ...guess, name: saved.classes[guess.index] }));
+  expect(await classify(saved, image)).toEqual(expected);
+  saved.model.dispose();
+});

@@ -1,0 +1,148 @@
+/** Loading of a net from a path, an address, bytes or a Blob in one call, and the errors of its arguments. */
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import '@tensorflow/tfjs-backend-cpu';
+import { enableProdMode } from '@tensorflow/tfjs-core';
+import { createVgg, isConfiguration, type Vgg } from '@vgg/models';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import {
+  exportTfjs,
+  KNOWN_ALIASES,
+  KNOWN_WEIGHTS,
+  knownWeights,
+  loadNet as loadAnywhere,
+  type SaveOptions,
+  tensorsOf,
+  type WeightFile,
+} from '../src/index';
+import { loadModel, loadNet, openWeights, saveModel } from '../src/node';
+import { FIXTURES } from './narrow';
+
+enableProdMode(); // Silences TF.js's advice to install tfjs-node.
+
+const PATH = fileURLToPath(new URL('vgg11.pth', FIXTURES));
+const FILE = new Uint8Array(readFileSync(PATH));
+const files = new Map<string, Uint8Array>([['/vgg11.pth', FILE]]);
+const server = createServer(({ url }, response) => {
+  const content = files.get(url!);
+  if (content === undefined) response.writeHead(404).end();
+  else response.end(content);
+});
+let address: string;
+beforeAll(async () => {
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+});
+afterAll(() => void server.close());
+
+describe('a net', () => {
+  it('is loaded from a path, a URL, bytes and a Blob, and what was opened is closed', async () => {
+    const places: WeightFile[] = [
+      PATH,
+      pathToFileURL(PATH),
+      FILE,
+      FILE.slice().buffer,
+      new Blob([FILE]),
+      `${address}/vgg11.pth`,
+    ];
+    for (const place of places) {
+      const { model, naming, transform } = await loadNet(place);
+      expect([naming, transform?.range]).toEqual(['torchvision', 1]);
+      model.dispose();
+    }
+    for (const place of places.slice(2)) (await loadAnywhere(place)).model.dispose();
+    // The next file has the number of a closed one.
+    const numbers = await Promise.all([1, 2].map(async () => open(PATH, 'r')));
+    expect(Math.max(...numbers.map(({ fd }) => fd))).toBeLessThan(60);
+    for (const handle of numbers) await handle.close();
+  });
+
+  it('in an open file leaves it open', async () => {
+    const source = await openWeights(PATH);
+    for (let i = 0; i < 2; i++) (await loadNet(source)).model.dispose();
+    await source.close();
+  });
+
+  it('of several files is downloaded from one folder', async () => {
+    const model = createVgg({ configuration: 'A', width: 1 / 64, inputSize: 32, classes: 2 });
+    for await (const { name, bytes } of exportTfjs(tensorsOf(model))) files.set(`/web/${name}`, bytes.slice());
+    model.dispose();
+    const net = await loadNet(`${address}/web/model.json`);
+    expect(net.format).toBe('tfjs');
+    net.model.dispose();
+    files.delete([...files.keys()].find((name) => name.endsWith('.bin'))!);
+    await expect(loadNet(`${address}/web/model.json`)).rejects.toThrow(
+      /\.bin cannot be fetched: the server answers 404/,
+    );
+  });
+
+  it('that cannot be opened is refused in one line', async () => {
+    await expect(loadNet('/none/net.pth')).rejects.toMatchObject({ code: 'VGG_IO' });
+    await expect(loadNet(`${address}/none.pth`)).rejects.toThrow('none.pth cannot be fetched: the server answers 404');
+    await expect(loadNet('http://127.0.0.1:9/net.pth')).rejects.toThrow(/cannot be fetched: check the address/);
+    await expect(loadAnywhere('net.pth')).rejects.toThrow(/in Node, @vgg\/weights\/node opens paths/);
+    await expect(loadNet(7 as unknown as string)).rejects.toThrow(
+      'expected a weight file as a path, an address, bytes or a Blob, got number',
+    );
+    await expect(loadNet(null as unknown as string)).rejects.toThrow('got null');
+    const signal = AbortSignal.abort(new Error('enough'));
+    await expect(loadNet(`${address}/vgg11.pth`, { signal })).rejects.toThrow('enough');
+  });
+
+  it('is of a configuration that a guard finds', async () => {
+    const { model } = await loadNet(PATH);
+    expect([isConfiguration(model, 'A'), isConfiguration(model, 'D')]).toEqual([true, false]);
+    model.dispose();
+  });
+});
+
+describe('a published net', () => {
+  it('has a short name, which is torchvision’s', () => {
+    for (const [alias, name] of Object.entries(KNOWN_ALIASES)) expect(knownWeights(alias)).toBe(KNOWN_WEIGHTS[name]);
+    expect(knownWeights('vgg16').configuration).toBe('D');
+    expect(() => knownWeights('vgg-16')).toThrow(/no weights are known as "vgg-16" \(did you mean "vgg16"\?\)/);
+    expect(() => knownWeights('vgg16.tv')).toThrow(/did you mean "vgg16"\?/);
+    expect(() => knownWeights('toString')).toThrow(/no weights are known as "toString"/);
+  });
+});
+
+describe('errors of arguments', () => {
+  it('of saveModel say what it takes', async () => {
+    const { model } = await loadNet(PATH);
+    const folder = mkdtempSync(join(tmpdir(), 'vgg-open-'));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const path = join(folder, 'x.safetensors');
+    await expect(saveModel(path, model, undefined as unknown as SaveOptions)).rejects.toThrow(
+      'expected a net and its description, got no description of the net: pass net.model, { classes, preprocessing }',
+    );
+    await expect(saveModel(path, { model } as unknown as Vgg, {} as SaveOptions)).rejects.toThrow(
+      'got something that is not a net, such as what loadNet returns: pass net.model',
+    );
+    await saveModel(path, model, {
+      classes: model.options.classes === 5 ? [...'abcde'] : [],
+      preprocessing: { mean: [1, 2, 3], scale: 80 },
+    });
+    const saved = await loadModel(path);
+    expect(saved.transform).toMatchObject({ scale: 80, crop: 64, range: 255 });
+    for (const net of [model, saved.model]) net.dispose();
+  });
+
+  it('without a backend name one', () => {
+    const program = `
+      import { loadNet, loadModel } from '@vgg/weights/node';
+      for (const load of [loadNet, loadModel]) console.log(await load('${PATH}').catch(({ code, message }) => code + ' ' + message));
+    `;
+    const cwd = fileURLToPath(new URL('..', import.meta.url));
+    const output = execFileSync(process.execPath, ['--input-type=module', '-e', program], { cwd, encoding: 'utf8' });
+    expect(output.split('\n')[0]).toBe(
+      "VGG_BACKEND no backend of TF.js is registered: import one first, such as '@vgg/backend-onednn', '@vgg/backend-wasm' or " +
+        "'@tensorflow/tfjs-backend-cpu'",
+    );
+  });
+});

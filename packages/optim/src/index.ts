@@ -33,4 +33,5 @@ export {
   warmUp,
 } from './schedule';
 export { type StallDetector, type StallOptions, type StallState, stallDetector } from './stall';
+export { tfOptimiser } from './tf-optimiser';
 export { WeightAverage } from './weight-average';

@@ -1,3 +1,4 @@
+export type { Augment, AugmentContext, AugmentFunction } from './node/augment';
 export { type DecodeOptions, decodeImage, IMAGE_LIMITS } from './node/decode';
 export { type ImageItem, imageItems } from './node/items';
 export { type LoadImageOptions, loadImage, type NodeImage } from './node/load-image';

@@ -61,7 +61,7 @@ export function lossAndGradients<A extends TensorContainer>(
     const result = loss();
     if (result instanceof Tensor) return result;
     aux = result.aux;
-    // TF.js disposes all that is not kept once the loss is computed.
+    // TF.js disposes every other tensor once the loss is computed.
     for (const tensor of tensor_util.getTensorsInContainer(aux)) keep(tensor);
     return result.loss;
   };

@@ -165,7 +165,7 @@ export interface RegressionOptions extends ReductionOptions {
 }
 
 /**
- * Returns the loss of outputs that are numbers. It equals PyTorch's `MSELoss`, `L1Loss` and `HuberLoss`.
+ * Returns the loss of outputs that are numbers. It equals PyTorch's MSELoss, L1Loss and HuberLoss.
  *
  * @param outputs [n, outputs].
  * @param targets numbers, row-major [n, outputs].

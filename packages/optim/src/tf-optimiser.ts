@@ -10,7 +10,7 @@ interface Slot {
 }
 
 /**
- * Fields of the optimisers of TF.js. Their types hide them, and `getWeights` is asynchronous and lacks Adamax; they are the
+ * Fields of the optimisers of TF.js. Their types hide them, and their own way to read their state is asynchronous and lacks Adamax; they are the
  * same in all of 4.x, the peer of this package.
  */
 type Fields = Record<string, unknown>;
@@ -28,7 +28,7 @@ function powerOf(beta: number, steps: number): number {
 class TfOptimiser implements Optimiser {
   readonly #optimiser: Optimizer;
   readonly #fields: Fields;
-  /** Names of the lists of slots: `accumulatedFirstMoment`. */
+  /** Names of the lists of slots, one list for each moment. */
   readonly #lists: readonly string[];
   /** Names of the variables in the order of the slots. */
   #names: readonly string[] = [];

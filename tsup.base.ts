@@ -12,6 +12,10 @@ export function library(entry: Record<string, string>, overrides: Options = {}) 
     sourcemap: true,
     treeshake: true,
     splitting: true,
+    // The packages ship their sources, to which the maps refer.
+    esbuildOptions: (options) => {
+      options.sourcesContent = false;
+    },
     ...overrides,
   });
 }

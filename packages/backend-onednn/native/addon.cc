@@ -2,6 +2,7 @@
 #include <napi.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 #include <future>
 #include <memory>
@@ -12,6 +13,7 @@
 
 #include "engine.h"
 #include "kernels/kernels.h"
+#include "waiting.h"
 
 namespace vgg {
 namespace {
@@ -82,6 +84,8 @@ class Environment : public Napi::ObjectWrap<Environment> {
     const Napi::Object options = info[0].As<Napi::Object>();
     EngineOptions engine;
     engine.threads = options.Get("threads").As<Napi::Number>().Int32Value();
+    // A choice of the user holds.
+    engine.adapts_waiting = std::getenv("GOMP_SPINCOUNT") == nullptr && std::getenv("OMP_WAIT_POLICY") == nullptr;
     engine.memory_limit = static_cast<size_t>(options.Get("memoryLimit").As<Napi::Number>().DoubleValue());
     engine.cache_limit = options.Get("cacheLimit").As<Napi::Number>().Uint32Value();
     engine.poison = options.Get("poison").As<Napi::Boolean>();
@@ -289,6 +293,7 @@ class Environment : public Napi::ObjectWrap<Environment> {
     result.Set("bytesHeld", static_cast<double>(pool.bytes_held));
     result.Set("cachedPrimitives", static_cast<double>(engine_->cached_primitives()));
     result.Set("queued", static_cast<double>(engine_->queued()));
+    result.Set("sleeps", engine_->sleeps());
     return result;
   }
 
@@ -344,6 +349,19 @@ class Environment : public Napi::ObjectWrap<Environment> {
 
 namespace {
 
+// Argument: pairs of seconds of work and of threads that waited. Returns the decisions of a SpinPolicy.
+Napi::Value sleeps_after(const Napi::CallbackInfo &info) {
+  const Napi::Array measurements = info[0].As<Napi::Array>();
+  Napi::Array result = Napi::Array::New(info.Env(), measurements.Length());
+  SpinPolicy policy;
+  for (uint32_t i = 0; i < measurements.Length(); i++) {
+    const Napi::Array pair = measurements.Get(i).As<Napi::Array>();
+    const double seconds = pair.Get(0u).As<Napi::Number>().DoubleValue();
+    result.Set(i, policy.sleeps_after(seconds, pair.Get(1u).As<Napi::Number>().DoubleValue()));
+  }
+  return result;
+}
+
 Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   exports.Set("Environment", Environment::define(env));
   const std::vector<Kernel> &table = kernels();
@@ -353,6 +371,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   const dnnl_version_t *version = dnnl_version();
   exports.Set("version", std::to_string(version->major) + "." + std::to_string(version->minor) + "." +
                              std::to_string(version->patch));
+  exports.Set("sleepsAfter", Napi::Function::New<sleeps_after>(env, "sleepsAfter"));
   exports.Set("bf16", processor_has(dnnl_cpu_isa_avx512_core_bf16));
   exports.Set("amx", processor_has(dnnl_cpu_isa_avx512_core_amx));
   return exports;

@@ -8,6 +8,8 @@
 #include <future>
 #include <utility>
 
+#include "waiting.h"
+
 namespace vgg {
 namespace {
 
@@ -218,6 +220,7 @@ void Engine::fail(std::string message, const Call &call) {
 void Engine::work(const EngineOptions &options) {
   omp_set_num_threads(options.threads);
   Context context(pool_, options.cache_limit, options.bf16, options.bf16_tiles);
+  Waiting waiting(options.adapts_waiting ? options.threads : 1);
   for (;;) {
     Entry entry;
     {
@@ -233,8 +236,10 @@ void Engine::work(const EngineOptions &options) {
       }
     }
     taken_.notify_one();
+    const double start = now();
     entry.task->run(context);
     for (const std::unique_ptr<Task> &read : entry.reads) read->run(context);
+    sleeps_.store(waiting.worked(now() - start), std::memory_order_relaxed);
   }
 }
 

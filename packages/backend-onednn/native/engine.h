@@ -21,6 +21,8 @@ namespace vgg {
 
 struct EngineOptions {
   int threads = 1;
+  // Let threads sleep as soon as they wait while other programs need the processors.
+  bool adapts_waiting = true;
   size_t memory_limit = 0;
   size_t cache_limit = 256;
   bool poison = false;
@@ -86,6 +88,8 @@ class Engine {
 
   BufferPool &pool() { return pool_; }
   size_t queued() const;
+  // True while OpenMP's threads sleep as soon as they wait.
+  bool sleeps() const { return sleeps_.load(std::memory_order_relaxed); }
   size_t cached_primitives() const { return cached_primitives_.load(std::memory_order_relaxed); }
 
  private:
@@ -115,6 +119,7 @@ class Engine {
   bool stopping_ = false;
   std::shared_ptr<const std::string> failure_;
   std::atomic<size_t> cached_primitives_{0};
+  std::atomic<bool> sleeps_{false};
   std::atomic<bool> profiles_{false};
   std::map<std::string, KernelTime> times_;
   std::thread thread_;

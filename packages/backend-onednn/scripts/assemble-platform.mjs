@@ -75,15 +75,13 @@ function copyLicence(file) {
 function assemble() {
   if (!existsSync(join(output, 'package.json'))) fail(`there is no package for ${platform} in npm/`);
   if (!existsSync(join(build, 'onednn.node'))) fail(`${build} holds no addon: run scripts/build-native.mjs first`);
-  for (const name of readdirSync(output).filter((entry) => /^onednn\.|^waiting\.|\.so\.|^licences$/.test(entry))) {
+  for (const name of readdirSync(output).filter((entry) => /^onednn\.|\.so\.|^licences$/.test(entry))) {
     rmSync(join(output, name), { recursive: true });
   }
   mkdirSync(join(output, 'licences'));
-  const addons = ['onednn.node', 'waiting.node'].map((name) => [name, join(build, name)]);
-  const libraries = bundledLibraries();
-  const contents = [...addons, ...libraries];
+  const contents = [['onednn.node', join(build, 'onednn.node')], ...bundledLibraries()];
   for (const [name, file] of contents) copyFileSync(file, join(output, name));
-  for (const [, file] of libraries) copyLicence(file);
+  for (const [, file] of contents.slice(1)) copyLicence(file);
   const { oneDnn } = JSON.parse(readFileSync(join(build, 'onednn.json'), 'utf8'));
   const files = Object.fromEntries(contents.map(([name]) => [name, sha256(join(output, name))]));
   writeFileSync(manifest, `${JSON.stringify({ oneDnn, files }, null, 2)}\n`);

@@ -1,6 +1,5 @@
 /**
- * Builds the addon from native/ with the system's C++ compiler and oneDNN, into build/<platform>-<arch>/, and a small
- * one from native-waiting/, which is loaded before it.
+ * Builds the addon from native/ with the system's C++ compiler and oneDNN, into build/<platform>-<arch>/.
  *
  *   node scripts/build-native.mjs [--if-possible] [--sanitize] [--output=FOLDER]
  *
@@ -84,21 +83,6 @@ const linkFlags = [
   '-ldnnl',
 ];
 
-/** Flags of the small addon, which must not link OpenMP's runtime. */
-const WAITING_FLAGS = [
-  '-std=c++17',
-  '-O2',
-  '-fPIC',
-  '-Wall',
-  '-Wextra',
-  '-fvisibility=hidden',
-  ...HEADERS.flatMap((folder) => ['-isystem', folder]),
-  '-shared',
-  '-s',
-  '-Wl,-z,nodelete',
-  '-Wl,--disable-new-dtags,-rpath,$ORIGIN',
-];
-
 const { missing, version } = probeToolchain();
 if (missing !== undefined) {
   stop(`${missing}, ${WITHOUT}: apt-get install ${DEBIAN_PACKAGES.join(' ')}`);
@@ -112,7 +96,6 @@ function sourcesIn(folder) {
 }
 
 const files = sourcesIn(join(root, 'native'));
-const waitingSource = join(root, 'native-waiting', 'waiting.cc');
 const headers = files.filter((file) => file.endsWith('.h'));
 const common = createHash('sha256').update(JSON.stringify([flags, linkFlags, COMPILER, version]));
 for (const file of headers) common.update(readFileSync(file));
@@ -150,13 +133,12 @@ async function compileAll(sources) {
 }
 
 const target = join(output, 'onednn.node');
-const waiting = join(output, 'waiting.node');
 const manifest = join(output, 'onednn.json');
 
 /** Returns the hash of the sources of the present binary, or undefined without a binary or a readable manifest. */
 function linkedFrom() {
   try {
-    return existsSync(target) && existsSync(waiting) ? JSON.parse(readFileSync(manifest, 'utf8')).sources : undefined;
+    return existsSync(target) ? JSON.parse(readFileSync(manifest, 'utf8')).sources : undefined;
   } catch {
     return undefined;
   }
@@ -166,19 +148,14 @@ try {
   const compiled = await compileAll(files.filter((file) => file.endsWith('.cc')));
   const sources = createHash('sha256')
     .update(JSON.stringify(compiled.map(({ hash }) => hash)))
-    .update(readFileSync(waitingSource))
     .digest('hex');
   if (linkedFrom() !== sources) {
     const partial = `${target}.partial`;
     await run(COMPILER, [...compiled.map(({ object }) => object), ...linkFlags, '-o', partial]);
-    const waitingPartial = `${waiting}.partial`;
-    await run(COMPILER, [waitingSource, ...WAITING_FLAGS, '-o', waitingPartial]);
-    const sha256 = (file) => createHash('sha256').update(readFileSync(file)).digest('hex');
-    const hashes = { 'onednn.node': sha256(partial), 'waiting.node': sha256(waitingPartial) };
+    const sha256 = createHash('sha256').update(readFileSync(partial)).digest('hex');
     rmSync(manifest, { force: true });
     renameSync(partial, target);
-    renameSync(waitingPartial, waiting);
-    writeFileSync(manifest, `${JSON.stringify({ oneDnn: version, sources, files: hashes })}\n`);
+    writeFileSync(manifest, `${JSON.stringify({ oneDnn: version, sources, files: { 'onednn.node': sha256 } })}\n`);
     console.log(`@vgg/backend-onednn: built ${relative(process.cwd(), target)} with oneDNN ${version}`);
   }
 } catch (error) {

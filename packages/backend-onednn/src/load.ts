@@ -78,8 +78,6 @@ function load(require: NodeJS.Require, folder: string): NativeModule {
       .digest('hex');
     if (actual !== expected) throw new Error(`${name} is damaged (wrong checksum)`);
   }
-  // Loads OpenMP's runtime with a setting that it reads only when it is loaded (native-waiting/waiting.cc).
-  if ('waiting.node' in files) require(join(folder, 'waiting.node'));
   return require(join(folder, 'onednn.node')) as NativeModule;
 }
 

@@ -25,6 +25,8 @@ export interface NativeStatistics {
   cachedPrimitives: number;
   /** Number of operations that wait for the compute thread. */
   queued: number;
+  /** True while threads sleep as soon as they wait for each other, because other programs need the processors. */
+  sleeps: boolean;
 }
 
 /** Total time of the operations of one kernel with the same shapes. */
@@ -68,4 +70,9 @@ export interface NativeModule {
   bf16: boolean;
   /** True if these are AMX's tiles. */
   amx: boolean;
+  /**
+   * Returns for each measurement whether threads would sleep at once after it. A measurement is a pair: seconds of work, and
+   * the average number of threads that waited for a processor.
+   */
+  sleepsAfter(measurements: readonly (readonly [seconds: number, waiting: number])[]): boolean[];
 }

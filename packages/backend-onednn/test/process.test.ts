@@ -70,28 +70,6 @@ describe.skipIf(!isBuilt)(`a process${reason}`, () => {
     expect(least('blockingRead')).toBeGreaterThan(0.5);
   });
 
-  /** Prints OpenMP's settings on standard error when the addon is loaded, then the variable that a child process inherits. */
-  const SETTINGS = `
-    import { execFileSync } from 'node:child_process';
-    import { Worker, isMainThread } from 'node:worker_threads';
-    import { fileURLToPath } from 'node:url';
-    if (isMainThread && process.env.IN_WORKER) new Worker(fileURLToPath(import.meta.url));
-    else {
-      await import('./dist/onednn.mjs');
-      console.log(process.env.GOMP_SPINCOUNT, execFileSync('env').includes('GOMP_SPINCOUNT'));
-    }`;
-
-  it.each([
-    ['limits spinning', {}, "GOMP_SPINCOUNT = '1000'", 'undefined false'],
-    ['limits spinning when a worker thread loads it', { IN_WORKER: '1' }, "GOMP_SPINCOUNT = '1000'", 'undefined false'],
-    ['keeps the spinning of the user', { GOMP_SPINCOUNT: '77' }, "GOMP_SPINCOUNT = '77'", '77 true'],
-    ['keeps the policy of the user', { OMP_WAIT_POLICY: 'active' }, "OMP_WAIT_POLICY = 'ACTIVE'", 'undefined false'],
-  ])('%s, and changes no environment', (_, environment, setting, inherited) => {
-    const { stdout, stderr } = run(SETTINGS, { OMP_DISPLAY_ENV: 'verbose', ...environment });
-    expect(stderr).toContain(setting);
-    expect(stdout).toBe(inherited);
-  });
-
   it('gives every worker thread its own environment, and survives their termination during work', () => {
     const { status, signal, stdout, stderr } = run(`
       import { Worker, isMainThread, parentPort, workerData } from 'node:worker_threads';

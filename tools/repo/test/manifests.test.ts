@@ -9,6 +9,7 @@ const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 /** Fields that are the same in every manifest. npm adds `README.md`, and pnpm the root's `LICENSE`, to each tarball. */
 const SHARED = {
   license: 'Apache-2.0',
+  author: 'The authors of VGG for TypeScript',
   type: 'module',
   engines: { node: '>=20.19' },
   main: './dist/index.cjs',
@@ -114,8 +115,8 @@ describe.each(packages.map((entry) => [entry.manifest.name, entry] as const))('%
     expect(manifest.typesVersions).toEqual(deeper.length > 0 ? { '*': map } : undefined);
   });
 
-  it('ships its build and its sources', () => {
-    expect(manifest.files).toEqual(expect.arrayContaining(['dist', 'src']));
+  it('ships its build, its sources and its changelog', () => {
+    expect(manifest.files).toEqual(expect.arrayContaining(['dist', 'src', 'CHANGELOG.md']));
   });
 
   it('has a README and a changeset or a changelog', () => {
@@ -161,14 +162,16 @@ describe('the binaries of @vgg/backend-onednn', () => {
       libc: ['glibc'],
       engines: SHARED.engines,
       publishConfig: SHARED.publishConfig,
+      type: 'commonjs',
+      author: SHARED.author,
     });
     expect(manifest.files).toEqual([
       'onednn.node',
       'onednn.json',
-      'waiting.node',
       'lib*.so.*',
       'licences',
       'NOTICES.md',
+      'CHANGELOG.md',
     ]);
     expect(manifest.dependencies).toBeUndefined();
     expect(AT_INSTALL.filter((script) => script in (manifest.scripts ?? {}))).toEqual([]);

@@ -114,10 +114,10 @@ function hasNvidiaGpu() {
 /** Fetches libtensorflow, some 400 MB from outside the registry, only if there is an NVIDIA GPU that uses it. */
 function fetchTensorflowForGpu() {
   if (!hasNvidiaGpu()) return;
-  const trainer = createRequire(join(ROOT, 'apps', 'trainer', 'package.json'));
+  const engine = createRequire(join(ROOT, 'packages', 'engine', 'package.json'));
   let folder;
   try {
-    folder = dirname(trainer.resolve('@tensorflow/tfjs-node-gpu/package.json'));
+    folder = dirname(engine.resolve('@tensorflow/tfjs-node-gpu/package.json'));
   } catch {
     return;
   }

@@ -16,6 +16,22 @@ function seeds(folder, ending) {
 
 const FRAMEWORKS = new URL('frameworks/', WEIGHTS_FIXTURES);
 
+const ONNX = new URL('onnx/', WEIGHTS_FIXTURES);
+const ONNX_DATA = seeds(ONNX, '.data');
+
+/** Damages the bytes near a name or a place of the graph in three cases of four: most of a file is numbers. */
+function damageOnnx(random, bytes) {
+  if (random.chance(1, 4)) return damage(random, bytes);
+  const marks = ['Conv', 'Gemm', 'weight', 'location', 'kernel_shape', 'Constant', 'Identity', 'input'];
+  const at = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).indexOf(
+    random.pick(marks),
+    random.below(bytes.length),
+  );
+  const begin = Math.max(0, at - 40);
+  const end = Math.min(bytes.length, begin + 80);
+  return splice(bytes, begin, end - begin, damage(random, bytes.subarray(begin, end)));
+}
+
 /** Reads the files of HDF5, which are kept compressed. Their structure lies in their first kilobytes. */
 function hdf5Seeds() {
   return readdirSync(FRAMEWORKS)
@@ -210,6 +226,12 @@ export const FORMATS = {
         : damageMember(random, bytes, (member) => damageAhead(random, member.bytes)),
   },
   caffe: { seeds: [...seeds(SEEDS, '.caffemodel'), ...seeds(FRAMEWORKS, '.caffemodel')], damage: damageAhead },
+  onnx: {
+    seeds: seeds(ONNX, '.onnx'),
+    damage: damageOnnx,
+    siblings: (random) =>
+      new Map(ONNX_DATA.map((data) => ['external.onnx.data', random.chance(1, 8) ? damage(random, data) : data])),
+  },
   tfjs: {
     seeds: TFJS.models,
     damage: (random, bytes) => (random.chance(3, 4) ? encoded(damageText(random, text(bytes))) : damage(random, bytes)),

@@ -327,7 +327,7 @@ for (const mpirun of parts.has('faults') ? launchers : []) {
   await refused(
     'no such mpirun',
     [...fresh('none'), '--ranks', '2', '--mpirun', './no-mpirun'],
-    /--ranks needs an mpirun/,
+    /starting ranks needs an mpirun/,
   );
   await refused('an unknown option', [...start('option'), '--depth', '3'], /unknown option/);
   await refused(

@@ -4,8 +4,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { makeDemoImages } from '@vgg/data/node';
 import { afterAll } from 'vitest';
-import { makeDemoImages } from '../src/images/demo-images';
 
 const CLI = fileURLToPath(new URL('../dist/cli.js', import.meta.url));
 

@@ -10,6 +10,7 @@ import { home, trainer } from './command-line';
 
 const FIXTURES = fileURLToPath(new URL('../../../packages/weights/test/fixtures/', import.meta.url));
 const PTH = join(FIXTURES, 'pytorch', 'vgg11.pth');
+const IMAGE = fileURLToPath(new URL('fixtures/predict.png', import.meta.url));
 
 /** A single fully-connected layer. */
 const LINEAR = fileURLToPath(new URL('../../../tools/fuzz/seeds/module.pth', import.meta.url));
@@ -56,6 +57,22 @@ describe('convert', () => {
     const { format, naming, files, bytes } = JSON.parse(stdout) as Record<string, unknown>;
     expect({ format, naming, files }).toEqual({ format: 'hdf5', naming: 'keras', files: [at('net.onnx')] });
     expect(bytes).toBe(statSync(at('net.onnx')).size);
+  });
+
+  it.each(['classifier', 'dense'])('writes ONNX (%s) that every command reads', async (view) => {
+    const words = ['--view', view, '--preprocessing', 'inside'];
+    expect((await trainer(['convert', 'keras.h5', 'again.onnx', ...words])).code).toBe(0);
+    const inspected = (await trainer(['inspect', 'again.onnx'])).stdout;
+    expect(inspected).toMatch(/net: A, width 0\.015625, input 64, head small, 5 classes \(names of vgg\)/);
+    expect(inspected).toMatch(/fits: 20 of 20 weights[\s\S]*\(according to the file\)/);
+    expect((await trainer(['convert', 'again.onnx', 'onnx.safetensors'])).code).toBe(0);
+    expect((await trainer(['convert', 'keras.h5', 'keras.safetensors'])).code).toBe(0);
+    expect(readFileSync(at('onnx.safetensors')).equals(readFileSync(at('keras.safetensors')))).toBe(true);
+    const classify = (weights: string) =>
+      trainer(['predict', '--weights', weights, IMAGE, '--engine', 'cpu', '--json', '--quiet']);
+    const predicted = await classify('again.onnx');
+    expect(predicted.code).toBe(0);
+    expect(predicted.stdout).toBe((await classify('keras.h5')).stdout);
   });
 
   it('writes a TF.js model of the convolutions, which can be converted further', async () => {

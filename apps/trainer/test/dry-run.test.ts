@@ -2,11 +2,11 @@
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { makeDemoImages } from '@vgg/data/node';
+import { readRecipe, recipeNames } from '@vgg/recipes';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { planAndMeasure } from '../src/commands/dry-run';
-import { makeDemoImages } from '../src/images/demo-images';
 import { createProgram } from '../src/program/program';
-import { readRecipe, recipeNames } from '../src/recipe/file';
 import type { TrainArguments } from '../src/run/arguments';
 import { span } from '../src/run/introduction';
 import { epochSeconds } from '../src/run/measure';

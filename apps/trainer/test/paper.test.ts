@@ -1,12 +1,12 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { recipeNames, recipePath } from '@vgg/recipes';
 import { afterAll, describe, expect, it } from 'vitest';
 import { PAPER_SCALES, TABLES_3_AND_4 } from '../src/paper/figures';
 import { allot, deepest, epochsLeft, inputFor, scaleFor, studyNets } from '../src/paper/plan';
 import { extended, type Study } from '../src/paper/study';
 import { markdown, type Result, tables } from '../src/paper/tables';
-import { recipeNames, recipePath } from '../src/recipe/file';
 import { home, images, trainer } from './command-line';
 
 const folder = mkdtempSync(join(tmpdir(), 'paper-'));

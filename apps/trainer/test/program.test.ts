@@ -1,3 +1,4 @@
+import { SETTING_NAMES } from '@vgg/recipes';
 import { CommanderError } from 'commander';
 import { describe, expect, it } from 'vitest';
 import { createProgram, describeOption } from '../src/program/program';
@@ -179,4 +180,30 @@ describe('help', () => {
     expect(text).toMatch(/A first run on photos\/CLASS[\s\S]*--ui[\s\S]*predict --run/);
     expect(Math.max(...text.split('\n').map(({ length }) => length))).toBeLessThanOrEqual(130);
   });
+});
+
+it('has an option of train for every setting, and no other that says what is computed', () => {
+  const train = createProgram({} as never).commands.find((command) => command.name() === 'train')!;
+  const session = [
+    'ui',
+    'uiPort',
+    'recipe',
+    'resume',
+    'keep',
+    'checkpointEvery',
+    'dryRun',
+    'findRate',
+    'smoke',
+    'ranks',
+    'hosts',
+    'mpirun',
+    'device',
+    'engine',
+    'workers',
+    'strict',
+    'json',
+    'quiet',
+  ];
+  const names = new Set(train.options.map((option) => option.attributeName()));
+  expect([...names].filter((name) => !session.includes(name)).sort()).toEqual([...SETTING_NAMES].sort());
 });

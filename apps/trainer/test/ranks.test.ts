@@ -59,7 +59,7 @@ describe.skipIf(MPI.length === 0)(`train --ranks${reason}`, () => {
     const { code, stderr } = await trainer([...words('none'), '--ranks', '2', '--mpirun', './mpirun']);
     expect([code, stderr]).toEqual([
       1,
-      expect.stringMatching(/^error: --ranks needs an mpirun of .*found no mpirun in/),
+      expect.stringMatching(/^error: starting ranks needs an mpirun of .*found no mpirun in/),
     ]);
   });
 });

@@ -73,6 +73,22 @@ describe('a run', () => {
     }
   });
 
+  it('names the data set, the part and the limit of pixels in its results', async () => {
+    const words = ['--run', 'runs/two', '--data', 'elsewhere', '--json'];
+    const { stdout } = await evaluate(...words);
+    expect(JSON.parse(stdout)).toMatchObject({
+      data: join(home, 'elsewhere'),
+      part: 'validation',
+      images: 10,
+      skipped: [],
+    });
+    const limited = await evaluate(...words, '--max-pixels', '1000');
+    expect(limited.code).not.toBe(0);
+    expect(limited.stderr).toMatch(
+      /above the limit of 1000 pixels: crop it, or raise the limit \(maxImagePixels, --max-pixels\)/,
+    );
+  });
+
   it('keeps its results on more images', async () => {
     const words = ['--run', 'runs/two', '--data', 'elsewhere'];
     await evaluate(...words);

@@ -1,4 +1,5 @@
 export type { Batch, BatchLoader, SkippedImage } from './batch';
+export { balancedWeights, constantError, countsOf, labelsOf } from './class-counts';
 export { addColour, type ColourShift, colourOffset, drawAlphas, subtractMean } from './colour';
 export { type CropSize, centreCrop, centreWindow, crop, cropGrid, flip, gridWindows } from './crop';
 export { GREY, greyOf } from './grey';

@@ -1,9 +1,11 @@
 /** Decodes every kind of image that occurs in data sets, and checks the error for each kind of bad file. */
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { type RawImage, rescale } from '../src';
 import { decodeImage } from '../src/node';
+import { decodeInto } from '../src/node/decode';
 import { folder, jpeg, patternImage, png } from './images';
 import { noiseImage } from './numbers';
 
@@ -77,10 +79,36 @@ describe('decodeImage', () => {
     expect(pixel(await decode(content), 5, 5)).toEqual([10, 200, 30]);
   });
 
-  it('converts CMYK', async () => {
-    const content = await flat(3, { r: 230, g: 230, b: 20 }).toColourspace('cmyk').jpeg({ quality: 100 }).toBuffer();
-    expect((await sharp(content).metadata()).space).toBe('cmyk');
-    expect(pixel(await decode(content), 5, 5)).toBeAllclose([230, 230, 20], { rtol: 0, atol: 25 });
+  describe('converts CMYK as Pillow does', () => {
+    const files = JSON.parse(readFileSync(new URL('fixtures/cmyk.json', import.meta.url), 'utf8')) as Record<
+      string,
+      { file: string; size: [number, number]; rgb: string }
+    >;
+    const bytes = (text: string) => Uint8Array.from(Buffer.from(text, 'base64'));
+
+    it.each(Object.keys(files))('in %s', async (name) => {
+      const { file, size, rgb } = files[name]!;
+      const [width, height] = size;
+      expect(await decode(Buffer.from(file, 'base64'))).toEqual({ data: bytes(rgb), width, height });
+    });
+
+    it('in a crop', async () => {
+      const { file, rgb } = files['4:4:4']!;
+      const out = new Float32Array(5 * 4 * 3);
+      const path = join(folder({ image: bytes(file) }), 'image');
+      await decodeInto(out, 0, { kind: 'file', path }, 'crop', ({ width, height }) => ({
+        rescaled: { width, height },
+        window: { left: 9, top: 7, width: 5, height: 4 },
+        flip: false,
+        shift: [0, 0, 0],
+        erased: null,
+      }));
+      const expected = Array.from({ length: 60 }, (_, i) => {
+        const row = 7 + Math.floor(i / 15);
+        return bytes(rgb)[(row * 28 + 9) * 3 + (i % 15)]!;
+      });
+      expect(out).toBeAllclose(expected, { rtol: 0, atol: 0 });
+    });
   });
 
   it('ignores colour profiles: values are as stored', async () => {

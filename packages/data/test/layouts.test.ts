@@ -97,6 +97,21 @@ describe('a class that is called like a part', () => {
     expect((await open(['train station/1.jpg', 'test tube/1.jpg'])).classes).toBe('test tube train station');
   });
 
+  it('needs a choice if nothing distinguishes it from a part', async () => {
+    const paths = ['bus/1.jpg', 'test/1.jpg', 'train/1.jpg'];
+    await expect(open(paths)).rejects.toThrow(/images in test, train next to bus: choose --layout folders if each is/);
+    expect((await open(paths, 'folders')).classes).toBe('bus test train');
+  });
+
+  it('may be hidden in classes with the same folders, which is said', async () => {
+    expect(await open(ab('fold1', 'fold2'))).toMatchObject({
+      classes: 'fold1 fold2',
+      notes:
+        'fold1, fold2 have the same folders, a, b: each is taken for a class; if they are parts of the data set, name them train, val and test',
+    });
+    expect((await open(['bus/1.jpg', ...ab('car', 'van')])).notes).toBe('');
+  });
+
   it('is a part next to what accompanies one', async () => {
     const paths = [...ab('train'), 'docs/figure.png', 'annotations/1.xml', 'holdout/a/1.jpg'];
     expect(await open(paths)).toMatchObject({ classes: 'a b', unused: { folder: 2, other: 1 } });
@@ -174,6 +189,17 @@ describe('archives', () => {
     await expect(open([], undefined, { 'a.tar': compressed })).rejects.toThrow(
       `compressed (${name}): decompress it first`,
     );
+  });
+});
+
+describe('what a download left in place of a file', () => {
+  it.each([
+    ['version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n', /a pointer of Git LFS: fetch/],
+    ['<!DOCTYPE html><html><body>404 Not Found</body></html>', /a web page \(HTML\): download/],
+  ])('%j is named', async (text, reason) => {
+    await expect(open([], undefined, { 'a.tar': Buffer.from(text) })).rejects.toThrow(reason);
+    const path = join(folder({ 'a.jpg': text }), 'a.jpg');
+    await expect(decodeImage({ kind: 'file', path }, 'a.jpg')).rejects.toThrow(reason);
   });
 });
 

@@ -309,9 +309,11 @@ class Network<C extends Configuration> implements Vgg<C> {
     this.#checkUsable();
     const [, , channels] = inputShape(this.#options);
     if (images.rank !== 4 || images.shape[3] !== channels || images.dtype !== 'float32' || images.shape[0] === 0) {
+      const isChannelsFirst = images.rank === 4 && images.shape[3] !== channels && images.shape[1] === channels;
+      const order = isChannelsFirst ? ': transpose them, [0, 2, 3, 1], as their channels come first' : '';
       throw new VggError(
         'shape',
-        `expected float32 images [n, height, width, ${channels}] with n at least 1, got ${images.dtype} [${images.shape}]`,
+        `expected float32 images [n, height, width, ${channels}] with n at least 1, got ${images.dtype} [${images.shape}]${order}`,
       );
     }
     return images.shape;

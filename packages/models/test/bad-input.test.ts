@@ -15,7 +15,11 @@ describe('bad input', () => {
       /expected float32 images \[n, height, width, 3\] .*, got float32 \[32,32,3\]/,
     ],
     ['with 1 channel', () => zeros([1, 32, 32, 1]), /got float32 \[1,32,32,1\]/],
-    ['with channels first', () => zeros([1, 3, 32, 32]), /got float32 \[1,3,32,32\]/],
+    [
+      'with channels first',
+      () => zeros([1, 3, 32, 32]),
+      /got float32 \[1,3,32,32\]: transpose them, \[0, 2, 3, 1\], as their channels come first$/,
+    ],
     ['of integers', () => zeros([1, 32, 32, 3], 'int32'), /got int32 \[1,32,32,3\]/],
     ['in an empty batch', () => zeros([0, 32, 32, 3]), /n at least 1, got float32 \[0,32,32,3\]/],
   ])('images %s are refused by every view', (_, make, message) => {

@@ -114,6 +114,13 @@ describe.each(Object.entries(LOSSES))('%s', (name, loss) => {
     });
   });
 
+  it("names images in PyTorch's order of axes", () => {
+    const first = zeros([1, 3, 32, 32]) as Tensor4D;
+    expect(refusal('shape', () => loss(first, first))).toMatch(
+      /got .*\[1,3,32,32\]: transpose them, \[0, 2, 3, 1\], as their channels come first$/,
+    );
+  });
+
   it('refuses images of different shapes, or too small for the layers', () => {
     const other = ones<Rank.R4>([2, 3, 3, 3]);
     if (name !== 'style') expect(refusal('shape', () => loss(images(), other))).toMatch(/must have one shape/);

@@ -59,3 +59,10 @@ export type TrainEvent =
     }
   | { type: 'checkpoint'; step: number; name: string }
   | { type: 'end'; reason: EndReason; epoch: number; step: number };
+
+type EventOf<T extends TrainEvent['type']> = Extract<TrainEvent, { type: T }>;
+
+/** Line of `metrics.jsonl`: an event with the seconds that went elsewhere since the line before. */
+export type MetricsEntry =
+  | (EventOf<'step'> & { waiting?: number | undefined; saving?: number | undefined })
+  | (EventOf<'epoch'> & { validating?: number | undefined });

@@ -8,7 +8,8 @@ export {
   type TrainingParts,
   type TrainingState,
 } from './checkpoint';
-export type { EndReason, TrainEvent } from './events';
+export type { EndReason, MetricsEntry, TrainEvent } from './events';
+export { type FindRateOptions, findRate } from './find-rate';
 export { type FineTuneOptions, fineTune, type TunableNet } from './fine-tune';
 export { fit } from './fit';
 export type { CheckpointOptions, FitOptions, FitResult } from './fit-options';
@@ -27,5 +28,7 @@ export {
 } from './loss';
 export { addTotals, countErrors, type Metrics, meanOf, NO_SAMPLES, type Totals } from './metrics';
 export type { ForwardOptions, TrainableNet } from './net';
+export { RunPace, type RunPlan, validationsOf } from './pace';
+export { type RateLoss, rateChart, suggestRate } from './rate-range';
 export { type StepOptions, type StepResult, trainStep } from './step';
 export { type ValidateOptions, type Validation, validate } from './validate';

@@ -15,6 +15,7 @@ describe('the API', () => {
       | 'countErrors'
       | 'crossEntropy'
       | 'fineTune'
+      | 'findRate'
       | 'fit'
       | 'focal'
       | 'gather'
@@ -23,16 +24,28 @@ describe('the API', () => {
       | 'multiLabel'
       | 'NO_SAMPLES'
       | 'onFirst'
+      | 'rateChart'
       | 'regression'
       | 'requireSameSettings'
       | 'restoreCheckpoint'
+      | 'RunPace'
       | 'softTargets'
       | 'splitBatch'
+      | 'suggestRate'
       | 'trainStep'
       | 'validate'
+      | 'validationsOf'
     >();
     expectTypeOf<keyof typeof node>().toEqualTypeOf<
-      'CheckpointFolder' | 'checkpointsOf' | 'EventFile' | 'METRICS_FILE' | 'MetricsFile' | 'RunFolder' | 'RunLock'
+      | 'CheckpointFolder'
+      | 'checkpointsOf'
+      | 'EPOCH_TABLE'
+      | 'EpochTable'
+      | 'EventFile'
+      | 'METRICS_FILE'
+      | 'MetricsFile'
+      | 'RunFolder'
+      | 'RunLock'
     >();
   });
 

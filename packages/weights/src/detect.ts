@@ -85,6 +85,9 @@ async function openArchive(bytes: ByteSource): Promise<WeightSource> {
   throw new VggError('weights', `${bytes.name} is a zip archive, but of no known kind: expected ${titles}`);
 }
 
+/** First bytes of the fields of ONNX's ModelProto. */
+const MODEL_TAGS: readonly number[] = [0x12, 0x1a, 0x22, 0x28, 0x32, 0x3a, 0x42, 0x72];
+
 /** Formats in the order in which they are tried. Errors list the formats inside the first two instead of these. */
 const FORMATS: readonly Format[] = [
   { title: 'zip', matches: (head) => startsWith(head, 0x50, 0x4b), open: openArchive },
@@ -110,6 +113,12 @@ const FORMATS: readonly Format[] = [
     // The signature of HDF5.
     matches: (head) => startsWith(head, 0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a),
     open: async (bytes) => (await import('./keras/reader')).readKerasH5(bytes),
+  },
+  {
+    title: 'ONNX (.onnx)',
+    // A ModelProto begins with its version, below 128, then another field of it: texts, the graph, ...
+    matches: (head) => head[0] === 0x08 && head[1]! < 0x80 && MODEL_TAGS.includes(head[2]!),
+    open: async (bytes) => (await import('./onnx/reader')).readOnnx(bytes),
   },
   {
     title: 'Caffe (.caffemodel)',

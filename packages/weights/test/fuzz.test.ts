@@ -22,7 +22,7 @@ describe('a damaged file', () => {
 
   it('exists for every format that has a reader', () => {
     const folders = readdirSync(new URL('../src/', import.meta.url));
-    const readers = ['caffe', 'keras', 'pytorch', 'safetensors', 'tfjs'];
+    const readers = ['caffe', 'keras', 'onnx', 'pytorch', 'safetensors', 'tfjs'];
     expect(folders).toEqual(expect.arrayContaining(readers));
     expect(Object.keys(FORMATS)).toEqual(
       expect.arrayContaining([...readers, 'npz', 'hdf5', 'pytorch-legacy', 'sharded']),

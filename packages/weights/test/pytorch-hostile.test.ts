@@ -26,9 +26,43 @@ describe('a pickle', () => {
   });
 
   it.each([
+    ['argparse', 'Namespace'],
+    ['collections', 'Counter'],
+    ['datetime', 'datetime'],
+    ['pathlib', 'PosixPath'],
+    ['numpy.core.multiarray', 'scalar'],
+    ['numpy._core.multiarray', '_reconstruct'],
+    ['omegaconf.dictconfig', 'DictConfig'],
+    ['pytorch_lightning.utilities.parsing', 'AttributeDict'],
+    ['__main__', 'Config'],
+    ['project.settings', 'Settings.Schedule'],
+  ])('next to an object of %s.%s is read; the object is not built', async (module, name) => {
+    const data = { 0: new Uint8Array(Float32Array.of(1.5, -2).buffer) };
+    // Called with an argument, then given a state and an item: what objects of classes consist of.
+    const object = [
+      global(module, name),
+      text('x'),
+      0x85,
+      'R',
+      dictionary('a', text('b')),
+      'b',
+      text('k'),
+      text('v'),
+      's',
+    ];
+    const file = archive(pickle('}', text('args'), object, 's', text('w'), tensor(), 's'), data);
+    const source = await open(file);
+    expect([...source.tensors.keys()]).toEqual(['w']);
+    expect([...asFloat32(await source.read('w'))]).toEqual([1.5, -2]);
+  });
+
+  it.each([
     ['names a function', [global('os', 'system')], /"os\.system", which is not a tensor or container/],
     ['calls a function', [global('os', 'system'), text('id'), 0x85, 'R'], /"os\.system"/],
     ['names eval by STACK_GLOBAL', [text('builtins'), text('eval'), 0x93], /"builtins\.eval"/],
+    ['makes a process', [global('subprocess', 'Popen')], /"subprocess\.Popen"/],
+    ['opens a file', [global('_io', 'FileIO')], /"_io\.FileIO"/],
+    ['names a function of the program', [global('__main__', 'run')], /"__main__\.run"/],
     ['names a function of torch', [global('torch.hub', 'load')], /"torch\.hub\.load"/],
     ['names __proto__', [global('torch', '__proto__')], /"torch\.__proto__"/],
     ['names constructor', [global('constructor', 'constructor')], /"constructor\.constructor"/],

@@ -1,18 +1,17 @@
 /** `train --dry-run`: prints the resolved recipe, its memory, and the time of an epoch, measured on a few real steps. */
 import { availableParallelism, totalmem } from 'node:os';
 import { spread } from '@vgg/data';
+import type { EngineName } from '@vgg/engine';
 import { createVgg, type ResolvedVggOptions, type Vgg } from '@vgg/models';
-import type { EngineName } from '../engine';
+import type { Recipe } from '@vgg/recipes';
+import { formatRecipe, initialiserOf } from '@vgg/recipes';
+import { validationsOf } from '@vgg/train';
 import { trainingTransform } from '../images/data-set';
-import { initialiserOf } from '../recipe/build';
-import { formatRecipe } from '../recipe/file';
-import type { Recipe } from '../recipe/recipe';
 import type { TrainArguments } from '../run/arguments';
 import { checkPredecessor, firstNet } from '../run/first-net';
 import { span } from '../run/introduction';
 import { epochSeconds, measureSpeed, type Speed } from '../run/measure';
 import { trainingMemory } from '../run/memory';
-import { validationsOf } from '../run/pace';
 import { type PlannedRun, planRun } from '../run/prepare';
 import { print } from '../terminal/output';
 import type { Terminal } from '../terminal/terminal';

@@ -1,8 +1,8 @@
 /** `evaluate`: measures the error of runs, alone and fused, or of a weight file, under the protocols of section 3.2. */
 import { resolve } from 'node:path';
+import { describeEngine, type EngineName, startEngine } from '@vgg/engine';
 import { type Evaluation, type EvaluationRow, PROTOCOLS, type Protocol } from '@vgg/eval';
-import { describeEngine, type EngineName, startEngine } from '../engine';
-import { type EvaluationRequest, evaluateNets } from '../evaluate/evaluate';
+import { type DataEvaluation, type EvaluationRequest, evaluateNets } from '../evaluate/evaluate';
 import { loadNamed, loadRuns } from '../evaluate/nets';
 import { print, table } from '../terminal/output';
 import { createTerminal } from '../terminal/terminal';
@@ -52,7 +52,7 @@ export async function runEvaluate(options: EvaluateArguments): Promise<void> {
   const evaluated = await (weights === undefined
     ? loadRuns(run.map((path) => resolve(path)))
     : loadNamed(weights, terminal));
-  let evaluation: Evaluation;
+  let evaluation: DataEvaluation;
   try {
     const protocols = protocol === 'all' ? PROTOCOLS : [protocol];
     evaluation = await evaluateNets(evaluated, { ...rest, protocols }, terminal);

@@ -1,10 +1,9 @@
 /** `inspect`: prints the layers and costs of a net, or the contents of a weight file. */
 
 import { formatSummary, summarise } from '@vgg/models';
+import type { Settings } from '@vgg/recipes';
+import { headFor, netOptions } from '@vgg/recipes';
 import { architectureText, inputText } from '../nets/net-text';
-import { netOptions } from '../recipe/build';
-import { headFor } from '../recipe/recipe';
-import type { Settings } from '../recipe/settings';
 import { readRecord } from '../run/folder';
 import { print } from '../terminal/output';
 

@@ -1,17 +1,13 @@
 /** `predict`: prints the five most likely classes of images, and draws heat maps. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { extname, join, resolve } from 'node:path';
+import { extname, resolve } from 'node:path';
 import { didYouMean, isVggError, VggError } from '@vgg/core';
 import { systemReason } from '@vgg/core/node';
 import type { RawImage } from '@vgg/data';
-import { decodeImage } from '@vgg/data/node';
+import { findImages, readFoundImage } from '@vgg/data/node';
+import { describeEngine, type EngineName, startEngine } from '@vgg/engine';
 import { classMap, type Guess } from '@vgg/eval';
 import { heatMapOver, heatRange, withLegend } from '@vgg/report';
-import { describeEngine, type EngineName, startEngine } from '../engine';
 import { type Guesser, runGuesser, weightsGuesser } from '../evaluate/guesser';
-import { fetchImage, readStandardInput } from '../predict/fetch-image';
-import { type Input, predictInputs } from '../predict/inputs';
 import { print } from '../terminal/output';
 import { createTerminal, type Terminal } from '../terminal/terminal';
 
@@ -98,25 +94,6 @@ function openGuesser({ run = [], weights, scales }: PredictArguments, terminal: 
   return weights === undefined ? runGuesser(run, scales, terminal) : weightsGuesser(weights, scales, terminal);
 }
 
-/** Decodes bytes that are not in a file of the user: the decoder reads files. */
-async function decodeBytes(bytes: Buffer, name: string, side: number | undefined): Promise<RawImage> {
-  const folder = await mkdtemp(join(tmpdir(), 'vgg-predict-'));
-  try {
-    const path = join(folder, 'image');
-    await writeFile(path, bytes);
-    return await decodeImage({ kind: 'file', path }, name, side);
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
-}
-
-async function pixelsOf({ name, kind, fault }: Input, side: number | undefined): Promise<RawImage> {
-  if (fault !== undefined) throw new VggError('image', fault);
-  if (kind === 'file') return decodeImage({ kind: 'file', path: resolve(name) }, name, side);
-  if (kind === 'address') return decodeBytes(await fetchImage(name), name, side);
-  return decodeBytes(await readStandardInput(), 'standard input', side);
-}
-
 /** Returns true if an error is the fault of one image, so that the others can be predicted. */
 function isImageFault(error: unknown): error is VggError {
   return isVggError(error) && (error.code === 'VGG_IMAGE' || (error.code === 'VGG_IO' && 'path' in error.details));
@@ -136,7 +113,7 @@ function jsonList() {
 
 export async function runPredict(words: readonly string[], options: PredictArguments): Promise<void> {
   const terminal = createTerminal({ stream: process.stderr, quiet: options.quiet });
-  const inputs = predictInputs(words);
+  const inputs = findImages(words);
   terminal.say(describeEngine(await startEngine(options.engine)));
   const guesser = await openGuesser(options, terminal);
   const { heatMap } = options;
@@ -147,7 +124,7 @@ export async function runPredict(words: readonly string[], options: PredictArgum
     if (heatMap !== undefined) guesser.nets();
     for (const input of inputs) {
       try {
-        const pixels = await pixelsOf(input, sideOf(guesser, options));
+        const pixels = await readFoundImage(input, sideOf(guesser, options));
         const guesses = await guesser.guess(pixels);
         const result = { image: input.name, classes: guesses.map(({ name, probability }) => ({ name, probability })) };
         await (options.json ? list.add(result) : print(barLines(result)));

@@ -2,9 +2,9 @@
 import { join, resolve } from 'node:path';
 import { VggError } from '@vgg/core';
 import { systemReason } from '@vgg/core/node';
+import { describeEngine, type EngineName, startEngine } from '@vgg/engine';
 import { PROTOCOLS, type Protocol } from '@vgg/eval';
 import { type ReportData, readEvaluation, type StudyData, writeReport } from '@vgg/report';
-import { describeEngine, type EngineName, startEngine } from '../engine';
 import { evaluateRuns } from '../evaluate/evaluate';
 import { studyReportOf } from '../paper/report';
 import { studyExists } from '../paper/study';

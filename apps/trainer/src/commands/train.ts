@@ -3,11 +3,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isVggError } from '@vgg/core';
+import type { SettingName } from '@vgg/recipes';
 import { LivePage } from '@vgg/report';
 import type { FitResult } from '@vgg/train';
 import { evaluateBest, isEvaluated } from '../evaluate/after-training';
 import { enterJob } from '../job/job';
-import type { SettingName } from '../recipe/settings';
 import { openRunReport, REPORT } from '../report/run-report';
 import type { TrainArguments } from '../run/arguments';
 import { discardRunFolder } from '../run/folder';
@@ -17,7 +17,7 @@ import { print, table } from '../terminal/output';
 import { createTerminal, type Terminal } from '../terminal/terminal';
 import { dryRun } from './dry-run';
 import { printEvaluation } from './evaluate';
-import { findRate } from './find-rate';
+import { runFindRate } from './find-rate';
 
 /** Returns the losses and errors of the last epoch; with five classes or fewer, the top-5 error is always 0 and left out. */
 function summaryTable({ training, validation, best }: FitResult, classes: number): string {
@@ -85,7 +85,7 @@ function rankWords(words: readonly string[]): string[] {
 export async function runTrain(options: TrainArguments): Promise<void> {
   const { ranks = 1, hosts, mpirun } = options;
   if (ranks > 1 && process.env.VGG_LAUNCHED === undefined) {
-    const { launch } = await import('../job/launch');
+    const { launch } = await import('@vgg/mpi');
     const program = [process.execPath, ...process.execArgv, process.argv[1]!, ...rankWords(process.argv.slice(2))];
     process.exitCode = await launch(program, { ranks, hosts, mpirun });
     return;
@@ -94,7 +94,7 @@ export async function runTrain(options: TrainArguments): Promise<void> {
   if (job.rank > 0) return joinTraining(options);
   const terminal = createTerminal({ stream: process.stderr, quiet: options.quiet });
   if (options.dryRun) return dryRun(options, terminal);
-  if (options.findRate) return findRate(options, terminal);
+  if (options.findRate) return runFindRate(options, terminal);
   if (options.smoke) return smokeRun(options, terminal);
   if (!options.ui) return train(options, terminal);
   const livePage = await LivePage.start(options.uiPort);

@@ -1,8 +1,8 @@
 /** Evaluates the best weights of a run at the end of its training. After an interruption, `--resume` completes this. */
+import { listenForInterruption } from '@vgg/core/node';
 import { type Evaluation, PROTOCOLS, type Protocol, scalesFor } from '@vgg/eval';
 import { readEvaluation } from '@vgg/report';
 import type { RunRecord } from '../run/folder';
-import { listenForInterruption } from '../terminal/interruption';
 import type { Terminal } from '../terminal/terminal';
 import { type EvaluationRequest, evaluateRuns } from './evaluate';
 

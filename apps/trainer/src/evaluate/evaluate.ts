@@ -11,6 +11,14 @@ import { withClassesOf } from './classes';
 import { openImages } from './images';
 import { type Evaluated, loadRuns } from './nets';
 
+/** Results with the images that they are of. */
+export interface DataEvaluation extends Evaluation {
+  /** Path of the data set. */
+  readonly data: string;
+  /** Part of the data set: `validation`, `train`, `test` or `all`. */
+  readonly part: string;
+}
+
 export type Split = 'val' | 'train' | 'test' | 'all';
 
 /** Images and options of an evaluation. */
@@ -64,7 +72,7 @@ export async function evaluateNets(
   evaluated: Evaluated,
   request: EvaluationRequest,
   terminal: Terminal,
-): Promise<Evaluation> {
+): Promise<DataEvaluation> {
   const { nets, runs } = evaluated;
   const { protocols, scales = evaluated.scales } = request;
   const opened = await openImages(evaluated, request, terminal);
@@ -115,7 +123,7 @@ export async function evaluateNets(
         );
       }
     }
-    return evaluation;
+    return { ...evaluation, data: opened.data, part: opened.part };
   } finally {
     progress.end();
     await predictions?.close();

@@ -19,6 +19,10 @@ export type Trained = Pick<LoadedRun, 'path' | 'record'>;
 export interface EvaluatedImages {
   /** Name of the images in results: `validation`, `train`, `all`, or a folder. */
   readonly of: string;
+  /** Path of the data set. */
+  readonly data: string;
+  /** Part of the data set: `validation`, `train`, `test` or `all`. */
+  readonly part: string;
   readonly source: ImageSource;
 }
 
@@ -147,5 +151,5 @@ export async function openImages(
   }
   const source = limit === undefined ? images : spread(images, limit);
   await warnOfTrainedImages(source, found, trained, terminal);
-  return { of: own === undefined ? found.path : PART_NAMES[part], source };
+  return { of: own === undefined ? found.path : PART_NAMES[part], data: found.path, part: PART_NAMES[part], source };
 }

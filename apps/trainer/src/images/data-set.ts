@@ -11,7 +11,7 @@ import {
   PUBLIC_DATA_SETS,
   trainingStatistics,
 } from '@vgg/data/node';
-import type { Recipe } from '../recipe/recipe';
+import type { Recipe } from '@vgg/recipes';
 import type { Progress, Terminal } from '../terminal/terminal';
 
 const MEGABYTE = 1e6;

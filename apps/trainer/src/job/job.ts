@@ -1,6 +1,6 @@
 /** The job that this process belongs to: a run of one process, or the ranks that a launcher of MPI has started. */
-import { readdirSync } from 'node:fs';
 import { type Communicator, singleProcess, VggError } from '@vgg/core';
+import { shareMachine } from '@vgg/engine';
 import { findLauncher, joinJob } from '@vgg/mpi';
 import { requireSameSettings } from '@vgg/train';
 import { version } from '../../package.json';
@@ -15,26 +15,6 @@ export function currentJob(): Communicator {
   return job;
 }
 
-/** Returns the NVIDIA GPUs of this machine. */
-function gpuCount(): number {
-  try {
-    return readdirSync('/proc/driver/nvidia/gpus').length;
-  } catch {
-    return 0;
-  }
-}
-
-/** Divides the processors and GPUs of this machine among its ranks, unless the user has. Must run before an engine starts. */
-async function divideMachine({ localRank, localSize }: Communicator): Promise<void> {
-  if (localSize === 1) return;
-  const gpus = gpuCount();
-  if (gpus > 0) process.env.CUDA_VISIBLE_DEVICES ??= String(localRank % gpus);
-  // Not importable where its addon is not built.
-  const onednn = await import('@vgg/backend-onednn').catch(() => undefined);
-  if (onednn === undefined) return;
-  process.env.VGG_ONEDNN_THREADS ??= String(Math.max(1, Math.floor(onednn.physicalCores() / localSize)));
-}
-
 /**
  * Joins the job if a launcher has started this process with others.
  *
@@ -47,7 +27,7 @@ export async function enterJob(command: string, distributed: boolean): Promise<C
     throw new VggError('argument', `${command} runs on one process: start it without ${launcher.name}`);
   }
   job = await joinJob({ lateAfter: LATE });
-  await divideMachine(job);
+  await shareMachine(job);
   await requireSameSettings(job, { version });
   return job;
 }

@@ -1,9 +1,10 @@
 /** The weight file of a net that a person names: downloaded first for a published net. */
+
 import { join } from 'node:path';
 import { VggError } from '@vgg/core';
+import { listenForInterruption } from '@vgg/core/node';
 import { type KnownName, knownWeights, type WeightSource } from '@vgg/weights';
 import { fetchWeights, openWeights } from '@vgg/weights/node';
-import { listenForInterruption } from '../terminal/interruption';
 import type { Terminal } from '../terminal/terminal';
 import { type NetReference, netReference } from './reference';
 import { hasWeights, MODEL } from './run-files';

@@ -1,14 +1,12 @@
 /** Starts a study: samples its images, measures each configuration, and divides the budget. */
-import { mkdir } from 'node:fs/promises';
+import { mkdir, rmdir } from 'node:fs/promises';
 import { VggError } from '@vgg/core';
 import { spread } from '@vgg/data';
 import { decodeImage } from '@vgg/data/node';
-import { describeEngine, startEngine } from '../engine';
+import { describeEngine, startEngine } from '@vgg/engine';
+import { netOptions, resolveRecipe, SETTINGS_OFF } from '@vgg/recipes';
 import { locateImages, type OpenedData, openTrainingData, trainingTransform } from '../images/data-set';
 import { describeData, describeTestPart } from '../images/describe';
-import { netOptions } from '../recipe/build';
-import { resolveRecipe } from '../recipe/recipe';
-import { SETTINGS_OFF } from '../recipe/settings';
 import type { SessionArguments, TrainArguments } from '../run/arguments';
 import { environment } from '../run/environment';
 import { firstNet } from '../run/first-net';
@@ -47,7 +45,7 @@ async function smallestSide({ train }: OpenedData): Promise<number> {
  * @param training.from run to start from, if any.
  */
 export function trainArguments(
-  { data, configs: _configs, scales: _scales, budget: _budget, rate, ...settings }: StudySettings,
+  { data, configs: _configs, scales: _scales, budget: _budget, rate, layout = 'auto', ...settings }: StudySettings,
   net: StudyNet,
   training: { trainImages: number; epochs: number; out: string; from?: string | undefined },
   session: SessionArguments,
@@ -61,6 +59,7 @@ export function trainArguments(
     epochs,
     out,
     data,
+    layout,
     config: net.config,
     scale: net.scale,
     flip: true,
@@ -153,7 +152,7 @@ export async function newStudy(
     );
   }
   const path = await locateImages(request.data, terminal);
-  const data = await openTrainingData(path, { ...request, layout: 'auto' });
+  const data = await openTrainingData(path, { ...request, layout: request.layout ?? 'auto' });
   describeData(data, terminal);
   describeTestPart(data, terminal);
   if (data.validation === undefined) {
@@ -166,22 +165,31 @@ export async function newStudy(
   terminal.say(describeEngine(engine));
   const nets = studyNets(settings.configs, settings.scales, input);
   await mkdir(folder, { recursive: true });
-  const paces = await measureTimes(settings, nets, data, session, terminal);
-  return {
-    format: 'vgg-paper',
-    version: 1,
-    created: new Date().toISOString(),
-    engine: engine.name,
-    environment: environment(engine),
-    settings,
-    classes: data.classes.length,
-    images,
-    nets,
-    paces,
-    plan: allot(nets, paces, images, input, settings, settings.budget - spent()),
-    spent: spent(),
-    trained: {},
-    dense: {},
-    k: Math.min(5, data.classes.length),
-  };
+  try {
+    return await planned();
+  } catch (error) {
+    await rmdir(folder).catch(() => undefined); // Only an empty folder can be removed.
+    throw error;
+  }
+
+  async function planned(): Promise<Study> {
+    const paces = await measureTimes(settings, nets, data, session, terminal);
+    return {
+      format: 'vgg-paper',
+      version: 1,
+      created: new Date().toISOString(),
+      engine: engine.name,
+      environment: environment(engine),
+      settings,
+      classes: data.classes.length,
+      images,
+      nets,
+      paces,
+      plan: allot(nets, paces, images, input, settings, settings.budget - spent()),
+      spent: spent(),
+      trained: {},
+      dense: {},
+      k: Math.min(5, data.classes.length),
+    };
+  }
 }

@@ -4,10 +4,10 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { VggError } from '@vgg/core';
 import { systemReason, writeFileAtomically } from '@vgg/core/node';
+import type { EngineName } from '@vgg/engine';
 import type { ConfigurationName } from '@vgg/models';
+import type { Settings } from '@vgg/recipes';
 import type { PrintedTable } from '@vgg/report';
-import type { EngineName } from '../engine';
-import type { Settings } from '../recipe/settings';
 import type { Environment } from '../run/environment';
 import type { PaperScale } from './figures';
 import type { Allotment, Images, NetTime, StudyNet } from './plan';
@@ -22,6 +22,8 @@ export type StudySettings = Pick<
   'valFraction' | 'batchNorm' | 'width' | 'head' | 'dropout' | 'microBatch' | 'rate' | 'weightDecay' | 'seed'
 > & {
   batch: number;
+  /** Layout of the images. Default `auto`. */
+  layout?: Settings['layout'] | undefined;
   /** Largest number of epochs of a net that starts from random weights. */
   epochs: number;
   /** Absolute path of the images, or name of a public data set. */

@@ -1,9 +1,9 @@
 /** The options of `inspect` and `convert`, which read nets and weight files. */
+
+import { integer, oneOf, SETTING_NAMES, SETTINGS, settingOf } from '@vgg/recipes';
 import { Command } from 'commander';
 import type { ConvertArguments } from '../commands/convert';
 import type { InspectArguments } from '../commands/inspect';
-import { integer, oneOf } from '../recipe/kinds';
-import { SETTING_NAMES, SETTINGS, settingOf } from '../recipe/settings';
 import type { Commands } from './commands';
 import { addSettings } from './setting-options';
 import { withOutput } from './shared';
@@ -17,7 +17,7 @@ export function inspectCommand(run: Commands['inspect']): Command {
       'Prints the layers, shapes, parameters, multiply-adds and memory of a net, without creating it. With FILE, prints the ' +
         'tensors of a weight file, the net they belong to, and which weights are missing, left over or of another shape. ' +
         "Formats: safetensors (single or by index), PyTorch's .pth, Keras's .h5 and .keras, .caffemodel, TF.js's " +
-        'model.json, .npz. For the name of a published net, prints its address and licence; nothing is downloaded.',
+        'model.json, .onnx, .npz. For the name of a published net, prints its address and licence; nothing is downloaded.',
     )
     .argument('[file]', 'a weight file, a run, or the name of a published net')
     .option('--run <dir>', 'inspect a trained run instead of a configuration')
@@ -32,7 +32,7 @@ export function convertCommand(run: Commands['convert']): Command {
   const command = new Command('convert')
     .summary('convert the weights of a net between frameworks')
     .description(
-      'Reads a net from a weight file (PyTorch, timm, Keras, Caffe, TF.js, NumPy), from a run, or by the name of a published ' +
+      'Reads a net from a weight file (PyTorch, timm, Keras, Caffe, TF.js, ONNX, NumPy), from a run, or by the name of a published ' +
         'net (downloaded once, checked and kept), and writes it for another framework, with class names and preprocessing ' +
         'if they are known. Only one variable is in memory at a time.',
     )

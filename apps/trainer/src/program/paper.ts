@@ -1,9 +1,9 @@
 /** The options of `paper`, and what a resumed study makes of them. */
 import { CONFIGURATION_NAMES } from '@vgg/models';
+import { integer, listOf, timeSpan } from '@vgg/recipes';
 import { Command, Option } from 'commander';
 import type { PaperArguments } from '../commands/paper';
 import { PAPER_SCALES } from '../paper/figures';
-import { integer, listOf, timeSpan } from '../recipe/kinds';
 import type { Commands } from './commands';
 import { addSettings, settingOptions } from './setting-options';
 import { DATA, withEngine, withOutput, withStrict } from './shared';
@@ -52,7 +52,7 @@ export function paperCommand(run: Commands['paper']): Command {
         .default(PAPER_SCALES, PAPER_SCALES.join()),
     );
   for (const option of SETTINGS_OF_PAPER) command.addOption(option);
-  addSettings(command, ['head', 'microBatch', 'weightDecay', 'valFraction', 'seed'])
+  addSettings(command, ['head', 'microBatch', 'weightDecay', 'layout', 'valFraction', 'seed'])
     .option('--out <dir>', 'the folder of the study, with a run for each net (default: runs/paper-TIME)')
     .option(
       '--resume <dir>',

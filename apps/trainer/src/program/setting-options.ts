@@ -1,6 +1,7 @@
 /** Options of the command line made from the table of settings. */
+
+import { GROUPS, type SettingName, type SettingValue, settingOf } from '@vgg/recipes';
 import { type Command, Option } from 'commander';
-import { GROUPS, type SettingName, type SettingValue, settingOf } from '../recipe/settings';
 
 /** Help and default of a setting in one command, where they differ from the table. */
 export interface Differences<T> {

@@ -1,9 +1,8 @@
 /** Options and words that several commands share. */
 
+import { ENGINE_NAMES } from '@vgg/engine';
+import { oneOf, SETTINGS } from '@vgg/recipes';
 import { type Command, Option } from 'commander';
-import { ENGINE_NAMES } from '../engine';
-import { oneOf } from '../recipe/kinds';
-import { SETTINGS } from '../recipe/settings';
 
 export const PROTOCOLS = ['single', 'dense', 'multi-crop', 'both', 'all'] as const;
 

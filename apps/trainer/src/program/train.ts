@@ -1,8 +1,7 @@
 /** The options of `train`, and what a recipe or a resumed run makes of them. */
+
+import { integer, readRecipe, recipeNames, SETTING_NAMES, type SettingName } from '@vgg/recipes';
 import { Command } from 'commander';
-import { readRecipe, recipeNames } from '../recipe/file';
-import { integer } from '../recipe/kinds';
-import { SETTING_NAMES, type SettingName } from '../recipe/settings';
 import type { TrainArguments } from '../run/arguments';
 import { KEEPING } from '../run/folder';
 import type { Commands } from './commands';

@@ -1,10 +1,10 @@
 /** The options of `evaluate`, `predict` and `report`, which use trained nets. */
 import { LAYOUTS } from '@vgg/data/node';
+import { integer, oneOf, scaleList } from '@vgg/recipes';
 import { Command } from 'commander';
 import type { EvaluateArguments } from '../commands/evaluate';
 import type { PredictArguments } from '../commands/predict';
 import type { ReportArguments } from '../commands/report';
-import { integer, oneOf, scaleList } from '../recipe/kinds';
 import type { Commands } from './commands';
 import { collect, DATA, PROTOCOLS, usedNet, WEIGHTS, withEngine, withOutput, withStrict } from './shared';
 

@@ -1,6 +1,6 @@
 /** The arguments of `train`: the settings of a run, and the options of one session, which change nothing of its result. */
-import type { EngineName } from '../engine';
-import type { SettingName, Settings } from '../recipe/settings';
+import type { EngineName } from '@vgg/engine';
+import type { SettingName, Settings } from '@vgg/recipes';
 import type { KeepingOptions } from './folder';
 
 /** Options of one session; none of them changes the weights. */

@@ -1,10 +1,8 @@
 /** Turns the events of training into progress, log lines and lines of `metrics.jsonl`. */
 import type { Activity } from '@vgg/report';
-import type { TrainEvent, Validation } from '@vgg/train';
+import { type MetricsEntry, RunPace, type TrainEvent, type Validation } from '@vgg/train';
 import type { Progress, Terminal, Whole } from '../terminal/terminal';
 import { duration } from '../terminal/terminal';
-import type { MetricsEntry } from './metrics';
-import { RunPace } from './pace';
 
 /** Options of {@link trainingDisplay}. */
 export interface DisplayOptions {

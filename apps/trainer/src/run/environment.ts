@@ -4,8 +4,8 @@ import { cpus, platform, release, totalmem } from 'node:os';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { version_core } from '@tensorflow/tfjs-core';
+import type { Engine, EngineName } from '@vgg/engine';
 import { version } from '../../package.json';
-import type { Engine, EngineName } from '../engine';
 
 /** Environment in words and numbers for people. */
 export interface Environment {

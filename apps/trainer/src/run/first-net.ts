@@ -14,14 +14,12 @@ import {
   type ResolvedVggOptions,
   type Vgg,
 } from '@vgg/models';
+import { initialiserOf, recipeFor, type Settings } from '@vgg/recipes';
 import { IMAGENET_CLASSES, initialWeights } from '@vgg/weights';
 import { openWeights } from '@vgg/weights/node';
 import { architectureText, shortInputText } from '../nets/net-text';
 import { findNet, netReference } from '../nets/reference';
 import { hasWeights } from '../nets/run-files';
-import { initialiserOf } from '../recipe/build';
-import { recipeFor } from '../recipe/file';
-import type { Settings } from '../recipe/settings';
 import type { Terminal } from '../terminal/terminal';
 import { loadRun, type RunRecord, readRecord } from './folder';
 import { netOfWeights } from './net-of-weights';

@@ -9,17 +9,15 @@ import { isVggError, VggError } from '@vgg/core';
 import { systemReason, writeFileAtomically } from '@vgg/core/node';
 import type { TrainTransform } from '@vgg/data';
 import { createVgg, type ResolvedVggOptions, type Vgg, zeroInitialiser } from '@vgg/models';
+import type { Recipe } from '@vgg/recipes';
+import { SETTINGS_OFF } from '@vgg/recipes';
 import { restoreCheckpoint } from '@vgg/train';
-import { checkpointsOf, RunFolder } from '@vgg/train/node';
+import { checkpointsOf, METRICS_FILE, RunFolder } from '@vgg/train/node';
 import { loadModel, saveModel } from '@vgg/weights/node';
 import { MODEL, RECORD } from '../nets/run-files';
-import type { Recipe } from '../recipe/recipe';
-import { SETTINGS_OFF } from '../recipe/settings';
 import type { Environment } from './environment';
 
 const FORMAT = 'vgg-run';
-/** Name of the events of a run in its folder. */
-export const METRICS = 'metrics.jsonl';
 /** Name of a run's evaluations in its folder. */
 const EVALUATION = 'evaluation.json';
 
@@ -110,7 +108,8 @@ export async function reopenRun({ path }: Pick<RunFolder, 'path'>): Promise<void
 /** Returns the run in `runs` that was trained last. @throws VggError `VGG_RUN` when there is none. */
 export function lastRun(runs: string): string {
   const started = (run: string) => statSync(join(run, RECORD), { throwIfNoEntry: false })?.mtimeMs;
-  const trained = (run: string) => statSync(join(run, METRICS), { throwIfNoEntry: false })?.mtimeMs ?? started(run)!;
+  const trained = (run: string) =>
+    statSync(join(run, METRICS_FILE), { throwIfNoEntry: false })?.mtimeMs ?? started(run)!;
   const found = (existsSync(runs) ? readdirSync(runs) : [])
     .map((name) => join(runs, name))
     .filter((run) => started(run) !== undefined);

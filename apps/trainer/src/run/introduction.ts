@@ -1,15 +1,13 @@
 /** Lines that describe a new run before its first step: images, classes, settings, time. */
 import { dispose } from '@tensorflow/tfjs-core';
-import { type ImageSource, spread } from '@vgg/data';
+import { constantError, countsOf, type ImageSource, labelsOf, spread } from '@vgg/data';
 import { decodeImage } from '@vgg/data/node';
 import type { Vgg } from '@vgg/models';
-import { batchSums } from '@vgg/train';
-import { constantError, countsOf, labelsOf } from '../images/class-counts';
+import type { Recipe } from '@vgg/recipes';
+import { batchSums, validationsOf } from '@vgg/train';
 import type { OpenedData } from '../images/data-set';
-import type { Recipe } from '../recipe/recipe';
 import type { Terminal } from '../terminal/terminal';
 import { epochSeconds } from './measure';
-import { validationsOf } from './pace';
 
 /** Number of images from which the size of all is estimated. */
 const SAMPLED = 16;

@@ -4,10 +4,10 @@ import { createBatches, createEvaluationBatches } from '@vgg/data/node';
 import { scalesFor } from '@vgg/eval';
 import type { Vgg } from '@vgg/models';
 import { constant } from '@vgg/optim';
+import type { Recipe } from '@vgg/recipes';
+import { optimiserOf } from '@vgg/recipes';
 import { fit, validate } from '@vgg/train';
 import type { OpenedData } from '../images/data-set';
-import { optimiserOf } from '../recipe/build';
-import type { Recipe } from '../recipe/recipe';
 
 /** Smallest number of micro-batches that are measured, after one for warm-up. */
 const MEASURED = 4;

@@ -1,8 +1,8 @@
 /** Memory of training, and a check that an engine can address it before anything is computed. */
 import { VggError } from '@vgg/core';
+import type { EngineName } from '@vgg/engine';
 import { type ResolvedVggOptions, summarise } from '@vgg/models';
-import type { EngineName } from '../engine';
-import type { Recipe } from '../recipe/recipe';
+import type { Recipe } from '@vgg/recipes';
 
 /** Largest memory that an engine can address, in bytes: WebAssembly has 4 GiB. */
 const LIMITS: Partial<Record<EngineName, number>> = { wasm: 4 * 2 ** 30 };

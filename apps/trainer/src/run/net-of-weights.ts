@@ -2,11 +2,11 @@
 
 import { VggError } from '@vgg/core';
 import type { ResolvedVggOptions } from '@vgg/models';
+import type { SettingName, Settings } from '@vgg/recipes';
 import { netUse, recogniseNet } from '@vgg/weights';
 import { openWeights } from '@vgg/weights/node';
 import { architectureText, inputText } from '../nets/net-text';
 import { findNet } from '../nets/reference';
-import type { SettingName, Settings } from '../recipe/settings';
 import { readRecord } from './folder';
 
 /** Net of a run or of a weight file. */

@@ -2,12 +2,26 @@
 import { createHash } from 'node:crypto';
 import { basename, join, resolve } from 'node:path';
 import { VggError } from '@vgg/core';
-import { writeFileAtomically } from '@vgg/core/node';
-import { openSource } from '@vgg/data/node';
+import { listenForInterruption, writeFileAtomically } from '@vgg/core/node';
+import { DEMO_IMAGES, makeDemoImages, openSource } from '@vgg/data/node';
+import { describeEngine, type Engine, type EngineName, startEngine } from '@vgg/engine';
 import { createVgg, type ResolvedVggOptions, type Vgg, zeroInitialiser } from '@vgg/models';
+import type { SettingName } from '@vgg/recipes';
+import {
+  checkArguments,
+  checkFreezing,
+  formatRecipe,
+  initialiserOf,
+  netOptions,
+  optimiserOf,
+  PRECLUDING,
+  type Recipe,
+  resolveRecipe,
+  scheduleOf,
+  smallSettings,
+} from '@vgg/recipes';
 import { gather, requireSameSettings } from '@vgg/train';
 import type { FoundCheckpoint, RunFolder } from '@vgg/train/node';
-import { describeEngine, type Engine, type EngineName, startEngine } from '../engine';
 import {
   locateImages,
   type OpenedData,
@@ -16,18 +30,11 @@ import {
   type Skipped,
   trainingTransform,
 } from '../images/data-set';
-import { DEMO_IMAGES, makeDemoImages } from '../images/demo-images';
 import { describeData, reportDuplicates } from '../images/describe';
 import { currentJob } from '../job/job';
 import { findNet } from '../nets/reference';
 import { hasWeights } from '../nets/run-files';
 import { weightFile } from '../nets/weight-file';
-import { checkFreezing, initialiserOf, netOptions, optimiserOf, scheduleOf } from '../recipe/build';
-import { formatRecipe } from '../recipe/file';
-import { checkArguments, type Recipe, resolveRecipe } from '../recipe/recipe';
-import type { SettingName } from '../recipe/settings';
-import { PRECLUDING, smallSettings } from '../recipe/small';
-import { listenForInterruption } from '../terminal/interruption';
 import type { Terminal } from '../terminal/terminal';
 import type { ResumeArguments, TrainArguments } from './arguments';
 import { environment } from './environment';

@@ -1,25 +1,22 @@
 /** Training of a prepared run: loaders, loop, validation, checkpoints, interruption, and its best weights at the end. */
 
 import { shareOf, VggError } from '@vgg/core';
-import { systemReason } from '@vgg/core/node';
-import { type BatchLoader, balancedOrder } from '@vgg/data';
+import { listenForInterruption, systemReason } from '@vgg/core/node';
+import { type BatchLoader, balancedOrder, balancedWeights, countsOf, labelsOf } from '@vgg/data';
 import { createBatches, createEvaluationBatches } from '@vgg/data/node';
 import { scalesFor } from '@vgg/eval';
 import type { FreezableName } from '@vgg/models';
+import { extrasOf, optimiserOf, scheduleOf } from '@vgg/recipes';
 import { GuessBook, type Guesses, type Prediction, type RunReport } from '@vgg/report';
 import { type FitResult, fit, gather, imageShare, restoreCheckpoint, type Validation, validate } from '@vgg/train';
-import type { RunLog } from '@vgg/train/node';
-import { balancedWeights, countsOf, labelsOf } from '../images/class-counts';
+import { EPOCH_TABLE, EpochTable, type RunLog } from '@vgg/train/node';
 import { type Skipped, skippedNotice } from '../images/data-set';
 import { currentJob, shareOfWorkers } from '../job/job';
 import { architectureText } from '../nets/net-text';
 import { hasWeights } from '../nets/run-files';
-import { extrasOf, optimiserOf, scheduleOf } from '../recipe/build';
-import { listenForInterruption } from '../terminal/interruption';
 import type { Terminal } from '../terminal/terminal';
 import type { SessionArguments } from './arguments';
 import { trainingDisplay } from './display';
-import { EPOCH_TABLE, EpochTable } from './epoch-table';
 import { saveWeights } from './folder';
 import { type Prepared, prepareRank, sharePrepared } from './prepare';
 

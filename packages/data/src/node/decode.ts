@@ -4,7 +4,7 @@
  * (docs/decisions/0132).
  *
  * The result is 8-bit RGB as stored: embedded colour profiles are ignored, as in Caffe and torchvision. Grey is repeated in all
- * channels, CMYK is converted, 16 bits are cut to the upper 8, transparency is laid over white, and the EXIF orientation is
+ * channels, CMYK is converted as in Pillow, 16 bits are cut to the upper 8, transparency is laid over white, and the EXIF orientation is
  * applied. Of an animation the first frame is decoded.
  */
 import { VggError } from '@vgg/core';
@@ -22,10 +22,12 @@ import type { Geometry } from '../transform';
 import { decodeBaseline } from './baseline';
 import { bmpSize, decodeBmp, isBmp } from './bmp';
 import { readableName } from './byte-names';
+import { rgbOfCmyk } from './cmyk';
 import { readJpegHeader } from './jpeg';
 import { decodePnm, isPnm, pnmSize } from './pnm';
 import { isPixels, readEncoded, readPixels } from './read';
 import { axisOf, type BytePart, resampleBytes } from './resample-bytes';
+import { misplaced } from './sources/not-data';
 
 sharp.cache(false);
 sharp.concurrency(1);
@@ -54,6 +56,7 @@ const FORMATS: readonly string[] = ['jpeg', 'png', 'webp', 'gif', 'tiff', 'heif'
 interface Header extends Size {
   readonly orientation: number;
   readonly jpeg: boolean;
+  readonly cmyk: boolean;
   /** False for a JPEG file without an end-of-image marker: only a whole decoding shows whether pixels are missing. */
   readonly complete: boolean;
 }
@@ -72,7 +75,9 @@ function unusable(name: string, reason: string, cause?: unknown): VggError {
 function readJpeg(bytes: Buffer, name: string): Header | undefined {
   if (bytes.length === 0) throw unusable(name, 'the file is empty');
   const jpeg = readJpegHeader(bytes);
-  return jpeg && { ...headerOf(jpeg, jpeg.orientation, true), complete: jpeg.complete };
+  if (jpeg === undefined) return undefined;
+  const cmyk = jpeg.components === 4;
+  return { ...headerOf(jpeg, jpeg.orientation), jpeg: true, cmyk, complete: jpeg.complete };
 }
 
 /**
@@ -99,7 +104,7 @@ function unreadable(bytes: Buffer, name: string, error: unknown): VggError {
   if (HEVC.test(bytes.toString('latin1', 4, 12))) {
     return unusable(name, 'HEIC (HEVC) is not decoded by this build of libvips: convert it to JPEG', error);
   }
-  return unusable(name, reasonOf(error), error);
+  return unusable(name, misplaced(bytes) ?? reasonOf(error), error);
 }
 
 async function readHeader(bytes: Buffer, name: string): Promise<Header> {
@@ -110,14 +115,14 @@ async function readHeader(bytes: Buffer, name: string): Promise<Header> {
     });
   if (!FORMATS.includes(metadata.format))
     throw unusable(name, `${metadata.format} is not a supported format (${FORMATS.join(', ')}): convert it`);
-  return headerOf(metadata, metadata.orientation ?? 1, false);
+  return { ...headerOf(metadata, metadata.orientation ?? 1), cmyk: metadata.space === 'cmyk' };
 }
 
 /** Returns a header with the size after the EXIF orientation is applied. Orientations 5 to 8 exchange width and height. */
-function headerOf({ width, height }: Size, orientation: number, jpeg: boolean): Header {
+function headerOf({ width, height }: Size, orientation: number): Header {
   const isTurned = orientation >= 5;
   const size = isTurned ? { width: height, height: width } : { width, height };
-  return { ...size, orientation, jpeg, complete: true };
+  return { ...size, orientation, jpeg: false, cmyk: false, complete: true };
 }
 
 function checkLimits({ width, height }: Size, name: string): void {
@@ -158,11 +163,14 @@ async function decodeWindow(bytes: Buffer, header: Header, size: Size, window: W
     pipeline = pipeline.resize(size.width, size.height, { fit: 'fill', kernel: 'lanczos3' });
   }
   if (window.width !== size.width || window.height !== size.height) pipeline = pipeline.extract(window);
-  if (!header.jpeg) pipeline = pipeline.flatten({ background: '#ffffff' });
-  const { data, info } = await pipeline.toColourspace('srgb').raw().toBuffer({ resolveWithObject: true });
+  if (!header.jpeg && !header.cmyk) pipeline = pipeline.flatten({ background: '#ffffff' });
+  // Otherwise libvips would convert CMYK by a profile of its own.
+  pipeline = header.cmyk ? pipeline.pipelineColourspace('cmyk').toColourspace('cmyk') : pipeline.toColourspace('srgb');
+  const { data, info } = await pipeline.raw().toBuffer({ resolveWithObject: true });
   if (info.width !== window.width || info.height !== window.height) {
     throw new Error(`expected ${window.width}x${window.height} pixels, got ${info.width}x${info.height}`);
   }
+  if (header.cmyk && info.channels === 4) return rgbOfCmyk(data);
   if (info.channels === 3) return data;
   if (info.channels === 1) return repeatGrey(data);
   throw new Error(`expected 3 channels, got ${info.channels}`);

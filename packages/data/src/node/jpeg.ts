@@ -7,6 +7,8 @@ export interface JpegHeader {
   /** Width as stored, before the orientation is applied. */
   readonly width: number;
   readonly height: number;
+  /** Number of colours: 1 for grey, 3, or 4 for CMYK. */
+  readonly components: number;
   /** EXIF orientation, 1 to 8. */
   readonly orientation: number;
   /** True if an end-of-image marker follows the image's data. A truncated file has none. */
@@ -25,7 +27,7 @@ function beginsFrame(marker: number): boolean {
 /** Reads the header of a JPEG file. Returns `undefined` if `bytes` do not begin with a header that this reader understands. */
 export function readJpegHeader(bytes: Buffer): JpegHeader | undefined {
   if (bytes.length < 4 || bytes.readUInt16BE(0) !== 0xffd8) return undefined;
-  let size: { width: number; height: number } | undefined;
+  let size: { width: number; height: number; components: number } | undefined;
   let orientation = 1;
   let at = 2;
   while (at + 4 <= bytes.length) {
@@ -42,7 +44,7 @@ export function readJpegHeader(bytes: Buffer): JpegHeader | undefined {
     }
     if (beginsFrame(marker)) {
       if (length < 8 || end > bytes.length) return undefined;
-      size = { height: bytes.readUInt16BE(at + 5), width: bytes.readUInt16BE(at + 7) };
+      size = { height: bytes.readUInt16BE(at + 5), width: bytes.readUInt16BE(at + 7), components: bytes[at + 9]! };
       if (size.height === 0) return undefined;
     }
     if (marker === MARKER.APP1) orientation = exifOrientation(bytes.subarray(at + 4, end)) ?? orientation;

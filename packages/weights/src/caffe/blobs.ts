@@ -1,9 +1,9 @@
 /** Reader of BlobProto: the values of a layer and their shape. */
-import { BinaryReader, WireType } from '@bufbuild/protobuf/wire';
+import { WireType } from '@bufbuild/protobuf/wire';
 import { sizeOf } from '@vgg/core';
 import { DTYPE_BYTES } from '../safetensors/dtypes';
+import type { Extent, Field, Messages } from '../sources/protobuf';
 import type { TensorInfo } from '../sources/source';
-import type { Extent, Field, Messages } from './fields';
 
 /** Field numbers of BlobProto. */
 const BLOB = { data: 5, shape: 7, doubles: 8 } as const;
@@ -19,27 +19,13 @@ export interface Blob extends TensorInfo {
   readonly legacy: boolean;
 }
 
-/** Reads the integers of a packed field. */
-async function packedIntegers(messages: Messages, field: Field): Promise<number[]> {
-  const reader = new BinaryReader(await messages.read(field));
-  const values: number[] = [];
-  try {
-    while (reader.pos < reader.len) values.push(Number(reader.uint64()));
-  } catch (cause) {
-    throw messages.corrupt(`the integers at byte ${field.begin} are cut short`, cause);
-  }
-  return values;
-}
-
 /** Reads a BlobShape. Its field 1, dim, may be packed. */
 async function blobShape(messages: Messages, field: Field): Promise<number[]> {
   const shape: number[] = [];
   for await (const dim of messages.fields(messages.message(field))) {
     if (dim.number !== 1) continue;
-    if (dim.type === WireType.Varint) shape.push(await messages.integer(dim));
-    else if (dim.type === WireType.LengthDelimited && dim.end - dim.begin <= 10 * MAX_AXES) {
-      for (const side of await packedIntegers(messages, dim)) shape.push(side);
-    } else throw messages.corrupt(`expected a shape at byte ${dim.begin}`);
+    if (dim.end - dim.begin > 10 * MAX_AXES) throw messages.corrupt(`a blob has more than ${MAX_AXES} axes`);
+    for (const side of await messages.integers(dim)) shape.push(side);
     if (shape.length > MAX_AXES) throw messages.corrupt(`a blob has more than ${MAX_AXES} axes`);
   }
   return shape;

@@ -2,9 +2,9 @@
  * Reader of the layers of a NetParameter, in today's messages or those of 2014, the format of the paper's published nets.
  * Field numbers: https://github.com/BVLC/caffe/blob/master/src/caffe/proto/caffe.proto
  */
+import type { Field, Messages } from '../sources/protobuf';
 import { rowRange, type StoredTensor } from '../sources/source';
 import { type Blob, readBlob, unpaddedShape } from './blobs';
-import type { Field, Messages } from './fields';
 
 /** Field numbers of the parameters that determine the use of a layer's blobs. */
 interface ParameterFields {

@@ -1,7 +1,7 @@
 /** Reader of Caffe's `.caffemodel`: a NetParameter, which has the layers of a net with their blobs. */
 import type { ByteSource } from '../sources/bytes';
+import { Messages } from '../sources/protobuf';
 import { type StoredTensor, type WeightSource, weightSource } from '../sources/source';
-import { Messages } from './fields';
 import { readLayers } from './layers';
 import { layerTensors } from './tensors';
 
@@ -11,7 +11,7 @@ import { layerTensors } from './tensors';
  * @throws VggError `VGG_WEIGHTS`, one line that names the file, when it is damaged, hostile or without blobs.
  */
 export async function readCaffe(bytes: ByteSource): Promise<WeightSource> {
-  const messages = new Messages(bytes);
+  const messages = new Messages(bytes, 'caffemodel');
   const tensors = new Map<string, StoredTensor>();
   for (const [name, tensor] of await layerTensors(await readLayers(messages, bytes.size))) {
     if (tensors.has(name)) throw messages.corrupt(`it has ${JSON.stringify(name.slice(0, 80))} twice`);

@@ -2,10 +2,11 @@
 import { sizeOf, VggError } from '@vgg/core';
 import { type Layer, layerVariables } from '@vgg/models';
 import { describeModel } from '../description';
-import { type Layout, type Naming, OWN } from '../names/naming';
+import { type Naming, OWN } from '../names/naming';
 import { TORCHVISION } from '../names/pytorch';
 import { type Dtype, type FloatDtype, fromFloat32 } from '../safetensors/dtypes';
 import { layOut } from '../safetensors/header';
+import type { Layout } from '../sources/graph';
 import { outputsFirst, weightAxes } from './bands';
 import { checkCount, type ExportOptions, inferenceLayers, type NetTensors } from './net';
 

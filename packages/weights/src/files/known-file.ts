@@ -1,12 +1,9 @@
 /** Published nets, downloaded when they are requested and cached. */
 import { VggError } from '@vgg/core';
 import { cacheFolder, type DownloadProgress, download } from '@vgg/core/node';
-import { openWeights } from '../detect';
 import { type KnownAlias, type KnownConfiguration, type KnownName, type KnownWeights, knownWeights } from '../known';
-import { type LoadedNet, loadNet } from '../load-net';
-import { type NetWeights, recogniseNet } from '../names/recognise';
-import type { WeightSource } from '../sources/source';
-import { openBytes } from './file-bytes';
+import type { LoadedNet } from '../load-net';
+import { loadNet } from './open-file';
 
 /** Options of {@link fetchWeights} and {@link loadKnown}. */
 export interface FetchOptions {
@@ -34,7 +31,10 @@ function fileName({ url }: KnownWeights): string {
  *   refused, another hash, disk full. The signal's reason when aborted.
  */
 export async function fetchWeights(name: string, options: FetchOptions = {}): Promise<string> {
-  const known = knownWeights(name);
+  return fetchFile(knownWeights(name), options);
+}
+
+function fetchFile(known: KnownWeights, options: FetchOptions): Promise<string> {
   const { folder = cacheFolder('weights'), mirror = process.env.VGG_WEIGHTS_MIRROR, signal, onProgress } = options;
   const file = fileName(known);
   const { size, hash } = known;
@@ -47,16 +47,18 @@ export async function fetchWeights(name: string, options: FetchOptions = {}): Pr
   });
 }
 
-/** @throws VggError `VGG_WEIGHTS` unless the net in the file is the published net of the name. */
-function checkKnown(name: string, { options }: NetWeights, source: WeightSource): void {
-  const { configuration, batchNorm, head } = knownWeights(name);
+/** @throws VggError `VGG_WEIGHTS` unless a loaded net is the published one. */
+function checkKnown(known: KnownWeights, { model }: LoadedNet, name: string): void {
+  const { configuration, batchNorm, head } = known;
+  const { options } = model;
   // The published nets without a head have no classes to compare.
   const classes = head === 'paper' ? 1000 : options.classes;
   const expected = { configuration, batchNorm, inputSize: 224, width: 1, head, classes };
   for (const [key, value] of Object.entries(expected)) {
     const got = options[key as keyof typeof options];
     if (got === value) continue;
-    throw new VggError('weights', `${source.name} is not ${name}: expected a net of ${key} ${value}, got ${got}`);
+    model.dispose();
+    throw new VggError('weights', `${fileName(known)} is not ${name}: expected a net of ${key} ${value}, got ${got}`);
   }
 }
 
@@ -70,13 +72,10 @@ export async function loadKnown<const N extends KnownName | KnownAlias>(
   name: N,
   options: FetchOptions = {},
 ): Promise<LoadedNet<KnownConfiguration<N>>> {
-  const { head, preprocessing } = knownWeights(name);
-  const source = await openWeights(await openBytes(await fetchWeights(name, options)));
-  try {
-    const recogniseOptions = { head: head === 'none' ? head : undefined };
-    checkKnown(name, recogniseNet(source, recogniseOptions), source);
-    return (await loadNet(source, { ...recogniseOptions, preprocessing })) as LoadedNet<KnownConfiguration<N>>;
-  } finally {
-    await source.close();
-  }
+  const known = knownWeights(name);
+  const { head, preprocessing } = known;
+  const file = await fetchFile(known, options);
+  const net = await loadNet(file, { head: head === 'none' ? head : undefined, preprocessing });
+  checkKnown(known, net, name);
+  return net as LoadedNet<KnownConfiguration<N>>;
 }

@@ -1,8 +1,8 @@
 /** Conversion of other frameworks' tensors to our layouts, a band of rows at a time: the largest tensor of a net has 411 MB. */
 import { sizeOf } from '@vgg/core';
 import { asFloat32 } from '../safetensors/dtypes';
+import type { Place } from '../sources/graph';
 import { type Rows, rowCount, type WeightSource } from '../sources/source';
-import type { Place } from './naming';
 
 /** Approximate size in bytes of the part of a tensor that is in memory in addition to the result. */
 const BAND_BYTES = 16 * 2 ** 20;
@@ -37,6 +37,19 @@ function transposeInto(
   }
 }
 
+/** Writes rows [channels, positions] of a band, each of `outputs` values, to `out`, [positions, channels, outputs]. */
+function reorderInto(
+  out: Float32Array,
+  band: Float32Array,
+  { begin, end }: Rows,
+  { outputs, channels, positions }: { outputs: number; channels: number; positions: number },
+): void {
+  for (let input = begin; input < end; input++) {
+    const to = (input % positions) * channels + Math.floor(input / positions);
+    out.set(band.subarray((input - begin) * outputs, (input - begin + 1) * outputs), to * outputs);
+  }
+}
+
 /** Reverses the colours that conv1_1's filters [h, w, 3, out] take, in place. */
 export function reverseColours(weight: Float32Array, outputs: number): void {
   const first = new Float32Array(outputs);
@@ -64,10 +77,11 @@ export async function readArranged(
   const tensor = source.tensors.get(name)!;
   const count = sizeOf(shape);
   const outputs = shape.at(-1)!;
-  const positions = count / (outputs * channels);
+  const sizes = { outputs, channels, positions: count / (outputs * channels) };
   for (const rows of bands(tensor.shape)) {
     const band = asFloat32(await source.read(name, rows));
     if (layout === 'same') into().set(band, (count / rowCount(tensor.shape)) * rows.begin);
-    else transposeInto(into(), band, rows, { outputs, channels, positions });
+    else if (layout === 'channelsFirst') reorderInto(into(), band, rows, sizes);
+    else transposeInto(into(), band, rows, sizes);
   }
 }

@@ -4,19 +4,7 @@
  */
 import { type Layer, layerVariables } from '@vgg/models';
 import type { Preprocessing } from '../preprocessing';
-
-/** Layout of a tensor in a file. */
-export type Layout =
-  /** Our layout, perhaps with another shape: HWIO, [in, out], [channels]. */
-  | 'same'
-  /** Outputs first, and channels before rows and columns: OIHW, [out, in] or [out, channels, rows, columns]. */
-  | 'outputsFirst';
-
-/** Name and layout of a variable in a file. */
-export interface Place {
-  readonly name: string;
-  readonly layout: Layout;
-}
+import type { Layout, Place } from '../sources/graph';
 
 /** Naming of a framework or a collection of nets. */
 export interface Naming {
@@ -25,7 +13,7 @@ export interface Naming {
   /** Order of the colours that conv1_1 takes in the file. Loaded nets always take RGB. */
   readonly channels: 'RGB' | 'BGR';
   /** Preprocessing of the published nets with these names, RGB: the default if neither the file nor the caller has one. */
-  readonly preprocessing?: Preprocessing;
+  readonly preprocessing?: Preprocessing | undefined;
   /** Number that the framework's batch norm adds to the variance if the file does not have it. Default 1e-5, as ours. */
   readonly varianceEpsilon?: number;
   /** Returns the place of each variable of the net's layers, by canonical name; undefined if the naming has no such net. */

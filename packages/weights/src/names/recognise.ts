@@ -15,11 +15,13 @@ import {
 import { adaptFilters } from '../channels';
 import { describedOptions } from '../description';
 import { type Misshapen, selectTensors, type WeightReport } from '../fit';
+import type { Place } from '../sources/graph';
 import type { TensorInfo, WeightSource } from '../sources/source';
 import { readArranged, reverseColours } from './arrange';
 import { CAFFE } from './caffe';
+import { graphMisfit, graphNaming } from './graph';
 import { KERAS } from './keras';
-import { type Naming, OWN, type Place } from './naming';
+import { type Naming, OWN } from './naming';
 import { TIMM, TORCHVISION } from './pytorch';
 import { tableOf } from './tables';
 import { wrappedNamings } from './wrapped';
@@ -116,7 +118,7 @@ function prefixesOf(source: WeightSource, first: string): string[] {
 
 /** Returns the number of a layer's outputs, from the shape of its weight in the file. */
 function outputsOf({ shape }: TensorInfo, { layout }: Place): number {
-  return (layout === 'same' ? shape.at(-1) : shape[0]) ?? 1;
+  return (layout === 'outputsFirst' ? shape[0] : shape.at(-1)) ?? 1;
 }
 
 /** Computes width, channels, classes and input size of a net from the shapes of its tensors. */
@@ -131,8 +133,8 @@ function measure(
     const tensor = place && tensors.get(place.name);
     if (tensor === undefined) return undefined;
     const { shape } = tensor;
-    const inputs = place!.layout === 'same' ? shape.at(-2) : shape[1];
-    return { count: outputsOf(tensor, place!), inputs, elements: sizeOf(shape) };
+    const inputs = place!.layout === 'outputsFirst' ? shape[1] : shape.at(-2);
+    return { count: outputsOf(tensor, place!), inputs, elements: sizeOf(shape), axes: shape.length };
   };
   const last = layers.filter(({ kind }) => kind === 'convolution').at(-1)!.name;
   const first = outputs('conv1_1');
@@ -143,9 +145,11 @@ function measure(
   if (first && typeof configuration === 'string') sizes.width = first.count / STAGE_1_FILTERS;
   if (first) sizes.channels = first.inputs;
   if (fc8) sizes.classes = fc8.count;
-  const connected = fc6 ?? fc8;
-  const side = connected && map && Math.round(Math.sqrt(connected.elements / connected.count / map.count));
-  if (side && (fc6 || typeof configuration !== 'string')) sizes.inputSize = 2 ** poolings(configuration) * side;
+  // The filters of a dense view have the map's size.
+  const isWhole = fc8?.axes === 4 || typeof configuration !== 'string';
+  const whole = fc6 ?? (isWhole ? fc8 : undefined);
+  const side = whole && map && Math.round(Math.sqrt(whole.elements / whole.count / map.count));
+  if (side) sizes.inputSize = 2 ** poolings(configuration) * side;
   return sizes;
 }
 
@@ -166,6 +170,7 @@ function fits(layer: Layer, expected: readonly number[], { layout }: Place, { sh
     const [height, width] = layer.window;
     return same(height, width, expected[0]! / (height * width), expected[1]!);
   }
+  if (layout === 'channelsFirst') return same(...expected);
   const outputs = expected.at(-1)!;
   if (layer.kind === 'convolution') return same(outputs, expected[2]!, expected[0]!, expected[1]!);
   const [inputs] = expected as [number, number];
@@ -259,6 +264,22 @@ function hasAll({ report: { missing, misshapen } }: Candidate): boolean {
   return missing.length + misshapen.length === 0;
 }
 
+/** Returns the nets that the graph of a file may be: the one that it describes, otherwise those with these layers. */
+function graphCandidates(source: WeightSource, { inputSize }: RecogniseOptions): Candidate[] {
+  const { graph, tensors } = source;
+  if (graph === undefined) return [];
+  const naming = graphNaming(graph);
+  const described = describedOptions(source.metadata, source.name);
+  const own = described && candidate(naming, '', tensors, described, described.inputSize);
+  if (own !== undefined) return [own];
+  const size = inputSize ?? graph.inputSize;
+  const nets = GUESSES.flatMap((guess) => candidate(naming, '', tensors, guess, size) ?? []).map((net) =>
+    net.options.head === 'none' ? { ...net, report: { ...net.report, leftOver: [] } } : net,
+  );
+  const whole = nets.filter(isWhole);
+  return whole.length > 0 ? whole : nets;
+}
+
 /** Returns true if a file has all tensors of a net, in their shapes, and no others. */
 function isWhole({ report: { missing, leftOver, misshapen } }: Candidate): boolean {
   return missing.length + leftOver.length + misshapen.length === 0;
@@ -288,7 +309,8 @@ function firstTensor({ prefix, places }: Candidate): string {
   return prefix + places.get('conv1_1.weight')!.name;
 }
 
-function unrecognised({ name, tensors }: WeightSource, prefix: string | undefined): VggError {
+function unrecognised({ name, tensors, graph }: WeightSource, prefix: string | undefined): VggError {
+  if (graph) return new VggError('weights', `${name} holds no VGG: ${graphMisfit(graph).replace(/[\r\n]/g, ' ')}`);
   const examples = [...tensors.keys()]
     .slice(0, 4)
     .map((tensor) => (tensor.length > 60 ? `${tensor.slice(0, 57)}...` : tensor));
@@ -316,9 +338,9 @@ export function recogniseNet(source: WeightSource, options: RecogniseOptions = {
     );
   }
   const byScore = (nets: Candidate[]) => nets.sort((a, b) => score(b) - score(a));
-  const known = byScore(candidates(source, options));
+  const known = byScore(source.graph ? graphCandidates(source, options) : candidates(source, options));
   const isComplete = known[0] !== undefined && known[0].options.head !== 'none' && isWhole(known[0]);
-  const wrapped = isComplete ? [] : wrappedCandidates(source, options);
+  const wrapped = isComplete || source.graph ? [] : wrappedCandidates(source, options);
   const found = byScore([...known, ...wrapped]);
   const best = found[0];
   if (best === undefined) throw unrecognised(source, options.prefix);

@@ -3,9 +3,10 @@
  * `0.0.weight`, `vgg16/block1_conv1/kernel`), and fully-connected layers of any names, in their order in the file.
  */
 import { type Layer, layerVariables, planLayers, resolveOptions } from '@vgg/models';
+import type { Layout, Place } from '../sources/graph';
 import type { TensorInfo } from '../sources/source';
 import { KERAS } from './keras';
-import type { Layout, Naming, Place } from './naming';
+import type { Naming } from './naming';
 import { SEQUENTIAL } from './pytorch';
 
 /** Naming under a prefix of the file's names. */

@@ -112,7 +112,7 @@ const CALLS: Readonly<Record<string, (args: PickleValue[]) => PickleValue>> = {
 
 /**
  * Classes and functions whose objects training scripts save next to the weights: options, counters, dates, paths, NumPy's numbers.
- * None of them is built; an object takes its place.
+ * None of them is built; an object takes its place. The same holds for classes of other libraries and of the program itself.
  */
 const SKIPPED: ReadonlySet<string> = new Set([
   'argparse.Namespace',
@@ -162,17 +162,28 @@ const SKIPPED: ReadonlySet<string> = new Set([
   ...['float32', 'float16', 'bfloat16', 'float64', 'int64', 'int32', 'uint8', 'bool'].map((name) => `torch.${name}`),
   ...['float64', 'float32', 'float16', 'int64', 'int32', 'bool_'].map((name) => `numpy.${name}`),
   'torch.torch_version.TorchVersion',
-  'easydict.EasyDict',
-  'yacs.config.CfgNode',
-  'omegaconf.dictconfig.DictConfig',
-  'omegaconf.listconfig.ListConfig',
 ]);
+
+/** Modules whose classes are not skipped: those of nets, which hold their weights, and those of Python that run programs or open files. */
+const NOT_SKIPPED: ReadonlySet<string> = new Set(
+  (
+    'torch torchvision timm builtins __builtin__ os posix nt sys subprocess commands runpy importlib imp ctypes cffi pty code codeop ' +
+    'pickle _pickle cPickle dill cloudpickle joblib marshal shelve shutil socket ssl http urllib ftplib smtplib telnetlib webbrowser ' +
+    'multiprocessing threading _thread asyncio concurrent signal pdb bdb timeit trace gc inspect operator functools itertools ' +
+    'types io _io codecs tempfile zipfile tarfile zipimport site pkgutil pydoc ast dis mmap fileinput logging sqlite3'
+  ).split(' '),
+);
+
+/** Returns true for the class of a configuration or a counter, of a library or of the program that saved the file. */
+function isOwnClass(module: string, name: string): boolean {
+  return /^[A-Z]\w*(\.[A-Z]\w*)*$/.test(name) && !NOT_SKIPPED.has(module.split('.')[0]!);
+}
 
 function lookUp(module: string, name: string): PickleValue {
   const full = `${module}.${name}`;
   if (Object.hasOwn(CALLS, full)) return new AllowedName(full);
   if (module === 'torch' && Object.hasOwn(STORAGE_DTYPES, name)) return new StorageType(full, STORAGE_DTYPES[name]!);
-  if (SKIPPED.has(full)) return new SkippedObject();
+  if (SKIPPED.has(full) || isOwnClass(module, name)) return new SkippedObject();
   const label = full.length > 100 ? `${full.slice(0, 97)}...` : full;
   throw new InvalidFile(`${JSON.stringify(label)}, which is not a tensor or container: save model.state_dict() alone`);
 }

@@ -4,6 +4,7 @@
  */
 import { didYouMean, sizeOf, VggError } from '@vgg/core';
 import { DTYPE_BYTES, type Dtype, type TensorData } from '../safetensors/dtypes';
+import type { WeightGraph } from './graph';
 
 /** Properties of a tensor that are known before it is read. */
 export interface TensorInfo {
@@ -36,6 +37,8 @@ export interface WeightSource {
   readonly tensors: ReadonlyMap<string, TensorInfo>;
   /** Metadata of the file: text by key. */
   readonly metadata: Readonly<Record<string, string>>;
+  /** Graph of the net, if the format has one and its readers use it: ONNX. */
+  readonly graph?: WeightGraph | undefined;
   /**
    * Reads a tensor, or only some rows of it. If the format allows it, no other rows are read from the file.
    * @throws VggError `VGG_WEIGHTS` for a name that the file lacks, rows that the tensor lacks, or a damaged file; `VGG_IO`.
@@ -50,6 +53,7 @@ export interface Contents {
   readonly format: string;
   readonly tensors: ReadonlyMap<string, StoredTensor>;
   readonly metadata?: Readonly<Record<string, string>> | undefined;
+  readonly graph?: WeightGraph | undefined;
   close(): Promise<void>;
 }
 
@@ -65,12 +69,13 @@ export function rowRange({ dtype, shape }: TensorInfo, { begin, end }: Rows): { 
 }
 
 /** Returns an open file with the content that a reader has found in it. */
-export function weightSource({ name, format, tensors, metadata = {}, close }: Contents): WeightSource {
+export function weightSource({ name, format, tensors, metadata = {}, graph, close }: Contents): WeightSource {
   return {
     name,
     format,
     tensors,
     metadata,
+    graph,
     async read(tensorName, rows) {
       const tensor = tensors.get(tensorName);
       if (tensor === undefined) {

@@ -1,4 +1,5 @@
 /** Decides which layout the folders of a data set have (docs/decisions/0130). */
+import { VggError } from '@vgg/core';
 import { isImageName, isTar } from './files';
 import { hasImages } from './folders';
 import { hasImagenetLabels } from './imagenet';
@@ -73,7 +74,7 @@ export function layoutOf(path: string, root: Folder, wanted?: 'parts' | 'folders
   const asFolders = (note?: string): FolderLayout => ({ kind: 'folders', parts: [], others: [], second: [], note });
   if (wanted === 'parts') return asParts();
   if (wanted === 'folders') return asFolders();
-  if (candidates.length === 0) return innerParts(root) ?? asFolders();
+  if (candidates.length === 0) return innerParts(root) ?? asFolders(noteOfSameFolders(root));
 
   const imageOthers = others.filter(({ folder }) => hasImages(folder));
   const structured = candidates.filter(({ child }) => classesOf(child).length > 0 || hasTars(child));
@@ -93,14 +94,28 @@ export function layoutOf(path: string, root: Folder, wanted?: 'parts' | 'folders
     if (kinds.size > 1 || !(isAmongClasses || imageOthers.some(looksLikeClass))) {
       return asParts(`${names}${more} next to the parts: not used; if they are classes: --layout folders`);
     }
-  } else if (kinds.size > 1 || candidates.some(({ child }) => isUsed(child) && hasImagenetLabels(path, child.name))) {
-    return asParts();
-  }
+  } else if (candidates.some(({ child }) => isUsed(child) && hasImagenetLabels(path, child.name))) return asParts();
   const looked = candidates.filter(({ child }) => isUsed(child)).map(({ child }) => child.name);
+  if (structured.length === 0 && kinds.size > 1) {
+    throw new VggError(
+      'dataset',
+      `${path} has images in ${looked.join(', ')} next to ${names}${more}: choose --layout folders if each is a class; parts need class folders`,
+    );
+  }
   if (looked.length === 0) return asFolders();
   return asFolders(
     `${looked.join(', ')}: taken for classes, as ${names}${more}; if they are parts of the data set: --layout parts`,
   );
+}
+
+/** Returns a line about classes that all have the same folders: they may be parts with names that are not known. */
+function noteOfSameFolders(root: Folder): string | undefined {
+  const used = root.folders.filter(isUsed);
+  const [first, ...rest] = used.map(classesOf);
+  const isSame = first !== undefined && first.length > 1 && rest.every((names) => names.join('/') === first.join('/'));
+  if (!isSame || rest.length === 0 || used.some(({ folder }) => folder.files.some(isImageName))) return undefined;
+  const names = used.map(({ name }) => name).slice(0, 3);
+  return `${names.join(', ')}${used.length > 3 ? ', …' : ''} have the same folders, ${first.slice(0, 3).join(', ')}${first.length > 3 ? ', …' : ''}: each is taken for a class; if they are parts of the data set, name them train, val and test`;
 }
 
 /** Recognises classes that hold parts: `cat/train`, `cat/test`, `dog/train` and so on. */

@@ -3,6 +3,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { VggError } from '@vgg/core';
 import { Header, Pax } from 'tar';
 import { fsPath, nameOf, readableName } from '../byte-names';
+import { misplaced } from './not-data';
 
 const BLOCK = 512;
 
@@ -93,6 +94,8 @@ export async function tarEntries(path: string, limit = Number.POSITIVE_INFINITY)
         const first = await blocks.at(0);
         const compressed = COMPRESSED.find(({ magic }) => magic.every((byte, i) => first[i] === byte));
         if (compressed) throw fail(`it is compressed (${compressed.name}): decompress it first`);
+        const reason = misplaced(first);
+        if (reason !== undefined) throw fail(reason);
       }
       if (at + BLOCK > size) throw fail(`it ends ${at + BLOCK - size} bytes too early: is it complete?`);
       const block = await blocks.at(at);

@@ -1,0 +1,117 @@
+/** The images that words stand for: files, folders, patterns, addresses and standard input. */
+import { readdirSync, statSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { VggError } from '@vgg/core';
+import { systemReason } from '@vgg/core/node';
+import type { RawImage } from '../image';
+import { fsPath, nameOf, readableName } from './byte-names';
+import { decodeImage } from './decode';
+import { fetchImage, isAddress, readStandardInput } from './fetch-image';
+import { isPattern, matchingPaths } from './path-patterns';
+import { isImageName, isSystemName } from './sources/files';
+
+/** The word for standard input. */
+export const STANDARD_INPUT = '-';
+
+/** Image that was found; {@link readFoundImage} decodes it. */
+export interface FoundImage {
+  /** Name in results: the path or the address, or `-` for standard input. Bytes that are not UTF-8 are shown as `\xfc`. */
+  readonly name: string;
+  /** Path of a file. Default `name`. */
+  readonly path?: string | undefined;
+  readonly kind: 'file' | 'address' | 'standard input';
+  /** Reason why there is no image of this name. */
+  readonly fault?: string | undefined;
+}
+
+const faulty = (path: string, fault: string): FoundImage => ({
+  name: readableName(path),
+  kind: 'file',
+  fault: readableName(fault),
+});
+
+const fileInput = (path: string): FoundImage => ({ name: readableName(path), kind: 'file', path });
+
+/**
+ * Yields the images in a folder and its folders, in the order of their names. Hidden files and folders, and those that a system made
+ * for itself (`@eaDir`, `__MACOSX`, ...), are left out; so are linked folders, which may lead back.
+ */
+function* imagesIn(folder: string): Generator<FoundImage, void> {
+  const entries: { name: string; folder: boolean }[] = [];
+  try {
+    for (const entry of readdirSync(fsPath(resolve(folder)), { withFileTypes: true, encoding: 'buffer' })) {
+      const name = nameOf(entry.name);
+      if (isSystemName(name)) continue;
+      if (entry.isDirectory() || isImageName(name)) entries.push({ name, folder: entry.isDirectory() });
+    }
+  } catch (error) {
+    yield faulty(folder, `cannot read the folder ${folder}: ${systemReason(error)}`);
+    return;
+  }
+  entries.sort((a, b) => (a.name < b.name ? -1 : 1));
+  for (const entry of entries) {
+    const path = join(folder, entry.name);
+    if (entry.folder) yield* imagesIn(path);
+    else yield fileInput(path);
+  }
+}
+
+function* imagesAt(path: string): Generator<FoundImage, void> {
+  if (statSync(fsPath(resolve(path)), { throwIfNoEntry: false })?.isDirectory() !== true) {
+    yield fileInput(path);
+    return;
+  }
+  let count = 0;
+  for (const image of imagesIn(path)) {
+    count += 1;
+    yield image;
+  }
+  if (count === 0) yield faulty(path, `${path}: the folder has no images`);
+}
+
+function* imagesOf(word: string): Generator<FoundImage, void> {
+  if (word === STANDARD_INPUT) {
+    yield { name: word, kind: 'standard input' };
+    return;
+  }
+  if (isAddress(word)) {
+    yield { name: word, kind: 'address' };
+    return;
+  }
+  if (statSync(resolve(word), { throwIfNoEntry: false }) !== undefined) {
+    yield* imagesAt(word);
+    return;
+  }
+  const paths = isPattern(word) ? matchingPaths(word) : [];
+  for (const path of paths) yield* imagesAt(path);
+  if (paths.length > 0) return;
+  yield faulty(word, isPattern(word) ? `${word}: no file matches this pattern` : `${word}: there is no such file`);
+}
+
+/**
+ * Returns the images that words stand for, in order, as a shell and `curl` would find them: files, the images of folders and of
+ * their folders, patterns such as `photos/*.jpg`, addresses of http and https, and `-` for standard input. A word without
+ * an image has a fault. A file that exists wins over a pattern: `[1].jpg` is a possible name.
+ * @throws VggError `VGG_ARGUMENT` when standard input is named twice.
+ */
+export function findImages(words: readonly string[]): FoundImage[] {
+  if (words.filter((word) => word === STANDARD_INPUT).length > 1) {
+    throw new VggError('argument', `expected ${STANDARD_INPUT}, standard input, once: it holds one image`);
+  }
+  return words.flatMap((word) => [...imagesOf(word)]);
+}
+
+/**
+ * Reads or fetches a found image and decodes it.
+ * @param minSide smallest side in pixels that is needed: a larger image may be decoded reduced. Default the full size.
+ * @throws VggError `VGG_IMAGE` for a fault, an image that cannot be decoded or one that cannot be fetched.
+ */
+export async function readFoundImage(
+  { name, kind, path = name, fault }: FoundImage,
+  minSide?: number,
+): Promise<RawImage> {
+  if (fault !== undefined) throw new VggError('image', fault);
+  if (kind === 'file') return decodeImage({ kind: 'file', path: resolve(path) }, { name, minSide });
+  if (kind === 'address') return decodeImage(await fetchImage(name), { name, minSide });
+  return decodeImage(await readStandardInput(), { name: 'standard input', minSide });
+}

@@ -1,0 +1,157 @@
+/** The images that words stand for. */
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createServer, type RequestListener, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join, relative } from 'node:path';
+import { PassThrough } from 'node:stream';
+import { afterAll, afterEach, describe, expect, it } from 'vitest';
+import { fetchImage, MAX_IMAGE_BYTES, readStandardInput } from '../src/node/fetch-image';
+import { findImages, readFoundImage } from '../src/node/find-images';
+import { patternImage, png } from './images';
+
+const home = mkdtempSync(join(tmpdir(), 'find-images-'));
+afterAll(() => rmSync(home, { recursive: true, force: true }));
+
+for (const folder of ['a/deep', 'b', 'empty', 'a/.hidden', 'a/@eaDir/2.jpg', 'a/__MACOSX'])
+  mkdirSync(join(home, folder), { recursive: true });
+for (const file of [
+  'a/2.jpg',
+  'a/1.PNG',
+  'a/deep/3.webp',
+  'a/notes.txt',
+  'a/.hidden/4.jpg',
+  'a/@eaDir/2.jpg/SYNOPHOTO_THUMB_M.jpg',
+  'a/__MACOSX/._2.jpg',
+  'a/__MACOSX/5.jpg',
+  'b/[1].jpg',
+  'b/1.jpg',
+  'b/x.jpeg',
+]) {
+  writeFileSync(join(home, file), '');
+}
+symlinkSync(home, join(home, 'a', 'up'));
+
+/** Returns the names of the images of words, relative to the folder, or their faults. */
+function found(...words: string[]): string[] {
+  const paths = words.map((word) => (/^(-$|https?:)/.test(word) ? word : join(home, word)));
+  return findImages(paths).map(({ name, kind, fault }) => {
+    if (fault !== undefined) return fault.replaceAll(`${home}/`, '');
+    return kind === 'file' ? relative(home, name) : `${kind} ${name}`;
+  });
+}
+
+describe('findImages', () => {
+  it('lists files as they are named, and the images of a folder and of its folders in order', () => {
+    expect(found('b/x.jpeg', 'a')).toEqual(['b/x.jpeg', 'a/1.PNG', 'a/2.jpg', 'a/deep/3.webp']);
+  });
+
+  it.each([
+    ['*/*.jpg', ['a/2.jpg', 'b/1.jpg', 'b/[1].jpg']],
+    ['**/*.{jpg,webp}', ['a/2.jpg', 'b/1.jpg', 'b/[1].jpg', 'a/deep/3.webp']],
+    ['b/?.jpg', ['b/1.jpg']],
+    ['b/[!x]*.jp*g', ['b/1.jpg', 'b/[1].jpg']],
+    ['[ab]', ['a/1.PNG', 'a/2.jpg', 'a/deep/3.webp', 'b/1.jpg', 'b/[1].jpg', 'b/x.jpeg']],
+  ])('expands %s, which a shell may leave', (pattern, names) => {
+    expect(found(pattern)).toEqual(names);
+  });
+
+  it('finds and reads names that are not UTF-8, in folders and by patterns', async () => {
+    const bytes = (text: string) => Buffer.from(text, 'latin1');
+    const folder = join(home, 'bytes');
+    mkdirSync(Buffer.concat([Buffer.from(`${folder}/`), bytes('K\xe4tze')]), { recursive: true });
+    const image = await png(patternImage(8, 8));
+    writeFileSync(Buffer.concat([Buffer.from(`${folder}/`), bytes('K\xe4tze/gr\xfcn.png')]), image);
+    const [inFolder] = findImages([folder]);
+    expect(inFolder!.name).toBe(join(folder, 'K\\xe4tze', 'gr\\xfcn.png'));
+    expect(await readFoundImage(inFolder!)).toMatchObject({ width: 8, height: 8 });
+    expect(findImages([join(folder, '**', '*.png')])).toEqual([inFolder]);
+    expect(findImages([join(folder, 'K*', 'gr?n.png')])).toEqual([inFolder]);
+  });
+
+  it('prefers a file of this name to a pattern', () => {
+    expect(found('b/[1].jpg')).toEqual(['b/[1].jpg']);
+  });
+
+  it('knows addresses and standard input', () => {
+    expect(found('https://example.com/a.jpg', '-')).toEqual(['address https://example.com/a.jpg', 'standard input -']);
+    expect(() => found('-', '-')).toThrow(/expected -, standard input, once/);
+  });
+
+  it('says what is wrong with a word', () => {
+    expect(found('nosuch.jpg', 'b/*.tif', 'empty')).toEqual([
+      'nosuch.jpg: there is no such file',
+      'b/*.tif: no file matches this pattern',
+      'empty: the folder has no images',
+    ]);
+  });
+});
+
+describe('fetchImage', () => {
+  let server: Server | undefined;
+  afterEach(() => server?.close());
+
+  async function serve(answer: RequestListener): Promise<string> {
+    server = createServer(answer);
+    await new Promise<void>((resolve) => server!.listen(0, '127.0.0.1', resolve));
+    return `http://127.0.0.1:${(server.address() as AddressInfo).port}/x.jpg`;
+  }
+
+  it('returns the bytes at an address, also after a redirection', async () => {
+    const address = await serve(({ url }, response) => {
+      if (url === '/x.jpg') response.writeHead(302, { location: '/y.jpg' }).end();
+      else response.end('image');
+    });
+    expect(String(await fetchImage(address))).toBe('image');
+  });
+
+  it.each<[string, RequestListener, RegExp]>([
+    ['an error', (_, response) => response.writeHead(404).end(), /x\.jpg: the server answers 404/],
+    ['a page', (_, response) => response.setHeader('content-type', 'text/html').end('<p>'), /a web page, not an image/],
+    [
+      'a large file',
+      (_, response) => response.writeHead(200, { 'content-length': MAX_IMAGE_BYTES + 1 }).write('x'),
+      /more than 64 MiB/,
+    ],
+    [
+      'a file without end',
+      (_, response) => {
+        const piece = Buffer.alloc(2 ** 20);
+        const write = () => {
+          while (!response.destroyed && response.write(piece)) {}
+        };
+        response.on('drain', write).on('error', () => {});
+        write();
+      },
+      /more than 64 MiB/,
+    ],
+    ['a broken connection', ({ socket }) => socket.destroy(), /x\.jpg: cannot be fetched: /],
+  ])('refuses %s in one line', async (_, answer, message) => {
+    const address = await serve(answer);
+    await expect(fetchImage(address)).rejects.toMatchObject({
+      code: 'VGG_IMAGE',
+      message: expect.stringMatching(message),
+    });
+  });
+
+  it('names a server that refuses the connection', async () => {
+    const address = await serve(() => {});
+    await new Promise((resolve) => server!.close(resolve));
+    await expect(fetchImage(address)).rejects.toThrow(/its server refuses the connection/);
+  });
+});
+
+describe('readStandardInput', () => {
+  const stream = (...parts: Buffer[]) => {
+    const pipe = new PassThrough();
+    for (const part of parts) pipe.write(part);
+    pipe.end();
+    return pipe as unknown as NodeJS.ReadStream;
+  };
+
+  it('joins the parts of a pipe, and refuses nothing and too much', async () => {
+    expect(String(await readStandardInput(stream(Buffer.from('im'), Buffer.from('age'))))).toBe('image');
+    await expect(readStandardInput(stream())).rejects.toThrow(/got nothing/);
+    await expect(readStandardInput(stream(Buffer.alloc(MAX_IMAGE_BYTES + 1)))).rejects.toThrow(/more than 64 MiB/);
+  });
+});

@@ -1,0 +1,193 @@
+/** Starts the ranks of a job by mpirun, passes signals to them and says in one line what went wrong. */
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { constants } from 'node:os';
+import { VggError } from '@vgg/core';
+import type { MpiLibrary } from './launcher';
+import { builtLibraries } from './load';
+
+/** Options of {@link launch}. */
+export interface LaunchOptions {
+  /** Number of processes. */
+  ranks: number;
+  /** Machines with the number of ranks of each: `a:2,b:2`. Default this machine. */
+  hosts?: string | undefined;
+  /** Program that starts the ranks. Default the mpirun of the MPI that the addon was built for. */
+  mpirun?: string | undefined;
+}
+
+/** Seconds that mpirun has to end all ranks after one of them has failed. */
+const GRACE = 3;
+
+interface Mpirun {
+  library: MpiLibrary;
+  command: string;
+}
+
+function libraryOf(command: string): MpiLibrary | undefined {
+  const { stdout } = spawnSync(command, ['--version'], { encoding: 'utf8' });
+  if (/Open MPI|OpenRTE|PRRTE/.test(stdout ?? '')) return 'openmpi';
+  return /HYDRA|MPICH/.test(stdout ?? '') ? 'mpich' : undefined;
+}
+
+const INSTALL = 'apt-get install openmpi-bin libopenmpi-dev g++, and run node scripts/build-native.mjs in packages/mpi';
+
+/** @throws VggError `VGG_BACKEND` if there is no MPI that ranks can be started by. */
+function findMpirun(given: string | undefined): Mpirun {
+  const built = builtLibraries();
+  if (built.length === 0)
+    throw new VggError('backend', `starting ranks needs MPI, for which @vgg/mpi is not built: ${INSTALL}`);
+  const commands = given === undefined ? ['mpirun.openmpi', 'mpirun', 'mpirun.mpich', 'mpiexec'] : [given];
+  for (const command of commands) {
+    const library = libraryOf(command);
+    if (library !== undefined && built.includes(library)) return { library, command };
+  }
+  const found = given === undefined ? 'no mpirun' : `no mpirun in ${given}`;
+  throw new VggError('backend', `starting ranks needs an mpirun of ${built.join(' or ')}, found ${found}: ${INSTALL}`);
+}
+
+/** Arguments that say how many ranks to start, and where. */
+function placing({ library }: Mpirun, { ranks, hosts }: LaunchOptions): string[] {
+  const count = ['-n', String(ranks)];
+  if (library === 'mpich') return [...(hosts === undefined ? [] : ['-hosts', hosts]), ...count];
+  const root = process.getuid?.() === 0 ? ['--allow-run-as-root'] : [];
+  // Ranks of one machine share its cores: mpirun would tie each to one of them, and refuse more ranks than cores.
+  const cores = ['--bind-to', 'none', '--oversubscribe'];
+  return [...root, ...cores, ...(hosts === undefined ? [] : ['--host', hosts]), ...count];
+}
+
+/** Open MPI's message about a rank that died and printed nothing. */
+const DEATH = /process rank (?<rank>\d+) with PID \d+ on node (?<host>\S+) exited on signal (?<signal>\d+)/;
+
+/** Collects what ranks and mpirun write: lines of ranks pass, those of mpirun are kept for the end. */
+class Errors {
+  #rest = '';
+  #result = '';
+  /** The first line of a rank that names a failure. */
+  line: string | undefined;
+  readonly #notices: string[] = [];
+
+  add(text: string): void {
+    const lines = (this.#rest + text).split('\n');
+    this.#rest = lines.pop()!;
+    for (const line of lines) this.#take(line);
+  }
+
+  /** Takes what comes to stdout: results of rank 0, and MPICH's message about a rank that died. */
+  addResult(text: string): void {
+    const lines = (this.#result + text).split('\n');
+    this.#result = lines.pop()!;
+    for (const line of lines) {
+      if (/^={10}|^= {2}|^YOUR APPLICATION TERMINATED|^This typically refers|^Please see the FAQ/.test(line)) {
+        this.#notices.push(line);
+      } else process.stdout.write(`${line}\n`);
+    }
+  }
+
+  #take(line: string): void {
+    if (/^error: /.test(line)) {
+      if (this.line === undefined) process.stderr.write(`${line}\n`);
+      this.line ??= line;
+    } else if (/^\d\d:\d\d:\d\d |^warning: |^ {2,}/.test(line)) {
+      process.stderr.write(`${line}\n`);
+    } else if (line.trim() !== '') {
+      this.#notices.push(line);
+    }
+  }
+
+  /** Returns why the ranks ended, from what mpirun wrote. */
+  cause(code: number | null): string {
+    const text = this.#notices.join('\n');
+    const named = DEATH.exec(text)?.groups;
+    if (named !== undefined) {
+      const signal = Object.entries(constants.signals).find(([, number]) => number === Number(named.signal))?.[0];
+      return `rank ${named.rank} (${named.host}) was ended by ${signal ?? `signal ${named.signal}`}`;
+    }
+    if (/not enough slots available/.test(text))
+      return 'the hosts have fewer slots than ranks: raise the slots, or lower the number of ranks';
+    if (
+      /lost communication|unable to (?:launch|start)|could not be resolved|control_cb|daemon/i.test(text) &&
+      !/BAD TERM/.test(text)
+    ) {
+      return `a machine of the job is gone or cannot be reached (${this.#notices.find((line) => /\w{3}/.test(line))?.trim()})`;
+    }
+    const host = /RUNNING AT (\S+)/.exec(text)?.[1];
+    const exit = /EXIT CODE: (\d+)/.exec(text)?.[1];
+    if (host !== undefined) {
+      const process = /PID (\d+)/.exec(text)?.[1];
+      const signal = Object.entries(constants.signals).find(([, number]) => number === Number(exit))?.[0];
+      return `a rank on ${host} (process ${process}) was ended by ${signal ?? `exit code ${exit}`}`;
+    }
+    return `mpirun ended with exit code ${code}${text === '' ? '' : `: ${this.#notices.at(0)}`}`;
+  }
+}
+
+const CODES = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
+type Interruption = keyof typeof CODES;
+
+function killGroup({ pid }: ChildProcess): void {
+  try {
+    process.kill(-pid!, 'SIGKILL');
+  } catch {
+    // It has ended.
+  }
+}
+
+/**
+ * Runs a program on several ranks of this machine or of others, and returns its exit code. If it fails, one line on stderr says
+ * which rank ended and why.
+ *
+ * Ctrl-C, SIGTERM and SIGHUP reach rank 0 as a line on its stdin, which every mpirun forwards: after a signal mpirun would end
+ * the ranks before they have saved. A second one ends them at once. `listenForInterruption` of `@vgg/core/node` hears that line
+ * in the program, which has the variable `VGG_LAUNCHED` in its environment.
+ *
+ * @param program the command with its arguments, as `[process.execPath, script]`. Its stdout passes. Of its stderr, lines
+ *   pass that begin with `error: `, `warning: `, a time (`12:30:00 `) or two spaces; others are taken for those of mpirun.
+ * @throws VggError `VGG_BACKEND` if there is no MPI that ranks can be started by.
+ */
+export async function launch(program: readonly string[], options: LaunchOptions): Promise<number> {
+  const launcher = findMpirun(options.mpirun);
+  const child = spawn(launcher.command, [...placing(launcher, options), ...program], {
+    // Of its own process group: the terminal sends Ctrl-C to ours alone.
+    detached: true,
+    stdio: ['pipe', 'pipe', 'pipe'],
+    env: { ...process.env, VGG_LAUNCHED: '1' },
+  });
+  const errors = new Errors();
+  child.stdout!.on('data', (text: Buffer) => errors.addResult(text.toString()));
+  let timer: NodeJS.Timeout | undefined;
+  child.stderr!.on('data', (text: Buffer) => {
+    errors.add(text.toString());
+    // A daemon on a machine that is gone is waited for without end.
+    if (errors.line !== undefined) timer ??= setTimeout(() => killGroup(child), GRACE * 1000);
+  });
+  let interrupted: Interruption | undefined;
+  const onSignal = (name: Interruption) => {
+    if (interrupted !== undefined) {
+      killGroup(child);
+      process.exit(CODES[name]);
+    }
+    interrupted = name;
+    child.stdin!.write('stop\n');
+  };
+  const names = Object.keys(CODES) as Interruption[];
+  const onExit = () => killGroup(child);
+  for (const name of names) process.on(name, onSignal);
+  child.stdin!.on('error', () => {});
+  process.on('exit', onExit);
+  const code = await new Promise<number | null>((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (status) => resolve(status));
+    // What a lost machine's shell holds open is not waited for.
+    child.on('exit', (status) => setTimeout(() => resolve(status), 1000));
+  }).finally(() => {
+    for (const name of names) process.off(name, onSignal);
+    process.off('exit', onExit);
+    onExit();
+  });
+  for (const stream of [child.stdin, child.stdout, child.stderr]) stream!.destroy();
+  clearTimeout(timer);
+  if (interrupted !== undefined && errors.line === undefined && code === 0) return CODES[interrupted];
+  if (code === 0) return 0;
+  if (errors.line === undefined) process.stderr.write(`error: ${errors.cause(code)}\n`);
+  return code === null || code === 137 || code > 128 ? 1 : code;
+}

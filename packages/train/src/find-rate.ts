@@ -1,0 +1,65 @@
+/** Learning rate range test (arXiv:1506.01186): trains with a rising learning rate and records the loss of each step. */
+import { isVggError } from '@vgg/core';
+import type { Schedule } from '@vgg/optim';
+import { fit } from './fit';
+import type { FitOptions } from './fit-options';
+import type { RateLoss } from './rate-range';
+
+/** Options of {@link findRate}. */
+export interface FindRateOptions
+  extends Pick<
+    FitOptions,
+    'model' | 'batches' | 'microBatch' | 'optimiser' | 'seed' | 'clipNorm' | 'labelSmoothing' | 'cutMix' | 'mixUp'
+  > {
+  /** Learning rate of the first step. */
+  lowest: number;
+  /** Learning rate of the last step. */
+  highest: number;
+  /** Number of steps; the rate rises by the same factor from each to the next. */
+  steps: number;
+  /** Called after each step with the losses so far. */
+  onStep?: ((losses: readonly RateLoss[]) => void) | undefined;
+}
+
+/** The trial ends when the loss is this many times the smallest one, after a tenth of the steps. */
+const DIVERGED = 4;
+
+function rising({ lowest, highest, steps }: FindRateOptions): Schedule {
+  return {
+    initial: null,
+    rate: (_, step) => lowest * (highest / lowest) ** (step / (steps - 1)),
+    observe: (state) => state,
+    done: (_, step) => step >= steps,
+  };
+}
+
+/**
+ * Trains with a rising learning rate until the loss diverges, which changes the net, and returns the losses by ascending rate.
+ * `suggestRate` chooses a rate from them, `rateChart` draws them.
+ * @throws VggError as `fit`; a loss that is not finite ends the trial, unless it is the first.
+ */
+export async function findRate(options: FindRateOptions): Promise<RateLoss[]> {
+  const { lowest: _lowest, highest: _highest, steps, onStep, ...training } = options;
+  const losses: RateLoss[] = [];
+  const diverged = new AbortController();
+  try {
+    await fit({
+      ...training,
+      schedule: rising(options),
+      epochs: steps,
+      signal: diverged.signal,
+      onEvent: (event) => {
+        if (event.type !== 'step') return;
+        const { loss } = event.metrics;
+        losses.push({ rate: event.rate, loss });
+        onStep?.(losses);
+        const smallest = losses.reduce((least, one) => Math.min(least, one.loss), Number.POSITIVE_INFINITY);
+        if (losses.length > steps / 10 && loss > DIVERGED * smallest) diverged.abort();
+      },
+    });
+  } catch (error) {
+    // A rate that is too high ends the trial.
+    if (!isVggError(error) || error.code !== 'VGG_NON_FINITE' || losses.length === 0) throw error;
+  }
+  return losses;
+}

@@ -1,0 +1,65 @@
+import './backend';
+import { MomentumSgd } from '@vgg/optim';
+import { describe, expect, it } from 'vitest';
+import { findRate, rateChart, suggestRate } from '../src/index';
+import { ToyNet, toyBatches } from './toy';
+
+describe('suggestRate', () => {
+  it('returns the rate at which the loss falls fastest, before it rises', () => {
+    // Flat at 2, then falling by 0.1 a step between 1e-3 and 1e-2, then rising.
+    const steps = Array.from({ length: 61 }, (_, i) => {
+      const rate = 1e-5 * 10 ** (i / 12);
+      const loss = i < 24 ? 2 : i < 40 ? 2 - 0.1 * (i - 24) : 0.4 + 0.5 * (i - 40);
+      return { rate, loss };
+    });
+    const suggested = suggestRate(steps);
+    expect(suggested).toBeGreaterThan(1e-3);
+    expect(suggested).toBeLessThan(2.5e-2);
+    const chart = rateChart(steps, suggested);
+    expect(chart).toMatch(/^<svg .*viewBox="0 0 640 400"/);
+    expect(chart).toMatch(/1e-4/);
+    expect(chart).not.toMatch(/NaN|Infinity/);
+  });
+});
+
+describe('findRate', () => {
+  const trial = async (highest: number) => {
+    const model = new ToyNet({ dropout: 0 });
+    const optimiser = new MomentumSgd();
+    let seen = 0;
+    try {
+      const losses = await findRate({
+        model,
+        optimiser,
+        batches: toyBatches(),
+        microBatch: 4,
+        seed: 1,
+        lowest: 1e-4,
+        highest,
+        steps: 21,
+        onStep: ({ length }) => {
+          seen = length;
+        },
+      });
+      expect(seen).toBe(losses.length);
+      return losses;
+    } finally {
+      model.dispose();
+      optimiser.dispose();
+    }
+  };
+
+  it('raises the rate by the same factor from the lowest to the highest', async () => {
+    const losses = await trial(1e-2);
+    expect(losses).toHaveLength(21);
+    expect(losses[0]!.rate).toBeCloseTo(1e-4, 12);
+    expect(losses[10]!.rate).toBeCloseTo(1e-3, 12);
+    expect(losses[20]!.rate).toBeCloseTo(1e-2, 12);
+  });
+
+  it('ends when the loss diverges', async () => {
+    const losses = await trial(1e6);
+    expect(losses.length).toBeLessThan(21);
+    expect(suggestRate(losses)).toBeLessThan(1e3);
+  });
+});

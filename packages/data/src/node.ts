@@ -1,3 +1,4 @@
+export type { Augment, AugmentContext, AugmentFunction } from './node/augment';
 export { type DecodeOptions, decodeImage, IMAGE_LIMITS } from './node/decode';
 export { DEMO_CLASSES, DEMO_IMAGES, type DemoImagesOptions, makeDemoImages } from './node/demo-images';
 export { fetchImage, MAX_IMAGE_BYTES, readStandardInput } from './node/fetch-image';

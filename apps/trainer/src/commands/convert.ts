@@ -1,4 +1,5 @@
 /** `convert`: writes a net for another framework. Needs no TF.js backend, and holds one variable in memory at a time. */
+
 import { existsSync } from 'node:fs';
 import { mkdir, stat } from 'node:fs/promises';
 import { dirname, extname, join, resolve } from 'node:path';
@@ -16,6 +17,7 @@ import {
   preprocessingText,
   recogniseNet,
 } from '@vgg/weights';
+import { architectureText } from '../nets/net-text';
 import { openNamed } from '../nets/weight-file';
 import { print } from '../terminal/output';
 import type { Terminal } from '../terminal/terminal';
@@ -138,11 +140,11 @@ export async function runConvert(
     const paths = await write(net, resolve(output), writing).finally(end);
     let bytes = 0;
     for (const path of paths) bytes += (await stat(path)).size;
-    const { configuration, batchNorm, head } = weights.options;
+    const { head } = weights.options;
     const result = { input, format: source.format, naming: weights.naming.name, net: weights.options, describedBy };
     if (options.json)
       return await print(JSON.stringify({ ...result, to: format, dtype, files: paths, bytes }, null, 2));
-    const name = `${configuration}${batchNorm ? ' with batch norm' : ''}${head === 'none' ? ' without a head' : ''}`;
+    const name = `${architectureText(weights.options)}${head === 'none' ? ' without a head' : ''}`;
     await print(
       `${input} (${source.format}, names of ${weights.naming.name}, net ${name}) → ${output} (${format}, ${dtype}, ` +
         `${bytes < 1e6 ? `${Math.ceil(bytes / 1e3)} kB` : `${(bytes / 1e6).toFixed(1)} MB`}${paths.length > 1 ? ` in ${paths.length} files` : ''})`,

@@ -1,6 +1,8 @@
 /** `inspect FILE`: prints the tensors of a weight file, the net they belong to, and which are missing or left over. */
+
 import { isVggError } from '@vgg/core';
 import { type KnownName, knownWeights, type NetWeights, netUse, recogniseNet, type WeightSource } from '@vgg/weights';
+import { architectureText, shortInputText } from '../nets/net-text';
 import { netReference } from '../nets/reference';
 import { openNamed } from '../nets/weight-file';
 import { print, table } from '../terminal/output';
@@ -27,8 +29,8 @@ async function describe(source: WeightSource, weights: NetWeights) {
 }
 
 function lines({ naming, prefix, options, report, others, ...use }: Awaited<ReturnType<typeof describe>>): string[] {
-  const { configuration, batchNorm, width, inputSize, head, classes } = options;
-  const net = `${configuration}${batchNorm ? ' with batch norm' : ''}, width ${width}, input ${inputSize}, head ${head}`;
+  const { width, head, classes } = options;
+  const net = `${architectureText(options)}, width ${width}, input ${shortInputText(options)}, head ${head}`;
   const misshapen = report.misshapen.map(({ name, expected, got }) => `${name} [${got}] for [${expected}]`);
   return [
     `net: ${net}, ${classes} classes (names of ${naming}${prefix === '' ? '' : ` under ${JSON.stringify(prefix)}`})`,

@@ -1,7 +1,9 @@
 /** `inspect`: prints the layers and costs of a net, or the contents of a weight file. */
+
 import { formatSummary, summarise } from '@vgg/models';
 import type { Settings } from '@vgg/recipes';
 import { headFor, netOptions } from '@vgg/recipes';
+import { architectureText, inputText } from '../nets/net-text';
 import { readRecord } from '../run/folder';
 import { print } from '../terminal/output';
 import type { Terminal } from '../terminal/terminal';
@@ -25,9 +27,8 @@ export async function runInspect(
   const net = record?.net ?? netOptions({ ...options, head: headFor(options) }, options.classes);
   const summary = summarise(net, { batch: options.microBatch });
   if (options.json) return print(JSON.stringify({ net, classes: record?.classes, ...summary }, null, 2));
-  const { configuration, batchNorm, inputSize, width, classes } = net;
-  const name = `${configuration}${batchNorm ? ' with batch norm' : ''}`;
+  const { width, classes } = net;
   await print(
-    `${name}, input ${inputSize}×${inputSize}, width ${width}, ${classes} classes\n\n${formatSummary(summary).trimEnd()}`,
+    `${architectureText(net)}, input ${inputText(net)}, width ${width}, ${classes} classes\n\n${formatSummary(summary).trimEnd()}`,
   );
 }

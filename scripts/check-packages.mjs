@@ -66,11 +66,12 @@ function run(title, program, args, cwd) {
 }
 
 mkdirSync(tarballs);
-function pack(name) {
-  run(`packing ${name}`, 'pnpm', ['pack', '--pack-destination', tarballs], join(ROOT, 'packages', name));
+function pack(name, group = 'packages') {
+  run(`packing ${name}`, 'pnpm', ['pack', '--pack-destination', tarballs], join(ROOT, group, name));
 }
 for (const name of names) pack(name);
 const libraries = readdirSync(tarballs);
+pack('trainer', 'apps');
 if (BUILT) {
   run('assembling the binary', process.execPath, [join(ONEDNN, 'scripts', 'assemble-platform.mjs')]);
   pack(join('backend-onednn', 'npm', PLATFORM));
@@ -79,7 +80,7 @@ if (BUILT) {
 }
 const files = readdirSync(tarballs).map((file) => join(tarballs, file));
 for (const file of files) run(`linting ${file}`, 'pnpm', ['dlx', PUBLINT, 'run', '--strict', file], folder);
-// A package that holds only a binary has no types.
+// A package that holds only a binary or a program has no types.
 for (const file of libraries) run(`reading the types of ${file}`, 'pnpm', ['dlx', ATTW, join(tarballs, file)], folder);
 
 /** Tarballs by package name. They depend on each other in versions that are not published yet. */
@@ -132,6 +133,7 @@ const [consumer] = Object.keys(MANAGERS).map(check);
 const node = (title, ...args) => run(title, process.execPath, args, consumer);
 
 node('making images and a net', 'photographs.mjs');
+run('training by the command line', 'npx', ['vgg', 'train', '--smoke'], consumer);
 if (BUILT) node('training on the native engine by CommonJS', 'onednn.cjs');
 node('training by CommonJS', 'train.cjs');
 

@@ -7,7 +7,8 @@
 import '@tensorflow/tfjs-backend-cpu';
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { createRequire } from 'node:module';
+import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { env } from '@tensorflow/tfjs-core';
@@ -18,7 +19,7 @@ import { loadModel } from '@vgg/weights/node';
 import sharp from 'sharp';
 
 const HERE = fileURLToPath(new URL('..', import.meta.url));
-const TRAINER = join(HERE, '..', 'trainer', 'dist', 'cli.js');
+const TRAINER = join(dirname(createRequire(import.meta.url).resolve('@vgg/trainer/package.json')), 'dist', 'cli.js');
 /** Options of the training. With an input of 63, pool5 has one position: fc8 is a 1x1 convolution. */
 const RECIPE = ['--recipe', 'demo', '--head', 'linear', '--input', '63', '--scale', '64:96', '--epochs', '10'];
 /** Words for the drawn images. */

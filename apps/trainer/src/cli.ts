@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 /** Entry point: runs the command line and turns any error into one line and an exit code. */
 import { didYouMean, isInputError, VggError } from '@vgg/core';
 import { CommanderError } from 'commander';

@@ -13,6 +13,7 @@ import { markdown, tables } from '../paper/tables';
 import { REPORT } from '../report/run-report';
 import type { SessionArguments } from '../run/arguments';
 import { KEEPING } from '../run/folder';
+import { COMMAND } from '../terminal/command';
 import { print } from '../terminal/output';
 import type { Terminal } from '../terminal/terminal';
 
@@ -62,7 +63,7 @@ export async function runPaper(options: PaperArguments, terminal: Terminal): Pro
   terminal.say(`the study is ${folder}: ${study.nets.map(({ name }) => name).join(', ')}`);
   const done = await carryOut({ folder, study, session: { ...session, engine: study.engine }, terminal, spent });
   if (!done) {
-    terminal.say(`saved; continue with: pnpm --filter trainer start paper --resume ${folder}`);
+    terminal.say(`saved; continue with: ${COMMAND} paper --resume ${folder}`);
     return;
   }
   const concluded = conclude(study);

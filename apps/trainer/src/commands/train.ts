@@ -13,6 +13,7 @@ import type { TrainArguments } from '../run/arguments';
 import { discardRunFolder } from '../run/folder';
 import { type Prepared, prepareNew, prepareResumed } from '../run/prepare';
 import { joinTraining, trainPrepared } from '../run/train';
+import { COMMAND } from '../terminal/command';
 import { print, shellWord, table } from '../terminal/output';
 import type { Terminal } from '../terminal/terminal';
 import { dryRun } from './dry-run';
@@ -34,7 +35,7 @@ function summaryTable({ training, validation, best }: FitResult, classes: number
 }
 
 function whatNext(path: string): string {
-  const start = 'pnpm --filter trainer start';
+  const start = COMMAND;
   return `
 The run is in ${path}. What to try next:
   open ${join(path, REPORT)} in a browser: curves, mistakes, class maps
@@ -59,11 +60,11 @@ function endText(
 }
 
 function predictHint(path: string): string {
-  return `use it: pnpm --filter trainer start predict --run ${shellWord(path)} IMAGE`;
+  return `use it: ${COMMAND} predict --run ${shellWord(path)} IMAGE`;
 }
 
 function resumeHint(path: string): string {
-  return `continue with: pnpm --filter trainer start train --resume ${shellWord(path)}`;
+  return `continue with: ${COMMAND} train --resume ${shellWord(path)}`;
 }
 
 /** Prints how to resume after an error of the disk or the data, which is like an interruption. */

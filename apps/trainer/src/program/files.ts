@@ -4,6 +4,7 @@ import { integer, oneOf, SETTING_NAMES, SETTINGS, settingOf } from '@vgg/recipes
 import { Command } from 'commander';
 import type { ConvertArguments } from '../commands/convert';
 import type { InspectArguments } from '../commands/inspect';
+import { COMMAND } from '../terminal/command';
 import type { Commands } from './commands';
 import { addSettings } from './setting-options';
 import { withOutput } from './shared';
@@ -79,9 +80,9 @@ export function convertCommand(run: Commands['convert']): Command {
       'after',
       `
 Examples:
-  pnpm --filter trainer start convert vgg16.tv_in1k vgg16.onnx --view dense
-  pnpm --filter trainer start convert VGG_ILSVRC_16_layers.caffemodel vgg16.safetensors --to torchvision
-  pnpm --filter trainer start convert runs/D-384 web --head none`,
+  ${COMMAND} convert vgg16.tv_in1k vgg16.onnx --view dense
+  ${COMMAND} convert VGG_ILSVRC_16_layers.caffemodel vgg16.safetensors --to torchvision
+  ${COMMAND} convert runs/D-384 web --head none`,
     )
     .action((input: string, output: string) => run(input, output, command.opts<ConvertArguments>()));
 }

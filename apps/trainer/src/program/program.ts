@@ -1,6 +1,8 @@
 /** The command line: parses and checks options. `commands/` holds the code that the commands run. */
+
 import { Command, type Option } from 'commander';
 import { version } from '../../package.json';
+import { PROGRAM } from '../terminal/command';
 import type { Commands } from './commands';
 import { convertCommand, inspectCommand } from './files';
 import { paperCommand } from './paper';
@@ -20,13 +22,13 @@ export function describeOption(option: Option): string {
 
 /** Creates the command line. It never exits: wrong use throws a CommanderError. */
 export function createProgram(commands: Commands): Command {
-  const program = new Command('trainer')
+  const program = new Command(PROGRAM)
     .description('VGG for TypeScript: train, evaluate and use the nets of arXiv:1409.1556 on TF.js.')
     .version(version, '--version', 'print the version')
     .helpOption('-h, --help', 'print this help')
     .addHelpText(
       'after',
-      '\nTo start, see trainer train --help. Without a command, train is run; without images, train runs its demo.',
+      `\nTo start, see ${PROGRAM} train --help. Without a command, train is run; without images, train runs its demo.`,
     )
     .addCommand(trainCommand(commands.train), { isDefault: true })
     .addCommand(evaluateCommand(commands.evaluate))

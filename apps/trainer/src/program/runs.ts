@@ -1,6 +1,7 @@
 /** The options of `runs`, which manages run folders. */
 import { Argument, Command } from 'commander';
 import type { RunsAction, RunsArguments } from '../commands/runs';
+import { COMMAND } from '../terminal/command';
 import type { Commands } from './commands';
 
 export function runsCommand(run: Commands['runs']): Command {
@@ -24,10 +25,10 @@ export function runsCommand(run: Commands['runs']): Command {
     .addHelpText(
       'after',
       `
-  pnpm --filter trainer start runs
-  pnpm --filter trainer start runs compare runs/a runs/b
-  pnpm --filter trainer start runs rename runs/D-20260101-120000 birds
-  pnpm --filter trainer start runs prune --yes`,
+  ${COMMAND} runs
+  ${COMMAND} runs compare runs/a runs/b
+  ${COMMAND} runs rename runs/D-20260101-120000 birds
+  ${COMMAND} runs prune --yes`,
     )
     .action((action: RunsAction, words: readonly string[]) => run(action, words, command.opts<RunsArguments>()));
 }

@@ -3,6 +3,7 @@
 import { ENGINE_NAMES } from '@vgg/engine';
 import { oneOf, SETTINGS } from '@vgg/recipes/table';
 import { type Command, Option } from 'commander';
+import { SILENT_COMMAND } from '../terminal/command';
 
 export const PROTOCOLS = ['single', 'dense', 'multi-crop', 'both', 'all'] as const;
 
@@ -10,11 +11,7 @@ export const DATA = SETTINGS.data.help;
 
 export function withOutput(command: Command): Command {
   return command
-    .option(
-      '--json',
-      'results as one JSON document on stdout (with pnpm: pnpm --silent --filter trainer start ... --json | jq)',
-      false,
-    )
+    .option('--json', `results as one JSON document on stdout (with pnpm: ${SILENT_COMMAND} ... --json | jq)`, false)
     .option('--quiet', 'no progress and no log; warnings, errors and results only', false)
     .helpOption('-h, --help', 'print this help');
 }

@@ -4,6 +4,7 @@ import { integer, readRecipe, recipeNames, SETTING_NAMES, type SettingName } fro
 import { Command } from 'commander';
 import type { TrainArguments } from '../run/arguments';
 import { KEEPING } from '../run/folder';
+import { COMMAND } from '../terminal/command';
 import type { Commands } from './commands';
 import { addAllSettings } from './setting-options';
 import { withEngine, withOutput, withStrict } from './shared';
@@ -19,20 +20,20 @@ Files that are not used are counted with the reason.`;
 
 const EXAMPLES = `
 A first run on photos/CLASS/*.jpg: a small net that trains in minutes, with a live report in the browser:
-  pnpm --filter trainer start train --data photos --ui
+  ${COMMAND} train --data photos --ui
 A trained net learns your classes; its net, input and scale come from the weights:
-  pnpm --filter trainer start train --recipe fine-tune --data photos --weights runs/mine --freeze features
+  ${COMMAND} train --recipe fine-tune --data photos --weights runs/mine --freeze features
 Estimate time and memory of the paper's net D at full size, from a few steps:
-  pnpm --filter trainer start train --recipe paper --data photos --dry-run
+  ${COMMAND} train --recipe paper --data photos --dry-run
 A medium-sized net, and its prediction for one more image:
-  pnpm --filter trainer start train --data photos --config B --batch-norm --width 0.5 --input 112 --epochs 20 --out runs/mine
-  pnpm --filter trainer start predict --run runs/mine new.jpg --heat-map where.png
+  ${COMMAND} train --data photos --config B --batch-norm --width 0.5 --input 112 --epochs 20 --out runs/mine
+  ${COMMAND} predict --run runs/mine new.jpg --heat-map where.png
 Continue an interrupted run, or an ended one for more epochs; train at the paper's next
 scale, from the weights of a run; use the paper's recipe for ImageNet:
-  pnpm --filter trainer start train --resume runs/mine
-  pnpm --filter trainer start train --resume runs/mine --epochs 40
-  pnpm --filter trainer start train --data photos --scale 256:512 --weights runs/D-384 --rate 1e-3
-  pnpm --filter trainer start train --recipe imagenet-a-256 --data ILSVRC2012 --batch 128
+  ${COMMAND} train --resume runs/mine
+  ${COMMAND} train --resume runs/mine --epochs 40
+  ${COMMAND} train --data photos --scale 256:512 --weights runs/D-384 --rate 1e-3
+  ${COMMAND} train --recipe imagenet-a-256 --data ILSVRC2012 --batch 128
 
 The keys of a recipe are these options: --rate 0.1 is "rate: 0.1", --batch-norm is "batchNorm: true". An option overrides the
 recipe: --no-batch-norm, --flip, --pre-init none and so on. Without --recipe and --data, the recipe is demo.

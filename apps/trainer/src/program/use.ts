@@ -5,6 +5,7 @@ import { Command } from 'commander';
 import type { EvaluateArguments } from '../commands/evaluate';
 import type { PredictArguments } from '../commands/predict';
 import type { ReportArguments } from '../commands/report';
+import { COMMAND, SILENT_COMMAND } from '../terminal/command';
 import type { Commands } from './commands';
 import { collect, DATA, PROTOCOLS, usedNet, WEIGHTS, withEngine, withOutput, withStrict } from './shared';
 
@@ -48,9 +49,9 @@ export function evaluateCommand(run: Commands['evaluate']): Command {
       'after',
       `
 Evaluate a run as the paper does; fuse two; evaluate a published net (downloaded once) by one centre crop, as its authors do:
-  pnpm --filter trainer start evaluate --run runs/mine --protocol all
-  pnpm --filter trainer start evaluate --run runs/D-384 --run runs/E-384 --protocol both
-  pnpm --filter trainer start evaluate --weights vgg16.tv_in1k --data ILSVRC2012 --protocol single --scales 256`,
+  ${COMMAND} evaluate --run runs/mine --protocol all
+  ${COMMAND} evaluate --run runs/D-384 --run runs/E-384 --protocol both
+  ${COMMAND} evaluate --weights vgg16.tv_in1k --data ILSVRC2012 --protocol single --scales 256`,
     )
     .action((runs: readonly string[]) => {
       for (const path of runs) {
@@ -93,13 +94,13 @@ export function predictCommand(run: Commands['predict']): Command {
       'after',
       `
 Classify with a run, with a weight file, with a published net (downloaded once):
-  pnpm --filter trainer start predict --run runs/mine photo.jpg --heat-map where.png
-  pnpm --filter trainer start predict --weights vgg16.pth photo.jpg
-  pnpm --filter trainer start predict --weights vgg16.tv_in1k *.jpg --json
+  ${COMMAND} predict --run runs/mine photo.jpg --heat-map where.png
+  ${COMMAND} predict --weights vgg16.pth photo.jpg
+  ${COMMAND} predict --weights vgg16.tv_in1k *.jpg --json
 Classify the images of a folder, of an address, of another program:
-  pnpm --filter trainer start predict --run runs/mine photos
-  pnpm --filter trainer start predict --run runs/mine https://example.com/photo.jpg
-  curl -s https://example.com/photo.jpg | pnpm --silent --filter trainer start predict --run runs/mine -`,
+  ${COMMAND} predict --run runs/mine photos
+  ${COMMAND} predict --run runs/mine https://example.com/photo.jpg
+  curl -s https://example.com/photo.jpg | ${SILENT_COMMAND} predict --run runs/mine -`,
     )
     .action((images: readonly string[]) => run(images, usedNet(command).opts<PredictArguments>()));
 }

@@ -20,6 +20,7 @@ import { openWeights } from '@vgg/weights/node';
 import { architectureText, shortInputText } from '../nets/net-text';
 import { findNet, netReference } from '../nets/reference';
 import { hasWeights } from '../nets/run-files';
+import { COMMAND } from '../terminal/command';
 import type { Terminal } from '../terminal/terminal';
 import { loadRun, type RunRecord, readRecord } from './folder';
 import { netOfWeights } from './net-of-weights';
@@ -94,7 +95,7 @@ export async function checkPredecessor({ preInit, weights, data }: Settings, ter
   if (path === undefined) return;
   const recipe = existsSync(path) ? undefined : recipeFor(path);
   if (recipe !== undefined) {
-    const command = `pnpm --filter trainer start train --recipe ${recipe}${data === undefined ? '' : ` --data ${data}`}`;
+    const command = `${COMMAND} train --recipe ${recipe}${data === undefined ? '' : ` --data ${data}`}`;
     throw new VggError('run', `this run starts from ${path}, which does not exist; first run: ${command}`);
   }
   if (preInit === undefined && netReference(path).kind !== 'run') return;

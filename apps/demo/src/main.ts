@@ -65,8 +65,10 @@ async function showEstimate(): Promise<string> {
   );
   if (classes.length > 0) {
     const shown = classes.length > MAXIMUM_NAMES ? [...classes.slice(0, MAXIMUM_NAMES), '…'] : classes;
+    const { kind } = await examples();
+    const from = kind === undefined ? '' : ` It was trained on ${kind}.`;
     element('knows').textContent =
-      `It knows ${classes.length} classes only: ${shown.join(', ')}. Any other image is put into one of them.`;
+      `This net knows ${classes.length} classes only: ${shown.join(', ')}.${from} It puts any other image into one of them, too.`;
   }
   list.setAttribute('aria-busy', 'false');
   load.disabled = false;
@@ -74,7 +76,7 @@ async function showEstimate(): Promise<string> {
   const isLarge = device !== undefined && inference > (device * 2 ** 30) / 4;
   return isLarge
     ? 'This net takes much of the memory here: close other pages before loading it.'
-    : 'Ready to load: choose an image.';
+    : `Choose an image: this also loads the net (${megabytes(size)}).`;
 }
 
 async function showEngines(): Promise<void> {
@@ -148,7 +150,7 @@ async function showResult(): Promise<string> {
 }
 
 async function showMaps(): Promise<string> {
-  if (net === undefined || image === undefined) return 'Load the net and choose an image.';
+  if (net === undefined || image === undefined) return 'Choose an image.';
   const layer = layers.value as TapName;
   const input = netInput(net, image);
   const features = net.model.features(input, [layer])[layer];
@@ -196,8 +198,18 @@ function choose(read: () => Promise<Blob>, pressed?: HTMLButtonElement): void {
   });
 }
 
+/** Example images of the net, and the kind of images that it was trained on. */
+interface Examples {
+  readonly names: readonly string[];
+  readonly kind?: string | undefined;
+}
+
+async function examples(): Promise<Examples> {
+  return (await fetch('model/images.json')).json();
+}
+
 async function showExamples(): Promise<void> {
-  const names: string[] = await (await fetch('model/images.json')).json();
+  const { names } = await examples();
   for (const name of names) {
     const button = document.createElement('button');
     const example = Object.assign(new Image(), { src: `model/${name}`, alt: name.replace(/\.\w+$/, '') });

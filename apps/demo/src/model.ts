@@ -1,5 +1,5 @@
 /** The net's file: an estimate from its header, its download, and the net. */
-import { VggError } from '@vgg/core';
+import { sizeOf, VggError } from '@vgg/core';
 import { configurationText, type Summary, summarise } from '@vgg/models';
 import { type ByteSource, bytesOf, type LoadedNet, loadNet, openWeights, recogniseNet } from '@vgg/weights';
 
@@ -51,10 +51,10 @@ export async function estimate(url: string): Promise<Estimate> {
   const file = await sourceOf(url);
   const source = await openWeights(file);
   const { options } = recogniseNet(source);
-  const [first] = [...source.tensors.values()];
+  const largest = [...source.tensors.values()].reduce((a, b) => (sizeOf(b.shape) > sizeOf(a.shape) ? b : a));
   return {
     bytes: file.size,
-    dtype: first?.dtype ?? 'none',
+    dtype: largest.dtype,
     configuration: `${configurationText(options.configuration)}${options.batchNorm ? ' with batch norm' : ''}, width ${options.width}`,
     classes: JSON.parse(source.metadata['vgg.classes'] ?? '[]') as string[],
     summary: summarise(options),

@@ -120,6 +120,8 @@ describe('the command line', () => {
       'both',
     );
     expect(evaluation.options).toMatchObject({ run: ['a', 'b'], scales: [256, 512], protocol: 'both', split: 'val' });
+    const bare = await called('evaluate', 'a', 'b', '--run', 'c');
+    expect(bare.options).toMatchObject({ run: ['c', 'a', 'b'], protocol: 'dense' });
     expect((await called('predict', '--run', 'a', 'x.jpg', 'y.jpg')).images).toEqual(['x.jpg', 'y.jpg']);
     expect((await called('inspect', '--config', 'e')).options).toMatchObject({ config: 'E', classes: 1000 });
   });

@@ -80,7 +80,7 @@ export interface Evaluation {
   readonly skipped: readonly SkippedImage[];
   /** Number of classes. */
   readonly classes: number;
-  /** Number of guesses that the top-5 error allows: 5, or the number of classes if there are fewer. */
+  /** Largest number of classes in a prediction: 5, or the number of classes if there are fewer. */
   readonly k: number;
   /** Rows for each net and, if there are several, their fusion; for each protocol; for each Q and all Q together. */
   readonly rows: readonly EvaluationRow[];

@@ -30,7 +30,7 @@ export interface Errors {
   readonly images: number;
   /** Share of images whose most probable class is not the label. */
   readonly top1Error: number | null;
-  /** Share of images whose label is not among the five most probable classes (see {@link topK}). */
+  /** Share of images whose label is not among the five most probable classes; null with five classes or fewer. */
   readonly top5Error: number | null;
 }
 
@@ -116,7 +116,7 @@ export class Tally {
   /** Returns the errors over all images. */
   overall(): Errors {
     const total = (counts: Uint32Array) => counts.reduce((sum, count) => sum + count, 0);
-    return errors(total(this.#images), total(this.#wrong1), total(this.#wrong5));
+    return this.#errors(total(this.#images), total(this.#wrong1), total(this.#wrong5));
   }
 
   /** Returns, for each class, the errors on the images that have it as label, and precision, recall and F1. */
@@ -125,18 +125,18 @@ export class Tally {
       const right = images - this.#wrong1[i]!;
       const predicted = this.#predicted[i]!;
       return {
-        ...errors(images, this.#wrong1[i]!, this.#wrong5[i]!),
+        ...this.#errors(images, this.#wrong1[i]!, this.#wrong5[i]!),
         precision: quotient(right, predicted),
         recall: quotient(right, images),
         f1: quotient(2 * right, images + predicted),
       };
     });
   }
-}
 
-function errors(images: number, wrong1: number, wrong5: number): Errors {
-  const percent = (wrong: number) => (images === 0 ? null : (100 * wrong) / images);
-  return { images, top1Error: percent(wrong1), top5Error: percent(wrong5) };
+  #errors(images: number, wrong1: number, wrong5: number): Errors {
+    const percent = (wrong: number) => (images === 0 ? null : (100 * wrong) / images);
+    return { images, top1Error: percent(wrong1), top5Error: this.classes > TOP ? percent(wrong5) : null };
+  }
 }
 
 function quotient(count: number, of: number): number | null {

@@ -1,7 +1,7 @@
 /** Puts the parts of a run's report into the one object that the page draws. */
 import type { Activity, Headline, Progressing, ReportData, RunState, Section } from './data';
 import type { EvaluationRecord } from './evaluation';
-import { confusionMatrix } from './guesses';
+import { classTable, confusionMatrix } from './guesses';
 import type { History } from './history';
 import { shorten } from './image-sections';
 import type { RunDescription } from './run';
@@ -77,6 +77,7 @@ export function assemble(parts: Parts): ReportData {
     ...progressing(parts),
     results: evaluation.rows,
     confusion: guesses === null ? null : confusionMatrix(guesses, names),
+    perClass: guesses === null ? null : classTable(guesses, names),
     mistakes: images.mistakes,
     heatMaps: images.heatMaps,
     crops: images.crops,

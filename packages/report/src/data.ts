@@ -39,7 +39,30 @@ export interface ResultRow {
   readonly of: string;
   /** Top-1 and top-5 error in %. */
   readonly top1: number | null;
+  /** Null with five classes or fewer. */
   readonly top5: number | null;
+  /** Mean F1 of the classes and expected calibration error, from 0 to 1; absent if they were not measured. */
+  readonly f1?: number | null | undefined;
+  readonly calibrationError?: number | null | undefined;
+}
+
+/** Precision, recall and F1 of a class, from 0 to 1; null where they divide by 0 images. */
+export interface ClassFigures {
+  readonly name: string;
+  /** Number of images of the class. */
+  readonly images: number;
+  readonly precision: number | null;
+  readonly recall: number | null;
+  readonly f1: number | null;
+}
+
+/** Figures of classes: all, or those with the lowest F1. */
+export interface ClassTable {
+  readonly rows: readonly ClassFigures[];
+  /** Number of all classes that have images. */
+  readonly of: number;
+  readonly images: number;
+  readonly protocol: string;
 }
 
 /** Table of text cells. */
@@ -155,6 +178,8 @@ export interface ReportData extends Progressing {
   readonly k: number;
   readonly results: readonly ResultRow[];
   readonly confusion: Confusion | null;
+  /** Precision, recall and F1 by class. */
+  readonly perClass: ClassTable | null;
   readonly mistakes: readonly Mistake[];
   readonly heatMaps: readonly HeatMap[];
   readonly crops: readonly LabelledImage[];

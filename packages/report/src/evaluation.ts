@@ -70,8 +70,8 @@ export async function recordEvaluation(
 ): Promise<number | undefined> {
   const measured = rows
     .filter(({ top1Error }) => top1Error !== null)
-    .map(({ protocol, scales, top1Error, top5Error }) => {
-      return { protocol, scales, images, of, top1: top1Error, top5: top5Error };
+    .map(({ protocol, scales, top1Error, top5Error, f1, calibrationError }) => {
+      return { protocol, scales, images, of, top1: top1Error, top5: top5Error, f1, calibrationError };
     });
   const known = await readEvaluation(folder);
   await writeEvaluation(folder, withRows({ ...known, k }, measured, guesses));

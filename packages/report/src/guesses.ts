@@ -1,5 +1,5 @@
 /** Predictions of a net for the images of a data set: counted by class, with the most confident mistakes. */
-import type { Confusion } from './data';
+import type { ClassFigures, ClassTable, Confusion } from './data';
 
 /** Predicted class of one image. */
 export interface Prediction {
@@ -97,4 +97,28 @@ export function confusionMatrix({ confusion, images, protocol }: Guesses, names:
     of: names.length,
     protocol,
   };
+}
+
+/** Returns precision, recall and F1 of all classes that have images, or of those with the lowest F1. */
+export function classTable({ confusion, images, protocol }: Guesses, names: readonly string[]): ClassTable {
+  const counts = names.map(() => ({ images: 0, predicted: 0, right: 0 }));
+  for (const [label, predicted, count] of confusion) {
+    counts[label]!.images += count;
+    counts[predicted]!.predicted += count;
+    if (label === predicted) counts[label]!.right += count;
+  }
+  const quotient = (count: number, of: number) => (of === 0 ? null : count / of);
+  const all = counts.map((count, i): ClassFigures => {
+    const { right, predicted } = count;
+    return {
+      name: names[i]!,
+      images: count.images,
+      precision: quotient(right, predicted),
+      recall: quotient(right, count.images),
+      f1: quotient(2 * right, count.images + predicted),
+    };
+  });
+  const known = all.filter((figures) => figures.images > 0);
+  const rows = known.length <= MATRIX ? known : [...known].sort((a, b) => a.f1! - b.f1!).slice(0, MATRIX);
+  return { rows, of: known.length, images, protocol };
 }

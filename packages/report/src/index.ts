@@ -1,5 +1,7 @@
 export type {
   Activity,
+  ClassFigures,
+  ClassTable,
   Column,
   Confusion,
   Curves,

@@ -56,6 +56,7 @@ export function reportOfMetrics(options: MetricsReportOptions): ReportData {
     activity: null,
     results: [],
     confusion: null,
+    perClass: null,
     mistakes: [],
     heatMaps: [],
     crops: [],

@@ -102,7 +102,7 @@ export class RunReport {
     const { transform, classes, validationImages } = this.#options.run;
     const scales = scalesFor(transform.scale, 'single', transform.crop);
     const images = samples ?? validationImages;
-    const errors = { top1: top1 ?? null, top5: top5 ?? null };
+    const errors = { top1: top1 ?? null, top5: classes.length > 5 ? (top5 ?? null) : null };
     const row: ResultRow = { protocol: 'single', scales, images, of: 'validation', ...errors };
     this.#evaluation = { version: 1, k: Math.min(5, classes.length), rows: [row], guesses: this.#guesses ?? null };
   }

@@ -1,6 +1,6 @@
 /** Predictions counted by class. */
 import { describe, expect, it } from 'vitest';
-import { confusionMatrix, GuessBook } from '../src/guesses';
+import { classTable, confusionMatrix, GuessBook } from '../src/guesses';
 
 describe('guesses', () => {
   it('are counted by class, the most confident mistakes first', () => {
@@ -45,5 +45,24 @@ describe('guesses', () => {
       [29, 1],
     ]);
     expect(matrix.totals[0]).toBe(2);
+  });
+
+  it('make a table of precision, recall and F1', () => {
+    const book = new GuessBook('dense', 3);
+    // Class 0: two right and one called 1. Class 1: one right. Class 2 has no images.
+    for (const [label, predicted] of [
+      [0, 0],
+      [0, 0],
+      [0, 1],
+      [1, 1],
+    ] as const) {
+      book.add({ key: '', label, predicted, probability: 1 });
+    }
+    const { rows, of } = classTable(book.guesses, ['a', 'b', 'c']);
+    expect(of).toBe(2);
+    expect(rows).toEqual([
+      { name: 'a', images: 3, precision: 1, recall: 2 / 3, f1: 0.8 },
+      { name: 'b', images: 1, precision: 0.5, recall: 1, f1: 2 / 3 },
+    ]);
   });
 });

@@ -43,6 +43,7 @@ describeInBrowser('a report', (open) => {
     expect(await page.locator('section h2').allTextContents()).toEqual([
       'Curves',
       'Results',
+      'By class',
       'Confusion',
       'Most confident mistakes',
       'Class maps',
@@ -53,9 +54,10 @@ describeInBrowser('a report', (open) => {
     ]);
     expect(await page.locator('canvas').count()).toBe(5);
     expect(await page.locator('#results tbody tr').allTextContents()).toEqual([
-      'single256100 validation20.505.00',
-      'dense224, 256, 288100 cat19.00–',
+      'single256100 validation20.505.00––',
+      'dense224, 256, 288100 cat19.00–80.05.0',
     ]);
+    expect(await page.locator('#classes tbody tr').first().allTextContents()).toEqual(['cat250.050.050.0']);
     expect(await page.locator('.matrix .right').allTextContents()).toEqual(new Array(6).fill('1'));
     expect(await page.evaluate(overflow)).toBeLessThanOrEqual(0);
     expect({ complaints, requests }).toEqual({ complaints: [], requests: [] });
@@ -110,6 +112,7 @@ describeInBrowser('a report', (open) => {
       ...(await fullReport({ epochs: 0 })),
       results: [],
       confusion: null,
+      perClass: null,
       mistakes: [],
       heatMaps: [],
       crops: [],

@@ -1,6 +1,6 @@
 /** Report of a made-up run, for tests. */
 import type { ReportData } from '../src/data';
-import { confusionMatrix, GuessBook } from '../src/guesses';
+import { classTable, confusionMatrix, GuessBook } from '../src/guesses';
 import { History } from '../src/history';
 import { thumbnail } from '../src/images';
 
@@ -66,9 +66,19 @@ export async function fullReport({
     activity: null,
     results: [
       { protocol: 'single', scales: [256], images: 100, of: 'validation', top1: 20.5, top5: 5 },
-      { protocol: 'dense', scales: [224, 256, 288], images: 100, of: name(0), top1: 19, top5: null },
+      {
+        protocol: 'dense',
+        scales: [224, 256, 288],
+        images: 100,
+        of: name(0),
+        top1: 19,
+        top5: null,
+        f1: 0.8,
+        calibrationError: 0.05,
+      },
     ],
     confusion: confusionMatrix(guesses, names),
+    perClass: classTable(guesses, names),
     mistakes: guesses.mistakes.map(({ key, label, predicted, probability }, i) => ({
       image: i === 1 ? null : image,
       key,

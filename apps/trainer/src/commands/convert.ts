@@ -20,7 +20,7 @@ import {
 import { architectureText } from '../nets/net-text';
 import { openNamed } from '../nets/weight-file';
 import { print } from '../terminal/output';
-import { createTerminal, type Terminal } from '../terminal/terminal';
+import type { Terminal } from '../terminal/terminal';
 
 export interface ConvertArguments {
   to: 'auto' | 'safetensors' | 'torchvision' | 'onnx' | 'tfjs';
@@ -110,8 +110,12 @@ async function write(net: NetTensors, output: string, writing: Writing): Promise
   return [output];
 }
 
-export async function runConvert(input: string, output: string, options: ConvertArguments): Promise<void> {
-  const terminal = createTerminal({ stream: process.stderr, quiet: options.quiet });
+export async function runConvert(
+  input: string,
+  output: string,
+  options: ConvertArguments,
+  terminal: Terminal,
+): Promise<void> {
   const format = formatFor(output, options.to);
   const dtype = dtypeFor(format, options.dtype);
   const source = await openNamed(input, terminal);

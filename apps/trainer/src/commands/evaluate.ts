@@ -5,7 +5,7 @@ import { type Evaluation, type EvaluationRow, PROTOCOLS, type Protocol } from '@
 import { type DataEvaluation, type EvaluationRequest, evaluateNets } from '../evaluate/evaluate';
 import { loadNamed, loadRuns } from '../evaluate/nets';
 import { print, table } from '../terminal/output';
-import { createTerminal } from '../terminal/terminal';
+import type { Terminal } from '../terminal/terminal';
 
 /** Arguments of `evaluate`; exactly one of `run` and `weights` is given, and `data` with `weights`. */
 export interface EvaluateArguments extends Omit<EvaluationRequest, 'protocols'> {
@@ -19,35 +19,62 @@ export interface EvaluateArguments extends Omit<EvaluationRequest, 'protocols'> 
   quiet: boolean;
 }
 
+/** Returns an error in % with two decimals; nothing where there are no labelled images. */
 function figure(error: number | null): string {
   return error === null ? '' : error.toFixed(2);
 }
 
-function tableRow({ nets, protocol, scales, top1Error, top5Error, perClass }: EvaluationRow, fused: boolean): string[] {
+/** Returns a share from 0 to 1 in % with one decimal. */
+function share(value: number | null): string {
+  return value === null ? '' : (100 * value).toFixed(1);
+}
+
+function tableRow(row: EvaluationRow, fused: boolean, withTop5: boolean): string[] {
+  const { nets, protocol, scales, top1Error, top5Error, f1, calibrationError } = row;
   const name = nets.length > 1 ? `fusion of ${nets.length}` : nets[0]!.split('/').at(-1)!;
-  const cells = [protocol, scales.join(', '), figure(top1Error), ...(perClass.length > 5 ? [figure(top5Error)] : [])];
+  const errors = withTop5 ? [figure(top1Error), figure(top5Error)] : [figure(top1Error)];
+  const cells = [protocol, scales.join(', '), ...errors, share(f1), share(calibrationError)];
   return fused ? [name, ...cells] : cells;
 }
 
-/** Prints a table as in section 4 of the paper: a row for each net, protocol and set of scales. */
-export async function printEvaluation(evaluation: Evaluation): Promise<void> {
-  const fused = evaluation.rows.some(({ nets }) => nets.length > 1);
-  // With five classes or fewer, the top-5 error is always 0.
-  const columns = [
-    'protocol',
-    'Q',
-    'top-1 error %',
-    ...(evaluation.classes > 5 ? [`top-${evaluation.k} error %`] : []),
-  ];
-  const rows = evaluation.rows.map((row) => tableRow(row, fused));
-  await print(table(fused ? ['net', ...columns] : columns, rows, fused ? 2 : 1));
-  const { images, skipped } = evaluation;
-  await print(`\n${images} images${skipped.length > 0 ? `, ${skipped.length} skipped` : ''}`);
+/** Number of classes up to which all are listed, and number of those listed of more. */
+const LISTED = { all: 20, lowest: 10 } as const;
+
+/** Returns precision, recall and F1 of each class, or of the classes with the lowest F1 if there are many. */
+function classTable({ nets, protocol, scales, perClass }: EvaluationRow, classes: readonly string[]): string {
+  const known = perClass.map((errors, i) => ({ ...errors, name: classes[i]! })).filter(({ images }) => images > 0);
+  const few = known.length <= LISTED.all;
+  const worst = few ? known : known.sort((a, b) => (a.f1 ?? 0) - (b.f1 ?? 0)).slice(0, LISTED.lowest);
+  const which = few ? 'by class' : `the ${LISTED.lowest} of ${known.length} classes with the lowest F1`;
+  const of = `${nets.length > 1 ? `fusion of ${nets.length} nets, ` : ''}${protocol}, Q = ${scales.join(', ')}`;
+  const rows = worst.map(({ name, images, precision, recall, f1 }) => [
+    name,
+    String(images),
+    ...[precision, recall, f1].map(share),
+  ]);
+  return `${which} (${of}):\n\n${table(['class', 'images', 'precision %', 'recall %', 'F1 %'], rows)}`;
 }
 
-export async function runEvaluate(options: EvaluateArguments): Promise<void> {
-  const { run = [], weights, protocol, json, engine, device, quiet, ...rest } = options;
-  const terminal = createTerminal({ stream: process.stderr, quiet });
+const ABOUT_FIGURES =
+  'F1: harmonic mean of precision and recall, averaged over the classes. Calibration error: mean difference between the\n' +
+  'probability of the predicted class and the share of right predictions (0: the probabilities can be trusted).';
+
+/** Prints a table as in section 4 of the paper, with a row for each net, protocol and set of scales, and one by class. */
+export async function printEvaluation(evaluation: Evaluation, classes: readonly string[]): Promise<void> {
+  const { images, skipped } = evaluation;
+  const fused = evaluation.rows.some(({ nets }) => nets.length > 1);
+  const withTop5 = evaluation.rows.some(({ top5Error }) => top5Error !== null);
+  const errors = withTop5 ? ['top-1 error %', 'top-5 error %'] : ['top-1 error %'];
+  const columns = ['protocol', 'Q', ...errors, 'F1 %', 'calibration error %'];
+  const rows = evaluation.rows.map((row) => tableRow(row, fused, withTop5));
+  await print(table(fused ? ['net', ...columns] : columns, rows, fused ? 3 : 2));
+  await print(`\n${images} images${skipped.length > 0 ? `, ${skipped.length} skipped` : ''}. ${ABOUT_FIGURES}`);
+  const whole = evaluation.rows.filter(({ pairs }) => pairs !== null).at(-1);
+  if (whole !== undefined && whole.images > 0) await print(`\n${classTable(whole, classes)}`);
+}
+
+export async function runEvaluate(options: EvaluateArguments, terminal: Terminal): Promise<void> {
+  const { run = [], weights, protocol, json, engine, device, ...rest } = options;
   terminal.say(describeEngine(await startEngine(engine, device)));
   const evaluated = await (weights === undefined
     ? loadRuns(run.map((path) => resolve(path)))
@@ -60,7 +87,7 @@ export async function runEvaluate(options: EvaluateArguments): Promise<void> {
     evaluated.dispose();
   }
   const { classes } = evaluated;
-  if (!json) return printEvaluation(evaluation);
+  if (!json) return printEvaluation(evaluation, classes);
   // Of the confusion matrix only the non-zero entries are printed: for many classes, most are zero.
   const rows = evaluation.rows.map(({ pairs, ...row }) => ({
     ...row,

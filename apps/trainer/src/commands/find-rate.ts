@@ -14,7 +14,7 @@ import type { Terminal } from '../terminal/terminal';
 const LOWEST = 1e-5;
 const HIGHEST = 1;
 const STEPS = 100;
-/** File names of the plot and its numbers, in the current folder or next to --out. */
+/** File names of the plot and its numbers, in the current folder. */
 const CHART = 'learning-rates.svg';
 const NUMBERS = 'learning-rates.csv';
 
@@ -66,5 +66,7 @@ export async function runFindRate(options: TrainArguments, terminal: Terminal): 
       0,
     ),
   );
-  await print(`\nsuggested: --rate ${suggested}, where the loss falls fastest. The plot is ${resolve(CHART)}`);
+  await print(
+    `\nsuggested: --rate ${suggested}, a third of the rate with the lowest loss. The plot is ${resolve(CHART)}`,
+  );
 }

@@ -6,7 +6,7 @@ import { architectureText, shortInputText } from '../nets/net-text';
 import { netReference } from '../nets/reference';
 import { openNamed } from '../nets/weight-file';
 import { print, table } from '../terminal/output';
-import { createTerminal } from '../terminal/terminal';
+import type { Terminal } from '../terminal/terminal';
 
 /** Returns the net in a file, or the reason why it does not hold one. */
 function recognise(source: WeightSource): NetWeights | string {
@@ -57,10 +57,10 @@ async function printPublished(name: KnownName, json: boolean): Promise<void> {
   await print(`${table(['published net', name], rows, 2)}\n\nto download it: convert ${name} ${name}.safetensors`);
 }
 
-export async function inspectFile(file: string, { json, quiet }: { json: boolean; quiet: boolean }): Promise<void> {
+export async function inspectFile(file: string, json: boolean, terminal: Terminal): Promise<void> {
   const reference = netReference(file);
   if (reference.kind === 'published') return printPublished(reference.name, json);
-  const source = await openNamed(file, createTerminal({ stream: process.stderr, quiet }));
+  const source = await openNamed(file, terminal);
   try {
     const weights = recognise(source);
     const net = typeof weights === 'string' ? undefined : await describe(source, weights);

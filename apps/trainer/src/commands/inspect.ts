@@ -6,6 +6,7 @@ import { headFor, netOptions } from '@vgg/recipes';
 import { architectureText, inputText } from '../nets/net-text';
 import { readRecord } from '../run/folder';
 import { print } from '../terminal/output';
+import type { Terminal } from '../terminal/terminal';
 
 export interface InspectArguments
   extends Pick<Settings, 'config' | 'batchNorm' | 'width' | 'input' | 'head' | 'dropout'> {
@@ -16,8 +17,12 @@ export interface InspectArguments
   quiet: boolean;
 }
 
-export async function runInspect(file: string | undefined, options: InspectArguments): Promise<void> {
-  if (file !== undefined) return (await import('./inspect-file')).inspectFile(file, options);
+export async function runInspect(
+  file: string | undefined,
+  options: InspectArguments,
+  terminal: Terminal,
+): Promise<void> {
+  if (file !== undefined) return (await import('./inspect-file')).inspectFile(file, options.json, terminal);
   const record = options.run === undefined ? undefined : await readRecord(options.run);
   const net = record?.net ?? netOptions({ ...options, head: headFor(options) }, options.classes);
   const summary = summarise(net, { batch: options.microBatch });

@@ -2,6 +2,7 @@
 import { basename, join, resolve } from 'node:path';
 import { VggError } from '@vgg/core';
 import { writeFileAtomically } from '@vgg/core/node';
+import { startEngine } from '@vgg/engine';
 import { writeReport } from '@vgg/report';
 import { notesOn } from '../paper/notes';
 import { studyReportOf } from '../paper/report';
@@ -13,7 +14,7 @@ import { REPORT } from '../report/run-report';
 import type { SessionArguments } from '../run/arguments';
 import { KEEPING } from '../run/folder';
 import { print } from '../terminal/output';
-import { createTerminal, type Terminal } from '../terminal/terminal';
+import type { Terminal } from '../terminal/terminal';
 
 export interface PaperArguments extends Omit<StudyRequest, 'data'>, Omit<SessionArguments, 'ui' | 'uiPort'> {
   data?: string;
@@ -36,6 +37,8 @@ async function openStudy(folder: string, options: PaperArguments, session: Sessi
     const kept = await readStudy(folder);
     const study = extendTo === undefined ? kept : extended(kept, extendTo);
     const before = study.spent;
+    // If all nets are trained, only their evaluation is left, and it needs the engine too.
+    await startEngine(study.engine, session.device);
     return { study, spent: () => before + since() };
   }
   if (data === undefined) throw new VggError('argument', 'paper needs images: add --data DIR');
@@ -51,8 +54,7 @@ function conclude(study: Study): Study & Required<Pick<Study, 'tables' | 'notes'
   return { ...study, tables: made, notes: notesOn(study) };
 }
 
-export async function runPaper(options: PaperArguments): Promise<void> {
-  const terminal = createTerminal({ stream: process.stderr, quiet: options.quiet });
+export async function runPaper(options: PaperArguments, terminal: Terminal): Promise<void> {
   const { engine, workers, strict, json, quiet } = options;
   const session: SessionArguments = { engine, workers, strict, json, quiet, ui: false, ...KEEPING };
   const folder = folderOf(options);

@@ -13,8 +13,8 @@ import type { TrainArguments } from '../run/arguments';
 import { discardRunFolder } from '../run/folder';
 import { type Prepared, prepareNew, prepareResumed } from '../run/prepare';
 import { joinTraining, trainPrepared } from '../run/train';
-import { print, table } from '../terminal/output';
-import { createTerminal, type Terminal } from '../terminal/terminal';
+import { print, shellWord, table } from '../terminal/output';
+import type { Terminal } from '../terminal/terminal';
 import { dryRun } from './dry-run';
 import { printEvaluation } from './evaluate';
 import { runFindRate } from './find-rate';
@@ -38,7 +38,7 @@ function whatNext(path: string): string {
   return `
 The run is in ${path}. What to try next:
   open ${join(path, REPORT)} in a browser: curves, mistakes, class maps
-  ${start} predict --run ${path} IMAGE        the five most likely classes of an image
+  ${start} predict --run ${shellWord(path)} IMAGE        the five most likely classes of an image
   ${start} --config B --epochs 12             a deeper net on the same images
   ${start} train --data DIR                   your own images: one folder per class
   ${start} inspect --config D                 what the paper's 16-layer net costs
@@ -59,11 +59,11 @@ function endText(
 }
 
 function predictHint(path: string): string {
-  return `use it: pnpm --filter trainer start predict --run ${path} IMAGE`;
+  return `use it: pnpm --filter trainer start predict --run ${shellWord(path)} IMAGE`;
 }
 
 function resumeHint(path: string): string {
-  return `continue with: pnpm --filter trainer start train --resume ${path}`;
+  return `continue with: pnpm --filter trainer start train --resume ${shellWord(path)}`;
 }
 
 /** Prints how to resume after an error of the disk or the data, which is like an interruption. */
@@ -82,7 +82,7 @@ function rankWords(words: readonly string[]): string[] {
   );
 }
 
-export async function runTrain(options: TrainArguments): Promise<void> {
+export async function runTrain(options: TrainArguments, terminal: Terminal): Promise<void> {
   const { ranks = 1, hosts, mpirun } = options;
   if (ranks > 1 && process.env.VGG_LAUNCHED === undefined) {
     const { launch } = await import('@vgg/mpi');
@@ -92,7 +92,6 @@ export async function runTrain(options: TrainArguments): Promise<void> {
   }
   const job = await enterJob('train', true);
   if (job.rank > 0) return joinTraining(options);
-  const terminal = createTerminal({ stream: process.stderr, quiet: options.quiet });
   if (options.dryRun) return dryRun(options, terminal);
   if (options.findRate) return runFindRate(options, terminal);
   if (options.smoke) return smokeRun(options, terminal);
@@ -155,11 +154,13 @@ async function train(options: TrainArguments, terminal: Terminal, livePage?: Liv
   const classes = prepared.record.classes.length;
   const end = endText(result, prepared.record.recipe);
   if (end !== undefined && !finished) terminal.say(end);
-  const printJson = (more: object = {}) => print(JSON.stringify({ run: path, ...result, skipped, ...more }, null, 2));
+  // With five classes or fewer, the top-5 error is always 0 and left out.
+  const shown = (key: string, value: unknown) => (key === 'top5' && classes <= 5 ? undefined : value);
+  const printJson = (more: object = {}) => print(JSON.stringify({ run: path, ...result, skipped, ...more }, shown, 2));
   if (finished && (await isEvaluated(path, prepared.record))) {
     terminal.say(
       `${path} is finished: it ended after epoch ${result.epoch}, step ${result.step}; there is nothing left to train. To ` +
-        `train it for longer: --resume ${path} --epochs ${prepared.record.recipe.epochs * 2}`,
+        `train it for longer: --resume ${shellWord(path)} --epochs ${prepared.record.recipe.epochs * 2}`,
     );
     if (options.json) await printJson();
     return;
@@ -202,7 +203,7 @@ async function train(options: TrainArguments, terminal: Terminal, livePage?: Liv
   if (options.smoke) return;
   terminal.say(`the report is ${join(path, REPORT)}`);
   if (evaluation !== undefined) {
-    await printEvaluation(evaluation);
+    await printEvaluation(evaluation, record.classes);
     await print(whatNext(path));
   } else terminal.say(predictHint(path));
 }

@@ -25,8 +25,9 @@ function chainNote(study: Study): string {
   const preInit = from('preInit');
   const later = from('weights');
   const parts: string[] = [];
-  if (preInit.length > 0) parts.push(`${preInit.join(', ')} start from A's first four convolutions and head`);
-  if (later.length > 0) parts.push(`${later.join(', ')} start from the scale before, at a tenth of the rate`);
+  const start = (nets: readonly string[]) => `${nets.join(', ')} ${nets.length === 1 ? 'starts' : 'start'}`;
+  if (preInit.length > 0) parts.push(`${start(preInit)} from A's first four convolutions and head`);
+  if (later.length > 0) parts.push(`${start(later)} from the scale before, at a tenth of the rate`);
   return parts.length === 0 ? 'Every net starts from random weights.' : `As in section 3.1, ${parts.join('; ')}.`;
 }
 
@@ -41,6 +42,9 @@ function accuracyNote({ dense, plan }: Study): string[] {
   ];
 }
 
+/** Epochs of the paper. */
+const PAPER_EPOCHS = 74;
+
 /** Lists what the paper did and this study did not. */
 function omissions(study: Study): string[] {
   const { nets, plan, images, trained, settings } = study;
@@ -48,8 +52,14 @@ function omissions(study: Study): string[] {
   const short = nets.filter((net) => isTrained(study, net) && trained[net.name]!.epochs < plan.epochs[net.name]!);
   const tested = deepest(nets.filter((net) => isTrained(study, net))).map(({ name }) => name);
   const first = nets.filter((net) => !isLater(net)).map(({ name }) => trained[name]?.epochs ?? 0);
+  const most = first.reduce((largest, epochs) => Math.max(largest, epochs), 0);
+  const others = nets.filter((net) => isTrained(study, net)).length > tested.length;
   return [
-    `Left out: the paper's 74 epochs, here ${first.reduce((most, epochs) => Math.max(most, epochs), 0)} at the first scale${first.length < nets.length ? ', half of that at later scales' : ''}.`,
+    ...(most < PAPER_EPOCHS
+      ? [
+          `Left out: the paper's ${PAPER_EPOCHS} epochs, here ${most} at the first scale${first.length < nets.length ? ', half of that at later scales' : ''}.`,
+        ]
+      : []),
     ...(plan.trainImages < images.train
       ? [
           `Left out: ${images.train - plan.trainImages} training images, so that every net sees the others often enough.`,
@@ -65,8 +75,8 @@ function omissions(study: Study): string[] {
       ? [`Fewer epochs than planned, because training became slower: ${short.map(({ name }) => name).join(', ')}.`]
       : []),
     study.protocols?.length
-      ? `Tables 5 and 6: ${tested.join(' and ')} on ${plan.cropImages} of ${images.validation} validation images. The ` +
-        'other nets are not evaluated multi-crop, and nets of different test scales are not fused.'
+      ? `Tables 5 and 6: ${tested.join(' and ')} on ${plan.cropImages} of ${images.validation} validation images.` +
+        (others ? ' The other nets are not evaluated multi-crop, and nets of different test scales are not fused.' : '')
       : `Left out because the time ran out: Tables 5 and 6${settings.configs.length < 2 ? '' : ' (multi-crop and fusion)'}.`,
   ];
 }

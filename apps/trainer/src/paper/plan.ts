@@ -158,7 +158,8 @@ export function allot(
   }
   const least = FEWEST_STEPS * batch;
   if (trainImages < Math.min(least, images.train)) {
-    const floor = FEWEST_EVALUATED * (dense + crops) + fewest * perEpoch({ ...images, train: least });
+    const floor =
+      Math.min(FEWEST_EVALUATED, images.validation) * (dense + crops) + fewest * perEpoch({ ...images, train: least });
     const minutes = Math.ceil(floor / (1 - RESERVE_SHARE - DENSE_SHARE - CROPS_SHARE) / 60);
     throw new VggError(
       'argument',

@@ -83,16 +83,17 @@ async function train(studyRun: StudyRun, net: StudyNet): Promise<boolean> {
   }
   const before = net.from && nets.find(({ name }) => name === net.from!.net);
   const from = before && isTrained(study, before) ? runOf(folder, before.name) : undefined;
-  const start = spent();
   const training = { trainImages: plan.trainImages, epochs, out, from };
   const prepared = resumed
     ? await prepareResumed(out, session, terminal)
     : await prepareNew(trainArguments(settings, net, training, session), terminal);
+  // Only training counts, without the opening of the images and the report.
+  const start = spent();
   const { result, exitCode, report } = await trainPrepared(prepared, session, terminal, () =>
     openRunReport(prepared, terminal),
   );
-  await report.finish(result.reason === 'interrupted' ? 'interrupted' : 'complete');
   const seconds = (trained[net.name]?.seconds ?? 0) + spent() - start;
+  await report.finish(result.reason === 'interrupted' ? 'interrupted' : 'complete');
   if (result.reason === 'interrupted') {
     process.exitCode = exitCode ?? 1;
     return false;

@@ -24,8 +24,9 @@ export interface TableInput {
 const NO_FIGURES = ['', ''] as const;
 
 function errors(result: Result | undefined): readonly string[] {
-  if (result?.top1Error == null || result.top5Error === null) return NO_FIGURES;
-  return [result.top1Error.toFixed(1), result.top5Error.toFixed(1)];
+  if (result?.top1Error == null) return NO_FIGURES;
+  // With five classes or fewer there is no top-5 error.
+  return [result.top1Error.toFixed(1), result.top5Error?.toFixed(1) ?? '–'];
 }
 
 function paper(figures: Figures | undefined): readonly string[] {

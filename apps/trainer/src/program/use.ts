@@ -1,6 +1,6 @@
 /** The options of `evaluate`, `predict` and `report`, which use trained nets. */
 import { LAYOUTS } from '@vgg/data/node';
-import { integer, oneOf, scaleList } from '@vgg/recipes';
+import { integer, oneOf, scaleList } from '@vgg/recipes/table';
 import { Command } from 'commander';
 import type { EvaluateArguments } from '../commands/evaluate';
 import type { PredictArguments } from '../commands/predict';
@@ -17,6 +17,7 @@ export function evaluateCommand(run: Commands['evaluate']): Command {
         'train; if the data set has a validation part, that part is used. Classes are matched by name, and the images may ' +
         'have only some of them (for ImageNet, the folders may be WordNet numbers).',
     )
+    .argument('[run...]', 'the run, or several to fuse: the same as --run')
     .option('--run <dir>', 'the run; repeat it to fuse several; --run or --weights is required', collect)
     .option('--weights <file|name>', WEIGHTS)
     .option('--data <dir|name>', `${DATA} (default: the validation images of the first run; required with --weights)`)
@@ -51,7 +52,10 @@ Evaluate a run as the paper does; fuse two; evaluate a published net (downloaded
   pnpm --filter trainer start evaluate --run runs/D-384 --run runs/E-384 --protocol both
   pnpm --filter trainer start evaluate --weights vgg16.tv_in1k --data ILSVRC2012 --protocol single --scales 256`,
     )
-    .action(() => {
+    .action((runs: readonly string[]) => {
+      for (const path of runs) {
+        command.setOptionValue('run', collect(path, command.getOptionValue('run') as string[] | undefined));
+      }
       const options = usedNet(command).opts<EvaluateArguments>();
       if (options.weights !== undefined && options.data === undefined)
         command.error('error: --weights needs images: add --data DIR');

@@ -45,7 +45,6 @@ const UNITS: Readonly<Record<string, string>> = {
   microBatch: 'images',
   trainImages: 'images',
   maxSteps: 'steps',
-  epochs: 'epochs',
   validateEvery: 'epochs',
   warmUp: 'epochs',
   patience: 'validations',

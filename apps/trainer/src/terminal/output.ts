@@ -16,3 +16,8 @@ export async function print(text: string): Promise<void> {
     });
   });
 }
+
+/** Returns a path as a word of a shell's command line: in quotes if it has a space or another special character. */
+export function shellWord(path: string): string {
+  return /^[\w./:@%+,=-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
+}

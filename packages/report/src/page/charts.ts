@@ -41,11 +41,17 @@ function measured(charts: readonly Chart[], { steps, validation }: Curves): Char
 export function chartsOf(curves: Curves, classes: number | null): Chart[] {
   const { steps, validation } = curves;
   const lines = (training: Column, validating: Column): Line[] => {
-    const line: Line = { label: 'training', epoch: steps.epoch, values: training, colour: 'training' };
+    const line: Line = { label: 'training (recent steps)', epoch: steps.epoch, values: training, colour: 'training' };
     if (validation.epoch.length === 0) return [line];
     return [
       line,
-      { label: 'validation', epoch: validation.epoch, values: validating, colour: 'validation', marked: true },
+      {
+        label: 'validation (after the epoch)',
+        epoch: validation.epoch,
+        values: validating,
+        colour: 'validation',
+        marked: true,
+      },
     ];
   };
   const rate: Line = { label: 'rate', epoch: steps.epoch, values: steps.rate, colour: 'training' };
@@ -111,7 +117,8 @@ function options(chart: Chart, width: number): uPlot.Options {
     width,
     height: HEIGHT,
     scales: {
-      x: { time: false },
+      // Space on the right, so that the marks of the last epoch do not lie on the frame.
+      x: { time: false, range: (_, low, high) => [low, high + 0.02 * (high - low)] },
       y: {
         distr: log ? LOGARITHMIC : LINEAR,
         range: (_, low, high) => {

@@ -28,6 +28,7 @@ function draw(data: ReportData): Page {
     part.tiles(data),
     section('curves', 'Curves', ABOUT_CURVES, h('div', { class: 'charts' }, ...elements(curves))),
     part.results(data),
+    part.classFigures(data.perClass),
     part.confusion(data.confusion, missing.confusion),
     part.mistakes(data.mistakes, missing.mistakes),
     part.heatMaps(data.heatMaps, missing.heatMaps),

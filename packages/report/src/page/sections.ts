@@ -2,6 +2,7 @@
 import { formatDuration } from '@vgg/core';
 import type {
   Activity,
+  ClassTable,
   Confusion,
   EmbeddedImage,
   Facts,
@@ -111,23 +112,62 @@ function table(header: readonly string[], rows: readonly (readonly string[])[], 
   );
 }
 
-export function results({ results: rows, k, missing }: ReportData): HTMLElement | null {
+/** Returns a share from 0 to 1 in % with one decimal. */
+function shareText(value: number | null | undefined): string {
+  return value == null ? '–' : (100 * value).toFixed(1);
+}
+
+/** Column of the table of results. Columns without a value are left out. */
+interface ResultColumn {
+  readonly name: string;
+  readonly text: (row: ResultRow) => string;
+  readonly isText?: boolean;
+}
+
+export function results({ results: rows, k, classes, missing }: ReportData): HTMLElement | null {
   const title = 'Results';
   const about =
     'Error in % by test protocol and test scale Q (section 3.2 of the paper). single: one centre crop; dense: the net applied to the whole image; multi-crop: 5×5 crops with flips; both: the mean of dense and multi-crop.';
+  const aboutFigures =
+    ' F1 (in %): mean over the classes. ECE (in %), the expected calibration error: mean difference between the probability of the predicted class and the share of right predictions.';
   if (rows.length === 0) return emptySection('results', title, about, missing.results);
   const images = (row: ResultRow) => `${row.images} ${row.of}`;
   // A column with one value for all rows goes into the text.
-  const common = rows.every((row) => images(row) === images(rows[0]!)) ? images(rows[0]!) : undefined;
-  const cells = (row: ResultRow) => {
-    const first = [row.protocol, row.scales.join(', ')];
-    if (common === undefined) first.push(images(row));
-    return [...first, errorText(row.top1), errorText(row.top5)];
-  };
-  const columns = common === undefined ? ['protocol', 'Q', 'images'] : ['protocol', 'Q'];
-  const header = [...columns, 'top-1', `top-${k}`];
-  const text = common === undefined ? about : `${about} Measured on ${common} images.`;
-  return section('results', title, text, resultChart(rows), table(header, rows.map(cells), columns.length));
+  const isCommon = rows.every((row) => images(row) === images(rows[0]!));
+  const withTop5 = (classes === null || classes > 5) && rows.some(({ top5 }) => top5 !== null);
+  const withFigures = rows.some(({ f1 }) => f1 != null);
+  const columns: ResultColumn[] = [
+    { name: 'protocol', text: ({ protocol }) => protocol, isText: true },
+    { name: 'Q', text: ({ scales }) => scales.join(', '), isText: true },
+  ];
+  if (!isCommon) columns.push({ name: 'images', text: images, isText: true });
+  columns.push({ name: 'top-1', text: ({ top1 }) => errorText(top1) });
+  if (withTop5) columns.push({ name: `top-${k}`, text: ({ top5 }) => errorText(top5) });
+  if (withFigures) {
+    columns.push({ name: 'F1', text: ({ f1 }) => shareText(f1) });
+    columns.push({ name: 'ECE', text: ({ calibrationError }) => shareText(calibrationError) });
+  }
+  const text = `${about}${withFigures ? aboutFigures : ''}${isCommon ? ` Measured on ${images(rows[0]!)} images.` : ''}`;
+  const cells = rows.map((row) => columns.map((column) => column.text(row)));
+  const header = columns.map(({ name }) => name);
+  const textColumns = columns.filter(({ isText }) => isText).length;
+  return section('results', title, text, resultChart(rows), table(header, cells, textColumns));
+}
+
+/** Draws precision, recall and F1 by class. Nothing replaces it where there are no predictions: see {@link confusion}. */
+export function classFigures(figures: ClassTable | null): HTMLElement | null {
+  if (figures === null || figures.rows.length === 0) return null;
+  const { rows, of, images, protocol } = figures;
+  const part = rows.length < of ? ` Only the ${rows.length} of ${of} classes with the lowest F1 are shown.` : '';
+  const about = `In %. Precision: share of the images predicted as the class that are of it. Recall: share of its images that are predicted as it. F1: harmonic mean of both. ${images} images, protocol ${protocol}.${part}`;
+  const cells = rows.map((row) => [
+    row.name,
+    String(row.images),
+    shareText(row.precision),
+    shareText(row.recall),
+    shareText(row.f1),
+  ]);
+  return section('classes', 'By class', about, table(['class', 'images', 'precision', 'recall', 'F1'], cells, 1));
 }
 
 /** Protocols in the order of the paper's tables. */

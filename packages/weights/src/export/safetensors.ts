@@ -4,7 +4,7 @@ import { type Layer, layerVariables } from '@vgg/models';
 import { describeModel } from '../description';
 import { type Naming, OWN } from '../names/naming';
 import { TORCHVISION } from '../names/pytorch';
-import { type Dtype, type FloatDtype, fromFloat32 } from '../safetensors/dtypes';
+import { type FloatDtype, fromFloat32, storedDtype } from '../safetensors/dtypes';
 import { layOut } from '../safetensors/header';
 import type { Layout } from '../sources/graph';
 import { outputsFirst, weightAxes } from './bands';
@@ -16,13 +16,15 @@ const NAMINGS: Readonly<Record<'vgg' | 'torchvision', Naming>> = { vgg: OWN, tor
 export interface SafetensorsExportOptions extends Pick<ExportOptions, 'description'> {
   /** Names and layouts: ours, which `loadModel` reads, or torchvision's. Default `vgg`. */
   readonly naming?: keyof typeof NAMINGS | undefined;
-  /** Type of the weights in the file. Default `F32`. */
+  /** Type of the weights in the file. With `F16`, vectors stay F32. Default `F32`. */
   readonly dtype?: Exclude<FloatDtype, 'F64'> | undefined;
 }
 
+type StoredDtype = Exclude<FloatDtype, 'F64'>;
+
 /** Tensor of the file. */
 interface Entry {
-  readonly dtype: Dtype;
+  readonly dtype: StoredDtype | 'I64';
   readonly shape: readonly number[];
   /** Yields the values in the file's layout, in parts; undefined for a counter of batches, which is 0. */
   parts?(): AsyncIterable<Float32Array>;
@@ -46,7 +48,7 @@ function outputsFirstShape(shape: readonly number[]): readonly number[] {
   return shape.length === 4 ? [shape[3]!, shape[2]!, shape[0]!, shape[1]!] : [...shape].reverse();
 }
 
-function entries(net: NetTensors, naming: Naming, dtype: Dtype): Map<string, Entry> {
+function entries(net: NetTensors, naming: Naming, dtype: StoredDtype): Map<string, Entry> {
   const layers = inferenceLayers(net.options);
   const places = naming.places(layers);
   if (places === undefined) {
@@ -58,7 +60,7 @@ function entries(net: NetTensors, naming: Naming, dtype: Dtype): Map<string, Ent
     for (const { name, shape } of layerVariables(layer)) {
       const { name: nameInFile, layout } = places.get(name)!;
       tensors.set(nameInFile, {
-        dtype,
+        dtype: storedDtype(dtype, shape),
         shape: layout === 'outputsFirst' ? outputsFirstShape(shape) : shape,
         parts: () => valuesInLayout(net, name, layer, shape, layout),
       });
@@ -85,8 +87,8 @@ export async function* exportSafetensors(
   const { head, order } = layOut(tensors, naming === 'torchvision' ? { format: 'pt', ...metadata } : metadata);
   yield head;
   for (const name of order) {
-    const { parts } = tensors.get(name)!;
-    if (parts === undefined) yield new Uint8Array(8);
-    else for await (const part of parts()) yield fromFloat32([part.length], part, dtype).bytes;
+    const entry = tensors.get(name)!;
+    if (entry.parts === undefined || entry.dtype === 'I64') yield new Uint8Array(8);
+    else for await (const part of entry.parts()) yield fromFloat32([part.length], part, entry.dtype).bytes;
   }
 }

@@ -69,6 +69,14 @@ function viewBytes({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Ar
 }
 
 /**
+ * Returns the type in which a tensor of a net is stored. F16 ends at 65504, and the variances of batch norm may exceed it:
+ * vectors, which are small, stay F32.
+ */
+export function storedDtype<D extends Dtype>(dtype: D, shape: readonly number[]): D | 'F32' {
+  return dtype === 'F16' && shape.length < 2 ? 'F32' : dtype;
+}
+
+/**
  * Returns a tensor for a file from float32 values. F32 is a view of the same memory; F16 and BF16 round to nearest, ties to
  * even.
  * @throws VggError `VGG_WEIGHTS` when the number of values is not that of the shape.

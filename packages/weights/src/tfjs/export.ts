@@ -6,12 +6,12 @@
 import { sizeOf } from '@vgg/core';
 import { describeModel } from '../description';
 import { checkCount, type ExportOptions, insideLayer, type NetTensors } from '../export/net';
-import { DTYPE_BYTES, fromFloat32, fromInt32 } from '../safetensors/dtypes';
+import { DTYPE_BYTES, fromFloat32, fromInt32, storedDtype } from '../safetensors/dtypes';
 import { type GraphConstant, tfGraph } from './graph';
 
 /** Options of {@link exportTfjs}. */
 export interface TfjsExportOptions extends ExportOptions {
-  /** Type of the weights in the file. `F16` needs half the bytes; TF.js reads both as float32. Default `F16`. */
+  /** Type of the weights in the file. `F16` needs half the bytes, and keeps vectors in F32; TF.js reads both as float32. Default `F16`. */
   readonly dtype?: 'F16' | 'F32' | undefined;
 }
 
@@ -30,13 +30,13 @@ function shardName(i: number, count: number): string {
 
 function byteLength({ shape, integers, floats }: GraphConstant, dtype: 'F16' | 'F32'): number {
   if (floats !== undefined) return sizeOf(shape) * DTYPE_BYTES.F32;
-  return sizeOf(shape) * DTYPE_BYTES[integers === undefined ? dtype : 'I32'];
+  return sizeOf(shape) * DTYPE_BYTES[integers === undefined ? storedDtype(dtype, shape) : 'I32'];
 }
 
 function manifestEntry({ name, shape, integers, floats }: GraphConstant, dtype: 'F16' | 'F32') {
   if (integers !== undefined) return { name, shape, dtype: 'int32' };
   const entry = { name, shape, dtype: 'float32' };
-  if (dtype === 'F32' || floats !== undefined) return entry;
+  if (storedDtype(dtype, shape) === 'F32' || floats !== undefined) return entry;
   return { ...entry, quantization: { dtype: 'float16', original_dtype: 'float32' } };
 }
 
@@ -84,7 +84,10 @@ export async function* exportTfjs(
     for (const { name, shape, integers, floats } of graph.constants) {
       if (integers !== undefined) yield fromInt32(shape, integers).bytes;
       else if (floats !== undefined) yield fromFloat32(shape, floats, 'F32').bytes;
-      else yield fromFloat32(shape, checkCount(name, await net.read(name), sizeOf(shape)), dtype).bytes;
+      else {
+        const values = checkCount(name, await net.read(name), sizeOf(shape));
+        yield fromFloat32(shape, values, storedDtype(dtype, shape)).bytes;
+      }
     }
   }
   let i = 0;

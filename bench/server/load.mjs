@@ -97,12 +97,19 @@ const quantile = (numbers, q) =>
   numbers.toSorted((a, b) => a - b)[Math.min(numbers.length - 1, Math.floor(q * numbers.length))];
 const mean = (numbers) => numbers.reduce((sum, number) => sum + number, 0) / numbers.length;
 
+/** Returns the median and the 99th percentile of the times. */
+function times(answers, digits) {
+  const all = answers.map(({ time }) => time);
+  return `${quantile(all, 0.5).toFixed(digits)}, ${quantile(all, 0.99).toFixed(digits)}`;
+}
+
 /** Loads a server and returns a row of the table. */
 async function measure(name, words, photographs) {
   const { child, port } = await startServer(words);
   const agent = new Agent({ keepAlive: true });
   const answers = [];
   const health = [];
+  const idle = [];
   const memory = [];
   let counting = false;
   let over = false;
@@ -118,6 +125,9 @@ async function measure(name, words, photographs) {
       await wait(milliseconds);
     }
   };
+  for (const start = performance.now(); performance.now() - start < WARM_UP * 1000; await wait(50)) {
+    idle.push(await send(agent, port, '/health'));
+  }
   const all = [
     ...Array.from({ length: Number(values.connections) }, (_, i) => connection(i * 7)),
     every(50, async () => health.push(await send(agent, port, '/health'))),
@@ -143,20 +153,9 @@ async function measure(name, words, photographs) {
     (served.length / seconds).toFixed(1),
     (served.length / processor).toFixed(1),
     `${answers.length}, ${failed} failed`,
-    `${quantile(
-      served.map(({ time }) => time),
-      0.5,
-    ).toFixed(0)}, ${quantile(
-      served.map(({ time }) => time),
-      0.99,
-    ).toFixed(0)}`,
-    `${quantile(
-      health.map(({ time }) => time),
-      0.5,
-    ).toFixed(1)}, ${quantile(
-      health.map(({ time }) => time),
-      0.99,
-    ).toFixed(1)}`,
+    times(served, 0),
+    times(health, 1),
+    times(idle, 1),
     `${mean(memory.slice(0, quarter)).toFixed(0)}, ${mean(memory.slice(-quarter)).toFixed(0)}`,
     loadavg()[0].toFixed(1),
   ];
@@ -181,9 +180,9 @@ try {
   );
   console.log(`${values.connections} connections, ${seconds} s, JPEGs of 500 x 375, ${bytes} kB each\n`);
   console.log(
-    '| server | requests/s | requests per CPU second | requests | ms p50, p99 | /health ms p50, p99 | MB first, last quarter | load of the machine |',
+    '| server | requests/s | requests per CPU second | requests | ms p50, p99 | /health ms p50, p99 | the same without load | MB first, last quarter | load of the machine |',
   );
-  console.log('| --- | --: | --: | --: | --: | --: | --: | --: |');
+  console.log('| --- | --: | --: | --: | --: | --: | --: | --: | --: |');
   for (let round = 0; round < Number(values.rounds); round++) {
     for (const [name, words] of Object.entries(servers)) {
       console.log(`| ${(await measure(name, words, photographs)).join(' | ')} |`);

@@ -1,6 +1,6 @@
 /** The net's file: an estimate from its header, its download, and the net. */
 import { sizeOf, VggError } from '@vgg/core';
-import { type Summary, summarise } from '@vgg/models';
+import { configurationText, type Summary, summarise } from '@vgg/models';
 import { type ByteSource, bytesOf, type LoadedNet, loadNet, openWeights, recogniseNet } from '@vgg/weights';
 
 export interface Estimate {
@@ -55,7 +55,7 @@ export async function estimate(url: string): Promise<Estimate> {
   return {
     bytes: file.size,
     dtype: largest.dtype,
-    configuration: `${options.configuration}${options.batchNorm ? ' with batch norm' : ''}, width ${options.width}`,
+    configuration: `${configurationText(options.configuration)}${options.batchNorm ? ' with batch norm' : ''}, width ${options.width}`,
     classes: JSON.parse(source.metadata['vgg.classes'] ?? '[]') as string[],
     summary: summarise(options),
   };

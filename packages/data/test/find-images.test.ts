@@ -69,6 +69,12 @@ describe('findImages', () => {
     expect(findImages([join(folder, 'K*', 'gr?n.png')])).toEqual([inFolder]);
   });
 
+  it('does not take an empty word for the present folder', () => {
+    expect(findImages([''])).toEqual([
+      { name: '', kind: 'file', fault: 'expected the name of an image, got an empty one' },
+    ]);
+  });
+
   it('prefers a file of this name to a pattern', () => {
     expect(found('b/[1].jpg')).toEqual(['b/[1].jpg']);
   });

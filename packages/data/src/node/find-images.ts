@@ -78,6 +78,10 @@ function* imagesOf(word: string): Generator<FoundImage, void> {
     yield { name: word, kind: 'address' };
     return;
   }
+  if (word === '') {
+    yield faulty(word, 'expected the name of an image, got an empty one');
+    return;
+  }
   if (statSync(resolve(word), { throwIfNoEntry: false }) !== undefined) {
     yield* imagesAt(word);
     return;

@@ -64,7 +64,7 @@ await build({
   logLevel: 'warn',
   plugins: [packed()],
   resolve: { dedupe: ['@tensorflow/tfjs-core'] },
-  build: { outDir, emptyOutDir: true, target: 'es2022', chunkSizeWarningLimit: 2000 },
+  build: { outDir, emptyOutDir: true, target: 'es2022', chunkSizeWarningLimit: 4000 },
 });
 cpSync(model, join(outDir, 'model'), { recursive: true });
 process.stderr.write(`the page is in ${outDir}\n`);

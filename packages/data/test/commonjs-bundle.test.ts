@@ -37,7 +37,7 @@ it('says how to use it without workers, and works without them', async () => {
   const path = folder({ 'a/1.png': image, 'a/2.png': image, 'b/1.png': image });
   const { stdout } = await promisify(execFile)(process.execPath, [BUNDLE, path]);
   expect(stdout.trim().split('\n')).toEqual([
-    'VGG_STATE the data worker cannot be found from inside a CommonJS bundle: leave @vgg/data out of the bundle, or use workers: 0',
+    'VGG_STATE the data worker cannot be found from inside a CommonJS bundle: keep @vgg/data external, or use workers: 0',
     '3',
   ]);
 });

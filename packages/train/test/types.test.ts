@@ -1,4 +1,6 @@
 /** The public API as TypeScript sees it: `pnpm typecheck` fails where a name or type changes. */
+import type { VggOptions } from '@vgg/models';
+import type { AdamWOptions, FocalOptions, MomentumSgdOptions, RegressionOptions } from '@vgg/optim';
 import { describe, expectTypeOf, it } from 'vitest';
 import type { EndReason, FitOptions, FitResult, Metrics, TrainEvent, Validation } from '../src/index';
 import * as api from '../src/index';
@@ -59,6 +61,21 @@ describe('the API', () => {
     expectTypeOf<Of<'checkpoint'>>().toEqualTypeOf<{ type: 'checkpoint'; step: number; name: string }>();
     expectTypeOf<Of<'end'>['reason']>().toEqualTypeOf<EndReason>();
     expectTypeOf<EndReason>().toEqualTypeOf<'complete' | 'schedule' | 'early-stop' | 'interrupted'>();
+  });
+
+  it('accepts undefined for every option, as exactOptionalPropertyTypes asks', () => {
+    type Refusing<T> = {
+      [K in keyof T]-?: object extends Pick<T, K> ? (Record<K, undefined> extends Pick<T, K> ? never : K) : never;
+    }[keyof T];
+    expectTypeOf<Refusing<FitOptions>>().toEqualTypeOf<never>();
+    expectTypeOf<Refusing<api.FineTuneOptions<string>>>().toEqualTypeOf<never>();
+    expectTypeOf<Refusing<api.ValidateOptions>>().toEqualTypeOf<never>();
+    expectTypeOf<Refusing<api.StepOptions>>().toEqualTypeOf<never>();
+    expectTypeOf<Refusing<api.ImageBatch>>().toEqualTypeOf<never>();
+    expectTypeOf<Refusing<VggOptions>>().toEqualTypeOf<never>();
+    expectTypeOf<
+      Refusing<MomentumSgdOptions & AdamWOptions & FocalOptions & RegressionOptions>
+    >().toEqualTypeOf<never>();
   });
 
   it('has these required options', () => {

@@ -30,7 +30,7 @@ function workerFile(): URL {
   if (module === undefined) {
     throw new VggError(
       'state',
-      'the data worker cannot be found from inside a CommonJS bundle: leave @vgg/data out of the bundle, or use workers: 0',
+      'the data worker cannot be found from inside a CommonJS bundle: keep @vgg/data external, or use workers: 0',
     );
   }
   const here = new URL(module);
@@ -38,7 +38,7 @@ function workerFile(): URL {
   if (existsSync(fileURLToPath(url))) return url;
   throw new VggError(
     'state',
-    `the data worker ${fileURLToPath(url)} is missing: build @vgg/data, leave it out of the bundle, or use workers: 0`,
+    `the data worker ${fileURLToPath(url)} is missing: keep @vgg/data external when bundling, or use workers: 0`,
   );
 }
 

@@ -1,0 +1,74 @@
+/** Entry point: loads the net, listens, and finishes the accepted requests at SIGTERM or SIGINT. */
+import { didYouMean, isInputError, isVggError, VggError } from '@vgg/core';
+import { describeEngine, ENGINE_NAMES, type EngineName, startEngine } from '@vgg/engine';
+import { type LoadedNet, loadKnown, loadNet } from '@vgg/vgg/node';
+import { KNOWN_ALIASES, KNOWN_WEIGHTS, type KnownName } from '@vgg/weights';
+import { createApp } from './app';
+import { createClassifier } from './classifier';
+import { helpText, readOptions } from './options';
+
+/** Loads a published net by its name, or the net of a file. */
+function load(weights: string): Promise<LoadedNet> {
+  const names = Object.keys({ ...KNOWN_WEIGHTS, ...KNOWN_ALIASES });
+  return names.includes(weights) ? loadKnown(weights as KnownName) : loadNet(weights);
+}
+
+/** Checks the name of an engine. */
+function engineOf(name: string): EngineName | 'auto' {
+  const names = ['auto', ...ENGINE_NAMES] as const;
+  const engine = names.find((other) => other === name);
+  if (engine !== undefined) return engine;
+  throw new VggError('argument', `unknown engine "${name}"${didYouMean(name, names)}: expected ${names.join(', ')}`);
+}
+
+/** Starts the server and returns what ends it. */
+async function start(words: readonly string[]): Promise<(() => Promise<void>) | undefined> {
+  const options = readOptions(words);
+  if (options === undefined) {
+    console.log(helpText());
+    return undefined;
+  }
+  const engine = await startEngine(engineOf(options.engine));
+  console.error(describeEngine(engine));
+  const net = await load(options.weights);
+  const classifier = await createClassifier(net, {
+    size: options.batch,
+    wait: options.wait,
+    maxPixels: options['max-pixels'],
+  });
+  const { queue, timeout, 'max-bytes': maxBytes, host, port } = options;
+  const app = createApp(classifier, { queue, timeout, maxBytes });
+  try {
+    console.error(`listening on ${await app.listen({ host, port })}`);
+  } catch (error) {
+    await app.close();
+    throw error;
+  }
+  return async () => app.close();
+}
+
+function fail(error: unknown): void {
+  const message = error instanceof Error ? error.message : String(error);
+  console.error(isVggError(error) ? message : `unexpected: ${message.replaceAll(/\s*\n\s*/g, ' ')}`);
+  process.exitCode = isVggError(error) && isInputError(error) ? 2 : 1;
+}
+
+// Package managers run scripts in the package's folder, but the user's paths are relative to their own folder.
+if (process.env.npm_lifecycle_event === 'start' && process.env.INIT_CWD !== undefined) {
+  process.chdir(process.env.INIT_CWD);
+}
+
+try {
+  const close = await start(process.argv.slice(2));
+  if (close !== undefined) {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+      // Only once: a second signal ends the process at once.
+      process.once(signal, () => {
+        console.error('finishing the accepted requests');
+        close().then(() => process.exit(0), fail);
+      });
+    }
+  }
+} catch (error) {
+  fail(error);
+}

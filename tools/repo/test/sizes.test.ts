@@ -9,11 +9,11 @@ const HERE = fileURLToPath(new URL('.', import.meta.url));
 /** Largest size in bytes, about a tenth above the present one, so that growth is intended. Code that is fetched on use counts. */
 const BUDGETS = {
   core: 3_500,
-  models: 8_400,
+  models: 9_200,
   data: 10_300,
-  optim: 16_500,
+  optim: 17_200,
   weights: 52_000,
-  train: 9_200,
+  train: 10_000,
   eval: 12_000,
   perceptual: 1_700,
   'backend-wasm': 21_500,

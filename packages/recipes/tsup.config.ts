@@ -1,3 +1,6 @@
 import { library } from '../../tsup.base.ts';
 
-export default library({ index: 'src/index.ts' }, { platform: 'node', shims: true, removeNodeProtocol: false });
+export default library(
+  { index: 'src/index.ts', table: 'src/table.ts' },
+  { platform: 'node', shims: true, removeNodeProtocol: false },
+);

@@ -12,6 +12,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { env } from '@tensorflow/tfjs-core';
 import { writeFileAtomically } from '@vgg/core/node';
+import { DEMO_IMAGES, makeDemoImages } from '@vgg/data/node';
 import { exportSafetensors, tensorsOf } from '@vgg/weights';
 import { loadModel } from '@vgg/weights/node';
 import sharp from 'sharp';
@@ -19,7 +20,7 @@ import sharp from 'sharp';
 const HERE = fileURLToPath(new URL('..', import.meta.url));
 const TRAINER = join(HERE, '..', 'trainer', 'dist', 'cli.js');
 /** Options of the training. With an input of 63, pool5 has one position: fc8 is a 1x1 convolution. */
-const RECIPE = ['--head', 'linear', '--input', '63'];
+const RECIPE = ['--recipe', 'demo', '--head', 'linear', '--input', '63', '--scale', '64:96', '--epochs', '10'];
 /** Words for the drawn images. */
 const DRAWN = 'drawn shapes and textures, not on photographs';
 /** File of a run that has ended. */
@@ -43,10 +44,12 @@ if (!drawn && values.images === undefined) {
   fail("expected --images FOLDER with --run: class folders with the page's example images");
 }
 const run = drawn ? join(HERE, 'runs', 'demo') : userPath(values.run);
-const images = drawn ? join(HERE, 'runs', 'demo-images', 'val') : userPath(values.images);
+const data = join(HERE, 'runs', 'demo-images');
+const images = drawn ? join(data, 'val') : userPath(values.images);
 if (drawn) {
+  await makeDemoImages(data, DEMO_IMAGES);
   rmSync(run, { recursive: true, force: true });
-  execFileSync(process.execPath, [TRAINER, 'train', ...RECIPE, '--out', run], { cwd: HERE, stdio: 'inherit' });
+  execFileSync(process.execPath, [TRAINER, 'train', ...RECIPE, '--data', data, '--out', run], { stdio: 'inherit' });
 }
 if (!existsSync(join(run, WEIGHTS))) fail(`expected the folder of a run that has ended in ${run}, found no ${WEIGHTS}`);
 if (!existsSync(images)) fail(`expected class folders in ${images}, found no such folder`);

@@ -1,6 +1,6 @@
 /** The net's file: an estimate from its header, its download, and the net. */
 import { sizeOf, VggError } from '@vgg/core';
-import { type Summary, summarise } from '@vgg/models';
+import { configurationText, type Summary, summarise } from '@vgg/models';
 import { type ByteSource, bytesOf, type LoadedNet, loadNet, openWeights, recogniseNet } from '@vgg/weights';
 
 export interface Estimate {
@@ -54,8 +54,8 @@ export async function estimate(url: string): Promise<Estimate> {
   const largest = [...source.tensors.values()].reduce((a, b) => (sizeOf(b.shape) > sizeOf(a.shape) ? b : a));
   return {
     bytes: file.size,
-    dtype: largest.dtype,
-    configuration: `${options.configuration}${options.batchNorm ? ' with batch norm' : ''}, width ${options.width}`,
+import { sizeOf, VggError } from '@vgg/core';
+import { configurationText, type Summary, summarise } from '@vgg/models';
     classes: JSON.parse(source.metadata['vgg.classes'] ?? '[]') as string[],
     summary: summarise(options),
   };

@@ -3,6 +3,7 @@ import { didYouMean, isInputError, VggError } from '@vgg/core';
 import { CommanderError } from 'commander';
 import { enterJob, failJob, leaveJob } from './job/job';
 import { createProgram } from './program/program';
+import type { Terminal } from './terminal/terminal';
 
 /** Exit codes: 0 done, 1 failure, 2 bad input, 130 interrupted (128 + SIGINT). */
 function exitCode(error: unknown): number {
@@ -25,17 +26,26 @@ function checkCommand(word: string | undefined, known: readonly string[]): void 
   throw new VggError('argument', `unknown command "${word}"${didYouMean(word, known)}: expected ${known.join(', ')}`);
 }
 
+/** Creates the log and progress of a command. */
+async function terminalOf({ quiet }: { quiet: boolean }): Promise<Terminal> {
+  return (await import('./terminal/terminal')).createTerminal({ stream: process.stderr, quiet });
+}
+
 async function main(words: readonly string[]): Promise<number> {
   // Commands load their libraries only when called, so that `--help` and a mistyped option answer at once.
   const program = createProgram({
-    train: async (options) => (await import('./commands/train')).runTrain(options),
-    evaluate: async (options) => (await import('./commands/evaluate')).runEvaluate(options),
-    predict: async (images, options) => (await import('./commands/predict')).runPredict(images, options),
-    report: async (run, options) => (await import('./commands/report')).runReport(run, options),
-    inspect: async (file, options) => (await import('./commands/inspect')).runInspect(file, options),
-    convert: async (input, output, options) => (await import('./commands/convert')).runConvert(input, output, options),
+    train: async (options) => (await import('./commands/train')).runTrain(options, await terminalOf(options)),
+    evaluate: async (options) => (await import('./commands/evaluate')).runEvaluate(options, await terminalOf(options)),
+    predict: async (images, options) =>
+      (await import('./commands/predict')).runPredict(images, options, await terminalOf(options)),
+    report: async (run, options) =>
+      (await import('./commands/report')).runReport(run, options, await terminalOf(options)),
+    inspect: async (file, options) =>
+      (await import('./commands/inspect')).runInspect(file, options, await terminalOf(options)),
+    convert: async (input, output, options) =>
+      (await import('./commands/convert')).runConvert(input, output, options, await terminalOf(options)),
     runs: async (action, words, options) => (await import('./commands/runs')).runRuns(action, words, options),
-    paper: async (options) => (await import('./commands/paper')).runPaper(options),
+    paper: async (options) => (await import('./commands/paper')).runPaper(options, await terminalOf(options)),
   });
   try {
     const known = program.commands.map((command) => command.name());

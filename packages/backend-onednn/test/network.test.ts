@@ -2,7 +2,7 @@
 import '@tensorflow/tfjs-backend-cpu';
 import * as tf from '@tensorflow/tfjs-core';
 import { randomStream } from '@vgg/core';
-import { createVgg, heInitialiser, type VggOptions } from '@vgg/models';
+import { createVgg, heInitialiser, inputShape, type VggOptions } from '@vgg/models';
 import { lossAndGradients, MomentumSgd, softmaxCrossEntropy } from '@vgg/optim';
 import { expectNoLeak } from '@vgg/testing';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -17,7 +17,7 @@ type Numbers = Map<string, Float32Array>;
 /** Trains for two steps. Returns the loss and every gradient of each step, and the logits at the end. */
 async function train(backend: string, options: VggOptions): Promise<Numbers> {
   await tf.setBackend(backend);
-  const side = options.inputSize!;
+  const [side] = inputShape(options);
   return expectNoLeak(async () => {
     const model = createVgg(options, heInitialiser({ seed: 3 }));
     const images = tf.tensor4d(normals(BATCH * side * side * 3, side), [BATCH, side, side, 3]);

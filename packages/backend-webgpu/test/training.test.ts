@@ -1,7 +1,7 @@
 /** Whole nets of the paper: three training steps against the CPU backend; the same bits twice; memory that stays flat. */
 import * as tf from '@tensorflow/tfjs-core';
 import { randomStream } from '@vgg/core';
-import { createVgg, heInitialiser, type VggOptions } from '@vgg/models';
+import { createVgg, heInitialiser, inputShape, type VggOptions } from '@vgg/models';
 import { globalNorm, lossAndGradients, MomentumSgd, Muon, type Optimiser, softmaxCrossEntropy } from '@vgg/optim';
 import { expectNoLeak } from '@vgg/testing';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -25,7 +25,7 @@ async function train(
   { options, steps = 3, optimiser = () => new MomentumSgd() }: Training,
 ): Promise<Numbers> {
   await tf.setBackend(backend);
-  const side = options.inputSize!;
+  const [side] = inputShape(options);
   return expectNoLeak(async () => {
     const model = createVgg(options, heInitialiser({ seed: 3 }));
     const images = tf.tensor4d(normals(BATCH * side * side * 3, side), [BATCH, side, side, 3]);

@@ -3,13 +3,20 @@ import { VggError } from '@vgg/core';
 import { checkImage, type FloatImage, type Size, type Window } from './image';
 import { checkWindow } from './resample';
 
+/** Size of a crop: the side of a square in pixels, or both sides. */
+export type CropSize = number | Size;
+
+function sidesOf(crop: CropSize): Size {
+  return typeof crop === 'number' ? { width: crop, height: crop } : crop;
+}
+
 /**
- * Returns the central `side` x `side` window. Half of an odd margin is rounded to even, as in torchvision.
- * @throws VggError `VGG_ARGUMENT` if the side is not a positive integer or the image is smaller.
+ * Returns the central window of a size. Half of an odd margin is rounded to even, as in torchvision.
+ * @throws VggError `VGG_ARGUMENT` if a side is not a positive integer or the image is smaller.
  */
-export function centreWindow(size: Size, side: number): Window {
-  checkCrop(size, side);
-  return { left: centreOffset(size.width - side), top: centreOffset(size.height - side), width: side, height: side };
+export function centreWindow(size: Size, crop: CropSize): Window {
+  const { width, height } = checkedCrop(size, crop);
+  return { left: centreOffset(size.width - width), top: centreOffset(size.height - height), width, height };
 }
 
 function centreOffset(margin: number): number {
@@ -18,35 +25,39 @@ function centreOffset(margin: number): number {
 }
 
 /**
- * Returns the windows of a regular `steps` x `steps` grid of `side` x `side` crops, row by row. The grid reaches all four
- * borders: corner `k` of an axis lies at `round(k * (length - side) / (steps - 1))`. One step gives the centre crop.
- * @throws VggError `VGG_ARGUMENT` if the side or the steps are not positive integers, or the image is smaller than the side.
+ * Returns the windows of a regular `steps` x `steps` grid of crops of a size, row by row. The grid reaches all four borders:
+ * corner `k` of an axis lies at `round(k * (length - side) / (steps - 1))`. One step gives the centre crop.
+ * @throws VggError `VGG_ARGUMENT` if a side or the steps are not positive integers, or the image is smaller than the crop.
  */
-export function gridWindows(size: Size, side: number, steps = 5): Window[] {
-  checkCrop(size, side);
+export function gridWindows(size: Size, crop: CropSize, steps = 5): Window[] {
+  const { width, height } = checkedCrop(size, crop);
   if (!Number.isInteger(steps) || steps < 1) {
     throw new VggError('argument', `a crop grid needs a positive number of steps, got ${steps}`);
   }
-  if (steps === 1) return [centreWindow(size, side)];
-  const corner = (length: number, k: number) => Math.round((k * (length - side)) / (steps - 1));
+  if (steps === 1) return [centreWindow(size, crop)];
+  const corner = (margin: number, k: number) => Math.round((k * margin) / (steps - 1));
   return Array.from({ length: steps * steps }, (_, i) => ({
-    left: corner(size.width, i % steps),
-    top: corner(size.height, Math.floor(i / steps)),
-    width: side,
-    height: side,
+    left: corner(size.width - width, i % steps),
+    top: corner(size.height - height, Math.floor(i / steps)),
+    width,
+    height,
   }));
 }
 
-function checkCrop(size: Size, side: number): void {
-  if (!Number.isInteger(side) || side < 1) {
-    throw new VggError('argument', `a crop needs a positive integer side, got ${side}`);
-  }
-  if (size.width < side || size.height < side) {
+/** Returns the sides of a crop, which must fit into the image. */
+function checkedCrop(size: Size, crop: CropSize): Size {
+  const sides = sidesOf(crop);
+  const { width, height } = sides;
+  const wrong = [width, height].find((side) => !Number.isInteger(side) || side < 1);
+  if (wrong !== undefined) throw new VggError('argument', `a crop needs a positive integer side, got ${wrong}`);
+  if (size.width < width || size.height < height) {
+    const text = width === height ? width : `${width}x${height}`;
     throw new VggError(
       'argument',
-      `a crop of ${side} needs an image of at least ${side}x${side}, got ${size.width}x${size.height}: rescale to a smallest side >= ${side} first`,
+      `a crop of ${text} needs an image of at least ${width}x${height}, got ${size.width}x${size.height}: rescale to a smallest side >= ${Math.max(width, height)} first`,
     );
   }
+  return sides;
 }
 
 /**

@@ -3,6 +3,8 @@
  * definitions, on the 0..255 scale. They are not in the VGG paper.
  */
 
+import { GREY } from './grey';
+
 /** One operation. Plain JSON. */
 export type PixelOperation =
   /** Blends with black by a factor: 0 black, 1 unchanged, 2 twice as bright. */
@@ -27,8 +29,6 @@ export type PixelOperation =
    */
   | { readonly kind: 'affine'; readonly matrix: readonly [number, number, number, number, number, number] };
 
-/** Weights of red, green and blue in grey (ITU-R 601). */
-const GREY = [0.299, 0.587, 0.114] as const;
 /** Weight of the centre and sum of the weights of the smoothing kernel, whose other weights are 1. */
 const SMOOTHING = { centre: 5, sum: 13 } as const;
 

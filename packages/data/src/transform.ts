@@ -95,6 +95,8 @@ export interface Geometry {
   readonly erased: Window | null;
   /** Operations on the crop's pixels, in order, before `shift` is added. Absent for none. */
   readonly operations?: readonly PixelOperation[] | undefined;
+  /** Changes the crop's pixels after the operations. Absent for none. */
+  readonly change?: ((pixels: Float32Array) => void) | undefined;
 }
 
 const PREPARATION_KEYS = ['crop', 'scale', 'mean', 'std', 'range', 'channels', 'resize', 'interpolation'] as const;

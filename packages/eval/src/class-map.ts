@@ -1,9 +1,9 @@
 /** Map of the places in an image where the dense view sees a class (section 3.2): the scores that evaluation averages. */
 import { slice, softmax, type Tensor4D, tensor4d, tidy } from '@tensorflow/tfjs-core';
 import { VggError } from '@vgg/core';
-import { type FloatImage, flip, type RawImage, resample, rescaledSize } from '@vgg/data';
+import { type FloatImage, flip, type RawImage, resample, rescaledSize, type Size } from '@vgg/data';
 import { checkArea, MAX_IMAGE_PIXELS } from './limits';
-import { checkPlan, type EvaluatedNet } from './protocol';
+import { checkPlan, type EvaluatedNet, inputSides } from './protocol';
 import { normalise } from './score';
 
 /** Options of {@link classMap}. */
@@ -13,7 +13,7 @@ export interface ClassMapOptions {
   readonly image: RawImage;
   /** Index of the class. */
   readonly classIndex: number;
-  /** Every Q, in pixels; the maps are averaged. The larger Q, the finer the map: it has a position every 32 pixels. */
+  /** Every Q, in pixels; the maps are averaged. The larger Q, the finer the map: nets of the paper have a position every 32 pixels. */
   readonly scales: readonly number[];
   /** True if the map is averaged with the map of the flipped image, flipped again. Default true. */
   readonly flips?: boolean | undefined;
@@ -38,10 +38,17 @@ interface Positions {
   readonly columns: number;
   readonly rows: number;
   readonly data: Float32Array;
+  /** Size of the net's input, which every position sees. */
+  readonly input: Size;
+  /** Number of pixels between two positions. */
+  readonly stride: number;
 }
 
-/** Pixels between two positions: there are five pools of stride 2. */
-const STRIDE = 32;
+/** Returns the number of pixels between two positions: every max-pool doubles it, and the nets of the paper have five. */
+function strideOf({ options: { configuration } }: EvaluatedNet['model']): number {
+  if (!Array.isArray(configuration)) return 32;
+  return 2 ** configuration.filter((entry) => entry === 'pool' || entry === 'M').length;
+}
 
 async function densePosterior(net: EvaluatedNet, image: FloatImage, index: number): Promise<Positions> {
   const { data, width, height } = image;
@@ -51,7 +58,8 @@ async function densePosterior(net: EvaluatedNet, image: FloatImage, index: numbe
   });
   try {
     const [, rows, columns] = posterior.shape;
-    return { rows, columns, data: (await posterior.data()) as Float32Array };
+    const input = inputSides(net.model);
+    return { rows, columns, data: (await posterior.data()) as Float32Array, input, stride: strideOf(net.model) };
   } finally {
     posterior.dispose();
   }
@@ -61,20 +69,21 @@ async function densePosterior(net: EvaluatedNet, image: FloatImage, index: numbe
  * Returns the two positions around `at` (in pixels of the rescaled image), and the place of `at` between them from 0 (at
  * `low`) to 1 (at `high`).
  */
-function between(at: number, count: number, inputSize: number): [low: number, high: number, part: number] {
-  const place = Math.min(Math.max((at - inputSize / 2) / STRIDE, 0), count - 1);
+function between(at: number, count: number, side: number, stride: number): [low: number, high: number, part: number] {
+  const place = Math.min(Math.max((at - side / 2) / stride, 0), count - 1);
   const low = Math.min(Math.floor(place), Math.max(count - 2, 0));
   return [low, Math.min(low + 1, count - 1), place - low];
 }
 
 /** Adds a pass to the map, interpolated between the centres of the windows that the net evaluated. */
-function addPass(map: ClassMap, pass: Positions, size: FloatImage, inputSize: number, flipped: boolean, share: number) {
+function addPass(map: ClassMap, pass: Positions, size: FloatImage, flipped: boolean, share: number) {
   const { width, height, data } = map;
+  const { input, stride } = pass;
   for (let y = 0; y < height; y++) {
-    const [top, bottom, down] = between(((y + 0.5) / height) * size.height, pass.rows, inputSize);
+    const [top, bottom, down] = between(((y + 0.5) / height) * size.height, pass.rows, input.height, stride);
     for (let x = 0; x < width; x++) {
       const from = flipped ? width - 1 - x : x;
-      const [left, right, along] = between(((from + 0.5) / width) * size.width, pass.columns, inputSize);
+      const [left, right, along] = between(((from + 0.5) / width) * size.width, pass.columns, input.width, stride);
       const row = (r: number) =>
         pass.data[r * pass.columns + left]! * (1 - along) + pass.data[r * pass.columns + right]! * along;
       data[y * width + x]! += share * (row(top) * (1 - down) + row(bottom) * down);
@@ -121,7 +130,7 @@ export async function classMap({
         if (!pass.data.every(Number.isFinite)) {
           throw new VggError('nonFinite', `net ${net.name} gives class scores that are not finite for ${key}`);
         }
-        addPass(map, pass, original, net.model.options.inputSize, flipped, share);
+        addPass(map, pass, original, flipped, share);
       }
     }
   }

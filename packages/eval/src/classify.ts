@@ -5,6 +5,7 @@ import {
   type BrowserImage,
   checkImageTransform,
   type FloatImage,
+  greyOf,
   type ImageTransform,
   loadImage,
   prepareImage,
@@ -14,7 +15,7 @@ import {
   sameTransform,
 } from '@vgg/data';
 import { topClasses } from './metrics';
-import type { Classifier, EvaluatedNet } from './protocol';
+import { type Classifier, type EvaluatedNet, inputSides } from './protocol';
 import { softmax } from './score';
 
 /** Net with its class names and preprocessing, as `loadNet` of `@vgg/weights` returns it. */
@@ -84,9 +85,23 @@ function selectTransform(
 /** Returns the transform of inputs for the classifier, which has one input size. */
 function classifierTransform(net: ClassifyingNet, options: InputOptions): ImageTransform {
   const transform = selectTransform(net, options);
-  const { inputSize } = net.model.options;
-  if (transform.crop === inputSize) return transform;
-  throw new VggError('argument', `the net takes images of ${inputSize}, the transform cuts ${transform.crop}`);
+  const { width, height } = inputSides(net.model);
+  if (width === height && transform.crop === width) return transform;
+  const size = width === height ? width : `${height}x${width}`;
+  throw new VggError('argument', `the net takes images of ${size}, the transform cuts ${transform.crop}`);
+}
+
+const RGB_NET: Pick<Classifier, 'options'> = { options: { classes: 1, inputSize: 1 } };
+
+/** Returns images as a tensor of the net's channels: prepared RGB, or grey. */
+function asTensor(
+  { options: { channels = 3 } }: Pick<Classifier, 'options'>,
+  values: Float32Array,
+  [count, height, width]: readonly [number, number, number],
+): Tensor4D {
+  if (channels === 3) return tensor4d(values, [count, height, width, 3]);
+  if (channels === 1) return tensor4d(greyOf(values), [count, height, width, 1]);
+  throw new VggError('argument', `expected a net of RGB or grey images, got one of ${channels} channels: use apply()`);
 }
 
 /**
@@ -103,29 +118,29 @@ export function evaluatedNet(name: string, { model, transform }: ClassifyingNet)
 }
 
 /**
- * Prepares an image as the net's input, [1, inputSize, inputSize, 3], by the net's own transform.
+ * Prepares an image as the net's input, [1, height, width, channels], by the net's own transform.
  * @throws VggError `VGG_ARGUMENT` when the net has no transform or another one is passed, `VGG_SHAPE` for data that does not
  *   fit the image's sides.
  */
 export function netInput(net: ClassifyingNet, image: RawImage, options: InputOptions = {}): Tensor4D {
   const { data, width, height } = prepareImage(image, classifierTransform(net, options));
-  return tensor4d(data, [1, height, width, 3]);
+  return asTensor(net.model, data, [1, height, width]);
 }
 
 /**
- * Prepares a whole image, [1, height, width, 3], for the net's dense view, its features or a loss: by the net's own transform,
+ * Prepares a whole image, [1, height, width, channels], for the net's dense view, its features or a loss: by the net's own transform,
  * but resized in proportion and not cropped.
  * @param smallestSide smallest side of the result in pixels. Default the transform's scale.
  * @throws VggError as {@link netInput}.
  */
 export function wholeInput(
-  net: Pick<ClassifyingNet, 'transform'>,
+  net: Pick<ClassifyingNet, 'transform'> & { readonly model?: Pick<Classifier, 'options'> | undefined },
   image: RawImage,
   smallestSide?: number,
   options: InputOptions = {},
 ): Tensor4D {
   const { data, width, height } = prepareWhole(image, selectTransform(net, options), smallestSide);
-  return tensor4d(data, [1, height, width, 3]);
+  return asTensor(net.model ?? RGB_NET, data, [1, height, width]);
 }
 
 /** Loads an image as in a browser and prepares it, in the calling thread. */
@@ -143,12 +158,12 @@ function checkClasses({ classes: names, model }: ClassifyingNet): void {
 
 /** Returns the guesses for prepared images, by one forward pass. */
 async function guess(net: ClassifyingNet, inputs: readonly FloatImage[], top: number): Promise<Guess[][]> {
-  const { classes, inputSize } = net.model.options;
-  const pixels = inputSize * inputSize * 3;
+  const { classes } = net.model.options;
+  const { width, height } = inputSides(net.model);
+  const pixels = width * height * 3;
   const values = new Float32Array(inputs.length * pixels);
   for (const [i, { data }] of inputs.entries()) values.set(data, i * pixels);
-  const shape: [number, number, number, number] = [inputs.length, inputSize, inputSize, 3];
-  const logits = tidy(() => net.model.apply(tensor4d(values, shape)).logits);
+  const logits = tidy(() => net.model.apply(asTensor(net.model, values, [inputs.length, height, width])).logits);
   try {
     const scores = await logits.data();
     if (!scores.every(Number.isFinite)) {

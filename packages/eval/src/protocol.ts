@@ -1,7 +1,7 @@
 /** Test protocols (section 3.2) as data, and the checks of an evaluation plan. */
 import type { Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import { didYouMean, VggError } from '@vgg/core';
-import type { Rgb } from '@vgg/data';
+import type { Rgb, Size } from '@vgg/data';
 
 /**
  * Kind of view of an image at one scale: its centre crop; the whole image, for the net's dense view; the crops of the 5x5
@@ -27,11 +27,25 @@ export const PROTOCOLS = Object.keys(PROTOCOL_VIEWS) as readonly Protocol[];
 
 /** Part of a net that evaluation uses; `Vgg` of `@vgg/models` is one. */
 export interface Classifier {
-  readonly options: { readonly classes: number; readonly inputSize: number };
-  /** Returns the class scores before the soft-max, [n, classes], of images [n, inputSize, inputSize, 3]. */
+  readonly options: {
+    readonly classes: number;
+    /** Side of the square input, or its height and width. */
+    readonly inputSize: number | readonly [height: number, width: number];
+    /** Number of channels of the input: 3 for RGB, 1 for grey. Default 3. */
+    readonly channels?: number | undefined;
+    /** Table of the net, if it is not of the paper: its max-pools are the entries `pool` and `M`. */
+    readonly configuration?: unknown;
+  };
+  /** Returns the class scores before the soft-max, [n, classes], of images [n, height, width, channels] of the input size. */
   apply(images: Tensor4D): { readonly logits: Tensor2D };
   /** Returns the map of class scores, [n, h', w', classes], of images whose sides are at least inputSize. */
   dense(images: Tensor4D): { readonly scores: Tensor4D };
+}
+
+/** Returns width and height of a net's input. */
+export function inputSides({ options: { inputSize } }: Pick<Classifier, 'options'>): Size {
+  const [height, width] = typeof inputSize === 'number' ? [inputSize, inputSize] : inputSize;
+  return { width, height };
 }
 
 /** Net to evaluate, with the normalisation of its input. */
@@ -39,7 +53,7 @@ export interface EvaluatedNet {
   /** Name of the net in results. */
   readonly name: string;
   readonly model: Classifier;
-  /** Mean RGB (0..255) of its training set, subtracted from every pixel. */
+  /** Mean RGB (0..255) of its training set, subtracted from every pixel; for a net of grey images three equal numbers. */
   readonly mean: Rgb;
   /** Standard deviation (0..255) by which pixels are then divided. Default [1, 1, 1]. */
   readonly std?: Rgb | undefined;
@@ -85,9 +99,17 @@ export function checkPlan({ nets, protocols, scales }: Plan): void {
     if (mean.length !== 3 || !mean.every(Number.isFinite)) {
       throw new VggError('argument', `the mean of net ${name} must be three finite numbers, got [${mean}]`);
     }
-    const small = scales.find((scale) => !Number.isInteger(scale) || scale < model.options.inputSize);
+    const { channels = 3 } = model.options;
+    if (channels !== 3 && channels !== 1) {
+      throw new VggError(
+        'argument',
+        `evaluation takes nets of RGB or grey images, net ${name} has ${channels} channels`,
+      );
+    }
+    const { width, height } = inputSides(model);
+    const least = Math.max(width, height);
+    const small = scales.find((scale) => !Number.isInteger(scale) || scale < least);
     if (small === undefined) continue;
-    const least = model.options.inputSize;
     throw new VggError(
       'argument',
       `${protocols[0]} evaluation of net ${name} needs integer scales Q ≥ ${least}, got ${small}: rescale with Q ≥ ${least}`,

@@ -1,8 +1,8 @@
 /** Forward passes of evaluation: batches of views, bounded in size, through each net, to one posterior per kind of view. */
-import { div, mean, sub, type Tensor4D, tensor1d, tensor4d, tidy } from '@tensorflow/tfjs-core';
+import { div, mean, mul, sub, sum, type Tensor4D, tensor1d, tensor4d, tidy } from '@tensorflow/tfjs-core';
 import { VggError, yieldToEventLoop } from '@vgg/core';
-import type { RawImage } from '@vgg/data';
-import { type EvaluatedNet, type Plan, PROTOCOL_VIEWS, type Protocol, type ViewKind } from './protocol';
+import { GREY, type RawImage } from '@vgg/data';
+import { type EvaluatedNet, inputSides, type Plan, PROTOCOL_VIEWS, type Protocol, type ViewKind } from './protocol';
 import { type View, viewsOf } from './views';
 
 /** Image in memory. */
@@ -64,10 +64,14 @@ export function softmax(scores: ArrayLike<number>): Float64Array {
   return posterior.map((value) => value / sum);
 }
 
-/** Subtracts the net's mean from images on the 0..255 scale and divides by its standard deviation. */
-export function normalise({ mean: rgb, std = [1, 1, 1] }: EvaluatedNet, images: Tensor4D): Tensor4D {
+/**
+ * Subtracts the net's mean from RGB images on the 0..255 scale and divides by its standard deviation. The result has the
+ * channels of the net.
+ */
+export function normalise({ mean: rgb, std = [1, 1, 1], model }: EvaluatedNet, images: Tensor4D): Tensor4D {
   const difference = sub(images, tensor1d([...rgb])) as Tensor4D;
-  return std.every((value) => value === 1) ? difference : (div(difference, tensor1d([...std])) as Tensor4D);
+  const colours = std.every((value) => value === 1) ? difference : (div(difference, tensor1d([...std])) as Tensor4D);
+  return model.options.channels === 1 ? (sum(mul(colours, tensor1d([...GREY])), 3, true) as Tensor4D) : colours;
 }
 
 /** Computes one score vector for each view: the logits of a crop, or the spatial mean of the map of class scores. */
@@ -128,7 +132,10 @@ export async function scoreImages(
     const tasks = images.flatMap(({ at }, index) => viewsOf(at(scale), scale, plan).map((view) => ({ view, index })));
     for (const group of groupBySize(tasks)) {
       const { kind, width, height } = group[0]!.view;
-      const nets = plan.nets.filter(({ model }) => kind === 'dense' || model.options.inputSize === width);
+      const nets = plan.nets.filter(({ model }) => {
+        const sides = inputSides(model);
+        return kind === 'dense' || (sides.width === width && sides.height === height);
+      });
       const batch = Math.max(1, Math.floor(batchPixels / (width * height)));
       for (let start = 0; start < group.length; start += batch) {
         const part = group.slice(start, start + batch);

@@ -9,7 +9,7 @@ import {
   resample,
   rescaledSize,
 } from '@vgg/data';
-import { type Plan, type ViewKind, viewKinds } from './protocol';
+import { inputSides, type Plan, type ViewKind, viewKinds } from './protocol';
 
 /** One input of a forward pass: float32 RGB on the 0..255 scale, before the mean is subtracted. */
 export interface View {
@@ -31,7 +31,8 @@ function view(kind: ViewKind, size: { width: number; height: number }, make: () 
 export function viewsOf(image: RawImage, scale: number, { nets, protocols, flips }: Plan): View[] {
   const size = rescaledSize(image, scale);
   const kinds = viewKinds(protocols);
-  const crops = [...new Set(nets.map(({ model }) => model.options.inputSize))];
+  const sides = nets.map(({ model }) => inputSides(model));
+  const crops = sides.filter((a, i) => sides.findIndex((b) => a.width === b.width && a.height === b.height) === i);
   if (kinds.every((kind) => kind === 'centre')) {
     return crops.map((side) => {
       const window = centreWindow(size, side);

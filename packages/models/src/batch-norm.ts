@@ -15,7 +15,7 @@ import {
   tidy,
 } from '@tensorflow/tfjs-core';
 import { backendKernel } from './backend-kernels';
-import { type Constants, differentiated, operation, runKernel, untracked } from './operation';
+import { type Constants, differentiated, type Gradients, operation, runKernel, untracked } from './operation';
 
 /** Added to the variance, as in Ioffe & Szegedy 2015 and PyTorch. */
 const EPSILON = { varianceEpsilon: 1e-5 };
@@ -44,7 +44,7 @@ export interface BatchNorm {
  */
 export function batchNormWithGradient(x: Tensor4D, layer: BatchNorm): Tensor4D {
   const { scale, offset, mean, variance, ofBatch, relu, constant = {} } = layer;
-  const inputs = differentiated(x, [scale, offset], constant);
+  const inputs = differentiated<Tensor>(x, { scale, offset }, constant);
   const forward = () =>
     tidy(() => {
       const y = runKernel<Tensor4D>(FusedBatchNorm, { x, scale, offset, mean, variance }, EPSILON);
@@ -53,39 +53,48 @@ export function batchNormWithGradient(x: Tensor4D, layer: BatchNorm): Tensor4D {
   const gradientKernel = backendKernel('ChannelNormGrad');
   if (gradientKernel === undefined) {
     const saved = [x, scale, mean, variance];
-    return operation<Tensor4D>({ inputs, saved, relu }, forward, (dy, kept) => composedGradient(dy, kept, layer));
+    return operation<Tensor4D>({ inputs, saved, relu }, forward, (dy, kept) => composedGradients(dy, kept, layer));
   }
   // The kernel computes the mask of the ReLU from x, so the output need not be kept.
   return operation<Tensor4D>({ inputs, saved: [x, scale, mean, variance, offset] }, forward, (dy, kept) => {
     const [keptX, keptScale, keptMean, keptVariance, keptOffset] = kept as Tensor[];
-    const [dx, ...dVariables] = gradientKernel(
+    const [input, dScale, dOffset] = gradientKernel(
       { x: keptX!, dy, mean: keptMean!, variance: keptVariance!, scale: keptScale!, offset: keptOffset! },
       { ...EPSILON, relu, ofBatch },
     );
-    return differentiated(dx!, dVariables, constant);
+    if (constant.input) input!.dispose();
+    return { input: () => input!, scale: () => dScale!, offset: () => dOffset! };
   });
 }
 
-/** Computes the gradients of `x`, scale and offset, as far as needed, with TF.js's operations. */
-function composedGradient(dy: Tensor, kept: readonly Tensor[], { ofBatch, constant = {} }: BatchNorm): Tensor[] {
+/** Computes the gradients of the input, scale and offset with TF.js's operations. */
+function composedGradients(dy: Tensor, kept: readonly Tensor[], { ofBatch }: BatchNorm): ReturnType<Gradients> {
   const [x, scale, mean, variance] = kept as Tensor[];
-  const inverseDeviation = rsqrt(add(variance!, EPSILON.varianceEpsilon));
+  const inverseDeviation = tidy(() => rsqrt(add(variance!, EPSILON.varianceEpsilon)));
   const slope = mul(scale!, inverseDeviation);
-  const direct = () => mul(dy, slope);
-  if (constant.variables && !ofBatch) return constant.input ? [] : [direct()];
+  const dOffset = once(() => sum(dy, SPATIAL));
+  const dScale = once(() => tidy(() => mul(sum(mul(dy, sub(x!, mean!)), SPATIAL), inverseDeviation)));
+  const input = () => {
+    const direct = mul(dy, slope);
+    if (!ofBatch) return direct;
+    const share = mul(slope, -mean!.size / x!.size);
+    const throughStatistics = runKernel(
+      FusedBatchNorm,
+      { x: x!, mean: mean!, variance: variance!, scale: mul(share, dScale()), offset: mul(share, dOffset()) },
+      EPSILON,
+    );
+    return add(direct, throughStatistics);
+  };
+  return { input, scale: dScale, offset: dOffset };
+}
 
-  const dOffset = sum(dy, SPATIAL);
-  const dScale = tidy(() => mul(sum(mul(dy, sub(x!, mean!)), SPATIAL), inverseDeviation));
-  const dVariables = constant.variables ? [] : [dScale, dOffset];
-  if (constant.input) return dVariables;
-  if (!ofBatch) return [direct(), ...dVariables];
-  const share = mul(slope, -mean!.size / x!.size);
-  const throughStatistics = runKernel(
-    FusedBatchNorm,
-    { x: x!, mean: mean!, variance: variance!, scale: mul(share, dScale), offset: mul(share, dOffset) },
-    EPSILON,
-  );
-  return [add(direct(), throughStatistics), ...dVariables];
+/** Returns a function that computes a value at its first call. */
+function once<T>(compute: () => T): () => T {
+  let value: T | undefined;
+  return () => {
+    value ??= compute();
+    return value;
+  };
 }
 
 export type ChannelMoments = { mean: Tensor1D; variance: Tensor1D };

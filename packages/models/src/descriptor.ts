@@ -18,11 +18,16 @@ import {
 import { VggError } from '@vgg/core';
 import type { Tap } from './aliases';
 import { globalAverage } from './maps';
-import type { ConfigurationName } from './table';
+import type { ResolvedVggOptions } from './options';
+import { planLayers } from './plan';
+import type { Configuration, ConfigurationName } from './table';
 import type { Vgg } from './vgg';
 
-export interface DescriptorOptions<C extends ConfigurationName = ConfigurationName> {
-  /** Layer to describe. Default the last hidden one: relu7; relu6 with head `small`, pool5 with `linear` and `none`. */
+export interface DescriptorOptions<C extends Configuration = ConfigurationName> {
+  /**
+   * Layer to describe. Default the last hidden one: relu7; relu6 with head `small`, the last feature map (pool5) with
+   * `linear` and `none`.
+   */
   tap?: Tap<C> | undefined;
   /** Averages the descriptors of the image and its mirror image. Default true. */
   flip?: boolean | undefined;
@@ -32,8 +37,14 @@ export interface DescriptorOptions<C extends ConfigurationName = ConfigurationNa
   normalise?: boolean | undefined;
 }
 
-/** Last hidden layer of each head. */
-const LAST_HIDDEN = { paper: 'relu7', small: 'relu6', linear: 'pool5', none: 'pool5' } as const;
+/** Returns the last hidden layer of a net. */
+function lastHidden(options: ResolvedVggOptions): string {
+  if (options.head === 'paper') return 'relu7';
+  if (options.head === 'small') return 'relu6';
+  return planLayers(options)
+    .filter(({ part }) => part === 'features')
+    .at(-1)!.name;
+}
 
 /** Smallest divisor, as in PyTorch's `normalize`: a descriptor of zeros stays zero. */
 const MIN_LENGTH = 1e-12;
@@ -41,18 +52,18 @@ const MIN_LENGTH = 1e-12;
 /**
  * Computes the descriptor of Appendix B for every image.
  *
- * @param images preprocessed images [n, height, width, 3]; for several scales Q, one batch of the same n images for
+ * @param images preprocessed images [n, height, width, channels]; for several scales Q, one batch of the same n images for
  *   each.
  * @returns [n, units], with `stack` [n, scales · units]. Differentiable.
  * @throws VggError `VGG_ARGUMENT` for no scales or an unknown tap; `VGG_SHAPE` for batches of different counts, images
  *   too small for the tap, or a tap that is not a feature map.
  */
-export function descriptor<C extends ConfigurationName>(
+export function descriptor<C extends Configuration>(
   net: Vgg<C>,
   images: Tensor4D | readonly Tensor4D[],
   options: DescriptorOptions<C> = {},
 ): Tensor2D {
-  const { tap = LAST_HIDDEN[net.options.head] as Tap<C>, flip = true, scales = 'average', normalise = true } = options;
+  const { tap = lastHidden(net.options) as Tap<C>, flip = true, scales = 'average', normalise = true } = options;
   const batches = Array.isArray(images) ? (images as readonly Tensor4D[]) : [images as Tensor4D];
   const [first] = batches;
   if (first === undefined) throw new VggError('argument', 'expected images at one scale at least, got none');

@@ -41,7 +41,7 @@ export type WalkResult = {
 type Step = { y: Tensor; statistics?: ChannelMoments };
 
 /**
- * Runs the layers on images [n, h, w, 3], from the first layer to the last tap. The caller owns the returned tensors.
+ * Runs the layers on images [n, h, w, channels], from the first layer to the last tap. The caller owns the returned tensors.
  */
 export function walkLayers(images: Tensor4D, walk: Walk): WalkResult {
   return tidy(() => {
@@ -128,20 +128,20 @@ function flattened(x: Tensor): Tensor2D {
 }
 
 /**
- * Computes a fully-connected layer as a convolution (section 3.2). Its weight [side · side · channels, out], reshaped
- * to [side, side, channels, out], is the filter, without a copy. A 1x1 convolution is a matrix product over all
+ * Computes a fully-connected layer as a convolution (section 3.2). Its weight [height · width · channels, out],
+ * reshaped to [height, width, channels, out], is the filter, without a copy. A 1x1 convolution is a matrix product over all
  * positions.
  */
 function connectEverywhere(
   x: Tensor4D,
-  { side }: Layer & { kind: 'fullyConnected' },
+  { window }: Layer & { kind: 'fullyConnected' },
   weighted: Parameters<typeof connect>[1],
 ): Tensor4D {
   const [count, height, width, channels] = x.shape;
   const { weight } = weighted;
   const outputs = weight.shape[1]!;
-  if (side > 1) {
-    return convolve(x, { ...weighted, weight: reshape(weight, [side, side, channels, outputs]) }, 'valid');
+  if (window[0] * window[1] > 1) {
+    return convolve(x, { ...weighted, weight: reshape(weight, [...window, channels, outputs]) }, 'valid');
   }
   return reshape(connect(reshape(x, [-1, channels]), weighted), [count, height, width, outputs]);
 }

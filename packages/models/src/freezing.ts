@@ -12,16 +12,17 @@ export function layersNamed(options: VggOptions, names: readonly string[]): stri
   const groups = new Map<string, string[]>();
   const join = (group: string, layer: string) => groups.set(group, [...(groups.get(group) ?? []), layer]);
   const resolved: ResolvedVggOptions = resolveOptions(options);
-  for (const { name, stage } of planLayers(resolved).filter((layer) => layerVariables(layer).length > 0)) {
+  for (const { name, stage, part } of planLayers(resolved).filter((layer) => layerVariables(layer).length > 0)) {
     join(name, name);
-    for (const group of stage === 6 ? ['classifier'] : [`stage${stage}`, 'features']) join(group, name);
+    for (const group of part === 'classifier' ? [part] : [`stage${stage}`, part]) join(group, name);
   }
+  const stages = [...groups.keys()].filter((group) => group.startsWith('stage')).length;
   return names.flatMap((name) => {
     const layers = groups.get(name);
     if (layers === undefined) {
       throw new VggError(
         'argument',
-        `expected layers or groups of this net (stage1 to stage5, features, classifier), got "${name}"${didYouMean(name, groups.keys())}`,
+        `expected layers or groups of this net (stage1 to stage${stages}, features, classifier), got "${name}"${didYouMean(name, groups.keys())}`,
       );
     }
     return layers;

@@ -12,8 +12,16 @@ export {
 } from './initialisers';
 export { flatten, globalAverage } from './maps';
 export type { FreezableName, LayerName, TapName } from './names';
-export { type ResolvedVggOptions, resolveOptions, type VggOptions } from './options';
+export { inputShape, type ResolvedVggOptions, resolveOptions, type VggOptions } from './options';
 export { type Layer, layerVariables, planLayers, type VariableRole, type VariableSpec } from './plan';
+export { configurationText, poolings } from './stages';
 export { formatSummary, type LayerSummary, type MemorySummary, type Summary, summarise } from './summary';
-export { CONFIGURATION_NAMES, type ConfigurationName, type HeadName } from './table';
+export {
+  CONFIGURATION_NAMES,
+  type Configuration,
+  type ConfigurationName,
+  type HeadName,
+  type TableEntry,
+  type VggTable,
+} from './table';
 export { type ApplyOptions, type ApplyResult, createVgg, type DenseResult, type Vgg } from './vgg';

@@ -21,7 +21,7 @@ export function runKernel<T extends Tensor>(name: string, inputs: NamedTensorMap
   return engine().runKernel(name, inputs, attributes as NamedAttrMap) as T;
 }
 
-/** Parts of a layer that need no gradient, so that none is computed. */
+/** Parts of a layer that never need a gradient. */
 export interface Constants {
   /** True if the layer's variables are constant. */
   variables?: boolean;
@@ -29,21 +29,20 @@ export interface Constants {
   input?: boolean;
 }
 
-/** Returns those of a layer's input and variables that need a gradient. */
-export function differentiated(input: Tensor, variables: readonly Tensor[], constant: Constants): Tensor[] {
-  const inputs = constant.input ? [] : [input];
-  return constant.variables ? inputs : [...inputs, ...variables];
-}
+/** Tensors or their gradients by name. */
+type Named<T> = Readonly<Record<string, T>>;
 
-/** Computes the gradients that are needed, in the order of {@link differentiated}. */
-export function gradientsOf(constant: Constants, ofInput: () => Tensor, ofVariables: () => Tensor[]): Tensor[] {
-  const gradients = constant.input ? [] : [ofInput()];
-  return constant.variables ? gradients : [...gradients, ...ofVariables()];
+/** Returns the variables and the input of a layer that need a gradient, without the constant ones. */
+export function differentiated<T>(input: T, variables: Named<T>, constant: Constants): Named<T> {
+  const selected: Record<string, T> = constant.variables ? {} : { ...variables };
+  // The input comes last: after its gradient, no other one is computed.
+  if (!constant.input) selected.input = input;
+  return selected;
 }
 
 export interface Operation {
   /** Tensors that the operation is differentiated by. */
-  inputs: readonly Tensor[];
+  inputs: Named<Tensor>;
   /** Tensors that the gradient needs. */
   saved: readonly Tensor[];
   /** True if the gradient needs the output too, which is then the last of the saved tensors. */
@@ -52,31 +51,52 @@ export interface Operation {
   relu?: boolean;
 }
 
+/** Computes the gradients of inputs, each when it is needed, from the gradient of the output and the saved tensors. */
+export type Gradients = (dy: Tensor, saved: readonly Tensor[]) => Named<() => Tensor>;
+
 /**
- * Runs `forward` as one operation. `gradients` computes the gradients of the inputs, in their order, from the gradient
- * of the output and the saved tensors. All of these are then disposed, since no other code reads them; TF.js would keep
- * those of every layer until the last gradient is computed.
+ * Engine of TF.js with the function below `customGrad`. Its gradients are functions, which TF.js calls only for the inputs
+ * that a requested gradient depends on. Those of `customGrad` are tensors, computed for all inputs.
+ */
+interface GradientEngine {
+  runKernelFunc<T extends Tensor>(invocation: {
+    inputs: Named<Tensor>;
+    forwardFunc: (backend: unknown, save: GradSaveFunc) => T;
+    backwardsFunc: Gradients;
+  }): T;
+}
+
+/**
+ * Runs `forward` as one operation. `gradients` has a function for each input by name. After that of the last input, the
+ * gradient of the output and the saved tensors are disposed, since no other code reads them; TF.js would keep those of
+ * every layer until the last gradient is computed.
  */
 export function operation<T extends Tensor>(
   { inputs, saved, output = false, relu = false }: Operation,
   forward: () => T,
-  gradients: (dy: Tensor, saved: readonly Tensor[]) => Tensor[],
+  gradients: Gradients,
 ): T {
-  if (inputs.length === 0) return untracked(forward);
-  const differentiable = customGrad<T>((...args) => {
-    const save = args.at(-1) as GradSaveFunc;
-    const y = forward();
-    save(output || relu ? [...saved, y] : [...saved]);
-    return {
-      value: y,
-      gradFunc: (dy, kept) => {
-        const computed = tidy(() => gradients(relu ? reluGradient(dy, kept.at(-1)!) : dy, kept));
-        dispose(computed.includes(dy) ? kept : [...kept, dy]);
-        return computed;
-      },
-    };
+  const names = Object.keys(inputs);
+  if (names.length === 0) return untracked(forward);
+  return (engine() as unknown as GradientEngine).runKernelFunc<T>({
+    inputs,
+    forwardFunc: (_, save) => {
+      const y = forward();
+      save(output || relu ? [...saved, y] : [...saved]);
+      return y;
+    },
+    backwardsFunc: (dy, kept) => {
+      const before = relu ? reluGradient(dy, kept.at(-1)!) : dy;
+      const computations = gradients(before, kept);
+      const last = names.at(-1)!;
+      const computeLast = () => {
+        const gradient = computations[last]!();
+        dispose([dy, before, ...kept].filter((tensor) => tensor !== gradient));
+        return gradient;
+      };
+      return { ...computations, [last]: computeLast };
+    },
   });
-  return differentiable(...inputs);
 }
 
 /** Computes a value without gradients: no operation is recorded, so no intermediate value is kept. */

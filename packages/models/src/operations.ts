@@ -20,7 +20,7 @@ import {
 } from '@tensorflow/tfjs-core';
 import type { RandomStream } from '@vgg/core';
 import { backendKernel } from './backend-kernels';
-import { type Constants, differentiated, gradientsOf, operation, runKernel } from './operation';
+import { type Constants, differentiated, operation, runKernel } from './operation';
 
 /** Axes of images and positions. */
 const SPATIAL = [0, 1, 2];
@@ -48,14 +48,13 @@ export function convolve(
   const inputShape = x.shape;
   const filterShape = weight.shape;
   return operation<Tensor4D>(
-    { inputs: differentiated(x, [weight, bias], constant), saved: [x, weight], relu },
+    { inputs: differentiated<Tensor>(x, { weight, bias }, constant), saved: [x, weight], relu },
     () => runKernel(FusedConv2D, { x, filter: weight, bias }, fused),
-    (dy, [keptX, filter]) =>
-      gradientsOf(
-        constant,
-        () => runKernel(Conv2DBackpropInput, { dy, filter: filter! }, { ...geometry, inputShape }),
-        () => [runKernel(Conv2DBackpropFilter, { x: keptX!, dy }, { ...geometry, filterShape }), sum(dy, SPATIAL)],
-      ),
+    (dy, [keptX, filter]) => ({
+      input: () => runKernel(Conv2DBackpropInput, { dy, filter: filter! }, { ...geometry, inputShape }),
+      weight: () => runKernel(Conv2DBackpropFilter, { x: keptX!, dy }, { ...geometry, filterShape }),
+      bias: () => sum(dy, SPATIAL),
+    }),
   );
 }
 
@@ -68,19 +67,18 @@ export function connect(x: Tensor2D, { weight, bias, relu, constant = {} }: Weig
     leakyreluAlpha: undefined,
   };
   return operation(
-    { inputs: differentiated(x, [weight, bias], constant), saved: [x, weight], relu },
+    { inputs: differentiated<Tensor>(x, { weight, bias }, constant), saved: [x, weight], relu },
     () => {
       const a = reshape(x, [1, ...x.shape]);
       const b = reshape(weight, [1, ...weight.shape]);
       const product = runKernel(_FusedMatMul, { a, b, bias }, fused);
       return reshape(product, [product.shape[1]!, product.shape[2]!]) as Tensor2D;
     },
-    (dy, [keptX, keptWeight]) =>
-      gradientsOf(
-        constant,
-        () => matMul(dy, keptWeight!, false, true),
-        () => [matMul(keptX!, dy, true, false), sum(dy, 0)],
-      ),
+    (dy, [keptX, keptWeight]) => ({
+      input: () => matMul(dy, keptWeight!, false, true),
+      weight: () => matMul(keptX!, dy, true, false),
+      bias: () => sum(dy, 0),
+    }),
   );
 }
 
@@ -94,9 +92,9 @@ export function dropOut(x: Tensor2D, rate: number, stream: RandomStream): Tensor
     const attributes = { rate, ...stream.take(x.size) };
     const drop = (input: Tensor) => dropoutKernel({ x: input }, attributes)[0] as Tensor2D;
     return operation(
-      { inputs: [x], saved: [] },
+      { inputs: { x }, saved: [] },
       () => drop(x),
-      (dy) => [drop(dy)],
+      (dy) => ({ x: () => drop(dy) }),
     );
   }
   const mask = stream.fillUniform(new Float32Array(x.size));
@@ -113,9 +111,9 @@ export function dropOut(x: Tensor2D, rate: number, stream: RandomStream): Tensor
 export function localResponseNorm(x: Tensor4D): Tensor4D {
   const parameters = { depthRadius: 2, bias: 2, alpha: 1e-4, beta: 0.75 };
   return operation<Tensor4D>(
-    { inputs: [x], saved: [x], output: true },
+    { inputs: { x }, saved: [x], output: true },
     () => runKernel(LRN, { x }, parameters),
-    (dy, [keptX, y]) => [runKernel(LRNGrad, { x: keptX!, y: y!, dy }, parameters)],
+    (dy, [keptX, y]) => ({ x: () => runKernel(LRNGrad, { x: keptX!, y: y!, dy }, parameters) }),
   );
 }
 
@@ -123,8 +121,8 @@ export function localResponseNorm(x: Tensor4D): Tensor4D {
 export function maxPool(x: Tensor4D): Tensor4D {
   const window = { filterSize: 2, strides: 2, pad: 'valid', dimRoundingMode: undefined };
   return operation<Tensor4D>(
-    { inputs: [x], saved: [x], output: true },
+    { inputs: { x }, saved: [x], output: true },
     () => runKernel(MaxPool, { x }, window),
-    (dy, [input, output]) => [runKernel(MaxPoolGrad, { dy, input: input!, output: output! }, window)],
+    (dy, [input, output]) => ({ x: () => runKernel(MaxPoolGrad, { dy, input: input!, output: output! }, window) }),
   );
 }

@@ -1,18 +1,27 @@
 /**
- * List of a net's layers, built from a column of Table 1 (sections 2.1 and 2.2). Variables, computation and summary all
+ * List of a net's layers, built from a column of Table 1 (sections 2.1 and 2.2) or a table. Variables, computation and summary all
  * use this list.
  */
 import { sizeOf, VggError } from '@vgg/core';
-import type { ResolvedVggOptions } from './options';
-import { HEADS, STAGE_FILTERS, TABLE_1 } from './table';
+import { inputShape, type ResolvedVggOptions } from './options';
+import { poolings, stagesOf } from './stages';
+import { HEADS } from './table';
 
-/** Layer of a net. `stage` is 1 to 5, and 6 for the fully-connected layers. */
-export type Layer = { readonly name: string; readonly stage: number } & (
+/**
+ * Layer of a net. `stage` counts from 1 to the last max-pool, 5 in the paper; the fully-connected layers, `part`
+ * `classifier`, have the next number.
+ */
+export type Layer = { readonly name: string; readonly stage: number; readonly part: 'features' | 'classifier' } & (
   | { readonly kind: 'convolution'; readonly kernel: 1 | 3; readonly inputs: number; readonly outputs: number }
   | { readonly kind: 'batchNorm'; readonly channels: number }
   | { readonly kind: 'relu' | 'localResponseNorm' | 'maxPool' | 'dropout' | 'softmax' }
-  /** `side` is the side of the layer's filter in the dense view (section 3.2). */
-  | { readonly kind: 'fullyConnected'; readonly side: number; readonly inputs: number; readonly outputs: number }
+  | {
+      readonly kind: 'fullyConnected';
+      /** Height and width of the layer's filter in the dense view (section 3.2). */
+      readonly window: readonly [height: number, width: number];
+      readonly inputs: number;
+      readonly outputs: number;
+    }
 );
 
 export type VariableRole = 'weight' | 'bias' | 'scale' | 'offset' | 'mean' | 'variance';
@@ -36,9 +45,36 @@ function scaled(units: number, width: number): number {
   return Math.max(1, Math.round(units * width));
 }
 
-/** Returns the side of pool5 for an input of side `pixels`: five poolings, each of which halves it and rounds down. */
-export function pooledSide(pixels: number): number {
-  return Math.floor(pixels / 32);
+/** Returns height and width of the last feature map: every max-pool halves those of the input and rounds down. */
+function lastMap(options: ResolvedVggOptions): readonly [height: number, width: number] {
+  const [height, width] = inputShape(options);
+  const factor = 2 ** poolings(options.configuration);
+  return [Math.floor(height / factor), Math.floor(width / factor)];
+}
+
+function planFeatures(options: ResolvedVggOptions): Layer[] {
+  const layers: Layer[] = [];
+  let [, , inputs] = inputShape(options);
+  for (const [index, { entries, pooled }] of stagesOf(options.configuration).entries()) {
+    const stage = index + 1;
+    const common = { stage, part: 'features' } as const;
+    let convolution = 0;
+    for (const entry of entries) {
+      if (entry === 'LRN') {
+        layers.push({ ...common, kind: 'localResponseNorm', name: `norm${stage}` });
+        continue;
+      }
+      convolution += 1;
+      const place = `${stage}_${convolution}`;
+      const outputs = scaled(entry.filters, options.width);
+      layers.push({ ...common, kind: 'convolution', name: `conv${place}`, kernel: entry.kernel, inputs, outputs });
+      if (options.batchNorm) layers.push({ ...common, kind: 'batchNorm', name: `bn${place}`, channels: outputs });
+      layers.push({ ...common, kind: 'relu', name: `relu${place}` });
+      inputs = outputs;
+    }
+    if (pooled) layers.push({ ...common, kind: 'maxPool', name: `pool${stage}` });
+  }
+  return layers;
 }
 
 /**
@@ -47,40 +83,31 @@ export function pooledSide(pixels: number): number {
  * @throws VggError `VGG_ARGUMENT` if a layer would have more than 2^31 - 1 weights.
  */
 export function planLayers(options: ResolvedVggOptions): readonly Layer[] {
-  const layers: Layer[] = [];
-  let inputs = 3;
-  TABLE_1[options.configuration].forEach((entries, index) => {
-    const stage = index + 1;
-    const outputs = scaled(STAGE_FILTERS[index]!, options.width);
-    let convolution = 0;
-    for (const entry of entries) {
-      if (entry === 'LRN') {
-        layers.push({ kind: 'localResponseNorm', name: `norm${stage}`, stage });
-        continue;
-      }
-      convolution += 1;
-      const place = `${stage}_${convolution}`;
-      layers.push({ kind: 'convolution', name: `conv${place}`, stage, kernel: entry, inputs, outputs });
-      if (options.batchNorm) layers.push({ kind: 'batchNorm', name: `bn${place}`, stage, channels: outputs });
-      layers.push({ kind: 'relu', name: `relu${place}`, stage });
-      inputs = outputs;
-    }
-    layers.push({ kind: 'maxPool', name: `pool${stage}`, stage });
-  });
-
-  let side = pooledSide(options.inputSize);
-  for (const [name, units] of Object.entries(HEADS[options.head])) {
-    const outputs = scaled(units, options.width);
-    layers.push({ kind: 'fullyConnected', name, stage: 6, side, inputs: side * side * inputs, outputs });
-    layers.push({ kind: 'relu', name: name.replace('fc', 'relu'), stage: 6 });
-    layers.push({ kind: 'dropout', name: name.replace('fc', 'drop'), stage: 6 });
+  const layers = planFeatures(options);
+  const common = { stage: layers.at(-1)!.stage + 1, part: 'classifier' } as const;
+  let inputs = layers.flatMap((layer) => (layer.kind === 'convolution' ? [layer.outputs] : [])).at(-1)!;
+  let window = lastMap(options);
+  const connected = (name: string, outputs: number): Layer => {
+    const layer: Layer = {
+      ...common,
+      kind: 'fullyConnected',
+      name,
+      window,
+      inputs: window[0] * window[1] * inputs,
+      outputs,
+    };
     inputs = outputs;
-    side = 1;
+    window = [1, 1];
+    return layer;
+  };
+  for (const [name, units] of Object.entries(HEADS[options.head])) {
+    layers.push(connected(name, scaled(units, options.width)));
+    layers.push({ ...common, kind: 'relu', name: name.replace('fc', 'relu') });
+    layers.push({ ...common, kind: 'dropout', name: name.replace('fc', 'drop') });
   }
   if (options.head !== 'none') {
-    const outputs = options.classes;
-    layers.push({ kind: 'fullyConnected', name: 'fc8', stage: 6, side, inputs: side * side * inputs, outputs });
-    layers.push({ kind: 'softmax', name: 'prob', stage: 6 });
+    layers.push(connected('fc8', options.classes));
+    layers.push({ ...common, kind: 'softmax', name: 'prob' });
   }
 
   for (const { name, shape } of layers.flatMap(layerVariables)) {

@@ -1,6 +1,6 @@
 /** Layers, shapes, parameters, multiply-adds and memory of a net (section 2, Table 2), computed without creating it. */
 import { formatBytes, requireInteger, sizeOf } from '@vgg/core';
-import { resolveOptions, type VggOptions } from './options';
+import { inputShape, resolveOptions, type VggOptions } from './options';
 import { isLearned, type Layer, layerVariables, planLayers } from './plan';
 
 export interface LayerSummary {
@@ -91,7 +91,7 @@ export function summarise(options: VggOptions, { batch = 1 }: { batch?: number |
   requireInteger('the batch of a summary', batch, 1);
   const resolved = resolveOptions(options);
   const plan = planLayers(resolved);
-  let shape: readonly number[] = [resolved.inputSize, resolved.inputSize, 3];
+  let shape: readonly number[] = inputShape(resolved);
   const input = sizeOf(shape);
   let variables = 0;
   let largestVariable = 0;

@@ -27,6 +27,18 @@ export const HEADS = { paper: { fc6: 4096, fc7: 4096 }, small: { fc6: 512 }, lin
 /** Nets of the paper. */
 export type ConfigurationName = keyof typeof TABLE_1;
 
+/**
+ * Entry of a table: the number of filters of a 3x3 convolution, a convolution with its kernel, local response
+ * normalisation, or a 2x2 max-pool, which torchvision's tables call `M`.
+ */
+export type TableEntry = number | { readonly filters: number; readonly kernel: 1 | 3 } | 'LRN' | 'pool' | 'M';
+
+/** Convolutions and poolings of a net in order, as in torchvision: `[64, 'M', 128, 'M']`. It starts with a convolution. */
+export type VggTable = readonly TableEntry[];
+
+/** Net of the paper, or a table. */
+export type Configuration = ConfigurationName | VggTable;
+
 /** Name of the fully-connected layers after the convolutions. */
 export type HeadName = keyof typeof HEADS;
 

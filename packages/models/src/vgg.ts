@@ -18,9 +18,9 @@ import { type Walk, walkLayers } from './forward';
 import { layersNamed } from './freezing';
 import { heInitialiser, type Initialiser } from './initialisers';
 import type { FreezableName } from './names';
-import { type ResolvedVggOptions, resolveOptions, type VggOptions } from './options';
+import { inputShape, type ResolvedVggOptions, resolveOptions, type VggOptions } from './options';
 import { isLearned, type Layer, layerVariables, planLayers, type VariableSpec } from './plan';
-import type { ConfigurationName } from './table';
+import type { Configuration } from './table';
 
 export interface ApplyOptions<T extends string = Tap> {
   /** Activates dropout and batch norm by this batch's statistics; the images have no gradient. Default false. */
@@ -49,7 +49,7 @@ export interface DenseResult<T extends string = Tap> {
   taps: Record<T, Tensor>;
 }
 
-export interface Vgg<C extends ConfigurationName = ConfigurationName> {
+export interface Vgg<C extends Configuration = Configuration> {
   readonly options: ResolvedVggOptions<C>;
 
   /**
@@ -63,7 +63,8 @@ export interface Vgg<C extends ConfigurationName = ConfigurationName> {
   readonly trainable: ReadonlyMap<string, Variable>;
 
   /**
-   * Classifies images [n, inputSize, inputSize, 3]: float32, with the training set's mean RGB value subtracted.
+   * Classifies images [n, height, width, channels] of the input size: float32, with the training set's mean RGB value
+   * subtracted.
    *
    * @throws VggError `VGG_SHAPE` for images of another shape or dtype; `VGG_ARGUMENT` for an unknown tap, for a net
    *   with head `none`, or in training with dropout above 0 without `options.dropout`.
@@ -71,8 +72,9 @@ export interface Vgg<C extends ConfigurationName = ConfigurationName> {
   apply<const T extends Tap<C> = never>(images: Tensor4D, options?: ApplyOptions<T>): ApplyResult<T>;
 
   /**
-   * Computes the fully-convolutional net of section 3.2 with the same variables. Images [n, height, width, 3] with
-   * sides of at least inputSize give class scores at floor(side / 32) - floor(inputSize / 32) + 1 positions per side.
+   * Computes the fully-convolutional net of section 3.2 with the same variables. Images [n, height, width, channels] with
+   * sides of at least inputSize give class scores at floor(side / s) - floor(inputSize / s) + 1 positions per side, where
+   * s is 32, with a table 2 to the number of its max-pools.
    *
    * @throws VggError `VGG_SHAPE` for smaller images or another dtype; `VGG_ARGUMENT` for an unknown tap or a net with
    *   head `none`.
@@ -134,14 +136,14 @@ const STATISTICS_RATE = 0.1;
  *   `heInitialiser({ seed: 0 })`.
  * @throws VggError `VGG_ARGUMENT` for bad options ({@link resolveOptions}), and the errors of the initialiser.
  */
-export function createVgg<const C extends ConfigurationName>(
+export function createVgg<const C extends Configuration>(
   options: VggOptions<C>,
   initialiser: Initialiser = heInitialiser({ seed: 0 }),
 ): Vgg<C> {
   return new Network(resolveOptions(options), initialiser);
 }
 
-class Network<C extends ConfigurationName> implements Vgg<C> {
+class Network<C extends Configuration> implements Vgg<C> {
   readonly variables: Map<string, Variable>;
   #options: ResolvedVggOptions<C>;
   #layers: readonly Layer[];
@@ -164,14 +166,15 @@ class Network<C extends ConfigurationName> implements Vgg<C> {
 
   apply<const T extends Tap<C> = never>(images: Tensor4D, options: ApplyOptions<T> = {}): ApplyResult<T> {
     const { training = false, dropout, taps = [] } = options;
-    const { inputSize, dropout: rate } = this.#options;
+    const { dropout: rate } = this.#options;
+    const [inputHeight, inputWidth] = inputShape(this.#options);
     this.#checkHead('apply()');
     const [, height, width] = this.#check(images);
     const names = this.#canonical(taps);
-    if (height !== inputSize || width !== inputSize) {
+    if (height !== inputHeight || width !== inputWidth) {
       throw new VggError(
         'shape',
-        `the classifier needs images of ${inputSize} x ${inputSize}, got ${height} x ${width}: crop them, or use dense()`,
+        `the classifier needs images of ${inputHeight} x ${inputWidth}, got ${height} x ${width}: crop them, or use dense()`,
       );
     }
     if (training && rate > 0 && dropout === undefined) {
@@ -194,24 +197,26 @@ class Network<C extends ConfigurationName> implements Vgg<C> {
     options: { taps?: readonly T[] | undefined } = {},
   ): DenseResult<T> {
     const { taps = [] } = options;
-    const { inputSize } = this.#options;
+    const [inputHeight, inputWidth] = inputShape(this.#options);
     this.#checkHead('dense()');
-    const [, height, width] = this.#check(images);
+    const shape = this.#check(images);
     const names = this.#canonical(taps);
-    if (height < inputSize || width < inputSize) throw tooSmall('dense evaluation', inputSize, height, width);
+    checkLarge('dense evaluation', shape, inputHeight, inputWidth);
     const result = this.#walk(images, ['fc8', ...names.values()], { dense: true });
     return { scores: result.taps.fc8 as Tensor4D, taps: pick(result.taps, names) };
   }
 
   features<const T extends Tap<C>>(images: Tensor4D, taps: readonly T[]): Record<T, Tensor> {
-    const [, height, width] = this.#check(images);
+    const shape = this.#check(images);
     if (taps.length === 0) throw new VggError('argument', 'expected the names of layers to tap, got none');
     const names = this.#canonical(taps);
     const layers = [...names.values()];
-    const deepest = this.#layers.filter(({ name }) => layers.includes(name)).at(-1)!;
-    const poolings = deepest.kind === 'maxPool' ? deepest.stage : deepest.stage - 1;
-    const minSide = deepest.stage === 6 ? this.#options.inputSize : 2 ** poolings;
-    if (height < minSide || width < minSide) throw tooSmall(deepest.name, minSide, height, width);
+    const depth = this.#layers.map(({ name }) => layers.includes(name)).lastIndexOf(true);
+    const { name, part } = this.#layers[depth]!;
+    const poolings = this.#layers.slice(0, depth + 1).filter(({ kind }) => kind === 'maxPool').length;
+    const [inputHeight, inputWidth] = inputShape(this.#options);
+    if (part === 'classifier') checkLarge(name, shape, inputHeight, inputWidth);
+    else checkLarge(name, shape, 2 ** poolings, 2 ** poolings);
     return pick(this.#walk(images, layers, { dense: true }).taps, names);
   }
 
@@ -302,21 +307,26 @@ class Network<C extends ConfigurationName> implements Vgg<C> {
   /** Checks net and images before a computation and returns the images' shape. */
   #check(images: Tensor4D): Tensor4D['shape'] {
     this.#checkUsable();
-    if (images.rank !== 4 || images.shape[3] !== 3 || images.dtype !== 'float32' || images.shape[0] === 0) {
-      const isChannelsFirst = images.rank === 4 && images.shape[3] !== 3 && images.shape[1] === 3;
+    const [, , channels] = inputShape(this.#options);
+    if (images.rank !== 4 || images.shape[3] !== channels || images.dtype !== 'float32' || images.shape[0] === 0) {
+      const isChannelsFirst = images.rank === 4 && images.shape[3] !== channels && images.shape[1] === channels;
       const order = isChannelsFirst ? ': transpose them, [0, 2, 3, 1], as their channels come first' : '';
       throw new VggError(
         'shape',
-        `expected float32 images [n, height, width, 3] with n at least 1, got ${images.dtype} [${images.shape}]${order}`,
+        `expected float32 images [n, height, width, ${channels}] with n at least 1, got ${images.dtype} [${images.shape}]${order}`,
       );
     }
     return images.shape;
   }
 }
 
-function tooSmall(purpose: string, minSide: number, height: number, width: number): VggError {
-  const difference = height < minSide ? `height ≥ ${minSide}, got ${height}` : `width ≥ ${minSide}, got ${width}`;
-  return new VggError('shape', `${purpose} needs ${difference}: rescale the image to a smallest side ≥ ${minSide}`);
+/** Throws VggError `VGG_SHAPE` unless images [n, height, width, channels] have sides of at least `minHeight` and `minWidth`. */
+function checkLarge(purpose: string, images: readonly number[], minHeight: number, minWidth: number): void {
+  const [, height, width] = images as Tensor4D['shape'];
+  if (height >= minHeight && width >= minWidth) return;
+  const difference = height < minHeight ? `height ≥ ${minHeight}, got ${height}` : `width ≥ ${minWidth}, got ${width}`;
+  const least = Math.max(minHeight, minWidth);
+  throw new VggError('shape', `${purpose} needs ${difference}: rescale the image to a smallest side ≥ ${least}`);
 }
 
 /** Returns computed layers by their requested names. Two names of one layer share its tensor. */

@@ -208,6 +208,19 @@ describe('a net without a head', () => {
   });
 });
 
+describe('the gradient of the images', () => {
+  it('costs no gradient of filters and biases', async () => {
+    const net = createVgg({ ...SMALL, head: 'none', batchNorm: true });
+    const loss = (x: Tensor) => sum(net.features(x as Tensor4D, ['relu2_1']).relu2_1) as Scalar;
+    const batch = images();
+    const { kernels } = await profile(() => grad(loss)(batch));
+    const names = kernels.map(({ name }) => name);
+    expect(names).toContain('Conv2DBackpropInput');
+    expect(names).not.toContain('Conv2DBackpropFilter');
+    net.dispose();
+  });
+});
+
 describe('a net with a linear head', () => {
   it('classifies by the mean of pool5 if the training crop has one position there', () => {
     tidy(() => {

@@ -1,6 +1,6 @@
 import { ERROR_CODES, isVggError } from '@vgg/core';
 import { describe, expect, it } from 'vitest';
-import { CONFIGURATION_NAMES, createVgg, resolveOptions, summarise, type VggOptions } from '../src/index';
+import { CONFIGURATION_NAMES, createVgg, inputShape, resolveOptions, summarise, type VggOptions } from '../src/index';
 
 function refusal(options: unknown, by: (options: VggOptions) => unknown = resolveOptions): string {
   try {
@@ -41,6 +41,18 @@ describe('resolveOptions', () => {
     expect(Object.isFrozen(resolved)).toBe(true);
   });
 
+  it('keeps tables, rectangles and other channels, and writes squares and RGB in one way', () => {
+    const table = [64, 'M', { filters: 128, kernel: 1 }, 'LRN', 'pool'] as const;
+    const resolved = resolveOptions({ configuration: table, inputSize: [28, 20], channels: 1 });
+    expect(resolved).toMatchObject({ configuration: table, inputSize: [28, 20], channels: 1 });
+    expect(resolveOptions(JSON.parse(JSON.stringify(resolved)))).toEqual(resolved);
+    expect(inputShape(resolved)).toEqual([28, 20, 1]);
+    const square = resolveOptions({ configuration: 'A', inputSize: [64, 64], channels: 3 });
+    expect(square).toEqual(resolveOptions({ configuration: 'A', inputSize: 64 }));
+    expect(Object.keys(square)).not.toContain('channels');
+    expect(refusal({ configuration: table, inputSize: 3 })).toMatch(/inputSize must be an integer of at least 4/);
+  });
+
   it('names the nearest configuration and lists all', () => {
     expect(refusal({ configuration: 'a-lrn' })).toBe(
       'configuration must be one of A, A-LRN, B, C, D, E, got "a-lrn" (did you mean "A-LRN"?)',
@@ -59,7 +71,17 @@ describe('resolveOptions', () => {
 
   it.each<[string, unknown, RegExp]>([
     ['configuration', 3, /got 3/],
-    ['configuration', ['A'], /got an array/],
+    ['configuration', ['A'], /entry 0 of the table: expected a number of filters, .* got "A"$/],
+    ['configuration', [], /a table needs 1 to 1000 entries, got 0/],
+    ['configuration', ['pool', 64], /a table starts with a convolution, got 'pool'/],
+    ['configuration', [64, 0], /entry 1 of the table: .* got 0$/],
+    ['configuration', [{ filters: 8, kernel: 5 }], /kernel: 1 or 3 .* got \{"filters":8,"kernel":5\}$/],
+    ['configuration', [8, 'LRN', 8, 'LRN'], /one LRN between two pools/],
+    ['configuration', 'vgg16', /got "vgg16": VGG-16 is D$/],
+    ['configuration', 'VGG-19_bn', /VGG-19 is E with batchNorm: true$/],
+    ['channels', 0, /channels must be an integer of at least 1, got 0/],
+    ['inputSize', [64, 31], /must be \[height, width\] of integers of at least 32, got \[64,31\]/],
+    ['inputSize', [64], /got \[64\]/],
     ['configuration', 'x'.repeat(1000), /^.{0,130}$/],
     ['batchNorm', 'yes', /must be true or false, got "yes"/],
     ['classes', 0, /must be an integer of at least 1, got 0/],

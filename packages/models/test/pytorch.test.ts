@@ -17,7 +17,7 @@ import {
 } from '@tensorflow/tfjs-core';
 import { hashed, hashedImages, hashedInitialiser } from '@vgg/testing';
 import { describe, expect, it } from 'vitest';
-import { createVgg } from '../src/index';
+import { createVgg, inputShape } from '../src/index';
 import { localResponseNorm } from '../src/operations';
 import { RECORDED_NETS, readRecorded } from './recorded';
 
@@ -37,10 +37,11 @@ function largest(values: Float32Array): number {
 describe.each(RECORDED_NETS)('%s', (name) => {
   const recorded = readRecorded(name);
   const { options, labels, tensors } = recorded;
-  const { inputSize, classes } = options;
+  const { classes } = options;
+  const [height, width] = inputShape(options);
   const atol = options.batchNorm ? ATOL.batchNorm : ATOL.plain;
   const make = () => createVgg(options, hashedInitialiser(recorded));
-  const images = () => hashedImages(recorded, labels.length, inputSize, inputSize);
+  const images = () => hashedImages(recorded, labels.length, height, width);
   const expectRecorded = (actual: Tensor | number[], key: string) => {
     const { values, shape } = tensors.get(key)!;
     const numbers = Array.isArray(actual) ? actual : actual.dataSync();

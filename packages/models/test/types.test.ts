@@ -3,6 +3,7 @@ import type { Tensor, Tensor2D, Variable } from '@tensorflow/tfjs-core';
 import { describe, expectTypeOf, it } from 'vitest';
 import type {
   ApplyResult,
+  Configuration,
   ConfigurationName,
   FreezableName,
   KerasTap,
@@ -19,6 +20,7 @@ describe('the API', () => {
   it('exports these values and no others', () => {
     expectTypeOf<keyof typeof api>().toEqualTypeOf<
       | 'CONFIGURATION_NAMES'
+      | 'configurationText'
       | 'createVgg'
       | 'descriptor'
       | 'flatten'
@@ -27,11 +29,13 @@ describe('the API', () => {
       | 'globalAverage'
       | 'glorotInitialiser'
       | 'heInitialiser'
+      | 'inputShape'
       | 'isConfiguration'
       | 'layerVariables'
       | 'layersNamed'
       | 'normalInitialiser'
       | 'planLayers'
+      | 'poolings'
       | 'resolveOptions'
       | 'resolveTap'
       | 'summarise'
@@ -99,9 +103,35 @@ describe('the API', () => {
     for (const wrong of [keras, torchvision, norm]) expectTypeOf(wrong).toBeFunction();
   });
 
+  it('knows the layers of a literal table', () => {
+    type Table = readonly [64, 64, 'M', { filters: 8; kernel: 1 }, 'LRN', 'pool', 32];
+    expectTypeOf<Exclude<TapName<Table>, `${'fc' | 'relu'}${6 | 7 | 8}`>>().toEqualTypeOf<
+      `${'conv' | 'bn' | 'relu'}${'1_1' | '1_2' | '2_1' | '3_1'}` | 'pool1' | 'pool2' | 'norm2' | 'prob'
+    >();
+    expectTypeOf<FreezableName<Table>>().toEqualTypeOf<
+      LayerName<Table> | 'stage1' | 'stage2' | 'stage3' | 'features' | 'classifier'
+    >();
+    type Images = Parameters<Vgg['features']>[0];
+    const make = () => api.createVgg({ configuration: [64, 'pool', 128] });
+    const tap = (images: Images) => make().features(images, ['relu2_1', 'features.3', 'block2_conv1']);
+    expectTypeOf(tap).returns.toEqualTypeOf<Record<'relu2_1' | 'features.3' | 'block2_conv1', Tensor>>();
+    // @ts-expect-error the table has one convolution in stage 2.
+    const wrong = (images: Images) => make().features(images, ['relu2_2']);
+    expectTypeOf(wrong).toBeFunction();
+    expectTypeOf<ReturnType<typeof make>>().toExtend<Vgg>();
+  });
+
+  it('checks the form of names of a net whose configuration is not known', () => {
+    expectTypeOf<'relu7_12' | 'pool9' | 'features.99'>().toExtend<Tap<Configuration>>();
+    expectTypeOf<'reluu1_1'>().not.toExtend<Tap<Configuration>>();
+  });
+
   it('accepts every net as a Vgg, and options from JSON', () => {
     expectTypeOf<Vgg<'A'>>().toExtend<Vgg>();
     expectTypeOf(api.createVgg<ConfigurationName>)
+      .parameter(0)
+      .toEqualTypeOf<VggOptions<ConfigurationName>>();
+    expectTypeOf(api.createVgg<Configuration>)
       .parameter(0)
       .toEqualTypeOf<VggOptions>();
     expectTypeOf<Vgg['variables']>().toEqualTypeOf<ReadonlyMap<string, Variable>>();

@@ -36,7 +36,7 @@ export function checkLabels(labels: ArrayLike<number>, classes: number): void {
 }
 
 /** Returns the target probabilities times the weights of their classes, row-major [labels.length, classes]. */
-function targets(
+export function targetProbabilities(
   labels: ArrayLike<number>,
   classes: number,
   { labelSmoothing: smoothing = 0, classWeights, mixed }: CrossEntropyOptions,
@@ -57,21 +57,12 @@ function targets(
   return target;
 }
 
-/**
- * Returns the soft-max cross-entropy in nats. It is stable for logits of any size (the row maximum is subtracted
- * first).
- *
- * @param logits [n, classes], any finite values.
- * @param labels n class indices, from 0 to classes - 1, as numbers and not as a tensor, so that each can be checked.
- * @throws VggError `VGG_SHAPE` unless logits are [n ≥ 1, classes ≥ 1] with n labels; `VGG_ARGUMENT` for a label outside
- *   the classes, a smoothing outside [0, 1), a wrong number of second labels, or a share outside [0, 1].
- */
-export function softmaxCrossEntropy(
+/** Throws the errors of {@link softmaxCrossEntropy}, except that for a label outside the classes. */
+export function checkCrossEntropy(
   logits: Tensor2D,
-  labels: Int32Array | readonly number[],
-  options: CrossEntropyOptions = {},
-): Scalar {
-  const { reduction = 'mean', labelSmoothing = 0, classWeights, mixed } = options;
+  labels: ArrayLike<number>,
+  { labelSmoothing = 0, classWeights, mixed }: CrossEntropyOptions,
+): void {
   const [samples, classes] = logits.shape;
   if (logits.rank !== 2 || samples === 0 || classes === 0 || samples !== labels.length) {
     throw new VggError(
@@ -91,9 +82,27 @@ export function softmaxCrossEntropy(
   if (classWeights !== undefined && !(classWeights.length === classes && classWeights.every((weight) => weight >= 0))) {
     throw new VggError('argument', `expected ${classes} class weights of at least 0, got [${classWeights}]`);
   }
-  const scale = reduction === 'mean' ? 1 / samples : 1;
+}
+
+/**
+ * Returns the soft-max cross-entropy in nats. It is stable for logits of any size (the row maximum is subtracted
+ * first).
+ *
+ * @param logits [n, classes], any finite values.
+ * @param labels n class indices, from 0 to classes - 1, as numbers and not as a tensor, so that each can be checked.
+ * @throws VggError `VGG_SHAPE` unless logits are [n ≥ 1, classes ≥ 1] with n labels; `VGG_ARGUMENT` for a label outside
+ *   the classes, a smoothing outside [0, 1), a wrong number of second labels, or a share outside [0, 1].
+ */
+export function softmaxCrossEntropy(
+  logits: Tensor2D,
+  labels: Int32Array | readonly number[],
+  options: CrossEntropyOptions = {},
+): Scalar {
+  checkCrossEntropy(logits, labels, options);
+  const [samples, classes] = logits.shape;
+  const scale = options.reduction === 'sum' ? 1 : 1 / samples;
   return tidy(() => {
-    const target = tensor2d(targets(labels, classes, options), [samples, classes]);
+    const target = tensor2d(targetProbabilities(labels, classes, options), [samples, classes]);
     return mul(sum(mul(logSoftmax(logits), target)), -scale);
   });
 }

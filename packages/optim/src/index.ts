@@ -1,8 +1,19 @@
 export { GradientAccumulator } from './accumulator';
 export { AdamW, type AdamWOptions } from './adamw';
 export { type CrossEntropyOptions, checkLabels, type MixedLabels, softmaxCrossEntropy } from './cross-entropy';
-export { ensureGradients, type LossAndGradients, lossAndGradients } from './gradients';
+export { ensureGradients, type LossAndGradients, type LossWithAux, lossAndGradients } from './gradients';
 export { DECAY_WEIGHTS_ONLY, type ParameterGroup } from './groups';
+export {
+  type FocalOptions,
+  focalLoss,
+  type OutputTargets,
+  type ReductionOptions,
+  type RegressionOptions,
+  regressionLoss,
+  type SigmoidOptions,
+  sigmoidCrossEntropy,
+  softTargetCrossEntropy,
+} from './losses';
 export { MomentumSgd, type MomentumSgdOptions } from './momentum-sgd';
 export { Muon, type MuonOptions } from './muon';
 export { assertFinite, clipScale, type FiniteCheck, globalNorm, nonFiniteNames } from './norm';
@@ -22,4 +33,5 @@ export {
   warmUp,
 } from './schedule';
 export { type StallDetector, type StallOptions, type StallState, stallDetector } from './stall';
+export { tfOptimiser } from './tf-optimiser';
 export { WeightAverage } from './weight-average';

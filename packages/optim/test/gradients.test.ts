@@ -11,6 +11,7 @@ import {
   type Tensor4D,
   tensor1d,
   tensor4d,
+  tidy,
   unregisterGradient,
   type Variable,
   variable,
@@ -73,5 +74,25 @@ describe('lossAndGradients', () => {
     ]);
     expect(() => lossAndGradients(() => sum(used) as Scalar, variables)).toThrow(/does not depend on fc8\.weight/);
     expect(() => lossAndGradients(() => sum(used) as Scalar, new Map())).toThrow(/unfreeze a layer/);
+  });
+
+  it('returns further tensors of the computation, and disposes them if it fails', async () => {
+    await expectNoLeak(async () => {
+      const w = tidy(() => variable(tensor1d([1, 2])));
+      const compute = () => {
+        const squares = square(w);
+        return { loss: sum(squares) as Scalar, aux: { squares, list: [add(squares, 1)], name: 'any' } };
+      };
+      const { loss, gradients, aux } = lossAndGradients(compute, new Map([['w', w]]));
+      expect(loss.dataSync()[0]).toBe(5);
+      expect([...gradients.get('w')!.dataSync()]).toEqual([2, 4]);
+      expect([...aux.squares.dataSync()]).toEqual([1, 4]);
+      expect([...aux.list[0]!.dataSync()]).toEqual([2, 5]);
+      dispose([loss, ...gradients.values()]);
+      dispose(aux);
+      const other = tidy(() => variable(tensor1d([1, 2])));
+      expect(() => lossAndGradients(compute, new Map([['other', other]]))).toThrow();
+      dispose([w, other]);
+    });
   });
 });

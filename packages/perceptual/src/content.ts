@@ -3,7 +3,7 @@
  * Alahi & Fei-Fei 2016 (arXiv:1603.08155, section 3.2), the content loss of style transfer.
  */
 import { dispose, mean, type Scalar, squaredDifference, type Tensor, type Tensor4D, tidy } from '@tensorflow/tfjs-core';
-import type { ConfigurationName, Tap, Vgg } from '@vgg/models';
+import type { Configuration, Tap, Vgg } from '@vgg/models';
 import { checkAlike, checkImages, checkLayers, type LayerWeights, layerOf, weightedSum } from './layers';
 
 export type { LayerWeights } from './layers';
@@ -38,7 +38,7 @@ export function featureDistance<W extends LayerWeights>(
  * @param weights weight of each layer, by any of its names: `{ relu3_3: 1 }` or `{ 'features.15': 1 }`.
  * @throws VggError as `net.features` and {@link featureDistance} do.
  */
-export function perceptualLoss<C extends ConfigurationName, T extends Tap<C>>(
+export function perceptualLoss<C extends Configuration, T extends Tap<C>>(
   net: Vgg<C>,
   images: Tensor4D,
   targets: Tensor4D,

@@ -15,7 +15,7 @@ import {
   tidy,
 } from '@tensorflow/tfjs-core';
 import { VggError } from '@vgg/core';
-import type { ConfigurationName, Tap, Vgg } from '@vgg/models';
+import type { Configuration, Tap, Vgg } from '@vgg/models';
 import { checkLayers, type LayerWeights, layerOf, weightedSum } from './layers';
 
 /**
@@ -76,7 +76,7 @@ export function styleDistance<W extends LayerWeights>(
  * @param weights weight of each layer, by any of its names: `{ relu1_2: 1, relu2_2: 1 }`.
  * @throws VggError as `net.features` and {@link styleDistance} do.
  */
-export function styleLoss<C extends ConfigurationName, T extends Tap<C>>(
+export function styleLoss<C extends Configuration, T extends Tap<C>>(
   net: Vgg<C>,
   images: Tensor4D,
   styles: Tensor4D,

@@ -28,6 +28,8 @@ export type SmallSettings = Pick<
 const IMAGES_SEEN = { photographs: 24_000, smaller: 60_000 } as const;
 /** Smallest side from which images count as photographs. */
 const PHOTOGRAPH = 96;
+/** Steps of warm-up: in a small folder one epoch has too few of them, and the first steps at the full rate ruin the net. */
+const WARM_UP_STEPS = 100;
 /** Epochs that are never exceeded, as more repeat the same images, and the fewest that are of use. */
 const EPOCHS = { most: 60, fewest: 4 } as const;
 
@@ -41,6 +43,8 @@ export function smallSettings(images: number, side: number): SmallSettings {
   const seen = photographs ? IMAGES_SEEN.photographs : IMAGES_SEEN.smaller;
   const input = photographs ? 64 : 48;
   const epochs = Math.max(EPOCHS.fewest, Math.min(EPOCHS.most, Math.round(seen / images)));
+  const batch = Math.min(32, images);
+  const warmUp = Math.min(epochs / 4, Math.max(epochs > 10 ? 1 : 0.5, (WARM_UP_STEPS * batch) / images));
   return {
     config: 'A',
     batchNorm: true,
@@ -49,11 +53,11 @@ export function smallSettings(images: number, side: number): SmallSettings {
     head: 'linear',
     dropout: 0,
     scale: [input, Math.round(input * 1.25)],
-    batch: Math.min(32, images),
+    batch,
     epochs,
     rate: 0.05,
     schedule: 'cosine',
-    warmUp: epochs > 10 ? 1 : 0.5,
+    warmUp: Number(warmUp.toFixed(1)),
     labelSmoothing: 0.1,
     init: 'he',
     validateEvery: 1,

@@ -14,6 +14,10 @@ describe('smallSettings', () => {
       batch: 32,
       batchNorm: true,
     });
+    // At least 100 steps of warm-up: 8 steps are an epoch of 259 images.
+    expect(smallSettings(259, 300)).toMatchObject({ epochs: 60, warmUp: 12.4 });
+    expect(smallSettings(2700, 32)).toMatchObject({ warmUp: 1.2 });
+    expect(smallSettings(20, 200)).toMatchObject({ warmUp: 15 });
     expect(smallSettings(2700, 32)).toMatchObject({ input: 48, scale: [48, 60], epochs: 22 });
     expect(smallSettings(20, 200)).toMatchObject({ epochs: 60, batch: 20 });
     expect(smallSettings(1_000_000, 200).epochs).toBe(4);

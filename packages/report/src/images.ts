@@ -45,11 +45,12 @@ const COLUMNS = 16;
  * Draws the filters of the first layer next to each other: one pixel for each weight, and a transparent pixel between
  * filters. Zero is mid-grey; the largest weight of each filter is full black or white.
  *
- * @param weight [rows, columns, 3, filters], row-major, as `conv1_1.weight`.
+ * @param weight [rows, columns, channels, filters], row-major, as `conv1_1.weight`; the first three channels are drawn as
+ * red, green and blue, a single one as grey.
  */
 export async function filterSheet(
   weight: Float32Array,
-  [rows, columns, , filters]: readonly number[],
+  [rows, columns, channels, filters]: readonly number[],
 ): Promise<EmbeddedImage> {
   const count = Math.min(filters!, FILTERS);
   const across = Math.min(count, COLUMNS);
@@ -58,7 +59,7 @@ export async function filterSheet(
   const height = down * (rows! + 1) - 1;
   const data = new Uint8Array(width * height * 4);
   const at = (filter: number, y: number, x: number, c: number) =>
-    weight[((y * columns! + x) * 3 + c) * filters! + filter]!;
+    weight[((y * columns! + x) * channels! + (c % channels!)) * filters! + filter]!;
   for (let filter = 0; filter < count; filter++) {
     let largest = 1e-12;
     for (let i = filter; i < weight.length; i += filters!) largest = Math.max(largest, Math.abs(weight[i]!));

@@ -1,15 +1,19 @@
 /** Batches of images, and the micro-batches in which they are computed (section 3.3). */
 import { type Communicator, requireInteger, shareOf, type TermRange, VggError } from '@vgg/core';
 
-/** Preprocessed images and their labels. */
+/** Preprocessed images and their labels or other targets. */
 export interface ImageBatch {
-  /** [size, height, width, 3], row-major. */
+  /** [size, height, width, channels], row-major. */
   images: Float32Array;
-  /** [size], class indices. */
-  labels: Int32Array;
+  /** [size], class indices. Losses of other targets need none. */
+  labels?: Int32Array | undefined;
+  /** [size, outputs], row-major: targets of a loss without classes, one for each output of the net. */
+  targets?: Float32Array | undefined;
   size: number;
   height: number;
   width: number;
+  /** Number of channels of the images. Default 3. */
+  channels?: number | undefined;
   /**
    * Place of these images if they are only a part of a batch: the share of one process, which may be empty. Default
    * all images of the batch.
@@ -33,18 +37,27 @@ export interface MicroBatch extends ImageBatch {
 /**
  * Throws VggError `VGG_SHAPE` if the lengths of the arrays do not match size, height and width, or there is no image.
  */
-export function checkBatch({ images, labels, size, height, width, part }: ImageBatch): void {
+export function checkBatch({ images, labels, targets, size, height, width, channels = 3, part }: ImageBatch): void {
+  const wrongTargets = labels === undefined ? targets === undefined : labels.length !== size;
   if (
     !(size >= (part === undefined ? 1 : 0)) ||
-    images.length !== size * height * width * 3 ||
-    labels.length !== size
+    images.length !== size * height * width * channels ||
+    wrongTargets ||
+    (targets !== undefined && targets.length % Math.max(size, 1) !== 0)
   ) {
+    const got =
+      labels === undefined && targets !== undefined ? `${targets.length} targets` : `${labels?.length ?? 'no'} labels`;
     throw new VggError(
       'shape',
-      `expected a batch of at least one image with ${size}·${height}·${width}·3 numbers and ${size} labels, ` +
-        `got ${images.length} numbers and ${labels.length} labels`,
+      `expected a batch of at least one image with ${size}·${height}·${width}·${channels} numbers and ${size} labels, ` +
+        `got ${images.length} numbers and ${got}`,
     );
   }
+}
+
+/** Returns the shape of a batch's images. */
+export function imageShape({ size, height, width, channels = 3 }: ImageBatch): [number, number, number, number] {
+  return [size, height, width, channels];
 }
 
 /** Returns the number of micro-batches of `size` images. */
@@ -75,7 +88,7 @@ export function imageShare(
 export function splitBatch(batch: ImageBatch, microBatch: number): MicroBatch[] {
   requireInteger('microBatch', microBatch, 1);
   checkBatch(batch);
-  const { images, labels, size, height, width } = batch;
+  const { images, labels, targets, size, height, width, channels = 3 } = batch;
   const first = (batch.part?.first ?? 0) / microBatch;
   if (size > 0 && !Number.isInteger(first)) {
     throw new VggError(
@@ -83,16 +96,19 @@ export function splitBatch(batch: ImageBatch, microBatch: number): MicroBatch[] 
       `expected a part of a batch to start at a multiple of ${microBatch} images, got ${batch.part?.first}: use imageShare`,
     );
   }
-  const pixels = height * width * 3;
+  const pixels = height * width * channels;
+  const outputs = targets === undefined ? 0 : targets.length / size;
   return Array.from({ length: microBatchCount(size, microBatch) }, (_, i) => {
     const from = i * microBatch;
     const to = Math.min(from + microBatch, size);
     return {
       images: images.subarray(from * pixels, to * pixels),
-      labels: labels.subarray(from, to),
+      labels: labels?.subarray(from, to),
+      targets: targets?.subarray(from * outputs, to * outputs),
       size: to - from,
       height,
       width,
+      channels,
       index: first + i,
     };
   });

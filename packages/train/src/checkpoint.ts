@@ -3,6 +3,7 @@ import { type Tensor, tensor, tidy } from '@tensorflow/tfjs-core';
 import { VggError } from '@vgg/core';
 import type { JsonValue, Optimiser, StallState, WeightAverage } from '@vgg/optim';
 import { asFloat32, type TensorData } from '@vgg/weights';
+import type { BestWeights } from './best-weights';
 import type { Totals } from './metrics';
 import type { TrainableNet } from './net';
 
@@ -28,7 +29,10 @@ export type TrainingState = {
 
 export interface Checkpoint {
   state: TrainingState;
-  /** `model/<variable>`, `velocity/<variable>` and, if the run averages its weights, `average/<variable>`. */
+  /**
+   * `model/<variable>`, `velocity/<variable>`, if the run averages its weights `average/<variable>`, and if it restores the
+   * best ones `best/<variable>`.
+   */
   tensors: ReadonlyMap<string, Tensor | TensorData>;
   /** Text by key: the net's options, class names, preprocessing. */
   metadata: Readonly<Record<string, string>>;
@@ -47,10 +51,16 @@ export interface CheckpointStore {
 const MODEL = 'model/';
 const VELOCITY = 'velocity/';
 const AVERAGE = 'average/';
+const BEST = 'best/';
 
 /** True if the checkpoint's run averages its weights and has completed a step. */
 export function hasAverages({ tensors }: Pick<Checkpoint, 'tensors'>): boolean {
   return [...tensors.keys()].some((name) => name.startsWith(AVERAGE));
+}
+
+/** True if a checkpoint has the weights of the best epoch. */
+export function hasBest({ tensors }: Pick<Checkpoint, 'tensors'>): boolean {
+  return [...tensors.keys()].some((name) => name.startsWith(BEST));
 }
 
 /** Returns a checkpoint of the net and the optimiser. Its tensors are theirs, not copies. */
@@ -60,11 +70,13 @@ export function captureCheckpoint(
   state: TrainingState,
   metadata: Readonly<Record<string, string>> = {},
   average?: WeightAverage,
+  best?: BestWeights,
 ): Checkpoint {
   const tensors = new Map<string, Tensor>();
   for (const [name, variable] of model.variables) tensors.set(MODEL + name, variable);
   for (const [name, velocity] of optimiser.velocities) tensors.set(VELOCITY + name, velocity);
   for (const [name, value] of average?.averages ?? []) tensors.set(AVERAGE + name, value);
+  for (const [name, value] of best?.weights ?? []) tensors.set(BEST + name, value);
   return { state, tensors, metadata: { model: JSON.stringify(model.options), ...metadata } };
 }
 
@@ -76,6 +88,7 @@ function asTensor(value: Tensor | TensorData): Tensor {
 export interface TrainingParts {
   optimiser: Optimiser;
   average?: WeightAverage | undefined;
+  best?: BestWeights | undefined;
 }
 
 function withPrefix(tensors: Checkpoint['tensors'], prefix: string): Map<string, Tensor> {
@@ -118,5 +131,6 @@ export function restoreCheckpoint(
   tidy(() => {
     training?.optimiser.loadVelocities(withPrefix(tensors, VELOCITY), undefined, state.step);
     if (hasAverages(checkpoint)) training?.average?.load(withPrefix(tensors, AVERAGE), state.step);
+    training?.best?.take(withPrefix(tensors, BEST));
   });
 }

@@ -2,6 +2,7 @@
 import { dispose, type Tensor, tensor4d } from '@tensorflow/tfjs-core';
 import { randomStream, singleProcess, VggError } from '@vgg/core';
 import { nonFiniteNames } from '@vgg/optim';
+import { imageShape } from './batch';
 import type { GradientOptions } from './gradient';
 import { gather } from './job';
 
@@ -12,8 +13,9 @@ function layersOf(variables: Iterable<string>): string[] {
 
 async function firstBadLayer({ model, microBatches, seed, step }: GradientOptions): Promise<string | undefined> {
   const layers = layersOf(model.variables.keys());
-  for (const { images, size, height, width, index } of microBatches) {
-    const pixels = tensor4d(images, [size, height, width, 3]);
+  for (const microBatch of microBatches) {
+    const { images, index } = microBatch;
+    const pixels = tensor4d(images, imageShape(microBatch));
     const {
       logits,
       batchStatistics,

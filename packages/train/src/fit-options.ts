@@ -2,8 +2,9 @@
 import { type Communicator, requireInteger, VggError } from '@vgg/core';
 import type { JsonValue, Optimiser, Schedule } from '@vgg/optim';
 import type { ImageBatch } from './batch';
-import { type Best, type Checkpoint, type CheckpointStore, hasAverages } from './checkpoint';
+import { type Best, type Checkpoint, type CheckpointStore, hasAverages, hasBest } from './checkpoint';
 import type { EndReason, TrainEvent } from './events';
+import type { Loss, LossFunction } from './loss';
 import type { Metrics } from './metrics';
 import type { TrainableNet } from './net';
 import type { Validation } from './validate';
@@ -28,8 +29,8 @@ export interface FitOptions {
   /** Random seed of dropout and CutMix. */
   seed: number;
   /**
-   * Measures the net after an epoch, usually with `validate` of this package. The schedule watches the top-1 error that
-   * it returns, or that of training if there is no validation. It returns `undefined` if the signal interrupted it.
+   * Measures the net after an epoch, usually with `validate` of this package. The schedule watches the top-1 error, or the
+   * metric of `loss`, that it returns, or that of training if there is no validation. It returns `undefined` if the signal interrupted it.
    * Every process of a job validates, and must get the same result: pass its communicator to `validate`.
    */
   validate?: ((signal?: AbortSignal) => Promise<Validation | undefined>) | undefined;
@@ -40,7 +41,13 @@ export interface FitOptions {
   validateEvery?: number | undefined;
   /** Largest global norm of the gradients; larger ones are scaled down to it. Default no clipping, as in the paper. */
   clipNorm?: number | undefined;
-  /** ε in [0, 1) of the training loss; validation does not use it. Default 0, as in the paper. */
+  /**
+   * Loss that is minimised: `focal`, `multiLabel`, `softTargets` or `regression` of this package, or a function. Its metric
+   * takes the place of the top-1 error. Pass the same loss to `validate`. Default soft-max cross-entropy, as in the paper,
+   * with `labelSmoothing` and `classWeights`.
+   */
+  loss?: Loss | LossFunction | undefined;
+  /** ε in [0, 1) of the default loss in training; validation does not use it. Default 0, as in the paper. */
   labelSmoothing?: number | undefined;
   /**
    * Probability in [0, 1] that the images of a micro-batch get parts of each other, and of each other's labels (CutMix,
@@ -52,7 +59,7 @@ export interface FitOptions {
    * their labels (mixup, arXiv:1710.09412, α = 0.2). Default 0, as in the paper.
    */
   mixUp?: number | undefined;
-  /** Weight of each class in the training loss; validation does not use them. Default 1. */
+  /** Weight of each class in the default loss in training; validation does not use them. Default 1. */
   classWeights?: readonly number[] | undefined;
   /**
    * Decay, above 0 and below 1, of an average of the weights over the steps (see `WeightAverage` of `@vgg/optim`). The
@@ -62,6 +69,11 @@ export interface FitOptions {
   averageDecay?: number | undefined;
   /** Number of validations without improvement after which the run stops (early stopping). Default never. */
   earlyStop?: number | undefined;
+  /**
+   * True to leave the weights of the best epoch in the net when the run ends, but not when it is interrupted. They are kept
+   * in memory and in the checkpoints, which then have twice the size. Default false: the net has the last weights.
+   */
+  restoreBest?: boolean | undefined;
   /** Default a job of one process. */
   communicator?: Communicator | undefined;
   checkpoints?: CheckpointOptions | undefined;
@@ -112,6 +124,12 @@ export function checkFitOptions(options: FitOptions): void {
   const { resume, seed, schedule, averageDecay } = options;
   const counts = { epochs, maxSteps, validateEvery, earlyStop, everySteps: checkpoints?.everySteps ?? 1 };
   for (const [name, count] of Object.entries(counts)) requireInteger(name, count, 1);
+  if (options.loss !== undefined && (options.labelSmoothing !== undefined || options.classWeights !== undefined)) {
+    throw new VggError(
+      'argument',
+      'labelSmoothing and classWeights are of the default loss: pass them to crossEntropy() or focal(), or leave out loss',
+    );
+  }
   if (resume === undefined) return;
   if (resume.state.version !== 1) {
     throw new VggError('run', `expected a checkpoint of version 1, got ${resume.state.version}: use a newer release`);
@@ -124,6 +142,9 @@ export function checkFitOptions(options: FitOptions): void {
   }
   if (!keysOf(schedule.initial).every((key) => keysOf(resume.state.schedule).includes(key))) {
     throw new VggError('run', "the checkpoint's run has another kind of schedule: resume with its own");
+  }
+  if (options.restoreBest && resume.state.best !== null && !hasBest(resume)) {
+    throw new VggError('run', "the checkpoint's run does not keep its best weights: resume it without restoreBest");
   }
   if (resume.state.step > 0 && hasAverages(resume) !== (averageDecay !== undefined)) {
     const mismatch =

@@ -3,10 +3,12 @@ import { dispose, getBackend, type Tensor } from '@tensorflow/tfjs-core';
 import { type Communicator, singleProcess, VggError, type WaitingTime } from '@vgg/core';
 import { type JsonValue, type StallDetector, stallDetector, WeightAverage } from '@vgg/optim';
 import { type ImageBatch, microBatchCount, splitBatch } from './batch';
-import { captureCheckpoint, restoreCheckpoint, type TrainingState } from './checkpoint';
+import { BestWeights } from './best-weights';
+import { captureCheckpoint, restoreCheckpoint, type TrainingParts, type TrainingState } from './checkpoint';
 import type { EndReason, TrainEvent } from './events';
 import { checkFitOptions, type FitOptions, type FitResult } from './fit-options';
 import { onFirst, requireSameSettings, shareCheckpoint } from './job';
+import { lossOf } from './loss';
 import { addTotals, meanOf, NO_SAMPLES } from './metrics';
 import { type StepResult, trainStep } from './step';
 import type { Validation } from './validate';
@@ -15,21 +17,25 @@ import type { Validation } from './validate';
 class Run {
   readonly #options: FitOptions;
   readonly #communicator: Communicator;
-  readonly #stall: StallDetector;
+  readonly #stall: StallDetector | undefined;
   readonly #average: WeightAverage | undefined;
+  readonly #best: BestWeights | undefined;
   #state: TrainingState;
   #last: Pick<FitResult, 'training' | 'validation'> = {};
   #waited: WaitingTime;
 
   constructor(options: FitOptions) {
     checkFitOptions(options);
-    const { model, optimiser, schedule, seed, resume, stallWindow, averageDecay } = options;
+    const { model, schedule, seed, resume, stallWindow, averageDecay } = options;
     const { communicator = singleProcess } = options;
     this.#options = options;
     this.#communicator = communicator;
-    this.#stall = stallDetector({ classes: model.options.classes, window: stallWindow });
+    // The loss of a net that learns nothing is known only for the default loss.
+    if (options.loss === undefined)
+      this.#stall = stallDetector({ classes: model.options.classes, window: stallWindow });
+    if (options.restoreBest) this.#best = new BestWeights();
     this.#average = averageDecay === undefined ? undefined : new WeightAverage(averageDecay);
-    if (resume !== undefined) restoreCheckpoint(resume, model, { optimiser, average: this.#average });
+    if (resume !== undefined) restoreCheckpoint(resume, model, this.#parts());
     this.#waited = this.#communicator.waiting();
     this.#state = resume?.state ?? {
       version: 1,
@@ -39,7 +45,7 @@ class Run {
       step: 0,
       totals: NO_SAMPLES,
       schedule: schedule.initial,
-      stall: this.#stall.initial,
+      stall: { steps: 0, sum: 0, reported: false },
       best: null,
     };
   }
@@ -52,8 +58,10 @@ class Run {
     try {
       while (reason === undefined) reason = (await this.#runEpoch()) ?? this.#reasonToEnd();
       this.#average?.swap(this.#options.model.variables);
+      if (reason !== 'interrupted') this.#best?.restore(this.#options.model.variables);
     } finally {
       this.#average?.dispose();
+      this.#best?.dispose();
     }
     const end = { reason, epoch: this.#state.epoch, step: this.#state.step };
     this.#emit({ type: 'end', ...end });
@@ -65,7 +73,7 @@ class Run {
     if (this.#communicator.size === 1) return;
     const { model, optimiser } = this.#options;
     const { microBatch, epochs, maxSteps, seed, validateEvery, clipNorm, labelSmoothing, cutMix } = this.#options;
-    const { averageDecay, earlyStop, stallWindow, schedule } = this.#options;
+    const { averageDecay, earlyStop, stallWindow, schedule, loss, mixUp, classWeights, restoreBest } = this.#options;
     await requireSameSettings(this.#communicator, {
       net: model.options,
       trained: [...model.trainable.keys()],
@@ -79,16 +87,24 @@ class Run {
       clipNorm,
       labelSmoothing,
       cutMix,
+      mixUp,
+      loss: lossOf(loss).name,
+      classWeights,
+      restoreBest,
       averageDecay,
       earlyStop,
       stallWindow,
     });
-    const own = captureCheckpoint(model, optimiser, this.#state, {}, this.#average);
+    const own = captureCheckpoint(model, optimiser, this.#state, {}, this.#average, this.#best);
     const shared = await shareCheckpoint(this.#communicator, own);
     if (this.#communicator.rank === 0) return;
-    restoreCheckpoint(shared, model, { optimiser, average: this.#average });
+    restoreCheckpoint(shared, model, this.#parts());
     for (const value of shared.tensors.values()) dispose(value as Tensor);
     this.#state = shared.state;
+  }
+
+  #parts(): TrainingParts {
+    return { optimiser: this.#options.optimiser, average: this.#average, best: this.#best };
   }
 
   #emit(event: TrainEvent): void {
@@ -158,8 +174,11 @@ class Run {
     });
     if (result === undefined) return undefined;
     this.#average?.update(this.#options.model.variables);
-    const { loss, top1, top5, totals, gradientNorm } = result;
-    const { state: stall, message } = this.#stall.observe(this.#state.stall, loss);
+    const { totals, gradientNorm } = result;
+    const metrics = meanOf(totals);
+    const { state: stall, message } = this.#stall?.observe(this.#state.stall, metrics.loss) ?? {
+      state: this.#state.stall,
+    };
     const running = addTotals(this.#state.totals, totals);
     this.#state = { ...this.#state, batch: index + 1, step: step + 1, totals: running, stall };
     const seconds = (performance.now() - requested) / 1000;
@@ -169,7 +188,7 @@ class Run {
       batch: index,
       step: step + 1,
       rate,
-      metrics: { loss, top1, top5 },
+      metrics,
       running: meanOf(running),
       gradientNorm,
       samples: totals.samples,
@@ -201,7 +220,9 @@ class Run {
     const validates = this.#turns(epoch + 1) > this.#turns(epoch) || this.#reasonToEnd(epoch + 1) !== undefined;
     const validation = validates ? await this.#validate(signal) : undefined;
     if (validates && this.#options.validate !== undefined && validation === undefined) return await this.#interrupt();
-    const best = validates && this.#observe((validation ?? training).top1);
+    const measured = validation ?? training;
+    const best = validates && this.#observe(measured.metric ?? measured.top1);
+    if (best) this.#keepBest();
     this.#state = { ...this.#state, epoch: epoch + 1, batch: 0, totals: NO_SAMPLES };
     this.#last = { training, validation };
     this.#emit({ type: 'epoch', epoch, step, training, validation, best, rate: this.#rate(), seconds });
@@ -221,6 +242,12 @@ class Run {
       best: better ? { epoch, step, metric } : best,
     };
     return better;
+  }
+
+  /** Keeps the weights that were validated. */
+  #keepBest(): void {
+    const averages = this.#average?.averages;
+    this.#best?.take(averages?.size ? averages : this.#options.model.variables);
   }
 
   /** Validates the net, with the averages in place of its weights if there are any. */
@@ -244,7 +271,14 @@ class Run {
     const { model, optimiser, checkpoints } = this.#options;
     await onFirst(this.#communicator, async () => {
       if (checkpoints === undefined) return;
-      const checkpoint = captureCheckpoint(model, optimiser, this.#state, checkpoints.metadata, this.#average);
+      const checkpoint = captureCheckpoint(
+        model,
+        optimiser,
+        this.#state,
+        checkpoints.metadata,
+        this.#average,
+        this.#best,
+      );
       const name = await checkpoints.store.save(checkpoint);
       this.#emit({ type: 'checkpoint', step: this.#state.step, name });
     });

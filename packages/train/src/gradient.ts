@@ -3,12 +3,13 @@
  * and the total is divided by the number of samples. Micro-batches are added in one order, so the
  * result has the same bits for any number of processes.
  */
-import { dispose, keep, mul, type Tensor, type Tensor2D, tensor4d } from '@tensorflow/tfjs-core';
+import { dispose, mul, type Tensor, tensor4d } from '@tensorflow/tfjs-core';
 import { type Communicator, randomStream, shareOf, singleProcess, yieldToEventLoop } from '@vgg/core';
-import { checkLabels, GradientAccumulator, lossAndGradients, softmaxCrossEntropy } from '@vgg/optim';
-import type { MicroBatch } from './batch';
+import { GradientAccumulator, lossAndGradients } from '@vgg/optim';
+import { imageShape, type MicroBatch } from './batch';
 import { cutMix, type MixedBatch } from './cut-mix';
-import { addTotals, countErrors, NO_SAMPLES, type Totals } from './metrics';
+import { checkTargets, type Loss, type LossFunction, lossOf, measure } from './loss';
+import { addTotals, NO_SAMPLES, type Totals } from './metrics';
 import { mixUp } from './mix-up';
 import type { TrainableNet } from './net';
 import { gatherTotals, type NamedShape, reduceTensors } from './reduce';
@@ -23,13 +24,15 @@ export interface GradientOptions {
   seed: number;
   /** Number of the step, counted from 0 over the whole run. */
   step: number;
-  /** ε in [0, 1). Default 0, as in the paper. */
+  /** Loss that is minimised. Default soft-max cross-entropy, as in the paper. */
+  loss?: Loss | LossFunction | undefined;
+  /** ε in [0, 1) of the default loss. Default 0, as in the paper. */
   labelSmoothing?: number | undefined;
   /** Probability that the images of a micro-batch get parts of each other (CutMix). Default 0, as in the paper. */
   cutMix?: number | undefined;
   /** Probability that the images of a micro-batch not mixed by CutMix are blended (mixup). Default 0, as in the paper. */
   mixUp?: number | undefined;
-  /** Weight of each class in the loss; see `softmaxCrossEntropy` of `@vgg/optim`. Default 1. */
+  /** Weight of each class in the default loss; see `softmaxCrossEntropy` of `@vgg/optim`. Default 1. */
   classWeights?: readonly number[] | undefined;
   /** Default a job of one process. */
   communicator?: Communicator | undefined;
@@ -59,39 +62,40 @@ interface MicroBatchResult {
 /** Returns the micro-batch, mixed by CutMix or else by mixup if their turn is drawn. */
 function mixedBatch({ seed, step, cutMix: cut = 0, mixUp: blend = 0 }: GradientOptions, batch: MicroBatch): MixedBatch {
   const cutBatch: MixedBatch = cut > 0 ? cutMix(batch, cut, randomStream(seed, 'cut-mix', step, batch.index)) : batch;
-  if (blend === 0 || cutBatch.mixed !== undefined) return cutBatch;
+  if (blend === 0 || cutBatch !== batch) return cutBatch;
   return mixUp(batch, blend, randomStream(seed, 'mix-up', step, batch.index));
 }
 
 async function microBatchSums(options: GradientOptions, microBatch: MicroBatch): Promise<MicroBatchResult> {
   const { model, seed, step, labelSmoothing = 0, classWeights } = options;
-  const { labels, size, height, width, index } = microBatch;
+  const { size, index } = microBatch;
+  const loss = lossOf(options.loss, { labelSmoothing, classWeights });
   // Checked before the forward pass: TF.js frees the tensors saved for a gradient only once the gradient is computed.
-  checkLabels(labels, model.options.classes);
-  const { images, mixed } = mixedBatch(options, microBatch);
-  const pixels = tensor4d(images, [size, height, width, 3]);
-  let logits: Tensor2D | undefined;
-  const statistics = new Map<string, Tensor>();
+  checkTargets(loss, microBatch, model.options.classes);
+  const { images, labels, targets, mixed } = mixedBatch(options, microBatch);
+  const given = { size, labels, targets, mixed };
+  const pixels = tensor4d(images, imageShape(microBatch));
   try {
-    const { loss, gradients } = lossAndGradients(() => {
-      const output = model.apply(pixels, {
+    const {
+      loss: total,
+      gradients,
+      aux,
+    } = lossAndGradients(() => {
+      const { logits, batchStatistics } = model.apply(pixels, {
         training: true,
         dropout: (layer) => randomStream(seed, `dropout/${layer}`, step, index),
       });
-      logits = keep(output.logits);
-      for (const [name, statistic] of Object.entries(output.batchStatistics))
-        statistics.set(name, keep(mul(statistic, size)));
-      return softmaxCrossEntropy(output.logits, labels, { reduction: 'sum', labelSmoothing, classWeights, mixed });
+      const statistics: Record<string, Tensor> = {};
+      for (const [name, statistic] of Object.entries(batchStatistics)) statistics[name] = mul(statistic, size);
+      return { loss: loss.sum(logits, given), aux: { logits, statistics } };
     }, model.trainable);
-    const [[value], scores] = await Promise.all([loss.data(), logits!.data()]);
-    loss.dispose();
-    return { gradients, statistics, totals: { samples: size, loss: value!, ...countErrors(scores, labels) } };
-  } catch (error) {
-    dispose([...statistics.values()]);
-    throw error;
+    const { logits, statistics } = aux;
+    const [[value], outputs] = await Promise.all([total.data(), logits.data()]);
+    dispose([total, logits]);
+    const totals = measure(loss, outputs as Float32Array, value!, given);
+    return { gradients, statistics: new Map(Object.entries(statistics)), totals };
   } finally {
     pixels.dispose();
-    logits?.dispose();
   }
 }
 

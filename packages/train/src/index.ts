@@ -15,6 +15,17 @@ export { fit } from './fit';
 export type { CheckpointOptions, FitOptions, FitResult } from './fit-options';
 export { type BatchSums, batchSums, type GradientOptions } from './gradient';
 export { gather, onFirst, requireSameSettings } from './job';
+export {
+  crossEntropy,
+  focal,
+  type Loss,
+  type LossFunction,
+  type LossMetric,
+  type LossTargets,
+  multiLabel,
+  regression,
+  softTargets,
+} from './loss';
 export { addTotals, countErrors, type Metrics, meanOf, NO_SAMPLES, type Totals } from './metrics';
 export type { ForwardOptions, TrainableNet } from './net';
 export { RunPace, type RunPlan, validationsOf } from './pace';

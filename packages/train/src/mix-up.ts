@@ -1,7 +1,7 @@
 /** Mixup (Zhang et al., arXiv:1710.09412): each image and its label are blended with another image and its label. */
 import type { RandomStream } from '@vgg/core';
 import type { MicroBatch } from './batch';
-import type { MixedBatch } from './cut-mix';
+import { type MixedBatch, mixedTargets } from './cut-mix';
 
 /** Both parameters of the Beta distribution of the shares, as in the paper's ImageNet runs and in torchvision's references. */
 const ALPHA = 0.2;
@@ -26,7 +26,7 @@ function drawShare(random: RandomStream): number {
  */
 export function mixUp(batch: MicroBatch, probability: number, random: RandomStream): MixedBatch {
   if (random.uniform() >= probability) return batch;
-  const { images, labels, size } = batch;
+  const { images, size } = batch;
   const drawn = drawShare(random);
   const share = Math.min(drawn, 1 - drawn);
   const length = images.length / size;
@@ -34,5 +34,5 @@ export function mixUp(batch: MicroBatch, probability: number, random: RandomStre
     const other = images[(size - 1 - Math.floor(i / length)) * length + (i % length)]!;
     return (1 - share) * own + share * other;
   });
-  return { ...batch, images: mixed, mixed: { labels: labels.slice().reverse(), share } };
+  return { ...batch, images: mixed, ...mixedTargets(batch, share) };
 }

@@ -13,7 +13,10 @@ export interface ForwardOptions {
 
 export interface TrainableNet {
   /** Plain JSON, saved with the weights. */
-  readonly options: { readonly classes: number };
+  readonly options: {
+    /** Number of outputs. */
+    readonly classes: number;
+  };
   /** All variables by name, in the order of the net, including statistics. */
   readonly variables: ReadonlyMap<string, Variable>;
   /** Variables that training changes by gradient, in the order of the net. */
@@ -22,7 +25,7 @@ export interface TrainableNet {
     images: Tensor4D,
     options?: ForwardOptions,
   ): {
-    /** [n, classes] */
+    /** [n, classes]; for a loss without classes, [n, outputs]. */
     readonly logits: Tensor2D;
     /** Requested outputs, if the net supports them. */
     readonly taps?: Readonly<Record<string, Tensor>> | undefined;

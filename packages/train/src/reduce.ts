@@ -29,7 +29,7 @@ export function buckets(entries: readonly NamedShape[], limit = BUCKET): NamedSh
 
 /** Totals of the micro-batches of one process. Losses are text, since JSON has no NaN. */
 interface Contribution extends Outcome {
-  totals: readonly (Omit<Totals, 'loss'> & { loss: string })[];
+  totals: readonly (Omit<Totals, 'loss' | 'metric'> & { loss: string; metric?: string | undefined })[];
   aborted: boolean;
 }
 
@@ -48,12 +48,22 @@ export async function gatherTotals(
 ): Promise<{ totals: Totals; aborted: boolean }> {
   const own: Contribution = {
     ...outcomeOf(communicator, failure),
-    totals: totals.map((one) => ({ ...one, loss: String(one.loss) })),
+    totals: totals.map(({ metric, ...one }) => ({
+      ...one,
+      loss: String(one.loss),
+      metric: metric === undefined ? undefined : String(metric),
+    })),
     aborted,
   };
   const all = await gather(communicator, own);
   throwFailure(all, failure);
-  const inOrder = all.flatMap((one) => one.totals.map((each) => ({ ...each, loss: Number(each.loss) })));
+  const inOrder = all.flatMap((one) =>
+    one.totals.map(({ metric, ...each }) => ({
+      ...each,
+      loss: Number(each.loss),
+      metric: metric === undefined ? undefined : Number(metric),
+    })),
+  );
   return { totals: inOrder.reduce(addTotals, NO_SAMPLES), aborted: all.some((one) => one.aborted) };
 }
 

@@ -1,14 +1,16 @@
 /** Validation during training: one crop per image. The evaluation protocols of the paper are in `@vgg/eval`. */
 import { dispose, tensor4d, tidy } from '@tensorflow/tfjs-core';
 import { type Communicator, singleProcess, VggError, yieldToEventLoop } from '@vgg/core';
-import { softmaxCrossEntropy } from '@vgg/optim';
-import { checkBatch, type ImageBatch } from './batch';
-import { countErrors, type Metrics, meanOf, type Totals } from './metrics';
+import { checkBatch, type ImageBatch, imageShape } from './batch';
+import { checkTargets, type Loss, type LossFunction, lossOf, measure } from './loss';
+import { type Metrics, meanOf, type Totals } from './metrics';
 import type { TrainableNet } from './net';
 import { gatherTotals } from './reduce';
 
 export interface ValidateOptions<B extends ImageBatch = ImageBatch> {
   model: Pick<TrainableNet, 'apply'>;
+  /** Loss of the run. Default soft-max cross-entropy. */
+  loss?: Loss | LossFunction | undefined;
   /** All batches; in a job of several processes those of this one, in the order of ranks. */
   batches: AsyncIterable<B> | Iterable<B>;
   /** Default a job of one process. */
@@ -26,7 +28,7 @@ export interface Validation extends Metrics {
 }
 
 /**
- * Measures mean loss, top-1 and top-5 error over all batches, without dropout and with batch norm's moving averages. In a
+ * Measures mean loss, top-1 and top-5 error (or the metric of `loss`) over all batches, without dropout and with batch norm's moving averages. In a
  * job, each process measures its batches, and all get the same result, to the bits of one process.
  *
  * @returns `undefined` if the signal of any process was aborted before its last batch.
@@ -34,12 +36,14 @@ export interface Validation extends Metrics {
  */
 export async function validate<B extends ImageBatch>({
   model,
+  loss: option,
   batches,
   communicator = singleProcess,
   signal,
   onScores,
   onProgress,
 }: ValidateOptions<B>): Promise<Validation | undefined> {
+  const objective = lossOf(option);
   const measured: Totals[] = [];
   let done = 0;
   let interrupted = false;
@@ -51,15 +55,17 @@ export async function validate<B extends ImageBatch>({
         break;
       }
       checkBatch(batch);
-      const { images, labels, size, height, width } = batch;
+      const { images, labels, targets, size } = batch;
+      const given = { size, labels, targets, mixed: undefined };
       const [loss, logits] = tidy(() => {
-        const scores = model.apply(tensor4d(images, [size, height, width, 3])).logits;
-        return [softmaxCrossEntropy(scores, labels, { reduction: 'sum' }), scores];
+        const scores = model.apply(tensor4d(images, imageShape(batch))).logits;
+        checkTargets(objective, batch, scores.shape[1]);
+        return [objective.sum(scores, given), scores];
       });
       const [[value], scores] = await Promise.all([loss.data(), logits.data()]);
       dispose([loss, logits]);
       onScores?.(batch, scores as Float32Array);
-      measured.push({ samples: size, loss: value!, ...countErrors(scores, labels) });
+      measured.push(measure(objective, scores as Float32Array, value!, given));
       done += size;
       onProgress?.(done);
       await yieldToEventLoop();

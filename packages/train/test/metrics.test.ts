@@ -39,7 +39,7 @@ describe('splitBatch', () => {
       [3, 1],
       [1, 2],
     ]);
-    expect(parts.flatMap(({ labels }) => [...labels])).toEqual([...batch.labels]);
+    expect(parts.flatMap(({ labels }) => [...labels!])).toEqual([...batch.labels]);
     expect(parts.flatMap(({ images }) => [...images])).toEqual([...batch.images]);
   });
 });

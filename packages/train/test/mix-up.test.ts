@@ -17,7 +17,7 @@ describe('mixUp', () => {
     for (let step = 0; step < 50; step++) {
       const { images, labels, mixed } = mixUp(BATCH, 1, randomStream(1, 'mix-up', step, 0));
       const share = mixed!.share;
-      expect([...labels, ...mixed!.labels]).toEqual([7, 8, 9, 9, 8, 7]);
+      expect([...labels!, ...mixed!.labels]).toEqual([7, 8, 9, 9, 8, 7]);
       const [low, high] = [100 * share, 100 * (1 - share)];
       expect([...images]).toEqual(
         [low, low, low, 10, 20, 30, high, high, high].map((value) => expect.closeTo(value, 4)),

@@ -17,7 +17,7 @@ function shared(batches: FitOptions['batches'], microBatch: number, communicator
       const pixels = height * width * 3;
       yield {
         images: images.slice(first * pixels, end * pixels),
-        labels: labels.slice(first, end),
+        labels: labels?.slice(first, end),
         size: end - first,
         height,
         width,

@@ -16,7 +16,7 @@ import {
 } from '@tensorflow/tfjs-core';
 import { randomStream } from '@vgg/core';
 import type { TensorData } from '@vgg/weights';
-import type { Checkpoint, CheckpointStore, ForwardOptions, ImageBatch, TrainableNet } from '../src/index';
+import type { Checkpoint, CheckpointStore, ForwardOptions, TrainableNet } from '../src/index';
 
 export const SIDE = 2;
 const INPUTS = SIDE * SIDE * 3;
@@ -87,7 +87,7 @@ export class ToyNet implements TrainableNet {
 }
 
 /** Returns noise images whose first pixels show their class, so that the class can be learned in some steps. */
-export function toyBatch(size: number, ...address: number[]): ImageBatch {
+export function toyBatch(size: number, ...address: number[]) {
   const random = randomStream(7, 'toy-batch', ...address);
   const labels = Int32Array.from({ length: size }, () => random.integer(4));
   const images = random.fillNormal(new Float32Array(size * INPUTS));

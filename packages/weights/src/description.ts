@@ -24,7 +24,7 @@ function fault(options: ResolvedVggOptions, { classes, preprocessing }: ModelDes
   if (classes.length !== options.classes && !(options.head === 'none' && classes.length === 0)) {
     return `expected as many class names as the net has classes, ${options.classes}, got ${classes.length}`;
   }
-  return preprocessingFault(preprocessing);
+  return preprocessingFault(preprocessing, options.channels);
 }
 
 /**

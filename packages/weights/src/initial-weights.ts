@@ -4,17 +4,17 @@
  * scaled instead.
  */
 import { VggError } from '@vgg/core';
-import { type Layer, layerVariables, planLayers, type ResolvedVggOptions } from '@vgg/models';
+import { configurationText, type Layer, layerVariables, planLayers, type ResolvedVggOptions } from '@vgg/models';
 import { checkedTensors } from './export/net';
 import { netUse } from './load-net';
 import { type NetWeights, recogniseNet } from './names/recognise';
-import type { Preprocessing, Rgb } from './preprocessing';
+import type { Preprocessing } from './preprocessing';
 import type { WeightSource } from './sources/source';
 
 /** Weights that a file has for a net. */
 export interface InitialWeights {
   /** Mean of the file's training images, RGB on the 0..255 scale; undefined if neither the file nor its names define it. */
-  readonly mean: Rgb | undefined;
+  readonly mean: readonly number[] | undefined;
   /** Layers for which the file has no weights of the net's shapes: initialise them randomly. */
   readonly missing: readonly string[];
   /**
@@ -27,25 +27,36 @@ export interface InitialWeights {
 /** Options in which two nets must agree to share convolutions; the fully-connected layers may differ. */
 const SHARED = ['configuration', 'batchNorm', 'width'] as const;
 
-function mapRgb([red, green, blue]: Rgb, map: (value: number) => number): Rgb {
-  return [map(red), map(green), map(blue)];
-}
-
 /**
- * Returns the mean and the factor, RGB, for which `(pixel - mean) * factor` prepares pixels on the 0..255 scale as
+ * Returns the mean and the factor of each channel for which `(pixel - mean) * factor` prepares pixels on the 0..255 scale as
  * `preprocessing` does.
  */
-export function pixelTransform({ mean, std = [1, 1, 1], range = 255 }: Preprocessing): { mean: Rgb; factor: Rgb } {
+export function pixelTransform({ mean, std = mean.map(() => 1), range = 255 }: Preprocessing): {
+  mean: readonly number[];
+  factor: readonly number[];
+} {
   return {
-    mean: mapRgb(mean, (value) => (value * 255) / range),
-    factor: mapRgb(std, (value) => range / (255 * value)),
+    mean: mean.map((value) => (value * 255) / range),
+    factor: std.map((value) => range / (255 * value)),
   };
 }
 
-/** Scales conv1_1's filters [rows, columns, 3, outputs] by input colour, so that inputs need no factor. */
-export function scaleInputs(filters: Float32Array, factor: Rgb): Float32Array {
-  const outputs = filters.length / 27;
-  return filters.map((value, i) => value * factor[Math.floor(i / outputs) % 3]!);
+/**
+ * Scales conv1_1's filters [rows, columns, channels, outputs] by input channel: the layer then computes on pixels `x` the same
+ * as before on `x * factor`.
+ * @param outputs number of filters. Default that of 3x3 filters.
+ */
+export function scaleInputs(
+  filters: Float32Array,
+  factor: readonly number[],
+  outputs = filters.length / (9 * factor.length),
+): Float32Array {
+  return filters.map((value, i) => value * factor[Math.floor(i / outputs) % factor.length]!);
+}
+
+/** Returns an option as text. */
+function textOf(value: ResolvedVggOptions[(typeof SHARED)[number]]): string {
+  return typeof value === 'string' || typeof value === 'object' ? configurationText(value) : String(value);
 }
 
 /** Returns the layers that have variables. */
@@ -61,7 +72,7 @@ function usableLayers(weights: NetWeights, layers: readonly Layer[]): Set<string
   const fits = (layer: Layer) =>
     layerVariables(layer).every(({ name, shape }) => weights.tensors.get(name)?.shape.join() === shape.join());
   const usable = new Set(layers.filter(fits).map(({ name }) => name));
-  const classifier = layers.filter(({ stage }) => stage === 6).map(({ name }) => name);
+  const classifier = layers.filter(({ part }) => part === 'classifier').map(({ name }) => name);
   if (classifier.every((name) => name === 'fc8' || usable.has(name))) return usable;
   for (const name of classifier) usable.delete(name);
   return usable;
@@ -74,11 +85,13 @@ function usableLayers(weights: NetWeights, layers: readonly Layer[]): Set<string
  *   does not hold a net; `VGG_IO`.
  */
 export async function initialWeights(source: WeightSource, net: ResolvedVggOptions): Promise<InitialWeights> {
-  const weights = recogniseNet(source);
+  const weights = recogniseNet(source, { channels: net.channels ?? 3 });
   const { options, report } = weights;
-  const differing = SHARED.filter((option) => options[option] !== net[option]);
+  const differing = SHARED.filter((option) => textOf(options[option]) !== textOf(net[option]));
   if (differing.length > 0) {
-    const each = differing.map((option) => `its ${option} is ${options[option]}, expected ${net[option]}`);
+    const each = differing.map(
+      (option) => `its ${option} is ${textOf(options[option])}, expected ${textOf(net[option])}`,
+    );
     throw new VggError('argument', `${source.name} is of another net: ${each.join('; ')}`);
   }
   checkedTensors(recogniseNet(source, { head: 'none' }), source);
@@ -100,7 +113,10 @@ export async function initialWeights(source: WeightSource, net: ResolvedVggOptio
         values.set(name, await tensors.read(name));
       }
       const filters = values.get('conv1_1.weight');
-      if (filters && pixels) values.set('conv1_1.weight', scaleInputs(filters, pixels.factor));
+      if (filters && pixels) {
+        const outputs = weights.tensors.get('conv1_1.weight')!.shape.at(-1)!;
+        values.set('conv1_1.weight', scaleInputs(filters, pixels.factor, outputs));
+      }
       return values;
     },
   };

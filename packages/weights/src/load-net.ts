@@ -1,13 +1,13 @@
 /** Loading of a net from a file of any format and naming, one tensor at a time. */
 import { backend, dispose, fill, type Tensor, tensor } from '@tensorflow/tfjs-core';
 import { sizeOf, VggError } from '@vgg/core';
-import { type ConfigurationName, createVgg, summarise, type VariableSpec, type Vgg } from '@vgg/models';
+import { type Configuration, createVgg, summarise, type VariableSpec, type Vgg } from '@vgg/models';
 import { readyBackend } from './backend';
 import { describedUse } from './description';
 import { checkFinite, checkFit, type WeightReport } from './fit';
 import { type NetWeights, type RecogniseOptions, recogniseNet } from './names/recognise';
 import { isOpen, type OpenOptions, openWeights, type WeightFile } from './open';
-import { type InputTransform, inputTransform, type Preprocessing, preprocessingFault, type Rgb } from './preprocessing';
+import { type InputTransform, inputTransform, type Preprocessing, preprocessingFault } from './preprocessing';
 import type { WeightSource } from './sources/source';
 
 /** Options of {@link loadNet}. */
@@ -24,7 +24,7 @@ export interface LoadNetOptions extends RecogniseOptions, OpenOptions {
 }
 
 /** Net loaded from a file. The caller disposes `model`. */
-export interface LoadedNet<C extends ConfigurationName = ConfigurationName> {
+export interface LoadedNet<C extends Configuration = Configuration> {
   readonly model: Vgg<C>;
   /** Class names in the order of the outputs; `0`, `1`, ... if they are not known. */
   readonly classes: readonly string[];
@@ -58,8 +58,7 @@ function checkHeld(weights: NetWeights, source: string): void {
 function toRgb(preprocessing: Preprocessing, { naming }: NetWeights): Preprocessing {
   if (naming.channels === 'RGB' || preprocessing.channels !== 'BGR') return preprocessing;
   const { mean, std } = preprocessing;
-  const reverse = ([first, second, third]: Rgb): Rgb => [third, second, first];
-  return { ...preprocessing, channels: 'RGB', mean: reverse(mean), std: std && reverse(std) };
+  return { ...preprocessing, channels: 'RGB', mean: [...mean].reverse(), std: std && [...std].reverse() };
 }
 
 /** Class order and preprocessing of a net, with the source of the preprocessing. */
@@ -71,9 +70,10 @@ export type NetUse = Pick<LoadedNet, 'classes' | 'preprocessing' | 'transform' |
  * @throws VggError `VGG_WEIGHTS` when the description in the file is not valid.
  */
 export async function netUse(source: WeightSource, weights: NetWeights, options: LoadNetOptions = {}): Promise<NetUse> {
-  const { classes: count, head, inputSize } = weights.options;
+  const { classes: count, head, channels = 3 } = weights.options;
   const file = describedUse(source.metadata, weights.options, source.name);
-  const collection = weights.naming.preprocessing;
+  // The collections' nets are of RGB.
+  const collection = channels === 3 ? weights.naming.preprocessing : undefined;
   const sources = [
     ['caller', options.preprocessing && toRgb(options.preprocessing, weights)],
     ['file', file?.preprocessing],
@@ -81,18 +81,18 @@ export async function netUse(source: WeightSource, weights: NetWeights, options:
   ] as const;
   const [describedBy, preprocessing] = sources.find(([, value]) => value !== undefined) ?? ['none', undefined];
   const outputs = head === 'none' ? 0 : count;
-  const isImagenet = collection !== undefined && outputs === 1000;
+  const isImagenet = weights.naming.preprocessing !== undefined && outputs === 1000;
   const classes =
     (head === 'none' ? [] : options.classes) ??
     file?.classes ??
     (isImagenet ? (await import('./imagenet')).IMAGENET_CLASSES : Array.from({ length: outputs }, (_, i) => String(i)));
-  const transform = preprocessing && inputTransform(preprocessing, inputSize);
+  const transform = preprocessing && inputTransform(preprocessing, weights.options);
   return { classes, preprocessing, transform, describedBy };
 }
 
 /** @throws VggError `VGG_ARGUMENT` when the caller's preprocessing or class names are not valid. */
 function checkCaller({ classes, preprocessing }: LoadNetOptions, { options }: NetWeights): void {
-  const fault = preprocessing && preprocessingFault(preprocessing);
+  const fault = preprocessing && preprocessingFault(preprocessing, options.channels);
   if (fault !== undefined) throw new VggError('argument', `preprocessing of a net: ${fault}`);
   if (classes === undefined || options.head === 'none' || classes.length === options.classes) return;
   throw new VggError(

@@ -12,8 +12,11 @@ import { parseSafetensors, serialiseSafetensors } from './safetensors/memory';
 /** Net read from a file. The caller disposes `model`. */
 export interface SavedModel extends ModelDescription {
   readonly model: Vgg;
-  /** The preprocessing as one transform of an image, for `classify` of `@vgg/eval`. */
-  readonly transform: InputTransform;
+  /**
+   * The preprocessing as one transform of an image, for `classify` of `@vgg/eval`. Undefined for a net of rectangles, or of
+   * other channels than RGB and grey.
+   */
+  readonly transform: InputTransform | undefined;
   /** Metadata of the file without the description of the net. */
   readonly metadata: Readonly<Record<string, string>>;
 }
@@ -74,7 +77,7 @@ export function emptyModel(
     model.dispose();
     throw error;
   }
-  const transform = inputTransform(preprocessing, options.inputSize);
+  const transform = inputTransform(preprocessing, options);
   return { model, classes, preprocessing, transform, metadata: rest };
 }
 

@@ -3,11 +3,10 @@ import { tensor, tidy } from '@tensorflow/tfjs-core';
 import { VggError } from '@vgg/core';
 import { pixelTransform, scaleInputs } from './initial-weights';
 import type { LoadedNet } from './load-net';
-import { inputTransform, type Preprocessing, type Rgb } from './preprocessing';
+import { inputTransform, type Preprocessing } from './preprocessing';
 
 /** Exchanges the first and the third input colour of conv1_1's filters. */
-function exchangeColours(filters: Float32Array): Float32Array {
-  const outputs = filters.length / 27;
+function exchangeColours(filters: Float32Array, outputs: number): Float32Array {
   return filters.map((_, i) => {
     const colour = Math.floor(i / outputs) % 3;
     return filters[i + (2 - 2 * colour) * outputs]!;
@@ -31,11 +30,11 @@ export async function foldNormalisation<Net extends Pick<LoadedNet, 'model' | 'p
   const { mean, factor } = pixelTransform(preprocessing);
   const isBgr = preprocessing.channels === 'BGR';
   const variable = model.variables.get('conv1_1.weight')!;
-  const scaled = scaleInputs((await variable.data()) as Float32Array, factor);
-  tidy(() => variable.assign(tensor(isBgr ? exchangeColours(scaled) : scaled, variable.shape)));
+  const outputs = variable.shape.at(-1)!;
+  const scaled = scaleInputs((await variable.data()) as Float32Array, factor, outputs);
+  tidy(() => variable.assign(tensor(isBgr ? exchangeColours(scaled, outputs) : scaled, variable.shape)));
   const { scale, resize, interpolation } = preprocessing;
-  const rgb: Rgb = isBgr ? [mean[2], mean[1], mean[0]] : mean;
-  const plain: Preprocessing = { mean: rgb, scale, resize, interpolation };
-  const transform = inputTransform(plain, model.options.inputSize) as NonNullable<Net['transform']>;
+  const plain: Preprocessing = { mean: isBgr ? [...mean].reverse() : mean, scale, resize, interpolation };
+  const transform = inputTransform(plain, model.options) as NonNullable<Net['transform']>;
   return { ...net, preprocessing: plain, transform };
 }

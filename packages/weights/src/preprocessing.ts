@@ -1,4 +1,5 @@
 /** Preprocessing of a net's training images, as in its weight file, and the transform of images for its evaluation. */
+import { inputShape, type ResolvedVggOptions } from '@vgg/models';
 
 /** Red, green, blue. */
 export type Rgb = readonly [red: number, green: number, blue: number];
@@ -8,12 +9,15 @@ export type Rgb = readonly [red: number, green: number, blue: number];
  * training: RGB on the 0..255 scale, no division, the smallest side rescaled by the antialiased filter, a centre crop.
  */
 export interface Preprocessing {
-  /** Mean of the training set, subtracted from every pixel, on the scale of `range` and in the order of `channels`. */
-  readonly mean: Rgb;
+  /**
+   * Mean of the training set, subtracted from every pixel, on the scale of `range` and in the order of `channels`: three
+   * numbers for RGB, one for grey, n for a net of n channels.
+   */
+  readonly mean: readonly number[];
   /** Smallest side S of the rescaled image in pixels: fixed, or the range for scale jittering. */
   readonly scale: number | readonly [min: number, max: number];
-  /** Standard deviation by which pixels are then divided. Default [1, 1, 1]. */
-  readonly std?: Rgb | undefined;
+  /** Standard deviation by which pixels are then divided, as many numbers as the mean. Default 1. */
+  readonly std?: readonly number[] | undefined;
   /** Value of white. Default 255. */
   readonly range?: 1 | 255 | undefined;
   /** Order of the colours that conv1_1 takes. Default `RGB`. */
@@ -36,6 +40,8 @@ export interface InputTransform extends CompletePreprocessing {
   readonly scale: number;
   /** Side of the square cut from the centre in pixels: the net's input size. */
   readonly crop: number;
+  readonly mean: Rgb;
+  readonly std: Rgb;
 }
 
 const CHOICES: {
@@ -51,20 +57,26 @@ function isFinitePositive(value: unknown): boolean {
   return Number.isFinite(value) && (value as number) > 0;
 }
 
-function isTriple(value: unknown, accepts: (entry: unknown) => boolean): boolean {
-  return Array.isArray(value) && value.length === 3 && value.every(accepts);
+function isList(value: unknown, length: number, accepts: (entry: unknown) => boolean): boolean {
+  return Array.isArray(value) && value.length === length && value.every(accepts);
 }
 
-/** Returns the first error in a preprocessing, or undefined. The preprocessing may come from a file. */
-export function preprocessingFault(value: unknown): string | undefined {
+/**
+ * Returns the first error in a preprocessing, or undefined. The preprocessing may come from a file.
+ * @param count number of channels of the images. Default 3.
+ */
+export function preprocessingFault(value: unknown, count = 3): string | undefined {
   const preprocessing = (typeof value === 'object' && value !== null ? value : {}) as Record<string, unknown>;
-  const { mean, scale, std = [1, 1, 1] } = preprocessing;
-  if (!isTriple(mean, Number.isFinite)) return 'expected the mean as three finite numbers';
+  const { mean, scale, std } = preprocessing;
+  const numbers = count === 3 ? 'three' : String(count);
+  if (!isList(mean, count, Number.isFinite)) return `expected the mean as ${numbers} finite numbers`;
   const sides: readonly unknown[] = Array.isArray(scale) ? scale : [scale, scale];
   if (sides.length !== 2 || !sides.every(isFinitePositive) || (sides[0] as number) > (sides[1] as number)) {
     return 'expected the scale S as a positive number or an ascending range of two';
   }
-  if (!isTriple(std, isFinitePositive)) return 'expected the std as three positive numbers';
+  if (std !== undefined && !isList(std, count, isFinitePositive)) {
+    return `expected the std as ${numbers} positive numbers`;
+  }
   for (const [key, known] of Object.entries<readonly unknown[]>(CHOICES)) {
     const choice = preprocessing[key];
     if (choice !== undefined && !known.includes(choice)) return `expected the ${key} as one of ${known.join(', ')}`;
@@ -78,14 +90,35 @@ export function plainPreprocessing(preprocessing: Preprocessing): Preprocessing 
   return JSON.parse(JSON.stringify({ mean, scale, std, range, channels, resize, interpolation })) as Preprocessing;
 }
 
+/** Returns the numbers of three colours; those of grey are equal. */
+export function asRgb(values: readonly number[]): Rgb {
+  const [first, second = first, third = first] = values;
+  return [first!, second!, third!];
+}
+
 /**
  * Returns the transform for a net's evaluation by one centre crop: Q is S, or the middle of its range (section 4.1), but at
- * least the net's input size.
+ * least the net's input size. For a net of grey images it is a transform to RGB, whose colours have the same mean. Undefined
+ * for a net of rectangles or of other channels, whose images the caller prepares.
  */
-export function inputTransform(preprocessing: Preprocessing, inputSize: number): InputTransform {
-  const { mean, scale, std = [1, 1, 1], range = 255, channels = 'RGB' } = preprocessing;
+export function inputTransform(
+  preprocessing: Preprocessing,
+  net: Pick<ResolvedVggOptions, 'inputSize' | 'channels'>,
+): InputTransform | undefined {
+  const [height, width, count] = inputShape(net);
+  if (height !== width || (count !== 3 && count !== 1)) return undefined;
+  const { mean, scale, std = [1], range = 255, channels = 'RGB' } = preprocessing;
   const { resize = 'shortest', interpolation = 'antialiased' } = preprocessing;
   const middle = typeof scale === 'number' ? scale : (scale[0] + scale[1]) / 2;
-  const side = Math.max(inputSize, Math.round(middle));
-  return { resize, scale: side, interpolation, crop: inputSize, channels, range, mean, std };
+  const side = Math.max(height, Math.round(middle));
+  return {
+    resize,
+    scale: side,
+    interpolation,
+    crop: height,
+    channels,
+    range,
+    mean: asRgb(mean),
+    std: asRgb(std),
+  };
 }

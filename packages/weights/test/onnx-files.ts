@@ -1,6 +1,6 @@
 /** ONNX files of a net as other software writes them. */
 
-import { layerVariables, planLayers, type Vgg } from '@vgg/models';
+import { inputShape, layerVariables, planLayers, type Vgg } from '@vgg/models';
 import { float32ToFloat16 } from '../src/safetensors/half';
 import type { Part } from './protobuf';
 import { bytes, float, integer, message, text } from './protobuf';
@@ -117,7 +117,7 @@ export function onnxFile(model: Vgg, style: Style): { net: Uint8Array; data: Uin
   const nodes: Part[] = [];
   const constants: Part[] = [];
   const inputs: Part[] = [];
-  const side = model.options.inputSize;
+  const [side] = inputShape(model.options);
   let x = 'data';
   let index = -1;
   let isFlat = false;
@@ -153,7 +153,8 @@ export function onnxFile(model: Vgg, style: Style): { net: Uint8Array; data: Uin
       next('Conv', [name, bias], list('kernel_shape', kernel, kernel), same, list('strides', 1, 1));
     } else if (layer.kind === 'fullyConnected') {
       index += 1;
-      const { side: rows, inputs: from, outputs: to } = layer;
+      const { inputs: from, outputs: to } = layer;
+      const [rows] = layer.window;
       if (!isFlat) {
         if (isLast) next('Transpose', [], list('perm', 0, 2, 3, 1));
         next('Flatten', []);

@@ -1,4 +1,5 @@
 /** `convert`: writes a net for another framework. Needs no TF.js backend, and holds one variable in memory at a time. */
+
 import { existsSync } from 'node:fs';
 import { mkdir, stat } from 'node:fs/promises';
 import { dirname, extname, join, resolve } from 'node:path';
@@ -16,9 +17,10 @@ import {
   preprocessingText,
   recogniseNet,
 } from '@vgg/weights';
+import { architectureText } from '../nets/net-text';
 import { openNamed } from '../nets/weight-file';
 import { print } from '../terminal/output';
-import { createTerminal, type Terminal } from '../terminal/terminal';
+import type { Terminal } from '../terminal/terminal';
 
 export interface ConvertArguments {
   to: 'auto' | 'safetensors' | 'torchvision' | 'onnx' | 'tfjs';
@@ -108,8 +110,12 @@ async function write(net: NetTensors, output: string, writing: Writing): Promise
   return [output];
 }
 
-export async function runConvert(input: string, output: string, options: ConvertArguments): Promise<void> {
-  const terminal = createTerminal({ stream: process.stderr, quiet: options.quiet });
+export async function runConvert(
+  input: string,
+  output: string,
+  options: ConvertArguments,
+  terminal: Terminal,
+): Promise<void> {
   const format = formatFor(output, options.to);
   const dtype = dtypeFor(format, options.dtype);
   const source = await openNamed(input, terminal);
@@ -134,11 +140,11 @@ export async function runConvert(input: string, output: string, options: Convert
     const paths = await write(net, resolve(output), writing).finally(end);
     let bytes = 0;
     for (const path of paths) bytes += (await stat(path)).size;
-    const { configuration, batchNorm, head } = weights.options;
+    const { head } = weights.options;
     const result = { input, format: source.format, naming: weights.naming.name, net: weights.options, describedBy };
     if (options.json)
       return await print(JSON.stringify({ ...result, to: format, dtype, files: paths, bytes }, null, 2));
-    const name = `${configuration}${batchNorm ? ' with batch norm' : ''}${head === 'none' ? ' without a head' : ''}`;
+    const name = `${architectureText(weights.options)}${head === 'none' ? ' without a head' : ''}`;
     await print(
       `${input} (${source.format}, names of ${weights.naming.name}, net ${name}) → ${output} (${format}, ${dtype}, ` +
         `${bytes < 1e6 ? `${Math.ceil(bytes / 1e3)} kB` : `${(bytes / 1e6).toFixed(1)} MB`}${paths.length > 1 ? ` in ${paths.length} files` : ''})`,

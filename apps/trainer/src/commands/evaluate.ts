@@ -5,7 +5,7 @@ import { type Evaluation, type EvaluationRow, PROTOCOLS, type Protocol } from '@
 import { type DataEvaluation, type EvaluationRequest, evaluateNets } from '../evaluate/evaluate';
 import { loadNamed, loadRuns } from '../evaluate/nets';
 import { print, table } from '../terminal/output';
-import { createTerminal } from '../terminal/terminal';
+import type { Terminal } from '../terminal/terminal';
 
 /** Arguments of `evaluate`; exactly one of `run` and `weights` is given, and `data` with `weights`. */
 export interface EvaluateArguments extends Omit<EvaluationRequest, 'protocols'> {
@@ -73,9 +73,8 @@ export async function printEvaluation(evaluation: Evaluation, classes: readonly 
   if (whole !== undefined && whole.images > 0) await print(`\n${classTable(whole, classes)}`);
 }
 
-export async function runEvaluate(options: EvaluateArguments): Promise<void> {
-  const { run = [], weights, protocol, json, engine, device, quiet, ...rest } = options;
-  const terminal = createTerminal({ stream: process.stderr, quiet });
+export async function runEvaluate(options: EvaluateArguments, terminal: Terminal): Promise<void> {
+  const { run = [], weights, protocol, json, engine, device, ...rest } = options;
   terminal.say(describeEngine(await startEngine(engine, device)));
   const evaluated = await (weights === undefined
     ? loadRuns(run.map((path) => resolve(path)))

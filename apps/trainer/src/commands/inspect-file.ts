@@ -1,10 +1,12 @@
 /** `inspect FILE`: prints the tensors of a weight file, the net they belong to, and which are missing or left over. */
+
 import { isVggError } from '@vgg/core';
 import { type KnownName, knownWeights, type NetWeights, netUse, recogniseNet, type WeightSource } from '@vgg/weights';
+import { architectureText, shortInputText } from '../nets/net-text';
 import { netReference } from '../nets/reference';
 import { openNamed } from '../nets/weight-file';
 import { print, table } from '../terminal/output';
-import { createTerminal } from '../terminal/terminal';
+import type { Terminal } from '../terminal/terminal';
 
 /** Returns the net in a file, or the reason why it does not hold one. */
 function recognise(source: WeightSource): NetWeights | string {
@@ -27,8 +29,8 @@ async function describe(source: WeightSource, weights: NetWeights) {
 }
 
 function lines({ naming, prefix, options, report, others, ...use }: Awaited<ReturnType<typeof describe>>): string[] {
-  const { configuration, batchNorm, width, inputSize, head, classes } = options;
-  const net = `${configuration}${batchNorm ? ' with batch norm' : ''}, width ${width}, input ${inputSize}, head ${head}`;
+  const { width, head, classes } = options;
+  const net = `${architectureText(options)}, width ${width}, input ${shortInputText(options)}, head ${head}`;
   const misshapen = report.misshapen.map(({ name, expected, got }) => `${name} [${got}] for [${expected}]`);
   return [
     `net: ${net}, ${classes} classes (names of ${naming}${prefix === '' ? '' : ` under ${JSON.stringify(prefix)}`})`,
@@ -55,10 +57,10 @@ async function printPublished(name: KnownName, json: boolean): Promise<void> {
   await print(`${table(['published net', name], rows, 2)}\n\nto download it: convert ${name} ${name}.safetensors`);
 }
 
-export async function inspectFile(file: string, { json, quiet }: { json: boolean; quiet: boolean }): Promise<void> {
+export async function inspectFile(file: string, json: boolean, terminal: Terminal): Promise<void> {
   const reference = netReference(file);
   if (reference.kind === 'published') return printPublished(reference.name, json);
-  const source = await openNamed(file, createTerminal({ stream: process.stderr, quiet }));
+  const source = await openNamed(file, terminal);
   try {
     const weights = recognise(source);
     const net = typeof weights === 'string' ? undefined : await describe(source, weights);

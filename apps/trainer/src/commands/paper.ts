@@ -14,7 +14,7 @@ import { REPORT } from '../report/run-report';
 import type { SessionArguments } from '../run/arguments';
 import { KEEPING } from '../run/folder';
 import { print } from '../terminal/output';
-import { createTerminal, type Terminal } from '../terminal/terminal';
+import type { Terminal } from '../terminal/terminal';
 
 export interface PaperArguments extends Omit<StudyRequest, 'data'>, Omit<SessionArguments, 'ui' | 'uiPort'> {
   data?: string;
@@ -54,8 +54,7 @@ function conclude(study: Study): Study & Required<Pick<Study, 'tables' | 'notes'
   return { ...study, tables: made, notes: notesOn(study) };
 }
 
-export async function runPaper(options: PaperArguments): Promise<void> {
-  const terminal = createTerminal({ stream: process.stderr, quiet: options.quiet });
+export async function runPaper(options: PaperArguments, terminal: Terminal): Promise<void> {
   const { engine, workers, strict, json, quiet } = options;
   const session: SessionArguments = { engine, workers, strict, json, quiet, ui: false, ...KEEPING };
   const folder = folderOf(options);

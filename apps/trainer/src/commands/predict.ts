@@ -9,7 +9,7 @@ import { classMap, type Guess } from '@vgg/eval';
 import { heatMapOver, heatRange, withLegend } from '@vgg/report';
 import { type Guesser, runGuesser, weightsGuesser } from '../evaluate/guesser';
 import { print } from '../terminal/output';
-import { createTerminal, type Terminal } from '../terminal/terminal';
+import type { Terminal } from '../terminal/terminal';
 
 /** Arguments of `predict`; exactly one of `run` and `weights` is given. */
 export interface PredictArguments {
@@ -111,8 +111,11 @@ function jsonList() {
   };
 }
 
-export async function runPredict(words: readonly string[], options: PredictArguments): Promise<void> {
-  const terminal = createTerminal({ stream: process.stderr, quiet: options.quiet });
+export async function runPredict(
+  words: readonly string[],
+  options: PredictArguments,
+  terminal: Terminal,
+): Promise<void> {
   const inputs = findImages(words);
   terminal.say(describeEngine(await startEngine(options.engine)));
   const guesser = await openGuesser(options, terminal);

@@ -11,7 +11,7 @@ import { studyExists } from '../paper/study';
 import { REPORT, reportOf } from '../report/run-report';
 import { readRecord } from '../run/folder';
 import { print } from '../terminal/output';
-import { createTerminal } from '../terminal/terminal';
+import type { Terminal } from '../terminal/terminal';
 
 export interface ReportArguments {
   out?: string;
@@ -23,8 +23,7 @@ export interface ReportArguments {
   quiet: boolean;
 }
 
-export async function runReport(run: string, options: ReportArguments): Promise<void> {
-  const terminal = createTerminal({ stream: process.stderr, quiet: options.quiet });
+export async function runReport(run: string, options: ReportArguments, terminal: Terminal): Promise<void> {
   const path = resolve(run);
   const out = resolve(options.out ?? join(path, REPORT));
   const write = async (data: ReportData | StudyData) => {

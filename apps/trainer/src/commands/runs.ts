@@ -1,9 +1,12 @@
 /** `runs`: lists, compares, renames, copies and removes runs. */
+
 import { cpSync, existsSync, renameSync, rmSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { formatDuration, VggError } from '@vgg/core';
 import { systemReason } from '@vgg/core/node';
+import { configurationText } from '@vgg/models';
 import { SETTING_NAMES } from '@vgg/recipes';
+import { shortInputText } from '../nets/net-text';
 import { readRecord } from '../run/folder';
 import { type ListedRun, listedRun, listRuns } from '../run/list';
 import { print, table } from '../terminal/output';
@@ -21,7 +24,7 @@ function rowOf({ name, state, record, best, epochs, seconds }: ListedRun): strin
   return [
     name,
     state,
-    `${net.configuration}${net.batchNorm ? ' bn' : ''}, width ${net.width}, ${net.inputSize} px`,
+    `${configurationText(net.configuration)}${net.batchNorm ? ' bn' : ''}, width ${net.width}, ${shortInputText(net)} px`,
     `${basename(recipe.data)} (${images.train})`,
     best === undefined ? '' : `${best.toFixed(2)} (${images.validation})`,
     `${epochs}/${recipe.epochs}`,

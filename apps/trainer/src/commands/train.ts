@@ -14,7 +14,7 @@ import { discardRunFolder } from '../run/folder';
 import { type Prepared, prepareNew, prepareResumed } from '../run/prepare';
 import { joinTraining, trainPrepared } from '../run/train';
 import { print, shellWord, table } from '../terminal/output';
-import { createTerminal, type Terminal } from '../terminal/terminal';
+import type { Terminal } from '../terminal/terminal';
 import { dryRun } from './dry-run';
 import { printEvaluation } from './evaluate';
 import { runFindRate } from './find-rate';
@@ -82,7 +82,7 @@ function rankWords(words: readonly string[]): string[] {
   );
 }
 
-export async function runTrain(options: TrainArguments): Promise<void> {
+export async function runTrain(options: TrainArguments, terminal: Terminal): Promise<void> {
   const { ranks = 1, hosts, mpirun } = options;
   if (ranks > 1 && process.env.VGG_LAUNCHED === undefined) {
     const { launch } = await import('@vgg/mpi');
@@ -92,7 +92,6 @@ export async function runTrain(options: TrainArguments): Promise<void> {
   }
   const job = await enterJob('train', true);
   if (job.rank > 0) return joinTraining(options);
-  const terminal = createTerminal({ stream: process.stderr, quiet: options.quiet });
   if (options.dryRun) return dryRun(options, terminal);
   if (options.findRate) return runFindRate(options, terminal);
   if (options.smoke) return smokeRun(options, terminal);

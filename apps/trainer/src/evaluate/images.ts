@@ -2,12 +2,12 @@
 import { resolve } from 'node:path';
 import { isVggError, VggError } from '@vgg/core';
 import { concatenate, type ImageSource, spread } from '@vgg/data';
-import { type DataSet, openSource } from '@vgg/data/node';
+import { countSampled, type DataSet, imageId, openSource } from '@vgg/data/node';
 import { locateImages } from '../images/data-set';
 import { describeData } from '../images/describe';
 import { findNet } from '../nets/reference';
 import { type LoadedRun, readRecord } from '../run/folder';
-import { compareData, countSampled, imageId, openOwnImages, readImages, splitAs } from '../run/images';
+import { compareData, openOwnImages, readImages, splitAs } from '../run/images';
 import type { Terminal } from '../terminal/terminal';
 import type { EvaluationRequest, Split } from './evaluate';
 import type { Evaluated } from './nets';
@@ -95,7 +95,7 @@ async function trainedOn(source: ImageSource, found: Found, run: Trained): Promi
   }
   const images = (await readImages(run.path)) ?? undefined;
   if (images === undefined) return undefined;
-  const count = countSampled(source, images);
+  const count = countSampled(source, images.sample);
   if (count === 0) return undefined;
   const estimate = Math.min(source.length, Math.round((count * run.record.images.train) / images.sample.length));
   return `about ${estimate} of these ${source.length} images`;

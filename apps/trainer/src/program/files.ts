@@ -1,6 +1,6 @@
 /** The options of `inspect` and `convert`, which read nets and weight files. */
 
-import { integer, oneOf, SETTING_NAMES, SETTINGS, settingOf } from '@vgg/recipes';
+import { integer, oneOf, SETTING_NAMES, SETTINGS, settingOf } from '@vgg/recipes/table';
 import { Command } from 'commander';
 import type { ConvertArguments } from '../commands/convert';
 import type { InspectArguments } from '../commands/inspect';

@@ -1,6 +1,6 @@
 /** The options of `paper`, and what a resumed study makes of them. */
 import { CONFIGURATION_NAMES } from '@vgg/models';
-import { integer, listOf, timeSpan } from '@vgg/recipes';
+import { integer, listOf, timeSpan } from '@vgg/recipes/table';
 import { Command, Option } from 'commander';
 import type { PaperArguments } from '../commands/paper';
 import { PAPER_SCALES } from '../paper/figures';

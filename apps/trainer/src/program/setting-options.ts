@@ -1,6 +1,6 @@
 /** Options of the command line made from the table of settings. */
 
-import { GROUPS, type SettingName, type SettingValue, settingOf } from '@vgg/recipes';
+import { GROUPS, type SettingName, type SettingValue, settingOf } from '@vgg/recipes/table';
 import { type Command, Option } from 'commander';
 
 /** Help and default of a setting in one command, where they differ from the table. */

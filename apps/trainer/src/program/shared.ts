@@ -1,7 +1,7 @@
 /** Options and words that several commands share. */
 
 import { ENGINE_NAMES } from '@vgg/engine';
-import { oneOf, SETTINGS } from '@vgg/recipes';
+import { oneOf, SETTINGS } from '@vgg/recipes/table';
 import { type Command, Option } from 'commander';
 
 export const PROTOCOLS = ['single', 'dense', 'multi-crop', 'both', 'all'] as const;

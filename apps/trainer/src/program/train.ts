@@ -1,6 +1,6 @@
 /** The options of `train`, and what a recipe or a resumed run makes of them. */
 
-import { integer, readRecipe, recipeNames, SETTING_NAMES, type SettingName } from '@vgg/recipes';
+import { integer, readRecipe, recipeNames, SETTING_NAMES, type SettingName } from '@vgg/recipes/table';
 import { Command } from 'commander';
 import type { TrainArguments } from '../run/arguments';
 import { KEEPING } from '../run/folder';

@@ -1,6 +1,6 @@
 /** The options of `evaluate`, `predict` and `report`, which use trained nets. */
 import { LAYOUTS } from '@vgg/data/node';
-import { integer, oneOf, scaleList } from '@vgg/recipes';
+import { integer, oneOf, scaleList } from '@vgg/recipes/table';
 import { Command } from 'commander';
 import type { EvaluateArguments } from '../commands/evaluate';
 import type { PredictArguments } from '../commands/predict';

@@ -1,7 +1,9 @@
 /** Describes a run for its report, from its own record. */
+
 import { basename } from 'node:path';
 import { summarise } from '@vgg/models';
 import type { Facts, RunDescription } from '@vgg/report';
+import { architectureText, inputText } from '../nets/net-text';
 import type { RunRecord } from '../run/folder';
 
 function grouped(value: number): string {
@@ -13,10 +15,9 @@ function scaleText(scale: number | readonly [number, number]): string {
   return typeof scale === 'number' ? String(scale) : `${scale[0]} to ${scale[1]}, random for each image`;
 }
 
-function netName({ configuration, batchNorm, width, inputSize }: RunRecord['net']): string {
-  const norm = batchNorm ? ' with batch norm' : '';
-  const part = width === 1 ? '' : `, width ${width}`;
-  return `net ${configuration}${norm}${part}, input ${inputSize}×${inputSize}`;
+function netName(net: RunRecord['net']): string {
+  const part = net.width === 1 ? '' : `, width ${net.width}`;
+  return `net ${architectureText(net)}${part}, input ${inputText(net)}`;
 }
 
 /** Longest value of a setting that is shown. */
@@ -120,9 +121,9 @@ function facts({ recipe, net, classes, transform, images, environment, created }
     {
       title: 'Net',
       rows: [
-        ['configuration', `${net.configuration}${net.batchNorm ? ' with batch norm' : ''}`],
+        ['configuration', architectureText(net)],
         ['width', valueText(net.width)],
-        ['input', `${net.inputSize}×${net.inputSize}`],
+        ['input', inputText(net)],
         ['head', net.head],
         ['dropout', valueText(net.dropout)],
         ['parameters', grouped(parameters)],

@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { VggError } from '@vgg/core';
 import type { Rgb } from '@vgg/data';
 import {
+  configurationText,
   createVgg,
   fromTrainedA,
   type Initialiser,
@@ -16,6 +17,7 @@ import {
 import { initialiserOf, recipeFor, type Settings } from '@vgg/recipes';
 import { IMAGENET_CLASSES, initialWeights } from '@vgg/weights';
 import { openWeights } from '@vgg/weights/node';
+import { architectureText, shortInputText } from '../nets/net-text';
 import { findNet, netReference } from '../nets/reference';
 import { hasWeights } from '../nets/run-files';
 import type { Terminal } from '../terminal/terminal';
@@ -32,6 +34,12 @@ export interface FirstNet {
 /** Options in which two nets must agree for one to start with the weights of the other; the last layer may differ. */
 const SHARED = ['configuration', 'batchNorm', 'width', 'head'] as const;
 
+/** Returns an option of a net as text. */
+function textOf(net: ResolvedVggOptions, option: keyof ResolvedVggOptions): string {
+  if (option === 'configuration') return configurationText(net.configuration);
+  return option === 'inputSize' ? shortInputText(net) : String(net[option]);
+}
+
 /** Returns the options that keep a net from starting with the weights of another, with both values: all of them. */
 function differences(from: ResolvedVggOptions, to: ResolvedVggOptions, newHead: boolean): string[] {
   const shapes = (net: ResolvedVggOptions) =>
@@ -39,18 +47,22 @@ function differences(from: ResolvedVggOptions, to: ResolvedVggOptions, newHead: 
       .filter(({ name }) => name !== 'fc8' || !newHead)
       .flatMap(layerVariables)
       .map(({ shape }) => shape.join());
-  const differing: (keyof ResolvedVggOptions)[] = SHARED.filter((option) => from[option] !== to[option]);
+  const differing: (keyof ResolvedVggOptions)[] = SHARED.filter(
+    (option) => textOf(from, option) !== textOf(to, option),
+  );
   // The input side counts only where it changes the shapes of the classifier.
   const sameNet = differing.length === 0;
-  if (sameNet ? shapes(from).join(';') !== shapes(to).join(';') : from.inputSize !== to.inputSize) {
+  if (
+    sameNet ? shapes(from).join(';') !== shapes(to).join(';') : textOf(from, 'inputSize') !== textOf(to, 'inputSize')
+  ) {
     differing.push('inputSize');
   }
-  return differing.map((option) => `${option} ${from[option]}, expected ${to[option]}`);
+  return differing.map((option) => `${option} ${textOf(from, option)}, expected ${textOf(to, option)}`);
 }
 
 /** Returns a net in words: `net A with batch norm, width 0.25, input 64, head small`. */
-function netText({ configuration, batchNorm, width, inputSize, head }: ResolvedVggOptions): string {
-  return `net ${configuration}${batchNorm ? ' with batch norm' : ''}, width ${width}, input ${inputSize}, head ${head}`;
+function netText(net: ResolvedVggOptions): string {
+  return `net ${architectureText(net)}, width ${net.width}, input ${shortInputText(net)}, head ${net.head}`;
 }
 
 /** Returns the reason for a new last layer; undefined if the weights' own fits the classes. */
@@ -97,7 +109,10 @@ async function fromRunOfA(run: string, net: ResolvedVggOptions, initialiser: Ini
   try {
     const { configuration } = record.net;
     if (configuration !== 'A') {
-      throw new VggError('run', `--pre-init needs a run of configuration A, ${run} is of ${configuration}`);
+      throw new VggError(
+        'run',
+        `--pre-init needs a run of configuration A, ${run} is of ${configurationText(configuration)}`,
+      );
     }
     return createVgg(net, fromTrainedA({ weights: model.variables, rest: initialiser }));
   } finally {
@@ -166,7 +181,11 @@ async function fromFile(
     if (mean === undefined) terminal.warn(`${path} does not contain its mean: the mean of the images is subtracted`);
     const weights = await read();
     if (reason !== undefined) for (const name of ['fc8.weight', 'fc8.bias']) weights.delete(name);
-    return { mean, model: createVgg(net, (spec) => weights.get(spec.name) ?? initialiser(spec)) };
+    // The net is of RGB.
+    return {
+      mean: mean as Rgb | undefined,
+      model: createVgg(net, (spec) => weights.get(spec.name) ?? initialiser(spec)),
+    };
   } finally {
     await source.close();
   }

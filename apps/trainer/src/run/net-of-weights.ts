@@ -1,9 +1,11 @@
 /** The settings of a net that follow from the weights that it starts with. */
 
+import { VggError } from '@vgg/core';
 import type { ResolvedVggOptions } from '@vgg/models';
 import type { SettingName, Settings } from '@vgg/recipes';
 import { netUse, recogniseNet } from '@vgg/weights';
 import { openWeights } from '@vgg/weights/node';
+import { architectureText, inputText } from '../nets/net-text';
 import { findNet } from '../nets/reference';
 import { readRecord } from './folder';
 
@@ -51,6 +53,13 @@ export function settingsOfWeights(
   kept: ReadonlySet<SettingName>,
 ): NetSettings {
   const { configuration, batchNorm, width, inputSize, head } = net;
+  if (typeof configuration !== 'string' || typeof inputSize !== 'number' || net.channels !== undefined) {
+    throw new VggError(
+      'argument',
+      `the weights are of net ${architectureText(net)}, input ${inputText(net)}; train takes nets of the paper for square RGB ` +
+        'images: train this one with fit of @vgg/train',
+    );
+  }
   const input = kept.has('input') ? settings.input : inputSize;
   const own: NetSettings = {
     config: configuration,

@@ -1,4 +1,5 @@
 /** Training of a prepared run: loaders, loop, validation, checkpoints, interruption, and its best weights at the end. */
+
 import { shareOf, VggError } from '@vgg/core';
 import { listenForInterruption, systemReason } from '@vgg/core/node';
 import { type BatchLoader, balancedOrder, balancedWeights, countsOf, labelsOf } from '@vgg/data';
@@ -11,6 +12,7 @@ import { type FitResult, fit, gather, imageShare, restoreCheckpoint, type Valida
 import { EPOCH_TABLE, EpochTable, type RunLog } from '@vgg/train/node';
 import { type Skipped, skippedNotice } from '../images/data-set';
 import { currentJob, shareOfWorkers } from '../job/job';
+import { architectureText } from '../nets/net-text';
 import { hasWeights } from '../nets/run-files';
 import type { Terminal } from '../terminal/terminal';
 import type { SessionArguments } from './arguments';
@@ -259,7 +261,7 @@ async function trainAndSave(
   const { test } = prepared.data;
   const kept = test === undefined ? '' : `, ${test.length} kept for evaluate --split test`;
   terminal.say(
-    `training ${record.net.configuration}${record.net.batchNorm ? ' with batch norm' : ''} on ${images} images of ` +
+    `training ${architectureText(record.net)} on ${images} images of ` +
       `${record.classes.length} classes, ${validation} for validation${kept}; the run is ${folder.path}`,
   );
   const { size, localSize } = currentJob();

@@ -13,7 +13,7 @@ import { erase } from '../erasing';
 import type { RawImage, Rgb, Size, Window } from '../image';
 import { normaliseInto } from '../normalise';
 import { planPillow } from '../pillow';
-import { applyOperation, type PixelOperation } from '../pixel-operations';
+import { applyOperation } from '../pixel-operations';
 import { PILLOW_FILTERS } from '../prepare';
 import { span } from '../resample';
 import { rescaledSize } from '../rescale';
@@ -369,16 +369,17 @@ function partOf(data: Uint8Array, { window: { left, top, width } }: Plan): ByteP
 /** Resamples the crop, changes its values, and erases its rectangle if there is one. */
 function write(out: Float32Array, offset: number, part: BytePart, { geometry, resample }: Plan): void {
   const { shift, erased, window, operations = [], normalisation } = geometry;
-  const isLater = operations.length > 0;
+  const isLater = operations.length > 0 || geometry.change !== undefined;
   resample(out, offset, part, isLater ? [0, 0, 0] : shift);
   const pixels = out.subarray(offset, offset + window.width * window.height * 3);
-  if (isLater) change(pixels, window.width, operations, shift);
+  if (isLater) change(pixels, geometry);
   if (normalisation !== undefined) normaliseInto(pixels, pixels, normalisation);
   if (erased !== null) erase(out, offset, window.width, erased);
 }
 
-/** Applies the operations on a crop's pixels, then adds the shift. */
-function change(pixels: Float32Array, side: number, operations: readonly PixelOperation[], shift: Rgb): void {
-  for (const operation of operations) applyOperation(pixels, side, operation);
+/** Applies the operations on a crop's pixels and the change, then adds the shift. */
+function change(pixels: Float32Array, { operations = [], window, shift, change: own }: Geometry): void {
+  for (const operation of operations) applyOperation(pixels, window.width, operation);
+  own?.(pixels);
   for (let i = 0; i < pixels.length; i++) pixels[i]! += shift[i % 3]!;
 }

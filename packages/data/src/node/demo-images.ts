@@ -1,7 +1,9 @@
 /**
- * Data set to try things out with, without a download: ten classes of drawn shapes and textures, as JPEG files in class folders. Position, size, angle,
- * colours, background and image size vary, so that a linear classifier on pixels fails. Every choice is addressed by (seed,
- * class, number), so all machines draw the same images.
+ * Data set to try things out with, without a download: ten classes of drawn shapes and textures, as JPEG files in class
+ * folders. Position, size, angle, colours, background, noise and image size vary, so that a linear classifier on pixels fails.
+ * A figure may lie anywhere in an image that is wider or higher than a crop, so that a single centre crop misses a part of some
+ * figures, as in photographs. Backgrounds are nearly grey (docs/decisions/0155). Every choice is addressed by (seed, class,
+ * number), so all machines draw the same images.
  */
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
@@ -11,7 +13,7 @@ import { fileError, isProcessAlive } from '@vgg/core/node';
 import sharp from 'sharp';
 
 /** Version of the drawings: folders of another version are drawn again. */
-const VERSION = 1;
+const VERSION = 2;
 
 /** Ending of the temporary folder's name, which contains the number of the process that draws in it. */
 const PART = '.part';
@@ -26,7 +28,7 @@ export interface DemoImagesOptions {
 }
 
 /** The images that the trainer's demo trains on. */
-export const DEMO_IMAGES: DemoImagesOptions = { train: 120, validation: 20, seed: 1 };
+export const DEMO_IMAGES: DemoImagesOptions = { train: 150, validation: 40, seed: 1 };
 
 /** Random choices of an image that are common to all classes. */
 interface Pose {
@@ -115,46 +117,66 @@ const CLASSES: Readonly<Record<string, Drawing>> = {
 
 export const DEMO_CLASSES: readonly string[] = Object.keys(CLASSES).sort();
 
-/** Returns two colours that differ much in lightness; which is lighter is random, so that colour does not show the class. */
+/** Returns a nearly grey background and a lighter or darker figure; which is random, so that colour does not show the class. */
 function colours(stream: RandomStream): { figure: string; background: string; clutter: string } {
-  const hue = () => Math.floor(stream.uniform() * 360);
-  const lightFigure = stream.uniform() < 0.5;
-  const light = `hsl(${hue()},${Math.round(between(stream, 30, 90))}%,${Math.round(between(stream, 65, 85))}%)`;
-  const dark = `hsl(${hue()},${Math.round(between(stream, 30, 90))}%,${Math.round(between(stream, 15, 35))}%)`;
-  const clutter = `hsl(${hue()},40%,50%)`;
-  return lightFigure ? { figure: light, background: dark, clutter } : { figure: dark, background: light, clutter };
+  const hsl = (saturation: readonly [number, number], lightness: number) => {
+    const hue = Math.floor(stream.uniform() * 360);
+    return `hsl(${hue},${Math.round(between(stream, ...saturation))}%,${Math.round(lightness)}%)`;
+  };
+  const side = stream.uniform() < 0.5 ? 1 : -1;
+  const background = hsl([5, 20], between(stream, 44, 56));
+  const figure = hsl([20, 80], 50 + side * between(stream, 18, 36));
+  return { figure, background, clutter: hsl([25, 25], between(stream, 40, 60)) };
 }
 
-/** Returns a shaded background with a few thin lines. */
+/** Returns a shaded background with a few thin lines and small discs. */
 function background(width: number, height: number, fill: string, clutter: string, stream: RandomStream): string {
   const shade = `<linearGradient id="g" gradientTransform="rotate(${Math.round(stream.uniform() * 360)} 0.5 0.5)"><stop offset="0" stop-color="${fill}"/><stop offset="1" stop-color="${clutter}"/></linearGradient>`;
   const lines = Array.from({ length: 4 }, () => {
     const end = () => `${(stream.uniform() * width).toFixed(1)},${(stream.uniform() * height).toFixed(1)}`;
     return `<polyline points="${end()} ${end()}" stroke="${clutter}" stroke-width="${between(stream, 0.5, 2).toFixed(1)}" fill="none"/>`;
   });
-  return `<defs>${shade}</defs><rect width="${width}" height="${height}" fill="url(#g)"/>${lines.join('')}`;
+  const discs = Array.from({ length: 3 }, () => {
+    const x = stream.uniform() * width;
+    const y = stream.uniform() * height;
+    return `<circle cx="${x.toFixed(1)}" cy="${y.toFixed(1)}" r="${between(stream, 2, 7).toFixed(1)}" fill="${clutter}"/>`;
+  });
+  return `<defs>${shade}</defs><rect width="${width}" height="${height}" fill="url(#g)"/>${lines.join('')}${discs.join('')}`;
 }
 
-/** Returns the image with this address as SVG. */
-function drawing(name: string, classIndex: number, number: number, seed: number): string {
+/** Ratios of the longer to the shorter side of an image. */
+const ASPECTS = [1, 1.25, 1.5] as const;
+/** Largest change of a pixel's value by noise. */
+const NOISE = 10;
+
+/** Draws the image with this address. */
+async function drawing(name: string, classIndex: number, number: number, seed: number): Promise<Buffer> {
   const stream = randomStream(seed, 'demo', classIndex, number);
-  const width = Math.round(between(stream, 72, 128));
-  const height = Math.round(between(stream, 72, 128));
-  const side = Math.min(width, height);
-  const radius = side * between(stream, 0.2, 0.34);
+  const side = Math.round(between(stream, 100, 170));
+  const long = Math.round(side * ASPECTS[Math.floor(stream.uniform() * ASPECTS.length)]!);
+  const isWide = stream.uniform() < 0.5;
+  const width = isWide ? long : side;
+  const height = isWide ? side : long;
+  const radius = side * between(stream, 0.22, 0.36);
   const palette = colours(stream);
   const pose: Pose = {
     width,
     height,
-    x: width / 2 + between(stream, -0.12, 0.12) * side,
-    y: height / 2 + between(stream, -0.12, 0.12) * side,
+    x: between(stream, radius, width - radius),
+    y: between(stream, radius, height - radius),
     radius,
     angle: stream.uniform() * 360,
     colour: palette.figure,
     stream,
   };
   const behind = background(width, height, palette.background, palette.clutter, stream);
-  return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}">${behind}${CLASSES[name]!(pose)}</svg>`;
+  const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}">${behind}${CLASSES[name]!(pose)}</svg>`;
+  const { data, info } = await sharp(Buffer.from(svg)).flatten().raw().toBuffer({ resolveWithObject: true });
+  for (let i = 0; i < data.length; i++) {
+    data[i] = Math.min(255, Math.max(0, Math.round(data[i]! + between(stream, -NOISE, NOISE))));
+  }
+  const { channels } = info;
+  return sharp(data, { raw: { width, height, channels } }).jpeg({ quality: 75 }).toBuffer();
 }
 
 interface Part {
@@ -174,8 +196,7 @@ async function drawClass(
   const home = join(folder, name);
   await mkdir(home, { recursive: true });
   for (let i = 0; i < count && !signal?.aborted; i++) {
-    const svg = Buffer.from(drawing(name, classIndex, first + i, seed));
-    const jpeg = await sharp(svg).flatten().jpeg({ quality: 88 }).toBuffer();
+    const jpeg = await drawing(name, classIndex, first + i, seed);
     await writeFile(join(home, `${String(i).padStart(4, '0')}.jpg`), jpeg);
   }
 }

@@ -15,11 +15,18 @@ import {
   type TrainTransform,
   trainingGeometry,
 } from '../transform';
+import { type AugmentFunction, type AugmentMessage, augmentFunction, augmentStream } from './augment';
 import { decodeImage, decodeInto } from './decode';
 
 /** Preparation of each sample of a batch: random for each (seed, epoch, sample) in training, fixed in evaluation. */
 export type Preparation =
-  | { readonly kind: 'training'; readonly transform: TrainTransform; readonly seed: number; readonly epoch: number }
+  | {
+      readonly kind: 'training';
+      readonly transform: TrainTransform;
+      readonly seed: number;
+      readonly epoch: number;
+      readonly augment?: AugmentMessage | undefined;
+    }
   | { readonly kind: 'evaluation'; readonly transform: EvaluationTransform };
 
 /** One image of a batch. */
@@ -131,8 +138,13 @@ export async function work(job: Job): Promise<Report> {
 
 function prepare({ slot, name, location, index }: Sample, task: Task): void | Promise<void> {
   if (task.kind === 'batch') {
-    const { crop } = task.preparation.transform;
-    return decodeInto(task.images, slot * crop * crop * 3, location, name, geometryOf(task.preparation, index));
+    const { images, preparation } = task;
+    const { crop } = preparation.transform;
+    const run = (augment?: AugmentFunction) =>
+      decodeInto(images, slot * crop * crop * 3, location, name, geometryOf(preparation, index, augment));
+    if (preparation.kind === 'evaluation' || preparation.augment === undefined) return run();
+    const augment = augmentFunction(preparation.augment);
+    return augment instanceof Promise ? augment.then(run) : run(augment);
   }
   return decodeImage(location, name).then((image) => task.moments.set(imageMoments(image), slot * MOMENTS));
 }
@@ -143,10 +155,19 @@ function causeOf(error: unknown): Fault {
   return { fault, reason: error instanceof Error ? error.message : String(error) };
 }
 
-function geometryOf(preparation: Preparation, index: number): (size: Size) => Geometry {
+function geometryOf(preparation: Preparation, index: number, augment?: AugmentFunction): (size: Size) => Geometry {
   if (preparation.kind === 'evaluation') return (size) => evaluationGeometry(size, preparation.transform);
   const { transform, seed, epoch } = preparation;
-  return (size) => trainingGeometry(size, transform, drawAugmentation(transform, seed, epoch, index));
+  return (size) => {
+    const geometry = trainingGeometry(size, transform, drawAugmentation(transform, seed, epoch, index));
+    if (augment === undefined) return geometry;
+    const { width, height } = geometry.window;
+    const context = { width, height, epoch, index, options: preparation.augment?.options };
+    return {
+      ...geometry,
+      change: (pixels) => augment(pixels, { ...context, random: augmentStream(seed, epoch, index) }),
+    };
+  };
 }
 
 /** Place of an image in a batch, before its location is known. */

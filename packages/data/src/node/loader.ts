@@ -14,6 +14,7 @@ import { checkKeys } from '../normalise';
 import { epochOrder } from '../order';
 import { type AsyncImageSource, checkSource } from '../source';
 import { checkTransform, type EvaluationTransform, type TrainTransform } from '../transform';
+import { type Augment, augmentMessage } from './augment';
 import { Epoch } from './epoch';
 import type { Preparation } from './job';
 import { createPool, type Pool } from './pool';
@@ -43,6 +44,8 @@ export interface TrainingLoaderOptions extends LoaderOptions {
    * `epochOrder`, a random permutation.
    */
   readonly order?: ((epoch: number) => Uint32Array) | undefined;
+  /** Function of one's own that changes the pixels of each image, in the workers. Default none. */
+  readonly augment?: Augment | undefined;
   /**
    * Images of each batch that are prepared, from `first` up to but not including `end`: the share of one process, which may
    * be empty. Default all.
@@ -63,6 +66,7 @@ export function createBatches(source: AsyncImageSource, options: TrainingLoaderO
   const { batchSize, transform, seed } = options;
   const { order = (epoch: number) => epochOrder(seed, epoch, source.length) } = options;
   checkOptions(source, options, 'training');
+  const augment = options.augment && augmentMessage(options.augment);
   if (batchSize > source.length) {
     throw new VggError(
       'argument',
@@ -72,7 +76,7 @@ export function createBatches(source: AsyncImageSource, options: TrainingLoaderO
   return new Loader(source, options, {
     batches: Math.floor(source.length / batchSize),
     order,
-    preparation: (epoch) => ({ kind: 'training', transform, seed, epoch }),
+    preparation: (epoch) => ({ kind: 'training', transform, seed, epoch, augment }),
     preprocessing: preprocessingOf(transform),
     share: options.share,
   });
@@ -102,7 +106,7 @@ function checkOptions(
   kind: 'training' | 'evaluation',
 ): void {
   checkSource(source);
-  const known = kind === 'training' ? [...OPTION_KEYS, 'seed', 'order', 'share'] : OPTION_KEYS;
+  const known = kind === 'training' ? [...OPTION_KEYS, 'seed', 'order', 'augment', 'share'] : OPTION_KEYS;
   checkKeys(options, known, `the options of batches for ${kind}`);
   const { batchSize, workers, prefetch, transform } = options;
   checkTransform(transform, kind);

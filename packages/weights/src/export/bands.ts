@@ -17,7 +17,8 @@ export interface Axes {
 
 /** Returns the axes of a layer's weight. */
 export function weightAxes(layer: Extract<Layer, { kind: 'convolution' | 'fullyConnected' }>): Axes {
-  const positions = (layer.kind === 'convolution' ? layer.kernel : layer.side) ** 2;
+  const [height, width] = layer.kind === 'convolution' ? [layer.kernel, layer.kernel] : layer.window;
+  const positions = height * width;
   return { positions, channels: layer.inputs / (layer.kind === 'convolution' ? 1 : positions), outputs: layer.outputs };
 }
 

@@ -1,4 +1,5 @@
 /** The preprocessing of pixels as a layer of an exported graph: one 1x1 convolution of RGB from 0 to 255. */
+import { inputShape, type ResolvedVggOptions } from '@vgg/models';
 import type { Preprocessing } from '../preprocessing';
 
 /** Names in the graph. They are not weights of the net: readers leave them out. */
@@ -7,41 +8,48 @@ export const PREPROCESS = { node: 'preprocess', weight: 'preprocess/weight', bia
 /** Names of constants that an exported graph needs in addition to the weights of the net. */
 export const GRAPH_CONSTANTS: ReadonlySet<string> = new Set(['flatten/shape', PREPROCESS.weight, PREPROCESS.bias]);
 
-/** Convolution of RGB from 0 to 255 to the input of conv1_1. */
+/** Convolution of RGB or other channels from 0 to 255 to the input of conv1_1. */
 export interface PixelLayer {
-  /** `[outputs, inputs]`: the factor of each colour. */
+  /** `[outputs, inputs]`: the factor of each channel. */
   readonly weight: Float32Array;
   readonly bias: Float32Array;
 }
 
 /** Returns the order, the range, the mean and the standard deviation of a net's pixels as a convolution. */
-export function pixelLayer({ mean, std = [1, 1, 1], range = 255, channels = 'RGB' }: Preprocessing): PixelLayer {
-  const weight = new Float32Array(9);
-  for (let output = 0; output < 3; output++) {
+export function pixelLayer({ mean, std, range = 255, channels = 'RGB' }: Preprocessing): PixelLayer {
+  const count = mean.length;
+  const weight = new Float32Array(count * count);
+  for (let output = 0; output < count; output++) {
     const input = channels === 'BGR' ? 2 - output : output;
-    weight[output * 3 + input] = range / 255 / std[output]!;
+    weight[output * count + input] = range / 255 / (std?.[output] ?? 1);
   }
-  return { weight, bias: Float32Array.from(mean, (value, i) => -value / std[i]!) };
+  return { weight, bias: Float32Array.from(mean, (value, i) => -value / (std?.[i] ?? 1)) };
 }
 
 /** Returns JavaScript that makes the input of an exported net from an image, for people who call it from another program. */
 export function preprocessingText(
   {
     mean,
-    std = [1, 1, 1],
+    std = mean.map(() => 1),
     range = 255,
     channels = 'RGB',
     scale,
     resize = 'shortest',
     interpolation = 'antialiased',
   }: Preprocessing,
-  inputSize: number,
+  inputSize: ResolvedVggOptions['inputSize'],
   inside: boolean,
 ): string[] {
-  const side = Math.max(inputSize, Math.round(typeof scale === 'number' ? scale : (scale[0] + scale[1]) / 2));
+  const [height, width] = inputShape({ inputSize });
+  const order = mean.length === 3 ? channels : mean.length === 1 ? 'grey' : `${mean.length} channels`;
+  const side = Math.max(height, width, Math.round(typeof scale === 'number' ? scale : (scale[0] + scale[1]) / 2));
   const size = resize === 'stretch' ? `both sides to ${side}` : `the smallest side to ${side}`;
-  const lines = [`input: rescale ${size} (${interpolation}), cut ${inputSize}x${inputSize} from the centre`];
-  if (inside) return [...lines, 'pixels: RGB from 0 to 255, as they are: the graph subtracts the mean'];
+  const lines = [`input: rescale ${size} (${interpolation}), cut ${height}x${width} from the centre`];
+  if (inside)
+    return [
+      ...lines,
+      `pixels: ${mean.length === 3 ? 'RGB' : order} from 0 to 255, as they are: the graph subtracts the mean`,
+    ];
   const value = range === 255 ? 'pixel' : 'pixel / 255';
-  return [...lines, `pixels: ${channels}, (${value} - [${mean.join(', ')}]) / [${std.join(', ')}] for each channel`];
+  return [...lines, `pixels: ${order}, (${value} - [${mean.join(', ')}]) / [${std.join(', ')}] for each channel`];
 }

@@ -38,7 +38,7 @@ function countFeatures(graph: WeightGraph, features: readonly Layer[]): number |
 
 /** Returns true if a graph computes a net of these layers, perhaps with another head if the net has none. */
 function isNet(graph: WeightGraph, layers: readonly Layer[]): boolean {
-  const head = layers.filter(({ stage }) => stage === 6);
+  const head = layers.filter(({ part }) => part === 'classifier');
   const count = countFeatures(graph, layers.slice(0, layers.length - head.length));
   if (count === undefined || head.length === 0) return count !== undefined;
   const own = graph.layers.slice(count);

@@ -60,7 +60,7 @@ function applications(layers: readonly Layer[]): Map<string, string> {
   const connected = layers.flatMap(({ kind, name }) => (kind === 'fullyConnected' ? [name] : []));
   for (const [i, keras] of CLASSIFIERS[connected.join()]?.split(',').entries() ?? []) names.set(connected[i]!, keras);
   for (const { kind, name } of layers) {
-    const [, stage, number] = /^conv(\d)_(\d)$/.exec(name) ?? [];
+    const [, stage, number] = /^conv(\d+)_(\d+)$/.exec(name) ?? [];
     if (kind === 'convolution') names.set(name, `block${stage}_conv${number}`);
   }
   return names;

@@ -15,7 +15,7 @@ const ROLES: Readonly<Record<string, string>> = {
 
 /** Returns the index of each layer in `features`, one `Sequential` of convolutions, batch norms, ReLUs and pools. */
 function featureIndices(layers: readonly Layer[]): Map<string, number> {
-  return new Map(layers.filter(({ stage }) => stage < 6).map(({ name }, i) => [name, i]));
+  return new Map(layers.filter(({ part }) => part === 'features').map(({ name }, i) => [name, i]));
 }
 
 /**

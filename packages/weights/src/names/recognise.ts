@@ -2,13 +2,17 @@
 import { didYouMean, sizeOf, VggError } from '@vgg/core';
 import {
   CONFIGURATION_NAMES,
+  type Configuration,
   type Layer,
   layerVariables,
   planLayers,
+  poolings,
   type ResolvedVggOptions,
   resolveOptions,
   type VggOptions,
+  type VggTable,
 } from '@vgg/models';
+import { adaptFilters } from '../channels';
 import { describedOptions } from '../description';
 import { type Misshapen, selectTensors, type WeightReport } from '../fit';
 import type { Place } from '../sources/graph';
@@ -19,6 +23,7 @@ import { graphMisfit, graphNaming } from './graph';
 import { KERAS } from './keras';
 import { type Naming, OWN } from './naming';
 import { TIMM, TORCHVISION } from './pytorch';
+import { tableOf } from './tables';
 import { wrappedNamings } from './wrapped';
 
 /** All namings that are recognised. */
@@ -30,7 +35,7 @@ const VARIANCE_EPSILON = 1e-5;
 /** Number of filters of conv1_1 at width 1 (Table 1). */
 const STAGE_1_FILTERS = 64;
 
-type VggSizes = Pick<VggOptions, 'width' | 'classes' | 'inputSize'>;
+type VggSizes = Pick<VggOptions, 'width' | 'classes' | 'inputSize' | 'channels'>;
 
 /** Options of {@link recogniseNet}. */
 export interface RecogniseOptions {
@@ -38,8 +43,16 @@ export interface RecogniseOptions {
   readonly prefix?: string | undefined;
   /** `none`: only the convolutions; nothing of the fully-connected layers is read. Default the head in the file. */
   readonly head?: 'none' | undefined;
-  /** Side of the net's input in pixels. Default 32 times the side of the map before the fully-connected layers. */
-  readonly inputSize?: number | undefined;
+  /**
+   * Side of the net's input in pixels, or its height and width. Default 32 times the side of the map before the
+   * fully-connected layers; for a table of n max-pools 2^n times.
+   */
+  readonly inputSize?: VggOptions['inputSize'];
+  /**
+   * Number of channels of the images. The first filters of a net of RGB are adapted by timm's rule: for one channel they
+   * are summed over the colours; for others they are repeated and multiplied by 3 / channels. Default that of the file.
+   */
+  readonly channels?: number | undefined;
 }
 
 /** Variable of a net in a file. */
@@ -71,11 +84,20 @@ export interface NetWeights {
 
 type Guess = Pick<ResolvedVggOptions, 'configuration' | 'batchNorm' | 'head'>;
 
-const GUESSES: readonly Guess[] = CONFIGURATION_NAMES.flatMap((configuration) =>
-  [false, true].flatMap((batchNorm) =>
+function guessesOf(configuration: Configuration): Guess[] {
+  return [false, true].flatMap((batchNorm) =>
     (['paper', 'small', 'linear', 'none'] as const).map((head) => ({ configuration, batchNorm, head })),
-  ),
-);
+  );
+}
+
+const GUESSES: readonly Guess[] = CONFIGURATION_NAMES.flatMap(guessesOf);
+
+/** Returns the guesses for the table of a file's convolutions. */
+function guessesOfTable(table: VggTable | undefined): VggOptions[] {
+  if (table === undefined) return [];
+  // The units of the head are those of width 1; nets of other widths need a description in their file.
+  return guessesOf(table).map((guess) => ({ ...guess, inputSize: 2 ** poolings(table) }));
+}
 
 /** Largest number of first layers in a file of nets. */
 const MAX_PREFIXES = 16;
@@ -99,16 +121,20 @@ function outputsOf({ shape }: TensorInfo, { layout }: Place): number {
   return (layout === 'outputsFirst' ? shape[0] : shape.at(-1)) ?? 1;
 }
 
-/** Computes width, classes and input size of a net from the shapes of its tensors. */
+/** Computes width, channels, classes and input size of a net from the shapes of its tensors. */
 function measure(
   tensors: ReadonlyMap<string, TensorInfo>,
   places: ReadonlyMap<string, Place>,
   layers: readonly Layer[],
+  configuration: Configuration,
 ): VggSizes {
   const outputs = (layer: string) => {
     const place = places.get(`${layer}.weight`);
     const tensor = place && tensors.get(place.name);
-    return tensor && { count: outputsOf(tensor, place!), elements: sizeOf(tensor.shape), axes: tensor.shape.length };
+    if (tensor === undefined) return undefined;
+    const { shape } = tensor;
+    const inputs = place!.layout === 'outputsFirst' ? shape[1] : shape.at(-2);
+    return { count: outputsOf(tensor, place!), inputs, elements: sizeOf(shape), axes: shape.length };
   };
   const last = layers.filter(({ kind }) => kind === 'convolution').at(-1)!.name;
   const first = outputs('conv1_1');
@@ -116,13 +142,20 @@ function measure(
   const fc6 = outputs('fc6');
   const fc8 = outputs('fc8');
   const sizes: VggSizes = {};
-  if (first) sizes.width = first.count / STAGE_1_FILTERS;
+  if (first && typeof configuration === 'string') sizes.width = first.count / STAGE_1_FILTERS;
+  if (first) sizes.channels = first.inputs;
   if (fc8) sizes.classes = fc8.count;
   // The filters of a dense view have the map's size.
-  const whole = fc6 ?? (fc8?.axes === 4 ? fc8 : undefined);
+  const isWhole = fc8?.axes === 4 || typeof configuration !== 'string';
+  const whole = fc6 ?? (isWhole ? fc8 : undefined);
   const side = whole && map && Math.round(Math.sqrt(whole.elements / whole.count / map.count));
-  if (side) sizes.inputSize = 32 * side;
+  if (side) sizes.inputSize = 2 ** poolings(configuration) * side;
   return sizes;
+}
+
+/** Returns height and width of a fully-connected layer's filter in the dense view, 1 for other layers. */
+function windowOf(layer: Layer): readonly [height: number, width: number] {
+  return layer.kind === 'fullyConnected' ? layer.window : [1, 1];
 }
 
 /**
@@ -134,14 +167,15 @@ function fits(layer: Layer, expected: readonly number[], { layout }: Place, { sh
   if (layout === 'same') {
     if (same(...expected)) return true;
     if (layer.kind !== 'fullyConnected' || expected.length !== 2) return false;
-    return same(layer.side, layer.side, expected[0]! / layer.side ** 2, expected[1]!);
+    const [height, width] = layer.window;
+    return same(height, width, expected[0]! / (height * width), expected[1]!);
   }
   if (layout === 'channelsFirst') return same(...expected);
   const outputs = expected.at(-1)!;
   if (layer.kind === 'convolution') return same(outputs, expected[2]!, expected[0]!, expected[1]!);
   const [inputs] = expected as [number, number];
-  const side = layer.kind === 'fullyConnected' ? layer.side : 1;
-  return same(outputs, inputs) || same(outputs, inputs / side ** 2, side, side);
+  const [height, width] = windowOf(layer);
+  return same(outputs, inputs) || same(outputs, inputs / (height * width), height, width);
 }
 
 /** Net that the file may hold. */
@@ -187,13 +221,13 @@ function candidate(
   prefix: string,
   tensors: ReadonlyMap<string, TensorInfo>,
   guess: VggOptions,
-  inputSize: number | undefined,
+  inputSize: VggOptions['inputSize'],
 ): Candidate | undefined {
   try {
     const draft = planLayers(resolveOptions(guess));
     const draftPlaces = naming.places(draft);
     if (draftPlaces === undefined) return undefined;
-    const sizes = measure(tensors, draftPlaces, draft);
+    const sizes = measure(tensors, draftPlaces, draft, guess.configuration);
     if (inputSize !== undefined) sizes.inputSize = inputSize;
     const options = resolveOptions({ ...guess, ...sizes });
     const layers = planLayers(options);
@@ -213,10 +247,21 @@ function candidates(source: WeightSource, { prefix, inputSize }: RecogniseOption
       .flatMap((found) => {
         const tensors = selectTensors(source.tensors, found);
         const described = naming === OWN ? describedOptions(source.metadata, source.name) : undefined;
-        if (described !== undefined) return candidate(naming, found, tensors, described, undefined) ?? [];
-        return GUESSES.flatMap((guess) => candidate(naming, found, tensors, guess, inputSize) ?? []);
+        if (described !== undefined) return candidate(naming, found, tensors, described, described.inputSize) ?? [];
+        const nets = GUESSES.flatMap((guess) => candidate(naming, found, tensors, guess, inputSize) ?? []);
+        if (nets.some(isWhole)) return nets;
+        const tables = guessesOfTable(tableOf(naming, tensors));
+        return [
+          ...nets,
+          ...tables.flatMap((guess) => candidate(naming, found, tensors, guess, inputSize) ?? []).filter(hasAll),
+        ];
       });
   });
+}
+
+/** Returns true if a file has all tensors of a net, in their shapes. */
+function hasAll({ report: { missing, misshapen } }: Candidate): boolean {
+  return missing.length + misshapen.length === 0;
 }
 
 /** Returns the nets that the graph of a file may be: the one that it describes, otherwise those with these layers. */
@@ -225,7 +270,7 @@ function graphCandidates(source: WeightSource, { inputSize }: RecogniseOptions):
   if (graph === undefined) return [];
   const naming = graphNaming(graph);
   const described = describedOptions(source.metadata, source.name);
-  const own = described && candidate(naming, '', tensors, described, undefined);
+  const own = described && candidate(naming, '', tensors, described, described.inputSize);
   if (own !== undefined) return [own];
   const size = inputSize ?? graph.inputSize;
   const nets = GUESSES.flatMap((guess) => candidate(naming, '', tensors, guess, size) ?? []).map((net) =>
@@ -248,7 +293,7 @@ function wrappedCandidates(source: WeightSource, { prefix, inputSize }: Recognis
       const tensors = selectTensors(source.tensors, found.prefix);
       return GUESSES.flatMap((guess) => candidate(found.naming, found.prefix, tensors, guess, inputSize) ?? []);
     })
-    .filter(({ report: { missing, misshapen } }) => missing.length + misshapen.length === 0)
+    .filter(hasAll)
     .map((net) => ({ ...net, report: withoutOwnHead(net, source) }));
 }
 
@@ -306,7 +351,8 @@ export function recogniseNet(source: WeightSource, options: RecogniseOptions = {
     const prefixes = [...rivals.values()].map((prefix) => JSON.stringify(prefix.slice(0, 60))).join(', ');
     throw new VggError('weights', `${source.name} holds several nets: choose one by its prefix, one of ${prefixes}`);
   }
-  return netWeights(source, options.head === 'none' ? withoutHead(best) : best);
+  const net = netWeights(source, options.head === 'none' ? withoutHead(best) : best);
+  return withChannels(net, options.channels, source.name);
 }
 
 /** Returns the convolutions of a net; the tensors of its head in the file are ignored. */
@@ -354,18 +400,48 @@ function netWeights(source: WeightSource, { naming, prefix, options, layers, pla
         throw new VggError('weights', `${source.name} has no ${name}${didYouMean(name, report.loaded)}`);
       }
       const { layer, shape } = spec;
-      const side = layer.kind === 'fullyConnected' ? layer.side : 1;
-      const channels = layer.kind === 'convolution' ? layer.inputs : shape[0]! / side ** 2;
+      const [height, width] = windowOf(layer);
+      const channels = layer.kind === 'convolution' ? layer.inputs : shape[0]! / (height * width);
       const place = { ...places.get(name)!, name: prefix + places.get(name)!.name };
       const memory = into === undefined ? new Float32Array(sizeOf(shape)) : undefined;
       const values = into ?? (() => memory!);
       await readArranged(source, place, shape, channels, values);
-      if (name === 'conv1_1.weight' && naming.channels === 'BGR') reverseColours(values(), shape.at(-1)!);
+      if (name === 'conv1_1.weight' && naming.channels === 'BGR' && options.channels === undefined)
+        reverseColours(values(), shape.at(-1)!);
       const { varianceEpsilon = naming.varianceEpsilon ?? VARIANCE_EPSILON } = source.tensors.get(place.name)!;
       if (spec.role !== 'variance' || varianceEpsilon === VARIANCE_EPSILON) return values();
       const variances = values();
       variances.set(variances.map((variance) => variance + varianceEpsilon - VARIANCE_EPSILON));
       return variances;
+    },
+  };
+}
+
+/**
+ * Returns the weights of a net for another number of channels.
+ * @throws VggError `VGG_ARGUMENT` when the net in the file is not of RGB.
+ */
+function withChannels(net: NetWeights, channels: number | undefined, source: string): NetWeights {
+  const own = net.options.channels ?? 3;
+  if (channels === undefined || channels === own) return net;
+  const options = resolveOptions({ ...net.options, channels });
+  if (own !== 3) {
+    throw new VggError('argument', `${source} has a net of ${own} channels: only the filters of RGB can be adapted`);
+  }
+  const first = net.tensors.get('conv1_1.weight');
+  if (first === undefined) return { ...net, options };
+  const [rows, columns, , outputs] = first.shape as readonly [number, number, number, number];
+  const shape = [rows, columns, channels, outputs];
+  return {
+    ...net,
+    options,
+    tensors: new Map([...net.tensors].map(([name, tensor]) => [name, tensor === first ? { ...first, shape } : tensor])),
+    async read(name, into) {
+      if (name !== 'conv1_1.weight') return await net.read(name, into);
+      const adapted = adaptFilters(await net.read(name), outputs, channels);
+      if (into === undefined) return adapted;
+      into().set(adapted);
+      return into();
     },
   };
 }

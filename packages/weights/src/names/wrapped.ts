@@ -38,7 +38,7 @@ function wrap(base: Naming, layout: Layout, inner: string, tensors: ReadonlyMap<
   return {
     ...base,
     places(layers) {
-      const features = base.places(layers.filter(({ stage }) => stage < 6));
+      const features = base.places(layers.filter(({ part }) => part === 'features'));
       const connected = layers.filter(({ kind }) => kind === 'fullyConnected');
       if (features === undefined || (connected.length > 0 && connected.length !== head.length)) return undefined;
       const places = new Map<string, Place>();

@@ -1,5 +1,6 @@
 /** Export of a net as an ONNX file, in parts: the graph first, then the weights, one variable in memory at a time. */
 import { sizeOf, VggError } from '@vgg/core';
+import { configurationText } from '@vgg/models';
 import { describeModel } from '../description';
 import { checkCount, type ExportOptions, insideLayer, type NetTensors } from '../export/net';
 import { type Constant, onnxGraph } from './graph';
@@ -23,7 +24,7 @@ function bytesOf({ buffer, byteOffset, byteLength }: Float32Array): Uint8Array {
 /**
  * Yields the bytes of an ONNX file in order; in Node `writeFileAtomically(path, exportOnnx(net))` writes it.
  *
- * The input `images` is float32 [batch, 3, height, width], preprocessed like the net's training images (RGB, mean subtracted),
+ * The input `images` is float32 [batch, channels, height, width], preprocessed like the net's training images (RGB, mean subtracted),
  * or RGB from 0 to 255 with `preprocessing: 'inside'`.
  * The output, before the soft-max, is `logits` [batch, classes], or in the dense view `scores` [batch, classes, rows,
  * columns] for images whose sides are at least the input size. The batch size is dynamic. The metadata is that of our own
@@ -41,7 +42,7 @@ export async function* exportOnnx(net: NetTensors, options: ExportOptions = {}):
   });
   const structure = message({
     [GRAPH.node]: graph.nodes.map(nodeMessage),
-    [GRAPH.name]: `VGG ${net.options.configuration}`,
+    [GRAPH.name]: `VGG ${configurationText(net.options.configuration)}`,
     [GRAPH.input]: valueMessage('images', graph.input),
     [GRAPH.output]: valueMessage(graph.outputName, graph.output),
   });

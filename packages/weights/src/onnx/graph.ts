@@ -1,5 +1,5 @@
 /** Layers of a net as nodes of ONNX (operator set 13), channels first, and the values of its initialisers. */
-import { type Layer, layerVariables, type ResolvedVggOptions } from '@vgg/models';
+import { inputShape, type Layer, layerVariables, type ResolvedVggOptions } from '@vgg/models';
 import { type Axes, channelsFirst, outputsFirst, weightAxes } from '../export/bands';
 import { type ExportedView, inferenceLayers } from '../export/net';
 import { type PixelLayer, PREPROCESS } from '../export/preprocess';
@@ -30,10 +30,10 @@ type Weighted = Extract<Layer, { kind: 'convolution' | 'fullyConnected' }>;
 
 function weightConstant(layer: Weighted, asConvolution: boolean): Constant {
   const axes: Axes = weightAxes(layer);
-  const side = layer.kind === 'convolution' ? layer.kernel : layer.side;
+  const sides = layer.kind === 'convolution' ? [layer.kernel, layer.kernel] : layer.window;
   const name = `${layer.name}.weight`;
   if (asConvolution) {
-    const shape = [axes.outputs, axes.channels, side, side];
+    const shape = [axes.outputs, axes.channels, ...sides];
     return { name, shape, arrange: (values) => outputsFirst(values, axes) };
   }
   return { name, shape: [layer.inputs, layer.outputs], arrange: (values) => channelsFirst(values, axes) };
@@ -55,7 +55,7 @@ function operation(layer: Layer, view: ExportedView): Pick<Node, 'type' | 'attri
     }
     case 'fullyConnected':
       if (view === 'classifier') return { type: 'Gemm' };
-      return { type: 'Conv', attributes: { kernel_shape: [layer.side, layer.side] } };
+      return { type: 'Conv', attributes: { kernel_shape: layer.window } };
     case 'batchNorm':
       return { type: 'BatchNormalization', attributes: BATCH_NORM };
     case 'localResponseNorm':
@@ -76,9 +76,10 @@ function pixelNodes({ weight, bias }: PixelLayer): Node[] {
     output: name,
     attributes: { value: { floats: values, shape } },
   });
+  const outputs = bias.length;
   return [
-    constant(PREPROCESS.weight, weight, [3, 3, 1, 1]),
-    constant(PREPROCESS.bias, bias, [3]),
+    constant(PREPROCESS.weight, weight, [outputs, weight.length / outputs, 1, 1]),
+    constant(PREPROCESS.bias, bias, [outputs]),
     {
       type: 'Conv',
       name: PREPROCESS.node,
@@ -93,12 +94,13 @@ function pixelNodes({ weight, bias }: PixelLayer): Node[] {
 export function onnxGraph(options: ResolvedVggOptions, view: ExportedView, pixels?: PixelLayer): Graph {
   const layers = inferenceLayers(options);
   const last = layers.at(-1)!;
-  const headless = last.stage < 6;
+  const headless = last.part === 'features';
   const outputName = headless ? 'features' : view === 'dense' ? 'scores' : 'logits';
+  const firstConnected = layers.find(({ part }) => part === 'classifier');
   const nodes: Node[] = pixels === undefined ? [] : pixelNodes(pixels);
   let x = pixels === undefined ? 'images' : PREPROCESS.node;
   for (const layer of layers) {
-    if (layer.stage === 6 && x === 'pool5' && view === 'classifier') {
+    if (layer === firstConnected && view === 'classifier') {
       nodes.push({ type: 'Flatten', name: 'flatten', inputs: [x], output: 'flatten' });
       x = 'flatten';
     }
@@ -108,12 +110,13 @@ export function onnxGraph(options: ResolvedVggOptions, view: ExportedView, pixel
     x = output;
   }
   const hasFixedSize = view === 'classifier' && !headless;
-  const sides = hasFixedSize ? [options.inputSize, options.inputSize] : ['height', 'width'];
+  const [height, width, colours] = inputShape(options);
+  const sides = hasFixedSize ? [height, width] : ['height', 'width'];
   const channels = layers.flatMap((layer) => ('outputs' in layer ? [layer.outputs] : [])).at(-1)!;
   return {
     nodes,
     constants: layers.flatMap((layer) => constantsOf(layer, view)),
-    input: ['batch', 3, ...sides],
+    input: ['batch', colours, ...sides],
     outputName,
     output: ['batch', channels, ...(hasFixedSize ? [] : ['rows', 'columns'])],
   };

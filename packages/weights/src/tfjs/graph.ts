@@ -3,7 +3,7 @@
  * https://github.com/tensorflow/tfjs/tree/master/tfjs-converter. Convolution, bias and ReLU are one node, as in the output
  * of the converter.
  */
-import { type Layer, layerVariables, type ResolvedVggOptions } from '@vgg/models';
+import { inputShape, type Layer, layerVariables, type ResolvedVggOptions } from '@vgg/models';
 import { type ExportedView, inferenceLayers } from '../export/net';
 import { type PixelLayer, PREPROCESS } from '../export/preprocess';
 
@@ -111,15 +111,18 @@ function operation(layer: Layer, view: ExportedView, relu: boolean): Pick<GraphN
 /** Returns a variable's shape in the graph: in the dense view a fully-connected layer is a convolution with the same values. */
 function constantShape(layer: Layer, shape: readonly number[], view: ExportedView): readonly number[] {
   if (layer.kind !== 'fullyConnected' || view !== 'dense' || shape.length !== 2) return shape;
-  return [layer.side, layer.side, shape[0]! / layer.side ** 2, shape[1]!];
+  const [height, width] = layer.window;
+  return [height, width, shape[0]! / (height * width), shape[1]!];
 }
 
 /** Returns the numbers of the preprocessing: the weight as [1, 1, inputs, outputs]. */
 function pixelConstants({ weight, bias }: PixelLayer): GraphConstant[] {
-  const transposed = Float32Array.from(weight, (_, i) => weight[(i % 3) * 3 + Math.floor(i / 3)]!);
+  const outputs = bias.length;
+  const inputs = weight.length / outputs;
+  const transposed = Float32Array.from(weight, (_, i) => weight[(i % outputs) * inputs + Math.floor(i / outputs)]!);
   return [
-    { name: PREPROCESS.weight, shape: [1, 1, 3, 3], floats: transposed },
-    { name: PREPROCESS.bias, shape: [3], floats: bias },
+    { name: PREPROCESS.weight, shape: [1, 1, inputs, outputs], floats: transposed },
+    { name: PREPROCESS.bias, shape: [outputs], floats: bias },
   ];
 }
 
@@ -127,15 +130,17 @@ function pixelConstants({ weight, bias }: PixelLayer): GraphConstant[] {
 export function tfGraph(options: ResolvedVggOptions, view: ExportedView, pixels?: PixelLayer): TfGraph {
   const layers = inferenceLayers(options);
   const last = layers.at(-1)!;
-  const headless = last.stage < 6;
+  const headless = last.part === 'features';
   const outputName = headless ? 'features' : view === 'dense' ? 'scores' : 'logits';
-  const side = view === 'dense' || headless ? -1 : options.inputSize;
-  const images = [-1, side, side, 3];
+  const hasAnySize = view === 'dense' || headless;
+  const [height, width, colours] = inputShape(options);
+  const images = hasAnySize ? [-1, -1, -1, colours] : [-1, height, width, colours];
   const nodes: GraphNode[] = [
     { name: 'images', op: 'Placeholder', attr: { dtype: { type: 'DT_FLOAT' }, shape: { shape: shapeOf(images) } } },
   ];
   const constants: GraphConstant[] = [];
   const own: GraphConstant[] = [];
+  const firstConnected = layers.find(({ part }) => part === 'classifier');
   let x = 'images';
   if (pixels !== undefined) {
     const numbers = pixelConstants(pixels);
@@ -151,7 +156,7 @@ export function tfGraph(options: ResolvedVggOptions, view: ExportedView, pixels?
     const before = layers[i - 1];
     // A ReLU after a product is part of the node of the product.
     if (layer.kind === 'relu' && before !== undefined && before.kind !== 'batchNorm') return;
-    if (layer.kind === 'fullyConnected' && x === 'pool5' && view === 'classifier') {
+    if (layer.kind === 'fullyConnected' && layer === firstConnected && view === 'classifier') {
       const shape = { name: 'flatten/shape', shape: [2], integers: Int32Array.of(-1, layer.inputs) };
       own.push(shape);
       nodes.push(constantNode(shape), { name: 'flatten', op: 'Reshape', input: [x, shape.name], attr: FLOAT });
@@ -166,12 +171,13 @@ export function tfGraph(options: ResolvedVggOptions, view: ExportedView, pixels?
       constants.push(variable);
     }
     const relu = isProduct && layers[i + 1]?.kind === 'relu';
-    const name = layer === last ? outputName : relu ? layers[i + 1]!.name : layer.name;
+    const end = relu ? layers[i + 1]! : layer;
+    const name = end === last ? outputName : end.name;
     nodes.push({ name, ...operation(layer, view, relu), input: [x, ...variables.map((variable) => variable.name)] });
     x = name;
   });
   const channels = layers.flatMap((layer) => ('outputs' in layer ? [layer.outputs] : [])).at(-1)!;
-  const output = side === -1 ? [-1, -1, -1, channels] : [-1, channels];
+  const output = hasAnySize ? [-1, -1, -1, channels] : [-1, channels];
   const tensor = (name: string, sides: readonly number[]): GraphTensor => ({
     name: `${name}:0`,
     dtype: 'DT_FLOAT',

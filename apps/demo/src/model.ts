@@ -54,8 +54,8 @@ export async function estimate(url: string): Promise<Estimate> {
   const largest = [...source.tensors.values()].reduce((a, b) => (sizeOf(b.shape) > sizeOf(a.shape) ? b : a));
   return {
     bytes: file.size,
-import { sizeOf, VggError } from '@vgg/core';
-import { configurationText, type Summary, summarise } from '@vgg/models';
+    dtype: largest.dtype,
+    configuration: `${configurationText(options.configuration)}${options.batchNorm ? ' with batch norm' : ''}, width ${options.width}`,
     classes: JSON.parse(source.metadata['vgg.classes'] ?? '[]') as string[],
     summary: summarise(options),
   };

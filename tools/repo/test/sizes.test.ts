@@ -12,7 +12,7 @@ const BUDGETS = {
   models: 9_200,
   data: 10_300,
   optim: 17_200,
-  weights: 52_000,
+  weights: 48_000,
   train: 10_000,
   eval: 12_000,
   perceptual: 1_700,

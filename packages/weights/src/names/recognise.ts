@@ -253,7 +253,7 @@ function candidates(source: WeightSource, { prefix, inputSize }: RecogniseOption
         const tables = guessesOfTable(tableOf(naming, tensors));
         return [
           ...nets,
-          ...tables.flatMap((guess) => candidate(naming, found, tensors, guess, inputSize) ?? []).filter(hasAll),
+          ...tables.flatMap((guess) => candidate(naming, found, tensors, guess, inputSize) ?? []).filter(isMostly),
         ];
       });
   });
@@ -262,6 +262,11 @@ function candidates(source: WeightSource, { prefix, inputSize }: RecogniseOption
 /** Returns true if a file has all tensors of a net, in their shapes. */
 function hasAll({ report: { missing, misshapen } }: Candidate): boolean {
   return missing.length + misshapen.length === 0;
+}
+
+/** Returns true if a file has all tensors of a net, and fewer others. */
+function isMostly(net: Candidate): boolean {
+  return hasAll(net) && net.report.leftOver.length < net.report.loaded.length;
 }
 
 /** Returns the nets that the graph of a file may be: the one that it describes, otherwise those with these layers. */

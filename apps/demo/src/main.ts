@@ -1,12 +1,12 @@
 /** The page: estimate, load, classify, show. One task runs at a time; the line at the bottom shows which. */
 import { dispose } from '@tensorflow/tfjs-core';
-import type { RawImage } from '@vgg/data';
+import { loadImage, type RawImage } from '@vgg/data';
 import { classify, netInput } from '@vgg/eval';
 import type { TapName } from '@vgg/models';
 import type { LoadedNet } from '@vgg/weights';
 import { ENGINES, type EngineName, useEngine } from './engines';
 import { download, estimate, netOf } from './model';
-import { drawMap, drawRgb, pixelsOf } from './pixels';
+import { drawMap, drawRgb } from './pixels';
 
 const FILE = 'model/model.safetensors';
 /** Largest number of channels shown of a layer: the most active ones. */
@@ -193,7 +193,7 @@ function choose(read: () => Promise<Blob>, pressed?: HTMLButtonElement): void {
   }
   say('Reading the image…');
   run(async () => {
-    image = await pixelsOf(await read());
+    image = await loadImage(await read());
     return await showResult();
   });
 }

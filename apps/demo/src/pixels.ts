@@ -1,32 +1,4 @@
-/** Conversions of images between files, pixels and canvases. */
-import { VggError } from '@vgg/core';
-import type { RawImage } from '@vgg/data';
-
-/** Longest side of a decoded image, in pixels. Larger ones are scaled down first: the net takes a few hundred pixels. */
-const LONGEST = 4096;
-
-/**
- * Decodes an image file to RGB pixels. Transparency becomes white.
- * @throws VggError `VGG_IMAGE` for a file that the browser cannot decode.
- */
-export async function pixelsOf(file: Blob): Promise<RawImage> {
-  const bitmap = await createImageBitmap(file, { colorSpaceConversion: 'none' }).catch((cause) => {
-    throw new VggError('image', 'this browser cannot read the file as an image: try a JPEG or a PNG', { cause });
-  });
-  const shrink = Math.min(1, LONGEST / Math.max(bitmap.width, bitmap.height));
-  const width = Math.max(1, Math.round(bitmap.width * shrink));
-  const height = Math.max(1, Math.round(bitmap.height * shrink));
-  const canvas = new OffscreenCanvas(width, height);
-  const context = canvas.getContext('2d', { willReadFrequently: true })!;
-  context.fillStyle = 'white';
-  context.fillRect(0, 0, width, height);
-  context.drawImage(bitmap, 0, 0, width, height);
-  bitmap.close();
-  const rgba = context.getImageData(0, 0, width, height).data;
-  const data = new Uint8Array(width * height * 3);
-  for (let i = 0; i < width * height; i++) data.set(rgba.subarray(4 * i, 4 * i + 3), 3 * i);
-  return { data, width, height };
-}
+/** Draws numbers on canvases. */
 
 /** Draws RGB values [height, width, 3]: `low` is black, `high` white. */
 export function drawRgb(

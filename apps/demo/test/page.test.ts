@@ -186,7 +186,7 @@ describe.skipIf(CHROMIUM === undefined)('the page', () => {
     await (input as import('puppeteer-core').ElementHandle<HTMLInputElement>).uploadFile(BUILD);
     await page.waitForSelector('#status.failed');
     expect(await page.$eval('#status', (line) => line.textContent)).toMatch(
-      /^this browser cannot read the file as an image: try a JPEG or a PNG$/,
+      /^this browser cannot read build\.mjs as an image: try a JPEG or a PNG$/,
     );
     await page.click('img[alt=disc]');
     await status(page, new RegExp(`^(${NAMES.join('|')}), \\d+ %: \\d+ ms on`));

@@ -81,9 +81,11 @@ export async function loadImage(image: BrowserImage, { signal }: LoadImageOption
   const file = isAddress ? await fetchBlob(image, signal) : isBytes ? new Blob([image as BlobPart]) : image;
   if (file instanceof Blob) {
     const bitmap = await bitmapOf(file, isAddress ? String(image) : ((file as Partial<File>).name ?? 'the file'));
-    const pixels = drawn(bitmap);
-    bitmap.close();
-    return pixels;
+    try {
+      return drawn(bitmap);
+    } finally {
+      bitmap.close();
+    }
   }
   if (typeof file === 'object' && file !== null && ('width' in file || 'videoWidth' in file)) return drawn(file);
   throw notAnImage(image, 'an address, a Blob, bytes, ImageData, an ImageBitmap, an element or a canvas');

@@ -13,6 +13,7 @@ function openPath(path: string): Promise<ByteSource> {
 /**
  * Opens a file of weights of any format that this package reads: of a path, an address of http or https, bytes, a Blob, or a
  * `ByteSource`. The content decides the format. Closing the result closes the file; when this function throws, the file is closed.
+ * Shards are fetched from the folder of an address, without its query.
  * @throws VggError `VGG_WEIGHTS` when the format is not known or the file is damaged; `VGG_IO` when it cannot be read or fetched;
  *   `VGG_ARGUMENT` for anything else than a file.
  */

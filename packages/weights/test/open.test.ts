@@ -148,6 +148,13 @@ describe('a net', () => {
       'expected a weight file as a path, an address, bytes or a Blob, got number',
     );
     await expect(loadNet(null as unknown as string)).rejects.toThrow('got null');
+    for (const url of ['file:///no%ZZ', 'file://host/x', 'file:///a%2Fb']) {
+      await expect(loadNet(url), url).rejects.toMatchObject({
+        code: 'VGG_ARGUMENT',
+        message: `expected a file URL such as file:///folder/net.pth, got "${url}": pass the path itself`,
+      });
+    }
+    await expect(loadNet('/none/a\0b')).rejects.toMatchObject({ code: 'VGG_IO' });
     const signal = AbortSignal.abort(new Error('enough'));
     await expect(loadNet(`${address}/vgg11.pth`, { signal })).rejects.toThrow('enough');
   });

@@ -13,7 +13,6 @@ export {
   type KnownConfiguration,
   type KnownName,
   type KnownWeights,
-  knownName,
   knownWeights,
 } from './known';
 export { type LoadedNet, type LoadNetOptions, loadNet, type NetUse, netUse } from './load-net';

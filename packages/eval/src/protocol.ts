@@ -49,10 +49,10 @@ export function inputSides({ options: { inputSize } }: Pick<Classifier, 'options
 }
 
 /** Net to evaluate, with the normalisation of its input. */
-export interface EvaluatedNet {
+export interface EvaluatedNet<Model extends Classifier = Classifier> {
   /** Name of the net in results. */
   readonly name: string;
-  readonly model: Classifier;
+  readonly model: Model;
   /** Mean RGB (0..255) of its training set, subtracted from every pixel; for a net of grey images three equal numbers. */
   readonly mean: Rgb;
   /** Standard deviation (0..255) by which pixels are then divided. Default [1, 1, 1]. */

@@ -1,0 +1,40 @@
+/** Heat maps of whole images by any method, averaged over nets, scales and flips. */
+import { averageMap, type ClassMapOptions, classMap, type Pass } from './class-map';
+import { gradCam, type TappedNet } from './grad-cam';
+import type { ClassMap, MapMethod } from './map';
+import { occlusion } from './occlusion';
+import { inputSides } from './protocol';
+
+/** Options of {@link heatMap}. */
+export interface HeatMapOptions extends ClassMapOptions<TappedNet> {
+  /** Default `grad-cam`. */
+  readonly method?: MapMethod | undefined;
+}
+
+/** Returns a pass of Grad-CAM, divided by its highest value: the scores of nets and scales differ. */
+const gradCamPass: Pass<TappedNet> = async ({ model }, input, classIndex) => {
+  const [{ data, width, height, high }] = (await gradCam(model, input, { classIndex })) as [ClassMap];
+  // Every max-pool before the layer halves the sides and rounds down.
+  const stride = 2 ** Math.floor(Math.log2(input.shape[2] / width));
+  const shares = high > 0 ? data.map((value) => value / high) : data;
+  return { columns: width, rows: height, data: shares, window: { width: stride, height: stride }, stride };
+};
+
+const occlusionPass: Pass<TappedNet> = async ({ model }, input, classIndex) => {
+  const sides = inputSides(model);
+  const size = Math.max(2, Math.round(Math.min(sides.width, sides.height) / 4));
+  const stride = Math.round(size / 2);
+  const [{ data, width, height }] = (await occlusion(model, input, { classIndex, size, stride })) as [ClassMap];
+  return { columns: width, rows: height, data, window: { width: stride, height: stride }, stride };
+};
+
+/**
+ * Computes where nets see a class in a whole image. The values are: by `grad-cam`, shares of the highest value of a pass, 0 to 1; by
+ * `class-map`, posteriors; by `occlusion`, lost posteriors, -1 to 1.
+ *
+ * @throws VggError as `classMap`.
+ */
+export function heatMap({ method = 'grad-cam', ...options }: HeatMapOptions): Promise<ClassMap> {
+  if (method === 'class-map') return classMap(options);
+  return averageMap(method, method === 'grad-cam' ? gradCamPass : occlusionPass, options);
+}

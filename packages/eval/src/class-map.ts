@@ -53,7 +53,8 @@ function strideOf({ options: { configuration } }: EvaluatedNet['model']): number
   return 2 ** configuration.filter((entry) => entry === 'pool' || entry === 'M').length;
 }
 
-async function densePosterior({ model }: EvaluatedNet, input: Tensor4D, index: number): Promise<Positions> {
+/** Returns the pass of the class map: the posterior at every position of the dense view. */
+export async function densePosterior({ model }: EvaluatedNet, input: Tensor4D, index: number): Promise<Positions> {
   const posterior = tidy(() => slice(softmax(model.dense(input).scores), [0, 0, 0, index], [1, -1, -1, 1]) as Tensor4D);
   try {
     const [, rows, columns] = posterior.shape;

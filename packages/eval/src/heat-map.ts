@@ -1,5 +1,6 @@
 /** Heat maps of whole images by any method, averaged over nets, scales and flips. */
-import { averageMap, type ClassMapOptions, classMap, type Pass } from './class-map';
+import { VggError } from '@vgg/core';
+import { averageMap, type ClassMapOptions, densePosterior, type Pass } from './class-map';
 import { gradCam, type TappedNet } from './grad-cam';
 import type { ClassMap, MapMethod } from './map';
 import { occlusion } from './occlusion';
@@ -28,13 +29,20 @@ const occlusionPass: Pass<TappedNet> = async ({ model }, input, classIndex) => {
   return { columns: width, rows: height, data, window: { width: stride, height: stride }, stride };
 };
 
+const PASSES: Readonly<Record<MapMethod, Pass<TappedNet>>> = {
+  'grad-cam': gradCamPass,
+  'class-map': densePosterior,
+  occlusion: occlusionPass,
+};
+
 /**
  * Computes where nets see a class in a whole image. The values are: by `grad-cam`, shares of the highest value of a pass, 0 to 1; by
  * `class-map`, posteriors; by `occlusion`, lost posteriors, -1 to 1.
  *
  * @throws VggError as `classMap`.
  */
-export function heatMap({ method = 'grad-cam', ...options }: HeatMapOptions): Promise<ClassMap> {
-  if (method === 'class-map') return classMap(options);
-  return averageMap(method, method === 'grad-cam' ? gradCamPass : occlusionPass, options);
+export async function heatMap({ method = 'grad-cam', ...options }: HeatMapOptions): Promise<ClassMap> {
+  const pass = PASSES[method] as Pass<TappedNet> | undefined;
+  if (pass !== undefined) return averageMap(method, pass, options);
+  throw new VggError('argument', `unknown method ${method}; known are ${Object.keys(PASSES).join(', ')}`);
 }

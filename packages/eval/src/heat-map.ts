@@ -4,7 +4,6 @@ import { averageMap, type ClassMapOptions, densePosterior, type Pass } from './c
 import { gradCam, type TappedNet } from './grad-cam';
 import type { ClassMap, MapMethod } from './map';
 import { occlusion } from './occlusion';
-import { inputSides } from './protocol';
 
 /** Options of {@link heatMap}. */
 export interface HeatMapOptions extends ClassMapOptions<TappedNet> {
@@ -21,11 +20,16 @@ const gradCamPass: Pass<TappedNet> = async ({ model }, input, classIndex) => {
   return { columns: width, rows: height, data: shares, window: { width: stride, height: stride }, stride };
 };
 
+/** Number of points of occlusion along the smaller side: the cost is their square, at every scale. */
+const POINTS = 8;
+
+/** Returns a pass of occlusion by squares of a quarter of the smaller side, which overlap by half. */
 const occlusionPass: Pass<TappedNet> = async ({ model }, input, classIndex) => {
-  const sides = inputSides(model);
-  const size = Math.max(2, Math.round(Math.min(sides.width, sides.height) / 4));
-  const stride = Math.round(size / 2);
-  const [{ data, width, height }] = (await occlusion(model, input, { classIndex, size, stride })) as [ClassMap];
+  const [, rows, columns] = input.shape;
+  const stride = Math.max(1, Math.round(Math.min(rows, columns) / POINTS));
+  const [{ data, width, height }] = (await occlusion(model, input, { classIndex, size: 2 * stride, stride })) as [
+    ClassMap,
+  ];
   return { columns: width, rows: height, data, window: { width: stride, height: stride }, stride };
 };
 

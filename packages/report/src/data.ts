@@ -105,9 +105,9 @@ export interface Mistake {
 
 export interface HeatMap {
   readonly image: EmbeddedImage;
-  /** Probabilities of the darkest and the brightest colour. */
-  readonly low: number;
-  readonly high: number;
+  /** Values of the darkest and the brightest colour, as text. */
+  readonly low: string;
+  readonly high: string;
   readonly overlay: EmbeddedImage;
   readonly key: string;
   readonly label: string;

@@ -3,6 +3,7 @@ import { statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { RawImage } from '@vgg/data';
 import { classify, type EvaluatedNet, evaluatedNet, type Guess, predict } from '@vgg/eval';
+import type { Vgg } from '@vgg/models';
 import { heatMapScales } from '@vgg/report';
 import { METRICS_FILE } from '@vgg/train/node';
 import { usableNet } from '../nets/named-net';
@@ -22,7 +23,7 @@ export interface Guesser {
   /** Returns the five most likely classes, most likely first. */
   guess(image: RawImage): Promise<Guess[]>;
   /** Returns the nets for dense evaluation. @throws VggError `VGG_ARGUMENT` for a net that cannot be evaluated densely. */
-  nets(): readonly EvaluatedNet[];
+  nets(): readonly EvaluatedNet<Vgg>[];
   /** Returns the default test scales of a heat map. */
   heatMapScales(): readonly number[];
   dispose(): void;

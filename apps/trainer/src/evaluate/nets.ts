@@ -2,6 +2,7 @@
 
 import { basename, dirname } from 'node:path';
 import { type EvaluatedNet, evaluatedNet, scalesFor } from '@vgg/eval';
+import type { Vgg } from '@vgg/models';
 import { usableNet } from '../nets/named-net';
 import { findNet } from '../nets/reference';
 import { MODEL } from '../nets/run-files';
@@ -12,7 +13,7 @@ import type { Terminal } from '../terminal/terminal';
 export interface Evaluated {
   /** Name of the first net in messages. */
   readonly name: string;
-  readonly nets: readonly EvaluatedNet[];
+  readonly nets: readonly EvaluatedNet<Vgg>[];
   /** Class names in the order of the outputs. */
   readonly classes: readonly string[];
   /** The paper's test scales for the first net's training scale. */

@@ -1,5 +1,6 @@
 /** The options of `evaluate`, `predict` and `report`, which use trained nets. */
 import { LAYOUTS } from '@vgg/data/node';
+import { MAP_METHODS } from '@vgg/eval';
 import { integer, oneOf, scaleList } from '@vgg/recipes/table';
 import { Command } from 'commander';
 import type { EvaluateArguments } from '../commands/evaluate';
@@ -84,8 +85,13 @@ export function predictCommand(run: Commands['predict']): Command {
       scaleList,
     )
     .option(
-      '--heat-map <file>',
-      'write an overlay that shows where dense evaluation finds a class (one image; .png or .jpg)',
+      '--heat-map <dir|file>',
+      'draw the places that speak for a class next to each image: into a folder or, for one image, a .png or .jpg file',
+    )
+    .option(
+      '--heat-map-method <name>',
+      'grad-cam (gradient of the class score), class-map (probability at each place), occlusion (probability lost when the place is covered) (default: grad-cam)',
+      oneOf(MAP_METHODS),
     )
     .option('--class <name>', 'the class that the heat map shows (default: the most likely)');
   withEngine(command);

@@ -10,7 +10,7 @@ export {
   netInput,
   wholeInput,
 } from './classify';
-export { drawMap, heatColour } from './draw-map';
+export { drawClassMap, heatColour } from './draw-class-map';
 export {
   type EvaluateOptions,
   type Evaluation,

@@ -6,7 +6,7 @@ import { flip, type RawImage, rescale } from '@vgg/data';
 import { createVgg, heInitialiser } from '@vgg/models';
 import { expectNoLeak } from '@vgg/testing';
 import { afterAll, describe, expect, it } from 'vitest';
-import { type ClassMap, classMap, drawMap, gradCam, heatColour, heatMap, occlusion } from '../src/index';
+import { type ClassMap, classMap, drawClassMap, gradCam, heatColour, heatMap, occlusion } from '../src/index';
 
 enableProdMode(); // Silences TF.js's advice to install tfjs-node.
 
@@ -95,7 +95,12 @@ describe('the drawing of a map', () => {
   const pixel = (value: number) => heatColour(value).map((level) => Math.round(100 * 0.45 + level * 0.55));
 
   it('goes from the darkest colour for its lowest value to the brightest for its highest', () => {
-    const { data, width, height } = drawMap(image, { ...map, data: Float32Array.of(0.2, 0.6), low: 0.2, high: 0.6 });
+    const { data, width, height } = drawClassMap(image, {
+      ...map,
+      data: Float32Array.of(0.2, 0.6),
+      low: 0.2,
+      high: 0.6,
+    });
     expect([width, height]).toEqual([4, 2]);
     // Pixels lie at 1/8, 3/8, 5/8 and 7/8; the points of the map at 1/4 and 3/4.
     const row = [0, 0.25, 0.75, 1].flatMap(pixel);
@@ -105,12 +110,12 @@ describe('the drawing of a map', () => {
   it('of probabilities that differ by less than 1 % does not stretch them; Grad-CAM has no such limit', () => {
     const values = { data: Float32Array.of(0.5, 0.505), low: 0.5, high: 0.505 };
     const last = (drawn: RawImage) => [...drawn.data.slice(9, 12)];
-    expect(last(drawMap(image, { ...map, ...values }))).toBeAllclose(pixel(0.5), { rtol: 0, atol: 1 });
-    expect(last(drawMap(image, { ...map, ...values, method: 'grad-cam' }))).toBeAllclose(pixel(1), {
+    expect(last(drawClassMap(image, { ...map, ...values }))).toBeAllclose(pixel(0.5), { rtol: 0, atol: 1 });
+    expect(last(drawClassMap(image, { ...map, ...values, method: 'grad-cam' }))).toBeAllclose(pixel(1), {
       rtol: 0,
       atol: 1,
     });
     const flat = { data: new Float32Array(2), low: 0, high: 0, method: 'grad-cam' } as const;
-    expect(last(drawMap(image, { ...map, ...flat }))).toBeAllclose(pixel(0), { rtol: 0, atol: 1 });
+    expect(last(drawClassMap(image, { ...map, ...flat }))).toBeAllclose(pixel(0), { rtol: 0, atol: 1 });
   });
 });

@@ -3,18 +3,25 @@
  * often narrow, so a map on the scale from 0 to 1 would be a flat tint; a legend gives its ends.
  */
 import type { RawImage, TrainTransform } from '@vgg/data';
-import { type ClassMap, drawMap, heatColour } from '@vgg/eval';
+import { type ClassMap, drawClassMap, heatColour, type MapMethod } from '@vgg/eval';
 import sharp, { type Sharp } from 'sharp';
 
-/** Number of positions along the smallest side at which a map locates an object well. */
+/** Number of positions along the smallest side at which a class map locates an object well. */
 const POSITIONS = 8;
 
 /**
- * Returns test scales for a map. The dense evaluation has a position every 32 pixels, so the run's own scales may give a single
- * one, and a map without a place. The map has eight positions along its smallest side, or fewer for a small crop: the image is
- * enlarged to three times the crop at most, since an object that is much larger than in training is not recognised.
+ * Returns test scales for a map. Grad-CAM has a position every 16 pixels, so it works at the scales of training. The dense evaluation
+ * has one every 32 pixels, so at those scales a class map may have a single position. It takes scales with eight positions along the
+ * smallest side, or fewer for a small crop: up to three times the crop, since an object that is much larger than in training is not
+ * recognised. Occlusion takes one scale: it costs about a hundred passes.
  */
-export function heatMapScales({ crop }: Pick<TrainTransform, 'crop'>): readonly number[] {
+export function heatMapScales(
+  { crop }: Pick<TrainTransform, 'crop'>,
+  method: MapMethod = 'grad-cam',
+): readonly number[] {
+  const between = Math.round(1.5 * crop);
+  if (method === 'occlusion') return [between];
+  if (method === 'grad-cam') return [crop, between, 2 * crop];
   return [...new Set([2 * crop, Math.max(2 * crop, Math.min(3 * crop, crop + (POSITIONS - 1) * 32))])];
 }
 
@@ -38,7 +45,7 @@ function sharpOf({ data, width, height }: RawImage): Sharp {
  * @returns the result, ready to be written in any format.
  */
 export async function heatMapOver(image: RawImage, map: ClassMap, side: number): Promise<Sharp> {
-  return sharpOf(drawMap(await resized(image, side), map));
+  return sharpOf(drawClassMap(await resized(image, side), map));
 }
 
 /** Characters of the legend as rows of points: a machine may have no fonts. */
@@ -115,7 +122,7 @@ export async function heatMapSheet(image: RawImage, map: ClassMap, side: number)
     left,
     top: 0,
   });
-  const parts = [await part(original, 0), await part(drawMap(original, map), width + GAP)];
+  const parts = [await part(original, 0), await part(drawClassMap(original, map), width + GAP)];
   return sharp({ create: { width: across, height: height + strip, channels: 3, background: '#fff' } }).composite([
     ...parts,
     { input: svg, left: 0, top: height },

@@ -2,7 +2,7 @@
 import { statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { RawImage } from '@vgg/data';
-import { classify, type EvaluatedNet, evaluatedNet, type Guess, predict } from '@vgg/eval';
+import { classify, type EvaluatedNet, evaluatedNet, type Guess, type MapMethod, predict } from '@vgg/eval';
 import type { Vgg } from '@vgg/models';
 import { heatMapScales } from '@vgg/report';
 import { METRICS_FILE } from '@vgg/train/node';
@@ -25,7 +25,7 @@ export interface Guesser {
   /** Returns the nets for dense evaluation. @throws VggError `VGG_ARGUMENT` for a net that cannot be evaluated densely. */
   nets(): readonly EvaluatedNet<Vgg>[];
   /** Returns the default test scales of a heat map. */
-  heatMapScales(): readonly number[];
+  heatMapScales(method?: MapMethod): readonly number[];
   dispose(): void;
 }
 
@@ -55,7 +55,7 @@ export async function runGuesser(
     side: undefined,
     guess: denseGuesses(nets, classes, scales),
     nets,
-    heatMapScales: () => heatMapScales(runs[0]!.record.transform),
+    heatMapScales: (method) => heatMapScales(runs[0]!.record.transform, method),
     dispose,
   };
 }
@@ -78,7 +78,7 @@ export async function weightsGuesser(
     side: undefined,
     guess: scales === undefined ? (image) => classify(net, image) : denseGuesses(nets, classes, scales),
     nets,
-    heatMapScales: () => heatMapScales(transform),
+    heatMapScales: (method) => heatMapScales(transform, method),
     dispose: () => model.dispose(),
   };
 }

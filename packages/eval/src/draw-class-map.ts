@@ -34,7 +34,7 @@ function sample({ width, height, data }: ClassMap, x: number, y: number): number
 }
 
 /** Draws a map over its image, which has any size, by the map's own range. */
-export function drawMap({ data, width, height }: RawImage, map: ClassMap): RawImage {
+export function drawClassMap({ data, width, height }: RawImage, map: ClassMap): RawImage {
   const { low, high, method } = map;
   // Probabilities that span less than 1 % are noise, which must not look like a place.
   const span = Math.max(high - low, method === 'grad-cam' ? Number.MIN_VALUE : 0.01);

@@ -123,8 +123,7 @@ export async function heatMapSheet(image: RawImage, map: ClassMap, side: number)
     top: 0,
   });
   const parts = [await part(original, 0), await part(drawClassMap(original, map), width + GAP)];
-  return sharp({ create: { width: across, height: height + strip, channels: 3, background: '#fff' } }).composite([
-    ...parts,
-    { input: svg, left: 0, top: height },
-  ]);
+  return sharp({ create: { width: across, height: height + strip, channels: 3, background: '#fff' } })
+    .composite([...parts, { input: svg, left: 0, top: height }])
+    .removeAlpha();
 }

@@ -59,21 +59,17 @@ export async function gradCam(net: TappedNet, images: Tensor4D, options: GradCam
     scores = net.scoresFrom(tap, output);
     const { shape } = scores;
     const means = tidy(() => mean(scores!, [1, 2]));
-    const selected = classesOf(
-      images.shape[0],
-      shape[3],
-      classIndex,
-      await means.data().finally(() => means.dispose()),
-    );
+    const values = (await means.data().finally(() => means.dispose())) as Float32Array;
+    const selected = classesOf(images.shape[0], shape[3], classIndex, values);
     map = tidy(() => {
       const gradient = grad((x: Tensor) => net.scoresFrom(tap, x))(output, scoreGradient(shape, selected));
       return relu(sum(mul(output, mean(gradient, [1, 2], true)), 3));
     });
-    const values = (await map.data()) as Float32Array;
-    checkFinite(values, 'the net', 'the images');
+    const places = (await map.data()) as Float32Array;
+    checkFinite(places, 'the net', 'the images');
     const [, rows, columns] = output.shape;
     return selected.map((index, i) => {
-      const data = values.slice(i * rows * columns, (i + 1) * rows * columns);
+      const data = places.slice(i * rows * columns, (i + 1) * rows * columns);
       return mapOf({ method: 'grad-cam', width: columns, height: rows, data, classIndex: index });
     });
   } finally {

@@ -7,8 +7,7 @@ import { occlusion } from './occlusion';
 
 /** Options of {@link heatMap}. */
 export interface HeatMapOptions extends ClassMapOptions<TappedNet> {
-  /** Default `grad-cam`. */
-  readonly method?: MapMethod | undefined;
+  readonly method: MapMethod;
 }
 
 /** Returns a pass of Grad-CAM, divided by its highest value: the scores of nets and scales differ. */
@@ -45,7 +44,7 @@ const PASSES: Readonly<Record<MapMethod, Pass<TappedNet>>> = {
  *
  * @throws VggError as `classMap`.
  */
-export async function heatMap({ method = 'grad-cam', ...options }: HeatMapOptions): Promise<ClassMap> {
+export async function heatMap({ method, ...options }: HeatMapOptions): Promise<ClassMap> {
   const pass = PASSES[method] as Pass<TappedNet> | undefined;
   if (pass !== undefined) return averageMap(method, pass, options);
   throw new VggError('argument', `unknown method ${method}; known are ${Object.keys(PASSES).join(', ')}`);

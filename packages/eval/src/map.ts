@@ -1,6 +1,7 @@
 /** Maps that mark the places of an image that count for a class: the one result of class maps, Grad-CAM and occlusion. */
 import type { Tensor4D } from '@tensorflow/tfjs-core';
 import { VggError } from '@vgg/core';
+import { topClasses } from './metrics';
 import { type Classifier, inputSides } from './protocol';
 
 /** Methods of a map. */
@@ -64,14 +65,11 @@ export function classesOf(
   count: number,
   classes: number,
   wanted: number | readonly number[] | undefined,
-  scores: ArrayLike<number>,
+  scores: Float32Array,
 ): readonly number[] {
   const list = typeof wanted === 'number' ? Array<number>(count).fill(wanted) : wanted;
   if (list === undefined) {
-    return Array.from({ length: count }, (_, i) => {
-      const own = Array.prototype.slice.call(scores, i * classes, (i + 1) * classes) as number[];
-      return own.indexOf(Math.max(...own));
-    });
+    return Array.from({ length: count }, (_, i) => topClasses(scores.subarray(i * classes, (i + 1) * classes), 1)[0]!);
   }
   if (list.length !== count) {
     throw new VggError('argument', `expected one class, or one for each of ${count} images, got ${list.length}`);

@@ -23,7 +23,7 @@ describe('a heat map', () => {
   );
   const net = { name: 'A', model, mean: [120, 110, 100] } as const;
   const image = noise(96, 64);
-  const request = { nets: [net], image, classIndex: 1, scales: [64], flips: false } as const;
+  const request = { method: 'grad-cam', nets: [net], image, classIndex: 1, scales: [64], flips: false } as const;
   afterAll(() => model.dispose());
 
   /** Returns the image at Q = 64, minus the mean, [1, 64, 96, 3]. */

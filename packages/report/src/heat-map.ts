@@ -15,10 +15,7 @@ const POSITIONS = 8;
  * smallest side, or fewer for a small crop: up to three times the crop, since an object that is much larger than in training is not
  * recognised. Occlusion takes one scale: it costs about a hundred passes.
  */
-export function heatMapScales(
-  { crop }: Pick<TrainTransform, 'crop'>,
-  method: MapMethod = 'grad-cam',
-): readonly number[] {
+export function heatMapScales({ crop }: Pick<TrainTransform, 'crop'>, method: MapMethod): readonly number[] {
   const between = Math.round(1.5 * crop);
   if (method === 'occlusion') return [between];
   if (method === 'grad-cam') return [crop, between, 2 * crop];

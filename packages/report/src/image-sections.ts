@@ -110,7 +110,8 @@ export async function heatMaps(source: ImageSource, run: RunDescription, model: 
       const image = await decodeImage(source.location(at), key, HEAT_MAP_SIDE);
       const { classes, probabilities } = await predict({ nets, image, scales, key });
       const classIndex = classes[0]!;
-      const seen = await heatMap({ nets, image, classIndex, key, scales: heatMapScales(run.transform) });
+      const map = { method: 'grad-cam', scales: heatMapScales(run.transform, 'grad-cam') } as const;
+      const seen = await heatMap({ ...map, nets, image, classIndex, key });
       return {
         low: mapValue(seen, seen.low),
         high: mapValue(seen, seen.high),

@@ -66,7 +66,7 @@ describe('the files of heat maps', () => {
 });
 
 it('the scales of a heat map are those of training for Grad-CAM, larger for a class map, and one for occlusion', () => {
-  expect(heatMapScales({ crop: 64 })).toEqual([64, 96, 128]);
+  expect(heatMapScales({ crop: 64 }, 'grad-cam')).toEqual([64, 96, 128]);
   expect(heatMapScales({ crop: 64 }, 'class-map')).toEqual([128, 192]);
   expect(heatMapScales({ crop: 224 }, 'class-map')).toEqual([448]);
   expect(heatMapScales({ crop: 64 }, 'occlusion')).toEqual([96]);

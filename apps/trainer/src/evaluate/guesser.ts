@@ -24,8 +24,8 @@ export interface Guesser {
   guess(image: RawImage): Promise<Guess[]>;
   /** Returns the nets for dense evaluation. @throws VggError `VGG_ARGUMENT` for a net that cannot be evaluated densely. */
   nets(): readonly EvaluatedNet<Vgg>[];
-  /** Returns the default test scales of a heat map. */
-  heatMapScales(method?: MapMethod): readonly number[];
+  /** Returns the default test scales of a heat map by a method. */
+  heatMapScales(method: MapMethod): readonly number[];
   dispose(): void;
 }
 

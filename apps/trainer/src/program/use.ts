@@ -115,7 +115,7 @@ export function reportCommand(run: Commands['report']): Command {
   const command = new Command('report')
     .summary('write the report of a run as one HTML file')
     .description(
-      'Writes report.html of a run again: curves, results, confusion, mistakes, class maps, crops, filters, time. Training ' +
+      'Writes report.html of a run again: curves, results, confusion, mistakes, heat maps, crops, filters, time. Training ' +
         'writes it, too; this adds later evaluations. The file is self-contained and makes no network requests.',
     )
     .argument('<run>', 'the folder of a run, or of a study made by paper')

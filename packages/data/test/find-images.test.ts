@@ -84,6 +84,14 @@ describe('findImages', () => {
     expect(() => found('-', '-')).toThrow(/expected -, standard input, once/);
   });
 
+  it('finds a link to itself, whose fault is its own', () => {
+    mkdirSync(join(home, 'links'));
+    symlinkSync('loop.jpg', join(home, 'links/loop.jpg'));
+    expect(found('links/*', 'links')).toEqual(['links/loop.jpg', 'links/loop.jpg']);
+    expect(found('links/*/*.jpg')).toEqual(['links/*/*.jpg: no file matches this pattern']);
+    expect(found('links/loop.jpg')).toEqual([expect.stringMatching(/^links\/loop\.jpg: .*links/)]);
+  });
+
   it('says what is wrong with a word', () => {
     expect(found('nosuch.jpg', 'b/*.tif', 'empty')).toEqual([
       'nosuch.jpg: there is no such file',

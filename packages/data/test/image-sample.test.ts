@@ -1,5 +1,5 @@
 /** Images that are recognised elsewhere. */
-import { cpSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -32,4 +32,16 @@ it('images of a sample are counted by their content under other names', async ()
   await makeDemoImages(other, { train: 1, validation: 1, seed: 1 });
   renameSync(join(other, 'train/star/0000.jpg'), join(other, 'train/star/renamed.jpg'));
   expect(countSampled((await openSource(other)).train!, sample)).toBe(10);
+});
+
+it('an image that cannot be read is not counted', async () => {
+  const { train } = await openSource(folder);
+  const sample = sampleImages(folder, train!);
+  const other = join(home, 'unreadable');
+  await makeDemoImages(other, { train: 2, validation: 1, seed: 1 });
+  const source = (await openSource(other)).train!;
+  const loop = join(other, 'train/star/0000.jpg');
+  rmSync(loop);
+  symlinkSync('0000.jpg', loop);
+  expect(countSampled(source, sample)).toBe(19);
 });

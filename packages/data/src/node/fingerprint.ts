@@ -3,9 +3,8 @@
  * modification time of their files, and the bytes of images in memory.
  */
 import { createHash } from 'node:crypto';
-import { statSync } from 'node:fs';
 import type { AsyncImageSource } from '../source';
-import { fsPath } from './byte-names';
+import { statsOf } from './file-stats';
 
 /**
  * Returns a hexadecimal SHA-256 of the content of a source. Reads no image file. Returns undefined for a source whose images must
@@ -35,6 +34,6 @@ export function fingerprint(source: AsyncImageSource): string | undefined {
 }
 
 function fileState(path: string): string {
-  const stats = statSync(fsPath(path), { throwIfNoEntry: false });
+  const stats = statsOf(path);
   return stats ? `${stats.size} ${stats.mtimeMs}` : 'missing';
 }

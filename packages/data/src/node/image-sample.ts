@@ -3,13 +3,13 @@
  * a net is evaluated (docs/decisions/0135).
  */
 import { createHash } from 'node:crypto';
-import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 import { dirname, relative } from 'node:path';
 import { VggError } from '@vgg/core';
 import type { ImageLocation, ImageSource } from '../source';
 import { spread } from '../subset';
 import { statsOf } from './file-stats';
 import type { DataSet } from './open';
+import { readStored } from './read';
 
 /** Number of images in a sample. */
 const SAMPLE = 64;
@@ -44,23 +44,10 @@ function bytesOf(location: ImageLocation): number | undefined {
 /** Returns the SHA-256 of the bytes of a stored image, in hexadecimal; undefined if they cannot be read. */
 function contentOf(location: ImageLocation): string | undefined {
   try {
-    return createHash('sha256').update(bytesAt(location)).digest('hex');
+    return createHash('sha256').update(readStored(location)).digest('hex');
   } catch {
     return undefined;
   }
-}
-
-function bytesAt(location: ImageLocation): Uint8Array {
-  if (location.kind === 'pixels' || location.kind === 'bytes') return location.data;
-  if (location.kind === 'file') return readFileSync(location.path);
-  const bytes = Buffer.alloc(bytesOf(location) ?? 0);
-  const file = openSync(location.path, 'r');
-  try {
-    readSync(file, bytes, 0, bytes.length, location.offset);
-  } finally {
-    closeSync(file);
-  }
-  return bytes;
 }
 
 /**

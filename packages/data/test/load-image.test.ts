@@ -4,7 +4,8 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { Worker } from 'node:worker_threads';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { type ImageTransform, loadImage as loadInBrowser, type Pixels, prepareImage, type RawImage } from '../src';
 import { createPreparer, decodeImage, loadImage, type NodeImage } from '../src/node';
 import { folder, patternImage, png } from './images';
@@ -139,5 +140,27 @@ describe('a preparer', () => {
       Promise.resolve().then(() => preparer.close()),
     ]);
     await expect(preparer.prepare(image, TRANSFORM)).rejects.toMatchObject({ code: 'VGG_STATE' });
+  });
+
+  it('has failed when one of its threads ends, and does not keep the process alive', async () => {
+    const preparer = createPreparer({ workers: 2 });
+    onTestFinished(() => preparer.close());
+    const post = vi.spyOn(Worker.prototype, 'postMessage');
+    const ref = vi.spyOn(Worker.prototype, 'ref');
+    const unref = vi.spyOn(Worker.prototype, 'unref');
+    onTestFinished(() => void vi.restoreAllMocks());
+    const unfinished = preparer.prepare(await png(patternImage(2000, 2000)), TRANSFORM);
+    await vi.waitFor(() => expect(post).toHaveBeenCalled());
+    expect(preparer.failed).toBe(false);
+    const worker = post.mock.contexts[0] as Worker;
+    await Promise.all([
+      expect(unfinished).rejects.toThrow('a data worker ended with code 1'),
+      Promise.resolve().then(() => worker.terminate()),
+    ]);
+    expect(preparer.failed).toBe(true);
+    for (const one of new Set(ref.mock.contexts)) {
+      const last = (spy: typeof ref) => spy.mock.invocationCallOrder[spy.mock.contexts.lastIndexOf(one)]!;
+      expect(last(unref)).toBeGreaterThan(last(ref));
+    }
   });
 });

@@ -15,9 +15,11 @@ export interface PreparerOptions {
 
 /** Threads that decode and prepare images. They do not keep the process alive when they have nothing to do. */
 export interface ImagePreparer {
+  /** True after a thread failed and after {@link close}: no more images can be prepared. */
+  readonly failed: boolean;
   /**
    * Decodes an image and prepares it as `prepareImage` does.
-   * @throws VggError as `loadImage` and `prepareImage`; `VGG_STATE` after {@link close}.
+   * @throws VggError as `loadImage` and `prepareImage`; `VGG_STATE` if the preparer has {@link failed}.
    */
   prepare(
     image: NodeImage,
@@ -45,6 +47,10 @@ class Preparer implements ImagePreparer {
       report: (report) => this.#report(report),
       failed: (error) => this.#fail(error),
     });
+  }
+
+  get failed(): boolean {
+    return this.#failure !== undefined;
   }
 
   async prepare(
@@ -84,6 +90,7 @@ class Preparer implements ImagePreparer {
     this.#failure ??= error;
     for (const { reject } of this.#pending.values()) reject(error);
     this.#pending.clear();
+    this.#pool.unref();
   }
 }
 

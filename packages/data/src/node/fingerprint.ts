@@ -3,7 +3,7 @@
  * modification time of their files, and the bytes of images in memory.
  */
 import { createHash } from 'node:crypto';
-import type { AsyncImageSource } from '../source';
+import { type AsyncImageSource, locationOf } from '../source';
 import { statsOf } from './file-stats';
 
 /**
@@ -14,7 +14,7 @@ export function fingerprint(source: AsyncImageSource): string | undefined {
   const hash = createHash('sha256');
   const files = new Map<string, string>();
   for (let i = 0; i < source.length; i++) {
-    const location = source.location(i);
+    const location = locationOf(source, i);
     if (location instanceof Promise) {
       location.catch(() => {}); // The error is thrown where the image is used.
       return undefined;

@@ -5,7 +5,7 @@
  */
 import { isVggError } from '@vgg/core';
 import type { Size } from '../image';
-import type { AsyncImageSource, ImageLocation } from '../source';
+import { type AsyncImageSource, type ImageLocation, locationOf } from '../source';
 import { imageMoments, MOMENTS } from '../statistics';
 import {
   drawAugmentation,
@@ -187,7 +187,7 @@ function located(place: Place, location: ImageLocation): Sample {
 
 /** Returns the sample of a place: at once if its source is local. */
 export function sampleOf(source: AsyncImageSource, place: Place): Sample | Promise<Sample> {
-  const location = source.location(place.index);
+  const location = locationOf(source, place.index);
   return location instanceof Promise ? location.then((found) => located(place, found)) : located(place, location);
 }
 

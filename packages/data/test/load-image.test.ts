@@ -142,6 +142,23 @@ describe('a preparer', () => {
     await expect(preparer.prepare(image, TRANSFORM)).rejects.toMatchObject({ code: 'VGG_STATE' });
   });
 
+  it('sends only the bytes of the image to its thread, not the memory around them', async () => {
+    const preparer = createPreparer({ workers: 1 });
+    onTestFinished(() => preparer.close());
+    const post = vi.spyOn(Worker.prototype, 'postMessage');
+    onTestFinished(() => post.mockRestore());
+    const content = await png(image);
+    const around = Buffer.alloc(content.length + 2000);
+    content.copy(around, 1000);
+    const { data, width, height } = image;
+    const pixels = new Uint8Array(data.length + 9);
+    pixels.set(data, 9);
+    await preparer.prepare(around.subarray(1000, 1000 + content.length), TRANSFORM);
+    await preparer.prepare({ data: pixels.subarray(9), width, height }, TRANSFORM);
+    const sizes = post.mock.calls.map(([{ locations }]) => locations[0].data.buffer.byteLength);
+    expect(sizes).toEqual([content.length, data.length]);
+  });
+
   it('has failed when one of its threads ends, and does not keep the process alive', async () => {
     const preparer = createPreparer({ workers: 2 });
     onTestFinished(() => preparer.close());

@@ -179,9 +179,10 @@ export function placeOf(source: AsyncImageSource, slot: number, index: number, p
 }
 
 /** Adds an image's location. Copies what lies in memory, so that a message holds only the bytes of the image. */
-function located(place: Place, location: ImageLocation): Sample {
+export function located(place: Place, location: ImageLocation): Sample {
   const { kind } = location;
-  const own = kind === 'pixels' || kind === 'bytes' ? { ...location, data: location.data.slice() } : location;
+  // The method `slice` of a Buffer does not copy.
+  const own = kind === 'pixels' || kind === 'bytes' ? { ...location, data: new Uint8Array(location.data) } : location;
   return { ...place, location: own };
 }
 

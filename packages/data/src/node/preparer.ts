@@ -2,7 +2,7 @@
 import { VggError } from '@vgg/core';
 import type { FloatImage } from '../image';
 import { checkImageTransform, type ImageTransform } from '../prepare';
-import { type Fault, newJob, type Report } from './job';
+import { type Fault, located, newJob, type Report } from './job';
 import { type LoadImageOptions, locate, type NodeImage } from './load-image';
 import { defaultWorkers } from './loader';
 import { createPool, type Pool } from './pool';
@@ -63,7 +63,7 @@ class Preparer implements ImagePreparer {
     if (this.#failure) throw this.#failure;
     const { crop } = transform;
     const images = new Float32Array(new SharedArrayBuffer(crop * crop * 12));
-    const sample = { slot: 0, index: 0, place: 0, name, location };
+    const sample = located({ slot: 0, index: 0, place: 0, name }, location);
     const job = newJob([sample], { kind: 'batch', preparation: { kind: 'evaluation', transform }, images });
     return new Promise((resolve, reject) => {
       this.#pending.set(job.id, { image: { data: images, width: crop, height: crop }, resolve, reject });

@@ -71,6 +71,18 @@ describe('loadImage', () => {
   });
 
   it.each([
+    [0, 0, 0],
+    [-2, -1, 6],
+    [1.5, 2, 9],
+  ])('refuses pixels of %s x %s', async (width, height, length) => {
+    const pixels = { data: new Uint8Array(length), width, height };
+    const message = `pixels need a width and a height that are positive integers, got ${width}x${height}`;
+    for (const load of [loadImage, loadInBrowser]) {
+      await expect(load(pixels)).rejects.toMatchObject({ code: 'VGG_SHAPE', message });
+    }
+  });
+
+  it.each([
     [42, 'got number'],
     [null, 'got null'],
     [['a.jpg'], 'got an array'],

@@ -58,6 +58,41 @@ describe('loadImage', () => {
     await expect(loadImage(`${address}/a.png`, { signal })).rejects.toThrow('stopped');
   });
 
+  it('reads data URLs', async () => {
+    const content = await png(image);
+    const url = `data:image/png;base64,${content.toString('base64')}`;
+    expect(same(await loadImage(url))).toEqual(same(image));
+    expect(same(await loadImage(new URL(url)))).toEqual(same(image));
+    const cut = `data:image/png;base64,${content.subarray(0, 200).toString('base64')}`;
+    await expect(loadImage(cut)).rejects.toMatchObject({
+      code: 'VGG_IMAGE',
+      message: expect.stringMatching(/^data:image\/png;base64,[\w+/]{58}…: .{1,100}$/),
+    });
+  });
+
+  it('refuses malformed data URLs in one line', async () => {
+    for (const url of ['data:', 'data:image/png;base64,%%%', `data:image/png;base64,${'*'.repeat(1000)}`]) {
+      const got = url.length > 80 ? `${url.slice(0, 80)}…` : url;
+      for (const load of [loadImage, loadInBrowser]) {
+        await expect(load(url), url).rejects.toMatchObject({
+          code: 'VGG_ARGUMENT',
+          message: `expected a data URL such as data:image/png;base64,iVBORw0KGgo=, got "${got}": pass the bytes of the image`,
+        });
+      }
+    }
+  });
+
+  it('refuses malformed file URLs in one line', async () => {
+    for (const url of ['file:///no%ZZ', 'file://host/x', 'file:///a%2Fb', 'file:///a%00b']) {
+      for (const address of [url, new URL(url)]) {
+        await expect(loadImage(address), url).rejects.toMatchObject({
+          code: 'VGG_ARGUMENT',
+          message: `expected a file URL such as file:///folder/photo.jpg, got "${url}": pass the path itself`,
+        });
+      }
+    }
+  });
+
   it('takes pixels in RGB and RGBA, as ImageData has them, over white', async () => {
     const rgba = { data: Uint8ClampedArray.of(10, 20, 30, 255, 0, 0, 0, 0, 0, 0, 0, 51), width: 3, height: 1 };
     const expected = [10, 20, 30, 255, 255, 255, 204, 204, 204];

@@ -114,7 +114,7 @@ export function findImages(words: readonly string[]): FoundImage[] {
 /**
  * Reads or fetches a found image and decodes it.
  * @param minSide smallest side in pixels that is needed: a larger image may be decoded reduced. Default the full size.
- * @throws VggError `VGG_IMAGE` for a fault, an image that cannot be decoded or one that cannot be fetched.
+ * @throws VggError `VGG_IMAGE` for a fault or an image that cannot be decoded; `VGG_IO` for one that cannot be read or fetched.
  */
 export async function readFoundImage(
   { name, kind, path = name, fault }: FoundImage,

@@ -136,7 +136,10 @@ async function withSmallSettings(
   const { given, recipe } = options;
   if (given === undefined || recipe !== undefined || PRECLUDING.some((name) => given.has(name))) return options;
   const side = await medianSide(train);
-  const settings = smallSettings(train.length, side);
+  const settings = smallSettings(train.length, side, {
+    epochs: given.has('epochs') ? options.epochs : undefined,
+    batch: options.batch,
+  });
   const unwritten = Object.entries(settings).filter(([name]) => !given.has(name as SettingName));
   const result: TrainArguments = { ...options, ...Object.fromEntries(unwritten) };
   const { config, width, input, batch, epochs, rate, schedule } = result;

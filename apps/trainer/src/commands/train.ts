@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isVggError } from '@vgg/core';
-import type { SettingName } from '@vgg/recipes';
+import { type SettingName, smokeSettings } from '@vgg/recipes';
 import { LivePage } from '@vgg/report';
 import type { FitResult } from '@vgg/train';
 import { evaluateBest, isEvaluated } from '../evaluate/after-training';
@@ -115,14 +115,7 @@ async function smokeRun(options: TrainArguments, terminal: Terminal): Promise<vo
   const folder = await mkdtemp(join(tmpdir(), 'vgg-smoke-'));
   const began = performance.now();
   try {
-    const { trainImages = SMOKE_IMAGES } = options;
-    const few = {
-      epochs: 1,
-      warmUp: 0,
-      maxSteps: 2,
-      trainImages: Math.min(trainImages, SMOKE_IMAGES),
-      out: join(folder, 'run'),
-    };
+    const few = { ...smokeSettings(options), out: join(folder, 'run') };
     const given = options.given && new Set([...options.given, ...(Object.keys(few) as SettingName[])]);
     await train({ ...options, ...few, given }, terminal);
     if (process.exitCode === undefined) {
@@ -134,9 +127,6 @@ async function smokeRun(options: TrainArguments, terminal: Terminal): Promise<vo
     await rm(folder, { recursive: true, force: true });
   }
 }
-
-/** Number of training images of a smoke run. */
-const SMOKE_IMAGES = 64;
 
 async function train(options: TrainArguments, terminal: Terminal, livePage?: LivePage): Promise<void> {
   const prepared = await (options.resume === undefined

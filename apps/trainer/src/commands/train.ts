@@ -2,7 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { isVggError } from '@vgg/core';
+import { isVggError, VggError } from '@vgg/core';
 import { type SettingName, smokeSettings } from '@vgg/recipes';
 import { LivePage } from '@vgg/report';
 import type { FitResult } from '@vgg/train';
@@ -83,8 +83,16 @@ function rankWords(words: readonly string[]): string[] {
   );
 }
 
+/** @throws VggError `VGG_ARGUMENT` if several ranks are to do what one process does: the others would wait for it. */
+function checkRanks({ dryRun, findRate }: TrainArguments, ranks: number): void {
+  if (ranks === 1 || !(dryRun || findRate)) return;
+  const option = dryRun ? '--dry-run' : '--find-rate';
+  throw new VggError('argument', `${option} runs on one process, got ${ranks} ranks: leave out --ranks or mpirun`);
+}
+
 export async function runTrain(options: TrainArguments, terminal: Terminal): Promise<void> {
   const { ranks = 1, hosts, mpirun } = options;
+  checkRanks(options, ranks);
   if (ranks > 1 && process.env.VGG_LAUNCHED === undefined) {
     const { launch } = await import('@vgg/mpi');
     const program = [process.execPath, ...process.execArgv, process.argv[1]!, ...rankWords(process.argv.slice(2))];
@@ -92,6 +100,7 @@ export async function runTrain(options: TrainArguments, terminal: Terminal): Pro
     return;
   }
   const job = await enterJob('train', true);
+  checkRanks(options, job.size);
   if (job.rank > 0) return joinTraining(options);
   if (options.dryRun) return dryRun(options, terminal);
   if (options.findRate) return runFindRate(options, terminal);

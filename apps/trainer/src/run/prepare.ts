@@ -9,6 +9,7 @@ import { createVgg, type ResolvedVggOptions, type Vgg, zeroInitialiser } from '@
 import type { SettingName } from '@vgg/recipes';
 import {
   checkArguments,
+  checkCombinations,
   checkFreezing,
   formatRecipe,
   initialiserOf,
@@ -127,14 +128,18 @@ async function withNetOfWeights(options: TrainArguments): Promise<TrainArguments
   return { ...options, ...settingsOfWeights(options, known, kept) };
 }
 
-/** Returns the options with the settings for a small folder, if neither a recipe nor a net is given, and says so. */
+/** Returns true if the settings for a small folder apply: neither a recipe nor a net is given. */
+function isSmall({ given, recipe }: TrainArguments): boolean {
+  return given !== undefined && recipe === undefined && !PRECLUDING.some((name) => given.has(name));
+}
+
+/** Returns the options with the settings for a small folder, and says so. */
 async function withSmallSettings(
   options: TrainArguments,
   { train }: OpenedData,
   terminal: Terminal,
 ): Promise<TrainArguments> {
-  const { given, recipe } = options;
-  if (given === undefined || recipe !== undefined || PRECLUDING.some((name) => given.has(name))) return options;
+  const { given = new Set() } = options;
   const side = await medianSide(train);
   const settings = smallSettings(train.length, side, {
     epochs: given.has('epochs') ? options.epochs : undefined,
@@ -156,14 +161,16 @@ async function withSmallSettings(
  * @throws VggError for options that contradict each other, images that cannot be used, a net too large for the engine.
  */
 export async function planRun(given: TrainArguments, terminal: Terminal): Promise<PlannedRun> {
-  checkArguments(given);
+  checkCombinations(given);
   const fetched = await withNetOfWeights(await withFetchedWeights(given, terminal));
+  const small = isSmall(fetched);
+  if (!small) checkArguments(fetched);
   initialiserOf(fetched);
   const path = await imagesFolder(fetched, terminal);
   const data = await openTrainingData(path, fetched);
   if (!isDemo(fetched)) describeData(data, terminal);
   if (fetched.checkDuplicates) await reportDuplicates(data, terminal);
-  const options = await withSmallSettings(fetched, data, terminal);
+  const options = small ? await withSmallSettings(fetched, data, terminal) : fetched;
   const recipe = resolveRecipe(options, path, data.train.length);
   if (recipe.batch > data.train.length) {
     throw new VggError(

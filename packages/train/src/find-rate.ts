@@ -9,7 +9,17 @@ import type { RateLoss } from './rate-range';
 export interface FindRateOptions
   extends Pick<
     FitOptions,
-    'model' | 'batches' | 'microBatch' | 'optimiser' | 'seed' | 'clipNorm' | 'labelSmoothing' | 'cutMix' | 'mixUp'
+    | 'model'
+    | 'batches'
+    | 'microBatch'
+    | 'optimiser'
+    | 'seed'
+    | 'clipNorm'
+    | 'loss'
+    | 'labelSmoothing'
+    | 'classWeights'
+    | 'cutMix'
+    | 'mixUp'
   > {
   /** Learning rate of the first step, above 0. */
   lowest: number;

@@ -1,7 +1,7 @@
 import './backend';
 import { MomentumSgd } from '@vgg/optim';
 import { describe, expect, it } from 'vitest';
-import { type FindRateOptions, findRate, rateChart, suggestRate } from '../src/index';
+import { crossEntropy, type FindRateOptions, findRate, rateChart, suggestRate } from '../src/index';
 import { ToyNet, toyBatches } from './toy';
 
 describe('suggestRate', () => {
@@ -75,5 +75,13 @@ describe('findRate', () => {
     [{ highest: Number.POSITIVE_INFINITY }, /expected rates with 0 < lowest < highest, got 0.0001 and Infinity/],
   ])('refuses %j', async (options, message) => {
     await expect(trial(1e-2, options)).rejects.toThrow(message);
+  });
+
+  it('takes the loss and the class weights of the run', async () => {
+    const losses = async (options: Partial<FindRateOptions>) => (await trial(1e-3, options)).map(({ loss }) => loss);
+    const weights = [1, 2, 3, 4];
+    const weighted = await losses({ classWeights: weights });
+    expect(weighted).not.toEqual(await losses({}));
+    expect(await losses({ loss: crossEntropy({ classWeights: weights }) })).toEqual(weighted);
   });
 });

@@ -1,12 +1,21 @@
 /** The settings of a planned run: given, of a small net, of the weights. */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { makeDemoImages } from '@vgg/data/node';
 import { resolveOptions } from '@vgg/models';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { planRun } from '../src/run/prepare';
-import { optionsOf, terminal } from './options';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { planRun, prepareNew } from '../src/run/prepare';
+import { optionsOf, said, terminal } from './options';
+
+const PTH = fileURLToPath(new URL('../../../packages/weights/test/fixtures/pytorch/vgg11.pth', import.meta.url));
+
+/** A small net in place of a published one, which would be downloaded. */
+vi.mock('@vgg/weights/node', async (original) => ({
+  ...(await original<typeof import('@vgg/weights/node')>()),
+  fetchWeights: async () => PTH,
+}));
 
 const folder = mkdtempSync(join(tmpdir(), 'plan-'));
 const images = join(folder, 'images');
@@ -51,5 +60,22 @@ describe('settings are checked', () => {
   it('before the images are opened where nothing replaces them', async () => {
     const contradiction = ['--config', 'A', '--optimiser', 'muon', '--data', join(folder, 'nowhere')];
     await expect(planned(...contradiction)).rejects.toThrow(/works only with batch norm/);
+  });
+});
+
+describe('a run from a published net', () => {
+  it('names the net in its recipe, not the file to which it was downloaded', async () => {
+    const out = join(folder, 'published');
+    const words = ['--weights', 'vgg11.tv_in1k', '--out', out, '--data', images, '--engine', 'wasm', '--workers', '0'];
+    const { folder: run, record, model } = await prepareNew(await optionsOf(...words), terminal);
+    model.dispose();
+    run.close();
+    expect(record.recipe).toMatchObject({ weights: 'vgg11.tv_in1k', config: 'A', input: 64 });
+    expect(readFileSync(join(out, 'recipe.yaml'), 'utf8')).toContain('\nweights: vgg11.tv_in1k\n');
+    expect(said).toContainEqual(expect.stringMatching(/^starting from vgg11.tv_in1k, net A, width/));
+  });
+
+  it('is not taken for one where a file of this name is there', async () => {
+    expect((await planned('--weights', PTH)).weights).toBe(PTH);
   });
 });

@@ -1,9 +1,10 @@
 /** A recipe: everything that determines what a training run computes, as plain JSON, saved with the run. */
-import { resolve } from 'node:path';
+import { existsSync } from 'node:fs';
+import { basename, resolve } from 'node:path';
 import { VggError } from '@vgg/core';
 import { SETTING_NAMES, type Settings } from './settings';
 
-/** Settings of a run, with all that follows from the images filled in; paths are absolute. */
+/** Settings of a run, with all that follows from the images filled in; paths are absolute, and `weights` may be a published net. */
 export type Recipe = Omit<Settings, 'head' | 'data' | 'scale' | 'batch' | 'microBatch' | 'out'> & {
   data: string;
   head: 'paper' | 'small' | 'linear';
@@ -121,8 +122,13 @@ export function resolveRecipe(given: Settings, data: string, images: number): Re
     scale: given.scale ?? proportionalScale(given.input),
   };
   if (given.preInit !== undefined) recipe.preInit = resolve(given.preInit);
-  if (given.weights !== undefined) recipe.weights = resolve(given.weights);
+  if (given.weights !== undefined) recipe.weights = weightsOf(given.weights);
   return recipe;
+}
+
+/** Returns the name of a published net as it is, and any other weights as an absolute path. A path on the disk wins over a name. */
+function weightsOf(text: string): string {
+  return basename(text) === text && !existsSync(text) ? text : resolve(text);
 }
 
 /** Returns the hidden fully-connected layers of the net: as given, or those that suit the input's side. */

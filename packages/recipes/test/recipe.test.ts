@@ -55,6 +55,13 @@ describe('a recipe', () => {
     expect(resolveRecipe({ ...GIVEN, weights: 'runs/x' }, '/data', 1000).weights).toBe(resolve('runs/x'));
   });
 
+  it('keeps the name of published weights, and makes paths absolute', () => {
+    const weightsOf = (weights: string) => resolveRecipe({ ...GIVEN, weights }, '/data', 1000).weights;
+    expect(weightsOf('vgg16.tv_in1k')).toBe('vgg16.tv_in1k');
+    expect(weightsOf('package.json')).toBe(resolve('package.json'));
+    expect(weightsOf('./vgg16.tv_in1k')).toBe(resolve('vgg16.tv_in1k'));
+  });
+
   it('is refused for combinations that neither weights nor images change before anything else is known', () => {
     const unknown = { ...GIVEN, optimiser: 'muon', finalRate: 0.001, scale: 80 } as const;
     expect(() => checkCombinations(unknown)).not.toThrow();

@@ -33,9 +33,7 @@ import {
 } from '../images/data-set';
 import { describeData, reportDuplicates } from '../images/describe';
 import { currentJob } from '../job/job';
-import { findNet } from '../nets/reference';
 import { hasWeights } from '../nets/run-files';
-import { weightFile } from '../nets/weight-file';
 import type { Terminal } from '../terminal/terminal';
 import type { ResumeArguments, TrainArguments } from './arguments';
 import { environment } from './environment';
@@ -108,21 +106,14 @@ export interface PlannedRun {
   engine: Engine;
 }
 
-/** Returns the options with a published net in `--weights` replaced by its file, which is downloaded. */
-async function withFetchedWeights(options: TrainArguments, terminal: Terminal): Promise<TrainArguments> {
-  const reference = options.weights === undefined ? undefined : findNet(options.weights);
-  if (reference?.kind !== 'published') return options;
-  return { ...options, weights: await weightFile(reference, terminal) };
-}
-
 /**
  * Returns the options with the net of `--weights`: its settings count unless they are options of the command line; those of a
  * recipe count too if the recipe itself names the weights.
  */
-async function withNetOfWeights(options: TrainArguments): Promise<TrainArguments> {
+async function withNetOfWeights(options: TrainArguments, terminal: Terminal): Promise<TrainArguments> {
   const { given, fromRecipe, weights } = options;
   if (given === undefined || weights === undefined) return options;
-  const known = await netOfWeights(weights);
+  const known = await netOfWeights(weights, terminal);
   if (known === undefined) return options;
   const kept = given.has('weights') ? given : new Set([...given, ...(fromRecipe ?? [])]);
   return { ...options, ...settingsOfWeights(options, known, kept) };
@@ -162,7 +153,7 @@ async function withSmallSettings(
  */
 export async function planRun(given: TrainArguments, terminal: Terminal): Promise<PlannedRun> {
   checkCombinations(given);
-  const fetched = await withNetOfWeights(await withFetchedWeights(given, terminal));
+  const fetched = await withNetOfWeights(given, terminal);
   const small = isSmall(fetched);
   if (!small) checkArguments(fetched);
   initialiserOf(fetched);

@@ -23,7 +23,7 @@ async function record(options: FitOptions | FindRateOptions): Promise<never> {
   const { model, classWeights, labelSmoothing, cutMix, mixUp, clipNorm, microBatch, seed } = options;
   for await (const batch of options.batches(0, 0) as AsyncIterable<ImageBatch>) {
     const extras = { labelSmoothing, cutMix, mixUp, clipNorm, microBatch, seed };
-    steps.push({ trained: [...model.trainable.keys()], classWeights, labels: [...batch.labels], extras });
+    steps.push({ trained: [...model.trainable.keys()], classWeights, labels: [...batch.labels!], extras });
     break;
   }
   throw new Error('the step is known');

@@ -35,6 +35,13 @@ describe('predict --weights', () => {
     );
   });
 
+  it('predicts the other images if an address cannot be fetched', async () => {
+    const { code, stdout, stderr } = await predict('http://127.0.0.1:9/a.jpg', '--weights', PTH, '--quiet');
+    expect(code).toBe(2);
+    expect(stdout).toMatch(/%/);
+    expect(stderr).toMatch(/http:\/\/127\.0\.0\.1:9\/a\.jpg cannot be fetched: .*\n.*1 of 2 images could not be read/);
+  });
+
   it('keeps preprocessing and class names through a conversion', async () => {
     expect((await trainer(['convert', PTH, 'net.safetensors'])).code).toBe(0);
     const [own, converted] = [await predict('--weights', PTH), await predict('--weights', 'net.safetensors')];

@@ -323,8 +323,8 @@ describe('predict --heat-map', () => {
     const likeliest = await heat(image(), '--heat-map', 'likeliest.png');
     expect(likeliest).toMatchObject({ code: 0 });
     const [, first] = /% {2}(\S+)/.exec(likeliest.stdout)!;
-    expect(likeliest.stderr).toMatch(new RegExp(`grad-cam of ${first} at Q = [\\d, ]+: likeliest\\.png`));
-    const words = ['--heat-map', 'star.jpg', '--class', 'star', '--heat-map-method', 'occlusion', '--quiet'];
+    expect(likeliest.stderr).toMatch(new RegExp(`occlusion of ${first} at Q = [\\d, ]+: likeliest\\.png`));
+    const words = ['--heat-map', 'star.jpg', '--class', 'star', '--heat-map-method', 'grad-cam', '--quiet'];
     const { code, stderr } = await heat(image(), ...words);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     const [png, jpeg] = [

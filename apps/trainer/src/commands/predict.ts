@@ -106,7 +106,7 @@ export async function runPredict(
         const result = { image: input.name, classes: guesses.map(({ name, probability }) => ({ name, probability })) };
         await (options.json ? list.add(result) : print(barLines(result)));
         if (files !== undefined && nets !== undefined) {
-          const { class: wanted, heatMapMethod: method } = options;
+          const { class: wanted, heatMapMethod: method = 'occlusion' } = options;
           const scales = options.scales ?? guesser.heatMapScales(method);
           const classIndex = wanted === undefined ? guesses[0]!.index : guesser.classes.indexOf(wanted);
           const map = await heatMap({ nets, image: pixels, classIndex, key: input.name, scales, method });

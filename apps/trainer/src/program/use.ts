@@ -90,7 +90,7 @@ export function predictCommand(run: Commands['predict']): Command {
     )
     .option(
       '--heat-map-method <name>',
-      'grad-cam (gradient of the class score), class-map (probability at each place), occlusion (probability lost when the place is covered) (default: grad-cam)',
+      'occlusion (probability that is lost when a place is covered: marks objects best, takes a hundred passes), grad-cam (gradient of the class score: fast), class-map (probability at each place) (default: occlusion)',
       oneOf(MAP_METHODS),
     )
     .option('--class <name>', 'the class that the heat map shows (default: the most likely)');

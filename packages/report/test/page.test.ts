@@ -46,7 +46,7 @@ describeInBrowser('a report', (open) => {
       'By class',
       'Confusion',
       'Most confident mistakes',
-      'Class maps',
+      'Heat maps',
       'Training crops',
       'First layer',
       'Throughput and time',

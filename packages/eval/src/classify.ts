@@ -14,6 +14,7 @@ import {
   type Rgb,
   sameTransform,
 } from '@vgg/data';
+import { checkNotStream, type ImageSequence, isSequence, type NotStream, prepared } from './image-sequence';
 import { topClasses } from './metrics';
 import { type Classifier, type EvaluatedNet, inputSides } from './protocol';
 import { softmax } from './score';
@@ -179,44 +180,21 @@ async function guess(net: ClassifyingNet, inputs: readonly FloatImage[], top: nu
   }
 }
 
-/** Several images: an array, or what yields them one by one. */
-export type ImageSequence<Image> = readonly Image[] | Iterable<Image> | AsyncIterable<Image>;
-
-function isSequence<Image>(images: Image | ImageSequence<Image>): images is ImageSequence<Image> {
-  if (typeof images !== 'object' || images === null || ArrayBuffer.isView(images)) return false;
-  return Symbol.iterator in images || Symbol.asyncIterator in images;
-}
-
-/** Prepares images, at most `ahead` at once, and yields them in their order. */
-async function* prepared<Image>(
-  images: ImageSequence<Image>,
-  prepare: (image: Image) => Promise<FloatImage>,
-  ahead: number,
-): AsyncGenerator<FloatImage> {
-  const waiting: Promise<FloatImage>[] = [];
-  for await (const image of images) {
-    const preparing = prepare(image);
-    preparing.catch(() => {}); // The error is thrown when its turn comes; without this, Node reports it as unhandled.
-    waiting.push(preparing);
-    if (waiting.length >= ahead) yield waiting.shift()!;
-  }
-  while (waiting.length > 0) yield waiting.shift()!;
-}
-
 /**
  * Returns the most probable classes of an image, most probable first. The image is prepared as the net's training images. Several
  * images are classified in batches; the next images are prepared meanwhile, so that memory does not grow with their number.
- * @throws VggError as {@link netInput} and `loadImage`, and `VGG_NON_FINITE` when the net returns NaN; the reason of `signal` when
- *   it is aborted.
+ * A stream is refused, since its parts could be those of one image: pass what `loadImage` of `@vgg/data/node` makes of it.
+ * @throws VggError as {@link netInput} and `loadImage`; `VGG_ARGUMENT` for a stream; `VGG_NON_FINITE` when the net returns NaN; the
+ *   reason of `signal` when it is aborted.
  */
 export async function classify<Image = BrowserImage>(
   net: ClassifyingNet,
-  images: readonly Image[] | AsyncIterable<Image>,
+  images: readonly Image[] | (AsyncIterable<Image> & NotStream),
   options?: ClassifyOptions<Image>,
 ): Promise<Guess[][]>;
 export async function classify<Image = BrowserImage>(
   net: ClassifyingNet,
-  image: Image,
+  image: Image & NotStream,
   options?: ClassifyOptions<Image>,
 ): Promise<Guess[]>;
 export async function classify<Image>(
@@ -226,6 +204,7 @@ export async function classify<Image>(
 ): Promise<Guess[] | Guess[][]> {
   const { top = 5, batchSize = 8, signal } = options;
   const { prepare = prepareHere as NonNullable<ClassifyOptions<Image>['prepare']> } = options;
+  checkNotStream(images);
   requireInteger('top', top, 1);
   requireInteger('batchSize', batchSize, 1);
   checkClasses(net);

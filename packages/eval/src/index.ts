@@ -17,6 +17,7 @@ export {
   type EvaluationRow,
   evaluate,
 } from './evaluate';
+export type { NotStream } from './image-sequence';
 export type { EvaluationImage, SkippedImage } from './load';
 export { type ClassErrors, type ConfusedPair, type Errors, meanF1, Tally, topClasses, topK } from './metrics';
 export { type ImagePrediction, type PredictOptions, predict } from './predict';

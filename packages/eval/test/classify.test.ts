@@ -1,4 +1,5 @@
 /** Classification with the net's own preprocessing and class order. */
+import { Readable } from 'node:stream';
 import '@tensorflow/tfjs-backend-cpu';
 import { enableProdMode, type Tensor4D, tensor2d } from '@tensorflow/tfjs-core';
 import { type ImageTransform, prepareImage } from '@vgg/data';
@@ -162,6 +163,25 @@ describe('classification of several images', () => {
     expect(all.map(([guess]) => guess!.index)).toEqual(Array.from({ length: 40 }, (_, i) => i % 3));
     expect(most).toBeLessThanOrEqual(4);
     expect(Math.max(...waitedFor)).toBeLessThanOrEqual(6);
+  });
+
+  it('does not take the parts of a stream for images', async () => {
+    const prepare = async (_: unknown, transform: ImageTransform) => prepareImage(images[0]!, transform);
+    const bytes = Uint8Array.of(1, 2, 3);
+    const net = batchNet();
+    // @ts-expect-error: a stream is neither one image nor several
+    const ofNode = () => classify(net, Readable.from([bytes, bytes]), { prepare });
+    // @ts-expect-error: a stream is neither one image nor several
+    const ofWeb = () => classify(net, new Blob([bytes]).stream(), { prepare });
+    for (const run of [ofNode, ofWeb]) {
+      await expect(run()).rejects.toMatchObject({
+        code: 'VGG_ARGUMENT',
+        message: expect.stringMatching(
+          /^expected an image or several, got a stream: use classify\(net, await loadImage/,
+        ),
+      });
+    }
+    expect(net.batches).toEqual([]);
   });
 
   it('stops at an image that cannot be prepared, and at an abort', async () => {

@@ -1,9 +1,20 @@
 /** Types of loaded nets: `pnpm typecheck` fails where a configuration is lost. */
+import type { Readable } from 'node:stream';
+import type { ReadableStream as NodeWebStream } from 'node:stream/web';
 import type { Scalar, Tensor1D, Tensor4D } from '@tensorflow/tfjs-core';
 import { type LpipsWeights, lpips } from '@vgg/perceptual';
 import { describe, expectTypeOf, it } from 'vitest';
 import type { loadImage as loadInBrowser } from '../src/index';
-import { isConfiguration, type LoadedNet, type loadImage, type loadKnown, type Vgg } from '../src/node';
+import {
+  type classify,
+  type Guess,
+  isConfiguration,
+  type LoadedNet,
+  type loadImage,
+  type loadKnown,
+  type NodeImage,
+  type Vgg,
+} from '../src/node';
 
 /** A program that is compiled and not run: it downloads a net. */
 export async function distance(load: typeof loadKnown, weights: LpipsWeights, a: Tensor4D, b: Tensor4D) {
@@ -26,12 +37,37 @@ export async function names(load: typeof loadKnown) {
   return [short, wrong] as const;
 }
 
+export async function guesses(
+  run: typeof classify,
+  net: LoadedNet,
+  stream: Readable,
+  web: ReadableStream<Uint8Array>,
+  nodeWeb: NodeWebStream<Uint8Array>,
+  several: AsyncGenerator<NodeImage>,
+) {
+  // @ts-expect-error: the parts of a stream are not images
+  await run(net, stream);
+  // @ts-expect-error: the parts of a stream are not images
+  await run(net, web);
+  // @ts-expect-error: the parts of a stream are not images
+  await run(net, nodeWeb);
+  const one = await run(net, 'photo.jpg');
+  return { one, list: await run(net, [stream, web, 'photo.jpg']), each: await run(net, several) };
+}
+
 describe('a published net', () => {
   it('has its configuration in its type, by each of its names', () => {
     expectTypeOf<Awaited<ReturnType<typeof distance>>>().toEqualTypeOf<Tensor1D>();
     expectTypeOf<Awaited<ReturnType<typeof names>>[0]['model']>().toEqualTypeOf<Vgg<'A'>>();
     expectTypeOf<Vgg<'D'>>().toExtend<Vgg>();
     expectTypeOf<Scalar>().not.toExtend<Tensor1D>();
+  });
+
+  it('has guesses of one image, or of several', () => {
+    type Guesses = Awaited<ReturnType<typeof guesses>>;
+    expectTypeOf<Guesses['one']>().toEqualTypeOf<Guess[]>();
+    expectTypeOf<Guesses['list']>().toEqualTypeOf<Guess[][]>();
+    expectTypeOf<Guesses['each']>().toEqualTypeOf<Guess[][]>();
   });
 
   it('takes images from anywhere', () => {

@@ -13,13 +13,13 @@ export {
   type KnownConfiguration,
   type KnownName,
   type KnownWeights,
-  knownName,
   knownWeights,
 } from './known';
 export { type LoadedNet, type LoadNetOptions, loadNet, type NetUse, netUse } from './load-net';
 export { type LoadWeightsOptions, loadWeights } from './load-weights';
 export { type LoadOptions, parseModel, type SavedModel, type SaveOptions, serialiseModel } from './model';
-export { type NetTensor, type NetWeights, type RecogniseOptions, recogniseNet } from './names/recognise';
+export type { NetTensor, NetWeights } from './names/net-weights';
+export { type RecogniseOptions, recogniseNet } from './names/recognise';
 export { foldNormalisation } from './normalisation';
 export { exportOnnx } from './onnx/export';
 export { type OpenOptions, openWeights, type WeightFile } from './open';

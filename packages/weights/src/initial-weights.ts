@@ -7,7 +7,8 @@ import { VggError } from '@vgg/core';
 import { configurationText, type Layer, layerVariables, planLayers, type ResolvedVggOptions } from '@vgg/models';
 import { checkedTensors } from './export/net';
 import { netUse } from './load-net';
-import { type NetWeights, recogniseNet } from './names/recognise';
+import type { NetWeights } from './names/net-weights';
+import { recogniseNet } from './names/recognise';
 import type { Preprocessing } from './preprocessing';
 import type { WeightSource } from './sources/source';
 

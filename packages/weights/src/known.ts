@@ -119,21 +119,13 @@ function isAlias(name: string): name is KnownAlias {
 }
 
 /**
- * Returns the whole name of a published net: of its name or its short name.
+ * Returns the published net of a name or short name.
  * @throws VggError `VGG_ARGUMENT` for an unknown name, with the nearest known one.
  */
-export function knownName(name: string): KnownName {
-  if (isKnownName(name)) return name;
-  if (isAlias(name)) return KNOWN_ALIASES[name];
+export function knownWeights(name: string): KnownWeights {
+  if (isKnownName(name)) return KNOWN_WEIGHTS[name];
+  if (isAlias(name)) return KNOWN_WEIGHTS[KNOWN_ALIASES[name]];
   const names = Object.keys(KNOWN_WEIGHTS);
   const hint = didYouMean(name, [...Object.keys(KNOWN_ALIASES), ...names]);
   throw new VggError('argument', `no weights are known as "${name}"${hint}: ${names.join(', ')}`);
-}
-
-/**
- * Returns the published net of a name or short name.
- * @throws VggError as {@link knownName}.
- */
-export function knownWeights(name: string): KnownWeights {
-  return KNOWN_WEIGHTS[knownName(name)];
 }

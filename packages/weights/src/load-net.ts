@@ -5,7 +5,8 @@ import { type Configuration, createVgg, summarise, type VariableSpec, type Vgg }
 import { readyBackend } from './backend';
 import { describedUse } from './description';
 import { checkFinite, checkFit, type WeightReport } from './fit';
-import { type NetWeights, type RecogniseOptions, recogniseNet } from './names/recognise';
+import type { NetWeights } from './names/net-weights';
+import { type RecogniseOptions, recogniseNet } from './names/recognise';
 import { isOpen, type OpenOptions, openWeights, type WeightFile } from './open';
 import { type InputTransform, inputTransform, type Preprocessing, preprocessingFault } from './preprocessing';
 import type { WeightSource } from './sources/source';

@@ -3,7 +3,7 @@ import { tensor, tidy } from '@tensorflow/tfjs-core';
 import { VggError } from '@vgg/core';
 import { pixelTransform, scaleInputs } from './initial-weights';
 import type { LoadedNet } from './load-net';
-import { inputTransform, type Preprocessing } from './preprocessing';
+import { inputTransform, type Preprocessing, preprocessingFault } from './preprocessing';
 
 /** Exchanges the first and the third input colour of conv1_1's filters. */
 function exchangeColours(filters: Float32Array, outputs: number): Float32Array {
@@ -18,7 +18,7 @@ function exchangeColours(filters: Float32Array, outputs: number): Float32Array {
  * division, and computes the same. The filters of `net.model` are changed in place. `trainingTransform` of `@vgg/data` needs no
  * folding; it is for programs that can only subtract a mean.
  * @returns the net with the preprocessing and the transform that it takes now. Its `model` is the same object.
- * @throws VggError `VGG_ARGUMENT` when the net's preprocessing is not known.
+ * @throws VggError `VGG_ARGUMENT` when the net's preprocessing is not known or not valid.
  */
 export async function foldNormalisation<Net extends Pick<LoadedNet, 'model' | 'preprocessing' | 'transform'>>(
   net: Net,
@@ -27,6 +27,8 @@ export async function foldNormalisation<Net extends Pick<LoadedNet, 'model' | 'p
   if (preprocessing === undefined) {
     throw new VggError('argument', 'the preprocessing of this net is not known: load it with { preprocessing }');
   }
+  const fault = preprocessingFault(preprocessing, model.options.channels);
+  if (fault !== undefined) throw new VggError('argument', `preprocessing of a net: ${fault}`);
   const { mean, factor } = pixelTransform(preprocessing);
   const isBgr = preprocessing.channels === 'BGR';
   const variable = model.variables.get('conv1_1.weight')!;

@@ -1,7 +1,7 @@
 /** Opening of weight files from wherever they are: an address, bytes, a Blob, a file that is already open. */
 import { VggError } from '@vgg/core';
 import { openWeights as openBytesOfWeights } from './detect';
-import { type ByteSource, bytesOf } from './sources/bytes';
+import { type ByteSource, bytesOf, checkShardName } from './sources/bytes';
 import type { WeightSource } from './sources/source';
 
 /** Weight file: its address (in Node also its path), or its content. */
@@ -24,16 +24,20 @@ async function fetchBlob(address: string | URL, signal: AbortSignal | undefined)
   return response.blob().catch((cause) => Promise.reject(failed(cause)));
 }
 
+/**
+ * Returns the address of a file in the folder of another, without the query of that: a signature is valid for one file.
+ * @throws VggError `VGG_WEIGHTS` for a name that could be outside the folder: a file must not choose what is fetched.
+ */
+function siblingAddress(address: string | URL, name: string): URL {
+  checkShardName(String(address), name);
+  const { href } = globalThis.location ?? {};
+  return new URL(encodeURIComponent(name), new URL(address, href));
+}
+
 /** Downloads a file. Its siblings are downloaded from the same folder of the server when they are needed. */
 async function download(address: string | URL, signal: AbortSignal | undefined): Promise<ByteSource> {
   const bytes = bytesOf(await fetchBlob(address, signal), String(address));
-  return {
-    ...bytes,
-    async openSibling(name) {
-      const { href } = globalThis.location ?? {};
-      return download(new URL(name, new URL(address, href)), signal);
-    },
-  };
+  return { ...bytes, openSibling: async (name) => download(siblingAddress(address, name), signal) };
 }
 
 /** Returns the source of a file's bytes. @param openPath opener of a text that is not an address of http or https. */
@@ -77,6 +81,7 @@ export async function openFrom(
 /**
  * Opens a file of weights of any format that this package reads: of an address (also relative to the page), bytes, a Blob, or a
  * `ByteSource`. The content decides the format. Closing the result closes the file; when this function throws, the file is closed.
+ * Shards are fetched from the folder of the address, without its query.
  * @throws VggError `VGG_WEIGHTS` when the format is not known or the file is damaged; `VGG_IO` when it cannot be read or fetched;
  *   `VGG_ARGUMENT` for anything else than a file.
  */

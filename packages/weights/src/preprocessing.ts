@@ -20,7 +20,7 @@ export interface Preprocessing {
   readonly std?: readonly number[] | undefined;
   /** Value of white. Default 255. */
   readonly range?: 1 | 255 | undefined;
-  /** Order of the colours that conv1_1 takes. Default `RGB`. */
+  /** Order of the colours that conv1_1 takes; `BGR` only for a net of three channels. Default `RGB`. */
   readonly channels?: 'RGB' | 'BGR' | undefined;
   /** `shortest`: in proportion, to a smallest side of `scale`. `stretch`: both sides to `scale`. Default `shortest`. */
   readonly resize?: 'shortest' | 'stretch' | undefined;
@@ -80,6 +80,9 @@ export function preprocessingFault(value: unknown, count = 3): string | undefine
   for (const [key, known] of Object.entries<readonly unknown[]>(CHOICES)) {
     const choice = preprocessing[key];
     if (choice !== undefined && !known.includes(choice)) return `expected the ${key} as one of ${known.join(', ')}`;
+  }
+  if (preprocessing.channels === 'BGR' && count !== 3) {
+    return `expected the channels BGR only for images of three channels, got ${count}`;
   }
   return undefined;
 }

@@ -9,6 +9,8 @@ import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import {
   type ByteSource,
   bytesOf,
+  exportOnnx,
+  foldNormalisation,
   fromFloat32,
   fromInt32,
   IMAGENET_CLASSES,
@@ -16,8 +18,10 @@ import {
   loadNet,
   openWeights,
   recogniseNet,
+  serialiseModel,
   serialiseSafetensors,
   type TensorData,
+  tensorsOf as tensorsOfNet,
   type WeightSource,
 } from '../src/index';
 import { EXPECTED, FIXTURES, narrowImages } from './narrow';
@@ -296,6 +300,25 @@ describe('the preprocessing of a net', () => {
     await expect(loadNet(source, { classes: ['a'] })).rejects.toThrow('as the net has classes, 5, got 1');
     const preprocessing = { mean: [0, 0, 0], scale: 32, std: [1, 0, 1] } as const;
     await expect(loadNet(source, { preprocessing })).rejects.toThrow('expected the std as three positive numbers');
+  });
+
+  it.each([
+    [1, [100]],
+    [4, [1, 2, 3, 4]],
+  ])('of images with %i channel(s) cannot be BGR', async (channels, mean) => {
+    const preprocessing = { mean, scale: 64, channels: 'BGR' } as const;
+    const message = `expected the channels BGR only for images of three channels, got ${channels}`;
+    const source = await openWeights(bytesOf(FILE));
+    await expect(loadNet(source, { channels, preprocessing })).rejects.toThrow(`preprocessing of a net: ${message}`);
+    const { model } = await loadNet(source, { channels });
+    const description = { classes: [...'abcde'], preprocessing };
+    await expect(serialiseModel(model, description)).rejects.toThrow(message);
+    const parts = exportOnnx(tensorsOfNet(model), { description, preprocessing: 'inside' });
+    await expect(parts.next()).rejects.toThrow(message);
+    const before = [...model.variables.get('conv1_1.weight')!.dataSync()];
+    await expect(foldNormalisation({ model, preprocessing, transform: undefined })).rejects.toThrow(message);
+    expect([...model.variables.get('conv1_1.weight')!.dataSync()]).toEqual(before);
+    model.dispose();
   });
 
   it('has the thousand classes of ILSVRC in their order', () => {

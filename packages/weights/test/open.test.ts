@@ -13,11 +13,14 @@ import { createVgg, isConfiguration, type Vgg } from '@vgg/models';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import {
   exportTfjs,
+  fromFloat32,
   KNOWN_ALIASES,
   KNOWN_WEIGHTS,
   knownWeights,
   loadNet as loadAnywhere,
+  openWeights as openAnywhere,
   type SaveOptions,
+  serialiseSafetensors,
   tensorsOf,
   type WeightFile,
 } from '../src/index';
@@ -29,7 +32,9 @@ enableProdMode(); // Silences TF.js's advice to install tfjs-node.
 const PATH = fileURLToPath(new URL('vgg11.pth', FIXTURES));
 const FILE = new Uint8Array(readFileSync(PATH));
 const files = new Map<string, Uint8Array>([['/vgg11.pth', FILE]]);
+const requests: string[] = [];
 const server = createServer(({ url }, response) => {
+  requests.push(url!);
   const content = files.get(url!);
   if (content === undefined) response.writeHead(404).end();
   else response.end(content);
@@ -82,6 +87,58 @@ describe('a net', () => {
     );
   });
 
+  it('is refused if a file chooses an address to fetch', async () => {
+    const names = [
+      `${address}/secret`,
+      `//${address.slice('http://'.length)}/secret`,
+      'file:///etc/passwd',
+      '../secret',
+      '..\\secret',
+      '/secret',
+      'sub/secret',
+      '..',
+      '',
+      '\ud800',
+    ];
+    const indexes: Record<string, (name: string) => object> = {
+      safetensors: (name) => ({ weight_map: { a: name } }),
+      tfjs: (name) => ({
+        format: 'graph-model',
+        modelTopology: {},
+        weightsManifest: [{ paths: [name], weights: [{ name: 'a', shape: [1], dtype: 'float32' }] }],
+      }),
+    };
+    for (const [format, index] of Object.entries(indexes)) {
+      for (const name of names) {
+        files.set('/hostile/index.json', Buffer.from(JSON.stringify(index(name))));
+        requests.length = 0;
+        for (const open of [openAnywhere, openWeights]) {
+          const opened = open(`${address}/hostile/index.json`);
+          await expect(opened, `${format} ${name}`).rejects.toMatchObject({
+            code: 'VGG_WEIGHTS',
+            message: expect.stringMatching(/hostile\/index.json names the shard ".*": expected a plain file name$/),
+          });
+        }
+        expect(requests, `${format} ${name}`).toEqual(['/hostile/index.json', '/hostile/index.json']);
+      }
+    }
+  });
+
+  it('of several files is downloaded by their exact names, without the query of the address', async () => {
+    const names = ['a?b', 'a#b', 'a%2Fb', '%2e%2e', 'a b.safetensors', 'model-00001-of-00002.safetensors'];
+    const tensors = names.map((name) => [name, fromFloat32([1], Float32Array.of(name.length))] as const);
+    for (const [name, tensor] of tensors) {
+      files.set(`/signed/${encodeURIComponent(name)}`, serialiseSafetensors(new Map([[name, tensor]])));
+    }
+    const index = { weight_map: Object.fromEntries(names.map((name) => [name, name])) };
+    files.set('/signed/index.json?signature=1', Buffer.from(JSON.stringify(index)));
+    requests.length = 0;
+    const source = await openWeights(`${address}/signed/index.json?signature=1#part`);
+    for (const [name, tensor] of tensors) expect(await source.read(name)).toEqual(tensor);
+    expect(requests.slice(1)).toEqual(names.map((name) => `/signed/${encodeURIComponent(name)}`));
+    await source.close();
+  });
+
   it('that cannot be opened is refused in one line', async () => {
     await expect(loadNet('/none/net.pth')).rejects.toMatchObject({ code: 'VGG_IO' });
     await expect(loadNet(`${address}/none.pth`)).rejects.toThrow('none.pth cannot be fetched: the server answers 404');
@@ -91,6 +148,13 @@ describe('a net', () => {
       'expected a weight file as a path, an address, bytes or a Blob, got number',
     );
     await expect(loadNet(null as unknown as string)).rejects.toThrow('got null');
+    for (const url of ['file:///no%ZZ', 'file://host/x', 'file:///a%2Fb']) {
+      await expect(loadNet(url), url).rejects.toMatchObject({
+        code: 'VGG_ARGUMENT',
+        message: `expected a file URL such as file:///folder/net.pth, got "${url}": pass the path itself`,
+      });
+    }
+    await expect(loadNet('/none/a\0b')).rejects.toMatchObject({ code: 'VGG_IO' });
     const signal = AbortSignal.abort(new Error('enough'));
     await expect(loadNet(`${address}/vgg11.pth`, { signal })).rejects.toThrow('enough');
   });

@@ -3,7 +3,7 @@ import { VggError } from '@vgg/core';
 import { type Layer, planLayers, type ResolvedVggOptions, type Vgg } from '@vgg/models';
 import type { ModelDescription } from '../description';
 import { checkFinite, checkFit } from '../fit';
-import type { NetWeights } from '../names/recognise';
+import type { NetWeights } from '../names/net-weights';
 import type { WeightSource } from '../sources/source';
 import { type PixelLayer, pixelLayer } from './preprocess';
 

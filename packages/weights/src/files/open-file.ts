@@ -1,23 +1,34 @@
 /** Weight files in Node: paths, in addition to what browsers open. */
 import { fileURLToPath } from 'node:url';
+import { VggError } from '@vgg/core';
 import { type LoadedNet, type LoadNetOptions, loadFrom } from '../load-net';
 import { type OpenOptions, openFrom, type WeightFile } from '../open';
 import type { ByteSource } from '../sources/bytes';
 import type { WeightSource } from '../sources/source';
 import { openBytes } from './file-bytes';
 
-function openPath(path: string): Promise<ByteSource> {
-  return openBytes(/^file:/i.test(path) ? fileURLToPath(path) : path);
+/** @throws VggError `VGG_ARGUMENT` for a file URL of another machine or with invalid escapes. */
+function pathOf(address: string): string {
+  if (!/^file:/i.test(address)) return address;
+  try {
+    return fileURLToPath(address);
+  } catch (cause) {
+    const expected = 'expected a file URL such as file:///folder/net.pth';
+    throw new VggError('argument', `${expected}, got ${JSON.stringify(address.slice(0, 80))}: pass the path itself`, {
+      cause,
+    });
+  }
 }
 
 /**
  * Opens a file of weights of any format that this package reads: of a path, an address of http or https, bytes, a Blob, or a
  * `ByteSource`. The content decides the format. Closing the result closes the file; when this function throws, the file is closed.
+ * Shards are fetched from the folder of an address, without its query.
  * @throws VggError `VGG_WEIGHTS` when the format is not known or the file is damaged; `VGG_IO` when it cannot be read or fetched;
- *   `VGG_ARGUMENT` for anything else than a file.
+ *   `VGG_ARGUMENT` for an invalid file URL, or anything else than a file.
  */
 export function openWeights(file: WeightFile | ByteSource, options: OpenOptions = {}): Promise<WeightSource> {
-  return openFrom(file, options, openPath);
+  return openFrom(file, options, (address) => openBytes(pathOf(address)));
 }
 
 /**

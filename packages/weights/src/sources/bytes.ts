@@ -26,9 +26,9 @@ export function checkPart({ name, size }: Pick<ByteSource, 'name' | 'size'>, beg
   throw new VggError('weights', `${name} has ${size} bytes, expected ${length} at byte ${begin}: cut short?`);
 }
 
-/** @throws VggError `VGG_WEIGHTS` for a shard's name that could be outside the folder. */
+/** @throws VggError `VGG_WEIGHTS` for a shard's name that could be outside the folder, or is not valid Unicode. */
 export function checkShardName(source: string, name: string): void {
-  if (name !== '' && name !== '.' && name !== '..' && !/[/\\:\0]/.test(name)) return;
+  if (name !== '' && name !== '.' && name !== '..' && !/[/\\:\0\p{Surrogate}]/u.test(name)) return;
   throw new VggError(
     'weights',
     `${source} names the shard ${JSON.stringify(name.slice(0, 80))}: expected a plain file name`,

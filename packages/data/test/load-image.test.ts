@@ -4,7 +4,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { type ImageTransform, loadImage as loadInBrowser, type Pixels, prepareImage, type RawImage } from '../src';
 import { createPreparer, decodeImage, loadImage, type NodeImage } from '../src/node';
 import { folder, patternImage, png } from './images';
@@ -125,6 +125,31 @@ describe('a preparer', () => {
     const inputs: (NodeImage | Pixels)[] = [await png(images[0]!), images[1]!, await png(images[2]!)];
     const prepared = await Promise.all(inputs.map((input) => preparer.prepare(input, TRANSFORM)));
     expect(prepared).toEqual(images.map((each) => prepareImage(each, TRANSFORM)));
+  });
+
+  it('uses its shared memory again for the next images, and returns memory of their own', async () => {
+    let allocated = 0;
+    const Original = SharedArrayBuffer;
+    vi.stubGlobal(
+      'SharedArrayBuffer',
+      class extends Original {
+        constructor(bytes: number) {
+          super(bytes);
+          if (bytes > 4) allocated++;
+        }
+      },
+    );
+    onTestFinished(() => void vi.unstubAllGlobals());
+    const preparer = createPreparer({ workers: 0 });
+    const images = [image, patternImage(30, 60, 2), patternImage(16, 16, 3)];
+    const prepared = [];
+    for (const each of images) prepared.push(await preparer.prepare(each, TRANSFORM));
+    await expect(preparer.prepare(Buffer.from('no'), TRANSFORM)).rejects.toThrow('the image');
+    expect(allocated).toBe(1);
+    expect(prepared).toEqual(images.map((each) => prepareImage(each, TRANSFORM)));
+    const smaller = { ...TRANSFORM, crop: TRANSFORM.crop - 1 };
+    expect(await preparer.prepare(image, smaller)).toEqual(prepareImage(image, smaller));
+    expect(allocated).toBe(2);
   });
 
   it('names an image that cannot be used, and refuses work after it is closed', async () => {

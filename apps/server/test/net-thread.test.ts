@@ -103,7 +103,9 @@ describe('the built program', () => {
   it('ends with 2 and one line for a net that cannot be used', async () => {
     const { ended, output } = await start(['--weights', 'package.json', '--engine', 'cpu'], /listening/);
     expect((await ended)[0]).toBe(2);
-    expect(output().trim().split('\n')).toEqual([expect.stringContaining('package.json is JSON, but of no known kind')]);
+    expect(output().trim().split('\n')).toEqual([
+      expect.stringContaining('package.json is JSON, but of no known kind'),
+    ]);
   });
 });
 

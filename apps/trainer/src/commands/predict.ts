@@ -85,11 +85,6 @@ async function writeHeatMap(
   return `heat map of ${guesser.classes[classIndex]}, from ${percent(range.low)} (dark) to ${percent(range.high)} (bright), at Q = ${wanted.join(', ')}: ${heatMap}`;
 }
 
-/** Returns the smallest side for which an image is decoded; undefined for its full size. */
-function sideOf({ side }: Guesser, { heatMap }: PredictArguments): number | undefined {
-  return side && Math.max(side, heatMap === undefined ? 0 : HEAT_MAP_SIDES[1]);
-}
-
 function openGuesser({ run = [], weights, scales }: PredictArguments, terminal: Terminal): Promise<Guesser> {
   return weights === undefined ? runGuesser(run, scales, terminal) : weightsGuesser(weights, scales, terminal);
 }
@@ -127,7 +122,7 @@ export async function runPredict(
     if (heatMap !== undefined) guesser.nets();
     for (const input of inputs) {
       try {
-        const pixels = await readFoundImage(input, sideOf(guesser, options));
+        const pixels = await readFoundImage(input);
         const guesses = await guesser.guess(pixels);
         const result = { image: input.name, classes: guesses.map(({ name, probability }) => ({ name, probability })) };
         await (options.json ? list.add(result) : print(barLines(result)));

@@ -91,7 +91,9 @@ function openGuesser({ run = [], weights, scales }: PredictArguments, terminal: 
 
 /** Returns true if an error is the fault of one image, so that the others can be predicted. */
 function isImageFault(error: unknown): error is VggError {
-  return isVggError(error) && (error.code === 'VGG_IMAGE' || (error.code === 'VGG_IO' && 'path' in error.details));
+  if (!isVggError(error)) return false;
+  const { code, details } = error;
+  return code === 'VGG_IMAGE' || (code === 'VGG_IO' && ('path' in details || 'address' in details));
 }
 
 /** Prints results as one JSON list, and holds one of them at a time: there may be a million. */

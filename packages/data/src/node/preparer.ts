@@ -2,7 +2,7 @@
 import { VggError } from '@vgg/core';
 import type { FloatImage } from '../image';
 import { checkImageTransform, type ImageTransform } from '../prepare';
-import { type Fault, newJob, type Report } from './job';
+import { type Fault, located, newJob, type Report } from './job';
 import { type LoadImageOptions, locate, type NodeImage } from './load-image';
 import { defaultWorkers } from './loader';
 import { createPool, type Pool } from './pool';
@@ -15,9 +15,11 @@ export interface PreparerOptions {
 
 /** Threads that decode and prepare images. They do not keep the process alive when they have nothing to do. */
 export interface ImagePreparer {
+  /** True after a thread failed and after {@link close}: no more images can be prepared. */
+  readonly failed: boolean;
   /**
    * Decodes an image and prepares it as `prepareImage` does.
-   * @throws VggError as `loadImage` and `prepareImage`; `VGG_STATE` after {@link close}.
+   * @throws VggError as `loadImage` and `prepareImage`; `VGG_STATE` if the preparer has {@link failed}.
    */
   prepare(
     image: NodeImage,
@@ -52,6 +54,10 @@ class Preparer implements ImagePreparer {
     });
   }
 
+  get failed(): boolean {
+    return this.#failure !== undefined;
+  }
+
   async prepare(
     image: NodeImage,
     transform: ImageTransform,
@@ -62,7 +68,7 @@ class Preparer implements ImagePreparer {
     if (this.#failure) throw this.#failure;
     const { crop } = transform;
     const images = this.#array(crop * crop * 3);
-    const sample = { slot: 0, index: 0, place: 0, name, location };
+    const sample = located({ slot: 0, index: 0, place: 0, name }, location);
     const job = newJob([sample], { kind: 'batch', preparation: { kind: 'evaluation', transform }, images });
     return new Promise((resolve, reject) => {
       this.#pending.set(job.id, { image: { data: images, width: crop, height: crop }, resolve, reject });
@@ -96,6 +102,7 @@ class Preparer implements ImagePreparer {
     this.#failure ??= error;
     for (const { reject } of this.#pending.values()) reject(error);
     this.#pending.clear();
+    this.#pool.unref();
   }
 }
 

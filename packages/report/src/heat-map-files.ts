@@ -8,7 +8,7 @@ import type { ClassMap } from '@vgg/eval';
 import { heatMapSheet } from './heat-map';
 
 /** Smallest and largest length of the image's longer side, in pixels. */
-export const HEAT_MAP_SIDES = [320, 800] as const;
+const HEAT_MAP_SIDES = [320, 800] as const;
 
 /** Endings of files that are written, and of images that are not. */
 const WRITTEN = /^\.(png|jpe?g)$/i;

@@ -23,7 +23,7 @@ export type {
 export { type EvaluationRecord, readEvaluation, recordEvaluation, writeEvaluation } from './evaluation';
 export { GuessBook, type Guesses, type Prediction } from './guesses';
 export { heatMapOver, heatMapScales, heatMapSheet, mapValue } from './heat-map';
-export { HEAT_MAP_SIDES, HeatMapFiles } from './heat-map-files';
+export { HeatMapFiles } from './heat-map-files';
 export {
   type EpochEntry,
   History,

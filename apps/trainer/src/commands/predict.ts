@@ -3,7 +3,7 @@ import { didYouMean, isVggError, VggError } from '@vgg/core';
 import { findImages, readFoundImage } from '@vgg/data/node';
 import { describeEngine, type EngineName, startEngine } from '@vgg/engine';
 import { type Guess, heatMap, type MapMethod } from '@vgg/eval';
-import { HEAT_MAP_SIDES, HeatMapFiles } from '@vgg/report';
+import { HeatMapFiles } from '@vgg/report';
 import { type Guesser, runGuesser, weightsGuesser } from '../evaluate/guesser';
 import { print } from '../terminal/output';
 import type { Terminal } from '../terminal/terminal';

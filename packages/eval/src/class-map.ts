@@ -108,7 +108,8 @@ export async function classMap({
   key = 'the image',
   maxImagePixels = MAX_IMAGE_PIXELS,
 }: ClassMapOptions): Promise<ClassMap> {
-  checkPlan({ nets, protocols: ['dense'], scales, flips });
+  const atScales = nets.map((net) => ({ ...net, scales }));
+  checkPlan({ nets: atScales, protocols: ['dense'], scales, flips });
   const { classes } = nets[0]!.model.options;
   if (!Number.isInteger(classIndex) || classIndex < 0 || classIndex >= classes) {
     throw new VggError('argument', `expected a class from 0 to ${classes - 1}, got ${classIndex}`);

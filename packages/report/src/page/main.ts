@@ -73,9 +73,13 @@ function progress(page: Page, now: Progressing): Page {
 /** Draws the report of several runs. It has no curves of its own. */
 function drawStudy(data: StudyData): void {
   document.title = data.name;
-  document
-    .querySelector('#report')!
-    .replaceChildren(part.studyHeader(data), ...data.tables.map(part.printedTable), part.factTables(data.facts) ?? '');
+  const parts = [
+    part.studyHeader(data),
+    part.barCharts(data.charts),
+    ...data.tables.map(part.printedTable),
+    part.factTables(data.facts),
+  ];
+  document.querySelector('#report')!.replaceChildren(...parts.filter((element) => element !== null));
 }
 
 /** Draws a live page before the first report of its run. */

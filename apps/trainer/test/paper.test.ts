@@ -31,9 +31,16 @@ describe('paper', () => {
     const before = JSON.parse(readFileSync(join(home, 'study', 'paper.json'), 'utf8'));
     expect(Object.keys(before.trained)).toEqual(['A-256']);
 
+    const second = await trainer(['paper', '--resume', 'study'], (text, kill) => {
+      if (/evaluating B-384 multi-crop/.test(text)) kill('SIGINT');
+    });
+    expect(second).toMatchObject({ code: 130, stdout: '' });
+    expect(second.stderr).toMatch(/stopping: the study is being saved/);
+
     const resumed = await trainer(['paper', '--resume', 'study']);
     expect(resumed.code).toBe(0);
-    expect(resumed.stderr).not.toMatch(/net 1 of 4/);
+    expect(resumed.stderr).not.toMatch(/net \d of 4|evaluating A-384/);
+    expect(resumed.stderr).toMatch(/evaluating B-384 multi-crop/);
     for (const number of [3, 4, 5, 6]) expect(resumed.stdout).toMatch(new RegExp(`## Table ${number}: `));
     expect(resumed.stdout).toMatch(
       /\| A +\| 37 +\| 37 +\| +8 \| +1 \| +\d+\.\d ± \d+\.\d \| .* 256 \| +29\.6 \| +10\.4 \|/,
@@ -50,6 +57,16 @@ describe('paper', () => {
       JSON.parse(readFileSync(join(home, 'study', 'nets', net, 'run.json'), 'utf8')).recipe;
     expect(runOf('B-256')).toMatchObject({ config: 'B', scale: 37, preInit: join(home, 'study', 'nets', 'A-256') });
     expect(runOf('B-384')).toMatchObject({ scale: 55, rate: 0.005, weights: join(home, 'study', 'nets', 'B-256') });
+
+    const fused = async (...nets: string[]) => {
+      const runs = nets.flatMap((net) => ['--run', join('study', 'nets', net)]);
+      const { stdout } = await trainer(['evaluate', ...runs, '--json', '--quiet', '--engine', 'wasm']);
+      const { nets: _nets, perClass: _perClass, ...row } = JSON.parse(stdout).rows.at(-1);
+      return row;
+    };
+    const both = await fused('A-256', 'A-384');
+    expect(both.scales).toEqual([32, 37, 42, 50, 55, 60]);
+    expect(await fused('A-384', 'A-256')).toEqual(both);
 
     const again = await trainer(['paper', '--data', data, ...words, '--out', 'study']);
     expect(again.stderr).toMatch(/already holds a study: choose another --out, or continue with --resume/);

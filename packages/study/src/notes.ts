@@ -24,8 +24,9 @@ export interface StudyFacts {
   readonly machine: string;
 }
 
-/** Epochs and images of the paper. */
+/** Epochs, steps and images of the paper. */
 const PAPER_EPOCHS = 74;
+const PAPER_STEPS = '370,000';
 const PAPER_IMAGES = '1.3 million images of 1000 classes';
 
 function namesOf(nets: readonly StudyNet[]): string {
@@ -60,13 +61,14 @@ function startNotes({ results: { nets }, settings }: StudyFacts): string[] {
   ];
 }
 
-function trainingNotes({ results: { nets }, plan, epochs, images }: StudyFacts): string[] {
+function trainingNotes({ results: { nets }, plan, epochs, images, recipe }: StudyFacts): string[] {
   const most = Math.max(0, ...nets.filter((net) => !isLater(net)).map(({ name }) => epochs[name]!));
   const later = nets.some(isLater) ? ', half of them at later scales' : '';
+  const steps = most * Math.floor(plan.trainImages / recipe.batch);
   const unequal = nets.filter(({ name }) => epochs[name] !== plan.epochs[name]);
   const texts = unequal.map(({ name }) => `${name} ${epochs[name]} of ${plan.epochs[name]}`);
   return [
-    ...(most === PAPER_EPOCHS ? [] : [`${most} epochs${later} (paper: ${PAPER_EPOCHS}).`]),
+    `${most} epochs${later} (paper: ${PAPER_EPOCHS}), which are ${steps.toLocaleString('en')} steps (paper: ${PAPER_STEPS}).`,
     ...(unequal.length > 0
       ? [`Not the planned epochs, because training became slower; compare with care: ${texts.join(', ')}.`]
       : []),
@@ -80,11 +82,18 @@ function trainingNotes({ results: { nets }, plan, epochs, images }: StudyFacts):
 
 function omissions({ results, nets, plan, epochs, images }: StudyFacts): string[] {
   const without = nets.filter(({ name }) => (epochs[name] ?? 0) === 0);
+  const whole = [...new Set(without.map(({ seed }) => seed))].filter((seed) =>
+    nets.every((net) => net.seed !== seed || without.includes(net)),
+  );
+  const named = without.filter(({ seed }) => !whole.includes(seed));
   const crops = deepest(results.nets.filter(({ seed }) => seed === 1));
   const cropResults = crops.map(({ id }) => results.result({ ids: [id], measure: 'multi-crop:multi' })?.images ?? 0);
   const cropImages = Math.min(...cropResults);
   return [
-    ...(without.length > 0 ? [`Left out because the time ran out: ${namesOf(without)}.`] : []),
+    ...(named.length > 0 ? [`Left out because the time ran out: ${namesOf(named)}.`] : []),
+    ...(whole.length > 0
+      ? [`Left out because the time ran out: random ${whole.length === 1 ? 'seed' : 'seeds'} ${whole.join(' and ')}.`]
+      : []),
     ...(plan.denseImages < images.validation
       ? [`Left out because the time ran out: ${images.validation - plan.denseImages} validation images in all tables.`]
       : []),
@@ -104,7 +113,7 @@ export function notesOn(facts: StudyFacts): string[] {
     `${formatDuration(spent)} of a budget of ${formatDuration(settings.budget)}, on ${machine}.`,
     `Errors are on the validation images, ± one standard error: binomial for one seed${seeds > 1 ? '; for several, of the mean over images and seeds' : ''}. ` +
       'The weights are those of the epoch with the lowest error on these images, which makes errors slightly too low; the paper ' +
-      'does not say which weights it used.',
+      'does not say which weights it used. "A 37" is net A trained at S = 37.',
     'Differences are paired, image by image: p is of the exact test of McNemar for one seed, of a t test over images and seeds ' +
       'for several. With many comparisons some fall below 0.05 by chance.',
     ...startNotes(facts),

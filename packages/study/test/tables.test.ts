@@ -216,7 +216,9 @@ describe('the notes', () => {
     };
     const notes = notesOn(facts).join('\n');
     expect(notes).toMatch(/9:50 of a budget of 10:00, on a machine/);
-    expect(notes).toMatch(/8 epochs, half of them at later scales \(paper: 74\)/);
+    expect(notes).toMatch(
+      /8 epochs, half of them at later scales \(paper: 74\), which are 152 steps \(paper: 370,000\)/,
+    );
     expect(notes).toMatch(/Not the planned epochs, .*: D-256 7 of 8\./);
     expect(notes).toMatch(
       /Left out because the time ran out: E-256, D-256-seed2, E-256-seed2, D-256-512-seed2, E-256-512-seed2\./,

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { formatDuration } from '@vgg/core';
-import { listenForInterruption } from '@vgg/core/node';
+import { type Interruption, listenForInterruption } from '@vgg/core/node';
 import type { ImageSource } from '@vgg/data';
 import {
   byImportance,
@@ -35,6 +35,9 @@ export interface StudyRun {
   /** Returns the seconds of the budget that are spent, including earlier sessions. */
   spent: () => number;
 }
+
+/** A study whose steps a signal ends. */
+type Interruptible = StudyRun & { interruption: Interruption };
 
 /** Part of the budget that is left for the tables and the report. */
 const END_SHARE = 0.01;
@@ -74,7 +77,7 @@ const LONGEST_TIMER = 2 ** 31 - 1;
 
 /** Trains a net, or resumes it. Returns false if a signal interrupted it. */
 async function train(
-  { folder, study, session, terminal, spent }: StudyRun,
+  { folder, study, session, terminal, spent, interruption }: Interruptible,
   net: StudyNet,
   epochs: number,
 ): Promise<boolean> {
@@ -92,31 +95,31 @@ async function train(
   const isFirst = !nets.some((one) => isTrained(study, one));
   const timeout = new AbortController();
   const timer = setTimeout(() => timeout.abort(), isFirst ? LONGEST_TIMER : (settings.budget - start) * 1000);
-  const { result, exitCode, report } = await trainPrepared(
+  const { result, report } = await trainPrepared(
     prepared,
-    { ...session, signal: timeout.signal },
+    { ...session, signal: AbortSignal.any([timeout.signal, interruption.signal]) },
     terminal,
     () => openRunReport(prepared, terminal),
   ).finally(() => clearTimeout(timer));
-  const seconds = spent() - start;
+  const earlier = study.interrupted[net.name] ?? 0;
+  const seconds = earlier + spent() - start;
   await report.finish(result.reason === 'interrupted' ? 'interrupted' : 'complete');
-  if (timeout.signal.aborted && exitCode === undefined) {
+  if (result.reason === 'interrupted' && !interruption.signal.aborted) {
     trained[net.name] = { epochs: 0, seconds: 0, whole: 0 };
     terminal.warn(`the time is over in the training of net ${net.name}: it is left out`);
     return true;
   }
   if (result.reason === 'interrupted') {
-    process.exitCode = exitCode ?? 1;
+    study.interrupted[net.name] = seconds;
     return false;
   }
-  trained[net.name] = { epochs: prepared.record.recipe.epochs, seconds, whole: spent() - began };
+  trained[net.name] = { epochs: prepared.record.recipe.epochs, seconds, whole: earlier + spent() - began };
   return true;
 }
 
 /** Scores images with some nets. Returns false if a signal interrupted it; the nets that are done are saved. */
-async function score(studyRun: StudyRun, nets: readonly StudyNet[], part: Part, images: number): Promise<boolean> {
-  const { folder, study, validation, session, terminal } = studyRun;
-  const interruption = listenForInterruption(() => terminal.say('stopping: the study is saved'));
+async function score(studyRun: Interruptible, nets: readonly StudyNet[], part: Part, images: number): Promise<boolean> {
+  const { folder, study, validation, session, terminal, interruption } = studyRun;
   const { signal } = interruption;
   const request = { folder, part, images, validation, input: study.settings.input, strict: session.strict, signal };
   try {
@@ -126,11 +129,8 @@ async function score(studyRun: StudyRun, nets: readonly StudyNet[], part: Part, 
     }
     return true;
   } catch (error) {
-    if (interruption.exitCode === undefined) throw error;
-    process.exitCode = interruption.exitCode;
+    if (!signal.aborted) throw error;
     return false;
-  } finally {
-    interruption.end();
   }
 }
 
@@ -138,7 +138,7 @@ async function score(studyRun: StudyRun, nets: readonly StudyNet[], part: Part, 
 const ROUND_SHARE = 0.6;
 
 /** Evaluates the nets of Tables 5 and 6 multi-crop, on as many images as the time allows, up to a limit. */
-async function scoreDeepest(studyRun: StudyRun, nets: readonly StudyNet[], limit: number): Promise<boolean> {
+async function scoreDeepest(studyRun: Interruptible, nets: readonly StudyNet[], limit: number): Promise<boolean> {
   const { folder, study, terminal, spent } = studyRun;
   const { settings } = study;
   const costs = costsOf(study);
@@ -166,19 +166,19 @@ async function scoreDeepest(studyRun: StudyRun, nets: readonly StudyNet[], limit
 }
 
 /** Returns the next net: the next of the plan, then any other that fits into the time that is left. Undefined at the end. */
-function nextNet(studyRun: StudyRun): { net: StudyNet; epochs: number } | undefined {
+function nextNet(studyRun: StudyRun): { net: StudyNet; epochs: number; extra: boolean } | undefined {
   const { study, folder, terminal } = studyRun;
   const { nets, plan, trained } = study;
   const costs = costsOf(study);
   const open = nets.filter(({ name }) => trained[name] === undefined);
   const begun = open.find(({ name }) => existsSync(join(runOf(folder, name), 'run.json')));
-  if (begun !== undefined) return { net: begun, epochs: plan.epochs[begun.name]! };
+  if (begun !== undefined) return { net: begun, epochs: plan.epochs[begun.name]!, extra: false };
   const canStart = ({ from }: StudyNet) => from?.key !== 'weights' || isTrained(study, { name: from.net });
   const course = courseOf(studyRun);
   const left = open.filter((net) => plan.nets.includes(net.name));
   for (const net of left) {
     const epochs = canStart(net) ? epochsFor(net, left, plan, costs, course) : 0;
-    if (epochs > 0) return { net, epochs };
+    if (epochs > 0) return { net, epochs, extra: false };
     trained[net.name] = { epochs: 0, seconds: 0, whole: 0 };
     terminal.warn(`no time is left for net ${net.name}: it is left out`);
   }
@@ -186,11 +186,22 @@ function nextNet(studyRun: StudyRun): { net: StudyNet; epochs: number } | undefi
     if (isTrained(study, net) || !canStart(net)) return false;
     return netSeconds(net, plan, costs, course) <= course.secondsLeft;
   });
-  return extra && { net: extra, epochs: plan.epochs[extra.name]! };
+  return extra && { net: extra, epochs: plan.epochs[extra.name]!, extra: true };
 }
 
-/** Runs the remaining steps of a study. Returns false if a signal interrupted it. */
+/** Runs the remaining steps of a study. Returns false, and sets the exit code, if a signal interrupted it; the study is then saved. */
 export async function carryOut(studyRun: StudyRun): Promise<boolean> {
+  const interruption = listenForInterruption(() => studyRun.terminal.say('stopping: the study is being saved'));
+  try {
+    const done = await takeSteps({ ...studyRun, interruption });
+    if (!done) process.exitCode = interruption.exitCode ?? 1;
+    return done;
+  } finally {
+    interruption.end();
+  }
+}
+
+async function takeSteps(studyRun: Interruptible): Promise<boolean> {
   const { folder, study, terminal, spent } = studyRun;
   const { plan, settings } = study;
   await save(studyRun);
@@ -199,18 +210,22 @@ export async function carryOut(studyRun: StudyRun): Promise<boolean> {
     if (!(await score(studyRun, [net], 'dense', plan.denseImages))) return false;
   }
   for (let next = nextNet(studyRun); next !== undefined; next = nextNet(studyRun)) {
-    const { net, epochs } = next;
-    // The evaluation of the first seed comes before further seeds, which may take all the time.
-    if (net.seed > 1 && !(await scoreSeed(studyRun, 1, plan.cropImages))) return false;
+    const { net, epochs, extra } = next;
+    // The evaluation of the first seed comes before further nets, which may take all the time.
+    if ((extra || net.seed > 1) && !study.evaluated) {
+      if (!(await scoreSeed(studyRun, 1, plan.cropImages))) return false;
+      continue;
+    }
     const count = study.nets.filter((one) => isTrained(study, one)).length + 1;
     const times = `${formatDuration(spent())} of ${formatDuration(settings.budget)} spent`;
     const start = net.from === undefined ? '' : ` from ${net.from.net}`;
     terminal.say(
       `net ${count} of ${Math.max(count, plan.nets.length)}, ${net.name}${start}: ${epochs} epochs; ${times}`,
     );
-    const done = (await train(studyRun, net, epochs)) && (await score(studyRun, [net], 'dense', plan.denseImages));
+    const done = await train(studyRun, net, epochs);
     await save(studyRun);
     if (!done) return false;
+    if (isTrained(study, net) && !(await score(studyRun, [net], 'dense', plan.denseImages))) return false;
   }
   for (const seed of new Set(study.nets.map((net) => net.seed))) {
     if (!(await scoreSeed(studyRun, seed, plan.denseImages))) return false;
@@ -219,7 +234,7 @@ export async function carryOut(studyRun: StudyRun): Promise<boolean> {
 }
 
 /** Evaluates the deepest nets of a random seed multi-crop. */
-async function scoreSeed(studyRun: StudyRun, seed: number, limit: number): Promise<boolean> {
+async function scoreSeed(studyRun: Interruptible, seed: number, limit: number): Promise<boolean> {
   const { study } = studyRun;
   const nets = deepest(study.nets.filter((net) => net.seed === seed && isTrained(study, net)));
   if (nets.length > 0 && !(await scoreDeepest(studyRun, nets, limit))) return false;

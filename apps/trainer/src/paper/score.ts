@@ -85,6 +85,9 @@ export async function scoreNet(request: ScoreRequest, terminal: Terminal): Promi
   const evaluated = await loadRuns([runOf(folder, net.name)]);
   const scales = scalesFor(net.scale, 'multi', options.input).length;
   const views = source.length * scales * (part === 'dense' ? 3 : 50);
+  terminal.say(
+    `evaluating ${net.name} ${part === 'dense' ? 'densely' : 'multi-crop'}, images ${start + 1} to ${images}`,
+  );
   const progress = terminal.progress(`evaluation of ${net.name}`, views, 'views');
   try {
     const scored = await scoresOf(evaluated.nets[0]!, source, part, { ...options, scale: net.scale }, (count) =>

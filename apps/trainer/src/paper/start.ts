@@ -89,8 +89,10 @@ export function trainArguments(
   return result;
 }
 
-function mean(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
+/** Returns the mean of the second half: in the first half decoders and engine start. */
+function settled(values: readonly number[]): number {
+  const later = values.slice(Math.floor(values.length / 2));
+  return later.reduce((sum, value) => sum + value, 0) / later.length;
 }
 
 /** Images on which evaluation is timed. */
@@ -122,7 +124,7 @@ async function measureTime(
     { recipe, net: netOptions(recipe, data.classes.length), classes: data.classes },
     terminal,
   );
-  const speed = await measureSpeed({ ...session, model, recipe, data, transform, shortest, middle: mean });
+  const speed = await measureSpeed({ ...session, model, recipe, data, transform, shortest, middle: settled });
   const source = spread(data.validation, TIMED_IMAGES);
   const { scale } = net;
   const { input } = settings;
@@ -144,8 +146,13 @@ async function measureTime(
 /** Part of the budget for measuring, and the longest time for one measurement of training, in seconds. */
 const MEASURING_SHARE = 0.03;
 const LONGEST = 3;
+/** Part of the budget after which nothing is measured a second time. */
+const LONGEST_SHARE = 0.05;
 
-/** Measures the times of each configuration twice, some time apart, and returns the means: other programs may slow the machine down. */
+/**
+ * Measures the times of each configuration twice, some time apart, and returns the means: other programs may slow the machine down.
+ * If the first time took long, there is no second.
+ */
 async function measureTimes(
   settings: StudySettings,
   nets: readonly StudyNet[],
@@ -156,7 +163,10 @@ async function measureTimes(
   const first = nets.filter(({ config }, i) => nets.findIndex((net) => net.config === config) === i);
   const times: Record<string, NetTime> = {};
   const shortest = Math.min(LONGEST, (MEASURING_SHARE * settings.budget) / (2 * first.length));
+  const began = performance.now();
   for (const net of [...first, ...first]) {
+    const isSecond = times[net.config] !== undefined;
+    if (isSecond && (performance.now() - began) / 1000 > LONGEST_SHARE * settings.budget) break;
     const time = await measureTime(settings, net, data, session, { shortest, terminal });
     const before = times[net.config] ?? time;
     times[net.config] = {
@@ -238,6 +248,7 @@ export async function newStudy(
     plan,
     spent: spent(),
     trained: {},
+    interrupted: {},
     evaluated: false,
     k: Math.min(5, data.classes.length),
   };

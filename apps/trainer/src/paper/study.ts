@@ -74,6 +74,8 @@ export interface Study {
   spent: number;
   /** Each net whose training has ended: epochs, 0 for a net that was left out; seconds of training and in all. */
   trained: Record<string, { epochs: number; seconds: number; whole: number }>;
+  /** Seconds of training of a net before it was interrupted. */
+  interrupted: Record<string, number>;
   /** True once the nets of Tables 5 and 6 are evaluated. */
   evaluated: boolean;
   /** Number of guesses that the top-5 error allows. */

@@ -13,7 +13,7 @@ const SIGNIFICANT = 0.05;
 
 /** Comparison of two variants, and that of the paper. */
 export interface Finding {
-  /** What the paper found. */
+  /** Finding of the paper. */
   readonly claim: string;
   readonly before: string;
   readonly after: string;

@@ -4,7 +4,7 @@ import type { Recipe } from '@vgg/recipes';
 import { settingDeviations } from './deviations';
 import { deepest, isLater, type StudyNet } from './nets';
 import type { Allotment, ImageCounts } from './plan';
-import type { StudyResults } from './results';
+import { type StudyResults, smallest } from './results';
 
 /** Facts of a finished study. */
 export interface StudyFacts {
@@ -62,7 +62,7 @@ function startNotes({ results: { nets }, settings }: StudyFacts): string[] {
 }
 
 function trainingNotes({ results: { nets }, plan, epochs, images, recipe }: StudyFacts): string[] {
-  const most = Math.max(0, ...nets.filter((net) => !isLater(net)).map(({ name }) => epochs[name]!));
+  const most = nets.filter((net) => !isLater(net)).reduce((high, { name }) => Math.max(high, epochs[name]!), 0);
   const later = nets.some(isLater) ? ', half of them at later scales' : '';
   const steps = most * Math.floor(plan.trainImages / recipe.batch);
   const unequal = nets.filter(({ name }) => epochs[name] !== plan.epochs[name]);
@@ -88,7 +88,7 @@ function omissions({ results, nets, plan, epochs, images }: StudyFacts): string[
   const named = without.filter(({ seed }) => !whole.includes(seed));
   const crops = deepest(results.nets.filter(({ seed }) => seed === 1));
   const cropResults = crops.map(({ id }) => results.result({ ids: [id], measure: 'multi-crop:multi' })?.images ?? 0);
-  const cropImages = Math.min(...cropResults);
+  const cropImages = smallest(cropResults);
   return [
     ...(named.length > 0 ? [`Left out because the time ran out: ${namesOf(named)}.`] : []),
     ...(whole.length > 0

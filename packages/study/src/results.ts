@@ -18,6 +18,11 @@ export interface VariantResult {
   readonly top5: ErrorEstimate;
 }
 
+/** Returns the smallest of some numbers; 0 if there are none. */
+export function smallest(values: readonly number[]): number {
+  return values.length === 0 ? 0 : values.reduce((low, value) => Math.min(low, value));
+}
+
 /** Results of a study, computed from the posteriors of its nets. */
 export class StudyResults {
   readonly nets: readonly StudyNet[];
@@ -55,7 +60,7 @@ export class StudyResults {
   result(variant: Variant): VariantResult | undefined {
     const runs = this.#runsOf(variant);
     if (runs.length === 0) return undefined;
-    const images = Math.min(...runs.map(({ top1 }) => top1.length));
+    const images = smallest(runs.map(({ top1 }) => top1.length));
     const first = (kind: 'top1' | 'top5') => runs.map((run) => run[kind].subarray(0, images));
     return { images, seeds: runs.length, top1: errorOf(first('top1')), top5: errorOf(first('top5')) };
   }
@@ -64,7 +69,7 @@ export class StudyResults {
   compare(before: Variant, after: Variant): Comparison | undefined {
     const runs = [this.#runsOf(before), this.#runsOf(after)];
     if (runs.some(({ length }) => length === 0)) return undefined;
-    const images = Math.min(...runs.flat().map(({ top1 }) => top1.length));
+    const images = smallest(runs.flat().map(({ top1 }) => top1.length));
     const [first, second] = runs.map((some) => some.map(({ top1 }) => top1.subarray(0, images)));
     return compareErrors(first!, second!);
   }

@@ -57,7 +57,7 @@ export class NetScores {
       all.set(values, before.length);
       merged.set(measure, all);
     }
-    const most = Math.max(...[...merged.values()].map(({ length }) => length / this.classes));
+    const most = [...merged.values()].reduce((high, { length }) => Math.max(high, length / this.classes), 0);
     const known = this.labels.length >= most ? this.labels : [...this.labels, ...labels].slice(0, most);
     return new NetScores(this.classes, known, merged);
   }
@@ -104,7 +104,7 @@ export interface Wrong {
 
 /** Returns the wrong predictions of the mean posterior of some nets, on the first images that all of them have scored. */
 export function wrongPredictions(nets: readonly NetScores[], measure: Measure): Wrong {
-  const count = Math.min(...nets.map((net) => net.count(measure)));
+  const count = nets.reduce((low, net) => Math.min(low, net.count(measure)), Number.POSITIVE_INFINITY);
   const { labels } = nets[0]!;
   const images = Array.from({ length: count }, (_, i) => i).filter((i) => labels[i]! >= 0);
   const tops = images.map((i) => {

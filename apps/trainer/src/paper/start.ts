@@ -260,7 +260,8 @@ function sayNarrowed(
   { nets, plan, settings, images }: Pick<Study, 'nets' | 'plan' | 'settings' | 'images'>,
   terminal: Terminal,
 ): void {
-  const seeds = Math.max(...nets.filter(({ name }) => plan.nets.includes(name)).map(({ seed }) => seed));
+  const kept = nets.filter(({ name }) => plan.nets.includes(name));
+  const seeds = kept.reduce((most, { seed }) => Math.max(most, seed), 1);
   if (seeds < settings.seeds) terminal.say(`the budget allows ${seeds} of ${settings.seeds} random seeds`);
   const out = nets.filter(({ name, seed }) => seed <= seeds && !plan.nets.includes(name)).map(({ name }) => name);
   if (out.length > 0) {

@@ -24,6 +24,7 @@ export {
   type Allotment,
   allot,
   type Course,
+  CROPS_SHARE,
   densePixels,
   epochsFor,
   epochTime,

@@ -21,7 +21,7 @@ export const FEWEST_EVALUATED = 20;
 
 /** Largest parts of the budget for dense evaluation of every net and for multi-crop evaluation; the reserve for wrong estimates. */
 const DENSE_SHARE = 0.12;
-const CROPS_SHARE = 0.12;
+export const CROPS_SHARE = 0.12;
 const RESERVE_SHARE = 0.03;
 
 /** Seconds for the preparation and the report of a net, before they are measured. */

@@ -7,6 +7,7 @@ import type { ImageSource } from '@vgg/data';
 import {
   byImportance,
   type Course,
+  CROPS_SHARE,
   deepest,
   epochsFor,
   epochTime,
@@ -63,7 +64,9 @@ function courseOf({ study, spent }: StudyRun): Course {
   const slowness = done.length === 0 ? 1 : sum(done.map(({ name }) => trained[name]!.seconds)) / planned;
   const kept = nets.filter(({ name }) => plan.nets.includes(name));
   const toScore = study.evaluated ? [] : deepest(kept.filter(({ seed }) => seed === 1));
-  const crops = slowness * plan.cropImages * sum(toScore.map((net) => evaluationSeconds(net, costs).crops));
+  const perImage = sum(toScore.map((net) => evaluationSeconds(net, costs).crops));
+  // Of the time that is left, training comes first.
+  const crops = Math.min(slowness * plan.cropImages * perImage, CROPS_SHARE * (settings.budget - spent()));
   const overhead =
     done.length === 0
       ? undefined

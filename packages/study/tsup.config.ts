@@ -1,3 +1,6 @@
 import { library } from '../../tsup.base.ts';
 
-export default library({ index: 'src/index.ts' }, { platform: 'node', removeNodeProtocol: false });
+export default library(
+  { index: 'src/index.ts', figures: 'src/figures.ts' },
+  { platform: 'node', removeNodeProtocol: false },
+);

@@ -6,7 +6,7 @@ import { VggError } from '@vgg/core';
 import { systemReason, writeFileAtomically } from '@vgg/core/node';
 import type { EngineName } from '@vgg/engine';
 import type { ConfigurationName } from '@vgg/models';
-import type { Recipe, SettingName, Settings } from '@vgg/recipes';
+import type { Recipe, Settings } from '@vgg/recipes';
 import type { BarChart, PrintedTable } from '@vgg/report';
 import {
   type Allotment,
@@ -19,26 +19,11 @@ import {
   StudyResults,
 } from '@vgg/study';
 import type { Environment } from '../run/environment';
+import type { DECIDED_BY_STUDY } from './decided';
 
 const FORMAT = 'vgg-paper';
 const VERSION = 2;
 const FILE = 'paper.json';
-
-/** Settings of `train` that the nets of a study do not share, or that a study decides. */
-export const DECIDED_BY_STUDY = [
-  'data',
-  'config',
-  'scale',
-  'trainImages',
-  'checkDuplicates',
-  'validateEvery',
-  'maxSteps',
-  'weights',
-  'preInit',
-  'layerRates',
-  'freeze',
-  'out',
-] as const satisfies readonly SettingName[];
 
 /** Settings that all nets of a study share. */
 export type StudySettings = Omit<Settings, (typeof DECIDED_BY_STUDY)[number] | 'batch'> & {

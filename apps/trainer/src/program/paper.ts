@@ -1,10 +1,10 @@
 /** The options of `paper`, and what a resumed study makes of them. */
 import { CONFIGURATION_NAMES } from '@vgg/models';
 import { integer, listOf, SETTING_NAMES, type SettingName, timeSpan } from '@vgg/recipes/table';
-import { PAPER_SCALES } from '@vgg/study';
+import { PAPER_SCALES } from '@vgg/study/figures';
 import { Command, Option } from 'commander';
 import type { PaperArguments } from '../commands/paper';
-import { DECIDED_BY_STUDY } from '../paper/study';
+import { DECIDED_BY_STUDY } from '../paper/decided';
 import type { Commands } from './commands';
 import { addAllSettings, type DifferencesOf } from './setting-options';
 import { DATA, withEngine, withOutput, withStrict } from './shared';

@@ -85,7 +85,10 @@ export function trainArguments(
   result.warmUp = Math.min(settings.warmUp, own.epochs / 2);
   if (net.from === undefined || from === undefined) return result;
   result[net.from.key] = from;
-  if (isLater(net)) result.rate = settings.rate / LATER_DIVISOR;
+  if (isLater(net)) {
+    result.rate = settings.rate / LATER_DIVISOR;
+    result.finalRate = settings.finalRate / LATER_DIVISOR;
+  }
   return result;
 }
 

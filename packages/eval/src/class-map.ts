@@ -114,7 +114,7 @@ export async function averageMap<Model extends Classifier>(
     maxImagePixels = MAX_IMAGE_PIXELS,
   }: ClassMapOptions<Model>,
 ): Promise<ClassMap> {
-  checkPlan({ nets, protocols: ['dense'], scales, flips });
+  checkPlan({ nets: nets.map((net) => ({ ...net, scales })), protocols: ['dense'], scales, flips });
   checkClassIndex(classIndex, nets[0]!.model.options.classes);
   if (!Number.isInteger(resolution) || resolution < 1 || resolution > 4096) {
     throw new VggError('argument', `expected a resolution from 1 to 4096, got ${resolution}`);

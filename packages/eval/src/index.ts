@@ -37,3 +37,13 @@ export {
   matchClasses,
 } from './same-classes';
 export { scalesFor, type TrainingScale } from './scales';
+export type { Posteriors } from './score';
+export {
+  binomialError,
+  type Comparison,
+  compareErrors,
+  type ErrorEstimate,
+  errorOf,
+  mcnemar,
+  type Outcomes,
+} from './statistics';

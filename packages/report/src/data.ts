@@ -74,6 +74,19 @@ export interface PrintedTable {
   readonly textColumns: number;
 }
 
+/** Bars of errors in %, with a reference next to each, such as the paper's. */
+export interface BarChart {
+  readonly title: string;
+  readonly bars: readonly {
+    readonly label: string;
+    readonly value: number;
+    /** One standard error. */
+    readonly error: number;
+    /** Value of the reference; undefined if it has none. */
+    readonly reference?: number | undefined;
+  }[];
+}
+
 export interface Confusion {
   /** Classes shown: all, or those most confused. */
   readonly classes: readonly string[];
@@ -197,6 +210,7 @@ export interface StudyData {
   readonly summary: string;
   readonly made: string;
   readonly tables: readonly PrintedTable[];
+  readonly charts: readonly BarChart[];
   readonly notes: readonly string[];
   /** Addresses relative to the file. */
   readonly runs: readonly { readonly name: string; readonly href: string }[];

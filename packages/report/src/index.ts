@@ -1,5 +1,6 @@
 export type {
   Activity,
+  BarChart,
   ClassFigures,
   ClassTable,
   Column,

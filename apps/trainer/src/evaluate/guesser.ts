@@ -8,7 +8,7 @@ import { heatMapScales } from '@vgg/report';
 import { METRICS_FILE } from '@vgg/train/node';
 import { usableNet } from '../nets/named-net';
 import type { Terminal } from '../terminal/terminal';
-import { loadRuns } from './nets';
+import { loadRuns, withScales } from './nets';
 
 /** Returns true if a run's weights are the initial ones: its metrics are there, without a step. */
 function isUntrained(path: string): boolean {
@@ -35,7 +35,7 @@ function denseGuesses(nets: Guesser['nets'], names: readonly string[], scales: r
   };
 }
 
-/** Returns a predictor by dense evaluation of runs, fused; `asked` replaces the test scales of the first run. */
+/** Returns a predictor by dense evaluation of runs, fused; `asked` replaces the test scales of each run. */
 export async function runGuesser(
   paths: readonly string[],
   asked: readonly number[] | undefined,
@@ -47,7 +47,7 @@ export async function runGuesser(
   }
   const { classes, runs, dispose } = evaluated;
   const scales = asked ?? evaluated.scales;
-  const nets = () => evaluated.nets;
+  const nets = () => withScales(evaluated.nets, asked);
   return {
     classes,
     guess: denseGuesses(nets, classes, scales),

@@ -35,7 +35,11 @@ export function evaluateCommand(run: Commands['evaluate']): Command {
       oneOf(PROTOCOLS),
       'dense',
     )
-    .option('--scales <Q,...>', "test scales (default: the paper's three for the training scale of the net)", scaleList)
+    .option(
+      '--scales <Q,...>',
+      "test scales (default: the paper's three for the training scale of each net)",
+      scaleList,
+    )
     .option('--limit <n>', 'evaluate n images, taken evenly over the set (default: all)', integer(1))
     .option(
       '--max-pixels <n>',
@@ -81,7 +85,7 @@ export function predictCommand(run: Commands['predict']): Command {
     .option('--weights <file|name>', WEIGHTS)
     .option(
       '--scales <Q,...>',
-      "test scales of dense evaluation (default: those of the run; with --weights one centre crop, as the net's authors do)",
+      "test scales of dense evaluation (default: those of each run; with --weights one centre crop, as the net's authors do)",
       scaleList,
     )
     .option(

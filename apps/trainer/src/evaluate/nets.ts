@@ -57,9 +57,9 @@ export async function loadRuns(paths: readonly string[]): Promise<Evaluated> {
 
 /** Returns the nets with test scales that replace their own, if any are given. */
 export function withScales(
-  nets: readonly EvaluatedNet[],
+  nets: readonly EvaluatedNet<Vgg>[],
   scales: readonly number[] | undefined,
-): readonly EvaluatedNet[] {
+): readonly EvaluatedNet<Vgg>[] {
   return scales === undefined ? nets : nets.map((net) => ({ ...net, scales }));
 }
 

@@ -40,8 +40,8 @@ function bytesOf(location: ImageLocation): number | undefined {
   return location.kind === 'range' ? location.length : 3 * location.width * location.height;
 }
 
-/** Returns the SHA-256 of the bytes of a stored image, in hexadecimal. */
-function contentOf(location: ImageLocation): string {
+/** Returns the SHA-256 of the bytes of a stored image, in hexadecimal. Throws the error of the system when it cannot be read. */
+export function imageHash(location: ImageLocation): string {
   const hash = createHash('sha256');
   if (location.kind === 'pixels' || location.kind === 'bytes') return hash.update(location.data).digest('hex');
   if (location.kind === 'file') return hash.update(readFileSync(location.path)).digest('hex');
@@ -64,7 +64,7 @@ export function sampleImages(data: string, images: ImageSource): SampledImage[] 
   return Array.from({ length: source.length }, (_, i) => source.location(i)).flatMap((location) => {
     try {
       const bytes = bytesOf(location);
-      return bytes === undefined ? [] : [{ id: imageId(data, location), bytes, sha256: contentOf(location) }];
+      return bytes === undefined ? [] : [{ id: imageId(data, location), bytes, sha256: imageHash(location) }];
     } catch {
       return [];
     }
@@ -85,7 +85,7 @@ export function holdsSample(set: DataSet, data: string, sample: readonly Sampled
   }
   const same = sample.filter(({ id, bytes, sha256 }) => {
     const location = found.get(id);
-    return location !== undefined && bytesOf(location) === bytes && contentOf(location) === sha256;
+    return location !== undefined && bytesOf(location) === bytes && imageHash(location) === sha256;
   });
   return same.length >= 0.9 * sample.length;
 }
@@ -99,7 +99,7 @@ export function countSampled(source: ImageSource, sample: readonly SampledImage[
     const location = source.location(i);
     const hashes = bySize.get(bytesOf(location) ?? -1);
     if (hashes === undefined) continue;
-    const hash = contentOf(location);
+    const hash = imageHash(location);
     if (hashes.has(hash)) found.add(hash);
   }
   return found.size;

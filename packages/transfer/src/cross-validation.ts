@@ -35,16 +35,24 @@ export interface FittedClassifier {
   readonly sharpness: number;
 }
 
+interface OneFit {
+  readonly classes: number;
+  readonly C: number;
+  readonly signal: AbortSignal | undefined;
+  /** Classifier of another C, from which the search starts. */
+  readonly start?: LinearClassifier | undefined;
+  /** True for a comparison of C, which needs no exact minimum. */
+  readonly isRough: boolean;
+}
+
 function fitOnce(
   kind: ClassifierKind,
   descriptors: Descriptors,
   labels: ArrayLike<number>,
-  { classes, C, rough, signal }: { classes: number; C: number; rough: boolean; signal: AbortSignal | undefined },
+  { classes, isRough, ...options }: OneFit,
 ): Promise<LinearClassifier> {
-  const fit = kind === 'svm' ? fitSvm : fitLogistic;
-  // A comparison of C needs no exact minimum: liblinear's own search takes 0.1.
-  const tolerance = rough ? (kind === 'svm' ? 1e-2 : 1e-3) : undefined;
-  return fit(descriptors, labels, classes, { C, tolerance, signal });
+  if (kind === 'svm') return fitSvm(descriptors, labels, classes, { ...options, tolerance: isRough ? 0.1 : undefined });
+  return fitLogistic(descriptors, labels, classes, { ...options, tolerance: isRough ? 1e-3 : undefined });
 }
 
 /** Returns the mean cross-entropy of the soft-max of sharpness · values. */
@@ -105,7 +113,7 @@ export async function fitClassifier(
   const parts = Math.min(folds, fewest);
   if (parts < 2) {
     if (grid.length === 1) {
-      const classifier = await fitOnce(kind, descriptors, labels, { classes, C: only!, rough: false, signal });
+      const classifier = await fitOnce(kind, descriptors, labels, { classes, C: only!, isRough: false, signal });
       onFit?.(1, 1);
       return { classifier, C: only!, validation: [], sharpness: 1 };
     }
@@ -118,6 +126,7 @@ export async function fitClassifier(
   const all = Array.from({ length: labels.length }, (_, i) => i);
   const total = fitsOf(grid.length, parts);
   let done = 0;
+  const starts: LinearClassifier[] = [];
   let best: { C: number; score: number; values: Float64Array } | undefined;
   const validation: { C: number; meanClassAccuracy: number }[] = [];
   for (const C of [...grid].sort((a, b) => a - b)) {
@@ -129,8 +138,9 @@ export async function fitClassifier(
         kind,
         selectRows(descriptors, inside),
         inside.map((i) => labels[i]!),
-        { classes, C, rough: true, signal },
+        { classes, C, isRough: true, start: starts[f], signal },
       );
+      starts[f] = classifier;
       const left = decisionValues(classifier, selectRows(descriptors, outside));
       for (const [place, i] of outside.entries()) {
         values.set(left.subarray(place * classes, (place + 1) * classes), i * classes);
@@ -142,7 +152,7 @@ export async function fitClassifier(
     if (best === undefined || score > best.score) best = { C, score, values };
   }
   const { C, values } = best!;
-  const classifier = await fitOnce(kind, descriptors, labels, { classes, C, rough: false, signal });
+  const classifier = await fitOnce(kind, descriptors, labels, { classes, C, isRough: false, signal });
   onFit?.(total, total);
   return { classifier, C, validation, sharpness: kind === 'svm' ? sharpnessOf(values, labels, classes) : 1 };
 }

@@ -171,7 +171,7 @@ export async function describeImages(
   let known = 0;
   let done = 0;
   let waiting: Prepared[] = [];
-  let pixels = 0;
+  let waitingPixels = 0;
   const flush = async () => {
     for (const batch of batchesOf(waiting, batchPixels)) {
       signal?.throwIfAborted();
@@ -183,7 +183,7 @@ export async function describeImages(
       onProgress?.(done);
     }
     waiting = [];
-    pixels = 0;
+    waitingPixels = 0;
   };
   const skip = (key: string, error: unknown) => {
     if (strict || !isVggError(error) || error.code !== 'VGG_IMAGE') throw error;
@@ -191,12 +191,13 @@ export async function describeImages(
     onProgress?.(++done);
   };
   const prepare = async (item: number): Promise<Prepared | undefined> => {
-    const { key, hash, load } = items[item]!;
-    const content = hash();
-    rows[item] = cache?.get(content);
+    const image = items[item]!;
+    const { key } = image;
+    const hash = image.hash();
+    rows[item] = cache?.get(hash);
     if (rows[item] !== undefined) return undefined;
-    const image = await load(Math.max(...scales));
-    return { item, key, hash: content, scales: scales.map((scale) => prepareWhole(image, transform, scale)) };
+    const pixels = await image.load(Math.max(...scales));
+    return { item, key, hash, scales: scales.map((scale) => prepareWhole(pixels, transform, scale)) };
   };
   for (let first = 0; first < items.length; first += AHEAD) {
     signal?.throwIfAborted();
@@ -208,11 +209,11 @@ export async function describeImages(
         done += 1;
       } else {
         waiting.push(result.value);
-        pixels += pixelsOf(result.value.scales);
+        waitingPixels += pixelsOf(result.value.scales);
       }
     }
     onProgress?.(done);
-    if (pixels >= WAITING_PIXELS) await flush();
+    if (waitingPixels >= WAITING_PIXELS) await flush();
   }
   await flush();
   const usable = Uint32Array.from(rows.keys()).filter((item) => rows[item] !== undefined);

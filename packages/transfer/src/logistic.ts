@@ -13,6 +13,8 @@ export interface LogisticOptions extends FitOptions {
   readonly tolerance?: number | undefined;
   /** Largest number of steps. Default 1000. */
   readonly maxSteps?: number | undefined;
+  /** Classifier from which the search starts. Default all weights 0. */
+  readonly start?: LinearClassifier | undefined;
   /** Called after each step. */
   readonly onProgress?: ((steps: number) => void) | undefined;
 }
@@ -37,7 +39,7 @@ export async function fitLogistic(
   descriptors: Descriptors,
   labels: ArrayLike<number>,
   classes: number,
-  { C = 1, tolerance = 1e-4, maxSteps = 1000, signal, onProgress }: LogisticOptions = {},
+  { C = 1, tolerance = 1e-4, maxSteps = 1000, start, signal, onProgress }: LogisticOptions = {},
 ): Promise<LinearClassifier> {
   checkExamples(descriptors, labels, classes, C);
   const { width, length } = descriptors;
@@ -72,6 +74,10 @@ export async function fitLogistic(
     return strength * loss + squares / 2;
   };
   const x = new Float64Array(size + classes);
+  if (start !== undefined) {
+    x.set(start.weights);
+    x.set(start.intercepts, size);
+  }
   await minimise(objective, x, {
     tolerance: tolerance * Math.max(1, strength),
     maxSteps,

@@ -20,7 +20,7 @@ async function bundle(specifier: string) {
 }
 
 describe('in a browser bundle', () => {
-  it.each(['core', 'models', 'optim', 'data', 'weights', 'train', 'eval', 'perceptual', 'backend-wasm', 'vgg'])(
+  it.each(['core', 'models', 'optim', 'data', 'weights', 'train', 'eval', 'transfer', 'perceptual', 'backend-wasm', 'vgg'])(
     '@vgg/%s needs no Node',
     async (name) => {
       const { warnings, inputs } = await bundle(`@vgg/${name}`);

@@ -10,3 +10,4 @@ export {
   loadPredictor,
   savePredictor,
 } from './node/predictor-file';
+export { type SearchOptions, type SearchResult, searchImages } from './node/search';

@@ -1,16 +1,16 @@
 /** `transfer`: linear classifiers on descriptors of a net, and a search for similar images (Appendix B). */
-import { resolve } from 'node:path';
+import { existsSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { VggError } from '@vgg/core';
 import { cacheFolder, listenForInterruption } from '@vgg/core/node';
-import { findImages, type Layout, openSource } from '@vgg/data/node';
+import { type Layout, openSource } from '@vgg/data/node';
 import { describeEngine, type EngineName, startEngine } from '@vgg/engine';
 import {
-  type CachedDescribeOptions,
-  type ClassifierKind,
-  describeWithCache,
-  foundItems,
   type MeanOfSplits,
-  nearest,
+  type SearchOptions,
   savePredictor,
+  searchImages,
+  type TransferOptions,
   type TransferResult,
   transfer,
 } from '@vgg/transfer/node';
@@ -21,26 +21,18 @@ import { findNet } from '../nets/reference';
 import { print, table } from '../terminal/output';
 import type { Progress, Terminal } from '../terminal/terminal';
 
+/** Options of the classifier and the descriptors; those of the command line have the same names. */
+type LibraryOptions = Omit<TransferOptions, 'name' | 'folder' | 'precision' | 'signal' | 'onDescribe' | 'onFit'>;
+
 /** Arguments of `transfer`. */
-export interface TransferArguments {
+export interface TransferArguments extends LibraryOptions, Pick<SearchOptions, 'neighbours'> {
   weights: string;
   data: string;
   layout?: Layout;
-  scales?: readonly number[];
-  combine: 'average' | 'stack';
-  tap?: string;
-  flip: boolean;
   cache?: string;
-  classifier: ClassifierKind;
-  C?: readonly number[];
   perClass: number;
-  testPerClass: number;
-  splits: number;
-  seed: number;
   out?: string;
   nearest?: string;
-  neighbours: number;
-  strict: boolean;
   engine: EngineName | 'auto';
   device?: string;
   json: boolean;
@@ -79,24 +71,16 @@ function resultTable({ study }: TransferResult): string {
   return table(columns, rows.length === 1 ? rows : [...rows, ['mean ± standard error', '', '', '', ...means]]);
 }
 
-/** Trains and measures a classifier, and writes the predictor. */
-async function classifyData(
-  net: UsableNet,
-  options: TransferArguments & CachedDescribeOptions,
-  { terminal, signal, show }: { terminal: Terminal; signal: AbortSignal; show: ReturnType<typeof progressOf>['show'] },
-): Promise<void> {
+/** Measures a classifier and writes the predictor. */
+async function classifyData(net: UsableNet, options: TransferArguments & TransferOptions, terminal: Terminal) {
   const { weights: name, out, perClass, layout } = options;
+  if (out !== undefined && !existsSync(dirname(resolve(out)))) {
+    throw new VggError('argument', `cannot write --out ${out}: there is no folder ${dirname(out)}`);
+  }
   const data = await openSource(await locateImages(options.data, terminal), { layout });
   describeData(data, terminal);
-  const result = await transfer(net, data, {
-    ...options,
-    name,
-    kind: options.classifier,
-    withPredictor: out !== undefined,
-    signal,
-    onDescribe: show('descriptors', 'images'),
-    onFit: show('classifiers', 'fits'),
-  });
+  terminal.say(`describing the images of ${data.classes.length} classes by ${name}`);
+  const result = await transfer(net, data, { ...options, withPredictor: out !== undefined });
   reportSkipped(result.skipped, terminal);
   const { images, width, known, smallClasses, seconds, predictor } = result;
   terminal.say(
@@ -118,23 +102,14 @@ async function classifyData(
 /** Prints the images of a folder that are most like one image. */
 async function searchData(
   net: UsableNet,
-  options: TransferArguments & CachedDescribeOptions & { nearest: string },
-  { terminal, show }: { terminal: Terminal; show: ReturnType<typeof progressOf>['show'] },
-): Promise<void> {
-  const query = await describeWithCache(net, foundItems(findImages([options.nearest])), { ...options, strict: true });
-  const found = foundItems(findImages([await locateImages(options.data, terminal)]));
-  const onProgress = show('descriptors', 'images');
-  const { descriptors, items, skipped } = await describeWithCache(net, found, {
-    ...options,
-    onProgress: (images) => onProgress(images, found.length),
-  });
+  query: string,
+  options: TransferArguments & SearchOptions,
+  terminal: Terminal,
+) {
+  const { found, skipped } = await searchImages(net, query, [await locateImages(options.data, terminal)], options);
   reportSkipped(skipped, terminal);
-  const neighbours = nearest(descriptors, query.descriptors.values, options.neighbours).map(({ row, distance }) => ({
-    image: found[items[row]!]!.key,
-    distance,
-  }));
-  if (options.json) return print(JSON.stringify(neighbours, null, 2));
-  await print(neighbours.map(({ image, distance }) => `${distance.toFixed(4)}  ${image}`).join('\n'));
+  const lines = found.map(({ image, distance }) => `${distance.toFixed(4)}  ${image}`);
+  await print(options.json ? JSON.stringify(found, null, 2) : lines.join('\n'));
 }
 
 export async function runTransfer(options: TransferArguments, terminal: Terminal): Promise<void> {
@@ -143,17 +118,18 @@ export async function runTransfer(options: TransferArguments, terminal: Terminal
   const net = await preparedNet(options.weights, terminal);
   const interruption = listenForInterruption(() => terminal.say('stopping; the same command continues from here'));
   const progress = progressOf(terminal);
-  const { signal } = interruption;
   const common = {
     ...options,
-    combination: options.combine,
+    name: options.weights,
     folder: options.cache === undefined ? cacheFolder('descriptors') : resolve(options.cache),
     precision: /float16/.test(engine.name) ? engine.name : 'float32',
-    signal,
+    signal: interruption.signal,
+    onDescribe: progress.show('descriptors', 'images'),
+    onFit: progress.show('classifiers', 'fits'),
   };
   try {
-    if (options.nearest === undefined) await classifyData(net, common, { terminal, signal, show: progress.show });
-    else await searchData(net, { ...common, nearest: options.nearest }, { terminal, show: progress.show });
+    if (options.nearest === undefined) await classifyData(net, common, terminal);
+    else await searchData(net, options.nearest, common, terminal);
   } catch (error) {
     progress.end();
     if (interruption.exitCode !== undefined) process.exit(interruption.exitCode);

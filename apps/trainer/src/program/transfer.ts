@@ -31,12 +31,12 @@ export function transferCommand(run: Commands['transfer']): Command {
     .option('--layout <kind>', `how the images lie: ${LAYOUTS.join(', ')} (default: recognised)`, oneOf(LAYOUTS))
     .optionsGroup('Descriptors:')
     .option('--scales <Q,...>', "smallest sides of the images in pixels (default: the net's own scale)", scaleList)
-    .option('--combine <how>', 'several scales: average or stack', oneOf(['average', 'stack']), 'average')
+    .option('--combination <how>', 'several scales: average or stack', oneOf(['average', 'stack']), 'average')
     .option('--tap <layer>', 'the layer, such as relu7 or pool4 (default: the last hidden one)')
     .option('--no-flip', 'without the mirror images: half the time')
     .option('--cache <dir>', 'folder of the descriptors (default: vgg/descriptors in the cache of the user)')
     .optionsGroup('Classifier:')
-    .option('--classifier <kind>', 'svm (linear, one-versus-rest) or logistic', oneOf(['svm', 'logistic']), 'svm')
+    .option('--kind <classifier>', 'svm (linear, one-versus-rest) or logistic', oneOf(['svm', 'logistic']), 'svm')
     .option(
       '--C <numbers>',
       'weight of the loss: one number, or several to compare by cross-validation (default: 0.1,1,10,100,1000)',

@@ -66,7 +66,7 @@ function splitOfParts(items: Uint32Array, trained: number): Split {
  * @throws VggError as `describeWithCache`, `randomSplit` and `fitClassifier`; `VGG_DATASET` for one class or a class with one image.
  */
 export async function transfer(net: DescribingNet, data: DataSet, options: TransferOptions): Promise<TransferResult> {
-  const { name, perClass = 15, testPerClass, splits = 3, seed, withPredictor, onDescribe, onFit, signal } = options;
+  const { name, perClass = 15, testPerClass, splits = 3, seed, withPredictor, onDescribe, onFit } = options;
   const { source, trained } = labelled(data);
   const { classes } = source;
   rowsByClass(labelsOf(source), classes);
@@ -86,7 +86,11 @@ export async function transfer(net: DescribingNet, data: DataSet, options: Trans
           randomSplit(labels, classes, { perClass, testPerClass, seed, number }),
         )
       : [splitOfParts(items, trained)];
-  const study = await evaluateSplits(descriptors, labels, classes.length, divided, { ...options, onFit, signal });
+  const rounds = divided.length + Number(withPredictor === true);
+  const study = await evaluateSplits(descriptors, labels, classes.length, divided, {
+    ...options,
+    onFit: (fits, of) => onFit?.(fits, (of / divided.length) * rounds),
+  });
   const scales = scalesOf(net, options);
   const { tap, flip, combination } = options;
   let predictor: Predictor | undefined;
@@ -95,8 +99,7 @@ export async function transfer(net: DescribingNet, data: DataSet, options: Trans
     const own = Array.from(rows, (row) => labels[row]!);
     const fitted = await fitClassifier(selectRows(descriptors, rows), own, classes.length, {
       ...options,
-      onFit,
-      signal,
+      onFit: (fits, of) => onFit?.(divided.length * of + fits, rounds * of),
     });
     const { classifier, sharpness } = fitted;
     const rule = { scales, tap, flip, combination };

@@ -1,6 +1,6 @@
 /** Descriptors of images by the rule of Appendix B, with a net that has its own preprocessing. */
 import { type Tensor4D, tensor4d, tidy } from '@tensorflow/tfjs-core';
-import { isVggError, VggError } from '@vgg/core';
+import { isVggError, VggError, yieldToEventLoop } from '@vgg/core';
 import { type FloatImage, greyOf, type ImageTransform, prepareWhole, type RawImage } from '@vgg/data';
 import { type Configuration, type DescriptorOptions, descriptor, type Vgg } from '@vgg/models';
 import type { Descriptors } from './descriptors';
@@ -174,6 +174,7 @@ export async function describeImages(
   let waitingPixels = 0;
   const flush = async () => {
     for (const batch of batchesOf(waiting, batchPixels)) {
+      await yieldToEventLoop();
       signal?.throwIfAborted();
       const { width, values } = await describeBatch(net, batch, options);
       const entries = batch.map(({ hash }, i) => [hash, values.slice(i * width, (i + 1) * width)] as const);

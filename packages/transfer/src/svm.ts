@@ -127,7 +127,7 @@ export async function fitSvm(
     weights.set(w.subarray(0, width), k * width);
     intercepts[k] = w[width]!;
     onProgress?.(k + 1);
-    if (performance.now() - last < 50) continue;
+    if (performance.now() - last < 50 && k < classes - 1) continue;
     await yieldToEventLoop();
     signal?.throwIfAborted();
     last = performance.now();

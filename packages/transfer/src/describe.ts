@@ -85,6 +85,11 @@ export function scalesOf(net: DescribingNet, { scales = [transformOf(net).scale]
   throw new VggError('argument', `expected scales Q as positive integers, got ${bad ?? 'none'}`);
 }
 
+/** Returns the largest of some scales. */
+export function largestScale(scales: readonly number[]): number {
+  return scales.reduce((largest, scale) => Math.max(largest, scale), 0);
+}
+
 /** Image at every scale, and where its descriptor goes. */
 interface Prepared {
   readonly item: number;
@@ -197,7 +202,7 @@ export async function describeImages(
     const hash = image.hash();
     rows[item] = cache?.get(hash);
     if (rows[item] !== undefined) return undefined;
-    const pixels = await image.load(Math.max(...scales));
+    const pixels = await image.load(largestScale(scales));
     return { item, key, hash, scales: scales.map((scale) => prepareWhole(pixels, transform, scale)) };
   };
   for (let first = 0; first < items.length; first += AHEAD) {

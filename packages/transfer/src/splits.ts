@@ -25,10 +25,7 @@ export interface SplitOptions {
  */
 export function rowsByClass(labels: ArrayLike<number>, classes: readonly string[]): number[][] {
   if (classes.length < 2) {
-    throw new VggError(
-      'dataset',
-      `expected two classes or more, got ${classes.length}: a classifier tells classes apart`,
-    );
+    throw new VggError('dataset', `expected two classes or more, got ${classes.length}: add class folders`);
   }
   const rows: number[][] = classes.map(() => []);
   for (let i = 0; i < labels.length; i++) rows[labels[i]!]!.push(i);

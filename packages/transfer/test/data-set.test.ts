@@ -1,4 +1,4 @@
-/** From a data set to a predictor in one file that classifies new images, and back from the file. */
+/** A data set described and measured, and its predictor in one file, which classifies new images. */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -72,7 +72,7 @@ async function savedGuesser(path: string, scales: readonly number[] | undefined,
   };
   return {
     classes: predictor.classes,
-    side: Math.max(...predictor.rule.scales),
+    side: predictor.side,
     guess: (image) => predictor.predict(image),
     nets: noNets,
     heatMapScales: noNets,

@@ -52,7 +52,7 @@ function fitOnce(
   { classes, isRough, ...options }: OneFit,
 ): Promise<LinearClassifier> {
   if (kind === 'svm') return fitSvm(descriptors, labels, classes, { ...options, tolerance: isRough ? 0.1 : undefined });
-  return fitLogistic(descriptors, labels, classes, { ...options, tolerance: isRough ? 1e-3 : undefined });
+  return fitLogistic(descriptors, labels, classes, { ...options, tolerance: isRough ? 0.1 : undefined });
 }
 
 /** Returns the mean cross-entropy of the soft-max of sharpness · values. */

@@ -7,7 +7,7 @@ export type Objective = (x: Float64Array, gradient: Float64Array) => number;
 
 /** Options of {@link minimise}. */
 export interface MinimiseOptions {
-  /** Ends when no entry of the gradient is larger. */
+  /** Length of the gradient at the end. */
   readonly tolerance: number;
   /** Largest number of steps. */
   readonly maxSteps: number;
@@ -23,12 +23,6 @@ interface Pair {
   readonly s: Float64Array;
   readonly y: Float64Array;
   readonly rho: number;
-}
-
-function largest(values: Float64Array): number {
-  let most = 0;
-  for (const value of values) most = Math.max(most, Math.abs(value));
-  return most;
 }
 
 /** Returns minus the product of the estimated inverse of the Hessian and the gradient. */
@@ -59,7 +53,7 @@ export async function minimise(
   let gradient = new Float64Array(x.length);
   let value = objective(x, gradient);
   const pairs: Pair[] = [];
-  for (let step = 0; step < maxSteps && largest(gradient) > tolerance; step++) {
+  for (let step = 0; step < maxSteps && dot(gradient, gradient) > tolerance ** 2; step++) {
     const direction = directionOf(gradient, pairs);
     const slope = dot(direction, gradient);
     let size = step === 0 ? Math.min(1, 1 / Math.sqrt(dot(gradient, gradient))) : 1;

@@ -29,12 +29,8 @@ export interface DescribedItem {
   readonly key: string;
   /** Returns the hash of its content, by which its descriptor is kept. */
   hash(): string;
-  /**
-   * Decodes it.
-   * @param minSide largest Q: the decoder may reduce an image that is much larger.
-   * @throws VggError `VGG_IMAGE` when the image cannot be used.
-   */
-  load(minSide: number): Promise<RawImage>;
+  /** Decodes it at its full size. @throws VggError `VGG_IMAGE` when the image cannot be used. */
+  load(): Promise<RawImage>;
 }
 
 /** Descriptors that were computed before, by the hashes of the images. */
@@ -83,11 +79,6 @@ export function scalesOf(net: DescribingNet, { scales = [transformOf(net).scale]
   const bad = scales.find((scale) => !Number.isInteger(scale) || scale < 1);
   if (scales.length > 0 && bad === undefined) return scales;
   throw new VggError('argument', `expected scales Q as positive integers, got ${bad ?? 'none'}`);
-}
-
-/** Returns the largest of some scales. */
-export function largestScale(scales: readonly number[]): number {
-  return scales.reduce((largest, scale) => Math.max(largest, scale), 0);
 }
 
 /** Image at every scale, and where its descriptor goes. */
@@ -202,7 +193,7 @@ export async function describeImages(
     const hash = image.hash();
     rows[item] = cache?.get(hash);
     if (rows[item] !== undefined) return undefined;
-    const pixels = await image.load(largestScale(scales));
+    const pixels = await image.load();
     return { item, key, hash, scales: scales.map((scale) => prepareWhole(pixels, transform, scale)) };
   };
   for (let first = 0; first < items.length; first += AHEAD) {

@@ -1,7 +1,6 @@
 /** Description of the images of a data set or a folder, with a cache on disk. */
 import { resolve } from 'node:path';
 import { VggError } from '@vgg/core';
-import { systemReason } from '@vgg/core/node';
 import type { ImageLocation, ImageSource } from '@vgg/data';
 import { decodeImage, type FoundImage, imageHash } from '@vgg/data/node';
 import {
@@ -19,14 +18,11 @@ function itemOf(key: string, locate: () => ImageLocation): DescribedItem {
   return {
     key,
     hash: () => {
-      const location = locate();
-      try {
-        return imageHash(location);
-      } catch (cause) {
-        throw new VggError('image', `${key}: ${systemReason(cause)}`, { cause });
-      }
+      const hash = imageHash(locate());
+      if (hash === undefined) throw new VggError('image', `${key}: the file cannot be read`);
+      return hash;
     },
-    load: (minSide) => decodeImage(locate(), { name: key, minSide }),
+    load: () => decodeImage(locate(), { name: key }),
   };
 }
 

@@ -7,7 +7,7 @@ import { VggError } from '@vgg/core';
 import type { RawImage } from '@vgg/data';
 import { asFloat32, describeModel, fromFloat32, type LoadedNet, type TensorData } from '@vgg/weights';
 import { loadModel, openSafetensors, type SafetensorsFile, writeSafetensors } from '@vgg/weights/node';
-import { type DescribingNet, largestScale } from '../describe';
+import type { DescribingNet } from '../describe';
 import { checkPredictor, type NetIdentity, type PredictedClass, type Predictor, predictWith } from '../predictor';
 import { netHash } from './net-hash';
 
@@ -53,8 +53,6 @@ export interface LoadPredictorOptions {
 
 /** Predictor with its net. */
 export interface LoadedPredictor extends Predictor {
-  /** Smallest side in pixels to which images are rescaled at most: larger ones may be decoded reduced. */
-  readonly side: number;
   /** Net that describes images. */
   readonly describing: DescribingNet;
   /** Returns the most likely classes of an image, most likely first. Default five. */
@@ -133,7 +131,6 @@ export async function loadPredictor(path: string, { net: load }: LoadPredictorOp
     const describing = await netOf(file, predictor, load);
     return {
       ...predictor,
-      side: largestScale(predictor.rule.scales),
       describing,
       predict: (image, top) => predictWith(predictor, describing, image, top),
       dispose: () => describing.model.dispose(),

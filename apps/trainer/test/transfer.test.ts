@@ -23,7 +23,7 @@ beforeAll(async () => {
   folder = await images(6, 3);
   const [name] = readdirSync(join(folder, 'val'));
   image = join(folder, 'val', name!, readdirSync(join(folder, 'val', name!))[0]!);
-  trained = await run('--data', folder, '--C', '1,100', '--out', 'shapes.safetensors', '--json');
+  trained = await run('--data', folder, '--cost', '1,100', '--out', 'shapes.safetensors', '--json');
 });
 
 describe('transfer', () => {
@@ -49,7 +49,7 @@ describe('transfer', () => {
     const { code, stdout, stderr } = await run(
       '--data',
       join(folder, 'train'),
-      '--C',
+      '--cost',
       '10',
       '--per-class',
       '4',
@@ -97,7 +97,7 @@ describe('bad input is one line and exit code 2', () => {
     [['--data', 'single'], /class b has one image: expected two or more/],
     [['--data', 'nowhere'], /nowhere/],
     [['--data', 'single', '--nearest', 'text.png'], /text\.png/],
-    [['--data', 'single', '--C', '0,1'], /Expected numbers above 0/],
+    [['--data', 'single', '--cost', '0,1'], /Expected numbers above 0/],
     [['--data', 'single', '--out', 'no/p.safetensors'], /cannot write --out no\/p\.safetensors: there is no folder no/],
   ] as const)('%j', async (words, line) => {
     expect(refusal(await run(...words))).toMatch(line);

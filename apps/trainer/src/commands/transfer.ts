@@ -22,7 +22,7 @@ import { print, table } from '../terminal/output';
 import type { Progress, Terminal } from '../terminal/terminal';
 
 /** Options of the classifier and the descriptors; those of the command line have the same names. */
-type LibraryOptions = Omit<TransferOptions, 'name' | 'folder' | 'precision' | 'signal' | 'onDescribe' | 'onFit'>;
+type LibraryOptions = Omit<TransferOptions, 'C' | 'name' | 'folder' | 'precision' | 'signal' | 'onDescribe' | 'onFit'>;
 
 /** Arguments of `transfer`. */
 export interface TransferArguments extends LibraryOptions, Pick<SearchOptions, 'neighbours'> {
@@ -30,6 +30,8 @@ export interface TransferArguments extends LibraryOptions, Pick<SearchOptions, '
   data: string;
   layout?: Layout;
   cache?: string;
+  /** Values of C. Not `--C`: the loader of tfjs-node-gpu, node-pre-gyp, reads it as its own option. */
+  cost?: readonly number[];
   perClass: number;
   out?: string;
   nearest?: string;
@@ -121,6 +123,7 @@ export async function runTransfer(options: TransferArguments, terminal: Terminal
   const common = {
     ...options,
     name: options.weights,
+    C: options.cost,
     folder: options.cache === undefined ? cacheFolder('descriptors') : resolve(options.cache),
     precision: /float16/.test(engine.name) ? engine.name : 'float32',
     signal: interruption.signal,

@@ -38,8 +38,8 @@ export function transferCommand(run: Commands['transfer']): Command {
     .optionsGroup('Classifier:')
     .option('--kind <classifier>', 'svm (linear, one-versus-rest) or logistic', oneOf(['svm', 'logistic']), 'svm')
     .option(
-      '--C <numbers>',
-      'weight of the loss: one number, or several to compare by cross-validation (default: 0.1,1,10,100,1000)',
+      '--cost <C,...>',
+      'C, the weight of the loss: one number, or several to compare by cross-validation (default: 0.1,1,10,100,1000)',
       positiveNumbers,
     )
     .option('--per-class <n>', 'training images of each class in a random split', integer(1), 15)

@@ -46,6 +46,7 @@ async function main(words: readonly string[]): Promise<number> {
     convert: async (input, output, options) =>
       (await import('./commands/convert')).runConvert(input, output, options, await terminalOf(options)),
     runs: async (action, words, options) => (await import('./commands/runs')).runRuns(action, words, options),
+    transfer: async (options) => (await import('./commands/transfer')).runTransfer(options, await terminalOf(options)),
     paper: async (options) => (await import('./commands/paper')).runPaper(options, await terminalOf(options)),
   });
   try {

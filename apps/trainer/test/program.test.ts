@@ -21,6 +21,7 @@ async function called(...words: string[]): Promise<Call> {
       calls.push({ command: 'convert', options: { ...options, input, output } });
     },
     paper: record('paper'),
+    transfer: record('transfer'),
     runs: async (action, words, options) => {
       calls.push({ command: 'runs', options: { action, words, ...options } });
     },
@@ -156,6 +157,7 @@ describe('help', () => {
       inspect: nothing,
       convert: nothing,
       report: nothing,
+      transfer: nothing,
       paper: nothing,
       runs: nothing,
     },

@@ -2,7 +2,7 @@ export type { Augment, AugmentContext, AugmentFunction } from './node/augment';
 export { type DecodeOptions, decodeImage, IMAGE_LIMITS } from './node/decode';
 export { DEMO_IMAGES, type DemoImagesOptions, makeDemoImages } from './node/demo-images';
 export { type FoundImage, findImages, readFoundImage } from './node/find-images';
-export { countSampled, holdsSample, imageId, type SampledImage, sampleImages } from './node/image-sample';
+export { countSampled, holdsSample, imageHash, imageId, type SampledImage, sampleImages } from './node/image-sample';
 export { type ImageItem, imageItems } from './node/items';
 export { type LoadImageOptions, loadImage, type NodeImage } from './node/load-image';
 export {

@@ -20,15 +20,24 @@ async function bundle(specifier: string) {
 }
 
 describe('in a browser bundle', () => {
-  it.each(['core', 'models', 'optim', 'data', 'weights', 'train', 'eval', 'perceptual', 'backend-wasm', 'vgg'])(
-    '@vgg/%s needs no Node',
-    async (name) => {
-      const { warnings, inputs } = await bundle(`@vgg/${name}`);
-      expect(warnings).toEqual([]);
-      expect(inputs.some((file) => file.endsWith(`${name}/dist/index.js`))).toBe(true);
-      expect(inputs.filter((file) => file.endsWith('/dist/node.js'))).toEqual([]);
-    },
-  );
+  it.each([
+    'core',
+    'models',
+    'optim',
+    'data',
+    'weights',
+    'train',
+    'eval',
+    'transfer',
+    'perceptual',
+    'backend-wasm',
+    'vgg',
+  ])('@vgg/%s needs no Node', async (name) => {
+    const { warnings, inputs } = await bundle(`@vgg/${name}`);
+    expect(warnings).toEqual([]);
+    expect(inputs.some((file) => file.endsWith(`${name}/dist/index.js`))).toBe(true);
+    expect(inputs.filter((file) => file.endsWith('/dist/node.js'))).toEqual([]);
+  });
 
   it.each(['core', 'data', 'weights', 'train', 'vgg'])('@vgg/%s/node is refused', async (name) => {
     await expect(bundle(`@vgg/${name}/node`)).rejects.toThrow(/Could not resolve "(node:)?\w+"/);

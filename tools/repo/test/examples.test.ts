@@ -72,6 +72,10 @@ beforeAll(async () => {
   await drawImages(facade, 'photographs', 12);
   cpSync(join(folderOf('README.md'), 'photo.jpg'), join(facade, 'photo.jpg'));
   await saveNet(join(facade, 'model.safetensors'));
+  const described = folderOf('packages/transfer/README.md');
+  await drawImages(described, 'photos', 12);
+  cpSync(join(folderOf('README.md'), 'photo.jpg'), join(described, 'photo.jpg'));
+  await saveNet(join(described, 'model.safetensors'));
 });
 
 afterAll(() => rmSync(FOLDER, { recursive: true, force: true }));

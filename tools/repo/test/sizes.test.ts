@@ -15,6 +15,7 @@ const BUDGETS = {
   weights: 48_000,
   train: 10_000,
   eval: 15_000,
+  transfer: 6_800,
   perceptual: 1_700,
   'backend-wasm': 21_500,
   vgg: 1_000,

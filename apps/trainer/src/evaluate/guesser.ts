@@ -1,12 +1,15 @@
 /** Predictors of image classes: runs by dense evaluation, or the net of a weight file with its own preprocessing. */
 import { statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { VggError } from '@vgg/core';
 import type { RawImage } from '@vgg/data';
 import { classify, type EvaluatedNet, evaluatedNet, type Guess, type MapMethod, predict } from '@vgg/eval';
 import type { Vgg } from '@vgg/models';
 import { heatMapScales } from '@vgg/report';
 import { METRICS_FILE } from '@vgg/train/node';
-import { usableNet } from '../nets/named-net';
+import { isPredictorFile, loadPredictor } from '@vgg/transfer/node';
+import { preparedNet, usableNet } from '../nets/named-net';
+import { findNet } from '../nets/reference';
 import type { Terminal } from '../terminal/terminal';
 import { loadRuns, withScales } from './nets';
 
@@ -57,6 +60,23 @@ export async function runGuesser(
   };
 }
 
+/** Returns a predictor that `transfer` wrote. */
+async function savedGuesser(path: string, scales: readonly number[] | undefined, terminal: Terminal): Promise<Guesser> {
+  const isUnusable = (what: string) => new VggError('argument', `${path} is a predictor of transfer: ${what}`);
+  if (scales !== undefined) throw isUnusable('its scales are fixed, leave out --scales');
+  const predictor = await loadPredictor(path, { net: ({ name }) => preparedNet(name, terminal) });
+  const noNets = () => {
+    throw isUnusable('it has no class maps, leave out --heat-map');
+  };
+  return {
+    classes: predictor.classes,
+    guess: (image) => predictor.predict(image),
+    nets: noNets,
+    heatMapScales: noNets,
+    dispose: predictor.dispose,
+  };
+}
+
 /**
  * Returns a predictor by the net of a file or a published net: with its own preprocessing and one centre crop, or by dense
  * evaluation if scales are given.
@@ -67,6 +87,10 @@ export async function weightsGuesser(
   scales: readonly number[] | undefined,
   terminal: Terminal,
 ): Promise<Guesser> {
+  const reference = findNet(text);
+  if (reference?.kind === 'file' && (await isPredictorFile(reference.path))) {
+    return savedGuesser(reference.path, scales, terminal);
+  }
   const net = await usableNet(text, terminal);
   const { classes, model, transform } = net;
   const nets = () => [evaluatedNet(text, net)];

@@ -6,6 +6,7 @@ import type { PaperArguments } from '../commands/paper';
 import type { PredictArguments } from '../commands/predict';
 import type { ReportArguments } from '../commands/report';
 import type { RunsAction, RunsArguments } from '../commands/runs';
+import type { TransferArguments } from '../commands/transfer';
 import type { TrainArguments } from '../run/arguments';
 
 /** Implementations of the commands, injected so that tests of the command line can replace them. */
@@ -17,5 +18,6 @@ export interface Commands {
   convert(input: string, output: string, options: ConvertArguments): Promise<void>;
   report(run: string, options: ReportArguments): Promise<void>;
   paper(options: PaperArguments): Promise<void>;
+  transfer(options: TransferArguments): Promise<void>;
   runs(action: RunsAction, words: readonly string[], options: RunsArguments): Promise<void>;
 }

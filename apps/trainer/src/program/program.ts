@@ -8,6 +8,7 @@ import { convertCommand, inspectCommand } from './files';
 import { paperCommand } from './paper';
 import { runsCommand } from './runs';
 import { trainCommand } from './train';
+import { transferCommand } from './transfer';
 import { evaluateCommand, predictCommand, reportCommand } from './use';
 
 /** Returns the help of an option, with its default in the same form for all. */
@@ -37,6 +38,7 @@ export function createProgram(commands: Commands): Command {
     .addCommand(inspectCommand(commands.inspect))
     .addCommand(convertCommand(commands.convert))
     .addCommand(paperCommand(commands.paper))
+    .addCommand(transferCommand(commands.transfer))
     .addCommand(runsCommand(commands.runs))
     .helpCommand(false);
   for (const command of [program, ...program.commands]) {

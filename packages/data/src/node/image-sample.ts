@@ -42,7 +42,7 @@ function bytesOf(location: ImageLocation): number | undefined {
 }
 
 /** Returns the SHA-256 of the bytes of a stored image, in hexadecimal; undefined if they cannot be read. */
-function contentOf(location: ImageLocation): string | undefined {
+export function imageHash(location: ImageLocation): string | undefined {
   try {
     return createHash('sha256').update(readStored(location)).digest('hex');
   } catch {
@@ -58,7 +58,7 @@ export function sampleImages(data: string, images: ImageSource): SampledImage[] 
   const source = spread(images, SAMPLE);
   return Array.from({ length: source.length }, (_, i) => source.location(i)).flatMap((location) => {
     const bytes = bytesOf(location);
-    const sha256 = bytes === undefined ? undefined : contentOf(location);
+    const sha256 = bytes === undefined ? undefined : imageHash(location);
     return bytes === undefined || sha256 === undefined ? [] : [{ id: imageId(data, location), bytes, sha256 }];
   });
 }
@@ -77,7 +77,7 @@ export function holdsSample(set: DataSet, data: string, sample: readonly Sampled
   }
   const same = sample.filter(({ id, bytes, sha256 }) => {
     const location = found.get(id);
-    return location !== undefined && bytesOf(location) === bytes && contentOf(location) === sha256;
+    return location !== undefined && bytesOf(location) === bytes && imageHash(location) === sha256;
   });
   return same.length >= 0.9 * sample.length;
 }
@@ -94,7 +94,7 @@ export function countSampled(source: ImageSource, sample: readonly SampledImage[
     const location = source.location(i);
     const hashes = bySize.get(bytesOf(location) ?? -1);
     if (hashes === undefined) continue;
-    const hash = contentOf(location);
+    const hash = imageHash(location);
     if (hash !== undefined && hashes.has(hash)) found.add(hash);
   }
   return found.size;

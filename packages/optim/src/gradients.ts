@@ -44,11 +44,15 @@ export type ReplaceGradient = (name: string, gradient: Tensor) => Tensor;
 /**
  * Makes the operations of the loss replace the gradients of variables, and returns the names of those variables. A
  * variable that several operations use is left out: each of them computes only a part of its gradient.
+ *
+ * @param held receives the computed gradients: those of an operation's other inputs may need them. They are disposed
+ *   before the next operation's, and the last ones by the caller.
  */
 function replaceOnTape(
   loss: Scalar,
   variables: ReadonlyMap<string, Variable>,
   replace: ReplaceGradient,
+  held: Tensor[],
 ): ReadonlySet<string> {
   // The tape holds other operations too, such as copies of saved tensors.
   const needed = new Set([loss.id]);
@@ -66,9 +70,16 @@ function replaceOnTape(
     const gradient = use?.node.gradient;
     if (use === undefined || gradient === undefined || others.length > 0) continue;
     use.node.gradient = (outputs) => {
+      dispose(held.splice(0));
       const gradients = gradient(outputs);
       const compute = gradients[use.input]!;
-      gradients[use.input] = () => replace(name, compute());
+      gradients[use.input] = () => {
+        const computed = compute();
+        const result = replace(name, computed);
+        const isNew = computed.scopeId === engine().state.activeScope.id;
+        if (result !== computed && isNew) held.push(keep(computed));
+        return result;
+      };
       return gradients;
     };
     replaced.add(name);
@@ -106,11 +117,12 @@ export function lossAndGradients<A extends TensorContainer>(
   ensureGradients();
   const gradients = new Map<string, Tensor>();
   let aux: A | undefined;
+  const held: Tensor[] = [];
   let replaced: ReadonlySet<string> = new Set();
   const compute = (): Scalar => {
     const result = loss();
     const value = result instanceof Tensor ? result : result.loss;
-    if (replace !== undefined) replaced = replaceOnTape(value, variables, replace);
+    if (replace !== undefined) replaced = replaceOnTape(value, variables, replace, held);
     if (result instanceof Tensor) return value;
     aux = result.aux;
     // TF.js disposes every other tensor once the loss is computed.
@@ -133,5 +145,7 @@ export function lossAndGradients<A extends TensorContainer>(
   } catch (error) {
     dispose(aux ?? []);
     throw error;
+  } finally {
+    dispose(held);
   }
 }

@@ -49,7 +49,7 @@ const SERVERS = {
   'typescript-7': 'npm:typescript@7',
   webpack: '5',
 };
-/** What the READMEs say to keep external when a server is bundled. */
+/** Packages that stay external when a server is bundled, as the READMEs say. */
 const EXTERNAL = ['@vgg/backend-onednn', '@vgg/data', '@tensorflow/tfjs-core'];
 /** Module resolutions of TypeScript. Under node16, `.mts` and `.cts` are the two module systems. */
 const RESOLUTIONS = [

@@ -175,6 +175,31 @@ describe('a preparer', () => {
     expect(prepared).toEqual(images.map((each) => prepareImage(each, TRANSFORM)));
   });
 
+  it('uses its shared memory again for the next images, and returns memory of their own', async () => {
+    let allocated = 0;
+    const Original = SharedArrayBuffer;
+    vi.stubGlobal(
+      'SharedArrayBuffer',
+      class extends Original {
+        constructor(bytes: number) {
+          super(bytes);
+          if (bytes > 4) allocated++;
+        }
+      },
+    );
+    onTestFinished(() => void vi.unstubAllGlobals());
+    const preparer = createPreparer({ workers: 0 });
+    const images = [image, patternImage(30, 60, 2), patternImage(16, 16, 3)];
+    const prepared = [];
+    for (const each of images) prepared.push(await preparer.prepare(each, TRANSFORM));
+    await expect(preparer.prepare(Buffer.from('no'), TRANSFORM)).rejects.toThrow('the image');
+    expect(allocated).toBe(1);
+    expect(prepared).toEqual(images.map((each) => prepareImage(each, TRANSFORM)));
+    const smaller = { ...TRANSFORM, crop: TRANSFORM.crop - 1 };
+    expect(await preparer.prepare(image, smaller)).toEqual(prepareImage(image, smaller));
+    expect(allocated).toBe(2);
+  });
+
   it('names an image that cannot be used, and refuses work after it is closed', async () => {
     const preparer = createPreparer({ workers: 1 });
     await expect(preparer.prepare(Buffer.from('no'), TRANSFORM, { name: 'upload 7' })).rejects.toMatchObject({

@@ -1,5 +1,5 @@
 /** Classification of images with a net that has its own preprocessing and class names. */
-import { type Tensor4D, tensor4d, tidy } from '@tensorflow/tfjs-core';
+import { concat, type Tensor4D, tensor4d, tidy } from '@tensorflow/tfjs-core';
 import { requireInteger, VggError, yieldToEventLoop } from '@vgg/core';
 import {
   type BrowserImage,
@@ -20,8 +20,8 @@ import { type Classifier, type EvaluatedNet, inputSides } from './protocol';
 import { softmax } from './score';
 
 /** Net with its class names and preprocessing, as `loadNet` of `@vgg/weights` returns it. */
-export interface ClassifyingNet {
-  readonly model: Classifier;
+export interface ClassifyingNet<Model extends Classifier = Classifier> {
+  readonly model: Model;
   /** Class names in the order of the outputs. */
   readonly classes: readonly string[];
   /** Preprocessing of the net's images; undefined if it is not known. */
@@ -109,7 +109,10 @@ function asTensor(
  * Returns the net for `evaluate` and `predict`, with its own mean and standard deviation; their protocols rescale and crop.
  * @throws VggError `VGG_ARGUMENT` when the net has no transform or its order of colours is not RGB.
  */
-export function evaluatedNet(name: string, { model, transform }: ClassifyingNet): EvaluatedNet {
+export function evaluatedNet<Model extends Classifier>(
+  name: string,
+  { model, transform }: ClassifyingNet<Model>,
+): EvaluatedNet<Model> {
   if (transform === undefined) throw new VggError('argument', `nothing says how the net ${name} takes its images`);
   const { channels, range, mean, std } = transform;
   if (channels !== 'RGB')
@@ -161,10 +164,11 @@ function checkClasses({ classes: names, model }: ClassifyingNet): void {
 async function guess(net: ClassifyingNet, inputs: readonly FloatImage[], top: number): Promise<Guess[][]> {
   const { classes } = net.model.options;
   const { width, height } = inputSides(net.model);
-  const pixels = width * height * 3;
-  const values = new Float32Array(inputs.length * pixels);
-  for (const [i, { data }] of inputs.entries()) values.set(data, i * pixels);
-  const logits = tidy(() => net.model.apply(asTensor(net.model, values, [inputs.length, height, width])).logits);
+  // One tensor for each image: an array for all would be garbage of several MB for each batch.
+  const logits = tidy(() => {
+    const images = inputs.map(({ data }) => asTensor(net.model, data, [1, height, width]));
+    return net.model.apply(images.length === 1 ? images[0]! : concat(images, 0)).logits;
+  });
   try {
     const scores = await logits.data();
     if (!scores.every(Number.isFinite)) {

@@ -31,7 +31,7 @@ export interface FindRateOptions
   onStep?: ((losses: readonly RateLoss[]) => void) | undefined;
 }
 
-/** The trial ends when the loss is this many times the smallest one, after a tenth of the steps. */
+/** The trial ends when the loss is this many times the smallest one, which is above 0, after a tenth of the steps. */
 const DIVERGED = 4;
 
 function checkRange({ lowest, highest, steps }: FindRateOptions): void {
@@ -72,7 +72,7 @@ export async function findRate(options: FindRateOptions): Promise<RateLoss[]> {
         losses.push({ rate: event.rate, loss });
         onStep?.(losses);
         const smallest = losses.reduce((least, one) => Math.min(least, one.loss), Number.POSITIVE_INFINITY);
-        if (losses.length > steps / 10 && loss > DIVERGED * smallest) diverged.abort();
+        if (losses.length > steps / 10 && smallest > 0 && loss > DIVERGED * smallest) diverged.abort();
       },
     });
   } catch (error) {

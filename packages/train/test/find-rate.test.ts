@@ -1,7 +1,8 @@
 import './backend';
+import { mean, square, sub } from '@tensorflow/tfjs-core';
 import { MomentumSgd } from '@vgg/optim';
 import { describe, expect, it } from 'vitest';
-import { crossEntropy, type FindRateOptions, findRate, rateChart, suggestRate } from '../src/index';
+import { crossEntropy, type FindRateOptions, findRate, type LossFunction, rateChart, suggestRate } from '../src/index';
 import { ToyNet, toyBatches } from './toy';
 
 describe('suggestRate', () => {
@@ -83,5 +84,10 @@ describe('findRate', () => {
     const weighted = await losses({ classWeights: weights });
     expect(weighted).not.toEqual(await losses({}));
     expect(await losses({ loss: crossEntropy({ classWeights: weights }) })).toEqual(weighted);
+  });
+
+  it('does not take a loss below zero for one that diverges', async () => {
+    const loss: LossFunction = (logits) => sub(mean(square(logits)), 1e6);
+    expect(await trial(1e-3, { loss })).toHaveLength(21);
   });
 });

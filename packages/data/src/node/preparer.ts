@@ -37,9 +37,14 @@ interface Pending {
   readonly reject: (error: VggError) => void;
 }
 
+/** Largest number of shared arrays that a preparer keeps for the next images. */
+const KEPT_ARRAYS = 32;
+
 class Preparer implements ImagePreparer {
   readonly #pool: Pool;
   readonly #pending = new Map<number, Pending>();
+  /** Shared arrays that no thread writes to. A new one for each image would keep the garbage collector busy. */
+  #idle: Float32Array[] = [];
   #failure: VggError | undefined;
 
   constructor(workers: number) {
@@ -62,7 +67,7 @@ class Preparer implements ImagePreparer {
     const { location, name } = await locate(image, options);
     if (this.#failure) throw this.#failure;
     const { crop } = transform;
-    const images = new Float32Array(new SharedArrayBuffer(crop * crop * 12));
+    const images = this.#array(crop * crop * 3);
     const sample = located({ slot: 0, index: 0, place: 0, name }, location);
     const job = newJob([sample], { kind: 'batch', preparation: { kind: 'evaluation', transform }, images });
     return new Promise((resolve, reject) => {
@@ -77,6 +82,12 @@ class Preparer implements ImagePreparer {
     await this.#pool.close();
   }
 
+  /** Returns a shared array: one of an earlier image if its length fits. */
+  #array(length: number): Float32Array {
+    const array = this.#idle.pop();
+    return array?.length === length ? array : new Float32Array(new SharedArrayBuffer(4 * length));
+  }
+
   #report({ id, failures: [failure] }: Report): void {
     const pending = this.#pending.get(id);
     if (pending === undefined) return;
@@ -84,6 +95,7 @@ class Preparer implements ImagePreparer {
     if (this.#pending.size === 0) this.#pool.unref();
     if (failure !== undefined) pending.reject(errorOf(failure));
     else pending.resolve({ ...pending.image, data: pending.image.data.slice() });
+    if (this.#idle.length < KEPT_ARRAYS) this.#idle.push(pending.image.data);
   }
 
   #fail(error: VggError): void {

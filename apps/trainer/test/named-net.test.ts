@@ -137,7 +137,7 @@ describe('weights that cannot be used are one line and exit code 2', () => {
   it.concurrent.each([
     [[], /no net given: expected --run RUN or --weights FILE/],
     [['--run', 'x', '--weights', PTH], /expected --run RUN or --weights FILE, got both/],
-    [['--weights', 'vgg61'], /no file, run or published net "vgg61" \(did you mean "vgg16"\?\)/],
+    [['--weights', 'vgg16x'], /no file, run or published net "vgg16x" \(did you mean "vgg16"\?\)/],
     [['--weights', 'vgg16.tv_in'], /no file, run or published net "vgg16\.tv_in" \(did you mean "vgg16\.tv_in1k"\?\)/],
     [['--weights', 'damaged.pth'], /damaged\.pth/],
     [['--weights', 'convolutions.safetensors'], /convolutions\.safetensors has no classifier/],

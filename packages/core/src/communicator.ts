@@ -11,7 +11,7 @@ export interface SumTerms {
   count: number;
   /**
    * Partial sums of the terms of `shareOf(count, rank, size)`: one for each node of `nodesOf`, each as long as the result.
-   * `TreeSum` makes them.
+   * `TreeSum` makes them. They are not changed, except one that is the result too.
    */
   parts: readonly Float32Array[];
 }

@@ -55,6 +55,12 @@ export class TreeSum<T> {
     return this.#sums;
   }
 
+  /** Partial sums that the next term is added to: first to the last of them, then the sum to the one before, and so on. */
+  get next(): readonly T[] {
+    const { first, end } = this.#range;
+    return this.#sums.slice(nodesOf(this.#count, { first, end: end + 1 }).length - 1);
+  }
+
   /** Takes the partial sum of the next `terms` terms. Default 1. */
   push(sum: T, terms = 1): void {
     this.#range.end += terms;

@@ -81,4 +81,15 @@ describe('the order of a sum', () => {
     }
     expect([most, sum.parts]).toEqual([6, [64]]);
   });
+
+  it('knows which partial sums the next term is added to', () => {
+    const sum = new TreeSum<string>(5, 0, (left, right) => `(${left} ${right})`);
+    const next = ['a', 'b', 'c', 'd', 'e'].map((term) => {
+      const parts = sum.next;
+      sum.push(term);
+      return parts;
+    });
+    expect(next).toEqual([[], ['a'], ['(a b)'], [], ['((a b) c)', 'd']]);
+    expect(sum.parts).toEqual(['(((a b) c) (d e))']);
+  });
 });

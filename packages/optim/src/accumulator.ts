@@ -2,18 +2,17 @@
 import { add, keep, mul, type Tensor, tidy } from '@tensorflow/tfjs-core';
 import { requireInteger, TreeSum, VggError } from '@vgg/core';
 
-type Tensors = ReadonlyMap<string, Tensor>;
+type Tensors = Map<string, Tensor>;
 
-/** Returns the sums by name and disposes both. */
+/** Returns the sums by name and disposes both. A name that only `right` has was added to it already. */
 function addAll(left: Tensors, right: Tensors): Tensors {
-  const sums = new Map<string, Tensor>();
   for (const [name, value] of left) {
     const other = right.get(name)!;
-    sums.set(name, keep(add(value, other)));
+    right.set(name, keep(add(value, other)));
     value.dispose();
     other.dispose();
   }
-  return sums;
+  return right;
 }
 
 /**
@@ -26,6 +25,7 @@ function addAll(left: Tensors, right: Tensors): Tensors {
 export class GradientAccumulator {
   readonly #count: number;
   readonly #first: number;
+  readonly #shapes = new Map<string, readonly number[]>();
   #tree: TreeSum<Tensors>;
   #added = 0;
   #samples = 0;
@@ -47,9 +47,27 @@ export class GradientAccumulator {
   }
 
   /** Partial sums by variable; the accumulator owns them. One, once all micro-batches of the batch were added. */
-  get parts(): readonly Tensors[] {
+  get parts(): readonly ReadonlyMap<string, Tensor>[] {
     return this.#tree.parts;
   }
+
+  /**
+   * Adds the sums so far to the next micro-batch's gradient of one variable, as far as the order of the tree allows.
+   * As the last argument of {@link lossAndGradients}, it does so during the backward pass: the sum of a variable is
+   * ready, and the memory of its terms free, before the gradients of earlier layers are computed. The gradients
+   * must then be passed to `add`; if the backward pass fails, the accumulator must be reset.
+   */
+  readonly addSums = (name: string, gradient: Tensor): Tensor => {
+    let sum = gradient;
+    for (const sums of [...this.#tree.next].reverse()) {
+      const value = sums.get(name);
+      if (value === undefined) continue;
+      sum = add(value, sum);
+      value.dispose();
+      sums.delete(name);
+    }
+    return sum;
+  };
 
   /**
    * Adds the gradients of the summed loss of the next micro-batch. Takes ownership of them: do not dispose them.
@@ -57,26 +75,25 @@ export class GradientAccumulator {
    * @throws VggError `VGG_ARGUMENT` unless `samples` is an integer of at least 1, `VGG_SHAPE` if names or shapes differ
    *   from those of earlier micro-batches, `VGG_STATE` if all micro-batches were added.
    */
-  add(gradients: Tensors, samples: number): void {
+  add(gradients: ReadonlyMap<string, Tensor>, samples: number): void {
     requireInteger('samples', samples, 1);
     if (this.#first + this.#added >= this.#count) {
       throw new VggError('state', `expected ${this.#count} micro-batches, got one more: call reset() after a batch`);
     }
     this.#checkSame(gradients);
     for (const gradient of gradients.values()) keep(gradient);
-    this.#tree.push(gradients);
+    this.#tree.push(new Map(gradients));
     this.#added += 1;
     this.#samples += samples;
   }
 
-  #checkSame(gradients: Tensors): void {
-    const [sums] = this.parts;
-    if (sums === undefined) return;
-    for (const name of new Set([...sums.keys(), ...gradients.keys()])) {
-      const expected = sums.get(name)?.shape;
+  #checkSame(gradients: ReadonlyMap<string, Tensor>): void {
+    if (this.#added === 0) for (const [name, { shape }] of gradients) this.#shapes.set(name, shape);
+    for (const name of new Set([...this.#shapes.keys(), ...gradients.keys()])) {
+      const expected = this.#shapes.get(name);
       const got = gradients.get(name)?.shape;
       if (expected?.join() !== got?.join()) {
-        const describe = (shape?: number[]) => (shape === undefined ? 'none' : `shape [${shape}]`);
+        const describe = (shape?: readonly number[]) => (shape === undefined ? 'none' : `shape [${shape}]`);
         throw new VggError('shape', `gradient of ${name}: expected ${describe(expected)}, got ${describe(got)}`);
       }
     }
@@ -99,6 +116,7 @@ export class GradientAccumulator {
   reset(): void {
     for (const sums of this.parts) for (const sum of sums.values()) sum.dispose();
     this.#tree = new TreeSum(this.#count, this.#first, addAll);
+    this.#shapes.clear();
     this.#added = 0;
     this.#samples = 0;
   }

@@ -1,7 +1,13 @@
 export { GradientAccumulator } from './accumulator';
 export { AdamW, type AdamWOptions } from './adamw';
 export { type CrossEntropyOptions, checkLabels, type MixedLabels, softmaxCrossEntropy } from './cross-entropy';
-export { ensureGradients, type LossAndGradients, type LossWithAux, lossAndGradients } from './gradients';
+export {
+  ensureGradients,
+  type LossAndGradients,
+  type LossWithAux,
+  lossAndGradients,
+  type ReplaceGradient,
+} from './gradients';
 export { DECAY_WEIGHTS_ONLY, type ParameterGroup } from './groups';
 export {
   type FocalOptions,

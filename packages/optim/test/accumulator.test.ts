@@ -84,6 +84,44 @@ describe('GradientAccumulator', () => {
     expect(sums(1, 4)).toEqual([2 ** -24, 2 ** -24, 2 ** -24]);
   });
 
+  it('adds during the backward pass to the same bits, a variable of several operations included', async () => {
+    const random = randomStream(2, 'test');
+    const normal = (rows: number, columns: number) =>
+      tensor2d(random.fillNormal(new Float32Array(rows * columns)), [rows, columns]);
+    const first = variable(normal(4, 4));
+    const twice = variable(normal(4, 4));
+    const last = variable(normal(4, 4));
+    const variables = new Map<string, Variable>(Object.entries({ first, twice, last }));
+    const images = Array.from({ length: 5 }, () => normal(3, 4));
+    const sums = (during: boolean) => {
+      const accumulator = new GradientAccumulator(images.length);
+      const order: string[] = [];
+      for (const x of images) {
+        const { loss, gradients } = lossAndGradients(
+          () => {
+            const hidden = matMul(matMul(matMul(x, first as Tensor2D), twice as Tensor2D), twice as Tensor2D);
+            return softmaxCrossEntropy(matMul(hidden, last as Tensor2D), [0, 1, 2], { reduction: 'sum' });
+          },
+          variables,
+          (name, gradient) => {
+            order.push(name);
+            return during ? accumulator.addSums(name, gradient) : gradient;
+          },
+        );
+        loss.dispose();
+        accumulator.add(gradients, 3);
+      }
+      expect(order.slice(0, 3)).toEqual(['last', 'first', 'twice']);
+      const numbers = [...accumulator.parts[0]!].map(([name, sum]) => [name, [...sum.dataSync()]]);
+      accumulator.reset();
+      return numbers;
+    };
+    await expectNoLeak(() => {
+      expect(sums(true)).toEqual(sums(false));
+    });
+    dispose([...images, first, twice, last]);
+  });
+
   it('refuses more micro-batches than the batch has, and an average of fewer', () => {
     const accumulator = new GradientAccumulator(2);
     const gradients = () => new Map<string, Tensor>([['w', tensor1d([1])]]);

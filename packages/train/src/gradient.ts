@@ -67,7 +67,12 @@ function mixedBatch({ seed, step, cutMix: cut = 0, mixUp: blend = 0 }: GradientO
   return mixUp(batch, blend, randomStream(seed, 'mix-up', step, batch.index));
 }
 
-async function microBatchSums(options: GradientOptions, microBatch: MicroBatch): Promise<MicroBatchResult> {
+/** Computes a micro-batch. Its gradients are added to the sums of earlier ones as soon as they are computed. */
+async function microBatchSums(
+  options: GradientOptions,
+  microBatch: MicroBatch,
+  { addSums }: GradientAccumulator,
+): Promise<MicroBatchResult> {
   const { model, seed, step, labelSmoothing = 0, classWeights } = options;
   const { size, index } = microBatch;
   const loss = lossOf(options.loss, { labelSmoothing, classWeights });
@@ -81,15 +86,19 @@ async function microBatchSums(options: GradientOptions, microBatch: MicroBatch):
       loss: total,
       gradients,
       aux,
-    } = lossAndGradients(() => {
-      const { logits, batchStatistics } = model.apply(pixels, {
-        training: true,
-        dropout: (layer) => randomStream(seed, `dropout/${layer}`, step, index),
-      });
-      const statistics: Record<string, Tensor> = {};
-      for (const [name, statistic] of Object.entries(batchStatistics)) statistics[name] = mul(statistic, size);
-      return { loss: loss.sum(logits, given), aux: { logits, statistics } };
-    }, model.trainable);
+    } = lossAndGradients(
+      () => {
+        const { logits, batchStatistics } = model.apply(pixels, {
+          training: true,
+          dropout: (layer) => randomStream(seed, `dropout/${layer}`, step, index),
+        });
+        const statistics: Record<string, Tensor> = {};
+        for (const [name, statistic] of Object.entries(batchStatistics)) statistics[name] = mul(statistic, size);
+        return { loss: loss.sum(logits, given), aux: { logits, statistics } };
+      },
+      model.trainable,
+      addSums,
+    );
     const { logits, statistics } = aux;
     const [[value], outputs] = await Promise.all([total.data(), logits.data()]);
     dispose([total, logits]);
@@ -133,7 +142,7 @@ export async function batchSums(options: GradientOptions): Promise<BatchSums | u
   try {
     for (const [i, microBatch] of own.entries()) {
       if (alone && signal?.aborted) return undefined;
-      const result = await microBatchSums(options, microBatch);
+      const result = await microBatchSums(options, microBatch, gradients);
       gradients.add(result.gradients, microBatch.size);
       statistics.add(result.statistics, microBatch.size);
       totals.push(result.totals);
@@ -162,11 +171,15 @@ export async function batchSums(options: GradientOptions): Promise<BatchSums | u
   try {
     const all = await gatherTotals(communicator, totals, aborted, failure);
     const trainable = [...model.trainable].map(([name, { shape }]) => ({ name, shape }));
-    return {
-      ...all,
-      gradients: await reduceTensors(communicator, trainable, gradients.parts, count),
-      statistics: await reduceTensors(communicator, statisticShapes(model), statistics.parts, count),
-    };
+    const [gradientSums, statisticSums] = await reduceTensors(
+      communicator,
+      [
+        { entries: trainable, parts: gradients.parts },
+        { entries: statisticShapes(model), parts: statistics.parts },
+      ],
+      count,
+    );
+    return { ...all, gradients: gradientSums!, statistics: statisticSums! };
   } finally {
     gradients.reset();
     statistics.reset();

@@ -67,36 +67,59 @@ export async function gatherTotals(
   return { totals: inOrder.reduce(addTotals, NO_SAMPLES), aborted: all.some((one) => one.aborted) };
 }
 
+/** Tensors of one kind that all processes have. */
+export interface TensorSet {
+  /** Names and shapes, the same on every process. */
+  entries: readonly NamedShape[];
+  /** Partial sums of this process by name. */
+  parts: readonly ReadonlyMap<string, Tensor>[];
+}
+
+/** Reads a group of tensors into one array. */
+async function readGroup(group: readonly NamedShape[], tensors: ReadonlyMap<string, Tensor>): Promise<Float32Array> {
+  const numbers = (await Promise.all(group.map(({ name }) => tensors.get(name)!.data()))) as Float32Array[];
+  if (numbers.length === 1) return numbers[0]!;
+  const buffer = new Float32Array(lengthOf(group));
+  let offset = 0;
+  for (const each of numbers) {
+    buffer.set(each, offset);
+    offset += each.length;
+  }
+  return buffer;
+}
+
 /**
- * Returns the sums over all processes as new tensors, in the order of `entries`, which must be the same on every
- * process. The sums of the last entries are taken first: their gradients are computed first.
+ * Returns the sums over all processes as new tensors, in the order of the sets and their entries. The sums of the last
+ * entries are taken first, since their gradients are computed first: while they are read and summed, the engine
+ * computes the others.
  *
- * @param parts partial sums of this process by name.
  * @param count number of micro-batches of the whole batch.
  */
 export async function reduceTensors(
   communicator: Communicator,
-  entries: readonly NamedShape[],
-  parts: readonly ReadonlyMap<string, Tensor>[],
+  sets: readonly TensorSet[],
   count: number,
-): Promise<Map<string, Tensor>> {
-  const sums: Promise<Map<string, Tensor>>[] = [];
-  for (const group of buckets([...entries].reverse())) {
-    const length = group.reduce((total, { shape }) => total + sizeOf(shape), 0);
-    const buffers = parts.map(() => new Float32Array(length));
-    let offset = 0;
-    for (const { name, shape } of group) {
-      for (const [i, part] of parts.entries()) buffers[i]!.set((await part.get(name)!.data()) as Float32Array, offset);
-      offset += sizeOf(shape);
+): Promise<Map<string, Tensor>[]> {
+  const started: Promise<Map<string, Tensor>>[][] = [];
+  for (const { entries, parts } of sets) {
+    const sums: Promise<Map<string, Tensor>>[] = [];
+    started.push(sums);
+    for (const group of buckets([...entries].reverse())) {
+      const buffers = await Promise.all(parts.map((part) => readGroup(group, part)));
+      const result = new Float32Array(lengthOf(group));
+      // The next group is read while this one is summed.
+      const sum = communicator.allReduceSum(result, { count, parts: buffers }).then(() => tensorsOf(group, result));
+      sum.catch(() => {});
+      sums.push(sum);
     }
-    const result = buffers[0] ?? new Float32Array(length);
-    // The next group is read while this one is summed.
-    const sum = communicator.allReduceSum(result, { count, parts: buffers }).then(() => tensorsOf(group, result));
-    sum.catch(() => {});
-    sums.push(sum);
   }
-  const reduced = (await Promise.all(sums)).flatMap((tensors) => [...tensors]);
-  return new Map(reduced.reverse());
+  return await Promise.all(
+    started.map(async (sums) => new Map((await Promise.all(sums)).flatMap((tensors) => [...tensors]).reverse())),
+  );
+}
+
+function lengthOf(group: readonly NamedShape[]): number {
+  return group.reduce((total, { shape }) => total + sizeOf(shape), 0);
 }
 
 /** Returns the consecutive numbers of a group as tensors. */
@@ -105,7 +128,7 @@ function tensorsOf(group: readonly NamedShape[], numbers: Float32Array): Map<str
   return new Map(
     group.map(({ name, shape }) => {
       const size = sizeOf(shape);
-      const values = numbers.slice(offset, offset + size);
+      const values = size === numbers.length ? numbers : numbers.slice(offset, offset + size);
       offset += size;
       return [name, tensor(values, [...shape], 'float32')];
     }),

@@ -221,8 +221,8 @@ describe('messages', () => {
       { name: 'a', shape: [1] },
       { name: 'b', shape: [1, 2] },
     ];
-    const job = memoryJob(2).map((communicator) => reduceTensors(communicator, entries, [parts], 2));
-    const [reduced] = await Promise.all(job);
+    const job = memoryJob(2).map((communicator) => reduceTensors(communicator, [{ entries, parts: [parts] }], 2));
+    const [[reduced] = []] = await Promise.all(job);
     expect([...reduced!].map(([name, tensor]) => [name, tensor.shape, [...tensor.dataSync()]])).toEqual([
       ['a', [1], [6]],
       ['b', [1, 2], [2, 4]],

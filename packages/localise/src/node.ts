@@ -1,0 +1,6 @@
+export type { AnnotatedObject, Annotation } from './node/annotation';
+export { parseCoco } from './node/coco';
+export { parseCsv } from './node/csv';
+export { type DrawnBox, drawBoxes } from './node/draw';
+export { type BoxSet, type OpenBoxesOptions, openBoxes } from './node/open';
+export { parseVoc } from './node/voc';

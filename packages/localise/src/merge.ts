@@ -21,15 +21,8 @@ export interface MergedBox extends ScoredBox {
 
 /** Options of {@link mergeBoxes}. */
 export interface MergeOptions {
-  /**
-   * Largest distance of two boxes that are merged: see {@link boxDistance}. Default 0.75, about a shift by 3/10 of the side.
-   */
+  /** Largest distance of two boxes that are merged: see {@link boxDistance}. Default 0.5, about a shift by 1/5 of the side. */
   readonly distance?: number | undefined;
-  /**
-   * Weights of the parts in the mean of their coordinates. `score`: their class scores, so that windows that do not see the object
-   * hardly count. `equal`: 1 each. Default `score`.
-   */
-  readonly weights?: 'score' | 'equal' | undefined;
 }
 
 /**
@@ -43,28 +36,17 @@ export function boxDistance(a: Box, b: Box): number {
   return Math.hypot(across, down) / unit + 1 - intersectionOverUnion(a, b);
 }
 
-/** Smallest weight of a part, so that boxes whose scores are all 0 have a mean. */
-const LEAST_WEIGHT = 1e-12;
-
-/** Merged boxes while they are merged. */
-interface Group extends MergedBox {
-  readonly weight: number;
-}
-
-function join(a: Group, b: Group): Group {
-  const weight = a.weight + b.weight;
-  const mean = (x: number, y: number) => (x * a.weight + y * b.weight) / weight;
-  return {
-    box: {
-      left: mean(a.box.left, b.box.left),
-      top: mean(a.box.top, b.box.top),
-      width: mean(a.box.width, b.box.width),
-      height: mean(a.box.height, b.box.height),
-    },
-    score: a.score + b.score,
-    parts: a.parts + b.parts,
-    weight,
+/** Returns the mean of the coordinates of all parts of two merged boxes. */
+function join(a: MergedBox, b: MergedBox): MergedBox {
+  const parts = a.parts + b.parts;
+  const mean = (x: number, y: number) => (x * a.parts + y * b.parts) / parts;
+  const box = {
+    left: mean(a.box.left, b.box.left),
+    top: mean(a.box.top, b.box.top),
+    width: mean(a.box.width, b.box.width),
+    height: mean(a.box.height, b.box.height),
   };
+  return { box, score: a.score + b.score, parts };
 }
 
 /** Largest number of boxes that are merged: the time grows with the third power. */
@@ -76,10 +58,7 @@ const MAX_BOXES = 2000;
  * @returns the merged boxes, the one with the highest score first.
  * @throws VggError `VGG_ARGUMENT` for more than 2000 boxes, or a distance below 0.
  */
-export function mergeBoxes(
-  predictions: readonly ScoredBox[],
-  { distance = 0.75, weights = 'score' }: MergeOptions = {},
-): MergedBox[] {
+export function mergeBoxes(predictions: readonly ScoredBox[], { distance = 0.5 }: MergeOptions = {}): MergedBox[] {
   if (predictions.length > MAX_BOXES) {
     throw new VggError(
       'argument',
@@ -87,14 +66,9 @@ export function mergeBoxes(
     );
   }
   if (!(distance >= 0)) throw new VggError('argument', `expected a distance of 0 or more, got ${distance}`);
-  const groups: (Group | undefined)[] = predictions
+  const groups: (MergedBox | undefined)[] = predictions
     .filter(({ box }) => isBox(box))
-    .map(({ box, score }) => ({
-      box,
-      score,
-      parts: 1,
-      weight: weights === 'equal' ? 1 : Math.max(score, LEAST_WEIGHT),
-    }));
+    .map(({ box, score }) => ({ box, score, parts: 1 }));
   const nearest = groups.map((_, i) => nearestAfter(groups, i));
   for (;;) {
     let first = -1;
@@ -111,14 +85,11 @@ export function mergeBoxes(
         nearest[i] = nearestAfter(groups, i);
     }
   }
-  return groups
-    .filter((group) => group !== undefined)
-    .sort((a, b) => b.score - a.score)
-    .map(({ box, score, parts }) => ({ box, score, parts }));
+  return groups.filter((group) => group !== undefined).sort((a, b) => b.score - a.score);
 }
 
 /** Returns the group after `index` that is closest to it. */
-function nearestAfter(groups: readonly (Group | undefined)[], index: number): { index: number; distance: number } {
+function nearestAfter(groups: readonly (MergedBox | undefined)[], index: number): { index: number; distance: number } {
   let nearest = { index: -1, distance: Number.POSITIVE_INFINITY };
   for (let i = index + 1; i < groups.length; i++) {
     const other = groups[i];

@@ -3,4 +3,5 @@ export { parseCoco } from './node/coco';
 export { parseCsv } from './node/csv';
 export { type DrawnBox, drawBoxes } from './node/draw';
 export { type BoxSet, type OpenBoxesOptions, openBoxes } from './node/open';
+export { BOX_MODEL, loadLocaliser, type SavedLocaliser, type TrainBoxesOptions, trainBoxes } from './node/train';
 export { parseVoc } from './node/voc';

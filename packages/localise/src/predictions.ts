@@ -1,44 +1,49 @@
-/** Dense application of localisation nets to a whole image (appendix A.1): a box at every position, rated by the class scores there. */
-import { type Tensor4D, tidy } from '@tensorflow/tfjs-core';
+/**
+ * Application of localisation nets to a whole image (appendix A.1): a box for every window of the image, rated by the class scores
+ * of the window.
+ */
+import { concat, reshape, slice, type Tensor2D, type Tensor4D, tidy } from '@tensorflow/tfjs-core';
 import { VggError, yieldToEventLoop } from '@vgg/core';
-import { type FloatImage, flip, type ImageTransform, type RawImage, type Size } from '@vgg/data';
-import { type Classifier, type ClassifyingNet, wholeInput } from '@vgg/eval';
+import { centreWindow, flip, gridWindows, type RawImage, type Size, type Window } from '@vgg/data';
+import { type Classifier, type ClassifyingNet, type Protocol, wholeInput } from '@vgg/eval';
 import { boxInImage, flipBox } from './box';
 import { regressionOf } from './localiser';
 import type { ScoredBox } from './merge';
-import { decodeBox, outputOf, type Regression } from './regression';
+import { decodeBox, outputOf } from './regression';
 
 /** Localisation net with the preprocessing of its images, as `loadNet` of `@vgg/weights` returns it. */
 export type LocalisationNet = Pick<ClassifyingNet, 'model' | 'transform'>;
 
-/** Nets and scales with which objects are found. */
+/** Nets, windows and scales with which objects are found. */
 export interface LocalisationPlan {
   /** Classification net, whose scores select the classes and rate the boxes. */
   readonly classifier: ClassifyingNet;
   /** Localisation nets; the boxes of several are merged together. All have the input size and max-pools of the classifier. */
   readonly localisers: readonly LocalisationNet[];
+  /**
+   * Windows of the image. `single`: the centre crop. `dense`: all positions of the dense view, as in the paper. `multi-crop`: a 5x5
+   * grid of crops. `both`: the windows of the last two. Default `dense`.
+   *
+   * The dense view pads a window with the image around it, training pads it with zeros. Nets of a small input learn to read the
+   * zeros, so their boxes are worse in the dense view: use `multi-crop` for them.
+   */
+  readonly protocol?: Protocol | undefined;
   /** Every Q, the smallest side of the rescaled image in pixels. Default the scale of the classifier's transform. */
   readonly scales?: readonly number[] | undefined;
   /** True to apply the nets to the flipped image, too. Default false. */
   readonly flips?: boolean | undefined;
 }
 
-/** Outputs of a net at every position of the dense view. */
-interface OutputMap {
-  readonly rows: number;
-  readonly columns: number;
-  readonly outputs: number;
-  /** [rows, columns, outputs]. */
-  readonly data: Float32Array;
-}
-
-/** Predictions of one pass: one scale, flipped or not. */
+/** Outputs of all nets for some windows of an image at one scale, flipped or not. */
 interface Pass {
   readonly isFlipped: boolean;
+  readonly isDense: boolean;
   readonly rescaled: Size;
-  /** Posterior of each class at each position, [rows · columns, classes]. */
-  readonly posteriors: Float32Array;
-  readonly boxes: readonly (OutputMap & { readonly regression: Regression })[];
+  readonly windows: readonly Window[];
+  /** Class scores, [windows, classes]. */
+  readonly scores: Float32Array;
+  /** Boxes of each localisation net, [windows, outputs]. */
+  readonly boxes: readonly Float32Array[];
 }
 
 function poolings({ options: { configuration } }: Pick<Classifier, 'options'>): number {
@@ -46,17 +51,17 @@ function poolings({ options: { configuration } }: Pick<Classifier, 'options'>): 
   return configuration.filter((entry) => entry === 'pool' || entry === 'M').length;
 }
 
-function windowOf({ options: { inputSize } }: Pick<Classifier, 'options'>): Size {
+function inputOf({ options: { inputSize } }: Pick<Classifier, 'options'>): Size {
   const [height, width] = typeof inputSize === 'number' ? [inputSize, inputSize] : inputSize;
   return { width, height };
 }
 
-/** Throws unless all nets have their windows at the same places. */
+/** Throws unless all nets have the same windows and the scales are large enough for them. */
 function checkPlan({ classifier, localisers, scales = [] }: LocalisationPlan): void {
   if (localisers.length === 0) throw new VggError('argument', 'expected at least one localisation net, got none');
-  const own = windowOf(classifier.model);
+  const own = inputOf(classifier.model);
   for (const { model } of localisers) {
-    const { width, height } = windowOf(model);
+    const { width, height } = inputOf(model);
     if (width === own.width && height === own.height && poolings(model) === poolings(classifier.model)) continue;
     throw new VggError(
       'argument',
@@ -64,42 +69,47 @@ function checkPlan({ classifier, localisers, scales = [] }: LocalisationPlan): v
         `${width}x${height}: make them by createLocaliser(classifier)`,
     );
   }
-  const least = Math.min(own.width, own.height);
+  const least = Math.max(own.width, own.height);
   const small = scales.find((scale) => !Number.isInteger(scale) || scale < least);
   if (small === undefined) return;
   throw new VggError('argument', `expected integer scales of at least the input of the nets, ${least}, got ${small}`);
 }
 
-async function denseOutputs(net: LocalisationNet, image: RawImage, scale: number): Promise<OutputMap & { size: Size }> {
-  const input: Tensor4D = wholeInput(net, image, scale);
-  const [, height, width] = input.shape;
-  const scores = tidy(() => net.model.dense(input).scores);
-  input.dispose();
-  try {
-    const [, rows, columns, outputs] = scores.shape;
-    const data = (await scores.data()) as Float32Array;
-    if (!data.every(Number.isFinite)) {
-      throw new VggError('nonFinite', 'a net gives outputs that are not finite: its weights are damaged');
-    }
-    return { rows, columns, outputs, data, size: { width, height } };
-  } finally {
-    scores.dispose();
-  }
+/** Returns the windows of a protocol's crops, or those of the positions of the dense view. */
+function windowsOf(kind: Exclude<Protocol, 'both'>, image: Size, model: Classifier): Window[] {
+  const input = inputOf(model);
+  if (kind === 'single') return [centreWindow(image, input)];
+  if (kind === 'multi-crop') return gridWindows(image, input);
+  const stride = 2 ** poolings(model);
+  const count = (side: number, window: number) => Math.floor(side / stride) - Math.floor(window / stride) + 1;
+  const columns = count(image.width, input.width);
+  return Array.from({ length: columns * count(image.height, input.height) }, (_, position) => ({
+    left: (position % columns) * stride,
+    top: Math.floor(position / columns) * stride,
+    ...input,
+  }));
 }
 
-/** Replaces the class scores of each position by their soft-max, and returns that of the mean scores (section 3.2). */
-function posteriorsOf({ data, outputs }: OutputMap): { posteriors: Float32Array; whole: Float64Array } {
-  const positions = data.length / outputs;
-  const posteriors = new Float32Array(data.length);
-  const mean = new Float64Array(outputs);
-  for (let p = 0; p < positions; p++) {
-    const scores = data.subarray(p * outputs, (p + 1) * outputs);
-    posteriors.set(softmax(scores), p * outputs);
-    scores.forEach((score, c) => {
-      mean[c]! += score / positions;
-    });
+/** Computes a net's outputs for windows of a prepared image, [windows, outputs]. */
+async function outputsFor(
+  model: Classifier,
+  image: Tensor4D,
+  { isDense, windows }: { isDense: boolean; windows: readonly Window[] },
+): Promise<Float32Array> {
+  const outputs = tidy((): Tensor2D => {
+    if (isDense) return reshape(model.dense(image).scores, [windows.length, model.options.classes]);
+    const crops = windows.map(
+      ({ left, top, width, height }) => slice(image, [0, top, left, 0], [1, height, width, -1]) as Tensor4D,
+    );
+    return model.apply(concat(crops)).logits;
+  });
+  try {
+    const data = (await outputs.data()) as Float32Array;
+    if (data.every(Number.isFinite)) return data;
+    throw new VggError('nonFinite', 'a net gives outputs that are not finite: its weights are damaged');
+  } finally {
+    outputs.dispose();
   }
-  return { posteriors, whole: softmax(mean) };
 }
 
 function softmax(scores: ArrayLike<number>): Float64Array {
@@ -112,77 +122,100 @@ function softmax(scores: ArrayLike<number>): Float64Array {
 
 /** Returns an image mirrored left to right. */
 function flipped({ data, width, height }: RawImage): RawImage {
-  const mirrored: FloatImage = flip({ data: Float32Array.from(data), width, height });
-  return { data: Uint8Array.from(mirrored.data), width, height };
+  return { data: Uint8Array.from(flip({ data: Float32Array.from(data), width, height }).data), width, height };
 }
 
-/** Predictions of an image at all positions, scales and nets, before they are merged. */
+/** Predictions of an image for all windows, scales and nets, before they are merged. */
 export class BoxPredictions {
-  /** Posterior of each class for the whole image, averaged over scales and flips. */
+  /** Posterior of each class for the whole image, averaged over scales, flips and the protocol's kinds of windows. */
   readonly probabilities: Float64Array;
   readonly #image: Size;
-  readonly #window: Size;
-  readonly #stride: number;
   readonly #passes: readonly Pass[];
 
-  constructor(image: Size, { model }: ClassifyingNet, passes: readonly Pass[], probabilities: Float64Array) {
+  constructor(image: Size, classes: number, passes: readonly Pass[]) {
     this.#image = { width: image.width, height: image.height };
-    this.#window = windowOf(model);
-    this.#stride = 2 ** poolings(model);
     this.#passes = passes;
-    this.probabilities = probabilities;
+    this.probabilities = new Float64Array(classes);
+    for (const pass of passes) {
+      const posterior = pass.isDense ? softmax(meanScores(pass, classes)) : meanPosterior(pass, classes);
+      posterior.forEach((value, label) => {
+        this.probabilities[label]! += value / passes.length;
+      });
+    }
   }
 
-  /** Returns the boxes of a class, in pixels of the image, with the posterior of the class at their positions. */
+  /** Returns the boxes of a class, in pixels of the image, with the posterior of the class in their windows. */
   boxesOf(label: number): ScoredBox[] {
-    return this.#passes.flatMap((pass) => pass.boxes.flatMap((map) => this.#boxesOfMap(pass, map, label)));
-  }
-
-  #boxesOfMap({ isFlipped, rescaled, posteriors }: Pass, map: Pass['boxes'][number], label: number): ScoredBox[] {
-    const { columns, outputs, data, regression } = map;
     const classes = this.probabilities.length;
-    return Array.from({ length: data.length / outputs }, (_, position) => {
-      const left = (position % columns) * this.#stride;
-      const top = Math.floor(position / columns) * this.#stride;
-      const window = { left, top, ...this.#window };
-      const numbers = decodeBox(data, position * outputs + outputOf(regression, label), window);
-      const box = boxInImage(numbers, this.#image, { rescaled, window, flip: false });
-      return {
-        box: isFlipped ? flipBox(box, this.#image) : box,
-        score: posteriors[position * classes + label]!,
-      };
+    return this.#passes.flatMap(({ isFlipped, rescaled, windows, scores, boxes }) =>
+      boxes.flatMap((data) => {
+        const outputs = data.length / windows.length;
+        const regression = regressionOf({ options: { classes: outputs } }, classes);
+        return windows.map((window, i) => {
+          const numbers = decodeBox(data, i * outputs + outputOf(regression, label), window);
+          const box = boxInImage(numbers, this.#image, { rescaled, window, flip: false });
+          const score = softmax(scores.subarray(i * classes, (i + 1) * classes))[label]!;
+          return { box: isFlipped ? flipBox(box, this.#image) : box, score };
+        });
+      }),
+    );
+  }
+}
+
+/** Returns the mean of the class scores over the windows: the dense evaluation of section 3.2. */
+function meanScores({ scores, windows }: Pass, classes: number): Float64Array {
+  const mean = new Float64Array(classes);
+  scores.forEach((score, i) => {
+    mean[i % classes]! += score / windows.length;
+  });
+  return mean;
+}
+
+/** Returns the mean of the posteriors over the windows: the multi-crop evaluation of section 3.2. */
+function meanPosterior({ scores, windows }: Pass, classes: number): Float64Array {
+  const mean = new Float64Array(classes);
+  for (let i = 0; i < windows.length; i++) {
+    softmax(scores.subarray(i * classes, (i + 1) * classes)).forEach((value, label) => {
+      mean[label]! += value / windows.length;
     });
   }
+  return mean;
 }
 
 /**
- * Applies the nets densely to a whole image.
+ * Applies the nets to the windows of an image.
  * @throws VggError `VGG_ARGUMENT` for nets that do not fit each other or scales below their input, `VGG_NON_FINITE` for outputs
  *   that are not finite.
  */
 export async function predictBoxes(image: RawImage, plan: LocalisationPlan): Promise<BoxPredictions> {
   checkPlan(plan);
-  const { classifier, localisers, flips = false } = plan;
-  const { scales = [(classifier.transform as ImageTransform).scale] } = plan;
+  const { classifier, localisers, flips = false, protocol = 'dense' } = plan;
+  const { scales = [classifier.transform!.scale] } = plan;
   const { classes } = classifier.model.options;
-  const probabilities = new Float64Array(classes);
+  for (const { model } of localisers) regressionOf(model, classes);
   const passes: Pass[] = [];
-  const views = flips ? [false, true] : [false];
-  for (const scale of scales) {
-    for (const isFlipped of views) {
-      const view = isFlipped ? flipped(image) : image;
-      const scores = await denseOutputs(classifier, view, scale);
-      const { posteriors, whole } = posteriorsOf(scores);
-      whole.forEach((value, c) => {
-        probabilities[c]! += value / (scales.length * views.length);
-      });
-      const boxes = [];
-      for (const net of localisers) {
-        boxes.push({ ...(await denseOutputs(net, view, scale)), regression: regressionOf(net.model, classes) });
+  const kinds = protocol === 'both' ? (['dense', 'multi-crop'] as const) : ([protocol] as const);
+  for (const isFlipped of flips ? [false, true] : [false]) {
+    const view = isFlipped ? flipped(image) : image;
+    for (const scale of scales) {
+      const inputs = [classifier, ...localisers].map((net) => wholeInput(net, view, scale));
+      try {
+        const [, height, width] = inputs[0]!.shape;
+        for (const kind of kinds) {
+          const windows = windowsOf(kind, { width, height }, classifier.model);
+          const part = { isDense: kind === 'dense', windows };
+          const scores = await outputsFor(classifier.model, inputs[0]!, part);
+          const boxes: Float32Array[] = [];
+          for (const [i, { model }] of localisers.entries()) {
+            boxes.push(await outputsFor(model, inputs[i + 1]!, part));
+          }
+          passes.push({ ...part, isFlipped, rescaled: { width, height }, scores, boxes });
+        }
+      } finally {
+        for (const input of inputs) input.dispose();
       }
-      passes.push({ isFlipped, rescaled: scores.size, posteriors, boxes });
       await yieldToEventLoop();
     }
   }
-  return new BoxPredictions(image, classifier, passes, probabilities);
+  return new BoxPredictions(image, classes, passes);
 }

@@ -1,6 +1,6 @@
 export type { Augment, AugmentContext, AugmentFunction } from './node/augment';
 export { type DecodeOptions, decodeImage, IMAGE_LIMITS } from './node/decode';
-export { type DemoBox, demoBoxes } from './node/demo-boxes';
+export { type DemoBox, demoBoxes, makeDemoBoxes } from './node/demo-boxes';
 export { DEMO_CLASSES, DEMO_IMAGES, type DemoImagesOptions, makeDemoImages } from './node/demo-images';
 export { fetchImage, MAX_IMAGE_BYTES, readStandardInput } from './node/fetch-image';
 export { type FoundImage, findImages, readFoundImage, STANDARD_INPUT } from './node/find-images';

@@ -2,6 +2,7 @@ export type { AnnotatedObject, Annotation } from './node/annotation';
 export { parseCoco } from './node/coco';
 export { parseCsv } from './node/csv';
 export { type DrawnBox, drawBoxes } from './node/draw';
+export { type BoxRow, bestRow, type MeasureBoxesOptions, measureBoxes } from './node/measure';
 export { type BoxSet, type OpenBoxesOptions, openBoxes } from './node/open';
 export { BOX_MODEL, loadLocaliser, type SavedLocaliser, type TrainBoxesOptions, trainBoxes } from './node/train';
 export { parseVoc } from './node/voc';

@@ -126,6 +126,11 @@ export function hasRecord(path: string): boolean {
   return existsSync(join(path, RECORD));
 }
 
+/** Returns true if a folder is that of a run that predicts boxes. */
+export async function isBoxRun(path: string | true | undefined): Promise<boolean> {
+  return typeof path === 'string' && hasRecord(path) && (await readRecord(path)).recipe.task === 'localise';
+}
+
 /** @throws VggError `VGG_RUN` when the folder is not a run. */
 export async function readRecord(path: string): Promise<RunRecord> {
   const what = `${path} is not a run folder`;
@@ -161,6 +166,8 @@ export interface LoadedRun {
  */
 export async function loadRun(path: string): Promise<LoadedRun> {
   const record = await readRecord(path);
+  if (record.recipe.task === 'localise')
+    throw new VggError('run', `${path} predicts boxes, not classes: use it with predict`);
   const file = join(path, MODEL);
   if (existsSync(file)) return { path, record, model: (await loadModel(file)).model };
   const checkpoint = await checkpointsOf(path).best();

@@ -1,8 +1,11 @@
 /** Boxes of the figures in the demo's images (`makeDemoImages`), for localisation (appendix A). */
 
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { writeFileAtomically } from '@vgg/core/node';
 import sharp from 'sharp';
 import type { Window } from '../image';
-import { DEMO_CLASSES, type DemoImagesOptions, demoDrawing, demoFile, svgOf } from './demo-images';
+import { DEMO_CLASSES, type DemoImagesOptions, demoDrawing, demoFile, makeDemoImages, svgOf } from './demo-images';
 
 /** Box of the figure in an image of the demo. */
 export interface DemoBox {
@@ -51,4 +54,28 @@ export async function demoBoxes({ train, validation, seed }: DemoImagesOptions):
     boxes.push({ image: file, name, ...(await figureBox(name, number, seed)) });
   }
   return boxes;
+}
+
+/** Name of the file of boxes in the demo's folder. */
+const BOXES_FILE = 'boxes.csv';
+
+/**
+ * Draws the images of `makeDemoImages`, and writes their boxes to `folder/boxes.csv`: image, class, left, top, width, height. What is
+ * there is not drawn again.
+ * @returns true if something was drawn.
+ * @throws VggError as `makeDemoImages`.
+ */
+export async function makeDemoBoxes(
+  folder: string,
+  options: DemoImagesOptions,
+  signal?: AbortSignal,
+): Promise<boolean> {
+  const isDrawn = await makeDemoImages(folder, options, signal);
+  const path = join(folder, BOXES_FILE);
+  if (signal?.aborted || existsSync(path)) return isDrawn;
+  const lines = (await demoBoxes(options)).map(({ image, name, box }) =>
+    [image, name, box.left, box.top, box.width, box.height].join(','),
+  );
+  await writeFileAtomically(path, [Buffer.from(`image,class,left,top,width,height\n${lines.join('\n')}\n`)]);
+  return true;
 }

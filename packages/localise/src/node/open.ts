@@ -4,7 +4,7 @@ import { basename, dirname, join, relative, resolve } from 'node:path';
 import { didYouMean, VggError } from '@vgg/core';
 import { fileError } from '@vgg/core/node';
 import { IMAGENET_CLASSES, IMAGENET_SYNSETS } from '@vgg/weights';
-import { type BoxImage, type BoxSource, boxSource } from '../source';
+import { type BoxImage, type BoxSource, boxSource, splitBoxes } from '../source';
 import { type Annotation, annotationError, checkedBox } from './annotation';
 import { parseCoco } from './coco';
 import { parseCsv } from './csv';
@@ -18,6 +18,8 @@ export interface OpenBoxesOptions {
    * folders (`n01440764`) are matched with the names of ImageNet's classes.
    */
   readonly classes?: readonly string[] | undefined;
+  /** Fraction of each class that is split off for validation if the data set has no such part. Default 0. */
+  readonly validationFraction?: number | undefined;
 }
 
 /** A data set with boxes. A part is undefined if the data set has no image for it. */
@@ -180,7 +182,10 @@ async function imagesOf(
  * @throws VggError `VGG_DATASET`, one line that names file and line, for a damaged annotation, a box outside its image or without an
  *   area, an unknown class, an image that does not exist; `VGG_IO` when the system refuses.
  */
-export async function openBoxes(path: string, { classes }: OpenBoxesOptions = {}): Promise<BoxSet> {
+export async function openBoxes(
+  path: string,
+  { classes, validationFraction = 0 }: OpenBoxesOptions = {},
+): Promise<BoxSet> {
   const absolute = resolve(path);
   if (!existsSync(absolute)) throw new VggError('dataset', `no folder or file ${path} with boxes`);
   const { root, found } = find(absolute);
@@ -197,5 +202,7 @@ export async function openBoxes(path: string, { classes }: OpenBoxesOptions = {}
   }
   const source = (part: Part) =>
     images[part].length === 0 ? undefined : boxSource(`${path} (${part})`, own, images[part]);
-  return { classes: own, train: source('train'), validation: source('validation'), test: source('test'), empty };
+  const set = { classes: own, train: source('train'), validation: source('validation'), test: source('test'), empty };
+  if (set.train === undefined || set.validation !== undefined || validationFraction === 0) return set;
+  return { ...set, ...splitBoxes(set.train, validationFraction) };
 }

@@ -82,8 +82,9 @@ function evaluationOf({
  * @throws VggError `VGG_ARGUMENT` for classes other than the classifier's or a transform that distorts images, and those of `fit`.
  */
 export async function trainBoxes(options: TrainBoxesOptions): Promise<{ result: FitResult; model: Vgg }> {
-  const { classifier, train, validation, regression = 'per-class', freeze = [], transform } = options;
-  const { batch, microBatch, seed, run, workers, strict, schedule, checkpointEvery, ...passed } = options;
+  const { classifier, train, validation, regression = 'per-class', freeze = [], transform, batch, ...others } = options;
+  const { run, workers, strict, schedule, checkpointEvery, ...passed } = others;
+  const { microBatch, seed } = passed;
   if (train.classes.length !== classifier.options.classes) {
     throw new VggError(
       'argument',
@@ -108,8 +109,6 @@ export async function trainBoxes(options: TrainBoxesOptions): Promise<{ result: 
       ...passed,
       model,
       loss,
-      microBatch,
-      seed,
       schedule: schedule(training.batchesPerEpoch),
       resume,
       checkpoints: { store: log.store, everySteps: checkpointEvery },

@@ -39,15 +39,22 @@ describe.each(['per-class', 'shared'] as const)('the loss of %s boxes', (regress
       },
       hashedInitialiser({ seed: 60 }),
     );
-    const images = tensor4d(Float32Array.from(hashed(7, 5 * 8 * 8 * 3), (u) => 2 * u - 1), [5, 8, 8, 3]);
+    const images = tensor4d(
+      Float32Array.from(hashed(7, 5 * 8 * 8 * 3), (u) => 2 * u - 1),
+      [5, 8, 8, 3],
+    );
     const given = { size: 5, labels: undefined, targets: targetsOf(regression), mixed: undefined };
-    const { value, grads } = variableGrads(() => boxLoss().sum(model.apply(images).logits, given), [
-      ...model.variables.values(),
-    ]);
+    const { value, grads } = variableGrads(
+      () => boxLoss().sum(model.apply(images).logits, given),
+      [...model.variables.values()],
+    );
     const recorded = RECORDED[regression];
     expect(value.dataSync()).toBeAllclose([recorded.loss], { rtol: 1e-6, atol: 0 });
     for (const [name, variable] of model.variables) {
-      expect(grads[variable.name]!.dataSync(), name).toBeAllclose(recorded[name] as number[], { rtol: 1e-5, atol: 1e-6 });
+      expect(grads[variable.name]!.dataSync(), name).toBeAllclose(recorded[name] as number[], {
+        rtol: 1e-5,
+        atol: 1e-6,
+      });
     }
     model.dispose();
   });
@@ -71,7 +78,9 @@ describe('the metric', () => {
   it('ignores images without targets in the loss', () => {
     const targets = new Float32Array(4).fill(Number.NaN);
     const loss = tidy(() =>
-      boxLoss().sum(tensor2d([[1, 2, 3, 4]]), { size: 1, labels: undefined, targets, mixed: undefined }).dataSync(),
+      boxLoss()
+        .sum(tensor2d([[1, 2, 3, 4]]), { size: 1, labels: undefined, targets, mixed: undefined })
+        .dataSync(),
     );
     expect(loss[0]).toBe(0);
   });

@@ -8,6 +8,7 @@ import { describeEngine, type EngineName, startEngine } from '@vgg/engine';
 import { classMap, type Guess } from '@vgg/eval';
 import { heatMapOver, heatRange, withLegend } from '@vgg/report';
 import { type Guesser, runGuesser, weightsGuesser } from '../evaluate/guesser';
+import { isBoxRun } from '../run/folder';
 import { print } from '../terminal/output';
 import type { Terminal } from '../terminal/terminal';
 
@@ -19,6 +20,8 @@ export interface PredictArguments {
   scales?: readonly number[];
   heatMap?: string;
   class?: string;
+  /** Folder for the images with boxes. */
+  boxes?: string;
   engine: EngineName | 'auto';
   json: boolean;
   quiet: boolean;
@@ -118,6 +121,8 @@ export async function runPredict(
 ): Promise<void> {
   const inputs = findImages(words);
   terminal.say(describeEngine(await startEngine(options.engine)));
+  if (await isBoxRun(options.run?.[0]))
+    return (await import('./predict-boxes')).predictBoxRun(words, options, terminal);
   const guesser = await openGuesser(options, terminal);
   const { heatMap } = options;
   const list = jsonList();

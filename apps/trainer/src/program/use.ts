@@ -87,7 +87,8 @@ export function predictCommand(run: Commands['predict']): Command {
       '--heat-map <file>',
       'write an overlay that shows where dense evaluation finds a class (one image; .png or .jpg)',
     )
-    .option('--class <name>', 'the class that the heat map shows (default: the most likely)');
+    .option('--class <name>', 'the class that the heat map shows (default: the most likely)')
+    .option('--boxes <dir>', 'write the images with the box of the most likely class (a run of train --task localise)');
   withEngine(command);
   return withOutput(command)
     .addHelpText(

@@ -74,3 +74,12 @@ export function bestRow(rows: readonly BoxRow[]): BoxRow {
     return difference < 0 ? row : best;
   });
 }
+
+/** Header of the cells of {@link rowCells}. */
+export const ROW_HEADER = ['windows', 'Q', 'true class error %', 'top-5 error %', 'top-1 error %', 'mean IoU'] as const;
+
+/** Returns a row as the cells of a table. */
+export function rowCells({ protocol, scales, trueClassError, top5Error, top1Error, meanOverlap }: BoxRow): string[] {
+  const errors = [trueClassError, top5Error, top1Error].map((error) => error.toFixed(1));
+  return [protocol, scales.join(', '), ...errors, meanOverlap.toFixed(3)];
+}

@@ -28,8 +28,8 @@ type Passed =
 
 /** Options of {@link trainBoxes}; those of `fit` are passed to it. */
 export interface TrainBoxesOptions extends Pick<FitOptions, Passed | 'validateEvery' | 'maxSteps'> {
-  /** Classification net from which the layers are copied. */
-  readonly classifier: Vgg;
+  /** Classification net from which the layers are copied, as `loadNet` of `@vgg/weights` returns it. */
+  readonly classifier: ClassifyingNet & { readonly model: Vgg };
   /** Training images; its classes are those of the classifier. */
   readonly train: BoxSource;
   /** Validation images. Default none: the metric is then that of training. */
@@ -38,7 +38,10 @@ export interface TrainBoxesOptions extends Pick<FitOptions, Passed | 'validateEv
   readonly regression?: Regression | undefined;
   /** Layers that are not trained; `features` for the fully-connected layers alone. Default none. */
   readonly freeze?: readonly string[] | undefined;
-  /** Preparation and augmentation of the training images. Operations that distort images (TrivialAugment) are refused. */
+  /**
+   * Crop, scale and augmentation of the training images; their values are normalised as the classifier's. Operations that distort
+   * images (TrivialAugment) are refused.
+   */
   readonly transform: TrainTransform;
   /** Number of images in a batch. */
   readonly batch: number;
@@ -82,15 +85,21 @@ function evaluationOf({
  * @throws VggError `VGG_ARGUMENT` for classes other than the classifier's or a transform that distorts images, and those of `fit`.
  */
 export async function trainBoxes(options: TrainBoxesOptions): Promise<{ result: FitResult; model: Vgg }> {
-  const { classifier, train, validation, regression = 'per-class', freeze = [], transform, batch, ...others } = options;
-  const { run, workers, strict, schedule, checkpointEvery, ...passed } = others;
+  const { classifier, train, validation, regression = 'per-class', freeze = [], batch, ...others } = options;
+  const { run, workers, strict, schedule, checkpointEvery, transform: _transform, ...passed } = others;
   const { microBatch, seed } = passed;
-  if (train.classes.length !== classifier.options.classes) {
+  const { model: trained } = classifier;
+  if (train.classes.length !== trained.options.classes) {
     throw new VggError(
       'argument',
-      `expected images of the classifier's ${classifier.options.classes} classes, got ${train.classes.length}: open them with its classes`,
+      `expected images of the classifier's ${trained.options.classes} classes, got ${train.classes.length}: open them with its classes`,
     );
   }
+  if (classifier.transform === undefined) {
+    throw new VggError('argument', 'nothing says how the classifier takes its images: load it with its preprocessing');
+  }
+  const { mean, std, range, channels, resize, interpolation } = classifier.transform;
+  const transform = { ...options.transform, mean, std, range, channels, resize, interpolation };
   if (transform.trivialAugment) {
     throw new VggError('argument', 'TrivialAugment distorts images, and boxes do not follow: leave it out');
   }
@@ -99,7 +108,7 @@ export async function trainBoxes(options: TrainBoxesOptions): Promise<{ result: 
   const validating =
     validation &&
     createEvaluationBatches(validation, { transform: evaluation, batchSize: microBatch, workers, strict });
-  const model = createLocaliser(classifier, { regression });
+  const model = createLocaliser(trained, { regression });
   const loss = boxLoss();
   try {
     model.freeze(...(freeze as readonly FreezableName[]));

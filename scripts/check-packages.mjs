@@ -2,9 +2,12 @@
  * `pnpm check:packages` tests the packages as they are published. It packs every package, lints each tarball (publint,
  * arethetypeswrong), and installs all of them with npm, pnpm and yarn into empty folders. There it checks that TF.js is
  * installed once, loads every entry in both module systems, type-checks a program under each module resolution, and bundles
- * one with esbuild and Vite. In npm's folder it also trains from CommonJS and runs the examples of the READMEs.
+ * one with esbuild and Vite. In npm's folder it also trains from CommonJS and runs the examples of the READMEs. With the native
+ * engine it also builds and asks a Next.js server (webpack and Turbopack) and a function for AWS Lambda (esbuild, in both module
+ * systems), builds a page with webpack without a warning of a missing package, runs on Bun and Deno, and type-checks with
+ * TypeScript 7.
  *
- * It needs a build and the npm registry, and takes about three minutes. If the native engine is built, the package of its
+ * It needs a build and the npm registry, and takes about five minutes. If the native engine is built, the package of its
  * binary is included, and is removed at the end: the error without it is checked too.
  */
 import { execFileSync } from 'node:child_process';
@@ -32,6 +35,22 @@ const INSTALLED = {
   esbuild: '0.27',
   vite: '7',
 };
+/** Bundlers and run times of servers, which are installed in a folder of their own. */
+const SERVERS = {
+  '@types/node': '20',
+  '@types/react': '19',
+  bun: '1',
+  deno: '2',
+  esbuild: '0.27',
+  next: '16',
+  react: '19',
+  'react-dom': '19',
+  typescript: '5.9',
+  'typescript-7': 'npm:typescript@7',
+  webpack: '5',
+};
+/** Packages that stay external when a server is bundled, as the READMEs say. */
+const EXTERNAL = ['@vgg/backend-onednn', '@vgg/data', '@tensorflow/tfjs-core'];
 /** Module resolutions of TypeScript. Under node16, `.mts` and `.cts` are the two module systems. */
 const RESOLUTIONS = [
   ['node16', 'node16', ['types.mts', 'types.cts']],
@@ -57,7 +76,7 @@ function run(title, program, args, cwd) {
       cwd,
       encoding: 'utf8',
       stdio: 'pipe',
-      env: { ...process.env, XDG_CACHE_HOME: folder },
+      env: { ...process.env, XDG_CACHE_HOME: folder, NEXT_TELEMETRY_DISABLED: '1' },
     });
   } catch ({ stdout, stderr }) {
     say(`${stdout}${stderr}\nerror: ${title}: see above; the folder is ${folder}`);
@@ -147,6 +166,56 @@ for (const [name, path] of [['README', 'README.md'], ...names.map((name) => [nam
     node(`compiling example ${i + 1} of ${name}`, TSC, ...flags);
     node(`running example ${i + 1} of ${name}`, `${file}.mjs`);
   });
+}
+
+if (BUILT) checkServers();
+
+/** Bundles and runs the programs of `tools/repo/servers`. */
+function checkServers() {
+  const servers = join(folder, 'servers');
+  cpSync(join(ROOT, 'tools', 'repo', 'servers'), servers, { recursive: true });
+  for (const name of ['photo.jpg', 'model.safetensors']) cpSync(join(consumer, name), join(servers, name));
+  const manifest = {
+    name: 'servers',
+    private: true,
+    dependencies: { ...packed, ...INSTALLED, ...SERVERS },
+    overrides: packed,
+  };
+  writeFileSync(join(servers, 'package.json'), JSON.stringify(manifest));
+  const [npm, ...install] = MANAGERS.npm.install;
+  // Bun's binary is unpacked by its install script.
+  run(
+    'installing what servers use',
+    npm,
+    install.filter((option) => option !== '--ignore-scripts'),
+    servers,
+  );
+  const bin = (title, name, ...args) => run(title, join(servers, 'node_modules', '.bin', name), args, servers);
+  const onNode = (title, ...args) => run(title, process.execPath, args, servers);
+
+  const external = EXTERNAL.map((name) => `--external:${name}`);
+  for (const [format, extension] of [
+    ['esm', 'mjs'],
+    ['cjs', 'cjs'],
+  ]) {
+    const file = `bundled/handler.${extension}`;
+    const flags = ['--bundle', '--platform=node', `--format=${format}`, ...external, `--outfile=${file}`];
+    bin(`bundling a function with esbuild (${format})`, 'esbuild', 'handler.mjs', ...flags);
+    onNode(`calling the bundled function (${format})`, 'call.mjs', `./${file}`);
+  }
+  bin('calling the function by Bun', 'bun', 'call.mjs', './handler.mjs');
+  bin('calling the function by Deno', 'deno', 'run', '-A', 'call.mjs', './handler.mjs');
+  onNode('bundling a page with webpack', 'webpack.mjs');
+  for (const bundler of ['webpack', 'turbopack']) {
+    bin(`building a Next.js server with ${bundler}`, 'next', 'build', `--${bundler}`);
+    onNode(`asking the server that ${bundler} built`, 'call-server.mjs');
+  }
+  for (const [module, resolution, programs] of RESOLUTIONS.slice(0, 2)) {
+    const flags = ['--strict', '--noEmit', '--skipLibCheck', '--target', 'es2022', '--types', 'node'];
+    const tsc = join(servers, 'node_modules', 'typescript-7', 'bin', 'tsc');
+    const how = ['--module', module, '--moduleResolution', resolution];
+    node(`type-checking by TypeScript 7 under ${resolution}`, tsc, ...flags, ...how, ...programs);
+  }
 }
 
 rmSync(join(consumer, 'node_modules', '@vgg', `backend-onednn-${PLATFORM}`), { recursive: true, force: true });

@@ -1,7 +1,7 @@
 import { defineConfig } from 'tsup';
 
 export default defineConfig({
-  entry: { cli: 'src/cli.ts' },
+  entry: { cli: 'src/cli.ts', 'net-worker': 'src/net-worker.ts' },
   format: ['esm'],
   target: 'es2022',
   platform: 'node',

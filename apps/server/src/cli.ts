@@ -1,17 +1,9 @@
 /** Entry point: loads the net, listens, and finishes the accepted requests at SIGTERM or SIGINT. */
 import { didYouMean, isInputError, isVggError, VggError } from '@vgg/core';
-import { describeEngine, ENGINE_NAMES, type EngineName, startEngine } from '@vgg/engine';
-import { type LoadedNet, loadKnown, loadNet } from '@vgg/vgg/node';
-import { KNOWN_ALIASES, KNOWN_WEIGHTS, type KnownName } from '@vgg/weights';
+import { ENGINE_NAMES, type EngineName } from '@vgg/engine';
 import { createApp } from './app';
-import { createClassifier } from './classifier';
+import { startNetThread } from './net-thread';
 import { helpText, readOptions } from './options';
-
-/** Loads a published net by its name, or the net of a file. */
-function load(weights: string): Promise<LoadedNet> {
-  const names = Object.keys({ ...KNOWN_WEIGHTS, ...KNOWN_ALIASES });
-  return names.includes(weights) ? loadKnown(weights as KnownName) : loadNet(weights);
-}
 
 /** Checks the name of an engine. */
 function engineOf(name: string): EngineName | 'auto' {
@@ -28,14 +20,14 @@ async function start(words: readonly string[]): Promise<(() => Promise<void>) | 
     console.log(helpText());
     return undefined;
   }
-  const engine = await startEngine(engineOf(options.engine));
-  console.error(describeEngine(engine));
-  const net = await load(options.weights);
-  const classifier = await createClassifier(net, {
+  const { classifier, engine } = await startNetThread({
+    weights: options.weights,
+    engine: engineOf(options.engine),
     size: options.batch,
     wait: options.wait,
     maxPixels: options['max-pixels'],
   });
+  console.error(engine);
   const { queue, timeout, 'max-bytes': maxBytes, host, port } = options;
   const app = createApp(classifier, { queue, timeout, maxBytes });
   try {

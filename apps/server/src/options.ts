@@ -2,15 +2,19 @@
 import { parseArgs } from 'node:util';
 import { didYouMean, requireInteger, VggError } from '@vgg/core';
 
-/** Numbers of the command line: default and smallest value, and the help. */
+/** Longest time of a timer in milliseconds. Node.js makes 1 ms of a longer one. */
+const LONGEST = 2_147_483_647;
+const ANY = Number.MAX_SAFE_INTEGER;
+
+/** Numbers of the command line: default, smallest and largest value, and the help. */
 const NUMBERS = {
-  port: [8080, 0, 'port; 0 takes a free one'],
-  batch: [8, 1, 'largest number of images in one forward pass'],
-  wait: [4, 0, 'time that the first image of a batch waits for others, in milliseconds'],
-  queue: [64, 1, 'largest number of requests at once; further ones are answered 503'],
-  'max-bytes': [10_000_000, 1, 'largest number of bytes of an image; larger ones are answered 413'],
-  'max-pixels': [50_000_000, 1, 'largest number of pixels of an image; larger ones are answered 400'],
-  timeout: [30_000, 1, 'time to receive a request, and again to answer it, in milliseconds'],
+  port: [8080, 0, 65_535, 'port; 0 takes a free one'],
+  batch: [8, 1, ANY, 'largest number of images in one forward pass'],
+  wait: [4, 0, LONGEST, 'time that the first image of a batch waits for others, in milliseconds'],
+  queue: [64, 1, ANY, 'largest number of requests at once; further ones are answered 503'],
+  'max-bytes': [10_000_000, 1, ANY, 'largest number of bytes of an image; larger ones are answered 413'],
+  'max-pixels': [50_000_000, 1, ANY, 'largest number of pixels of an image; larger ones are answered 400'],
+  timeout: [30_000, 1, LONGEST, 'time to receive a request, and again to answer it, in milliseconds'],
 } as const;
 
 /** Texts of the command line. */
@@ -33,7 +37,7 @@ export type ServerOptions = Readonly<Record<NumberName, number>> & {
 export function helpText(): string {
   const rows = [
     ...Object.entries(TEXTS),
-    ...Object.entries(NUMBERS).map(([name, [value, , help]]) => [name, `${help}; default ${value}`] as const),
+    ...Object.entries(NUMBERS).map(([name, [value, , , help]]) => [name, `${help}; default ${value}`] as const),
     ['help', 'shows this text'] as const,
   ];
   const lines = rows.map(([name, help]) => `  ${`--${name}`.padEnd(14)}${help}`);
@@ -68,9 +72,10 @@ export function readOptions(words: readonly string[]): ServerOptions | undefined
   }
   const weights = values.get('weights');
   if (weights === undefined) throw new VggError('argument', 'expected --weights with a file or a name: see --help');
-  const numbers = Object.entries(NUMBERS).map(([name, [value, least]]) => {
+  const numbers = Object.entries(NUMBERS).map(([name, [value, least, most]]) => {
     const number = Number(values.get(name) ?? value);
     requireInteger(`--${name}`, number, least);
+    if (number > most) throw new VggError('argument', `expected --${name} to be at most ${most}, got ${number}`);
     return [name, number] as const;
   });
   return {

@@ -29,6 +29,9 @@ describe('the command line', () => {
     [['a.safetensors'], 'unexpected word "a.safetensors": see --help'],
     [['--weights', 'a', '--batch', '0'], 'expected --batch to be an integer of at least 1, got 0'],
     [['--weights', 'a', '--port', 'x'], 'expected --port to be an integer of at least 0, got NaN'],
+    [['--weights', 'a', '--port', '70000'], 'expected --port to be at most 65535, got 70000'],
+    [['--weights', 'a', '--wait', '2147483648'], 'expected --wait to be at most 2147483647, got 2147483648'],
+    [['--weights', 'a', '--timeout', '3000000000'], 'expected --timeout to be at most 2147483647, got 3000000000'],
   ])('refuses %j in one line', (words, message) => {
     expect(() => readOptions(words)).toThrow(message);
   });

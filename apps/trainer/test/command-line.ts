@@ -7,7 +7,8 @@ import { fileURLToPath } from 'node:url';
 import { makeDemoImages } from '@vgg/data/node';
 import { afterAll } from 'vitest';
 
-const CLI = fileURLToPath(new URL('../dist/cli.js', import.meta.url));
+/** The built program. */
+export const CLI = fileURLToPath(new URL('../dist/cli.js', import.meta.url));
 
 export interface Outcome {
   code: number | null;

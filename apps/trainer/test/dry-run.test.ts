@@ -6,30 +6,13 @@ import { makeDemoImages } from '@vgg/data/node';
 import { readRecipe, recipeNames } from '@vgg/recipes';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { planAndMeasure } from '../src/commands/dry-run';
-import { createProgram } from '../src/program/program';
-import type { TrainArguments } from '../src/run/arguments';
 import { span } from '../src/run/introduction';
 import { epochSeconds } from '../src/run/measure';
-import type { Terminal } from '../src/terminal/terminal';
+import { optionsOf, said, terminal } from './options';
 
 const folder = mkdtempSync(join(tmpdir(), 'dry-run-'));
 const images = join(folder, 'images');
 const SMALL = ['--width', '0.0625', '--input', '32', '--batch', '4', '--workers', '0', '--engine', 'wasm'];
-
-const said: string[] = [];
-const say = (line: string) => said.push(line);
-const terminal: Terminal = { say, warn: say, progress: () => ({ update: () => {}, end: () => {} }) };
-
-async function optionsOf(...words: string[]): Promise<TrainArguments> {
-  let options: TrainArguments | undefined;
-  const program = createProgram({
-    train: async (given: TrainArguments) => {
-      options = given;
-    },
-  } as never);
-  await program.parseAsync(['train', ...words], { from: 'user' });
-  return options!;
-}
 
 beforeAll(async () => {
   process.env.XDG_CACHE_HOME = join(folder, 'cache');

@@ -35,6 +35,13 @@ describe('predict --weights', () => {
     );
   });
 
+  it('predicts the other images if an address cannot be fetched', async () => {
+    const { code, stdout, stderr } = await predict('http://127.0.0.1:9/a.jpg', '--weights', PTH, '--quiet');
+    expect(code).toBe(2);
+    expect(stdout).toMatch(/%/);
+    expect(stderr).toMatch(/http:\/\/127\.0\.0\.1:9\/a\.jpg cannot be fetched: .*\n.*1 of 2 images could not be read/);
+  });
+
   it('keeps preprocessing and class names through a conversion', async () => {
     expect((await trainer(['convert', PTH, 'net.safetensors'])).code).toBe(0);
     const [own, converted] = [await predict('--weights', PTH), await predict('--weights', 'net.safetensors')];
@@ -130,6 +137,7 @@ describe('weights that cannot be used are one line and exit code 2', () => {
   it.concurrent.each([
     [[], /no net given: expected --run RUN or --weights FILE/],
     [['--run', 'x', '--weights', PTH], /expected --run RUN or --weights FILE, got both/],
+    [['--weights', 'vgg61'], /no file, run or published net "vgg61" \(did you mean "vgg16"\?\)/],
     [['--weights', 'vgg16.tv_in'], /no file, run or published net "vgg16\.tv_in" \(did you mean "vgg16\.tv_in1k"\?\)/],
     [['--weights', 'damaged.pth'], /damaged\.pth/],
     [['--weights', 'convolutions.safetensors'], /convolutions\.safetensors has no classifier/],

@@ -1,9 +1,10 @@
 /** Runs on several processes, by every MPI that is there. Faults are tools/proofs/mpi.mjs's. */
+import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { builtLibraries } from '@vgg/mpi';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { home, images, TINY, trainer } from './command-line';
+import { CLI, home, images, TINY, trainer } from './command-line';
 
 const MPI = builtLibraries();
 const reason = MPI.length > 0 ? '' : ' (skipped: @vgg/mpi is not built, install openmpi-bin and libopenmpi-dev)';
@@ -17,6 +18,12 @@ beforeAll(async () => {
 const words = (out: string) => [
   ...['train', '--data', data, ...TINY, '--batch-norm', '--batch', '8', '--micro-batch', '2', '--epochs', '2'],
   ...['--out', join(home, out)],
+];
+
+/** Arguments of mpirun that start two ranks on this machine. */
+const PLACING = [
+  ...(MPI[0] === 'openmpi' ? ['--oversubscribe', ...(process.getuid?.() === 0 ? ['--allow-run-as-root'] : [])] : []),
+  ...['-n', '2'],
 ];
 
 /** Weights and newest checkpoint of a run. */
@@ -53,6 +60,29 @@ describe.skipIf(MPI.length === 0)(`train --ranks${reason}`, () => {
       2,
       [expect.stringMatching(/^error: rank 0 \(.+\): --batch 7 is not a multiple of --micro-batch 2/)],
     ]);
+  });
+
+  it.each(['--dry-run', '--find-rate'])('refuses %s, which runs on one process', async (option) => {
+    const line = new RegExp(`${option} runs on one process, got 2 ranks`);
+    const asked = await trainer([...words('none'), '--ranks', '2', option]);
+    expect([asked.code, asked.stderr]).toEqual([2, expect.stringMatching(line)]);
+    expect(asked.stderr.trim().split('\n')).toHaveLength(1);
+    const { status, stderr } = spawnSync(
+      `mpirun.${MPI[0]}`,
+      [...PLACING, process.execPath, CLI, ...words('none'), option],
+      {
+        encoding: 'utf8',
+      },
+    );
+    expect([status, stderr.split('\n').filter((each) => each.startsWith('error: '))]).toEqual([
+      2,
+      [expect.stringMatching(line)],
+    ]);
+  });
+
+  it('trains a smoke run on several ranks', async () => {
+    const { code, stderr } = await trainer([...words('none'), '--ranks', '2', '--smoke']);
+    expect([code, stderr]).toEqual([0, expect.stringContaining('the smoke run worked')]);
   });
 
   it('refuses a launcher that is not there', async () => {

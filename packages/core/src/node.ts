@@ -4,5 +4,6 @@ export { type DownloadOptions, type DownloadProgress, download, type ExpectedHas
 export { FileLock, type LockHolder } from './node/file-lock';
 export { sha256File } from './node/hash';
 export { type Interruption, listenForInterruption } from './node/interruption';
+export { localPath } from './node/local-path';
 export { isProcessAlive } from './node/process';
 export { fileError, systemCode, systemReason } from './node/system';

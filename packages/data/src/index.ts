@@ -10,13 +10,12 @@ export {
   evaluationTransform,
   type ImagePreprocessing,
   type PreparedNet,
-  preprocessingOf,
   trainingTransform,
 } from './net-transform';
 export type { Normalisation, Resizing } from './normalise';
 export { balancedOrder, epochOrder } from './order';
 export { type PillowFilter, resampleAsPillow } from './pillow';
-export { isPixelData, type Pixels } from './pixels';
+export type { Pixels } from './pixels';
 export {
   checkImageTransform,
   type ImageTransform,

@@ -1,5 +1,6 @@
 /** Images in browsers, from wherever they come: addresses, files, bytes, canvases. In Node: `loadImage` of `@vgg/data/node`. */
 import { VggError } from '@vgg/core';
+import { invalidDataUrl, shownAddress } from './address';
 import type { RawImage } from './image';
 import { imageOf, isPixelData, notAnImage, type Pixels } from './pixels';
 
@@ -39,6 +40,7 @@ async function bitmapOf(file: Blob, name: string): Promise<ImageBitmap> {
 async function fetchBlob(address: string | URL, signal: AbortSignal | undefined): Promise<Blob> {
   const response = await fetch(address, { signal: signal ?? null }).catch((cause: unknown) => {
     signal?.throwIfAborted();
+    if (/^data:/i.test(String(address))) throw invalidDataUrl(address, cause);
     throw new VggError('io', `${address} cannot be fetched: check the address and the connection`, { cause });
   });
   if (response.ok) return response.blob();
@@ -72,7 +74,7 @@ function drawn(drawable: Exclude<CanvasImageSource, SVGImageElement | VideoFrame
  * Loads an image in a browser: of an address, a file or Blob, encoded bytes, `ImageData` or other pixels, an `ImageBitmap`, an
  * image or video element, a canvas. Transparency becomes white. Images with a side above 4096 pixels are scaled down to it.
  * @throws VggError `VGG_IMAGE` for what the browser cannot decode; `VGG_IO` for an address that cannot be fetched; `VGG_ARGUMENT`
- *   for anything else than an image.
+ *   for an invalid data URL, or anything else than an image.
  */
 export async function loadImage(image: BrowserImage, { signal }: LoadImageOptions = {}): Promise<RawImage> {
   if (isPixelData(image)) return imageOf(image);
@@ -80,7 +82,7 @@ export async function loadImage(image: BrowserImage, { signal }: LoadImageOption
   const isBytes = image instanceof Uint8Array || image instanceof ArrayBuffer;
   const file = isAddress ? await fetchBlob(image, signal) : isBytes ? new Blob([image as BlobPart]) : image;
   if (file instanceof Blob) {
-    const bitmap = await bitmapOf(file, isAddress ? String(image) : ((file as Partial<File>).name ?? 'the file'));
+    const bitmap = await bitmapOf(file, isAddress ? shownAddress(image) : ((file as Partial<File>).name ?? 'the file'));
     try {
       return drawn(bitmap);
     } finally {

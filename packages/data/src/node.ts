@@ -1,9 +1,8 @@
 export type { Augment, AugmentContext, AugmentFunction } from './node/augment';
 export { type DecodeOptions, decodeImage, IMAGE_LIMITS } from './node/decode';
-export { type DemoBox, demoBoxes, makeDemoBoxes } from './node/demo-boxes';
-export { DEMO_CLASSES, DEMO_IMAGES, type DemoImagesOptions, makeDemoImages } from './node/demo-images';
-export { fetchImage, MAX_IMAGE_BYTES, readStandardInput } from './node/fetch-image';
-export { type FoundImage, findImages, readFoundImage, STANDARD_INPUT } from './node/find-images';
+export { makeDemoBoxes } from './node/demo-boxes';
+export { DEMO_IMAGES, type DemoImagesOptions, makeDemoImages } from './node/demo-images';
+export { type FoundImage, findImages, readFoundImage } from './node/find-images';
 export { countSampled, holdsSample, imageId, type SampledImage, sampleImages } from './node/image-sample';
 export { type ImageItem, imageItems } from './node/items';
 export { type LoadImageOptions, loadImage, type NodeImage } from './node/load-image';

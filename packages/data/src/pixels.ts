@@ -17,14 +17,18 @@ export function isPixelData(value: unknown): value is Pixels {
 
 /**
  * Returns pixels as an image. Transparency is laid over white, as for files.
- * @throws VggError `VGG_SHAPE` if the number of values is neither that of RGB nor of RGBA.
+ * @throws VggError `VGG_SHAPE` for sides that are not positive integers, or a number of values that is neither that of RGB nor of
+ *   RGBA.
  */
 export function imageOf({ data, width, height }: Pixels): RawImage {
+  if (!(Number.isInteger(width) && Number.isInteger(height) && width > 0 && height > 0)) {
+    throw new VggError('shape', `pixels need a width and a height that are positive integers, got ${width}x${height}`);
+  }
   const count = width * height;
-  if (Number.isInteger(width) && Number.isInteger(height) && data.length === 3 * count) {
+  if (data.length === 3 * count) {
     return { data: new Uint8Array(data.buffer, data.byteOffset, data.length), width, height };
   }
-  if (!(Number.isInteger(width) && Number.isInteger(height)) || data.length !== 4 * count) {
+  if (data.length !== 4 * count) {
     throw new VggError(
       'shape',
       `pixels of ${width}x${height} have ${3 * count} values in RGB or ${4 * count} in RGBA, got ${data.length}`,

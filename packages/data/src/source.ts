@@ -36,12 +36,25 @@ export interface AsyncImageSource {
    * Returns the place of image `index`, or its content. It is called when the image is needed, for a few batches at once. An
    * image that cannot be used is a rejection by a VggError `VGG_IMAGE`; any other error ends the epoch.
    */
-  location(index: number): ImageLocation | Promise<ImageLocation>;
+  location(index: number): ImageLocation | PromiseLike<ImageLocation>;
 }
 
 /** A labelled set of images whose places are known, as `openSource` returns it. */
 export interface ImageSource extends AsyncImageSource {
   location(index: number): ImageLocation;
+}
+
+/**
+ * Returns the location of image `index`: at once if the source is local. Any other promise-like object becomes a promise, and an
+ * error that the source throws a rejection.
+ */
+export function locationOf(source: AsyncImageSource, index: number): ImageLocation | Promise<ImageLocation> {
+  try {
+    const location = source.location(index);
+    return 'then' in location ? Promise.resolve(location) : location;
+  } catch (error) {
+    return Promise.reject(error);
+  }
 }
 
 /**

@@ -1,10 +1,11 @@
 /** Sources over object stores and databases: images that are fetched when they are needed. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { runInNewContext } from 'node:vm';
 import { VggError } from '@vgg/core';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type AsyncImageSource, type Batch, type BatchLoader, type ImageLocation, splitByClass, subset } from '../src';
 import { createBatches, createEvaluationBatches, imageItems, trainingStatistics } from '../src/node';
-import { patternImage, png } from './images';
+import { folder, patternImage, png } from './images';
 
 const COUNT = 12;
 const TRANSFORM = { crop: 16, scale: 20, flip: true, colour: null, mean: [120, 115, 100] } as const;
@@ -71,6 +72,43 @@ describe('an asynchronous source', () => {
     const expected = { code: 'VGG_IO', message: '7.png cannot be fetched: connection reset' };
     await expect(batchesOf(loader)).rejects.toMatchObject(expected);
     await expect(trainingStatistics(source, { workers: 0, cache: null })).rejects.toMatchObject(expected);
+  });
+
+  it('may return a promise of another realm', async () => {
+    const { source, local } = await store();
+    const foreign = {
+      ...source,
+      location: (index: number): PromiseLike<ImageLocation> =>
+        runInNewContext('Promise').resolve(local.location(index)),
+    };
+    const { flip: _, colour: __, ...transform } = TRANSFORM;
+    const options = { batchSize: 3, transform, workers: 1 };
+    const batches = await batchesOf(createEvaluationBatches(foreign, options));
+    expect(batches).toEqual(await batchesOf(createEvaluationBatches(local, options)));
+    const statistics = await trainingStatistics(foreign, { workers: 0 });
+    expect(statistics).toEqual(await trainingStatistics(local, { workers: 0, cache: null }));
+  });
+
+  it('that throws at once has the faults of one that rejects', async () => {
+    const { local } = await store();
+    const throwing = (error: Error) => ({
+      ...local,
+      location(index: number): ImageLocation {
+        if (index === 4) throw error;
+        return local.location(index);
+      },
+    });
+    const { flip: _, colour: __, ...transform } = TRANSFORM;
+    const skipping = throwing(new VggError('image', '4.png: deleted'));
+    const evaluation = createEvaluationBatches(skipping, { batchSize: 5, transform, workers: 1 });
+    expect((await batchesOf(evaluation)).map(({ size }) => size)).toEqual([4, 5, 2]);
+    const cache = folder({});
+    expect((await trainingStatistics(skipping, { workers: 0, cache })).skipped.map(({ index }) => index)).toEqual([4]);
+    const failing = throwing(new Error('connection reset'));
+    const expected = { code: 'VGG_IO', message: '4.png cannot be fetched: connection reset' };
+    const loader = createBatches(failing, { batchSize: 4, seed: 1, transform: TRANSFORM, workers: 1 });
+    await expect(batchesOf(loader)).rejects.toMatchObject(expected);
+    await expect(trainingStatistics(failing, { workers: 0, cache })).rejects.toMatchObject(expected);
   });
 
   it('can be divided, and gives whole images and statistics', async () => {

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { DEMO_CLASSES, demoBoxes, makeDemoBoxes } from '../src/node';
+import { demoBoxes, makeDemoBoxes } from '../src/node/demo-boxes';
+import { DEMO_CLASSES } from '../src/node/demo-images';
 
 let home: string;
 beforeEach(async () => {

@@ -8,6 +8,7 @@ import { PassThrough } from 'node:stream';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { fetchImage, MAX_IMAGE_BYTES, readStandardInput } from '../src/node/fetch-image';
 import { findImages, readFoundImage } from '../src/node/find-images';
+import { loadImage } from '../src/node/load-image';
 import { patternImage, png } from './images';
 
 const home = mkdtempSync(join(tmpdir(), 'find-images-'));
@@ -84,6 +85,14 @@ describe('findImages', () => {
     expect(() => found('-', '-')).toThrow(/expected -, standard input, once/);
   });
 
+  it('finds a link to itself, whose fault is its own', () => {
+    mkdirSync(join(home, 'links'));
+    symlinkSync('loop.jpg', join(home, 'links/loop.jpg'));
+    expect(found('links/*', 'links')).toEqual(['links/loop.jpg', 'links/loop.jpg']);
+    expect(found('links/*/*.jpg')).toEqual(['links/*/*.jpg: no file matches this pattern']);
+    expect(found('links/loop.jpg')).toEqual([expect.stringMatching(/^links\/loop\.jpg: .*links/)]);
+  });
+
   it('says what is wrong with a word', () => {
     expect(found('nosuch.jpg', 'b/*.tif', 'empty')).toEqual([
       'nosuch.jpg: there is no such file',
@@ -95,7 +104,10 @@ describe('findImages', () => {
 
 describe('fetchImage', () => {
   let server: Server | undefined;
-  afterEach(() => server?.close());
+  afterEach(() => {
+    server?.closeAllConnections();
+    server?.close();
+  });
 
   async function serve(answer: RequestListener): Promise<string> {
     server = createServer(answer);
@@ -111,16 +123,28 @@ describe('fetchImage', () => {
     expect(String(await fetchImage(address))).toBe('image');
   });
 
-  it.each<[string, RequestListener, RegExp]>([
-    ['an error', (_, response) => response.writeHead(404).end(), /x\.jpg: the server answers 404/],
-    ['a page', (_, response) => response.setHeader('content-type', 'text/html').end('<p>'), /a web page, not an image/],
+  it.each<[string, string, RequestListener, RegExp]>([
+    [
+      'an error',
+      'VGG_IO',
+      (_, response) => response.writeHead(404).end(),
+      /x\.jpg cannot be fetched: the server answers 404 Not Found: check the address$/,
+    ],
+    [
+      'a page',
+      'VGG_IMAGE',
+      (_, response) => response.setHeader('content-type', 'text/html').end('<p>'),
+      /x\.jpg: a web page, not an image/,
+    ],
     [
       'a large file',
+      'VGG_IMAGE',
       (_, response) => response.writeHead(200, { 'content-length': MAX_IMAGE_BYTES + 1 }).write('x'),
       /more than 64 MiB/,
     ],
     [
       'a file without end',
+      'VGG_IMAGE',
       (_, response) => {
         const piece = Buffer.alloc(2 ** 20);
         const write = () => {
@@ -131,13 +155,24 @@ describe('fetchImage', () => {
       },
       /more than 64 MiB/,
     ],
-    ['a broken connection', ({ socket }) => socket.destroy(), /x\.jpg: cannot be fetched: /],
-  ])('refuses %s in one line', async (_, answer, message) => {
+    ['a broken connection', 'VGG_IO', ({ socket }) => socket.destroy(), /x\.jpg cannot be fetched: /],
+  ])('refuses %s in one line, also for loadImage and readFoundImage', async (_, code, answer, message) => {
     const address = await serve(answer);
-    await expect(fetchImage(address)).rejects.toMatchObject({
-      code: 'VGG_IMAGE',
-      message: expect.stringMatching(message),
+    const [found] = findImages([address]);
+    for (const load of [() => fetchImage(address), () => loadImage(address), () => readFoundImage(found!)]) {
+      await expect(load()).rejects.toMatchObject({ code, message: expect.stringMatching(message) });
+    }
+  });
+
+  it('stops by a signal, before and during a download', async () => {
+    const stop = new AbortController();
+    const address = await serve((_, response) => {
+      response.writeHead(200).write('x');
+      stop.abort(new Error('stopped'));
     });
+    await expect(fetchImage(address, { signal: stop.signal })).rejects.toThrow(/^stopped$/);
+    expect(stop.signal.aborted).toBe(true);
+    await expect(fetchImage(address, { signal: stop.signal })).rejects.toThrow(/^stopped$/);
   });
 
   it('names a server that refuses the connection', async () => {

@@ -4,7 +4,8 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { Worker } from 'node:worker_threads';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { type ImageTransform, loadImage as loadInBrowser, type Pixels, prepareImage, type RawImage } from '../src';
 import { createPreparer, decodeImage, loadImage, type NodeImage } from '../src/node';
 import { folder, patternImage, png } from './images';
@@ -57,6 +58,41 @@ describe('loadImage', () => {
     await expect(loadImage(`${address}/a.png`, { signal })).rejects.toThrow('stopped');
   });
 
+  it('reads data URLs', async () => {
+    const content = await png(image);
+    const url = `data:image/png;base64,${content.toString('base64')}`;
+    expect(same(await loadImage(url))).toEqual(same(image));
+    expect(same(await loadImage(new URL(url)))).toEqual(same(image));
+    const cut = `data:image/png;base64,${content.subarray(0, 200).toString('base64')}`;
+    await expect(loadImage(cut)).rejects.toMatchObject({
+      code: 'VGG_IMAGE',
+      message: expect.stringMatching(/^data:image\/png;base64,[\w+/]{58}…: .{1,100}$/),
+    });
+  });
+
+  it('refuses malformed data URLs in one line', async () => {
+    for (const url of ['data:', 'data:image/png;base64,%%%', `data:image/png;base64,${'*'.repeat(1000)}`]) {
+      const got = url.length > 80 ? `${url.slice(0, 80)}…` : url;
+      for (const load of [loadImage, loadInBrowser]) {
+        await expect(load(url), url).rejects.toMatchObject({
+          code: 'VGG_ARGUMENT',
+          message: `expected a data URL such as data:image/png;base64,iVBORw0KGgo=, got "${got}": pass the bytes of the image`,
+        });
+      }
+    }
+  });
+
+  it('refuses malformed file URLs in one line', async () => {
+    for (const url of ['file:///no%ZZ', 'file://host/x', 'file:///a%2Fb', 'file:///a%00b']) {
+      for (const address of [url, new URL(url)]) {
+        await expect(loadImage(address), url).rejects.toMatchObject({
+          code: 'VGG_ARGUMENT',
+          message: `expected a file URL such as file:///folder/photo.jpg, got "${url}": pass the path itself`,
+        });
+      }
+    }
+  });
+
   it('takes pixels in RGB and RGBA, as ImageData has them, over white', async () => {
     const rgba = { data: Uint8ClampedArray.of(10, 20, 30, 255, 0, 0, 0, 0, 0, 0, 0, 51), width: 3, height: 1 };
     const expected = [10, 20, 30, 255, 255, 255, 204, 204, 204];
@@ -66,6 +102,18 @@ describe('loadImage', () => {
       await expect(load({ ...rgba, width: 2 })).rejects.toThrow(
         'pixels of 2x1 have 6 values in RGB or 8 in RGBA, got 12',
       );
+    }
+  });
+
+  it.each([
+    [0, 0, 0],
+    [-2, -1, 6],
+    [1.5, 2, 9],
+  ])('refuses pixels of %s x %s', async (width, height, length) => {
+    const pixels = { data: new Uint8Array(length), width, height };
+    const message = `pixels need a width and a height that are positive integers, got ${width}x${height}`;
+    for (const load of [loadImage, loadInBrowser]) {
+      await expect(load(pixels)).rejects.toMatchObject({ code: 'VGG_SHAPE', message });
     }
   });
 
@@ -127,6 +175,31 @@ describe('a preparer', () => {
     expect(prepared).toEqual(images.map((each) => prepareImage(each, TRANSFORM)));
   });
 
+  it('uses its shared memory again for the next images, and returns memory of their own', async () => {
+    let allocated = 0;
+    const Original = SharedArrayBuffer;
+    vi.stubGlobal(
+      'SharedArrayBuffer',
+      class extends Original {
+        constructor(bytes: number) {
+          super(bytes);
+          if (bytes > 4) allocated++;
+        }
+      },
+    );
+    onTestFinished(() => void vi.unstubAllGlobals());
+    const preparer = createPreparer({ workers: 0 });
+    const images = [image, patternImage(30, 60, 2), patternImage(16, 16, 3)];
+    const prepared = [];
+    for (const each of images) prepared.push(await preparer.prepare(each, TRANSFORM));
+    await expect(preparer.prepare(Buffer.from('no'), TRANSFORM)).rejects.toThrow('the image');
+    expect(allocated).toBe(1);
+    expect(prepared).toEqual(images.map((each) => prepareImage(each, TRANSFORM)));
+    const smaller = { ...TRANSFORM, crop: TRANSFORM.crop - 1 };
+    expect(await preparer.prepare(image, smaller)).toEqual(prepareImage(image, smaller));
+    expect(allocated).toBe(2);
+  });
+
   it('names an image that cannot be used, and refuses work after it is closed', async () => {
     const preparer = createPreparer({ workers: 1 });
     await expect(preparer.prepare(Buffer.from('no'), TRANSFORM, { name: 'upload 7' })).rejects.toMatchObject({
@@ -139,5 +212,44 @@ describe('a preparer', () => {
       Promise.resolve().then(() => preparer.close()),
     ]);
     await expect(preparer.prepare(image, TRANSFORM)).rejects.toMatchObject({ code: 'VGG_STATE' });
+  });
+
+  it('sends only the bytes of the image to its thread, not the memory around them', async () => {
+    const preparer = createPreparer({ workers: 1 });
+    onTestFinished(() => preparer.close());
+    const post = vi.spyOn(Worker.prototype, 'postMessage');
+    onTestFinished(() => post.mockRestore());
+    const content = await png(image);
+    const around = Buffer.alloc(content.length + 2000);
+    content.copy(around, 1000);
+    const { data, width, height } = image;
+    const pixels = new Uint8Array(data.length + 9);
+    pixels.set(data, 9);
+    await preparer.prepare(around.subarray(1000, 1000 + content.length), TRANSFORM);
+    await preparer.prepare({ data: pixels.subarray(9), width, height }, TRANSFORM);
+    const sizes = post.mock.calls.map(([{ locations }]) => locations[0].data.buffer.byteLength);
+    expect(sizes).toEqual([content.length, data.length]);
+  });
+
+  it('has failed when one of its threads ends, and does not keep the process alive', async () => {
+    const preparer = createPreparer({ workers: 2 });
+    onTestFinished(() => preparer.close());
+    const post = vi.spyOn(Worker.prototype, 'postMessage');
+    const ref = vi.spyOn(Worker.prototype, 'ref');
+    const unref = vi.spyOn(Worker.prototype, 'unref');
+    onTestFinished(() => void vi.restoreAllMocks());
+    const unfinished = preparer.prepare(await png(patternImage(2000, 2000)), TRANSFORM);
+    await vi.waitFor(() => expect(post).toHaveBeenCalled());
+    expect(preparer.failed).toBe(false);
+    const worker = post.mock.contexts[0] as Worker;
+    await Promise.all([
+      expect(unfinished).rejects.toThrow('a data worker ended with code 1'),
+      Promise.resolve().then(() => worker.terminate()),
+    ]);
+    expect(preparer.failed).toBe(true);
+    for (const one of new Set(ref.mock.contexts)) {
+      const last = (spy: typeof ref) => spy.mock.invocationCallOrder[spy.mock.contexts.lastIndexOf(one)]!;
+      expect(last(unref)).toBeGreaterThan(last(ref));
+    }
   });
 });

@@ -7,12 +7,12 @@ import {
   type ImageTransform,
   prepareImage,
   prepareWhole,
-  preprocessingOf,
   rescale,
   restoreImage,
   type TrainTransform,
   trainingTransform,
 } from '../src';
+import { preprocessingOf } from '../src/net-transform';
 import { createBatches, createEvaluationBatches, decodeImage, openClassFolders } from '../src/node';
 import { folder, jpeg, patternImage, png } from './images';
 

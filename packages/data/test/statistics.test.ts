@@ -1,4 +1,4 @@
-import { utimesSync, writeFileSync } from 'node:fs';
+import { symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { imageMoments, MOMENTS, mergeMoments, type RgbMoments, rawSource, statisticsOf, symmetricEigen } from '../src';
@@ -93,6 +93,16 @@ describe('trainingStatistics', () => {
     await expect(trainingStatistics(train!, { workers: 0, cache: null, strict: true })).rejects.toMatchObject({
       code: 'VGG_IMAGE',
     });
+  });
+
+  it('caches the results of a folder with a link to itself, which is an unusable image', async () => {
+    const root = folder(await files());
+    symlinkSync('loop.jpg', join(root, 'a/loop.jpg'));
+    const { train } = await openSource(root);
+    const options = { workers: 0, cache: folder({}) };
+    const result = await trainingStatistics(train!, options);
+    expect(result.skipped).toMatchObject([{ key: 'a/loop.jpg' }]);
+    expect(await trainingStatistics(train!, options)).toEqual(result);
   });
 
   it('reads raw arrays, and reports a source without usable images', async () => {

@@ -1,5 +1,5 @@
 /** Classification of images with a net that has its own preprocessing and class names. */
-import { type Tensor4D, tensor4d, tidy } from '@tensorflow/tfjs-core';
+import { concat, type Tensor4D, tensor4d, tidy } from '@tensorflow/tfjs-core';
 import { requireInteger, VggError, yieldToEventLoop } from '@vgg/core';
 import {
   type BrowserImage,
@@ -161,10 +161,11 @@ function checkClasses({ classes: names, model }: ClassifyingNet): void {
 async function guess(net: ClassifyingNet, inputs: readonly FloatImage[], top: number): Promise<Guess[][]> {
   const { classes } = net.model.options;
   const { width, height } = inputSides(net.model);
-  const pixels = width * height * 3;
-  const values = new Float32Array(inputs.length * pixels);
-  for (const [i, { data }] of inputs.entries()) values.set(data, i * pixels);
-  const logits = tidy(() => net.model.apply(asTensor(net.model, values, [inputs.length, height, width])).logits);
+  // One tensor for each image: an array for all would be garbage of several MB for each batch.
+  const logits = tidy(() => {
+    const images = inputs.map(({ data }) => asTensor(net.model, data, [1, height, width]));
+    return net.model.apply(images.length === 1 ? images[0]! : concat(images, 0)).logits;
+  });
   try {
     const scores = await logits.data();
     if (!scores.every(Number.isFinite)) {

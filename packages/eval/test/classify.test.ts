@@ -1,10 +1,10 @@
 /** Classification with the net's own preprocessing and class order. */
 import { Readable } from 'node:stream';
 import '@tensorflow/tfjs-backend-cpu';
-import { enableProdMode, type Tensor4D, tensor2d } from '@tensorflow/tfjs-core';
-import { type ImageTransform, prepareImage } from '@vgg/data';
+import { backend, enableProdMode, type Tensor4D, tensor2d } from '@tensorflow/tfjs-core';
+import { type FloatImage, type ImageTransform, prepareImage } from '@vgg/data';
 import { expectNoLeak } from '@vgg/testing';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { type ClassifyingNet, classify, evaluate, evaluatedNet, wholeInput } from '../src';
 
 enableProdMode(); // Silences TF.js's advice to install tfjs-node.
@@ -137,6 +137,15 @@ describe('classification of several images', () => {
     const [first] = await Promise.all(images.map((image) => classify(net, image, { top: 1 })));
     expect(first).toEqual(all[0]);
     expect(await classify(net, [])).toEqual([]);
+  });
+
+  it('passes prepared images to the engine as they are, without an array for the whole batch', async () => {
+    const written = vi.spyOn(backend(), 'write');
+    onTestFinished(() => written.mockRestore());
+    const prepared = images.map((image) => prepareImage(image, PLAIN));
+    await classify(batchNet(), prepared, { batchSize: 7, prepare: (image: FloatImage) => image });
+    const inputs = written.mock.calls.map(([values]) => values);
+    for (const { data } of prepared) expect(inputs.some((values) => values === data)).toBe(true);
   });
 
   it('prepares a few images ahead by the function that is passed, whatever yields them', async () => {

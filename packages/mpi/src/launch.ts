@@ -76,14 +76,24 @@ class Errors {
   addResult(text: string): void {
     const lines = (this.#result + text).split('\n');
     this.#result = lines.pop()!;
-    for (const line of lines) {
-      if (/^={10}|^= {2}|^YOUR APPLICATION TERMINATED|^This typically refers|^Please see the FAQ/.test(line)) {
-        this.#notices.push(line);
-      } else process.stdout.write(`${line}\n`);
-    }
+    for (const line of lines) this.#takeResult(line, '\n');
   }
 
-  #take(line: string): void {
+  /** Takes the last lines, which may lack their end. */
+  end(): void {
+    if (this.#rest !== '') this.#take(this.#rest);
+    if (this.#result !== '') this.#takeResult(this.#result, '');
+  }
+
+  #takeResult(line: string, end: string): void {
+    if (/^={10}|^= {2}|^YOUR APPLICATION TERMINATED|^This typically refers|^Please see the FAQ/.test(line)) {
+      this.#notices.push(line);
+    } else process.stdout.write(`${line}${end}`);
+  }
+
+  #take(text: string): void {
+    // Open MPI writes its ruler after a last line that does not end.
+    const line = text.replace(/(?<=.)-{70,}$/, '');
     if (/^error: /.test(line)) {
       if (this.line === undefined) process.stderr.write(`${line}\n`);
       this.line ??= line;
@@ -153,10 +163,10 @@ export async function launch(program: readonly string[], options: LaunchOptions)
     env: { ...process.env, VGG_LAUNCHED: '1' },
   });
   const errors = new Errors();
-  child.stdout!.on('data', (text: Buffer) => errors.addResult(text.toString()));
+  child.stdout!.setEncoding('utf8').on('data', (text: string) => errors.addResult(text));
   let timer: NodeJS.Timeout | undefined;
-  child.stderr!.on('data', (text: Buffer) => {
-    errors.add(text.toString());
+  child.stderr!.setEncoding('utf8').on('data', (text: string) => {
+    errors.add(text);
     // A daemon on a machine that is gone is waited for without end.
     if (errors.line !== undefined) timer ??= setTimeout(() => killGroup(child), GRACE * 1000);
   });
@@ -185,6 +195,7 @@ export async function launch(program: readonly string[], options: LaunchOptions)
     onExit();
   });
   for (const stream of [child.stdin, child.stdout, child.stderr]) stream!.destroy();
+  errors.end();
   clearTimeout(timer);
   if (interrupted !== undefined && errors.line === undefined && code === 0) return CODES[interrupted];
   if (code === 0) return 0;

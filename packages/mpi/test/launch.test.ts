@@ -2,7 +2,7 @@
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { launch } from '../src/index';
 import { LAUNCHERS, reason } from './mpi';
 
@@ -19,6 +19,44 @@ describe.skipIf(LAUNCHERS.length === 0)(`launch${reason}`, () => {
     const write = "require('fs').writeFileSync(require('path').join(process.argv[1], String(process.pid)), '')";
     expect(await launch(node(write), { ranks: 2, mpirun })).toBe(0);
     expect(readdirSync(home)).toHaveLength(2);
+  });
+
+  /** Runs a program on one rank and returns its exit code and what `launch` wrote. */
+  const written = async (source: string, mpirun: string) => {
+    const texts = { stdout: '', stderr: '' };
+    const spies = (['stdout', 'stderr'] as const).map((name) =>
+      vi.spyOn(process[name], 'write').mockImplementation((text) => {
+        texts[name] += text;
+        return true;
+      }),
+    );
+    try {
+      return { code: await launch(node(source), { ranks: 1, mpirun }), ...texts };
+    } finally {
+      for (const spy of spies) spy.mockRestore();
+    }
+  };
+
+  it.each(LAUNCHERS)('passes output whose last line does not end: %s', async (_, mpirun) => {
+    expect(await written("process.stdout.write('first\\nlast')", mpirun)).toEqual({
+      code: 0,
+      stdout: 'first\nlast',
+      stderr: '',
+    });
+    const failing = "process.stderr.write('error: the disk is full'); process.exitCode = 3";
+    const { code, stderr } = await written(failing, mpirun);
+    expect({ code, line: stderr.split('\n')[0] }).toEqual({ code: 3, line: 'error: the disk is full' });
+  });
+
+  it.each(LAUNCHERS)('passes characters that come in two parts: %s', async (_, mpirun) => {
+    const write = (name: string) => `
+      process.${name}.write(Buffer.from('  caf\u00e9', 'utf8').subarray(0, -1));
+      setTimeout(() => process.${name}.write(Buffer.of(0xa9, 0x0a)), 300);`;
+    expect(await written(write('stdout') + write('stderr'), mpirun)).toEqual({
+      code: 0,
+      stdout: '  café\n',
+      stderr: '  café\n',
+    });
   });
 
   it('leaves no listener for signals', async () => {

@@ -1,4 +1,5 @@
 export { checkFreezing, extrasOf, initialiserOf, netOptions, optimiserOf, scheduleOf } from './build';
-export { checkArguments, headFor, type Recipe, resolveRecipe } from './recipe';
+export { checkArguments, checkCombinations, headFor, type Recipe, resolveRecipe } from './recipe';
 export { PRECLUDING, type SmallSettings, smallSettings } from './small';
+export { smokeSettings } from './smoke';
 export * from './table';

@@ -1,9 +1,10 @@
 /** A recipe: everything that determines what a training run computes, as plain JSON, saved with the run. */
-import { resolve } from 'node:path';
+import { existsSync } from 'node:fs';
+import { basename, resolve } from 'node:path';
 import { VggError } from '@vgg/core';
 import { SETTING_NAMES, type Settings } from './settings';
 
-/** Settings of a run, with all that follows from the images filled in; paths are absolute. */
+/** Settings of a run, with all that follows from the images filled in; paths are absolute, and `weights` may be a published net. */
 export type Recipe = Omit<Settings, 'head' | 'data' | 'scale' | 'batch' | 'microBatch' | 'out'> & {
   data: string;
   head: 'paper' | 'small' | 'linear';
@@ -46,12 +47,31 @@ function batchesFor(images: number, { batch, microBatch }: Settings): Pick<Recip
 }
 
 /**
- * Checks settings before any image is read.
+ * Checks settings that neither weights nor the size of the images replace, so that they can be checked first of all.
+ * @throws VggError `VGG_ARGUMENT` for settings that contradict each other.
+ */
+export function checkCombinations({ batch, microBatch, preInit, weights, optimiser, layerRates }: Settings): void {
+  if (optimiser === 'muon' && layerRates.length > 0) {
+    throw new VggError('argument', '--layer-rates does not apply to --optimiser muon: use sgd or adamw');
+  }
+  if (preInit !== undefined && weights !== undefined) {
+    throw new VggError('argument', '--pre-init and --weights both give the initial weights: choose one');
+  }
+  if (batch !== undefined && microBatch !== undefined && batch % microBatch !== 0) {
+    throw new VggError(
+      'argument',
+      `--batch ${batch} is not a multiple of --micro-batch ${microBatch}: choose a micro-batch that divides it`,
+    );
+  }
+}
+
+/**
+ * Checks all settings of a run, once those that follow from its weights or images have replaced the defaults.
  * @throws VggError `VGG_ARGUMENT` for settings that contradict each other.
  */
 export function checkArguments(given: Settings): void {
-  const { batch, microBatch, input, scale, preInit, weights } = given;
-  const { warmUp, epochs, schedule, rate, finalRate, optimiser, batchNorm } = given;
+  const { input, scale, warmUp, epochs, schedule, rate, finalRate, optimiser, batchNorm } = given;
+  checkCombinations(given);
   if (warmUp >= epochs) {
     throw new VggError('argument', `--warm-up ${warmUp} takes all of --epochs ${epochs}: lower it`);
   }
@@ -71,18 +91,6 @@ export function checkArguments(given: Settings): void {
     throw new VggError(
       'argument',
       '--optimiser muon keeps the norms of the weights, which works only with batch norm: add --batch-norm, or use --optimiser sgd',
-    );
-  }
-  if (optimiser === 'muon' && given.layerRates.length > 0) {
-    throw new VggError('argument', '--layer-rates does not apply to --optimiser muon: use sgd or adamw');
-  }
-  if (preInit !== undefined && weights !== undefined) {
-    throw new VggError('argument', '--pre-init and --weights both give the initial weights: choose one');
-  }
-  if (batch !== undefined && microBatch !== undefined && batch % microBatch !== 0) {
-    throw new VggError(
-      'argument',
-      `--batch ${batch} is not a multiple of --micro-batch ${microBatch}: choose a micro-batch that divides it`,
     );
   }
   if (scale !== undefined && smallestScale(scale) < input) {
@@ -114,8 +122,13 @@ export function resolveRecipe(given: Settings, data: string, images: number): Re
     scale: given.scale ?? proportionalScale(given.input),
   };
   if (given.preInit !== undefined) recipe.preInit = resolve(given.preInit);
-  if (given.weights !== undefined) recipe.weights = resolve(given.weights);
+  if (given.weights !== undefined) recipe.weights = weightsOf(given.weights);
   return recipe;
+}
+
+/** Returns the name of a published net as it is, and any other weights as an absolute path. A path on the disk wins over a name. */
+function weightsOf(text: string): string {
+  return basename(text) === text && !existsSync(text) ? text : resolve(text);
 }
 
 /** Returns the hidden fully-connected layers of the net: as given, or those that suit the input's side. */

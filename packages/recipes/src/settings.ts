@@ -310,7 +310,7 @@ export const SETTINGS = {
     group: 'Initial weights',
     value: '<run|file|name>',
     help:
-      'start from the weights of a run, a weight file of any framework, or a published net (vgg16.tv_in1k, ...); --config, ' +
+      'start from the weights of a run, a weight file of any framework, or a published net (vgg16, ...); --config, ' +
       '--width, --head, --batch-norm, --input and --scale are those of the weights unless they are options; the last layer ' +
       'is initialised randomly for other class names',
   }),

@@ -37,14 +37,19 @@ const EPOCHS = { most: 60, fewest: 4 } as const;
  * Returns settings for so many images.
  * @param images number of training images.
  * @param side median of the smallest sides of some images, in pixels.
+ * @param given epochs and batch of the user, from which the warm-up follows. Default those for the images.
  */
-export function smallSettings(images: number, side: number): SmallSettings {
+export function smallSettings(
+  images: number,
+  side: number,
+  given: { readonly epochs?: number | undefined; readonly batch?: number | undefined } = {},
+): SmallSettings {
   const photographs = side >= PHOTOGRAPH;
   const seen = photographs ? IMAGES_SEEN.photographs : IMAGES_SEEN.smaller;
   const input = photographs ? 64 : 48;
-  const epochs = Math.max(EPOCHS.fewest, Math.min(EPOCHS.most, Math.round(seen / images)));
-  const batch = Math.min(32, images);
-  const warmUp = Math.min(epochs / 4, Math.max(epochs > 10 ? 1 : 0.5, (WARM_UP_STEPS * batch) / images));
+  const { epochs = Math.max(EPOCHS.fewest, Math.min(EPOCHS.most, Math.round(seen / images))) } = given;
+  const { batch = Math.min(32, images) } = given;
+  const warmUp = Math.max(epochs > 10 ? 1 : 0.5, (WARM_UP_STEPS * batch) / images);
   return {
     config: 'A',
     batchNorm: true,
@@ -57,7 +62,7 @@ export function smallSettings(images: number, side: number): SmallSettings {
     epochs,
     rate: 0.05,
     schedule: 'cosine',
-    warmUp: Number(warmUp.toFixed(1)),
+    warmUp: Math.min(epochs / 4, Number(warmUp.toFixed(1))),
     labelSmoothing: 0.1,
     init: 'he',
     validateEvery: 1,

@@ -4,7 +4,7 @@ import '@tensorflow/tfjs-backend-cpu';
 import { Muon } from '@vgg/optim';
 import { describe, expect, it } from 'vitest';
 import { checkFreezing, extrasOf, initialiserOf, netOptions, optimiserOf, scheduleOf } from '../src/build';
-import { checkArguments, resolveRecipe } from '../src/recipe';
+import { checkArguments, checkCombinations, resolveRecipe } from '../src/recipe';
 import { SETTINGS_OFF, type Settings } from '../src/settings';
 
 const GIVEN: Settings = {
@@ -53,6 +53,21 @@ describe('a recipe', () => {
     }
     expect(() => checkArguments({ ...GIVEN, preInit: 'a', weights: 'b' })).toThrow(/choose one/);
     expect(resolveRecipe({ ...GIVEN, weights: 'runs/x' }, '/data', 1000).weights).toBe(resolve('runs/x'));
+  });
+
+  it('keeps the name of published weights, and makes paths absolute', () => {
+    const weightsOf = (weights: string) => resolveRecipe({ ...GIVEN, weights }, '/data', 1000).weights;
+    expect(weightsOf('vgg16.tv_in1k')).toBe('vgg16.tv_in1k');
+    expect(weightsOf('package.json')).toBe(resolve('package.json'));
+    expect(weightsOf('./vgg16.tv_in1k')).toBe(resolve('vgg16.tv_in1k'));
+  });
+
+  it('is refused for combinations that neither weights nor images change before anything else is known', () => {
+    const unknown = { ...GIVEN, optimiser: 'muon', finalRate: 0.001, scale: 80 } as const;
+    expect(() => checkCombinations(unknown)).not.toThrow();
+    expect(() => checkCombinations({ ...unknown, batch: 8, microBatch: 32 })).toThrow(/not a multiple/);
+    expect(() => checkCombinations({ ...unknown, preInit: 'a', weights: 'b' })).toThrow(/choose one/);
+    expect(() => checkCombinations({ ...unknown, layerRates: ['fc8=10'] })).toThrow(/--layer-rates does not apply/);
   });
 
   it('schedules the rate as asked', () => {

@@ -22,6 +22,18 @@ describe('smallSettings', () => {
     expect(smallSettings(20, 200)).toMatchObject({ epochs: 60, batch: 20 });
     expect(smallSettings(1_000_000, 200).epochs).toBe(4);
   });
+
+  it('computes the warm-up from the epochs and the batch that are given', () => {
+    expect(smallSettings(20, 200, { epochs: 1 })).toMatchObject({ epochs: 1, warmUp: 0.25 });
+    expect(smallSettings(20, 200, { epochs: 2 })).toMatchObject({ epochs: 2, warmUp: 0.5 });
+    expect(smallSettings(600, 200, { batch: 6 })).toMatchObject({ epochs: 40, batch: 6, warmUp: 1 });
+    expect(smallSettings(600, 200, { batch: 600 })).toMatchObject({ epochs: 40, batch: 600, warmUp: 10 });
+    for (const images of [20, 300, 5000]) {
+      for (let epochs = 1; epochs <= 100; epochs++) {
+        expect(smallSettings(images, 200, { epochs }).warmUp).toBeLessThanOrEqual(epochs / 4);
+      }
+    }
+  });
 });
 
 describe('layer rates', () => {

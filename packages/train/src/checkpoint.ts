@@ -97,6 +97,17 @@ function withPrefix(tensors: Checkpoint['tensors'], prefix: string): Map<string,
 }
 
 /**
+ * Returns the name of the variable that a checkpoint's tensor belongs to. An optimiser may put a prefix before the names of its
+ * velocities: the longest name that fits is that of the variable, so a velocity of `b/a/kernel` is not one of `a/kernel`.
+ */
+function variableOf(name: string, variables: TrainableNet['variables']): string {
+  let variable = name.slice(name.indexOf('/') + 1);
+  if (!name.startsWith(VELOCITY)) return variable;
+  while (!variables.has(variable) && variable.includes('/')) variable = variable.slice(variable.indexOf('/') + 1);
+  return variable;
+}
+
+/**
  * Copies a checkpoint's weights into `model`. To continue training, pass `training`: it gets the velocities and
  * averages, and the net gets the weights themselves. Without `training`, the net gets the averages if there are any.
  *
@@ -121,8 +132,7 @@ export function restoreCheckpoint(
     }
   }
   for (const [name, { shape }] of tensors) {
-    const variable = name.slice(name.lastIndexOf('/') + 1);
-    const expected = model.variables.get(variable)?.shape;
+    const expected = model.variables.get(variableOf(name, model.variables))?.shape;
     if (expected?.join() !== shape.join()) {
       throw new VggError('weights', `checkpoint: ${name} of shape [${shape}] fits no variable: it is of another net`);
     }

@@ -6,9 +6,10 @@ import { imageShape } from './batch';
 import type { GradientOptions } from './gradient';
 import { gather } from './job';
 
-/** Returns the layers that have variables, in the order of the net. */
+/** Returns the layers that have variables `<layer>.<name>`, in the order of the net. Own nets may have other names. */
 function layersOf(variables: Iterable<string>): string[] {
-  return [...new Set([...variables].map((name) => name.slice(0, name.lastIndexOf('.'))))];
+  const named = [...variables].filter((name) => name.includes('.'));
+  return [...new Set(named.map((name) => name.slice(0, name.lastIndexOf('.'))))];
 }
 
 async function firstBadLayer({ model, microBatches, seed, step }: GradientOptions): Promise<string | undefined> {

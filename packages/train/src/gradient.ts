@@ -7,10 +7,11 @@ import { dispose, mul, type Tensor, tensor4d } from '@tensorflow/tfjs-core';
 import { type Communicator, randomStream, shareOf, singleProcess, yieldToEventLoop } from '@vgg/core';
 import { GradientAccumulator, lossAndGradients } from '@vgg/optim';
 import { imageShape, type MicroBatch } from './batch';
-import { cutMix, type MixedBatch } from './cut-mix';
+import { cutMix } from './cut-mix';
 import { checkTargets, type Loss, type LossFunction, lossOf, measure } from './loss';
 import { addTotals, NO_SAMPLES, type Totals } from './metrics';
 import { mixUp } from './mix-up';
+import type { MixedBatch } from './mixed-batch';
 import type { TrainableNet } from './net';
 import { gatherTotals, type NamedShape, reduceTensors } from './reduce';
 

@@ -1,7 +1,7 @@
 /** Mixup (Zhang et al., arXiv:1710.09412): each image and its label are blended with another image and its label. */
 import type { RandomStream } from '@vgg/core';
 import type { MicroBatch } from './batch';
-import { type MixedBatch, mixedTargets } from './cut-mix';
+import { type MixedBatch, mixedTargets } from './mixed-batch';
 
 /** Both parameters of the Beta distribution of the shares, as in the paper's ImageNet runs and in torchvision's references. */
 const ALPHA = 0.2;

@@ -44,7 +44,7 @@ export function rateChart(steps: readonly RateLoss[], suggested: number): string
   const low = smallestOf(smooth);
   const high = smooth.slice(0, Math.max(1, smooth.indexOf(low))).reduce((a, b) => Math.max(a, b)) * 1.1;
   const first = Math.log10(steps[0]!.rate);
-  const last = Math.log10(steps.at(-1)!.rate) || 1e-9;
+  const last = Math.log10(steps.at(-1)!.rate);
   const x = (rate: number) => margin + ((Math.log10(rate) - first) / (last - first || 1)) * (width - 2 * margin);
   const y = (loss: number) =>
     height - margin - ((Math.min(loss, high) - low) / (high - low || 1)) * (height - 2 * margin);

@@ -1,7 +1,8 @@
 import './backend';
+import { mean, square, sub } from '@tensorflow/tfjs-core';
 import { MomentumSgd } from '@vgg/optim';
 import { describe, expect, it } from 'vitest';
-import { findRate, rateChart, suggestRate } from '../src/index';
+import { crossEntropy, type FindRateOptions, findRate, type LossFunction, rateChart, suggestRate } from '../src/index';
 import { ToyNet, toyBatches } from './toy';
 
 describe('suggestRate', () => {
@@ -25,7 +26,7 @@ describe('suggestRate', () => {
 });
 
 describe('findRate', () => {
-  const trial = async (highest: number) => {
+  const trial = async (highest: number, options: Partial<FindRateOptions> = {}) => {
     const model = new ToyNet({ dropout: 0 });
     const optimiser = new MomentumSgd();
     let seen = 0;
@@ -42,6 +43,7 @@ describe('findRate', () => {
         onStep: ({ length }) => {
           seen = length;
         },
+        ...options,
       });
       expect(seen).toBe(losses.length);
       return losses;
@@ -63,5 +65,29 @@ describe('findRate', () => {
     const losses = await trial(1e6);
     expect(losses.length).toBeLessThan(21);
     expect(suggestRate(losses)).toBeLessThan(1e3);
+  });
+
+  it.each([
+    [{ steps: 1 }, /expected steps to be an integer of at least 2, got 1/],
+    [{ steps: 2.5 }, /expected steps to be an integer of at least 2, got 2.5/],
+    [{ lowest: 0 }, /expected rates with 0 < lowest < highest, got 0 and 0.01/],
+    [{ lowest: 0.01 }, /expected rates with 0 < lowest < highest, got 0.01 and 0.01/],
+    [{ highest: Number.NaN }, /expected rates with 0 < lowest < highest, got 0.0001 and NaN/],
+    [{ highest: Number.POSITIVE_INFINITY }, /expected rates with 0 < lowest < highest, got 0.0001 and Infinity/],
+  ])('refuses %j', async (options, message) => {
+    await expect(trial(1e-2, options)).rejects.toThrow(message);
+  });
+
+  it('takes the loss and the class weights of the run', async () => {
+    const losses = async (options: Partial<FindRateOptions>) => (await trial(1e-3, options)).map(({ loss }) => loss);
+    const weights = [1, 2, 3, 4];
+    const weighted = await losses({ classWeights: weights });
+    expect(weighted).not.toEqual(await losses({}));
+    expect(await losses({ loss: crossEntropy({ classWeights: weights }) })).toEqual(weighted);
+  });
+
+  it('does not take a loss below zero for one that diverges', async () => {
+    const loss: LossFunction = (logits) => sub(mean(square(logits)), 1e6);
+    expect(await trial(1e-3, { loss })).toHaveLength(21);
   });
 });

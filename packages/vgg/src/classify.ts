@@ -14,8 +14,12 @@ export interface ClassifyOptions extends Omit<OptionsOfEval<NodeImage>, 'prepare
 
 let shared: ImagePreparer | undefined;
 
-/** Returns the threads that all calls share. They do not keep the process alive. */
+/** Returns the threads that all calls share. They do not keep the process alive. Threads that failed are replaced. */
 function sharedPreparer(): ImagePreparer {
+  if (shared?.failed) {
+    void shared.close();
+    shared = undefined;
+  }
   shared ??= createPreparer();
   return shared;
 }

@@ -4,11 +4,12 @@ import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pathToFileURL } from 'node:url';
+import { Worker } from 'node:worker_threads';
 import '@tensorflow/tfjs-backend-cpu';
 import { enableProdMode } from '@tensorflow/tfjs-core';
 import { createPreparer } from '@vgg/data/node';
 import { expectNoLeak } from '@vgg/testing';
-import { expect, it, onTestFinished } from 'vitest';
+import { expect, it, onTestFinished, vi } from 'vitest';
 import { classify, decodeImage, loadImage, loadModel, loadNet, type NodeImage, saveModel } from '../src/node';
 import { drawStripes, fileOf, temporaryFolder } from './folder';
 
@@ -67,6 +68,16 @@ it('names the image that cannot be used', async () => {
   const paths = [join(folder, 'lying', '0.jpg'), join(folder, 'lying', 'none.jpg')];
   await expect(classify(net, paths)).rejects.toThrow(/there is no file .*none.jpg/);
   await expect(classify(net, Buffer.from('text'))).rejects.toMatchObject({ code: 'VGG_IMAGE' });
+});
+
+it('replaces threads that failed', async () => {
+  const { net, folder } = await opened();
+  const path = join(folder, 'lying', '0.jpg');
+  const post = vi.spyOn(Worker.prototype, 'postMessage');
+  onTestFinished(() => post.mockRestore());
+  const expected = await classify(net, path);
+  await (post.mock.contexts[0] as Worker).terminate();
+  expect(await classify(net, path)).toEqual(expected);
 });
 
 it('takes what loadModel returns', async () => {

@@ -6,13 +6,13 @@ export type { Misshapen, WeightReport } from './fit';
 export { IMAGENET_CLASSES } from './imagenet';
 export { type InitialWeights, initialWeights, pixelTransform, scaleInputs } from './initial-weights';
 export {
-  isKnownName,
   KNOWN_ALIASES,
   KNOWN_WEIGHTS,
   type KnownAlias,
   type KnownConfiguration,
   type KnownName,
   type KnownWeights,
+  knownName,
   knownWeights,
 } from './known';
 export { type LoadedNet, type LoadNetOptions, loadNet, type NetUse, netUse } from './load-net';

@@ -109,13 +109,10 @@ export type KnownConfiguration<N extends KnownName | KnownAlias> = (typeof KNOWN
   ? (typeof KNOWN_ALIASES)[N]
   : N & KnownName]['configuration'];
 
-/** Returns true if {@link KNOWN_WEIGHTS} has a net of this name. */
-export function isKnownName(name: string): name is KnownName {
-  return Object.hasOwn(KNOWN_WEIGHTS, name);
-}
-
-function isAlias(name: string): name is KnownAlias {
-  return Object.hasOwn(KNOWN_ALIASES, name);
+/** Returns the full name of a published net from its name or short name; undefined if none has that name. */
+export function knownName(name: string): KnownName | undefined {
+  if (Object.hasOwn(KNOWN_ALIASES, name)) return KNOWN_ALIASES[name as KnownAlias];
+  return Object.hasOwn(KNOWN_WEIGHTS, name) ? (name as KnownName) : undefined;
 }
 
 /**
@@ -123,8 +120,8 @@ function isAlias(name: string): name is KnownAlias {
  * @throws VggError `VGG_ARGUMENT` for an unknown name, with the nearest known one.
  */
 export function knownWeights(name: string): KnownWeights {
-  if (isKnownName(name)) return KNOWN_WEIGHTS[name];
-  if (isAlias(name)) return KNOWN_WEIGHTS[KNOWN_ALIASES[name]];
+  const known = knownName(name);
+  if (known !== undefined) return KNOWN_WEIGHTS[known];
   const names = Object.keys(KNOWN_WEIGHTS);
   const hint = didYouMean(name, [...Object.keys(KNOWN_ALIASES), ...names]);
   throw new VggError('argument', `no weights are known as "${name}"${hint}: ${names.join(', ')}`);

@@ -12,10 +12,10 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import {
   exportSafetensors,
   IMAGENET_CLASSES,
-  isKnownName,
   KNOWN_WEIGHTS,
   type KnownName,
   type KnownWeights,
+  knownName,
 } from '../src/index';
 import type * as Known from '../src/known';
 import { fetchWeights, loadKnown } from '../src/node';
@@ -106,9 +106,10 @@ describe('the table', () => {
   });
 
   it('knows only its own names', () => {
-    expect(isKnownName('vgg16.tv_in1k')).toBe(true);
-    expect(isKnownName('constructor')).toBe(false);
-    expect(isKnownName('net.safetensors')).toBe(false);
+    expect(knownName('vgg16.tv_in1k')).toBe('vgg16.tv_in1k');
+    expect(knownName('vgg16')).toBe('vgg16.tv_in1k');
+    expect(knownName('constructor')).toBeUndefined();
+    expect(knownName('net.safetensors')).toBeUndefined();
   });
 });
 

@@ -37,7 +37,7 @@ function bytes(count: number): string {
 
 export interface DryRun {
   recipe: Recipe;
-  out?: string;
+  out: string | undefined;
   net: ResolvedVggOptions;
   engine: EngineName;
   images: { train: number; validation: number };
@@ -60,8 +60,13 @@ export async function planAndMeasure(options: TrainArguments, terminal: Terminal
   const model = await netToMeasure(planned, terminal);
   terminal.say(`measuring a few steps of ${recipe.microBatch} images`);
   const speed = await measureSpeed({
-    ...{ model, recipe, data, transform, workers, strict },
-    ...(shortest !== undefined && { shortest }),
+    model,
+    recipe,
+    data,
+    transform,
+    workers,
+    strict,
+    shortest,
   });
   model.dispose();
 
@@ -77,17 +82,14 @@ export async function planAndMeasure(options: TrainArguments, terminal: Terminal
     machine: totalmem(),
   };
   const seconds = { step, training, validation, epoch, run: steps * step + validations * validation };
-  return {
-    ...{ recipe, net, engine: engine.name, images, memory, seconds, steps, epochs, speed },
-    ...(out !== undefined && { out }),
-  };
+  return { recipe, net, engine: engine.name, images, memory, seconds, steps, epochs, speed, out };
 }
 
 export async function dryRun(options: TrainArguments, terminal: Terminal): Promise<void> {
   const planned = await planAndMeasure(options, terminal);
   if (options.json) return print(JSON.stringify(planned, null, 2));
   const { recipe, out, net, images, engine, memory, seconds, steps, epochs } = planned;
-  await print(`${formatRecipe({ ...recipe, ...(out !== undefined && { out }) })}
+  await print(`${formatRecipe({ ...recipe, out })}
 images   ${images.train} for training, ${images.validation} for validation, ${net.classes} classes
 memory   ${bytes(memory.computed)} for the net, ${bytes(memory.measured)} measured for the whole process, of ${bytes(memory.machine)}
 speed    ${(recipe.batch / seconds.step).toPrecision(2)} images/s (engine ${engine}, ${availableParallelism()} cores), ${span(seconds.step)} a step of ${recipe.batch}

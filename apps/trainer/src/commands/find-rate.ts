@@ -1,13 +1,12 @@
 /** `train --find-rate`: trains with a rising learning rate, and draws the loss to choose a rate from (arXiv:1506.01186). */
 import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { createBatches } from '@vgg/data/node';
-import { extrasOf, optimiserOf } from '@vgg/recipes';
 import { findRate, type RateLoss, rateChart, suggestRate } from '@vgg/train';
 import { trainingTransform } from '../images/data-set';
 import type { TrainArguments } from '../run/arguments';
 import { checkPredecessor, firstNet } from '../run/first-net';
 import { planRun } from '../run/prepare';
+import { stepOptions, trainingBatches } from '../run/step';
 import { print, table } from '../terminal/output';
 import type { Terminal } from '../terminal/terminal';
 
@@ -24,33 +23,24 @@ export async function runFindRate(options: TrainArguments, terminal: Terminal): 
   const { workers, strict } = options;
   const { model } = await firstNet({ recipe, net, classes: data.classes }, terminal);
   const { transform } = await trainingTransform(recipe, data.train, { workers, strict, terminal });
-  const training = createBatches(data.train, {
-    transform: { ...transform, range: 255 },
-    batchSize: recipe.batch,
-    seed: recipe.seed,
-    workers,
-    strict,
-  });
-  const optimiser = optimiserOf(recipe, net);
+  const training = trainingBatches({ recipe, data, transform, workers, strict });
+  // The trial has no validations and needs no averages.
+  const step = stepOptions(model, { ...recipe, earlyStop: 0, averageDecay: 0 }, data);
   const progress = terminal.progress('learning rates', STEPS, 'steps');
   terminal.say(`trying learning rates from ${LOWEST} to ${HIGHEST} in ${STEPS} steps`);
   let found: readonly RateLoss[];
   try {
     found = await findRate({
-      model,
-      optimiser,
+      ...step,
       lowest: LOWEST,
       highest: HIGHEST,
       steps: STEPS,
-      ...extrasOf({ ...recipe, earlyStop: 0, averageDecay: 0 }),
       batches: (epoch, start) => training.epoch(epoch, start),
-      microBatch: recipe.microBatch,
-      seed: recipe.seed,
       onStep: ({ length }) => progress.update(length),
     });
   } finally {
     progress.end();
-    optimiser.dispose();
+    step.optimiser.dispose();
     model.dispose();
     await training.close();
   }

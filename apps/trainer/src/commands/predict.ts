@@ -88,18 +88,15 @@ async function writeHeatMap(
   return `heat map of ${guesser.classes[classIndex]}, from ${percent(range.low)} (dark) to ${percent(range.high)} (bright), at Q = ${wanted.join(', ')}: ${heatMap}`;
 }
 
-/** Returns the smallest side for which an image is decoded; undefined for its full size. */
-function sideOf({ side }: Guesser, { heatMap }: PredictArguments): number | undefined {
-  return side && Math.max(side, heatMap === undefined ? 0 : HEAT_MAP_SIDES[1]);
-}
-
 function openGuesser({ run = [], weights, scales }: PredictArguments, terminal: Terminal): Promise<Guesser> {
   return weights === undefined ? runGuesser(run, scales, terminal) : weightsGuesser(weights, scales, terminal);
 }
 
 /** Returns true if an error is the fault of one image, so that the others can be predicted. */
 function isImageFault(error: unknown): error is VggError {
-  return isVggError(error) && (error.code === 'VGG_IMAGE' || (error.code === 'VGG_IO' && 'path' in error.details));
+  if (!isVggError(error)) return false;
+  const { code, details } = error;
+  return code === 'VGG_IMAGE' || (code === 'VGG_IO' && ('path' in details || 'address' in details));
 }
 
 /** Prints results as one JSON list, and holds one of them at a time: there may be a million. */
@@ -132,7 +129,7 @@ export async function runPredict(
     if (heatMap !== undefined) guesser.nets();
     for (const input of inputs) {
       try {
-        const pixels = await readFoundImage(input, sideOf(guesser, options));
+        const pixels = await readFoundImage(input);
         const guesses = await guesser.guess(pixels);
         const result = { image: input.name, classes: guesses.map(({ name, probability }) => ({ name, probability })) };
         await (options.json ? list.add(result) : print(barLines(result)));

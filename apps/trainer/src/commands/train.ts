@@ -2,8 +2,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { isVggError } from '@vgg/core';
-import type { SettingName } from '@vgg/recipes';
+import { isVggError, VggError } from '@vgg/core';
+import { type SettingName, smokeSettings } from '@vgg/recipes';
 import { LivePage } from '@vgg/report';
 import type { FitResult } from '@vgg/train';
 import { evaluateBest, isEvaluated } from '../evaluate/after-training';
@@ -83,10 +83,18 @@ function rankWords(words: readonly string[]): string[] {
   );
 }
 
+/** @throws VggError `VGG_ARGUMENT` if several ranks are to do what one process does: the others would wait for it. */
+function checkRanks({ dryRun, findRate }: TrainArguments, ranks: number): void {
+  if (ranks === 1 || !(dryRun || findRate)) return;
+  const option = dryRun ? '--dry-run' : '--find-rate';
+  throw new VggError('argument', `${option} runs on one process, got ${ranks} ranks: leave out --ranks or mpirun`);
+}
+
 export async function runTrain(options: TrainArguments, terminal: Terminal): Promise<void> {
   if (options.task === 'localise' || (await isBoxRun(options.resume)))
     return (await import('./localise')).runLocalise(options, terminal);
   const { ranks = 1, hosts, mpirun } = options;
+  checkRanks(options, ranks);
   if (ranks > 1 && process.env.VGG_LAUNCHED === undefined) {
     const { launch } = await import('@vgg/mpi');
     const program = [process.execPath, ...process.execArgv, process.argv[1]!, ...rankWords(process.argv.slice(2))];
@@ -94,6 +102,7 @@ export async function runTrain(options: TrainArguments, terminal: Terminal): Pro
     return;
   }
   const job = await enterJob('train', true);
+  checkRanks(options, job.size);
   if (job.rank > 0) return joinTraining(options);
   if (options.dryRun) return dryRun(options, terminal);
   if (options.findRate) return runFindRate(options, terminal);
@@ -117,14 +126,7 @@ async function smokeRun(options: TrainArguments, terminal: Terminal): Promise<vo
   const folder = await mkdtemp(join(tmpdir(), 'vgg-smoke-'));
   const began = performance.now();
   try {
-    const { trainImages = SMOKE_IMAGES } = options;
-    const few = {
-      epochs: 1,
-      warmUp: 0,
-      maxSteps: 2,
-      trainImages: Math.min(trainImages, SMOKE_IMAGES),
-      out: join(folder, 'run'),
-    };
+    const few = { ...smokeSettings(options), out: join(folder, 'run') };
     const given = options.given && new Set([...options.given, ...(Object.keys(few) as SettingName[])]);
     await train({ ...options, ...few, given }, terminal);
     if (process.exitCode === undefined) {
@@ -136,9 +138,6 @@ async function smokeRun(options: TrainArguments, terminal: Terminal): Promise<vo
     await rm(folder, { recursive: true, force: true });
   }
 }
-
-/** Number of training images of a smoke run. */
-const SMOKE_IMAGES = 64;
 
 async function train(options: TrainArguments, terminal: Terminal, livePage?: LivePage): Promise<void> {
   const prepared = await (options.resume === undefined

@@ -17,8 +17,6 @@ function isUntrained(path: string): boolean {
 export interface Guesser {
   /** Class names in the order of the outputs. */
   readonly classes: readonly string[];
-  /** Smallest side in pixels to which images are rescaled: larger ones may be decoded reduced. Undefined: at full size. */
-  readonly side: number | undefined;
   /** Returns the five most likely classes, most likely first. */
   guess(image: RawImage): Promise<Guess[]>;
   /** Returns the nets for dense evaluation. @throws VggError `VGG_ARGUMENT` for a net that cannot be evaluated densely. */
@@ -51,7 +49,6 @@ export async function runGuesser(
   const nets = () => evaluated.nets;
   return {
     classes,
-    side: undefined,
     guess: denseGuesses(nets, classes, scales),
     nets,
     heatMapScales: () => heatMapScales(runs[0]!.record.transform),
@@ -74,7 +71,6 @@ export async function weightsGuesser(
   const nets = () => [evaluatedNet(text, net)];
   return {
     classes,
-    side: undefined,
     guess: scales === undefined ? (image) => classify(net, image) : denseGuesses(nets, classes, scales),
     nets,
     heatMapScales: () => heatMapScales(transform),

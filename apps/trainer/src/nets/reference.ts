@@ -2,7 +2,7 @@
 import { statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { didYouMean, VggError } from '@vgg/core';
-import { isKnownName, KNOWN_WEIGHTS, type KnownName } from '@vgg/weights';
+import { KNOWN_ALIASES, KNOWN_WEIGHTS, type KnownName, knownName } from '@vgg/weights';
 import { MODEL, RECORD } from './run-files';
 
 /** The net that a text names; paths are absolute. */
@@ -22,7 +22,10 @@ function isFile(path: string): boolean {
 export function findNet(text: string): NetReference | undefined {
   const path = resolve(text);
   const found = statSync(path, { throwIfNoEntry: false });
-  if (found === undefined) return isKnownName(text) ? { kind: 'published', name: text } : undefined;
+  if (found === undefined) {
+    const name = knownName(text);
+    return name === undefined ? undefined : { kind: 'published', name };
+  }
   if (!found.isDirectory()) return { kind: 'file', path };
   if (isFile(join(path, RECORD))) return { kind: 'run', folder: path };
   const file = FILES_IN_FOLDER.find((name) => isFile(join(path, name)));
@@ -40,7 +43,7 @@ export function findNet(text: string): NetReference | undefined {
 export function netReference(text: string): NetReference {
   const found = findNet(text);
   if (found !== undefined) return found;
-  const names = Object.keys(KNOWN_WEIGHTS);
+  const names = Object.keys({ ...KNOWN_ALIASES, ...KNOWN_WEIGHTS });
   throw new VggError(
     'argument',
     `no file, run or published net "${text}"${didYouMean(text, names)}: published are ${names.join(', ')}`,

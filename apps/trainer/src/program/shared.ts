@@ -41,7 +41,7 @@ export function collect(value: string, before: readonly string[] = []): readonly
 
 export const WEIGHTS =
   'weights to use instead of a run: a file of any framework (.pth, .safetensors, .h5, .keras, .caffemodel, model.json, ' +
-  '.npz) or the name of a published net (vgg16.tv_in1k, ...)';
+  '.npz) or the name of a published net (vgg16, ...)';
 
 /** Checks that a command got its net as a run or as a weight file, not both. */
 export function usedNet(command: Command): Command {

@@ -16,10 +16,10 @@ import {
 } from '@vgg/models';
 import { initialiserOf, recipeFor, type Settings } from '@vgg/recipes';
 import { IMAGENET_CLASSES, initialWeights } from '@vgg/weights';
-import { openWeights } from '@vgg/weights/node';
 import { architectureText, shortInputText } from '../nets/net-text';
 import { findNet, netReference } from '../nets/reference';
 import { hasWeights } from '../nets/run-files';
+import { openNamed } from '../nets/weight-file';
 import { COMMAND } from '../terminal/command';
 import type { Terminal } from '../terminal/terminal';
 import { loadRun, type RunRecord, readRecord } from './folder';
@@ -161,15 +161,15 @@ async function fromRun(
   return started;
 }
 
-/** Returns a net with the weights of a file; layers that do not fit are initialised randomly, and the terminal names them. */
+/** Returns a net with the weights of a file or of a published net; layers that do not fit are initialised randomly, and the terminal names them. */
 async function fromFile(
-  path: string,
+  name: string,
   { net, classes }: Wanted,
   initialiser: Initialiser,
   terminal: Terminal,
 ): Promise<FirstNet> {
-  const known = await netOfWeights(path);
-  const source = await openWeights(path);
+  const known = await netOfWeights(name, terminal);
+  const source = await openNamed(name, terminal);
   try {
     const { mean, missing, read } = await initialWeights(source, net);
     const reason = missing.includes('fc8') ? undefined : newHeadReason(known?.classes, classes);
@@ -178,8 +178,8 @@ async function fromFile(
       initialised.length === 0
         ? 'all layers'
         : `all layers except ${initialised.join(', ')} (initialised randomly${reason === undefined ? '' : `: ${reason}`})`;
-    terminal.say(`starting from ${path}, ${netText(net)}: ${layers}`);
-    if (mean === undefined) terminal.warn(`${path} does not contain its mean: the mean of the images is subtracted`);
+    terminal.say(`starting from ${name}, ${netText(net)}: ${layers}`);
+    if (mean === undefined) terminal.warn(`${name} does not contain its mean: the mean of the images is subtracted`);
     const weights = await read();
     if (reason !== undefined) for (const name of ['fc8.weight', 'fc8.bias']) weights.delete(name);
     // The net is of RGB.
@@ -202,11 +202,11 @@ export async function firstNet(wanted: Wanted, terminal: Terminal): Promise<Firs
   const { preInit, weights } = recipe;
   if (preInit !== undefined) return { model: await fromRunOfA(preInit, net, initialiser) };
   if (weights === undefined) return { model: createVgg(net, initialiser) };
-  const reference = findNet(weights);
+  const kind = findNet(weights)?.kind ?? 'run';
   const first =
-    reference?.kind === 'file'
-      ? await fromFile(reference.path, wanted, initialiser, terminal)
-      : { model: await fromRun(weights, wanted, initialiser, terminal) };
+    kind === 'run'
+      ? { model: await fromRun(weights, wanted, initialiser, terminal) }
+      : await fromFile(weights, wanted, initialiser, terminal);
   sayTrained(net, recipe.freeze, terminal);
   return first;
 }

@@ -1,13 +1,13 @@
 /** Speed of training a net on its images, measured on a few real micro-batches. */
 import { spread, type TrainTransform } from '@vgg/data';
-import { createBatches, createEvaluationBatches } from '@vgg/data/node';
+import { createEvaluationBatches } from '@vgg/data/node';
 import { scalesFor } from '@vgg/eval';
 import type { Vgg } from '@vgg/models';
 import { constant } from '@vgg/optim';
 import type { Recipe } from '@vgg/recipes';
-import { optimiserOf } from '@vgg/recipes';
 import { fit, validate } from '@vgg/train';
 import type { OpenedData } from '../images/data-set';
+import { stepOptions, trainingBatches } from './step';
 
 /** Smallest number of micro-batches that are measured, after one for warm-up. */
 const MEASURED = 4;
@@ -47,15 +47,9 @@ export interface MeasureOptions {
 /** Measures a few steps of one micro-batch each, which change `model`, and the validation of a few images. */
 export async function measureSpeed(options: MeasureOptions): Promise<Speed> {
   const { recipe, data, transform, workers, strict, model, shortest = SHORTEST } = options;
-  const { microBatch: batchSize, seed, rate } = recipe;
-  const training = createBatches(data.train, {
-    transform: { ...transform, range: 255 },
-    batchSize,
-    seed,
-    workers,
-    strict,
-  });
-  const optimiser = optimiserOf(recipe, model.options);
+  const { microBatch: batchSize, rate } = recipe;
+  const training = trainingBatches({ recipe, data, transform, workers, strict, batchSize });
+  const step = stepOptions(model, recipe, data);
   const began = performance.now();
   const samples: { microBatch: number; update: number }[] = [];
   const enough = () => {
@@ -66,13 +60,10 @@ export async function measureSpeed(options: MeasureOptions): Promise<Speed> {
   try {
     while (!enough()) {
       await fit({
-        model,
-        optimiser,
-        microBatch: batchSize,
+        ...step,
         // A learning rate low enough that training does not diverge.
         schedule: constant(Math.min(rate, 1e-3)),
         epochs: 1,
-        seed,
         batches: () => until(enough, training.epoch(samples.length)),
         onEvent: (event) => {
           if (event.type === 'micro-batch') computed = performance.now();
@@ -90,7 +81,7 @@ export async function measureSpeed(options: MeasureOptions): Promise<Speed> {
       measured: measured.length,
     };
   } finally {
-    optimiser.dispose();
+    step.optimiser.dispose();
     await training.close();
   }
 }

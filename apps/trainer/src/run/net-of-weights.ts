@@ -7,6 +7,8 @@ import { netUse, recogniseNet } from '@vgg/weights';
 import { openWeights } from '@vgg/weights/node';
 import { architectureText, inputText } from '../nets/net-text';
 import { findNet } from '../nets/reference';
+import { weightFile } from '../nets/weight-file';
+import type { Terminal } from '../terminal/terminal';
 import { readRecord } from './folder';
 
 /** Net of a run or of a weight file. */
@@ -19,17 +21,17 @@ export interface NetOfWeights {
 }
 
 /**
- * Returns the net whose weights a text names; undefined if there is no such run or file.
+ * Returns the net whose weights a text names; undefined if there is no such net. A published one is downloaded.
  * @throws VggError as `readRecord` and `recogniseNet`.
  */
-export async function netOfWeights(text: string): Promise<NetOfWeights | undefined> {
+export async function netOfWeights(text: string, terminal: Terminal): Promise<NetOfWeights | undefined> {
   const reference = findNet(text);
   if (reference?.kind === 'run') {
     const { net, transform, classes } = await readRecord(reference.folder);
     return { net, classes, scale: transform.scale };
   }
-  if (reference?.kind !== 'file') return undefined;
-  const source = await openWeights(reference.path);
+  if (reference === undefined) return undefined;
+  const source = await openWeights(await weightFile(reference, terminal));
   try {
     const weights = recogniseNet(source);
     const { classes, transform } = await netUse(source, weights);

@@ -9,6 +9,7 @@ import { createVgg, type ResolvedVggOptions, type Vgg, zeroInitialiser } from '@
 import type { SettingName } from '@vgg/recipes';
 import {
   checkArguments,
+  checkCombinations,
   checkFreezing,
   formatRecipe,
   initialiserOf,
@@ -32,9 +33,7 @@ import {
 } from '../images/data-set';
 import { describeData, reportDuplicates } from '../images/describe';
 import { currentJob } from '../job/job';
-import { findNet } from '../nets/reference';
 import { hasWeights } from '../nets/run-files';
-import { weightFile } from '../nets/weight-file';
 import type { Terminal } from '../terminal/terminal';
 import type { ResumeArguments, TrainArguments } from './arguments';
 import { environment } from './environment';
@@ -107,36 +106,36 @@ export interface PlannedRun {
   engine: Engine;
 }
 
-/** Returns the options with a published net in `--weights` replaced by its file, which is downloaded. */
-async function withFetchedWeights(options: TrainArguments, terminal: Terminal): Promise<TrainArguments> {
-  const reference = options.weights === undefined ? undefined : findNet(options.weights);
-  if (reference?.kind !== 'published') return options;
-  return { ...options, weights: await weightFile(reference, terminal) };
-}
-
 /**
  * Returns the options with the net of `--weights`: its settings count unless they are options of the command line; those of a
  * recipe count too if the recipe itself names the weights.
  */
-async function withNetOfWeights(options: TrainArguments): Promise<TrainArguments> {
+async function withNetOfWeights(options: TrainArguments, terminal: Terminal): Promise<TrainArguments> {
   const { given, fromRecipe, weights } = options;
   if (given === undefined || weights === undefined) return options;
-  const known = await netOfWeights(weights);
+  const known = await netOfWeights(weights, terminal);
   if (known === undefined) return options;
   const kept = given.has('weights') ? given : new Set([...given, ...(fromRecipe ?? [])]);
   return { ...options, ...settingsOfWeights(options, known, kept) };
 }
 
-/** Returns the options with the settings for a small folder, if neither a recipe nor a net is given, and says so. */
+/** Returns true if the settings for a small folder apply: neither a recipe nor a net is given. */
+function isSmall({ given, recipe }: TrainArguments): boolean {
+  return given !== undefined && recipe === undefined && !PRECLUDING.some((name) => given.has(name));
+}
+
+/** Returns the options with the settings for a small folder, and says so. */
 async function withSmallSettings(
   options: TrainArguments,
   { train }: OpenedData,
   terminal: Terminal,
 ): Promise<TrainArguments> {
-  const { given, recipe } = options;
-  if (given === undefined || recipe !== undefined || PRECLUDING.some((name) => given.has(name))) return options;
+  const { given = new Set() } = options;
   const side = await medianSide(train);
-  const settings = smallSettings(train.length, side);
+  const settings = smallSettings(train.length, side, {
+    epochs: given.has('epochs') ? options.epochs : undefined,
+    batch: options.batch,
+  });
   const unwritten = Object.entries(settings).filter(([name]) => !given.has(name as SettingName));
   const result: TrainArguments = { ...options, ...Object.fromEntries(unwritten) };
   const { config, width, input, batch, epochs, rate, schedule } = result;
@@ -153,14 +152,16 @@ async function withSmallSettings(
  * @throws VggError for options that contradict each other, images that cannot be used, a net too large for the engine.
  */
 export async function planRun(given: TrainArguments, terminal: Terminal): Promise<PlannedRun> {
-  checkArguments(given);
-  const fetched = await withNetOfWeights(await withFetchedWeights(given, terminal));
+  checkCombinations(given);
+  const fetched = await withNetOfWeights(given, terminal);
+  const small = isSmall(fetched);
+  if (!small) checkArguments(fetched);
   initialiserOf(fetched);
   const path = await imagesFolder(fetched, terminal);
   const data = await openTrainingData(path, fetched);
   if (!isDemo(fetched)) describeData(data, terminal);
   if (fetched.checkDuplicates) await reportDuplicates(data, terminal);
-  const options = await withSmallSettings(fetched, data, terminal);
+  const options = small ? await withSmallSettings(fetched, data, terminal) : fetched;
   const recipe = resolveRecipe(options, path, data.train.length);
   if (recipe.batch > data.train.length) {
     throw new VggError(

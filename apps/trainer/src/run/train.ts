@@ -2,11 +2,10 @@
 
 import { shareOf, VggError } from '@vgg/core';
 import { listenForInterruption, systemReason } from '@vgg/core/node';
-import { type BatchLoader, balancedOrder, balancedWeights, countsOf, labelsOf } from '@vgg/data';
-import { createBatches, createEvaluationBatches } from '@vgg/data/node';
+import type { BatchLoader } from '@vgg/data';
+import { createEvaluationBatches } from '@vgg/data/node';
 import { scalesFor } from '@vgg/eval';
-import type { FreezableName } from '@vgg/models';
-import { extrasOf, optimiserOf, scheduleOf } from '@vgg/recipes';
+import { scheduleOf } from '@vgg/recipes';
 import { GuessBook, type Guesses, type Prediction, type RunReport } from '@vgg/report';
 import { type FitResult, fit, gather, imageShare, restoreCheckpoint, type Validation, validate } from '@vgg/train';
 import { EPOCH_TABLE, EpochTable, type RunLog } from '@vgg/train/node';
@@ -19,6 +18,7 @@ import type { SessionArguments } from './arguments';
 import { trainingDisplay } from './display';
 import { saveWeights } from './folder';
 import { type Prepared, prepareRank, sharePrepared } from './prepare';
+import { stepOptions, trainingBatches } from './step';
 
 type SessionOptions = Pick<SessionArguments, 'workers' | 'strict' | 'checkpointEvery'>;
 
@@ -52,21 +52,11 @@ function openLoaders(
   { workers: ofMachine, strict }: Pick<SessionOptions, 'workers' | 'strict'>,
 ): Loaders {
   const { transform, recipe } = record;
-  const { batch, microBatch, seed } = recipe;
+  const { batch, microBatch } = recipe;
   const workers = shareOfWorkers(ofMachine);
   const job = currentJob();
   const share = job.size === 1 ? undefined : imageShare(batch, microBatch, job);
-  const labels = labelsOf(data.train);
-  const training = createBatches(data.train, {
-    transform: { ...transform, range: 255 },
-    batchSize: batch,
-    seed,
-    workers,
-    strict,
-    share,
-    order:
-      recipe.sampling === 'balanced' ? (epoch) => balancedOrder(seed, epoch, labels, record.classes.length) : undefined,
-  });
+  const training = trainingBatches({ recipe, data, transform, workers, strict, share });
   const [scale] = scalesFor(transform.scale, 'single', transform.crop);
   const validation =
     data.validation &&
@@ -113,22 +103,13 @@ async function measure(
 /** Returns the options of `fit` that a run's record determines, the same on all ranks. */
 function recipeOptions({ record, data, model }: Pick<Prepared, 'record' | 'data' | 'model'>, training: BatchLoader) {
   const { recipe } = record;
-  const { microBatch, epochs, validateEvery, seed, maxSteps } = recipe;
-  model.freeze(...(recipe.freeze as readonly FreezableName[]));
+  const { epochs, validateEvery, maxSteps } = recipe;
   return {
-    model,
-    microBatch,
-    optimiser: optimiserOf(recipe, record.net),
+    ...stepOptions(model, recipe, data),
     schedule: scheduleOf(recipe, training.batchesPerEpoch),
-    ...extrasOf(recipe),
-    classWeights:
-      recipe.classWeights === 'balanced'
-        ? balancedWeights(countsOf(labelsOf(data.train), record.classes.length))
-        : undefined,
     epochs,
     validateEvery,
     maxSteps,
-    seed,
     communicator: currentJob(),
   };
 }

@@ -1,7 +1,9 @@
-/** Images that are not in a file: from an address or from standard input. */
+/** Images that are not in a file: from an address, a stream or standard input. */
 import { Readable } from 'node:stream';
 import type { ReadableStream } from 'node:stream/web';
 import { formatBytes, isVggError, VggError } from '@vgg/core';
+import { invalidDataUrl, shownAddress } from '../address';
+import { notAnImage } from '../pixels';
 
 /** Largest image that is fetched or read from standard input, in bytes. */
 export const MAX_IMAGE_BYTES = 64 * 2 ** 20;
@@ -9,26 +11,48 @@ export const MAX_IMAGE_BYTES = 64 * 2 ** 20;
 /** Longest time without a byte, in milliseconds. */
 const SILENCE_MS = 30_000;
 
+/** Options of {@link fetchImage}. */
+export interface FetchImageOptions {
+  /** Signal that stops the download. */
+  readonly signal?: AbortSignal | undefined;
+}
+
 /** Returns true for an address of http or https. */
 export function isAddress(word: string): boolean {
   return /^https?:\/\//i.test(word);
 }
 
-function tooLarge(name: string): VggError {
+function tooLarge(name: string, limit: number): VggError {
   return new VggError(
     'image',
-    `${name}: more than ${formatBytes(MAX_IMAGE_BYTES)}, the most that is read for one image`,
+    `${name}: more than ${formatBytes(limit)}, the most that is read for one image: save it with fewer pixels, or as JPEG`,
   );
 }
 
-/** Joins the parts of an image. @throws VggError `VGG_IMAGE` for more than `MAX_IMAGE_BYTES`. */
-async function joined(name: string, parts: AsyncIterable<Uint8Array>, onPart = () => {}): Promise<Buffer> {
+/** Options of {@link joinParts}. */
+export interface JoinOptions {
+  /** Largest number of bytes. */
+  readonly limit: number;
+  /** Function that is called for each part. */
+  readonly onPart?: (() => void) | undefined;
+}
+
+/**
+ * Joins the parts of an image.
+ * @throws VggError `VGG_IMAGE` for more than `limit` bytes; `VGG_ARGUMENT` for parts that are not bytes.
+ */
+export async function joinParts(
+  name: string,
+  parts: AsyncIterable<Uint8Array>,
+  { limit, onPart }: JoinOptions,
+): Promise<Buffer> {
   const kept: Uint8Array[] = [];
   let length = 0;
   for await (const part of parts) {
-    onPart();
+    if (!(part instanceof Uint8Array)) throw notAnImage(part, 'a stream of bytes');
+    onPart?.();
     length += part.length;
-    if (length > MAX_IMAGE_BYTES) throw tooLarge(name);
+    if (length > limit) throw tooLarge(name, limit);
     kept.push(part);
   }
   return Buffer.concat(kept, length);
@@ -46,27 +70,34 @@ function reasonOf(error: unknown, silent: boolean): string {
 }
 
 /**
- * Fetches an image.
- * @throws VggError `VGG_IMAGE` when the address does not answer with an image of at most `MAX_IMAGE_BYTES`.
+ * Fetches an image of an address of http or https, or of a data URL.
+ * @throws VggError `VGG_IO` for an address that cannot be fetched; `VGG_IMAGE` for a web page, or more than `MAX_IMAGE_BYTES`;
+ *   `VGG_ARGUMENT` for an invalid data URL; the reason of `signal` when it is aborted.
  */
-export async function fetchImage(address: string): Promise<Buffer> {
+export async function fetchImage(address: string, { signal }: FetchImageOptions = {}): Promise<Buffer> {
+  const name = shownAddress(address);
+  const failed = (reason: string, cause?: unknown) =>
+    new VggError('io', `${name} cannot be fetched: ${reason}`, { cause, details: { address: name } });
   const abort = new AbortController();
   const timer = setTimeout(() => abort.abort(), SILENCE_MS);
+  const signals = signal === undefined ? abort.signal : AbortSignal.any([abort.signal, signal]);
   try {
-    const response = await fetch(address, { signal: abort.signal, headers: { accept: 'image/*' } });
-    if (!response.ok)
-      throw new VggError('image', `${address}: the server answers ${response.status} ${response.statusText}`);
+    const response = await fetch(address, { signal: signals, headers: { accept: 'image/*' } });
+    if (!response.ok) throw failed(`the server answers ${response.status} ${response.statusText}: check the address`);
     const type = response.headers.get('content-type') ?? '';
     if (/^text\/html/i.test(type)) {
-      throw new VggError('image', `${address}: a web page, not an image: use the address of the image itself`);
+      throw new VggError('image', `${name}: a web page, not an image: use the address of the image itself`);
     }
-    if (Number(response.headers.get('content-length') ?? 0) > MAX_IMAGE_BYTES) throw tooLarge(address);
+    const limit = MAX_IMAGE_BYTES;
+    if (Number(response.headers.get('content-length') ?? 0) > limit) throw tooLarge(name, limit);
     if (response.body === null) return Buffer.alloc(0);
-    return await joined(address, Readable.fromWeb(response.body as ReadableStream), () => timer.refresh());
+    const parts = Readable.fromWeb(response.body as ReadableStream);
+    return await joinParts(name, parts, { limit, onPart: () => timer.refresh() });
   } catch (error) {
+    signal?.throwIfAborted();
     if (isVggError(error)) throw error;
-    const reason = reasonOf(error, abort.signal.aborted);
-    throw new VggError('image', `${address}: cannot be fetched: ${reason}`, { cause: error });
+    if (/^data:/i.test(address)) throw invalidDataUrl(address, error);
+    throw failed(reasonOf(error, abort.signal.aborted), error);
   } finally {
     clearTimeout(timer);
     abort.abort();
@@ -77,7 +108,7 @@ export async function fetchImage(address: string): Promise<Buffer> {
 export async function readStandardInput(stream: NodeJS.ReadStream = process.stdin): Promise<Buffer> {
   if (stream.isTTY)
     throw new VggError('image', 'standard input: expected an image from a pipe, as in: cat photo.jpg | ... -');
-  const bytes = await joined('standard input', stream);
+  const bytes = await joinParts('standard input', stream, { limit: MAX_IMAGE_BYTES });
   if (bytes.length === 0) throw new VggError('image', 'standard input: expected an image, got nothing');
   return bytes;
 }

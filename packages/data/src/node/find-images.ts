@@ -7,6 +7,7 @@ import type { RawImage } from '../image';
 import { fsPath, nameOf, readableName } from './byte-names';
 import { decodeImage } from './decode';
 import { fetchImage, isAddress, readStandardInput } from './fetch-image';
+import { statsOf } from './file-stats';
 import { isPattern, matchingPaths } from './path-patterns';
 import { isImageName, isSystemName } from './sources/files';
 
@@ -57,7 +58,7 @@ function* imagesIn(folder: string): Generator<FoundImage, void> {
 }
 
 function* imagesAt(path: string): Generator<FoundImage, void> {
-  if (statSync(fsPath(resolve(path)), { throwIfNoEntry: false })?.isDirectory() !== true) {
+  if (statsOf(resolve(path))?.isDirectory() !== true) {
     yield fileInput(path);
     return;
   }
@@ -82,8 +83,13 @@ function* imagesOf(word: string): Generator<FoundImage, void> {
     yield faulty(word, 'expected the name of an image, got an empty one');
     return;
   }
-  if (statSync(resolve(word), { throwIfNoEntry: false }) !== undefined) {
-    yield* imagesAt(word);
+  try {
+    if (statSync(resolve(word), { throwIfNoEntry: false }) !== undefined) {
+      yield* imagesAt(word);
+      return;
+    }
+  } catch (error) {
+    yield faulty(word, `${word}: ${systemReason(error)}`);
     return;
   }
   const paths = isPattern(word) ? matchingPaths(word) : [];
@@ -108,7 +114,7 @@ export function findImages(words: readonly string[]): FoundImage[] {
 /**
  * Reads or fetches a found image and decodes it.
  * @param minSide smallest side in pixels that is needed: a larger image may be decoded reduced. Default the full size.
- * @throws VggError `VGG_IMAGE` for a fault, an image that cannot be decoded or one that cannot be fetched.
+ * @throws VggError `VGG_IMAGE` for a fault or an image that cannot be decoded; `VGG_IO` for one that cannot be read or fetched.
  */
 export async function readFoundImage(
   { name, kind, path = name, fault }: FoundImage,

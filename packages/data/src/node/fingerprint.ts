@@ -3,9 +3,8 @@
  * modification time of their files, and the bytes of images in memory.
  */
 import { createHash } from 'node:crypto';
-import { statSync } from 'node:fs';
-import type { AsyncImageSource } from '../source';
-import { fsPath } from './byte-names';
+import { type AsyncImageSource, locationOf } from '../source';
+import { statsOf } from './file-stats';
 
 /**
  * Returns a hexadecimal SHA-256 of the content of a source. Reads no image file. Returns undefined for a source whose images must
@@ -15,7 +14,7 @@ export function fingerprint(source: AsyncImageSource): string | undefined {
   const hash = createHash('sha256');
   const files = new Map<string, string>();
   for (let i = 0; i < source.length; i++) {
-    const location = source.location(i);
+    const location = locationOf(source, i);
     if (location instanceof Promise) {
       location.catch(() => {}); // The error is thrown where the image is used.
       return undefined;
@@ -35,6 +34,6 @@ export function fingerprint(source: AsyncImageSource): string | undefined {
 }
 
 function fileState(path: string): string {
-  const stats = statSync(fsPath(path), { throwIfNoEntry: false });
+  const stats = statsOf(path);
   return stats ? `${stats.size} ${stats.mtimeMs}` : 'missing';
 }

@@ -3,12 +3,13 @@
  * a net is evaluated (docs/decisions/0135).
  */
 import { createHash } from 'node:crypto';
-import { closeSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
 import { dirname, relative } from 'node:path';
 import { VggError } from '@vgg/core';
 import type { ImageLocation, ImageSource } from '../source';
 import { spread } from '../subset';
+import { statsOf } from './file-stats';
 import type { DataSet } from './open';
+import { readStored } from './read';
 
 /** Number of images in a sample. */
 const SAMPLE = 64;
@@ -32,27 +33,21 @@ export function imageId(data: string, location: ImageLocation): string {
   return location.kind === 'file' ? path : `${path}#${location.offset}`;
 }
 
-/** Returns the number of bytes of a stored image; undefined if its file is missing. */
+/** Returns the number of bytes of a stored image; undefined if its file cannot be found. */
 function bytesOf(location: ImageLocation): number | undefined {
   if (location.kind === 'pixels' || location.kind === 'bytes') return undefined;
-  const file = statSync(location.path, { throwIfNoEntry: false });
+  const file = statsOf(location.path);
   if (file === undefined || location.kind === 'file') return file?.size;
   return location.kind === 'range' ? location.length : 3 * location.width * location.height;
 }
 
-/** Returns the SHA-256 of the bytes of a stored image, in hexadecimal. */
-function contentOf(location: ImageLocation): string {
-  const hash = createHash('sha256');
-  if (location.kind === 'pixels' || location.kind === 'bytes') return hash.update(location.data).digest('hex');
-  if (location.kind === 'file') return hash.update(readFileSync(location.path)).digest('hex');
-  const bytes = Buffer.alloc(bytesOf(location) ?? 0);
-  const file = openSync(location.path, 'r');
+/** Returns the SHA-256 of the bytes of a stored image, in hexadecimal; undefined if they cannot be read. */
+function contentOf(location: ImageLocation): string | undefined {
   try {
-    readSync(file, bytes, 0, bytes.length, location.offset);
-  } finally {
-    closeSync(file);
+    return createHash('sha256').update(readStored(location)).digest('hex');
+  } catch {
+    return undefined;
   }
-  return hash.update(bytes).digest('hex');
 }
 
 /**
@@ -62,12 +57,9 @@ function contentOf(location: ImageLocation): string {
 export function sampleImages(data: string, images: ImageSource): SampledImage[] {
   const source = spread(images, SAMPLE);
   return Array.from({ length: source.length }, (_, i) => source.location(i)).flatMap((location) => {
-    try {
-      const bytes = bytesOf(location);
-      return bytes === undefined ? [] : [{ id: imageId(data, location), bytes, sha256: contentOf(location) }];
-    } catch {
-      return [];
-    }
+    const bytes = bytesOf(location);
+    const sha256 = bytes === undefined ? undefined : contentOf(location);
+    return bytes === undefined || sha256 === undefined ? [] : [{ id: imageId(data, location), bytes, sha256 }];
   });
 }
 
@@ -90,7 +82,10 @@ export function holdsSample(set: DataSet, data: string, sample: readonly Sampled
   return same.length >= 0.9 * sample.length;
 }
 
-/** Returns the number of images of a source that are in a sample, found by their content, whatever their names. */
+/**
+ * Returns the number of images of a source that are in a sample, found by their content, whatever their names. Images that cannot
+ * be read are left out.
+ */
 export function countSampled(source: ImageSource, sample: readonly SampledImage[]): number {
   const bySize = new Map<number, Set<string>>();
   for (const { bytes, sha256 } of sample) bySize.set(bytes, (bySize.get(bytes) ?? new Set()).add(sha256));
@@ -100,7 +95,7 @@ export function countSampled(source: ImageSource, sample: readonly SampledImage[
     const hashes = bySize.get(bytesOf(location) ?? -1);
     if (hashes === undefined) continue;
     const hash = contentOf(location);
-    if (hashes.has(hash)) found.add(hash);
+    if (hash !== undefined && hashes.has(hash)) found.add(hash);
   }
   return found.size;
 }

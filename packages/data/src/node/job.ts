@@ -5,7 +5,7 @@
  */
 import { isVggError } from '@vgg/core';
 import type { Size } from '../image';
-import type { AsyncImageSource, ImageLocation } from '../source';
+import { type AsyncImageSource, type ImageLocation, locationOf } from '../source';
 import { imageMoments, MOMENTS } from '../statistics';
 import {
   drawAugmentation,
@@ -179,15 +179,16 @@ export function placeOf(source: AsyncImageSource, slot: number, index: number, p
 }
 
 /** Adds an image's location. Copies what lies in memory, so that a message holds only the bytes of the image. */
-function located(place: Place, location: ImageLocation): Sample {
+export function located(place: Place, location: ImageLocation): Sample {
   const { kind } = location;
-  const own = kind === 'pixels' || kind === 'bytes' ? { ...location, data: location.data.slice() } : location;
+  // The method `slice` of a Buffer does not copy.
+  const own = kind === 'pixels' || kind === 'bytes' ? { ...location, data: new Uint8Array(location.data) } : location;
   return { ...place, location: own };
 }
 
 /** Returns the sample of a place: at once if its source is local. */
 export function sampleOf(source: AsyncImageSource, place: Place): Sample | Promise<Sample> {
-  const location = source.location(place.index);
+  const location = locationOf(source, place.index);
   return location instanceof Promise ? location.then((found) => located(place, found)) : located(place, location);
 }
 

@@ -1,15 +1,16 @@
 /** Images in Node, from wherever they come: paths, addresses, bytes, streams, pixels. */
-import { fileURLToPath } from 'node:url';
-import { VggError } from '@vgg/core';
+import { localPath } from '@vgg/core/node';
+import { shownAddress } from '../address';
 import type { RawImage } from '../image';
 import { imageOf, isPixelData, notAnImage, type Pixels } from '../pixels';
 import type { ImageLocation } from '../source';
 import { readableName } from './byte-names';
 import { decodeImage } from './decode';
+import { fetchImage, joinParts } from './fetch-image';
 
 /**
- * Image in Node. A text is a path, or an address of http or https. Bytes, Blobs and streams hold an encoded image; pixels are RGB
- * or RGBA.
+ * Image in Node. A text is a path, or an address of http, https, file or data. Bytes, Blobs and streams hold an encoded image;
+ * pixels are RGB or RGBA.
  */
 export type NodeImage =
   | string
@@ -31,39 +32,8 @@ export interface LoadImageOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Largest number of bytes of an image that is downloaded or read from a stream. */
-const LARGEST = 2 ** 28;
-
-/** Reads a stream into memory. */
-async function collect(stream: AsyncIterable<Uint8Array>, name: string): Promise<Uint8Array> {
-  const parts: Uint8Array[] = [];
-  let length = 0;
-  for await (const part of stream) {
-    if (!(part instanceof Uint8Array)) throw notAnImage(part, 'a stream of bytes');
-    length += part.length;
-    if (length > LARGEST) throw new VggError('image', `${name} has more than ${LARGEST} bytes`);
-    parts.push(part);
-  }
-  return parts.length === 1 ? parts[0]! : Buffer.concat(parts);
-}
-
-async function fetchBytes(address: string, signal: AbortSignal | undefined): Promise<Uint8Array> {
-  const failed = (cause: unknown) => {
-    signal?.throwIfAborted();
-    return new VggError('io', `${address} cannot be fetched: check the address and the connection`, { cause });
-  };
-  const response = await fetch(address, { signal: signal ?? null }).catch((cause: unknown) =>
-    Promise.reject(failed(cause)),
-  );
-  if (!response.ok) throw new VggError('io', `${address} cannot be fetched: the server answers ${response.status}`);
-  try {
-    return await collect((response.body ?? emptyStream()) as AsyncIterable<Uint8Array>, address);
-  } catch (cause) {
-    throw cause instanceof VggError ? cause : failed(cause);
-  }
-}
-
-async function* emptyStream(): AsyncGenerator<Uint8Array, void> {}
+/** Largest number of bytes of a stream, which the caller opened itself. */
+const LARGEST_STREAM = 2 ** 28;
 
 function isStream(value: unknown): value is AsyncIterable<Uint8Array> {
   return typeof value === 'object' && value !== null && Symbol.asyncIterator in value;
@@ -77,7 +47,8 @@ export interface Located {
 
 /**
  * Finds the bytes or pixels of an image; a file is not read.
- * @throws VggError `VGG_IO` for an address that cannot be fetched; `VGG_ARGUMENT` for anything else than an image.
+ * @throws VggError `VGG_IO` for an address that cannot be fetched; `VGG_IMAGE` for a web page, or too many bytes; `VGG_ARGUMENT` for
+ *   an invalid file or data URL, or anything else than an image; the reason of `signal` when it is aborted.
  */
 export async function locate(image: NodeImage, { name, signal }: LoadImageOptions = {}): Promise<Located> {
   const bytes = (data: Uint8Array, own = 'the image'): Located => ({
@@ -86,23 +57,23 @@ export async function locate(image: NodeImage, { name, signal }: LoadImageOption
   });
   if (typeof image === 'string' || image instanceof URL) {
     const address = String(image);
-    if (/^https?:/i.test(address)) return bytes(await fetchBytes(address, signal), address);
-    const path = /^file:/i.test(address) ? fileURLToPath(address) : address;
+    if (/^(https?|data):/i.test(address)) return bytes(await fetchImage(address, { signal }), shownAddress(address));
+    const path = localPath(address, 'photo.jpg');
     return { location: { kind: 'file', path }, name: name ?? readableName(path) };
   }
   if (image instanceof Uint8Array) return bytes(image);
   if (image instanceof ArrayBuffer) return bytes(new Uint8Array(image));
   if (image instanceof Blob) return bytes(new Uint8Array(await image.arrayBuffer()), (image as Partial<File>).name);
   if (isPixelData(image)) return { location: { kind: 'pixels', ...imageOf(image) }, name: name ?? 'the image' };
-  if (isStream(image)) return bytes(await collect(image, name ?? 'the image'));
+  if (isStream(image)) return bytes(await joinParts(name ?? 'the image', image, { limit: LARGEST_STREAM }));
   throw notAnImage(image, 'a path, an address, bytes, a Blob, a stream or pixels');
 }
 
 /**
  * Loads an image in Node: of a path, an address, encoded bytes, a Blob, a stream, or pixels such as `ImageData`. EXIF
- * orientation, CMYK and transparency are handled as for the files of a data set.
- * @throws VggError `VGG_IMAGE` if the image is unusable; `VGG_IO` if it cannot be read or fetched; `VGG_ARGUMENT` for anything else
- *   than an image.
+ * orientation, CMYK and transparency are handled as for the files of a data set. A download may have 64 MiB, a stream 256 MiB.
+ * @throws VggError `VGG_IMAGE` if the image is unusable; `VGG_IO` if it cannot be read or fetched; `VGG_ARGUMENT` for an invalid
+ *   file or data URL, or anything else than an image; the reason of `signal` when it is aborted.
  */
 export async function loadImage(image: NodeImage, options: LoadImageOptions = {}): Promise<RawImage> {
   const { location, name } = await locate(image, options);

@@ -1,10 +1,10 @@
 /** Opens a data set on disk in any of the supported layouts. */
-import { statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { VggError } from '@vgg/core';
 import type { ImageSource } from '../source';
 import { splitByClass } from '../split';
 import { readableName } from './byte-names';
+import { statsOf } from './file-stats';
 import { isCifar, openCifar } from './sources/cifar';
 import { fileKind, isImageName, isTar } from './sources/files';
 import { hasImages, openClasses } from './sources/folders';
@@ -105,7 +105,7 @@ class Opener {
       const shards = expandBraces(basename(path)).map((name) => join(dirname(path), name));
       return this.#openShards(shards);
     }
-    if (statSync(path, { throwIfNoEntry: false })?.isFile()) {
+    if (statsOf(path)?.isFile()) {
       throw this.#fail(`is a file but not a .tar: ${EXPECTED}`);
     }
     return this.#openFolder(path, await readTree(path), '');

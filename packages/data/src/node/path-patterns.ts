@@ -1,7 +1,8 @@
 /** Patterns of paths, as a shell expands them: for shells that leave this to the program, and for quoted patterns. */
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join, sep } from 'node:path';
 import { fsPath, nameOf } from './byte-names';
+import { statsOf } from './file-stats';
 import { isSystemName } from './sources/files';
 
 const SPECIAL = /[*?[{]/;
@@ -43,7 +44,7 @@ function namesIn(folder: string): string[] {
 }
 
 function isFolder(path: string): boolean {
-  return statSync(fsPath(path), { throwIfNoEntry: false })?.isDirectory() === true;
+  return statsOf(path)?.isDirectory() === true;
 }
 
 /** Returns the folders directly in a folder, without those of a system. Links are left out, so that `**` ends. */

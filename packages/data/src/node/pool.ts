@@ -1,8 +1,7 @@
 /** Threads that do jobs: worker threads, or the calling thread if there are no workers. */
-import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { VggError } from '@vgg/core';
+import { workerFile } from '../worker-file';
 import { type Job, messageOf, type Report, work } from './job';
 
 export interface Pool {
@@ -22,24 +21,6 @@ export interface PoolEvents {
   report(report: Report): void;
   /** Called when a thread died. No more reports follow. */
   failed(error: VggError): void;
-}
-
-/** Returns the built worker: next to this module in `dist`, or in `dist` when the sources run. */
-function workerFile(): URL {
-  const module: string | undefined = import.meta.url; // A CommonJS bundle has none.
-  if (module === undefined) {
-    throw new VggError(
-      'state',
-      'the data worker cannot be found from inside a CommonJS bundle: keep @vgg/data external, or use workers: 0',
-    );
-  }
-  const here = new URL(module);
-  const url = new URL(here.pathname.endsWith('.ts') ? '../../dist/worker.js' : './worker.js', here);
-  if (existsSync(fileURLToPath(url))) return url;
-  throw new VggError(
-    'state',
-    `the data worker ${fileURLToPath(url)} is missing: keep @vgg/data external when bundling, or use workers: 0`,
-  );
 }
 
 /** Creates a pool of `workers` threads; 0 does the jobs in the calling thread. */

@@ -2,7 +2,7 @@
 import { VggError } from '@vgg/core';
 import type { FloatImage } from '../image';
 import { checkImageTransform, type ImageTransform } from '../prepare';
-import { type Fault, newJob, type Report } from './job';
+import { type Fault, located, newJob, type Report } from './job';
 import { type LoadImageOptions, locate, type NodeImage } from './load-image';
 import { defaultWorkers } from './loader';
 import { createPool, type Pool } from './pool';
@@ -15,9 +15,11 @@ export interface PreparerOptions {
 
 /** Threads that decode and prepare images. They do not keep the process alive when they have nothing to do. */
 export interface ImagePreparer {
+  /** True after a thread failed and after {@link close}: no more images can be prepared. */
+  readonly failed: boolean;
   /**
    * Decodes an image and prepares it as `prepareImage` does.
-   * @throws VggError as `loadImage` and `prepareImage`; `VGG_STATE` after {@link close}.
+   * @throws VggError as `loadImage` and `prepareImage`; `VGG_STATE` if the preparer has {@link failed}.
    */
   prepare(
     image: NodeImage,
@@ -35,9 +37,14 @@ interface Pending {
   readonly reject: (error: VggError) => void;
 }
 
+/** Largest number of shared arrays that a preparer keeps for the next images. */
+const KEPT_ARRAYS = 32;
+
 class Preparer implements ImagePreparer {
   readonly #pool: Pool;
   readonly #pending = new Map<number, Pending>();
+  /** Shared arrays that no thread writes to. A new one for each image would keep the garbage collector busy. */
+  #idle: Float32Array[] = [];
   #failure: VggError | undefined;
 
   constructor(workers: number) {
@@ -45,6 +52,10 @@ class Preparer implements ImagePreparer {
       report: (report) => this.#report(report),
       failed: (error) => this.#fail(error),
     });
+  }
+
+  get failed(): boolean {
+    return this.#failure !== undefined;
   }
 
   async prepare(
@@ -56,8 +67,8 @@ class Preparer implements ImagePreparer {
     const { location, name } = await locate(image, options);
     if (this.#failure) throw this.#failure;
     const { crop } = transform;
-    const images = new Float32Array(new SharedArrayBuffer(crop * crop * 12));
-    const sample = { slot: 0, index: 0, place: 0, name, location };
+    const images = this.#array(crop * crop * 3);
+    const sample = located({ slot: 0, index: 0, place: 0, name }, location);
     const job = newJob([sample], { kind: 'batch', preparation: { kind: 'evaluation', transform }, images });
     return new Promise((resolve, reject) => {
       this.#pending.set(job.id, { image: { data: images, width: crop, height: crop }, resolve, reject });
@@ -71,6 +82,12 @@ class Preparer implements ImagePreparer {
     await this.#pool.close();
   }
 
+  /** Returns a shared array: one of an earlier image if its length fits. */
+  #array(length: number): Float32Array {
+    const array = this.#idle.pop();
+    return array?.length === length ? array : new Float32Array(new SharedArrayBuffer(4 * length));
+  }
+
   #report({ id, failures: [failure] }: Report): void {
     const pending = this.#pending.get(id);
     if (pending === undefined) return;
@@ -78,12 +95,14 @@ class Preparer implements ImagePreparer {
     if (this.#pending.size === 0) this.#pool.unref();
     if (failure !== undefined) pending.reject(errorOf(failure));
     else pending.resolve({ ...pending.image, data: pending.image.data.slice() });
+    if (this.#idle.length < KEPT_ARRAYS) this.#idle.push(pending.image.data);
   }
 
   #fail(error: VggError): void {
     this.#failure ??= error;
     for (const { reject } of this.#pending.values()) reject(error);
     this.#pending.clear();
+    this.#pool.unref();
   }
 }
 

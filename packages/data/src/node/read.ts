@@ -118,12 +118,19 @@ export function readEncoded(location: Extract<ImageLocation, { kind: 'file' | 'r
   }
 }
 
+/** Reads the bytes of an image as they are stored. They are valid until the next call. */
+export function readStored(location: ImageLocation): Uint8Array {
+  if (location.kind === 'pixels') return location.data;
+  if (location.kind !== 'planes') return readEncoded(location);
+  return readRange(location.path, location.offset, 3 * location.width * location.height);
+}
+
 /** Reads the pixels of an uncompressed image. */
 export function readPixels(location: Extract<ImageLocation, { kind: 'planes' | 'pixels' }>): RawImage {
   const { width, height } = location;
   if (location.kind === 'pixels') return { data: location.data, width, height };
   const plane = width * height;
-  const planes = readRange(location.path, location.offset, plane * 3);
+  const planes = readStored(location);
   const data = new Uint8Array(plane * 3);
   for (let i = 0; i < plane; i++) {
     data[i * 3] = planes[i]!;

@@ -4,6 +4,8 @@ import './style.css';
 import type { Progressing, ReportData, StudyData } from '../data';
 import { chartsOf, type Figure, figureOf, throughputCharts } from './charts';
 import { h, section } from './dom';
+import { crops, filters, heatMaps, mistakes } from './galleries';
+import { classFigures, confusion, printedTable, results } from './results';
 import * as part from './sections';
 
 /** Explanation of the curves: why they differ from the numbers of the terminal and from each other. */
@@ -27,13 +29,13 @@ function draw(data: ReportData): Page {
     part.activity(data.activity),
     part.tiles(data),
     section('curves', 'Curves', ABOUT_CURVES, h('div', { class: 'charts' }, ...elements(curves))),
-    part.results(data),
-    part.classFigures(data.perClass),
-    part.confusion(data.confusion, missing.confusion),
-    part.mistakes(data.mistakes, missing.mistakes),
-    part.heatMaps(data.heatMaps, missing.heatMaps),
-    part.crops(data.crops, missing.crops),
-    part.filters(data.filters, missing.filters),
+    results(data),
+    classFigures(data.perClass),
+    confusion(data.confusion, missing.confusion),
+    mistakes(data.mistakes, missing.mistakes),
+    heatMaps(data.heatMaps, missing.heatMaps),
+    crops(data.crops, missing.crops),
+    filters(data.filters, missing.filters),
     section(
       'time',
       'Throughput and time',
@@ -75,7 +77,7 @@ function drawStudy(data: StudyData): void {
   document.title = data.name;
   document
     .querySelector('#report')!
-    .replaceChildren(part.studyHeader(data), ...data.tables.map(part.printedTable), part.factTables(data.facts) ?? '');
+    .replaceChildren(part.studyHeader(data), ...data.tables.map(printedTable), part.factTables(data.facts) ?? '');
 }
 
 /** Draws a live page before the first report of its run. */

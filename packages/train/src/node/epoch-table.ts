@@ -10,12 +10,19 @@ export const EPOCH_TABLE = 'epochs.csv';
 
 type EpochEvent = Extract<TrainEvent, { type: 'epoch' }>;
 
+/** The columns of metrics are last, so that programs for tables without them can read the table. */
 const HEADER =
-  'epoch,step,rate,train_loss,train_top1_error,train_top5_error,val_loss,val_top1_error,val_top5_error,best,seconds';
+  'epoch,step,rate,train_loss,train_top1_error,train_top5_error,val_loss,val_top1_error,val_top5_error,best,seconds,train_metric,val_metric';
+
+/** Returns a number for a cell: empty if it is missing or not finite. */
+function cell(value: number | null | undefined): string {
+  return Number.isFinite(value) ? String(value) : '';
+}
 
 function rowOf({ epoch, step, rate, training, validation, best, seconds }: EpochEvent): string {
   const figures = [training.loss, training.top1, training.top5, validation?.loss, validation?.top1, validation?.top5];
-  return [epoch + 1, step, rate, ...figures.map((value) => value ?? ''), Number(best), seconds.toFixed(2)].join();
+  const metrics = [training.metric, validation?.metric];
+  return [epoch + 1, step, rate, ...figures.map(cell), Number(best), seconds.toFixed(2), ...metrics.map(cell)].join();
 }
 
 /** Writer of the table in a run folder, next to its other logs. */

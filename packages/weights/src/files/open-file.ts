@@ -1,24 +1,10 @@
 /** Weight files in Node: paths, in addition to what browsers open. */
-import { fileURLToPath } from 'node:url';
-import { VggError } from '@vgg/core';
+import { localPath } from '@vgg/core/node';
 import { type LoadedNet, type LoadNetOptions, loadFrom } from '../load-net';
 import { type OpenOptions, openFrom, type WeightFile } from '../open';
 import type { ByteSource } from '../sources/bytes';
 import type { WeightSource } from '../sources/source';
 import { openBytes } from './file-bytes';
-
-/** @throws VggError `VGG_ARGUMENT` for a file URL of another machine or with invalid escapes. */
-function pathOf(address: string): string {
-  if (!/^file:/i.test(address)) return address;
-  try {
-    return fileURLToPath(address);
-  } catch (cause) {
-    const expected = 'expected a file URL such as file:///folder/net.pth';
-    throw new VggError('argument', `${expected}, got ${JSON.stringify(address.slice(0, 80))}: pass the path itself`, {
-      cause,
-    });
-  }
-}
 
 /**
  * Opens a file of weights of any format that this package reads: of a path, an address of http or https, bytes, a Blob, or a
@@ -28,7 +14,7 @@ function pathOf(address: string): string {
  *   `VGG_ARGUMENT` for an invalid file URL, or anything else than a file.
  */
 export function openWeights(file: WeightFile | ByteSource, options: OpenOptions = {}): Promise<WeightSource> {
-  return openFrom(file, options, (address) => openBytes(pathOf(address)));
+  return openFrom(file, options, (address) => openBytes(localPath(address, 'net.pth')));
 }
 
 /**

@@ -51,7 +51,8 @@ function silence({ FS }: H5Module): void {
 async function load(source: string): Promise<{ h5: H5wasm; module: H5Module }> {
   let h5: H5wasm;
   try {
-    h5 = await import('h5wasm');
+    // An optional package: webpack would warn in every project that does not have it.
+    h5 = await import(/* webpackIgnore: true */ 'h5wasm');
   } catch (cause) {
     throw new VggError('argument', `reading ${source}, an HDF5 file, needs the package h5wasm: npm i h5wasm`, {
       cause,

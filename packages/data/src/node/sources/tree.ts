@@ -2,11 +2,12 @@
  * Lists a data set's folder with everything below it. Every real folder is read once. A link to a folder is followed, unless
  * that folder contains the link (docs/decisions/0130).
  */
-import { realpathSync, type Stats, statSync } from 'node:fs';
+import { realpathSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 import { VggError } from '@vgg/core';
 import { fsPath, nameOf, readableName } from '../byte-names';
+import { statsOf } from '../file-stats';
 import { byName, isImageName, isSystemName } from './files';
 import type { UnusedKind } from './unused';
 
@@ -83,22 +84,13 @@ async function readFolder(real: string, known: Map<string, OpenFolder>, links: L
 
 function readLink(folder: OpenFolder, name: string, links: Link[]): void {
   const path = join(folder.real, name);
-  const target = targetOf(path);
+  const target = statsOf(path);
   const real = target?.isDirectory() ? realPath(path) : undefined;
   // A link to an image that is missing is an unusable image, which is named when it is read.
   if (target?.isFile() || (target === undefined && isImageName(name))) folder.files.push(name);
   else if (real === undefined) folder.left.push({ name, kind: target === undefined ? 'broken link' : 'special' });
   else if (isWithin(folder.real, real)) folder.left.push({ name, kind: 'loop' });
   else links.push({ from: folder, name, target: real });
-}
-
-/** Returns the state of what a link leads to; `undefined` if it leads nowhere, or only to itself. */
-function targetOf(path: string): Stats | undefined {
-  try {
-    return statSync(fsPath(path));
-  } catch {
-    return undefined;
-  }
 }
 
 /** True if `path` is `folder` or lies below it. */

@@ -1,0 +1,26 @@
+/** Thread of the net: starts the engine, loads the net, and classifies the images that arrive. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { describeEngine, startEngine } from '@vgg/engine';
+import { type LoadedNet, loadKnown, loadNet } from '@vgg/vgg/node';
+import { KNOWN_ALIASES, KNOWN_WEIGHTS, type KnownName } from '@vgg/weights';
+import { createClassifier } from './classifier';
+import type { NetOptions, NetReport } from './net-thread';
+import { sentError, serveClassifier } from './remote';
+
+/** Loads a published net by its name, or the net of a file. */
+function load(weights: string): Promise<LoadedNet> {
+  const names = Object.keys({ ...KNOWN_WEIGHTS, ...KNOWN_ALIASES });
+  return names.includes(weights) ? loadKnown(weights as KnownName) : loadNet(weights);
+}
+
+const port = parentPort!;
+const report = (message: NetReport) => port.postMessage(message);
+try {
+  const { weights, engine, ...options } = workerData as NetOptions;
+  const description = describeEngine(await startEngine(engine));
+  const classifier = await createClassifier(await load(weights), options);
+  serveClassifier(port, classifier);
+  report({ engine: description });
+} catch (error) {
+  report({ failure: sentError(error) });
+}

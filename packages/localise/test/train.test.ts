@@ -97,10 +97,11 @@ function rectangle(images: Float32Array, i: number, side: number) {
 describe('batches with boxes', () => {
   it.each(['training', 'evaluation'])('carry the boxes to the pixels of the crops of %s', async (kind) => {
     const isTraining = kind === 'training';
-    const transform = isTraining ? TRANSFORM : { crop: 32, scale: 36, mean: MEAN, range: 255 as const };
+    const evaluation = { crop: 32, scale: 36, mean: MEAN, range: 255 } as const;
+    const transform = isTraining ? TRANSFORM : evaluation;
     const loader = isTraining
       ? createBatches(source, { transform: TRANSFORM, batchSize: 8, seed: 5, workers: 0 })
-      : createEvaluationBatches(source, { transform, batchSize: 8, workers: 0 });
+      : createEvaluationBatches(source, { transform: evaluation, batchSize: 8, workers: 0 });
     let seen = 0;
     for (const epoch of isTraining ? [0, 1] : [0]) {
       const options = { source, regression: 'per-class', transform, seed: 5, visible: 1 } as const;

@@ -1,10 +1,10 @@
 /** `train --task localise`: trains a net that predicts boxes (appendix A), and measures it as in the paper's Tables 8 and 9. */
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { VggError } from '@vgg/core';
-import { listenForInterruption, writeFileAtomically } from '@vgg/core/node';
+import { listenForInterruption } from '@vgg/core/node';
 import { DEMO_IMAGES, makeDemoBoxes } from '@vgg/data/node';
 import { describeEngine, startEngine } from '@vgg/engine';
-import { type BoxRow, measureBoxes, openBoxes, ROW_HEADER, rowCells, trainBoxes } from '@vgg/localise/node';
+import { openBoxes, ROW_HEADER, rowCells, trainAndMeasure } from '@vgg/localise/node';
 import { extrasOf, optimiserOf, resolveRecipe, type Settings, scheduleOf } from '@vgg/recipes';
 import { loadNet } from '@vgg/weights/node';
 import { locateImages, trainingTransform } from '../images/data-set';
@@ -18,9 +18,6 @@ import { netOfWeights, settingsOfWeights } from '../run/net-of-weights';
 import { COMMAND } from '../terminal/command';
 import { print, shellWord, table } from '../terminal/output';
 import type { Progress, Terminal } from '../terminal/terminal';
-
-/** Name of the measurements in the run folder. */
-export const BOX_ROWS = 'localisation.json';
 
 /** Largest number of validation images that are measured after the training. */
 const MEASURED = 1000;
@@ -80,19 +77,12 @@ export async function runLocalise(options: TrainArguments, terminal: Terminal): 
     const images = { train: train.length, validation: validation?.length ?? 0 };
     const record = { format: 'vgg-run', version: 1, created, net: net.model.options, classes, transform } as const;
     await saveRecord(folder, { ...record, environment: environment(engine), ...begun, recipe, images });
-    const { signal } = interruption;
     const { workers, strict, checkpointEvery } = options;
     const { batch, microBatch, epochs, validateEvery, maxSteps, regression, freeze, seed } = recipe;
-    const { result, model } = await trainBoxes({
+    const given = { batch, microBatch, epochs, validateEvery, maxSteps, regression, freeze, seed };
+    const { result, rows } = await trainAndMeasure({
+      ...given,
       ...extrasOf(recipe),
-      batch,
-      microBatch,
-      epochs,
-      validateEvery,
-      maxSteps,
-      regression,
-      freeze,
-      seed,
       workers,
       strict,
       checkpointEvery,
@@ -103,24 +93,17 @@ export async function runLocalise(options: TrainArguments, terminal: Terminal): 
       validation,
       transform,
       run: folder,
-      signal,
+      signal: interruption.signal,
       onEvent: display.onEvent,
-    });
-    display.end();
-    const rows: readonly BoxRow[] = await measureBoxes({
-      classifier: net,
-      localisers: [{ model, transform: net.transform }],
-      source: validation ?? train,
-      scale: transform.scale,
-      input: transform.crop,
-      limit: MEASURED,
-      signal,
-      onProgress: (done, all) => {
-        progress ??= terminal.progress('measuring', all, 'images');
-        progress.update(done);
+      onTrained: display.end,
+      measure: {
+        limit: MEASURED,
+        onProgress: (done, all) => {
+          progress ??= terminal.progress('measuring', all, 'images');
+          progress.update(done);
+        },
       },
     });
-    await writeFileAtomically(join(path, BOX_ROWS), [Buffer.from(`${JSON.stringify(rows, null, 2)}\n`)]);
     if (options.json) await print(JSON.stringify({ run: path, ...result, rows }, null, 2));
     else await print(table(ROW_HEADER, rows.map(rowCells), 2));
     terminal.say(`use it: ${COMMAND} predict --run ${shellWord(path)} IMAGE --boxes FOLDER`);

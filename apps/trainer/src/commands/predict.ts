@@ -119,7 +119,7 @@ export async function runPredict(
   const inputs = findImages(words);
   terminal.say(describeEngine(await startEngine(options.engine)));
   if (await isBoxRun(options.run?.[0]))
-    return (await import('./predict-boxes')).predictBoxRun(words, options, terminal);
+    return (await import('./predict-boxes')).predictBoxRuns(words, options, terminal);
   const guesser = await openGuesser(options, terminal);
   const { heatMap } = options;
   const list = jsonList();

@@ -1,7 +1,7 @@
 /** Training of localisation nets (appendix A.1): a run folder with checkpoints, metrics and the best weights. */
 import { join } from 'node:path';
 import { VggError } from '@vgg/core';
-import { type EvaluationTransform, preprocessingOf, type TrainTransform } from '@vgg/data';
+import type { EvaluationTransform, TrainTransform } from '@vgg/data';
 import { createBatches, createEvaluationBatches } from '@vgg/data/node';
 import { type ClassifyingNet, scalesFor } from '@vgg/eval';
 import type { FreezableName, Vgg } from '@vgg/models';
@@ -86,8 +86,8 @@ function evaluationOf({
  */
 export async function trainBoxes(options: TrainBoxesOptions): Promise<{ result: FitResult; model: Vgg }> {
   const { classifier, train, validation, regression = 'per-class', freeze = [], batch, ...others } = options;
-  const { run, workers, strict, schedule, checkpointEvery, transform: _transform, ...passed } = others;
-  const { microBatch, seed } = passed;
+  const { run, workers, strict, schedule, checkpointEvery, optimiser, signal, onEvent } = others;
+  const { epochs, maxSteps, validateEvery, seed, microBatch, clipNorm, averageDecay, earlyStop } = others;
   const { model: trained } = classifier;
   if (train.classes.length !== trained.options.classes) {
     throw new VggError(
@@ -115,7 +115,16 @@ export async function trainBoxes(options: TrainBoxesOptions): Promise<{ result: 
     const resume = await run.checkpoints.newest();
     const log = run.record(resume);
     const result = await fit({
-      ...passed,
+      optimiser,
+      epochs,
+      maxSteps,
+      validateEvery,
+      seed,
+      microBatch,
+      clipNorm,
+      averageDecay,
+      earlyStop,
+      signal,
       model,
       loss,
       schedule: schedule(training.batchesPerEpoch),
@@ -134,7 +143,7 @@ export async function trainBoxes(options: TrainBoxesOptions): Promise<{ result: 
           })),
       onEvent: (event) => {
         log.onEvent(event);
-        options.onEvent?.(event);
+        onEvent?.(event);
       },
     });
     if (result.reason !== 'interrupted') {
@@ -142,7 +151,7 @@ export async function trainBoxes(options: TrainBoxesOptions): Promise<{ result: 
       if (best !== undefined) restoreCheckpoint(best, model);
       await saveModel(join(run.path, BOX_MODEL), model, {
         classes: outputNames(regression, train.classes),
-        preprocessing: preprocessingOf(transform),
+        preprocessing: training.preprocessing,
         metadata: { [BOXES]: JSON.stringify({ regression, classes: train.classes }) },
       });
     }

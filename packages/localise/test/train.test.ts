@@ -1,4 +1,4 @@
-/** From images with boxes to a trained net: batches, training, resuming, use. */
+/** Training on images with boxes: batches, resuming, and use of the net. */
 import './backend';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

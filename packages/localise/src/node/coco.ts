@@ -11,7 +11,7 @@ function listOf(value: unknown, name: string, place: string): Record<string, unk
 }
 
 /**
- * Reads a file of annotations. `bbox` is [left, top, width, height]. Groups (`iscrowd`) are left out: they are no box of one object.
+ * Reads a file of annotations. `bbox` is [left, top, width, height]. Groups (`iscrowd`) are left out, as their box holds several objects.
  * @param place name of the file in messages.
  * @throws VggError `VGG_DATASET`, one line, for text that is not JSON, a missing list, an unknown image or category, or a box that is
  *   not four numbers.

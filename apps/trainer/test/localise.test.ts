@@ -71,7 +71,10 @@ it('refuses what does not go together, in one line', async () => {
   await refused(task, /add --weights RUN/);
   await refused([...task, '--weights', 'classifier', '--cut-mix', '0.5'], /cutMix does not apply to --task localise/);
   writeFileSync(join(home, 'wrong.csv'), 'image,class,left,top,width,height\nshapes/val/star/0000.jpg,stra,1,1,5,5\n');
-  await refused([...task.with(4, 'wrong.csv'), '--weights', 'classifier'], /wrong\.csv, line 2: unknown class "stra"/);
+  await refused(
+    [...task, '--data', 'wrong.csv', '--weights', 'classifier'],
+    /wrong\.csv, line 2: unknown class "stra"/,
+  );
   expect(existsSync(join(home, 'none'))).toBe(false);
   await refused(['evaluate', '--run', 'boxes', '--data', 'shapes'], /boxes predicts boxes, not classes/);
 });

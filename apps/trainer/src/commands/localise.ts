@@ -13,7 +13,7 @@ import { weightFile } from '../nets/weight-file';
 import type { TrainArguments } from '../run/arguments';
 import { trainingDisplay } from '../run/display';
 import { environment } from '../run/environment';
-import { createRunFolder, openRunFolder, readRecord, saveRecord } from '../run/folder';
+import { createRunFolder, lastRun, openRunFolder, readRecord, saveRecord } from '../run/folder';
 import { netOfWeights, settingsOfWeights } from '../run/net-of-weights';
 import { COMMAND } from '../terminal/command';
 import { print, shellWord, table } from '../terminal/output';
@@ -32,12 +32,13 @@ const WITHOUT_BOXES = [
 async function settingsOf(options: TrainArguments, terminal: Terminal): Promise<Settings> {
   const other = WITHOUT_BOXES.find((name) => !['none', 'all', false, 0, 1, undefined].includes(options[name]));
   if (other !== undefined) throw new VggError('argument', `${other} does not apply to --task localise: leave it out`);
-  const known = options.weights === undefined ? undefined : await netOfWeights(options.weights);
+  const known = options.weights === undefined ? undefined : await netOfWeights(options.weights, terminal);
   if (known?.classes === undefined)
     throw new VggError('argument', '--task localise starts from a net that knows its classes: add --weights RUN');
   const data = options.data === undefined ? resolve('runs/demo-images') : await locateImages(options.data, terminal);
   if (options.data === undefined) await makeDemoBoxes(data, DEMO_IMAGES);
-  return { ...options, ...settingsOfWeights(options, known, options.given ?? new Set()), data };
+  const kept = new Set(options.given?.has('scale') ? (['scale'] as const) : []);
+  return { ...options, ...settingsOfWeights(options, known, kept), data };
 }
 
 export async function runLocalise(options: TrainArguments, terminal: Terminal): Promise<void> {
@@ -50,7 +51,7 @@ export async function runLocalise(options: TrainArguments, terminal: Terminal): 
     moreEpochs,
     out = `runs/localise-${created.slice(0, 19).replaceAll(/\D/g, '')}`,
   } = options;
-  const path = resolve(typeof resume === 'string' ? resume : out);
+  const path = resume === true ? lastRun(resolve('runs')) : resolve(resume ?? out);
   const begun = resume === undefined ? undefined : await readRecord(path);
   const settings = begun?.recipe ?? (await settingsOf(options, terminal));
   const data = resolve(movedData ?? settings.data!);

@@ -4,7 +4,7 @@
  */
 import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { isVggError, VggError } from '@vgg/core';
 import { systemReason, writeFileAtomically } from '@vgg/core/node';
 import type { TrainTransform } from '@vgg/data';
@@ -126,9 +126,10 @@ export function hasRecord(path: string): boolean {
   return existsSync(join(path, RECORD));
 }
 
-/** Returns true if a folder is that of a run that predicts boxes. */
-export async function isBoxRun(path: string | true | undefined): Promise<boolean> {
-  return typeof path === 'string' && hasRecord(path) && (await readRecord(path)).recipe.task === 'localise';
+/** Returns true if a folder, or for `true` the run trained last, is a run that predicts boxes. */
+export async function isBoxRun(run: string | true | undefined): Promise<boolean> {
+  const path = run === true ? lastRun(resolve('runs')) : run;
+  return path !== undefined && hasRecord(path) && (await readRecord(path)).recipe.task === 'localise';
 }
 
 /** @throws VggError `VGG_RUN` when the folder is not a run. */

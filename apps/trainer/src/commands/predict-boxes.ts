@@ -4,9 +4,7 @@ import { isVggError } from '@vgg/core';
 import { findImages, readFoundImage } from '@vgg/data/node';
 import { locate } from '@vgg/localise';
 import { BoxFolder, objectText, openBoxRuns } from '@vgg/localise/node';
-import { loadNet } from '@vgg/weights/node';
-import { netReference } from '../nets/reference';
-import { weightFile } from '../nets/weight-file';
+import { loadClassifier } from '../nets/weight-file';
 import { readRecord } from '../run/folder';
 import { print } from '../terminal/output';
 import type { Terminal } from '../terminal/terminal';
@@ -15,7 +13,7 @@ import type { PredictArguments } from './predict';
 export async function predictBoxRuns(words: readonly string[], options: PredictArguments, terminal: Terminal) {
   const runs = options.run!.map((path) => resolve(path));
   const { recipe } = await readRecord(runs[0]!);
-  const plan = await openBoxRuns(runs, await loadNet(await weightFile(netReference(recipe.weights!), terminal)));
+  const plan = await openBoxRuns(runs, await loadClassifier(recipe.weights!, terminal));
   const folder = options.boxes === undefined ? undefined : new BoxFolder(options.boxes);
   const results: object[] = [];
   for (const input of findImages(words)) {

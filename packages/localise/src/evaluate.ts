@@ -66,7 +66,7 @@ export async function evaluateBoxes(options: EvaluateBoxesOptions): Promise<BoxE
   let classWrong5 = 0;
   for await (const { label, boxes, size, load } of images) {
     signal?.throwIfAborted();
-    const image = await load(Math.max(...scales));
+    const image = await load(scales.reduce((most, scale) => Math.max(most, scale)));
     const across = image.width / size.width;
     const down = image.height / size.height;
     const own = boxes.map(({ left, top, width, height }) => ({

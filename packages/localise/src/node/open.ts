@@ -198,7 +198,7 @@ export async function openBoxes(
   for (const one of found) {
     const parts = await imagesOf(one, root, indices);
     if (parts.length === 0) empty += 1;
-    images[one.part].push(...parts);
+    for (const part of parts) images[one.part].push(part);
   }
   const source = (part: Part) =>
     images[part].length === 0 ? undefined : boxSource(`${path} (${part})`, own, images[part]);

@@ -1,7 +1,7 @@
 /** The page: estimate, load, classify, show. One task runs at a time; the line at the bottom shows which. */
-import { dispose } from '@tensorflow/tfjs-core';
+import { dispose, type Tensor4D, tile } from '@tensorflow/tfjs-core';
 import { loadImage, type RawImage } from '@vgg/data';
-import { classify, netInput } from '@vgg/eval';
+import { classify, drawClassMap, type Guess, gradCam, netInput } from '@vgg/eval';
 import type { TapName } from '@vgg/models';
 import type { LoadedNet } from '@vgg/weights';
 import { ENGINES, type EngineName, useEngine } from './engines';
@@ -13,14 +13,18 @@ const FILE = 'model/model.safetensors';
 const MAXIMUM_MAPS = 32;
 /** Largest number of class names shown. */
 const MAXIMUM_NAMES = 12;
+/** Layer whose feature maps are shown first. */
+const FIRST_LAYER = 'relu2_1';
 
 const element = <T extends HTMLElement>(id: string) => document.getElementById(id) as T;
 const load = element<HTMLButtonElement>('load');
 const layers = element<HTMLSelectElement>('layer');
+const view = element<HTMLSelectElement>('view');
 
 let bytes: Uint8Array | undefined;
 let net: LoadedNet | undefined;
 let image: RawImage | undefined;
+let guesses: readonly Guess[] = [];
 let queue: Promise<void> = Promise.resolve();
 
 function say(line: string, failed = false): void {
@@ -119,9 +123,10 @@ async function loadOn(name: EngineName): Promise<string> {
   }
   const convolutions = [...net.model.variables.keys()].filter((name) => /^conv.*weight$/.test(name));
   const maps = convolutions.map((name) => name.replace(/^conv(.*)\.weight$/, 'relu$1'));
-  const previous = layers.value || 'relu2_1';
+  const previous = layers.value || FIRST_LAYER;
   layers.replaceChildren(...maps.map((name) => new Option(name, name, false, name === previous)));
   layers.disabled = false;
+  view.disabled = false;
   return await showResult();
 }
 
@@ -130,7 +135,7 @@ async function showResult(): Promise<string> {
   if (net === undefined) return image === undefined ? 'Choose an image.' : await loadOn(chosenEngine());
   if (image === undefined) return 'Loaded. Choose an image.';
   const started = performance.now();
-  const guesses = await classify(net, image);
+  guesses = await classify(net, image);
   const time = performance.now() - started;
   element('guesses').replaceChildren(
     ...guesses.map(({ name, probability }) => {
@@ -149,19 +154,60 @@ async function showResult(): Promise<string> {
   return `${guesses[0]!.name}, ${(100 * guesses[0]!.probability).toFixed(0)} %: ${time.toFixed(0)} ms on ${label}.`;
 }
 
+/** Shows the net's input, and its feature maps or the places that it looks at. */
 async function showMaps(): Promise<string> {
   if (net === undefined || image === undefined) return 'Choose an image.';
   const layer = layers.value as TapName;
   const input = netInput(net, image);
-  const features = net.model.features(input, [layer])[layer];
+  try {
+    const pixels = (await input.data()) as Float32Array;
+    const side = input.shape[1];
+    const low = pixels.reduce((a, b) => Math.min(a, b));
+    const high = pixels.reduce((a, b) => Math.max(a, b));
+    drawRgb(element('seen'), pixels, { width: side, height: side, low, high });
+    if (view.value === 'features') return await showFeatures(net, input, layer);
+    const data = Uint8Array.from(pixels, (value) => Math.round((255 * (value - low)) / (high - low)));
+    return await showPlaces(net, input, { layer, seen: { data, width: side, height: side } });
+  } finally {
+    input.dispose();
+  }
+}
+
+/** Shows Grad-CAM of the most probable classes over the net's input. */
+async function showPlaces(
+  { model }: LoadedNet,
+  input: Tensor4D,
+  { layer, seen }: { layer: TapName; seen: RawImage },
+): Promise<string> {
+  const images = tile(input, [guesses.length, 1, 1, 1]);
+  const classIndex = guesses.map(({ index }) => index);
+  const maps = await gradCam(model, images, { classIndex, tap: layer }).finally(() => images.dispose());
+  element('maps').dataset.high = String(maps[0]!.high);
+  element('maps').replaceChildren(
+    ...maps.map((map, i) => {
+      const figure = document.createElement('figure');
+      const caption = document.createElement('figcaption');
+      const canvas = document.createElement('canvas');
+      const { name } = guesses[i]!;
+      canvas.setAttribute('role', 'img');
+      canvas.setAttribute('aria-label', `${layer}, places that speak for ${name}`);
+      drawRgb(canvas, drawClassMap(seen, map).data, { ...seen, low: 0, high: 255 });
+      caption.textContent = `${name}, 0 to ${map.high.toPrecision(2)}`;
+      figure.append(canvas, caption);
+      return figure;
+    }),
+  );
+  element('maps-note').textContent =
+    `Shown are the places that speak for each class, by Grad-CAM at ${layer} (${maps[0]!.width} × ${maps[0]!.height}): dark for none, yellow for the most.`;
+  return `Where the net looks, at ${layer}.`;
+}
+
+/** Shows the most active channels of a layer. */
+async function showFeatures({ model }: LoadedNet, input: Tensor4D, layer: TapName): Promise<string> {
+  const features = model.features(input, [layer])[layer];
   const [, height, width, channels] = features.shape as [number, number, number, number];
   const values = (await features.data()) as Float32Array;
-  const pixels = (await input.data()) as Float32Array;
-  dispose([features, input]);
-  const side = input.shape[1];
-  const low = pixels.reduce((a, b) => Math.min(a, b));
-  const high = pixels.reduce((a, b) => Math.max(a, b));
-  drawRgb(element('seen'), pixels, { width: side, height: side, low, high });
+  dispose(features);
 
   const strength = new Float64Array(channels);
   values.forEach((value, i) => {
@@ -223,6 +269,11 @@ async function showExamples(): Promise<void> {
 
 load.addEventListener('click', () => run(() => loadOn(chosenEngine())));
 layers.addEventListener('change', () => run(showMaps));
+view.addEventListener('change', () => {
+  // The last layer shows whole objects, an early one their lines and colours.
+  layers.value = view.value === 'features' ? FIRST_LAYER : layers.options[layers.length - 1]!.value;
+  run(showMaps);
+});
 element<HTMLInputElement>('file').addEventListener('change', ({ target }) => {
   const [file] = (target as HTMLInputElement).files ?? [];
   if (file !== undefined) choose(async () => file);

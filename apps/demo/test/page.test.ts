@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { setBackend } from '@tensorflow/tfjs-core';
 import { writeFileAtomically } from '@vgg/core/node';
-import { classify, netInput } from '@vgg/eval';
+import { classify, gradCam, netInput } from '@vgg/eval';
 import { createVgg, heInitialiser } from '@vgg/models';
 import { bytesOf, exportSafetensors, type LoadedNet, loadNet, openWeights, tensorsOf } from '@vgg/weights';
 import puppeteer, { type Browser, type Page } from 'puppeteer-core';
@@ -57,7 +57,7 @@ async function makeModel(): Promise<void> {
   );
 }
 
-/** Computes in Node the probability of each class for an image, and the mean of a layer. */
+/** Computes in Node the probability of each class for an image, the mean of a layer, and the highest value of Grad-CAM. */
 async function expected(net: LoadedNet, name: string) {
   const { data, info } = await sharp(join(model, `${name}.png`))
     .flatten()
@@ -65,11 +65,13 @@ async function expected(net: LoadedNet, name: string) {
     .toBuffer({ resolveWithObject: true });
   const image = { data: new Uint8Array(data), width: info.width, height: info.height };
   const guesses = await classify(net, image);
-  const { relu2_1 } = net.model.features(netInput(net, image), ['relu2_1']);
+  const input = netInput(net, image);
+  const { relu2_1 } = net.model.features(input, ['relu2_1']);
+  const [places] = await gradCam(net.model, input);
   const values = await relu2_1.data();
   let sum = 0;
   for (const value of values) sum += value;
-  return { guesses, mean: sum / values.length };
+  return { guesses, mean: sum / values.length, high: places!.high };
 }
 
 /** Longest wait for the browser in milliseconds, on a machine that does other work too. */
@@ -173,9 +175,19 @@ describe.skipIf(CHROMIUM === undefined)('the page', () => {
       const probabilities = node.guesses.map(({ probability }) => probability);
       expect(shown.map((guess) => Number(guess.probability))).toBeAllclose(probabilities, { rtol: 1e-3, atol: 1e-5 });
       expect(mean).toBeAllclose(node.mean, { rtol: 1e-3 });
+      expect(await page.$$eval('#maps canvas', (maps) => maps.length)).toBe(16);
+      await page.select('#view', 'grad-cam');
+      await status(page, /^Where the net looks, at relu5_2\.$/);
+      const high = await page.$eval('#maps', (maps) => Number((maps as HTMLElement).dataset.high));
+      expect(node.high).toBeGreaterThan(0);
+      expect(high).toBeAllclose(node.high, { rtol: 1e-3 });
+      expect(
+        await page.$$eval('#maps figcaption', (lines) => lines.map((line) => line.textContent!.split(',')[0])),
+      ).toEqual(node.guesses.map((guess) => guess.name));
+      await page.select('#view', 'features');
+      await status(page, /^relu2_1 shown\.$/);
     }
     net.model.dispose();
-    expect(await page.$$eval('#maps canvas', (maps) => maps.length)).toBe(16);
     expect(logged).toEqual([]);
     await page.close();
   });

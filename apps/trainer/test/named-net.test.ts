@@ -55,7 +55,7 @@ describe('predict --weights', () => {
     const { code, stdout, stderr } = await predict('--weights', PTH, '--scales', '64,96', '--heat-map', 'where.png');
     expect(code).toBe(0);
     expect(stdout.match(/%/g)).toHaveLength(5);
-    expect(stderr).toMatch(/heat map of \d, from .*where\.png/);
+    expect(stderr).toMatch(/occlusion of \d at Q = 64, 96: where\.png/);
   });
 });
 

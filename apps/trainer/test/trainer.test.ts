@@ -319,29 +319,39 @@ describe('predict --heat-map', () => {
   const image = () => join(data, 'val', 'star', '0000.jpg');
   const heat = (...words: string[]) => trainer(['predict', '--run', 'one', '--engine', 'wasm', ...words]);
 
-  it('writes the class map over the image, for the likeliest class or the one named', async () => {
+  it('draws the image, the map and a legend, for the likeliest class or the one named', async () => {
     const likeliest = await heat(image(), '--heat-map', 'likeliest.png');
     expect(likeliest).toMatchObject({ code: 0 });
     const [, first] = /% {2}(\S+)/.exec(likeliest.stdout)!;
-    expect(likeliest.stderr).toMatch(new RegExp(`heat map of ${first}, from [\\d.]+ %.*likeliest\\.png`));
-    const { code, stderr } = await heat(image(), '--heat-map', 'star.jpg', '--class', 'star', '--quiet');
+    expect(likeliest.stderr).toMatch(new RegExp(`occlusion of ${first} at Q = [\\d, ]+: likeliest\\.png`));
+    const words = ['--heat-map', 'star.jpg', '--class', 'star', '--heat-map-method', 'grad-cam', '--quiet'];
+    const { code, stderr } = await heat(image(), ...words);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     const [png, jpeg] = [
       await sharp(join(home, 'likeliest.png')).metadata(),
       await sharp(join(home, 'star.jpg')).metadata(),
     ];
-    // The longer side of a map has at least 320 pixels.
+    // The longer side of the image has at least 320 pixels; the map lies next to it.
     const { width: across, height: down } = await sharp(image()).metadata();
-    const width = Math.round((320 * across) / Math.max(across, down));
+    const width = 2 * Math.round((320 * across) / Math.max(across, down)) + 8;
     expect([png.format, png.width, jpeg.format, jpeg.width]).toEqual(['png', width, 'jpeg', width]);
   });
 
+  it('draws several images into a folder', async () => {
+    const other = join(data, 'val', readdirSync(join(data, 'val')).find((name) => name !== 'star')!, '0000.jpg');
+    const { code } = await heat(image(), other, '--heat-map', 'maps/new', '--heat-map-method', 'class-map');
+    expect(code).toBe(0);
+    expect(readdirSync(join(home, 'maps', 'new')).sort()).toEqual(['0000-2.jpg', '0000.jpg']);
+  });
+
   it.each([
-    [['--heat-map', 'x.png', 'other.jpg'], /--heat-map takes one image, got 2/],
-    [['--heat-map', 'x.gif'], /x\.gif: expected a name that ends in \.png or \.jpg/],
+    [['--heat-map', 'x.png', 'other.jpg'], /x\.png takes one image, got 2: name a folder/],
+    [['--heat-map', 'x.gif'], /a file that ends in \.png or \.jpg, or a folder, got x\.gif/],
     [['--heat-map', 'x.png', '--class', 'sta'], /--class sta is not a class of the net.*did you mean "star"/],
-    [['--class', 'star'], /add --heat-map OUT\.png/],
-    [['--heat-map', 'none/x.png'], /cannot write --heat-map none\/x\.png/],
+    [['--class', 'star'], /add --heat-map DIR/],
+    [['--heat-map-method', 'occlusion'], /--heat-map-method is an option of heat maps: add --heat-map DIR/],
+    [['--heat-map', 'x', '--heat-map-method', 'cam'], /grad-cam/],
+    [['--heat-map', 'none/x.png'], /cannot write the heat map none\/x\.png/],
   ])('refuses %j', async (words, message) => {
     const { code, stderr } = await heat(image(), ...words);
     expect(code === 2 || /cannot write/.test(stderr)).toBe(true);

@@ -20,8 +20,8 @@ import { type Classifier, type EvaluatedNet, inputSides } from './protocol';
 import { softmax } from './score';
 
 /** Net with its class names and preprocessing, as `loadNet` of `@vgg/weights` returns it. */
-export interface ClassifyingNet {
-  readonly model: Classifier;
+export interface ClassifyingNet<Model extends Classifier = Classifier> {
+  readonly model: Model;
   /** Class names in the order of the outputs. */
   readonly classes: readonly string[];
   /** Preprocessing of the net's images; undefined if it is not known. */
@@ -109,7 +109,10 @@ function asTensor(
  * Returns the net for `evaluate` and `predict`, with its own mean and standard deviation; their protocols rescale and crop.
  * @throws VggError `VGG_ARGUMENT` when the net has no transform or its order of colours is not RGB.
  */
-export function evaluatedNet(name: string, { model, transform }: ClassifyingNet): EvaluatedNet {
+export function evaluatedNet<Model extends Classifier>(
+  name: string,
+  { model, transform }: ClassifyingNet<Model>,
+): EvaluatedNet<Model> {
   if (transform === undefined) throw new VggError('argument', `nothing says how the net ${name} takes its images`);
   const { channels, range, mean, std } = transform;
   if (channels !== 'RGB')

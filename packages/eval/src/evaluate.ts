@@ -9,7 +9,7 @@ import { BATCH_PIXELS, largestOf, MAX_IMAGE_PIXELS } from './limits';
 import { type EvaluationImage, type Loaded, loadInOrder, type SkippedImage } from './load';
 import { type ClassErrors, type ConfusedPair, type Errors, meanF1, Tally, topK } from './metrics';
 import { guesses, type Prediction } from './predictions';
-import { checkPlan, type EvaluatedNet, type Plan, type Protocol, viewKinds } from './protocol';
+import { allScales, checkPlan, type EvaluatedNet, type Plan, type Protocol, scalesOf, viewKinds } from './protocol';
 import { type Posteriors, scoreImages } from './score';
 
 /** Event during an evaluation. */
@@ -17,6 +17,8 @@ export type EvaluationEvent =
   /** Sent for each image and protocol, over all nets and scales. */
   | { readonly type: 'prediction'; readonly prediction: Prediction }
   | ({ readonly type: 'skipped' } & SkippedImage)
+  /** Sent for each image after its predictions; its posteriors can be combined over any of the nets, protocols and scales. */
+  | { readonly type: 'scored'; readonly key: string; readonly label: number | null; readonly posteriors: Posteriors }
   /**
    * Sent after each forward pass of one net. `views` is the number of crops, whole images and their flips that have been
    * passed, once for each net; `images` is the number of finished images.
@@ -30,7 +32,7 @@ export interface EvaluateOptions {
   readonly images: Iterable<EvaluationImage> | AsyncIterable<EvaluationImage>;
   /** Test protocols. Default `['dense']`. */
   readonly protocols?: readonly Protocol[] | undefined;
-  /** Every Q, in pixels; see {@link scalesFor}. */
+  /** Every Q of the nets without `scales` of their own, in pixels; see {@link scalesFor}. */
   readonly scales: readonly number[];
   /** True if dense and multi-crop evaluation also average over the horizontal flip, as in the paper. Default true. */
   readonly flips?: boolean | undefined;
@@ -57,7 +59,7 @@ export interface EvaluationRow extends Errors {
   /** Names of one net, or of several fused nets. */
   readonly nets: readonly string[];
   readonly protocol: Protocol;
-  /** One Q, or several Q whose posteriors are averaged. */
+  /** One Q, or several Q whose posteriors are averaged. In the fusion of nets with different Q: those of all nets. */
   readonly scales: readonly number[];
   /** Mean F1 over the classes that have images, from 0 to 1; null without labelled images. */
   readonly f1: number | null;
@@ -90,6 +92,8 @@ interface Row {
   readonly nets: readonly string[];
   readonly protocol: Protocol;
   readonly scales: readonly number[];
+  /** Every Q of each net. */
+  readonly byNet: ReadonlyMap<string, readonly number[]>;
   readonly tally: Tally;
   readonly calibration: Calibration;
   /** True if the row is over all nets and scales. */
@@ -101,18 +105,30 @@ function partsAndWhole<T>(values: readonly T[]): (readonly T[])[] {
   return values.length === 1 ? [values] : [...values.map((value) => [value]), values];
 }
 
-function makeRows({ nets, protocols, scales }: Plan): Row[] {
+function makeRows(plan: Plan): Row[] {
+  const { nets, protocols } = plan;
   const { classes } = nets[0]!.model.options;
-  const names = nets.map(({ name }) => name);
-  return partsAndWhole(names).flatMap((rowNets) =>
-    protocols.flatMap((protocol) =>
-      partsAndWhole(scales).map((rowScales) => {
-        const whole = rowNets.length === names.length && rowScales.length === scales.length;
-        const tally = new Tally(classes, { confusion: whole });
-        return { nets: rowNets, protocol, scales: rowScales, whole, tally, calibration: new Calibration() };
+  return partsAndWhole(nets).flatMap((rowNets) => {
+    const scales = allScales(rowNets, plan);
+    const isCommon = rowNets.every((net) => scalesOf(net, plan).length === scales.length);
+    // Nets with different Q are fused over all Q of each only.
+    const parts = isCommon ? partsAndWhole(scales) : [scales];
+    return protocols.flatMap((protocol) =>
+      parts.map((rowScales): Row => {
+        const whole = rowNets.length === nets.length && rowScales.length === scales.length;
+        const byNet = rowNets.map((net) => [net.name, isCommon ? rowScales : scalesOf(net, plan)] as const);
+        return {
+          nets: rowNets.map(({ name }) => name),
+          protocol,
+          scales: rowScales,
+          byNet: new Map(byNet),
+          whole,
+          tally: new Tally(classes, { confusion: whole }),
+          calibration: new Calibration(),
+        };
       }),
-    ),
-  );
+    );
+  });
 }
 
 type Usable = Exclude<Loaded, SkippedImage>;
@@ -170,19 +186,24 @@ export async function evaluate({
   signal,
   onEvent = () => {},
 }: EvaluateOptions): Promise<Evaluation> {
-  const plan: Plan = { nets, protocols, scales, flips };
-  checkPlan(plan);
+  const given: Plan = { nets, protocols, scales, flips };
+  checkPlan(given);
+  const rows = makeRows(given);
+  const plan: Plan = {
+    ...given,
+    nets: nets.map((net) => ({ ...net, scales: scalesOf(net, given) })),
+    scales: allScales(nets, given),
+  };
   requireInteger('batchPixels', batchPixels, 1);
   requireInteger('maxImagePixels', maxImagePixels, 1);
   requireInteger('ahead', ahead, 1);
   const { classes } = nets[0]!.model.options;
-  const rows = makeRows(plan);
   const skipped: SkippedImage[] = [];
   let imageCount = 0;
   let viewCount = 0;
   const progress = () => onEvent({ type: 'progress', images: imageCount, skipped: skipped.length, views: viewCount });
 
-  const loaded = loadInOrder(images, { scales, classes, maxImagePixels, strict, ahead, signal });
+  const loaded = loadInOrder(images, { scales: plan.scales, classes, maxImagePixels, strict, ahead, signal });
   for await (const window of inWindows(loaded, plan)) {
     signal?.throwIfAborted();
     for (const entry of window) {
@@ -200,7 +221,9 @@ export async function evaluate({
       },
     });
     for (const [i, entry] of usable.entries()) {
-      for (const prediction of count(rows, entry, results[i]!)) await onEvent({ type: 'prediction', prediction });
+      const posteriors = results[i]!;
+      for (const prediction of count(rows, entry, posteriors)) await onEvent({ type: 'prediction', prediction });
+      await onEvent({ type: 'scored', key: entry.key, label: entry.label, posteriors });
     }
     imageCount += usable.length;
     await progress();
@@ -236,8 +259,8 @@ function resultOf({ nets, protocol, scales, tally, calibration }: Row): Evaluati
 /** Counts one image in every row, and returns the predictions of the rows over all nets and scales. */
 function count(rows: readonly Row[], { key, label }: Usable, posteriors: Posteriors): Prediction[] {
   const predictions: Prediction[] = [];
-  for (const { nets, protocol, scales, tally, calibration, whole } of rows) {
-    const best = guesses(posteriors.combine(nets, protocol, scales));
+  for (const { nets, protocol, scales, byNet, tally, calibration, whole } of rows) {
+    const best = guesses(posteriors.combine(nets, protocol, byNet));
     if (label !== null) {
       tally.add(label, best.classes);
       calibration.add(best.probabilities[0]!, best.classes[0] === label);

@@ -1,5 +1,5 @@
 export { Calibration } from './calibration';
-export { type ClassMap, type ClassMapOptions, classMap } from './class-map';
+export { type ClassMapOptions, classMap } from './class-map';
 export {
   type ClassifyingNet,
   type ClassifyOptions,
@@ -10,6 +10,7 @@ export {
   netInput,
   wholeInput,
 } from './classify';
+export { drawClassMap, heatColour } from './draw-class-map';
 export {
   type EvaluateOptions,
   type Evaluation,
@@ -17,9 +18,13 @@ export {
   type EvaluationRow,
   evaluate,
 } from './evaluate';
+export { type GradCamOptions, gradCam, type TappedNet } from './grad-cam';
+export { type HeatMapOptions, heatMap } from './heat-map';
 export type { NotStream } from './image-sequence';
 export type { EvaluationImage, SkippedImage } from './load';
+export { type ClassMap, MAP_METHODS, type MapMethod } from './map';
 export { type ClassErrors, type ConfusedPair, type Errors, meanF1, Tally, topClasses, topK } from './metrics';
+export { type OcclusionOptions, occlusion } from './occlusion';
 export { type ImagePrediction, type PredictOptions, predict } from './predict';
 export { type Prediction, predictionLine } from './predictions';
 export { type Classifier, type EvaluatedNet, PROTOCOLS, type Protocol } from './protocol';
@@ -32,3 +37,13 @@ export {
   matchClasses,
 } from './same-classes';
 export { scalesFor, type TrainingScale } from './scales';
+export type { Posteriors } from './score';
+export {
+  binomialError,
+  type Comparison,
+  compareErrors,
+  type ErrorEstimate,
+  errorOf,
+  mcnemar,
+  type Outcomes,
+} from './statistics';

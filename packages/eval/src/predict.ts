@@ -3,7 +3,7 @@ import { requireInteger } from '@vgg/core';
 import type { RawImage } from '@vgg/data';
 import { BATCH_PIXELS, checkArea, MAX_IMAGE_PIXELS } from './limits';
 import { guesses } from './predictions';
-import { checkPlan, type EvaluatedNet, type Protocol } from './protocol';
+import { allScales, checkPlan, type EvaluatedNet, type Protocol, scalesOf } from './protocol';
 import { scoreImages } from './score';
 
 /** Options of {@link predict}. */
@@ -13,7 +13,7 @@ export interface PredictOptions {
   readonly image: RawImage;
   /** Test protocol. Default `dense`. */
   readonly protocol?: Protocol | undefined;
-  /** Every Q, in pixels; posteriors are averaged over them. */
+  /** Every Q of the nets without their own, in pixels; posteriors are averaged over them. */
   readonly scales: readonly number[];
   /** True if dense and multi-crop evaluation also average over the horizontal flip. Default true. */
   readonly flips?: boolean | undefined;
@@ -57,9 +57,10 @@ export async function predict({
   checkPlan(plan);
   requireInteger('batchPixels', batchPixels, 1);
   requireInteger('maxImagePixels', maxImagePixels, 1);
-  checkArea(key, image, scales, maxImagePixels);
+  checkArea(key, image, allScales(nets, plan), maxImagePixels);
   const [result] = await scoreImages([{ key, at: () => image }], plan, { batchPixels, signal, onBatch: () => {} });
   const names = nets.map(({ name }) => name);
-  const posterior = result!.combine(names, protocol, scales);
+  const byNet = new Map(nets.map((net) => [net.name, scalesOf(net, plan)]));
+  const posterior = result!.combine(names, protocol, byNet);
   return { ...guesses(posterior), posterior };
 }

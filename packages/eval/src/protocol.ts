@@ -49,24 +49,38 @@ export function inputSides({ options: { inputSize } }: Pick<Classifier, 'options
 }
 
 /** Net to evaluate, with the normalisation of its input. */
-export interface EvaluatedNet {
+export interface EvaluatedNet<Model extends Classifier = Classifier> {
   /** Name of the net in results. */
   readonly name: string;
-  readonly model: Classifier;
+  readonly model: Model;
   /** Mean RGB (0..255) of its training set, subtracted from every pixel; for a net of grey images three equal numbers. */
   readonly mean: Rgb;
   /** Standard deviation (0..255) by which pixels are then divided. Default [1, 1, 1]. */
   readonly std?: Rgb | undefined;
+  /** Every Q of this net, in pixels: nets trained at different S are fused each at its own Q. Default that of the evaluation. */
+  readonly scales?: readonly number[] | undefined;
 }
 
 /** Nets, protocols and scales with which every image is evaluated. */
 export interface Plan {
   readonly nets: readonly EvaluatedNet[];
   readonly protocols: readonly Protocol[];
-  /** Every Q, the smallest side of the rescaled image in pixels. */
+  /** Every Q of the nets without their own, the smallest side of the rescaled image in pixels. */
   readonly scales: readonly number[];
   /** True if dense and multi-crop evaluation also average over the horizontal flip. */
   readonly flips: boolean;
+}
+
+/** Returns every Q of a net. */
+export function scalesOf({ scales: own }: EvaluatedNet, { scales }: Pick<Plan, 'scales'>): readonly number[] {
+  return own ?? scales;
+}
+
+/** Returns every Q of some nets, in ascending order if the nets differ. */
+export function allScales(nets: readonly EvaluatedNet[], plan: Pick<Plan, 'scales'>): readonly number[] {
+  const lists = nets.map((net) => scalesOf(net, plan));
+  if (lists.every((list) => list.join() === lists[0]!.join())) return lists[0]!;
+  return [...new Set(lists.flat())].sort((a, b) => a - b);
 }
 
 function checkDistinct(values: readonly unknown[], what: string): void {
@@ -76,20 +90,22 @@ function checkDistinct(values: readonly unknown[], what: string): void {
 }
 
 /** @throws VggError `VGG_ARGUMENT` for a plan that cannot be executed: an unknown protocol, a scale below a net's input, ... */
-export function checkPlan({ nets, protocols, scales }: Plan): void {
+export function checkPlan(plan: Plan): void {
+  const { nets, protocols } = plan;
   checkDistinct(
     nets.map(({ name }) => name),
     'net',
   );
   checkDistinct(protocols, 'protocol');
-  checkDistinct(scales, 'scale');
+  for (const net of nets) checkDistinct(scalesOf(net, plan), 'scale');
   for (const protocol of protocols) {
     if (Object.hasOwn(PROTOCOL_VIEWS, protocol)) continue;
     const hint = didYouMean(protocol, PROTOCOLS);
     throw new VggError('argument', `unknown protocol ${protocol}${hint}; known are ${PROTOCOLS.join(', ')}`);
   }
   const { classes } = nets[0]!.model.options;
-  for (const { name, model, mean } of nets) {
+  for (const net of nets) {
+    const { name, model, mean } = net;
     if (model.options.classes !== classes) {
       throw new VggError(
         'argument',
@@ -108,7 +124,7 @@ export function checkPlan({ nets, protocols, scales }: Plan): void {
     }
     const { width, height } = inputSides(model);
     const least = Math.max(width, height);
-    const small = scales.find((scale) => !Number.isInteger(scale) || scale < least);
+    const small = scalesOf(net, plan).find((scale) => !Number.isInteger(scale) || scale < least);
     if (small === undefined) continue;
     throw new VggError(
       'argument',

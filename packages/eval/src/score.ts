@@ -2,7 +2,16 @@
 import { div, mean, mul, sub, sum, type Tensor4D, tensor1d, tensor4d, tidy } from '@tensorflow/tfjs-core';
 import { VggError, yieldToEventLoop } from '@vgg/core';
 import { GREY, type RawImage } from '@vgg/data';
-import { type EvaluatedNet, inputSides, type Plan, PROTOCOL_VIEWS, type Protocol, type ViewKind } from './protocol';
+import {
+  allScales,
+  type EvaluatedNet,
+  inputSides,
+  type Plan,
+  PROTOCOL_VIEWS,
+  type Protocol,
+  scalesOf,
+  type ViewKind,
+} from './protocol';
 import { type View, viewsOf } from './views';
 
 /** Image in memory. */
@@ -38,13 +47,21 @@ export class Posteriors {
     this.#sums.set(key, entry);
   }
 
-  /** Returns the mean over nets, scales and the protocol's kinds of views (section 3.2); it sums to 1. */
-  combine(nets: readonly string[], protocol: Protocol, scales: readonly number[]): Float64Array {
+  /**
+   * Returns the mean over nets, scales and the protocol's kinds of views (section 3.2); it sums to 1.
+   * @param scales every Q, of all nets or of each net by its name.
+   */
+  combine(
+    nets: readonly string[],
+    protocol: Protocol,
+    scales: readonly number[] | ReadonlyMap<string, readonly number[]>,
+  ): Float64Array {
     const combined = new Float64Array(this.#classes);
     const kinds = PROTOCOL_VIEWS[protocol];
-    const parts = nets.length * scales.length * kinds.length;
     for (const net of nets) {
-      for (const scale of scales) {
+      const own = 'get' in scales ? scales.get(net)! : scales;
+      const parts = nets.length * own.length * kinds.length;
+      for (const scale of own) {
         for (const kind of kinds) {
           const { sum, views } = this.#sums.get(JSON.stringify([net, scale, kind]))!;
           for (let i = 0; i < combined.length; i++) combined[i]! += sum[i]! / (views * parts);
@@ -128,11 +145,14 @@ export async function scoreImages(
 ): Promise<Posteriors[]> {
   const { classes } = plan.nets[0]!.model.options;
   const results = images.map(() => new Posteriors(classes));
-  for (const scale of plan.scales) {
-    const tasks = images.flatMap(({ at }, index) => viewsOf(at(scale), scale, plan).map((view) => ({ view, index })));
+  for (const scale of allScales(plan.nets, plan)) {
+    const atScale: Plan = { ...plan, nets: plan.nets.filter((net) => scalesOf(net, plan).includes(scale)) };
+    const tasks = images.flatMap(({ at }, index) =>
+      viewsOf(at(scale), scale, atScale).map((view) => ({ view, index })),
+    );
     for (const group of groupBySize(tasks)) {
       const { kind, width, height } = group[0]!.view;
-      const nets = plan.nets.filter(({ model }) => {
+      const nets = atScale.nets.filter(({ model }) => {
         const sides = inputSides(model);
         return kind === 'dense' || (sides.width === width && sides.height === height);
       });

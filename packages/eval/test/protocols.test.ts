@@ -179,6 +179,31 @@ describe('several results of one pass', () => {
     }
   });
 
+  it('fuse nets of different test scales each at its own, in any order', async () => {
+    const first = { ...fakeNet('first', byCrop, byFlip), scales: [9, 18] };
+    const second = { ...fakeNet('second', ({ left }) => [0, left, 1], byFlip), scales: [12] };
+    for (const protocol of PROTOCOLS) {
+      const parts = [
+        await predict({ nets: [{ ...first, scales: undefined }], image, protocol, scales: [9, 18] }),
+        await predict({ nets: [{ ...second, scales: undefined }], image, protocol, scales: [12] }),
+      ];
+      const mean = average(parts.map(({ posterior }) => posterior));
+      for (const nets of [
+        [first, second],
+        [second, first],
+      ]) {
+        const fusion = await predict({ nets, image, protocol, scales: [99] });
+        expect(fusion.posterior).toBeAllclose(mean, { rtol: 1e-12 });
+      }
+    }
+    const { rows } = await everything([second, first], [99]);
+    expect(rows.slice(-6).map((row) => [row.nets.join('+'), row.scales.join()])).toEqual([
+      ['first', '18'],
+      ['first', '9,18'],
+      ...PROTOCOLS.map(() => ['second+first', '9,12,18']),
+    ]);
+  });
+
   it('average the posteriors of the scales', async () => {
     const options = { nets: [fakeNet('net', byCrop, byFlip)], image, protocol: 'multi-crop' } as const;
     const both = await predict({ ...options, scales: [9, 18] });

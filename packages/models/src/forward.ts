@@ -29,6 +29,8 @@ export interface Walk {
   taps: ReadonlySet<string>;
   /** True for the dense view: fully-connected layers are convolutions over the whole feature map. */
   dense: boolean;
+  /** Index of the first layer to run. Default 0. */
+  start?: number | undefined;
   /** Set in training: the images are constants, batch norm uses the batch's statistics, and dropout is active. */
   training?: { rate: number; stream: ((layer: string) => RandomStream) | undefined } | undefined;
 }
@@ -41,16 +43,17 @@ export type WalkResult = {
 type Step = { y: Tensor; statistics?: ChannelMoments };
 
 /**
- * Runs the layers on images [n, h, w, channels], from the first layer to the last tap. The caller owns the returned tensors.
+ * Runs the layers on images [n, h, w, channels], or on the output of the layer before `start`, to the last tap. The caller owns the
+ * returned tensors.
  */
-export function walkLayers(images: Tensor4D, walk: Walk): WalkResult {
+export function walkLayers(input: Tensor, walk: Walk): WalkResult {
   return tidy(() => {
     const taps: Record<string, Tensor> = {};
     const batchStatistics: Record<string, Tensor1D> = {};
-    let x: Tensor = images;
+    let x = input;
     let constantInput = walk.training !== undefined;
     const last = walk.layers.map(({ name }) => walk.taps.has(name)).lastIndexOf(true);
-    for (let i = 0; i <= last; i++) {
+    for (let i = walk.start ?? 0; i <= last; i++) {
       const layer = walk.layers[i]!;
       const rectified = fusesRelu(walk, i);
       const run = () => runLayer(x, layer, walk, { relu: rectified, constantInput });
@@ -60,7 +63,7 @@ export function walkLayers(images: Tensor4D, walk: Walk): WalkResult {
         batchStatistics[`${layer.name}.mean`] = statistics.mean;
         batchStatistics[`${layer.name}.variance`] = statistics.variance;
       }
-      if (x !== images && !Object.values(taps).includes(x)) x.dispose();
+      if (x !== input && !Object.values(taps).includes(x)) x.dispose();
       x = y;
       if (!walk.frozen.has(layer.name) && hasVariables(layer)) constantInput = false;
       if (rectified) i += 1;

@@ -94,6 +94,15 @@ export interface Vgg<C extends Configuration = Configuration> {
   features<const T extends Tap<C>>(images: Tensor4D, taps: readonly T[]): Record<T, Tensor>;
 
   /**
+   * Computes the class scores of the dense view, [n, h', w', classes], from the output of a layer that `features` or `dense`
+   * returned. Differentiable in that output, as Grad-CAM needs.
+   *
+   * @throws VggError `VGG_ARGUMENT` for an unknown layer, fc8, a later one, or a net with head `none`; `VGG_SHAPE` for an output
+   *   that is not of that layer, or is too small for the classifier.
+   */
+  scoresFrom(layer: Tap<C>, output: Tensor): Tensor4D;
+
+  /**
    * Updates batch norm's running statistics, once per optimiser step: running = 0.9 · running + 0.1 · batch.
    *
    * @param batchStatistics mean of the statistics that `apply` returned for the micro-batches; empty without batch
@@ -220,6 +229,14 @@ class Network<C extends Configuration> implements Vgg<C> {
     return pick(this.#walk(images, layers, { dense: true }).taps, names);
   }
 
+  scoresFrom(layer: Tap<C>, output: Tensor): Tensor4D {
+    this.#checkHead('scoresFrom()');
+    const name = this.#canonical([layer]).get(layer);
+    const start = this.#layers.findIndex((known) => known.name === name) + 1;
+    checkOutput(layer, output, this.#layers.slice(0, start), this.#layers.slice(start));
+    return this.#walk(output, ['fc8'], { dense: true, start }).taps.fc8 as Tensor4D;
+  }
+
   updateStatistics(batchStatistics: Readonly<Record<string, Tensor1D>>): void {
     this.#checkUsable();
     const expected = this.#specs().filter((spec) => !isLearned(spec) && !this.#frozen.has(spec.layer));
@@ -273,9 +290,9 @@ class Network<C extends Configuration> implements Vgg<C> {
     return this.#layers.flatMap(layerVariables);
   }
 
-  #walk(images: Tensor4D, taps: readonly string[], mode: Pick<Walk, 'dense' | 'training'>) {
+  #walk(input: Tensor, taps: readonly string[], mode: Pick<Walk, 'dense' | 'training' | 'start'>) {
     const { variables } = this;
-    return walkLayers(images, { layers: this.#layers, variables, frozen: this.#frozen, taps: new Set(taps), ...mode });
+    return walkLayers(input, { layers: this.#layers, variables, frozen: this.#frozen, taps: new Set(taps), ...mode });
   }
 
   /** Sets TF.js's `trainable` flag of every variable: false for running statistics and frozen layers. */
@@ -327,6 +344,29 @@ function checkLarge(purpose: string, images: readonly number[], minHeight: numbe
   const difference = height < minHeight ? `height ≥ ${minHeight}, got ${height}` : `width ≥ ${minWidth}, got ${width}`;
   const least = Math.max(minHeight, minWidth);
   throw new VggError('shape', `${purpose} needs ${difference}: rescale the image to a smallest side ≥ ${least}`);
+}
+
+/** Checks the output of a layer, the last of `before`, from which the layers `after` compute class scores in the dense view. */
+function checkOutput(
+  layer: string,
+  { rank, shape, dtype }: Tensor,
+  before: readonly Layer[],
+  after: readonly Layer[],
+): void {
+  const connected = after.find((next) => next.kind === 'fullyConnected');
+  if (connected === undefined) {
+    throw new VggError('argument', `expected a layer before the class scores, got ${layer}: take one before fc8`);
+  }
+  const channels = before.flatMap((known) => ('outputs' in known ? [known.outputs] : [])).at(-1);
+  const factor = 2 ** after.filter(({ kind }) => kind === 'maxPool').length;
+  const [height, width] = connected.window.map((side) => side * factor) as [number, number];
+  const [, rows, columns] = shape as Tensor4D['shape'];
+  const isOwn = rank === 4 && dtype === 'float32' && (channels ?? shape[3]) === shape[3];
+  if (isOwn && rows >= height && columns >= width) return;
+  throw new VggError(
+    'shape',
+    `expected the output of ${layer}, float32 [n, h ≥ ${height}, w ≥ ${width}, ${channels ?? 'channels'}], got ${dtype} [${shape}]: take it from features()`,
+  );
 }
 
 /** Returns computed layers by their requested names. Two names of one layer share its tensor. */

@@ -74,6 +74,19 @@ export interface PrintedTable {
   readonly textColumns: number;
 }
 
+/** Bars of errors in %, with a reference next to each, such as the paper's. */
+export interface BarChart {
+  readonly title: string;
+  readonly bars: readonly {
+    readonly label: string;
+    readonly value: number;
+    /** One standard error. */
+    readonly error: number;
+    /** Value of the reference; undefined if it has none. */
+    readonly reference?: number | undefined;
+  }[];
+}
+
 export interface Confusion {
   /** Classes shown: all, or those most confused. */
   readonly classes: readonly string[];
@@ -105,9 +118,9 @@ export interface Mistake {
 
 export interface HeatMap {
   readonly image: EmbeddedImage;
-  /** Probabilities of the darkest and the brightest colour. */
-  readonly low: number;
-  readonly high: number;
+  /** Values of the darkest and the brightest colour, as text. */
+  readonly low: string;
+  readonly high: string;
   readonly overlay: EmbeddedImage;
   readonly key: string;
   readonly label: string;
@@ -197,6 +210,7 @@ export interface StudyData {
   readonly summary: string;
   readonly made: string;
   readonly tables: readonly PrintedTable[];
+  readonly charts: readonly BarChart[];
   readonly notes: readonly string[];
   /** Addresses relative to the file. */
   readonly runs: readonly { readonly name: string; readonly href: string }[];

@@ -2,10 +2,10 @@
 import { isVggError } from '@vgg/core';
 import type { ImageSource } from '@vgg/data';
 import { createBatches, decodeImage } from '@vgg/data/node';
-import { classMap, type EvaluatedNet, predict, scalesFor } from '@vgg/eval';
+import { heatMap, predict, scalesFor } from '@vgg/eval';
 import type { EmbeddedImage, HeatMap, LabelledImage, Mistake } from './data';
 import type { Prediction } from './guesses';
-import { heatMapOver, heatMapScales, heatRange } from './heat-map';
+import { heatMapOver, heatMapScales, mapValue } from './heat-map';
 import { embed, filterSheet, inputPixels, THUMBNAIL, thumbnail } from './images';
 import type { NetVariables, RunDescription, RunNet } from './run';
 
@@ -96,9 +96,9 @@ export async function mistakesWithImages(
   return shown;
 }
 
-/** Returns the class map of the most likely class for a few images, spread over the source. */
+/** Returns Grad-CAM of the most likely class for a few images, spread over the source. */
 export async function heatMaps(source: ImageSource, run: RunDescription, model: RunNet): Promise<HeatMap[]> {
-  const nets: EvaluatedNet[] = [{ name: 'run', model, mean: run.transform.mean }];
+  const nets = [{ name: 'run', model, mean: run.transform.mean }];
   const { scale, crop } = run.transform;
   const scales = scalesFor(scale, 'single', crop);
   const count = Math.min(HEAT_MAPS, source.length);
@@ -110,9 +110,11 @@ export async function heatMaps(source: ImageSource, run: RunDescription, model: 
       const image = await decodeImage(source.location(at), key, HEAT_MAP_SIDE);
       const { classes, probabilities } = await predict({ nets, image, scales, key });
       const classIndex = classes[0]!;
-      const seen = await classMap({ nets, image, classIndex, key, scales: heatMapScales(run.transform) });
+      const map = { method: 'grad-cam', scales: heatMapScales(run.transform, 'grad-cam') } as const;
+      const seen = await heatMap({ ...map, nets, image, classIndex, key });
       return {
-        ...heatRange(seen),
+        low: mapValue(seen, seen.low),
+        high: mapValue(seen, seen.high),
         image: await thumbnail(image, HEAT_MAP_SIDE),
         overlay: await embed(await heatMapOver(image, seen, HEAT_MAP_SIDE)),
         key: shorten(key, KEY_LENGTH),

@@ -1,5 +1,6 @@
 export type {
   Activity,
+  BarChart,
   ClassFigures,
   ClassTable,
   Column,
@@ -22,7 +23,8 @@ export type {
 } from './data';
 export { type EvaluationRecord, readEvaluation, recordEvaluation, writeEvaluation } from './evaluation';
 export { GuessBook, type Guesses, type Prediction } from './guesses';
-export { type HeatRange, heatMapOver, heatMapScales, heatRange, withLegend } from './heat-map';
+export { heatMapOver, heatMapScales, heatMapSheet, mapValue } from './heat-map';
+export { HeatMapFiles } from './heat-map-files';
 export {
   type EpochEntry,
   History,

@@ -1,7 +1,7 @@
 /** Description of a run that a report needs. A trainer makes it of its own record of the run. */
 import type { Variable } from '@tensorflow/tfjs-core';
 import type { ImageSource, TrainTransform } from '@vgg/data';
-import type { Classifier } from '@vgg/eval';
+import type { TappedNet } from '@vgg/eval';
 import type { Facts } from './data';
 
 export interface RunDescription {
@@ -34,7 +34,7 @@ export interface NetVariables {
 }
 
 /** Net of a run. `Vgg` of `@vgg/models` is one. */
-export type RunNet = Classifier & NetVariables;
+export type RunNet = TappedNet & NetVariables;
 
 /** Images of a run: undefined where there are none, or where they can no longer be read. */
 export interface RunImages {

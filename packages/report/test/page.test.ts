@@ -46,7 +46,7 @@ describeInBrowser('a report', (open) => {
       'By class',
       'Confusion',
       'Most confident mistakes',
-      'Class maps',
+      'Heat maps',
       'Training crops',
       'First layer',
       'Throughput and time',
@@ -95,12 +95,26 @@ describeInBrowser('a report', (open) => {
       summary: 'two nets',
       made: '2026-01-01T00:00:00.000Z',
       notes: ['a note'],
+      charts: [
+        {
+          title: 'Error by depth',
+          bars: [
+            { label: 'A', value: 20.5, error: 0.4, reference: 29.6 },
+            { label: 'B', value: 10.25, error: 0.3 },
+          ],
+        },
+      ],
       tables: [{ title: 'Table 3', header: ['net', 'top-1 %'], rows: [['A <b>', '20.5']], textColumns: 1 }],
       runs: [{ name: 'A-256', href: 'nets/A-256/report.html' }],
       facts: [{ title: 'Settings', rows: [['budget', '60']] }],
     };
     const { page, complaints, requests } = await open(await write('study.html', study));
-    expect(await page.locator('h2').allTextContents()).toEqual(['Table 3', 'The run']);
+    expect(await page.locator('h2').allTextContents()).toEqual(['Charts', 'Table 3', 'The run']);
+    expect(await page.locator('.bar').allTextContents()).toEqual([
+      'A20.5 ± 0.4\u00a0%',
+      '29.6\u00a0%',
+      'B10.3 ± 0.3\u00a0%',
+    ]);
     expect(await page.locator('#table-0 td').allTextContents()).toEqual(['A <b>', '20.5']);
     expect(await page.locator('a').getAttribute('href')).toBe('nets/A-256/report.html');
     expect({ complaints, requests }).toEqual({ complaints: [], requests: [] });

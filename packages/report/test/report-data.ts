@@ -89,8 +89,8 @@ export async function fullReport({
     heatMaps: [0, 1].map((i) => ({
       image,
       overlay: image,
-      low: 0.125,
-      high: 0.75,
+      low: '0.02',
+      high: '0.75',
       key: name(i),
       label: name(i),
       predicted: name(i),

@@ -9,12 +9,12 @@ const HERE = fileURLToPath(new URL('.', import.meta.url));
 /** Largest size in bytes, about a tenth above the present one, so that growth is intended. Code that is fetched on use counts. */
 const BUDGETS = {
   core: 3_500,
-  models: 9_200,
+  models: 10_100,
   data: 10_300,
   optim: 17_200,
   weights: 48_000,
   train: 10_000,
-  eval: 12_000,
+  eval: 15_000,
   perceptual: 1_700,
   'backend-wasm': 21_500,
   vgg: 1_000,

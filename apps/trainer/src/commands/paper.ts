@@ -4,12 +4,11 @@ import { VggError } from '@vgg/core';
 import { writeFileAtomically } from '@vgg/core/node';
 import { startEngine } from '@vgg/engine';
 import { writeReport } from '@vgg/report';
-import { notesOn } from '../paper/notes';
+import { findings, findingsTable, markdown, notesOn, studyCharts, tables } from '@vgg/study';
 import { studyReportOf } from '../paper/report';
 import { carryOut } from '../paper/run';
-import { newStudy, type StudyRequest } from '../paper/start';
-import { extended, readStudy, type Study, saveStudy } from '../paper/study';
-import { markdown, tables } from '../paper/tables';
+import { newStudy, type OpenedStudy, openImages, type StudyRequest } from '../paper/start';
+import { extended, readStudy, resultsOf, type Study, saveStudy } from '../paper/study';
 import { REPORT } from '../report/run-report';
 import type { SessionArguments } from '../run/arguments';
 import { KEEPING } from '../run/folder';
@@ -30,7 +29,12 @@ function folderOf({ resume, out }: PaperArguments): string {
   return resolve(resume ?? out ?? `runs/paper-${time}`);
 }
 
-async function openStudy(folder: string, options: PaperArguments, session: SessionArguments, terminal: Terminal) {
+async function openStudy(
+  folder: string,
+  options: PaperArguments,
+  session: SessionArguments,
+  terminal: Terminal,
+): Promise<OpenedStudy & { spent: () => number }> {
   const began = performance.now();
   const since = () => (performance.now() - began) / 1000;
   const { data, out: _out, resume, extendTo, ...rest } = options;
@@ -38,35 +42,51 @@ async function openStudy(folder: string, options: PaperArguments, session: Sessi
     const kept = await readStudy(folder);
     const study = extendTo === undefined ? kept : extended(kept, extendTo);
     const before = study.spent;
+    const { data: opened } = await openImages(study.settings, terminal);
     // If all nets are trained, only their evaluation is left, and it needs the engine too.
     await startEngine(study.engine, session.device);
-    return { study, spent: () => before + since() };
+    return { study, validation: opened.validation, spent: () => before + since() };
   }
   if (data === undefined) throw new VggError('argument', 'paper needs images: add --data DIR');
   const { engine: _e, workers: _w, strict: _s, json: _j, quiet: _q, ...request } = rest;
-  return { study: await newStudy(folder, { ...request, data }, session, terminal, since), spent: since };
+  return { ...(await newStudy(folder, { ...request, data }, session, terminal, since)), spent: since };
 }
 
-/** Adds the tables and their notes to the study. */
-function conclude(study: Study): Study & Required<Pick<Study, 'tables' | 'notes'>> {
-  const { nets, settings, k, trained, dense, protocols = [] } = study;
+/** Adds the tables, the charts and the notes to the study. */
+async function conclude(folder: string, study: Study): Promise<Study & Required<Pick<Study, 'tables' | 'notes'>>> {
+  const { settings, k, trained, environment, recipe } = study;
+  const results = await resultsOf(folder, study);
   const epochs = Object.fromEntries(Object.entries(trained).map(([name, net]) => [name, net.epochs]));
-  const made = tables({ nets, input: settings.input, k, epochs, dense, protocols });
-  return { ...study, tables: made, notes: notesOn(study) };
+  const found = findingsTable(findings(results, epochs));
+  const made = tables({ results, input: settings.input, k, epochs });
+  const machine = `${environment.processor}, ${environment.cores} cores, engine ${environment.engine}`;
+  return {
+    ...study,
+    tables: found === undefined ? made : [found, ...made],
+    charts: studyCharts(results),
+    notes: notesOn({ ...study, results, epochs, recipe, machine }),
+  };
 }
 
 export async function runPaper(options: PaperArguments, terminal: Terminal): Promise<void> {
   const { engine, workers, strict, json, quiet } = options;
   const session: SessionArguments = { engine, workers, strict, json, quiet, ui: false, ...KEEPING };
   const folder = folderOf(options);
-  const { study, spent } = await openStudy(folder, options, session, terminal);
+  const { study, validation, spent } = await openStudy(folder, options, session, terminal);
   terminal.say(`the study is ${folder}: ${study.nets.map(({ name }) => name).join(', ')}`);
-  const done = await carryOut({ folder, study, session: { ...session, engine: study.engine }, terminal, spent });
+  const done = await carryOut({
+    folder,
+    study,
+    validation,
+    session: { ...session, engine: study.engine },
+    terminal,
+    spent,
+  });
   if (!done) {
     terminal.say(`saved; continue with: ${COMMAND} paper --resume ${folder}`);
     return;
   }
-  const concluded = conclude(study);
+  const concluded = await conclude(folder, study);
   await saveStudy(folder, concluded);
   const title = `The paper's study on ${basename(study.settings.data)}`;
   const text = markdown(title, concluded.tables, concluded.notes);

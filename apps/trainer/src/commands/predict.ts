@@ -1,12 +1,9 @@
 /** `predict`: prints the five most likely classes of images, and draws heat maps. */
-import { extname, resolve } from 'node:path';
 import { didYouMean, isVggError, VggError } from '@vgg/core';
-import { systemReason } from '@vgg/core/node';
-import type { RawImage } from '@vgg/data';
 import { findImages, readFoundImage } from '@vgg/data/node';
 import { describeEngine, type EngineName, startEngine } from '@vgg/engine';
-import { classMap, type Guess } from '@vgg/eval';
-import { heatMapOver, heatRange, withLegend } from '@vgg/report';
+import { type Guess, heatMap, type MapMethod } from '@vgg/eval';
+import { HeatMapFiles } from '@vgg/report';
 import { type Guesser, runGuesser, weightsGuesser } from '../evaluate/guesser';
 import { isBoxRun } from '../run/folder';
 import { print } from '../terminal/output';
@@ -18,7 +15,9 @@ export interface PredictArguments {
   /** A weight file, or a published net's name. */
   weights?: string;
   scales?: readonly number[];
+  /** A file, or a folder for several images. */
   heatMap?: string;
+  heatMapMethod?: MapMethod;
   class?: string;
   /** Folder for the images with boxes. */
   boxes?: string;
@@ -51,41 +50,20 @@ export function barLines({ image, classes }: ImageResult): string {
   return [image, ...rows].join('\n');
 }
 
-/** Smallest and largest length of a heat map's longer side, in pixels. */
-const HEAT_MAP_SIDES = [320, 1600] as const;
-
-/** Checks the options of the heat map. @throws VggError `VGG_ARGUMENT` for several images, an unknown format or class. */
-function checkHeatMap(images: number, { heatMap, class: wanted }: PredictArguments, names: readonly string[]): void {
-  if (wanted !== undefined && heatMap === undefined) {
-    throw new VggError('argument', '--class selects the class of a heat map: add --heat-map OUT.png');
+/** Returns the files of the heat maps. @throws VggError `VGG_ARGUMENT` for an unknown format or class. */
+function heatMapFiles(
+  images: number,
+  { heatMap: target, class: wanted, heatMapMethod: method }: PredictArguments,
+  names: readonly string[],
+): HeatMapFiles | undefined {
+  if (target === undefined) {
+    const option = wanted !== undefined ? '--class' : method !== undefined && '--heat-map-method';
+    if (option) throw new VggError('argument', `${option} is an option of heat maps: add --heat-map DIR`);
+    return undefined;
   }
-  if (heatMap === undefined) return;
-  if (images > 1) throw new VggError('argument', `--heat-map takes one image, got ${images}`);
-  if (!/^\.(png|jpe?g)$/i.test(extname(heatMap))) {
-    throw new VggError('argument', `--heat-map ${heatMap}: expected a name that ends in .png or .jpg`);
-  }
-  if (wanted !== undefined && !names.includes(wanted)) {
-    throw new VggError('argument', `--class ${wanted} is not a class of the net${didYouMean(wanted, names)}`);
-  }
-}
-
-async function writeHeatMap(
-  image: RawImage,
-  { heatMap, scales }: PredictArguments & { heatMap: string },
-  { guesser, classIndex, key }: { guesser: Guesser; classIndex: number; key: string },
-): Promise<string> {
-  const wanted = scales ?? guesser.heatMapScales();
-  const map = await classMap({ nets: guesser.nets(), image, classIndex, key, scales: wanted });
-  const [least, most] = HEAT_MAP_SIDES;
-  const side = Math.min(Math.max(image.width, image.height, least), most);
-  const range = heatRange(map);
-  try {
-    await (await withLegend(await heatMapOver(image, map, side), range)).toFile(resolve(heatMap));
-  } catch (error) {
-    throw new VggError('io', `cannot write --heat-map ${heatMap}: ${systemReason(error)}`, { cause: error });
-  }
-  const percent = (value: number) => `${(100 * value).toFixed(1)} %`;
-  return `heat map of ${guesser.classes[classIndex]}, from ${percent(range.low)} (dark) to ${percent(range.high)} (bright), at Q = ${wanted.join(', ')}: ${heatMap}`;
+  const files = new HeatMapFiles(target, images);
+  if (wanted === undefined || names.includes(wanted)) return files;
+  throw new VggError('argument', `--class ${wanted} is not a class of the net${didYouMean(wanted, names)}`);
 }
 
 function openGuesser({ run = [], weights, scales }: PredictArguments, terminal: Terminal): Promise<Guesser> {
@@ -121,21 +99,24 @@ export async function runPredict(
   if (await isBoxRun(options.run?.[0]))
     return (await import('./predict-boxes')).predictBoxRuns(words, options, terminal);
   const guesser = await openGuesser(options, terminal);
-  const { heatMap } = options;
   const list = jsonList();
   let failures = 0;
   try {
-    checkHeatMap(inputs.length, options, guesser.classes);
-    if (heatMap !== undefined) guesser.nets();
+    const files = heatMapFiles(inputs.length, options, guesser.classes);
+    const nets = files && guesser.nets();
     for (const input of inputs) {
       try {
         const pixels = await readFoundImage(input);
         const guesses = await guesser.guess(pixels);
         const result = { image: input.name, classes: guesses.map(({ name, probability }) => ({ name, probability })) };
         await (options.json ? list.add(result) : print(barLines(result)));
-        if (heatMap !== undefined) {
-          const classIndex = options.class === undefined ? guesses[0]!.index : guesser.classes.indexOf(options.class);
-          terminal.say(await writeHeatMap(pixels, { ...options, heatMap }, { guesser, classIndex, key: input.name }));
+        if (files !== undefined && nets !== undefined) {
+          const { class: wanted, heatMapMethod: method = 'occlusion' } = options;
+          const scales = options.scales ?? guesser.heatMapScales(method);
+          const classIndex = wanted === undefined ? guesses[0]!.index : guesser.classes.indexOf(wanted);
+          const map = await heatMap({ nets, image: pixels, classIndex, key: input.name, scales, method });
+          const path = await files.write(pixels, map, input.name);
+          terminal.say(`${map.method} of ${guesser.classes[classIndex]} at Q = ${scales.join(', ')}: ${path}`);
         }
       } catch (error) {
         if (!isImageFault(error)) throw error;

@@ -9,7 +9,7 @@ import { reportSkipped } from '../images/data-set';
 import type { Terminal } from '../terminal/terminal';
 import { withClassesOf } from './classes';
 import { openImages } from './images';
-import { type Evaluated, loadRuns } from './nets';
+import { type Evaluated, loadRuns, withScales } from './nets';
 
 /** Results with the images that they are of. */
 export interface DataEvaluation extends Evaluation {
@@ -43,10 +43,10 @@ export interface EvaluationRequest {
 }
 
 /** Returns the number of views of one image, crops and whole images, which is the unit of progress. */
-function viewsPerImage(protocols: readonly Protocol[], scales: number, nets: number): number {
+function viewsPerImage(protocols: readonly Protocol[], scales: number): number {
   const has = (...names: Protocol[]) => names.some((name) => protocols.includes(name));
   const views = Number(has('single')) + 2 * Number(has('dense', 'both')) + 50 * Number(has('multi-crop', 'both'));
-  return views * scales * nets;
+  return views * scales;
 }
 
 /**
@@ -73,19 +73,21 @@ export async function evaluateNets(
   request: EvaluationRequest,
   terminal: Terminal,
 ): Promise<DataEvaluation> {
-  const { nets, runs } = evaluated;
+  const { runs } = evaluated;
   const { protocols, scales = evaluated.scales } = request;
+  const nets = withScales(evaluated.nets, request.scales);
+  const testScales = nets.map((net) => net.scales ?? scales);
   const opened = await openImages(evaluated, request, terminal);
   const source = withClassesOf(evaluated, opened.source, terminal);
   const { classes } = source;
   terminal.say(
     `evaluating ${nets.length === 1 ? 'one net' : `${nets.length} nets`} on ${source.length} images, ` +
-      `Q = ${scales.join(', ')}, ${protocols.join(', ')}`,
+      `Q = ${[...new Set(testScales.map((own) => own.join(', ')))].join(' and ')}, ${protocols.join(', ')}`,
   );
   const predictions = await openPredictions(request.predictions);
   // The report shows predictions of the last protocol, the most thorough one.
   const book = new GuessBook(protocols.at(-1)!, classes.length);
-  const views = viewsPerImage(protocols, scales.length, nets.length);
+  const views = viewsPerImage(protocols, testScales.flat().length);
   const progress = terminal.progress('evaluation', source.length * views, 'views');
   try {
     const evaluation = await evaluate({

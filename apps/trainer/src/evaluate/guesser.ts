@@ -2,12 +2,13 @@
 import { statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { RawImage } from '@vgg/data';
-import { classify, type EvaluatedNet, evaluatedNet, type Guess, predict } from '@vgg/eval';
+import { classify, type EvaluatedNet, evaluatedNet, type Guess, type MapMethod, predict } from '@vgg/eval';
+import type { Vgg } from '@vgg/models';
 import { heatMapScales } from '@vgg/report';
 import { METRICS_FILE } from '@vgg/train/node';
 import { usableNet } from '../nets/named-net';
 import type { Terminal } from '../terminal/terminal';
-import { loadRuns } from './nets';
+import { loadRuns, withScales } from './nets';
 
 /** Returns true if a run's weights are the initial ones: its metrics are there, without a step. */
 function isUntrained(path: string): boolean {
@@ -20,9 +21,9 @@ export interface Guesser {
   /** Returns the five most likely classes, most likely first. */
   guess(image: RawImage): Promise<Guess[]>;
   /** Returns the nets for dense evaluation. @throws VggError `VGG_ARGUMENT` for a net that cannot be evaluated densely. */
-  nets(): readonly EvaluatedNet[];
-  /** Returns the default test scales of a heat map. */
-  heatMapScales(): readonly number[];
+  nets(): readonly EvaluatedNet<Vgg>[];
+  /** Returns the default test scales of a heat map by a method. */
+  heatMapScales(method: MapMethod): readonly number[];
   dispose(): void;
 }
 
@@ -34,7 +35,7 @@ function denseGuesses(nets: Guesser['nets'], names: readonly string[], scales: r
   };
 }
 
-/** Returns a predictor by dense evaluation of runs, fused; `asked` replaces the test scales of the first run. */
+/** Returns a predictor by dense evaluation of runs, fused; `asked` replaces the test scales of each run. */
 export async function runGuesser(
   paths: readonly string[],
   asked: readonly number[] | undefined,
@@ -46,12 +47,12 @@ export async function runGuesser(
   }
   const { classes, runs, dispose } = evaluated;
   const scales = asked ?? evaluated.scales;
-  const nets = () => evaluated.nets;
+  const nets = () => withScales(evaluated.nets, asked);
   return {
     classes,
     guess: denseGuesses(nets, classes, scales),
     nets,
-    heatMapScales: () => heatMapScales(runs[0]!.record.transform),
+    heatMapScales: (method) => heatMapScales(runs[0]!.record.transform, method),
     dispose,
   };
 }
@@ -73,7 +74,7 @@ export async function weightsGuesser(
     classes,
     guess: scales === undefined ? (image) => classify(net, image) : denseGuesses(nets, classes, scales),
     nets,
-    heatMapScales: () => heatMapScales(transform),
+    heatMapScales: (method) => heatMapScales(transform, method),
     dispose: () => model.dispose(),
   };
 }

@@ -2,6 +2,7 @@
 
 import { basename, dirname } from 'node:path';
 import { type EvaluatedNet, evaluatedNet, scalesFor } from '@vgg/eval';
+import type { Vgg } from '@vgg/models';
 import { usableNet } from '../nets/named-net';
 import { findNet } from '../nets/reference';
 import { MODEL } from '../nets/run-files';
@@ -12,10 +13,10 @@ import type { Terminal } from '../terminal/terminal';
 export interface Evaluated {
   /** Name of the first net in messages. */
   readonly name: string;
-  readonly nets: readonly EvaluatedNet[];
+  readonly nets: readonly EvaluatedNet<Vgg>[];
   /** Class names in the order of the outputs. */
   readonly classes: readonly string[];
-  /** The paper's test scales for the first net's training scale. */
+  /** The paper's test scales for the first net's training scale; each net has those for its own. */
   readonly scales: readonly number[];
   /** The runs of the nets; empty for a weight file. */
   readonly runs: readonly LoadedRun[];
@@ -40,16 +41,26 @@ export async function loadRuns(paths: readonly string[]): Promise<Evaluated> {
     throw error;
   }
   const [{ path, record }] = runs as [LoadedRun];
-  const { scale, crop } = record.transform;
+  const scalesOf = ({ record: { transform } }: LoadedRun) => scalesFor(transform.scale, 'multi', transform.crop);
   return {
     name: path,
     runs,
     trained: runs,
     dispose,
     classes: record.classes,
-    scales: scalesFor(scale, 'multi', crop),
-    nets: runs.map((run) => ({ name: run.path, model: run.model, mean: run.record.transform.mean })),
+    scales: scalesOf(runs[0]!),
+    nets: runs.map((run) => {
+      return { name: run.path, model: run.model, mean: run.record.transform.mean, scales: scalesOf(run) };
+    }),
   };
+}
+
+/** Returns the nets with test scales that replace their own, if any are given. */
+export function withScales(
+  nets: readonly EvaluatedNet<Vgg>[],
+  scales: readonly number[] | undefined,
+): readonly EvaluatedNet<Vgg>[] {
+  return scales === undefined ? nets : nets.map((net) => ({ ...net, scales }));
 }
 
 /** Returns the run whose weights a text names: the run itself, or its weight file. */

@@ -12,13 +12,24 @@ import { readStudy } from './study';
  * @throws VggError `VGG_RUN` if the folder does not hold a study.
  */
 export async function studyReportOf(folder: string): Promise<StudyData> {
-  const { settings, nets, tables = [], notes = [], environment, created, classes, images } = await readStudy(folder);
+  const {
+    settings,
+    nets,
+    tables = [],
+    charts = [],
+    notes = [],
+    environment,
+    created,
+    classes,
+    images,
+  } = await readStudy(folder);
   return {
     kind: 'study',
     name: basename(folder),
     summary: `The paper's study on ${basename(settings.data)}: ${classes} classes, ${images.train} images, ${images.validation} for validation`,
     made: new Date().toISOString(),
     tables,
+    charts,
     notes: tables.length > 0 ? notes : ['The study is under way. Its tables are made at the end.'],
     runs: nets
       .filter(({ name }) => existsSync(join(folder, 'nets', name, REPORT)))

@@ -2,163 +2,245 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { formatDuration } from '@vgg/core';
-import { type Evaluation, PROTOCOLS, type Protocol, scalesFor } from '@vgg/eval';
-import { type EvaluationRequest, evaluateRuns } from '../evaluate/evaluate';
+import { type Interruption, listenForInterruption } from '@vgg/core/node';
+import type { ImageSource } from '@vgg/data';
+import {
+  byImportance,
+  type Course,
+  CROPS_SHARE,
+  deepest,
+  epochsFor,
+  epochTime,
+  evaluationSeconds,
+  FEWEST_EVALUATED,
+  netSeconds,
+  type StudyNet,
+} from '@vgg/study';
 import { openRunReport } from '../report/run-report';
 import type { SessionArguments } from '../run/arguments';
 import { prepareNew, prepareResumed } from '../run/prepare';
 import { trainPrepared } from '../run/train';
 import type { Terminal } from '../terminal/terminal';
-import { deepest, epochsLeft, epochTime, evaluationSeconds, type StudyNet } from './plan';
+import { type Part, scoredImages, scoreNet } from './score';
 import { trainArguments } from './start';
-import { type Study, saveStudy } from './study';
-import type { Result } from './tables';
+import { costsOf, isTrained, readScores, runOf, type Study, saveStudy } from './study';
 
 /** Values that the steps of a study share. */
 export interface StudyRun {
   folder: string;
   /** Content of the file of the study. */
   study: Study;
+  validation: ImageSource;
   session: SessionArguments;
   terminal: Terminal;
   /** Returns the seconds of the budget that are spent, including earlier sessions. */
   spent: () => number;
 }
 
-function runOf(folder: string, net: string): string {
-  return join(folder, 'nets', net);
-}
+/** A study whose steps a signal ends. */
+type Interruptible = StudyRun & { interruption: Interruption };
+
+/** Part of the budget that is left for the tables and the report. */
+const END_SHARE = 0.01;
 
 async function save({ folder, study, spent }: StudyRun): Promise<void> {
   study.spent = spent();
   await saveStudy(folder, study);
 }
 
-/** Returns true if a net was trained, not left out. */
-export function isTrained({ trained }: Study, { name }: StudyNet): boolean {
-  return (trained[name]?.epochs ?? 0) > 0;
-}
+/** Number of nets, trained last, from which the speed of the next is estimated: other programs may slow the machine down. */
+const RECENT = 3;
 
-function plannedSeconds({ paces, images, settings, plan }: Study, net: StudyNet): number {
-  const used = { train: plan.trainImages, validation: images.validation };
-  return plan.epochs[net.name]! * epochTime(paces[net.config]!, used, settings.input);
-}
-
-/** Returns the time of training so far, divided by its estimate: other programs may slow the machine down. */
-function slowness(study: Study): number {
-  const done = study.nets.filter((net) => isTrained(study, net));
-  const planned = done.map((net) => {
-    const { epochs } = study.trained[net.name]!;
-    return (plannedSeconds(study, net) * epochs) / study.plan.epochs[net.name]!;
-  });
+/** Returns the course of the study so far. */
+function courseOf({ study, spent }: StudyRun): Course {
+  const { settings, nets, plan, trained } = study;
+  const costs = costsOf(study);
+  const done = Object.keys(trained)
+    .map((name) => nets.find((net) => net.name === name)!)
+    .filter((net) => isTrained(study, net))
+    .slice(-RECENT);
   const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
-  return done.length === 0 ? 1 : sum(done.map(({ name }) => study.trained[name]!.seconds)) / sum(planned);
+  const planned = sum(done.map((net) => trained[net.name]!.epochs * epochTime(net, plan.trainImages, costs)));
+  const slowness = done.length === 0 ? 1 : sum(done.map(({ name }) => trained[name]!.seconds)) / planned;
+  const kept = nets.filter(({ name }) => plan.nets.includes(name));
+  const toScore = study.evaluated ? [] : deepest(kept.filter(({ seed }) => seed === 1));
+  const perImage = sum(toScore.map((net) => evaluationSeconds(net, costs).crops));
+  // Of the time that is left, training comes first.
+  const crops = Math.min(slowness * plan.cropImages * perImage, CROPS_SHARE * (settings.budget - spent()));
+  const overhead =
+    done.length === 0
+      ? undefined
+      : sum(done.map(({ name }) => trained[name]!.whole - trained[name]!.seconds)) / done.length;
+  const secondsLeft = settings.budget * (1 - END_SHARE) - spent() - crops;
+  return { slowness, overhead, secondsLeft };
 }
 
-/** Returns the epochs of the next net, from the time left in the budget. */
-function epochsFor({ study, spent }: StudyRun, net: StudyNet): number {
-  const { nets, plan, settings, paces } = study;
-  const left = nets.slice(nets.indexOf(net));
-  const slow = slowness(study);
-  const cost = (one: StudyNet) => evaluationSeconds(one, settings.input, paces[one.config]!);
-  const evaluation =
-    left.reduce((sum, one) => sum + plan.denseImages * cost(one).dense, 0) +
-    deepest(nets).reduce((sum, one) => sum + plan.cropImages * cost(one).crops, 0);
-  const planned = (some: readonly StudyNet[]) => slow * some.reduce((sum, one) => sum + plannedSeconds(study, one), 0);
-  const secondsLeft = settings.budget - spent() - slow * evaluation;
-  return epochsLeft(plan.epochs[net.name]!, { own: planned([net]), remaining: planned(left) }, secondsLeft);
-}
+/** Longest time of a timer, in milliseconds. */
+const LONGEST_TIMER = 2 ** 31 - 1;
 
 /** Trains a net, or resumes it. Returns false if a signal interrupted it. */
-async function train(studyRun: StudyRun, net: StudyNet): Promise<boolean> {
-  const { folder, study, session, terminal, spent } = studyRun;
+async function train(
+  { folder, study, session, terminal, spent, interruption }: Interruptible,
+  net: StudyNet,
+  epochs: number,
+): Promise<boolean> {
   const { settings, plan, nets, trained } = study;
+  const began = spent();
   const out = runOf(folder, net.name);
-  const resumed = existsSync(join(out, 'run.json'));
-  const epochs = resumed ? 1 : epochsFor(studyRun, net);
-  if (epochs === 0) {
-    trained[net.name] = { epochs: 0, seconds: 0 };
-    terminal.warn(`no time is left for net ${net.name}: it is left out`);
-    return true;
-  }
   const before = net.from && nets.find(({ name }) => name === net.from!.net);
   const from = before && isTrained(study, before) ? runOf(folder, before.name) : undefined;
   const training = { trainImages: plan.trainImages, epochs, out, from };
-  const prepared = resumed
+  const prepared = existsSync(join(out, 'run.json'))
     ? await prepareResumed(out, session, terminal)
     : await prepareNew(trainArguments(settings, net, training, session), terminal);
-  // Only training counts, without the opening of the images and the report.
   const start = spent();
-  const { result, exitCode, report } = await trainPrepared(prepared, session, terminal, () =>
-    openRunReport(prepared, terminal),
-  );
-  const seconds = (trained[net.name]?.seconds ?? 0) + spent() - start;
+  // The first net has no time limit: without a net there is no study.
+  const isFirst = !nets.some((one) => isTrained(study, one));
+  const timeout = new AbortController();
+  const timer = setTimeout(() => timeout.abort(), isFirst ? LONGEST_TIMER : (settings.budget - start) * 1000);
+  const { result, report } = await trainPrepared(
+    prepared,
+    { ...session, signal: AbortSignal.any([timeout.signal, interruption.signal]) },
+    terminal,
+    () => openRunReport(prepared, terminal),
+  ).finally(() => clearTimeout(timer));
+  const earlier = study.interrupted[net.name] ?? 0;
+  const seconds = earlier + spent() - start;
   await report.finish(result.reason === 'interrupted' ? 'interrupted' : 'complete');
+  if (result.reason === 'interrupted' && !interruption.signal.aborted) {
+    trained[net.name] = { epochs: 0, seconds: 0, whole: 0 };
+    terminal.warn(`the time is over in the training of net ${net.name}: it is left out`);
+    return true;
+  }
   if (result.reason === 'interrupted') {
-    process.exitCode = exitCode ?? 1;
+    study.interrupted[net.name] = seconds;
     return false;
   }
-  trained[net.name] = { epochs: prepared.record.recipe.epochs, seconds };
+  trained[net.name] = { epochs: prepared.record.recipe.epochs, seconds, whole: earlier + spent() - began };
   return true;
 }
 
-function resultsOf({ rows }: Evaluation): Result[] {
-  return rows.map(({ nets, protocol, scales, images, top1Error, top5Error }) => {
-    const names = nets.map((path) => path.split(/[\\/]/).at(-1)!);
-    return { nets: names, protocol, scales, images, top1Error, top5Error };
+/** Scores images with some nets. Returns false if a signal interrupted it; the nets that are done are saved. */
+async function score(studyRun: Interruptible, nets: readonly StudyNet[], part: Part, images: number): Promise<boolean> {
+  const { folder, study, validation, session, terminal, interruption } = studyRun;
+  const { signal } = interruption;
+  const request = { folder, part, images, validation, input: study.settings.input, strict: session.strict, signal };
+  try {
+    for (const net of nets) {
+      await scoreNet({ ...request, net }, terminal);
+      signal.throwIfAborted();
+    }
+    return true;
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    return false;
+  }
+}
+
+/** Largest part of the time that is left which one round of the evaluation is to take. */
+const ROUND_SHARE = 0.6;
+
+/** Evaluates the nets of Tables 5 and 6 multi-crop, on as many images as the time allows, up to a limit. */
+async function scoreDeepest(studyRun: Interruptible, nets: readonly StudyNet[], limit: number): Promise<boolean> {
+  const { folder, study, terminal, spent } = studyRun;
+  const { settings } = study;
+  const costs = costsOf(study);
+  let perImage = nets.reduce((sum, net) => sum + evaluationSeconds(net, costs).crops, 0) * courseOf(studyRun).slowness;
+  let done = 0;
+  for (const { name } of nets) {
+    const own = scoredImages(await readScores(folder, name), 'crops');
+    done = name === nets[0]!.name ? own : Math.min(done, own);
+  }
+  while (done < limit) {
+    const left = settings.budget * (1 - END_SHARE) - spent();
+    const few = Math.min(FEWEST_EVALUATED, limit - done);
+    if (left < few * perImage) break;
+    const affordable = Math.floor((ROUND_SHARE * left) / perImage);
+    const more = Math.min(limit - done, Math.max(few, done === 0 ? Math.min(affordable, 2 * few) : affordable));
+    const start = spent();
+    if (!(await score(studyRun, nets, 'crops', done + more))) return false;
+    perImage = (spent() - start) / more;
+    done += more;
+    await save(studyRun);
+  }
+  if (done === 0)
+    terminal.warn(`no time is left for multi-crop evaluation of ${nets.map(({ name }) => name).join(', ')}`);
+  return true;
+}
+
+/** Returns the next net: the next of the plan, then any other that fits into the time that is left. Undefined at the end. */
+function nextNet(studyRun: StudyRun): { net: StudyNet; epochs: number; extra: boolean } | undefined {
+  const { study, folder, terminal } = studyRun;
+  const { nets, plan, trained } = study;
+  const costs = costsOf(study);
+  const open = nets.filter(({ name }) => trained[name] === undefined);
+  const begun = open.find(({ name }) => existsSync(join(runOf(folder, name), 'run.json')));
+  if (begun !== undefined) return { net: begun, epochs: plan.epochs[begun.name]!, extra: false };
+  const canStart = ({ from }: StudyNet) => from?.key !== 'weights' || isTrained(study, { name: from.net });
+  const course = courseOf(studyRun);
+  const left = open.filter((net) => plan.nets.includes(net.name));
+  for (const net of left) {
+    const epochs = canStart(net) ? epochsFor(net, left, plan, costs, course) : 0;
+    if (epochs > 0) return { net, epochs, extra: false };
+    trained[net.name] = { epochs: 0, seconds: 0, whole: 0 };
+    terminal.warn(`no time is left for net ${net.name}: it is left out`);
+  }
+  const extra = byImportance(nets).find((net) => {
+    if (isTrained(study, net) || !canStart(net)) return false;
+    return netSeconds(net, plan, costs, course) <= course.secondsLeft;
   });
+  return extra && { net: extra, epochs: plan.epochs[extra.name]!, extra: true };
 }
 
-/** Evaluates nets on a number of validation images, at the test scales of the first. */
-async function evaluateStudyNets(
-  { folder, study, session, terminal }: StudyRun,
-  nets: readonly StudyNet[],
-  protocols: readonly Protocol[],
-  limit: number,
-): Promise<Result[]> {
-  const scales = scalesFor(nets[0]!.scale, 'multi', study.settings.input);
-  const runs = nets.map(({ name }) => runOf(folder, name));
-  const request: EvaluationRequest = { split: 'val', protocols, scales, limit, strict: session.strict };
-  return resultsOf(await evaluateRuns(runs, request, terminal));
-}
-
-/** Evaluates the nets of Tables 5 and 6 under every protocol, on as many images as the time allows. */
-async function evaluateDeepest(studyRun: StudyRun): Promise<void> {
-  const { study, terminal, spent } = studyRun;
-  const { plan, settings, paces } = study;
-  const nets = deepest(study.nets.filter((net) => isTrained(study, net)));
-  const perImage = nets.reduce((sum, net) => sum + evaluationSeconds(net, settings.input, paces[net.config]!).crops, 0);
-  const affordable = Math.floor((settings.budget - spent()) / (perImage * slowness(study)));
-  const images = Math.min(plan.cropImages, affordable);
-  if (images < Math.min(20, plan.cropImages)) {
-    study.protocols = [];
-    terminal.warn('no time is left for multi-crop evaluation: Tables 5 and 6 are left out');
-    return;
-  }
-  plan.cropImages = images;
-  study.protocols = await evaluateStudyNets(studyRun, nets, PROTOCOLS, images);
-}
-
-/** Runs the remaining steps of a study. Returns false if a signal interrupted it. */
+/** Runs the remaining steps of a study. Returns false, and sets the exit code, if a signal interrupted it; the study is then saved. */
 export async function carryOut(studyRun: StudyRun): Promise<boolean> {
-  const { study, terminal, spent } = studyRun;
-  const { nets, plan, settings } = study;
-  await save(studyRun);
-  for (const [i, net] of nets.entries()) {
-    const times = `${formatDuration(spent())} of ${formatDuration(settings.budget)} spent`;
-    if (study.trained[net.name]?.epochs === undefined) {
-      const start = net.from === undefined ? '' : ` from ${net.from.net}`;
-      terminal.say(`net ${i + 1} of ${nets.length}, ${net.name}${start}: ${plan.epochs[net.name]} epochs; ${times}`);
-      const done = await train(studyRun, net);
-      await save(studyRun);
-      if (!done) return false;
-    }
-    if (isTrained(study, net) && study.dense[net.name] === undefined) {
-      study.dense[net.name] = await evaluateStudyNets(studyRun, [net], ['single', 'dense'], plan.denseImages);
-      await save(studyRun);
-    }
+  const interruption = listenForInterruption(() => studyRun.terminal.say('stopping: the study is being saved'));
+  try {
+    const done = await takeSteps({ ...studyRun, interruption });
+    if (!done) process.exitCode = interruption.exitCode ?? 1;
+    return done;
+  } finally {
+    interruption.end();
   }
-  if (study.protocols === undefined) await evaluateDeepest(studyRun);
+}
+
+async function takeSteps(studyRun: Interruptible): Promise<boolean> {
+  const { folder, study, terminal, spent } = studyRun;
+  const { plan, settings } = study;
   await save(studyRun);
+  for (const net of study.nets.filter((one) => isTrained(study, one))) {
+    if (scoredImages(await readScores(folder, net.name), 'dense') >= plan.denseImages) continue;
+    if (!(await score(studyRun, [net], 'dense', plan.denseImages))) return false;
+  }
+  for (let next = nextNet(studyRun); next !== undefined; next = nextNet(studyRun)) {
+    const { net, epochs, extra } = next;
+    // The evaluation of the first seed comes before further nets, which may take all the time.
+    if ((extra || net.seed > 1) && !study.evaluated) {
+      if (!(await scoreSeed(studyRun, 1, plan.cropImages))) return false;
+      continue;
+    }
+    const count = study.nets.filter((one) => isTrained(study, one)).length + 1;
+    const times = `${formatDuration(spent())} of ${formatDuration(settings.budget)} spent`;
+    const start = net.from === undefined ? '' : ` from ${net.from.net}`;
+    terminal.say(
+      `net ${count} of ${Math.max(count, plan.nets.length)}, ${net.name}${start}: ${epochs} epochs; ${times}`,
+    );
+    const done = await train(studyRun, net, epochs);
+    await save(studyRun);
+    if (!done) return false;
+    if (isTrained(study, net) && !(await score(studyRun, [net], 'dense', plan.denseImages))) return false;
+  }
+  for (const seed of new Set(study.nets.map((net) => net.seed))) {
+    if (!(await scoreSeed(studyRun, seed, plan.denseImages))) return false;
+  }
+  return true;
+}
+
+/** Evaluates the deepest nets of a random seed multi-crop. */
+async function scoreSeed(studyRun: Interruptible, seed: number, limit: number): Promise<boolean> {
+  const { study } = studyRun;
+  const nets = deepest(study.nets.filter((net) => net.seed === seed && isTrained(study, net)));
+  if (nets.length > 0 && !(await scoreDeepest(studyRun, nets, limit))) return false;
+  study.evaluated = true;
   return true;
 }

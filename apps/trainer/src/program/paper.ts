@@ -1,41 +1,41 @@
 /** The options of `paper`, and what a resumed study makes of them. */
 import { CONFIGURATION_NAMES } from '@vgg/models';
-import { integer, listOf, timeSpan } from '@vgg/recipes/table';
+import { integer, listOf, SETTING_NAMES, type SettingName, timeSpan } from '@vgg/recipes/table';
+import { PAPER_SCALES } from '@vgg/study/figures';
 import { Command, Option } from 'commander';
 import type { PaperArguments } from '../commands/paper';
-import { PAPER_SCALES } from '../paper/figures';
+import { DECIDED_BY_STUDY } from '../paper/decided';
 import type { Commands } from './commands';
-import { addSettings, settingOptions } from './setting-options';
+import { addAllSettings, type DifferencesOf } from './setting-options';
 import { DATA, withEngine, withOutput, withStrict } from './shared';
 
 /** Settings of `paper` that differ from those of `train`. */
-const SETTINGS_OF_PAPER: readonly Option[] = [
-  ...settingOptions('input', {
-    default: undefined,
-    defaultHelp: "in the paper's proportion to the images, 32 to 224",
-  }),
-  ...settingOptions('width', { default: 0.25 }),
-  ...settingOptions('batchNorm', {
+const SETTINGS_OF_PAPER: DifferencesOf = {
+  input: { default: undefined, defaultHelp: "in the paper's proportion to the images, 32 to 224" },
+  width: { default: 0.25 },
+  batchNorm: {
     default: true,
     help: 'no batch normalisation, as in the paper; the deeper nets then learn little in few epochs',
-  }),
-  ...settingOptions('dropout', { default: 0 }),
-  ...settingOptions('epochs', { help: 'largest number of epochs per net, if the budget allows' }),
-  ...settingOptions('batch', { defaultHelp: '64' }),
-  ...settingOptions('rate', {
-    default: 0.05,
-    help: 'initial learning rate of nets trained from scratch, with a cosine schedule; later scales use a tenth',
-  }),
-];
+  },
+  dropout: { default: 0 },
+  epochs: { help: 'largest number of epochs per net, if the budget allows' },
+  batch: { defaultHelp: '64' },
+  rate: { default: 0.05, help: 'initial learning rate of nets trained from scratch; later scales use a tenth' },
+  schedule: { default: 'cosine' },
+  init: { default: 'he' },
+  seed: { help: 'first random seed' },
+};
 
 export function paperCommand(run: Commands['paper']): Command {
   const command = new Command('paper')
-    .summary("repeat the paper's study on your images within a time budget: Tables 3 to 6")
+    .summary("repeat the paper's study on your images within a time budget: Tables 3 to 6, findings")
     .description(
       'Trains the given configurations and scales in the order of the paper (A, then deeper nets from its layers; each later ' +
         'scale from the weights of the one before), evaluates them under every protocol, and prints Tables 3 to 6 next to ' +
-        "the paper's ImageNet results. It measures the speed of each net, divides the budget so that all nets get the same " +
-        'number of epochs, and lists what was left out. The images are as for train.',
+        "the paper's ImageNet results, with standard errors, and its findings as paired tests. It measures the speed of each " +
+        'net and divides the budget: all nets of a scale get the same number of epochs, later scales half of it. If the budget ' +
+        'is short, nets are left out first, then there are fewer epochs, then fewer images; it says so. A, A-LRN and B are ' +
+        'trained at the first scale only, unless no deeper net is given. The images are as for train.',
     )
     .option('--data <dir|name>', DATA)
     .addOption(
@@ -50,9 +50,26 @@ export function paperCommand(run: Commands['paper']): Command {
       new Option('--scales <S,...>', "training scales in the paper's pixels, at an input of 224")
         .argParser(listOf(PAPER_SCALES))
         .default(PAPER_SCALES, PAPER_SCALES.join()),
+    )
+    .addOption(
+      new Option('--seeds <n>', 'most random seeds of each net; a short budget allows fewer')
+        .argParser(integer(1, 100))
+        .default(3),
+    )
+    .option(
+      '--from-scratch',
+      'every net starts from random weights with the same number of epochs, in place of deeper nets from A and later scales ' +
+        'from the scale before',
+      false,
     );
-  for (const option of SETTINGS_OF_PAPER) command.addOption(option);
-  addSettings(command, ['head', 'microBatch', 'weightDecay', 'layout', 'valFraction', 'seed'])
+  const decided: readonly SettingName[] = DECIDED_BY_STUDY;
+  addAllSettings(
+    command,
+    SETTING_NAMES.filter((name) => !decided.includes(name)),
+    {},
+    SETTINGS_OF_PAPER,
+  );
+  command
     .option('--out <dir>', 'the folder of the study, with a run for each net (default: runs/paper-TIME)')
     .option(
       '--resume <dir>',

@@ -10,6 +10,9 @@ export interface Differences<T> {
   readonly help?: string;
 }
 
+/** Differences of several settings. */
+export type DifferencesOf = { readonly [N in SettingName]?: Differences<SettingValue<N>> };
+
 /** Returns the option's name on the command line: `--batch-norm` for `batchNorm`. */
 function flagOf(name: SettingName): string {
   return `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
@@ -33,8 +36,9 @@ export function settingOptions<N extends SettingName>(
 }
 
 /** Adds the options of settings to a command. */
-export function addSettings(command: Command, names: readonly SettingName[]): Command {
-  for (const option of names.flatMap((name) => settingOptions(name))) command.addOption(option);
+export function addSettings(command: Command, names: readonly SettingName[], differences: DifferencesOf = {}): Command {
+  const options = names.flatMap((name) => settingOptions(name, differences[name] as Differences<never>));
+  for (const option of options) command.addOption(option);
   return command;
 }
 
@@ -43,12 +47,14 @@ export function addAllSettings(
   command: Command,
   names: readonly SettingName[],
   more: Partial<Record<(typeof GROUPS)[number], (command: Command) => unknown>>,
+  differences: DifferencesOf = {},
 ): void {
   for (const group of GROUPS) {
     command.optionsGroup(`${group}:`);
     addSettings(
       command,
       names.filter((name) => settingOf(name).group === group),
+      differences,
     );
     more[group]?.(command);
   }

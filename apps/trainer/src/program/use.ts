@@ -1,5 +1,6 @@
 /** The options of `evaluate`, `predict` and `report`, which use trained nets. */
 import { LAYOUTS } from '@vgg/data/node';
+import { MAP_METHODS } from '@vgg/eval';
 import { integer, oneOf, scaleList } from '@vgg/recipes/table';
 import { Command } from 'commander';
 import type { EvaluateArguments } from '../commands/evaluate';
@@ -34,7 +35,11 @@ export function evaluateCommand(run: Commands['evaluate']): Command {
       oneOf(PROTOCOLS),
       'dense',
     )
-    .option('--scales <Q,...>', "test scales (default: the paper's three for the training scale of the net)", scaleList)
+    .option(
+      '--scales <Q,...>',
+      "test scales (default: the paper's three for the training scale of each net)",
+      scaleList,
+    )
     .option('--limit <n>', 'evaluate n images, taken evenly over the set (default: all)', integer(1))
     .option(
       '--max-pixels <n>',
@@ -80,12 +85,17 @@ export function predictCommand(run: Commands['predict']): Command {
     .option('--weights <file|name>', WEIGHTS)
     .option(
       '--scales <Q,...>',
-      "test scales of dense evaluation (default: those of the run; with --weights one centre crop, as the net's authors do)",
+      "test scales of dense evaluation (default: those of each run; with --weights one centre crop, as the net's authors do)",
       scaleList,
     )
     .option(
-      '--heat-map <file>',
-      'write an overlay that shows where dense evaluation finds a class (one image; .png or .jpg)',
+      '--heat-map <dir|file>',
+      'draw the places that speak for a class next to each image: into a folder or, for one image, a .png or .jpg file',
+    )
+    .option(
+      '--heat-map-method <name>',
+      'occlusion (probability that is lost when a place is covered: marks objects best, takes a hundred passes), grad-cam (gradient of the class score: fast), class-map (probability at each place) (default: occlusion)',
+      oneOf(MAP_METHODS),
     )
     .option('--class <name>', 'the class that the heat map shows (default: the most likely)')
     .option('--boxes <dir>', 'write the images with the box of the most likely class (a run of train --task localise)');
@@ -110,7 +120,7 @@ export function reportCommand(run: Commands['report']): Command {
   const command = new Command('report')
     .summary('write the report of a run as one HTML file')
     .description(
-      'Writes report.html of a run again: curves, results, confusion, mistakes, class maps, crops, filters, time. Training ' +
+      'Writes report.html of a run again: curves, results, confusion, mistakes, heat maps, crops, filters, time. Training ' +
         'writes it, too; this adds later evaluations. The file is self-contained and makes no network requests.',
     )
     .argument('<run>', 'the folder of a run, or of a study made by paper')

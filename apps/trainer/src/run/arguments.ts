@@ -17,6 +17,8 @@ export interface SessionArguments extends KeepingOptions {
   hosts?: string | undefined;
   /** Program that starts the ranks. */
   mpirun?: string | undefined;
+  /** Ends the training as an interruption does. */
+  signal?: AbortSignal | undefined;
   /** Show a live report in the browser. */
   ui: boolean;
   uiPort?: number;

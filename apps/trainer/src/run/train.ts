@@ -20,7 +20,7 @@ import { saveWeights } from './folder';
 import { type Prepared, prepareRank, sharePrepared } from './prepare';
 import { stepOptions, trainingBatches } from './step';
 
-type SessionOptions = Pick<SessionArguments, 'workers' | 'strict' | 'checkpointEvery'>;
+type SessionOptions = Pick<SessionArguments, 'workers' | 'strict' | 'checkpointEvery' | 'signal'>;
 
 /** Result of the training loop. */
 interface Trained {
@@ -163,7 +163,8 @@ async function runTraining(
       ...options,
       batches: (epoch, start) => timed(training.epoch(epoch, start), display.waited),
       checkpoints: { store: log.store, everySteps: session.checkpointEvery },
-      signal: interruption.signal,
+      signal:
+        session.signal === undefined ? interruption.signal : AbortSignal.any([interruption.signal, session.signal]),
       onEvent: display.onEvent,
       validate: validation && check,
       resume: checkpoint,

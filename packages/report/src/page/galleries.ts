@@ -36,13 +36,13 @@ export function mistakes(shown: readonly Mistake[], reason: string | undefined):
 }
 
 export function heatMaps(maps: readonly HeatMap[], reason: string | undefined): HTMLElement | null {
-  const title = 'Class maps';
+  const title = 'Heat maps';
   if (maps.length === 0) return emptySection('heat-maps', title, '', reason);
   const card = ({ image, overlay, low, high, key, label, predicted, probability }: HeatMap) =>
     h(
       'figure',
       { title: key },
-      h('div', { class: 'pair' }, imageElement(image, label), imageElement(overlay, `class map of ${predicted}`)),
+      h('div', { class: 'pair' }, imageElement(image, label), imageElement(overlay, `heat map of ${predicted}`)),
       h(
         'figcaption',
         {},
@@ -52,9 +52,9 @@ export function heatMaps(maps: readonly HeatMap[], reason: string | undefined): 
         h(
           'span',
           { class: 'legend' },
-          `${percent(low, 1)} `,
+          `${low} `,
           h('span', { class: 'scale', role: 'img', 'aria-label': 'from dark to bright' }),
-          ` ${percent(high, 1)}`,
+          ` ${high}`,
         ),
         h('span', { class: 'file' }, key),
       ),
@@ -62,7 +62,7 @@ export function heatMaps(maps: readonly HeatMap[], reason: string | undefined): 
   return section(
     'heat-maps',
     title,
-    'Probability of the most likely class at each place of the image, by dense evaluation of the enlarged image. The colours of each map go from its own lowest to its own highest probability.',
+    'Places of the image that speak for the most likely class: Grad-CAM at the last convolution, in shares of its highest value. The colours of each map go from its own lowest to its own highest value.',
     h('div', { class: 'pairs' }, ...maps.map(card)),
   );
 }

@@ -2,6 +2,7 @@
 import 'uplot/dist/uPlot.min.css';
 import './style.css';
 import type { Progressing, ReportData, StudyData } from '../data';
+import { barCharts } from './bars';
 import { chartsOf, type Figure, figureOf, throughputCharts } from './charts';
 import { h, section } from './dom';
 import { crops, filters, heatMaps, mistakes } from './galleries';
@@ -75,9 +76,13 @@ function progress(page: Page, now: Progressing): Page {
 /** Draws the report of several runs. It has no curves of its own. */
 function drawStudy(data: StudyData): void {
   document.title = data.name;
-  document
-    .querySelector('#report')!
-    .replaceChildren(part.studyHeader(data), ...data.tables.map(printedTable), part.factTables(data.facts) ?? '');
+  const parts = [
+    part.studyHeader(data),
+    barCharts(data.charts),
+    ...data.tables.map(printedTable),
+    part.factTables(data.facts),
+  ];
+  document.querySelector('#report')!.replaceChildren(...parts.filter((element) => element !== null));
 }
 
 /** Draws a live page before the first report of its run. */

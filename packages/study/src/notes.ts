@@ -1,0 +1,125 @@
+/** Notes on the tables of a study: its settings, everything that it did otherwise than the paper, and what was left out. */
+import { formatDuration } from '@vgg/core';
+import type { Recipe } from '@vgg/recipes';
+import { settingDeviations } from './deviations';
+import { deepest, isLater, type StudyNet } from './nets';
+import type { Allotment, ImageCounts } from './plan';
+import { type StudyResults, smallest } from './results';
+
+/** Facts of a finished study. */
+export interface StudyFacts {
+  readonly results: StudyResults;
+  readonly nets: readonly StudyNet[];
+  readonly plan: Allotment;
+  /** Resolved settings of a net that starts from random weights. */
+  readonly recipe: Recipe;
+  /** Epochs of each net, by its name; 0 or none for a net that was left out. */
+  readonly epochs: Readonly<Record<string, number>>;
+  readonly classes: number;
+  readonly images: ImageCounts;
+  readonly settings: { readonly budget: number; readonly fromScratch: boolean };
+  /** Seconds. */
+  readonly spent: number;
+  /** Processor, cores and engine. */
+  readonly machine: string;
+}
+
+/** Epochs, steps and images of the paper. */
+const PAPER_EPOCHS = 74;
+const PAPER_STEPS = '370,000';
+const PAPER_IMAGES = '1.3 million images of 1000 classes';
+
+function namesOf(nets: readonly StudyNet[]): string {
+  return nets.map(({ name }) => name).join(', ');
+}
+
+function startNotes({ results: { nets }, settings }: StudyFacts): string[] {
+  if (settings.fromScratch) {
+    return [
+      'Every net starts from random weights with the same number of epochs. In the paper the nets deeper than A start from its ' +
+        'layers, and later scales from the weights of the scale before.',
+    ];
+  }
+  const started = (key: 'preInit' | 'weights') =>
+    nets.filter(({ from }) => from?.key === key && nets.some(({ name }) => name === from.net));
+  const preInit = started('preInit');
+  const later = started('weights');
+  const random = nets.filter(({ config, from }) => config !== 'A' && config !== 'A-LRN' && from === undefined);
+  return [
+    ...(preInit.length > 0
+      ? [
+          `As in section 3.1, ${namesOf(preInit)} started from A's first four convolutions and its fully-connected layers.`,
+        ]
+      : []),
+    ...(later.length > 0
+      ? [
+          `As in section 3.1, ${namesOf(later)} started from the scale before, at a tenth of the rate. Their epochs are in ` +
+            'addition to those of the scale before, so a later scale has been trained for longer.',
+        ]
+      : []),
+    ...(random.length > 0 ? [`Unlike in the paper, ${namesOf(random)} started from random weights.`] : []),
+  ];
+}
+
+function trainingNotes({ results: { nets }, plan, epochs, images, recipe }: StudyFacts): string[] {
+  const most = nets.filter((net) => !isLater(net)).reduce((high, { name }) => Math.max(high, epochs[name]!), 0);
+  const later = nets.some(isLater) ? ', half of them at later scales' : '';
+  const steps = most * Math.floor(plan.trainImages / recipe.batch);
+  const unequal = nets.filter(({ name }) => epochs[name] !== plan.epochs[name]);
+  const texts = unequal.map(({ name }) => `${name} ${epochs[name]} of ${plan.epochs[name]}`);
+  return [
+    `${most} epochs${later} (paper: ${PAPER_EPOCHS}), which are ${steps.toLocaleString('en')} steps (paper: ${PAPER_STEPS}).`,
+    ...(unequal.length > 0
+      ? [`Not the planned epochs, because training became slower; compare with care: ${texts.join(', ')}.`]
+      : []),
+    ...(plan.trainImages < images.train
+      ? [
+          `Left out: ${images.train - plan.trainImages} training images, so that every net sees the others often enough.`,
+        ]
+      : []),
+  ];
+}
+
+function omissions({ results, nets, plan, epochs, images }: StudyFacts): string[] {
+  const without = nets.filter(({ name }) => (epochs[name] ?? 0) === 0);
+  const whole = [...new Set(without.map(({ seed }) => seed))].filter((seed) =>
+    nets.every((net) => net.seed !== seed || without.includes(net)),
+  );
+  const named = without.filter(({ seed }) => !whole.includes(seed));
+  const crops = deepest(results.nets.filter(({ seed }) => seed === 1));
+  const cropResults = crops.map(({ id }) => results.result({ ids: [id], measure: 'multi-crop:multi' })?.images ?? 0);
+  const cropImages = smallest(cropResults);
+  return [
+    ...(named.length > 0 ? [`Left out because the time ran out: ${namesOf(named)}.`] : []),
+    ...(whole.length > 0
+      ? [`Left out because the time ran out: random ${whole.length === 1 ? 'seed' : 'seeds'} ${whole.join(' and ')}.`]
+      : []),
+    ...(plan.denseImages < images.validation
+      ? [`Left out because the time ran out: ${images.validation - plan.denseImages} validation images in all tables.`]
+      : []),
+    cropImages > 0
+      ? `Multi-crop evaluation: ${namesOf(crops)} on ${cropImages} of ${images.validation} validation images.`
+      : 'Left out because the time ran out: multi-crop evaluation (Table 5).',
+  ];
+}
+
+/** Returns the notes of a study, one a line. */
+export function notesOn(facts: StudyFacts): string[] {
+  const { classes, images, recipe, spent, settings, machine, results } = facts;
+  const seeds = new Set(results.nets.map(({ seed }) => seed)).size;
+  return [
+    `${classes} classes, ${images.train} images for training, ${images.validation} for validation (paper: ${PAPER_IMAGES}). S and ` +
+      `Q are those of the paper times ${recipe.input}/224.`,
+    `${formatDuration(spent)} of a budget of ${formatDuration(settings.budget)}, on ${machine}.`,
+    `Errors are on the validation images, ± one standard error: binomial for one seed${seeds > 1 ? '; for several, of the mean over images and seeds' : ''}. ` +
+      'The weights are those of the epoch with the lowest error on these images, which makes errors slightly too low; the paper ' +
+      'does not say which weights it used. "A 37" is net A trained at S = 37.',
+    'Differences are paired, image by image: p is of the exact test of McNemar for one seed, of a t test over images and seeds ' +
+      'for several. With many comparisons some fall below 0.05 by chance.',
+    ...startNotes(facts),
+    `Otherwise than in the paper: ${settingDeviations(recipe).join('; ') || 'no setting'}.`,
+    ...trainingNotes(facts),
+    ...omissions(facts),
+    "ImageNet columns: the paper's errors in % on the validation images of ILSVRC-2012. Compare the order of nets and scales, not the level.",
+  ];
+}

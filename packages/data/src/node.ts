@@ -1,5 +1,6 @@
 export type { Augment, AugmentContext, AugmentFunction } from './node/augment';
 export { type DecodeOptions, decodeImage, IMAGE_LIMITS } from './node/decode';
+export { makeDemoBoxes } from './node/demo-boxes';
 export { DEMO_IMAGES, type DemoImagesOptions, makeDemoImages } from './node/demo-images';
 export { type FoundImage, findImages, readFoundImage } from './node/find-images';
 export { countSampled, holdsSample, imageHash, imageId, type SampledImage, sampleImages } from './node/image-sample';

@@ -79,6 +79,22 @@ export const SETTINGS = {
     defaultHelp: 'all',
   }),
 
+  task: setting(oneOf(['classify', 'localise']), {
+    group: 'Net',
+    value: '<name>',
+    default: 'classify',
+    off: 'classify',
+    help:
+      'classify, or localise (appendix A): predict boxes, from the classification net of --weights; --data has the boxes as ' +
+      "boxes.csv, COCO's JSON, or XML of VOC or ILSVRC",
+  }),
+  regression: setting(oneOf(['per-class', 'shared']), {
+    group: 'Net',
+    value: '<kind>',
+    default: 'per-class',
+    off: 'per-class',
+    help: 'boxes of --task localise: one for each class (PCR) or one for all (SCR)',
+  }),
   config: setting(oneOf(CONFIGURATION_NAMES), {
     group: 'Net',
     value: '<name>',

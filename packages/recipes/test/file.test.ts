@@ -58,7 +58,7 @@ describe('a recipe file', () => {
 });
 
 describe('the recipes that come with the package', () => {
-  it('are the demo, CIFAR-10, fine-tuning and every row of the paper’s results', () => {
+  it('are the demo, CIFAR-10, fine-tuning, localisation and every row of the paper’s results', () => {
     const rows = [
       'a-256',
       'a-lrn-256',
@@ -72,6 +72,7 @@ describe('the recipes that come with the package', () => {
         'cifar10-muon-48',
         'demo',
         'fine-tune',
+        'localise',
         'paper',
         ...rows.map((row) => `imagenet-${row}`),
       ].sort(),

@@ -5,6 +5,7 @@ import { describeEngine, type EngineName, startEngine } from '@vgg/engine';
 import { type Guess, heatMap, type MapMethod } from '@vgg/eval';
 import { HeatMapFiles } from '@vgg/report';
 import { type Guesser, runGuesser, weightsGuesser } from '../evaluate/guesser';
+import { isBoxRun } from '../run/folder';
 import { print } from '../terminal/output';
 import type { Terminal } from '../terminal/terminal';
 
@@ -18,6 +19,8 @@ export interface PredictArguments {
   heatMap?: string;
   heatMapMethod?: MapMethod;
   class?: string;
+  /** Folder for the images with boxes. */
+  boxes?: string;
   engine: EngineName | 'auto';
   json: boolean;
   quiet: boolean;
@@ -93,6 +96,8 @@ export async function runPredict(
 ): Promise<void> {
   const inputs = findImages(words);
   terminal.say(describeEngine(await startEngine(options.engine)));
+  if (await isBoxRun(options.run?.[0]))
+    return (await import('./predict-boxes')).predictBoxRuns(words, options, terminal);
   const guesser = await openGuesser(options, terminal);
   const list = jsonList();
   let failures = 0;

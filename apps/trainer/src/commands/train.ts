@@ -10,7 +10,7 @@ import { evaluateBest, isEvaluated } from '../evaluate/after-training';
 import { enterJob } from '../job/job';
 import { openRunReport, REPORT } from '../report/run-report';
 import type { TrainArguments } from '../run/arguments';
-import { discardRunFolder } from '../run/folder';
+import { discardRunFolder, isBoxRun } from '../run/folder';
 import { type Prepared, prepareNew, prepareResumed } from '../run/prepare';
 import { joinTraining, trainPrepared } from '../run/train';
 import { COMMAND } from '../terminal/command';
@@ -91,6 +91,8 @@ function checkRanks({ dryRun, findRate }: TrainArguments, ranks: number): void {
 }
 
 export async function runTrain(options: TrainArguments, terminal: Terminal): Promise<void> {
+  if (options.task === 'localise' || (await isBoxRun(options.resume)))
+    return (await import('./localise')).runLocalise(options, terminal);
   const { ranks = 1, hosts, mpirun } = options;
   checkRanks(options, ranks);
   if (ranks > 1 && process.env.VGG_LAUNCHED === undefined) {

@@ -3,8 +3,8 @@
 import { join } from 'node:path';
 import { VggError } from '@vgg/core';
 import { listenForInterruption } from '@vgg/core/node';
-import { type KnownName, knownWeights, type WeightSource } from '@vgg/weights';
-import { fetchWeights, openWeights } from '@vgg/weights/node';
+import { type KnownName, knownWeights, type LoadedNet, type SavedModel, type WeightSource } from '@vgg/weights';
+import { fetchWeights, loadModel, loadNet, openWeights } from '@vgg/weights/node';
 import type { Terminal } from '../terminal/terminal';
 import { type NetReference, netReference } from './reference';
 import { hasWeights, MODEL } from './run-files';
@@ -55,4 +55,11 @@ export async function weightFile(reference: NetReference, terminal: Terminal): P
 /** Opens the weight file of the net that a text names. The caller closes it. Throws as `netReference` and {@link weightFile}. */
 export async function openNamed(text: string, terminal: Terminal): Promise<WeightSource> {
   return openWeights(await weightFile(netReference(text), terminal));
+}
+
+/** Loads the classification net that a text names. Throws as `netReference`, {@link weightFile} and the loaders. */
+export async function loadClassifier(text: string, terminal: Terminal): Promise<SavedModel | LoadedNet> {
+  const reference = netReference(text);
+  const file = await weightFile(reference, terminal);
+  return reference.kind === 'run' ? loadModel(file) : loadNet(file);
 }

@@ -125,7 +125,8 @@ function trainArguments(command: Command): TrainArguments {
     return { ...options, movedData: data, moreEpochs: written('epochs') ? epochs : undefined };
   }
   const given = new Set(SETTING_NAMES.filter(written));
-  const recipe = options.recipe ?? (options.data === undefined ? 'demo' : undefined);
+  const own = options.task === 'localise' ? 'localise' : options.data === undefined ? 'demo' : undefined;
+  const { recipe = own } = options;
   if (recipe === undefined) return withoutNone({ ...options, given });
   const { ...settings } = readRecipe(recipe);
   // The recipe's micro-batch may not divide a batch given on the command line.

@@ -97,7 +97,8 @@ export function predictCommand(run: Commands['predict']): Command {
       'occlusion (probability that is lost when a place is covered: marks objects best, takes a hundred passes), grad-cam (gradient of the class score: fast), class-map (probability at each place) (default: occlusion)',
       oneOf(MAP_METHODS),
     )
-    .option('--class <name>', 'the class that the heat map shows (default: the most likely)');
+    .option('--class <name>', 'the class that the heat map shows (default: the most likely)')
+    .option('--boxes <dir>', 'write the images with the box of the most likely class (a run of train --task localise)');
   withEngine(command);
   return withOutput(command)
     .addHelpText(

@@ -30,10 +30,13 @@ interface Measures {
   loss: number;
   top1: number;
   top5: number;
+  /** Localisation error in % of a run of boxes, which has no other errors. */
+  metric?: number | undefined;
 }
 
 /** Returns the text for loss and errors; the top-5 error of five classes or fewer is always 0 and is left out. */
-function measuresText({ loss, top1, top5 }: Measures, classes: number): string {
+function measuresText({ loss, top1, top5, metric }: Measures, classes: number): string {
+  if (metric !== undefined) return `loss ${loss.toFixed(4)}, localisation error ${metric.toFixed(1)} %`;
   const errors =
     classes > 5 ? `top-1/top-5 error ${top1.toFixed(1)} / ${top5.toFixed(1)} %` : `error ${top1.toFixed(1)} %`;
   return `loss ${loss.toFixed(3)}, ${errors}`;

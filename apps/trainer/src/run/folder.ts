@@ -4,7 +4,7 @@
  */
 import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { isVggError, VggError } from '@vgg/core';
 import { systemReason, writeFileAtomically } from '@vgg/core/node';
 import type { TrainTransform } from '@vgg/data';
@@ -126,6 +126,12 @@ export function hasRecord(path: string): boolean {
   return existsSync(join(path, RECORD));
 }
 
+/** Returns true if a folder, or for `true` the run trained last, is a run that predicts boxes. */
+export async function isBoxRun(run: string | true | undefined): Promise<boolean> {
+  const path = run === true ? lastRun(resolve('runs')) : run;
+  return path !== undefined && hasRecord(path) && (await readRecord(path)).recipe.task === 'localise';
+}
+
 /** @throws VggError `VGG_RUN` when the folder is not a run. */
 export async function readRecord(path: string): Promise<RunRecord> {
   const what = `${path} is not a run folder`;
@@ -161,6 +167,8 @@ export interface LoadedRun {
  */
 export async function loadRun(path: string): Promise<LoadedRun> {
   const record = await readRecord(path);
+  if (record.recipe.task === 'localise')
+    throw new VggError('run', `${path} predicts boxes, not classes: use it with predict`);
   const file = join(path, MODEL);
   if (existsSync(file)) return { path, record, model: (await loadModel(file)).model };
   const checkpoint = await checkpointsOf(path).best();

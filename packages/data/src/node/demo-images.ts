@@ -149,8 +149,25 @@ const ASPECTS = [1, 1.25, 1.5] as const;
 /** Largest change of a pixel's value by noise. */
 const NOISE = 10;
 
-/** Draws the image with this address. */
-async function drawing(name: string, classIndex: number, number: number, seed: number): Promise<Buffer> {
+/** Drawing of an image before its noise is added. */
+export interface DemoDrawing {
+  width: number;
+  height: number;
+  /** Elements of the SVG image behind the figure. */
+  behind: string;
+  /** Elements of the figure. */
+  figure: string;
+  stream: RandomStream;
+}
+
+/** Returns elements as an SVG image. */
+export function svgOf({ width, height }: Pick<DemoDrawing, 'width' | 'height'>, elements: string): Buffer {
+  return Buffer.from(`<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}">${elements}</svg>`);
+}
+
+/** Returns the drawing with this address. */
+export function demoDrawing(name: string, number: number, seed: number): DemoDrawing {
+  const classIndex = DEMO_CLASSES.indexOf(name);
   const stream = randomStream(seed, 'demo', classIndex, number);
   const side = Math.round(between(stream, 100, 170));
   const long = Math.round(side * ASPECTS[Math.floor(stream.uniform() * ASPECTS.length)]!);
@@ -170,8 +187,14 @@ async function drawing(name: string, classIndex: number, number: number, seed: n
     stream,
   };
   const behind = background(width, height, palette.background, palette.clutter, stream);
-  const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}">${behind}${CLASSES[name]!(pose)}</svg>`;
-  const { data, info } = await sharp(Buffer.from(svg)).flatten().raw().toBuffer({ resolveWithObject: true });
+  return { width, height, behind, figure: CLASSES[name]!(pose), stream };
+}
+
+/** Draws the image with this address. */
+async function drawing(name: string, number: number, seed: number): Promise<Buffer> {
+  const { width, height, behind, figure, stream } = demoDrawing(name, number, seed);
+  const svg = svgOf({ width, height }, behind + figure);
+  const { data, info } = await sharp(svg).flatten().raw().toBuffer({ resolveWithObject: true });
   for (let i = 0; i < data.length; i++) {
     data[i] = Math.min(255, Math.max(0, Math.round(data[i]! + between(stream, -NOISE, NOISE))));
   }
@@ -186,18 +209,22 @@ interface Part {
   count: number;
 }
 
+/** Returns the file name of the n-th image of a class in its part. */
+export function demoFile(n: number): string {
+  return `${String(n).padStart(4, '0')}.jpg`;
+}
+
 async function drawClass(
   folder: string,
   { name, first, count }: Part,
   seed: number,
   signal?: AbortSignal,
 ): Promise<void> {
-  const classIndex = DEMO_CLASSES.indexOf(name);
   const home = join(folder, name);
   await mkdir(home, { recursive: true });
   for (let i = 0; i < count && !signal?.aborted; i++) {
-    const jpeg = await drawing(name, classIndex, first + i, seed);
-    await writeFile(join(home, `${String(i).padStart(4, '0')}.jpg`), jpeg);
+    const jpeg = await drawing(name, first + i, seed);
+    await writeFile(join(home, demoFile(i)), jpeg);
   }
 }
 

@@ -1,0 +1,191 @@
+/** Training of localisation nets (appendix A.1): a run folder with checkpoints, metrics and the best weights. */
+import { join } from 'node:path';
+import { VggError } from '@vgg/core';
+import type { EvaluationTransform, TrainTransform } from '@vgg/data';
+import { createBatches, createEvaluationBatches } from '@vgg/data/node';
+import { type ClassifyingNet, scalesFor } from '@vgg/eval';
+import type { FreezableName, Vgg } from '@vgg/models';
+import { type FitOptions, type FitResult, fit, restoreCheckpoint, validate } from '@vgg/train';
+import type { RunFolder } from '@vgg/train/node';
+import { loadModel, saveModel } from '@vgg/weights/node';
+import { withBoxes } from '../batches';
+import { createLocaliser, outputNames, regressionOf } from '../localiser';
+import { boxLoss } from '../loss';
+import type { LocalisationNet } from '../predictions';
+import { REGRESSIONS, type Regression } from '../regression';
+import type { BoxSource } from '../source';
+
+type Passed =
+  | 'optimiser'
+  | 'epochs'
+  | 'seed'
+  | 'microBatch'
+  | 'clipNorm'
+  | 'averageDecay'
+  | 'earlyStop'
+  | 'signal'
+  | 'onEvent';
+
+/** Options of {@link trainBoxes}; those of `fit` are passed to it. */
+export interface TrainBoxesOptions extends Pick<FitOptions, Passed | 'validateEvery' | 'maxSteps'> {
+  /** Classification net from which the layers are copied, as `loadNet` of `@vgg/weights` returns it. */
+  readonly classifier: ClassifyingNet & { readonly model: Vgg };
+  /** Training images; its classes are those of the classifier. */
+  readonly train: BoxSource;
+  /** Validation images. Default none: the metric is then that of training. */
+  readonly validation?: BoxSource | undefined;
+  /** Default `per-class`. */
+  readonly regression?: Regression | undefined;
+  /** Layers that are not trained; `features` for the fully-connected layers alone. Default none. */
+  readonly freeze?: readonly string[] | undefined;
+  /**
+   * Crop, scale and augmentation of the training images; their values are normalised as the classifier's. Operations that distort
+   * images (TrivialAugment) are refused.
+   */
+  readonly transform: TrainTransform;
+  /** Number of images in a batch. */
+  readonly batch: number;
+  /** Returns the schedule for so many steps in an epoch. */
+  readonly schedule: (epochSteps: number) => FitOptions['schedule'];
+  /** Open folder of the run. Training continues from its newest checkpoint, if it has one. The caller closes it. */
+  readonly run: RunFolder;
+  /** Number of worker threads that prepare images. Default as `createBatches`. */
+  readonly workers?: number | undefined;
+  /** True to fail at the first unusable image. Default false. */
+  readonly strict?: boolean | undefined;
+  /** Steps between checkpoints, in addition to those after each epoch. Default none. */
+  readonly checkpointEvery?: number | undefined;
+}
+
+/** File of the weights in a run folder. */
+export const BOX_MODEL = 'model.safetensors';
+
+/** Key of the kind of regression and the class names in the metadata of a weight file. */
+const BOXES = 'vgg.boxes';
+
+/** Returns the preparation of validation images: one centre crop at the Q of section 3.2 for the training scale. */
+function evaluationOf({
+  crop,
+  scale,
+  mean,
+  std,
+  range,
+  channels,
+  resize,
+  interpolation,
+}: TrainTransform): EvaluationTransform {
+  const [own] = scalesFor(scale, 'single', crop);
+  return { crop, scale: own!, mean, std, range, channels, resize, interpolation };
+}
+
+/**
+ * Trains a localisation net and saves the weights of its best epoch in the run folder, unless the run was interrupted. The metric
+ * is the localisation error of the true class by one centre crop (Table 8).
+ * @returns the result of `fit` and the net, which the caller disposes.
+ * @throws VggError `VGG_ARGUMENT` for classes other than the classifier's or a transform that distorts images, and those of `fit`.
+ */
+export async function trainBoxes(options: TrainBoxesOptions): Promise<{ result: FitResult; model: Vgg }> {
+  const { classifier, train, validation, regression = 'per-class', freeze = [], batch, ...others } = options;
+  const { run, workers, strict, schedule, checkpointEvery, optimiser, signal, onEvent } = others;
+  const { epochs, maxSteps, validateEvery, seed, microBatch, clipNorm, averageDecay, earlyStop } = others;
+  const { model: trained } = classifier;
+  if (train.classes.length !== trained.options.classes) {
+    throw new VggError(
+      'argument',
+      `expected images of the classifier's ${trained.options.classes} classes, got ${train.classes.length}: open them with its classes`,
+    );
+  }
+  if (classifier.transform === undefined) {
+    throw new VggError('argument', 'nothing says how the classifier takes its images: load it with its preprocessing');
+  }
+  const { mean, std, range, channels, resize, interpolation } = classifier.transform;
+  const transform = { ...options.transform, mean, std, range, channels, resize, interpolation };
+  if (transform.trivialAugment) {
+    throw new VggError('argument', 'TrivialAugment distorts images, and boxes do not follow: leave it out');
+  }
+  const evaluation = evaluationOf(transform);
+  const training = createBatches(train, { transform, batchSize: batch, seed, workers, strict });
+  const validating =
+    validation &&
+    createEvaluationBatches(validation, { transform: evaluation, batchSize: microBatch, workers, strict });
+  const model = createLocaliser(trained, { regression });
+  const loss = boxLoss();
+  try {
+    model.freeze(...(freeze as readonly FreezableName[]));
+    const resume = await run.checkpoints.newest();
+    const log = run.record(resume);
+    const result = await fit({
+      optimiser,
+      epochs,
+      maxSteps,
+      validateEvery,
+      seed,
+      microBatch,
+      clipNorm,
+      averageDecay,
+      earlyStop,
+      signal,
+      model,
+      loss,
+      schedule: schedule(training.batchesPerEpoch),
+      resume,
+      checkpoints: { store: log.store, everySteps: checkpointEvery },
+      batches: (epoch, start) =>
+        withBoxes(training.epoch(epoch, start), { source: train, regression, transform, seed }),
+      validate:
+        validating &&
+        ((signal) =>
+          validate({
+            model,
+            loss,
+            batches: withBoxes(validating.epoch(0), { source: validation!, regression, transform: evaluation }),
+            signal,
+          })),
+      onEvent: (event) => {
+        log.onEvent(event);
+        onEvent?.(event);
+      },
+    });
+    if (result.reason !== 'interrupted') {
+      const best = await run.checkpoints.best();
+      if (best !== undefined) restoreCheckpoint(best, model);
+      await saveModel(join(run.path, BOX_MODEL), model, {
+        classes: outputNames(regression, train.classes),
+        preprocessing: training.preprocessing,
+        metadata: { [BOXES]: JSON.stringify({ regression, classes: train.classes }) },
+      });
+    }
+    return { result, model };
+  } catch (error) {
+    model.dispose();
+    throw error;
+  } finally {
+    await Promise.all([training.close(), validating?.close()]);
+  }
+}
+
+/** Localisation net of a file. The caller disposes `model`. */
+export interface SavedLocaliser extends LocalisationNet {
+  readonly model: Vgg;
+  readonly transform: ClassifyingNet['transform'];
+  readonly regression: Regression;
+  /** Names of the classes whose boxes it predicts. */
+  readonly classes: readonly string[];
+}
+
+/**
+ * Loads the net that {@link trainBoxes} has saved.
+ * @throws VggError `VGG_WEIGHTS` for a file of another net, and the errors of `loadModel`.
+ */
+export async function loadLocaliser(path: string): Promise<SavedLocaliser> {
+  const { model, transform, metadata } = await loadModel(path);
+  try {
+    const { regression, classes } = JSON.parse(metadata[BOXES] ?? '{}') as Partial<SavedLocaliser>;
+    const isKnown = REGRESSIONS.some((kind) => kind === regression) && Array.isArray(classes);
+    if (!isKnown || regressionOf(model, classes!.length) !== regression) throw new Error('no boxes');
+    return { model, transform, regression, classes: classes! };
+  } catch (cause) {
+    model.dispose();
+    throw new VggError('weights', `${path} is not a localisation net: train one with trainBoxes`, { cause });
+  }
+}

@@ -1,0 +1,223 @@
+/** Readers of boxes: what they read, and one line for each kind of bad input. */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { isVggError } from '@vgg/core';
+import sharp from 'sharp';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openBoxes, parseCoco, parseCsv, parseVoc } from '../src/node';
+
+const VOC = `<annotation><folder>a</folder><filename>cat.jpg</filename><size><width>40</width><height>30</height><depth>3</depth></size>
+<object><name>cat</name><bndbox><xmin>1</xmin><ymin>5</ymin><xmax>20</xmax><ymax>30</ymax></bndbox></object>
+<object><name>dog &amp; co</name><bndbox><xmin>11</xmin><ymin>11</ymin><xmax>20</xmax><ymax>20</ymax></bndbox></object></annotation>`;
+
+function coco(change: object = {}): string {
+  return JSON.stringify({
+    images: [{ id: 7, file_name: 'cat.jpg', width: 40, height: 30 }],
+    categories: [{ id: 3, name: 'cat' }],
+    annotations: [
+      { id: 1, image_id: 7, category_id: 3, bbox: [1, 2, 10.5, 20] },
+      { id: 2, image_id: 7, category_id: 3, bbox: [0, 0, 40, 30], iscrowd: 1 },
+    ],
+    ...change,
+  });
+}
+
+/** Returns the message of the one-line error that a reader throws. */
+function refusal(read: () => unknown): string {
+  try {
+    read();
+  } catch (error) {
+    if (!isVggError(error)) throw error;
+    expect(error.message).not.toContain('\n');
+    return error.message;
+  }
+  throw new Error('expected an error');
+}
+
+describe('the XML of VOC', () => {
+  it('counts pixels from 1 and includes the last', () => {
+    expect(parseVoc(VOC, 'a.xml')).toEqual({
+      image: 'cat.jpg',
+      size: { width: 40, height: 30 },
+      objects: [
+        { name: 'cat', box: { left: 0, top: 4, width: 20, height: 26 } },
+        { name: 'dog & co', box: { left: 10, top: 10, width: 10, height: 10 } },
+      ],
+      place: 'a.xml',
+    });
+  });
+
+  it('has neither a document type nor entities of its own', () => {
+    const bomb = `<!DOCTYPE a [<!ENTITY x "ha"><!ENTITY y "&x;&x;">]>${VOC.replace('cat', '&y;')}`;
+    expect(refusal(() => parseVoc(bomb, 'a.xml'))).toMatch(/^a\.xml: a document type is not allowed/);
+    const outside = `<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]>${VOC}`;
+    expect(refusal(() => parseVoc(outside, 'a.xml'))).toMatch(/a document type is not allowed/);
+    expect(refusal(() => parseVoc(VOC.replace('&amp;', '&y;'), 'a.xml'))).toMatch(
+      /not well-formed XML.*undefined entity/,
+    );
+  });
+
+  it('is refused if it is damaged', () => {
+    expect(refusal(() => parseVoc(VOC.slice(0, 90), 'a.xml'))).toMatch(/^a\.xml: not well-formed XML/);
+    expect(refusal(() => parseVoc('', 'a.xml'))).toMatch(/^a\.xml: not well-formed XML/);
+    expect(refusal(() => parseVoc('<html/>', 'a.xml'))).toMatch(/expected <annotation>/);
+    expect(refusal(() => parseVoc('<annotation/>', 'a.xml'))).toMatch(/expected <filename>/);
+    expect(refusal(() => parseVoc(VOC.replace('<xmin>1<', '<xmin>NaN<'), 'a.xml'))).toMatch(
+      /expected a number as <xmin> of <bndbox>, got "NaN"/,
+    );
+    expect(refusal(() => parseVoc(VOC.replace('<name>cat</name>', ''), 'a.xml'))).toMatch(/<name> in every <object>/);
+    const deep = `<annotation>${'<a>'.repeat(100)}${'</a>'.repeat(100)}</annotation>`;
+    expect(refusal(() => parseVoc(deep, 'a.xml'))).toMatch(/too many XML elements/);
+  });
+});
+
+describe("COCO's JSON", () => {
+  it('has boxes by corner and size; groups are left out', () => {
+    const [cat] = parseCoco(coco(), 'a.json');
+    expect(cat!.objects).toEqual([{ name: 'cat', box: { left: 1, top: 2, width: 10.5, height: 20 } }]);
+  });
+
+  it('is refused if it is damaged', () => {
+    const annotation = (change: object) =>
+      coco({ annotations: [{ id: 1, image_id: 7, category_id: 3, bbox: [1, 2, 3, 4], ...change }] });
+    expect(refusal(() => parseCoco('{', 'a.json'))).toMatch(/^a\.json: not JSON/);
+    expect(refusal(() => parseCoco('[]', 'a.json'))).toMatch(/a list of objects as "categories"/);
+    expect(refusal(() => parseCoco(coco({ images: 3 }), 'a.json'))).toMatch(/a list of objects as "images"/);
+    expect(refusal(() => parseCoco(annotation({ image_id: 9 }), 'a.json'))).toBe(
+      'a.json, annotation 1: unknown image 9',
+    );
+    expect(refusal(() => parseCoco(annotation({ category_id: 9 }), 'a.json'))).toMatch(/unknown category 9/);
+    expect(refusal(() => parseCoco(annotation({ bbox: [1, 2, 3] }), 'a.json'))).toMatch(/"bbox" as four numbers/);
+    expect(refusal(() => parseCoco(annotation({ bbox: [1, 2, 3, null] }), 'a.json'))).toMatch(
+      /expected a number as "bbox", got null/,
+    );
+  });
+});
+
+describe('a CSV file', () => {
+  it('has corners or sizes, quotes, and other columns', () => {
+    const corners = parseCsv('\ufeffimage,class,xmin,ymin,xmax,ymax,note\n"a, b.jpg",cat,1,2,11,22,x\n', 'a.csv');
+    expect(corners).toMatchObject([
+      {
+        image: 'a, b.jpg',
+        objects: [{ name: 'cat', box: { left: 1, top: 2, width: 10, height: 20 } }],
+        place: 'a.csv, line 2',
+      },
+    ]);
+    const sizes = parseCsv('class,image,left,top,width,height\ncat,a.jpg,1,2,3,4\ndog,a.jpg,5,6,7,8\n', 'a.csv');
+    expect(sizes).toHaveLength(1);
+    expect(sizes[0]!.objects.map(({ name }) => name)).toEqual(['cat', 'dog']);
+  });
+
+  it('is refused if it is damaged', () => {
+    const header = 'image,class,left,top,width,height\n';
+    expect(refusal(() => parseCsv('', 'a.csv'))).toMatch(/a header and at least one line/);
+    expect(refusal(() => parseCsv('image,class,left\na,b,1\n', 'a.csv'))).toMatch(/no column "top"/);
+    expect(refusal(() => parseCsv(`${header}a.jpg,cat,1,2,3\n`, 'a.csv'))).toMatch(/^a\.csv: .*on line 2/);
+    expect(refusal(() => parseCsv(`${header}a.jpg,cat,1,2,x,4\n`, 'a.csv'))).toBe(
+      'a.csv, line 2: expected a number as width, got "x"',
+    );
+    expect(refusal(() => parseCsv(`${header},cat,1,2,3,4\n`, 'a.csv'))).toMatch(
+      /line 2: expected an image and a class/,
+    );
+    expect(refusal(() => parseCsv(`${header}"a.jpg,cat,1,2,3,4\n`, 'a.csv'))).toMatch(/^a\.csv: Quote Not Closed/);
+  });
+});
+
+describe('a data set', () => {
+  let home: string;
+  const put = (path: string, content: string | Buffer) => {
+    mkdirSync(dirname(join(home, path)), { recursive: true });
+    writeFileSync(join(home, path), content);
+  };
+  const image = () =>
+    sharp({ create: { width: 40, height: 30, channels: 3, background: '#888' } })
+      .jpeg()
+      .toBuffer();
+  const fresh = () => {
+    home = mkdtempSync(join(tmpdir(), 'vgg-boxes-'));
+    homes.push(home);
+  };
+  const homes: string[] = [];
+  beforeAll(fresh);
+  afterAll(() => {
+    for (const one of homes) rmSync(one, { recursive: true });
+  });
+
+  it('in CSV has its parts by folders, and sizes from the images', async () => {
+    put('train/a.jpg', await image());
+    put('val/b.jpg', await image());
+    put(
+      'boxes.csv',
+      'image,class,left,top,width,height\ntrain/a.jpg,cat,1,2,10,10\ntrain/a.jpg,cat,0,0,20,20\nval/b.jpg,dog,0,0,40,31\n',
+    );
+    const { classes, train, validation } = await openBoxes(home);
+    expect(classes).toEqual(['cat', 'dog']);
+    expect(train!.image(0)).toMatchObject({ key: 'train/a.jpg', label: 0, size: { width: 40, height: 30 } });
+    expect(train!.image(0).boxes.map(({ width }) => width)).toEqual([20, 10]);
+    // A box may reach beyond its image by two pixels, and is clipped.
+    expect(validation!.image(0).boxes).toEqual([{ left: 0, top: 0, width: 40, height: 30 }]);
+  });
+
+  it('is split for validation if it has no such part', async () => {
+    for (let i = 0; i < 10; i++) put(`images/${i}.jpg`, await image());
+    const lines = Array.from({ length: 10 }, (_, i) => `../images/${i}.jpg,cat,0,0,9,9`);
+    put('lists/boxes.csv', `image,class,left,top,width,height\n${lines.join('\n')}\n`);
+    await expect(openBoxes(join(home, 'lists'))).rejects.toThrow(/lies outside the folder/);
+    put('boxes.csv', `image,class,left,top,width,height\n${lines.join('\n').replaceAll('../', '')}\n`);
+    const { train, validation } = await openBoxes(home, { validationFraction: 0.2 });
+    expect([train!.length, validation!.length]).toEqual([8, 2]);
+  });
+
+  it('in XML is that of VOC, with its lists, or of ILSVRC', async () => {
+    fresh();
+    put('VOC2007/JPEGImages/1.jpg', await image());
+    put('VOC2007/JPEGImages/2.jpg', await image());
+    put('VOC2007/Annotations/1.xml', VOC.replace('cat.jpg', '1.jpg'));
+    put('VOC2007/Annotations/2.xml', VOC.replace('cat.jpg', '2.jpg'));
+    put('VOC2007/ImageSets/Main/val.txt', '2\n');
+    const voc = await openBoxes(home);
+    // Each image has objects of two classes.
+    expect([voc.train!.length, voc.validation!.length]).toEqual([2, 2]);
+    expect(voc.train!.key(0)).toBe('VOC2007/JPEGImages/1.jpg (cat)');
+    fresh();
+    put('Data/CLS-LOC/train/n02123045/n02123045_1.JPEG', await image());
+    put(
+      'Annotations/CLS-LOC/train/n02123045/n02123045_1.xml',
+      VOC.replace('cat.jpg', 'n02123045_1').replace(/<object><name>dog[\s\S]*<\/object>/, ''),
+    );
+    const ilsvrc = await openBoxes(home);
+    expect(ilsvrc.train!.key(0)).toBe('Data/CLS-LOC/train/n02123045/n02123045_1.JPEG');
+  });
+
+  it("in COCO's JSON has its parts by file names", async () => {
+    fresh();
+    put('val2017/cat.jpg', await image());
+    put('annotations/instances_val2017.json', coco());
+    const { train, validation } = await openBoxes(home);
+    expect(train).toBeUndefined();
+    expect(validation!.image(0).boxes).toHaveLength(1);
+  });
+
+  it('is refused in one line that names the place', async () => {
+    fresh();
+    const csv = async (line: string) => {
+      put('boxes.csv', `image,class,left,top,width,height\n${line}\n`);
+      return openBoxes(home, { classes: ['cat', 'dog'] });
+    };
+    put('a.jpg', await image());
+    put('b.jpg', 'not an image');
+    await expect(openBoxes(join(home, 'none'))).rejects.toThrow(/^no folder or file/);
+    await expect(openBoxes(home)).rejects.toThrow(/has no boxes: expected a CSV file/);
+    await expect(csv('a.jpg,catt,0,0,5,5')).rejects.toThrow(
+      'boxes.csv, line 2: unknown class "catt" (did you mean "cat"?)',
+    );
+    await expect(csv('c.jpg,cat,0,0,5,5')).rejects.toThrow('boxes.csv, line 2: no image c.jpg in .');
+    await expect(csv('../../etc/passwd,cat,0,0,5,5')).rejects.toThrow('lies outside the folder');
+    await expect(csv('a.jpg,cat,30,0,20,5')).rejects.toThrow('lies outside its image of 40x30 pixels');
+    await expect(csv('a.jpg,cat,41,0,1,5')).rejects.toThrow('lies outside its image of 40x30 pixels');
+    await expect(csv('a.jpg,cat,3,0,0,5')).rejects.toThrow('a width and a height above 0');
+    await expect(csv('b.jpg,cat,0,0,5,5')).rejects.toThrow(/b\.jpg: /);
+  });
+});

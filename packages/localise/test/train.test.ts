@@ -1,0 +1,306 @@
+/** Training on images with boxes: batches, resuming, and use of the net. */
+import './backend';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { memory } from '@tensorflow/tfjs-core';
+import { randomStream } from '@vgg/core';
+import type { ImageTransform, TrainTransform } from '@vgg/data';
+import { createBatches, createEvaluationBatches, decodeImage } from '@vgg/data/node';
+import { createVgg, heInitialiser } from '@vgg/models';
+import { constant, MomentumSgd } from '@vgg/optim';
+import { RunFolder } from '@vgg/train/node';
+import sharp from 'sharp';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  type BoxSource,
+  createLocaliser,
+  decodeBox,
+  evaluateBoxes,
+  locate,
+  predictBoxes,
+  withBoxes,
+} from '../src/index';
+import {
+  BoxFolder,
+  bestRow,
+  drawBoxes,
+  loadLocaliser,
+  measureBoxes,
+  openBoxes,
+  openBoxRuns,
+  trainBoxes,
+} from '../src/node';
+
+const IMAGES = 16;
+let home: string;
+let source: BoxSource;
+
+/** Draws white (class 0) and black (class 1) rectangles on grey, and writes their boxes. */
+beforeAll(async () => {
+  home = mkdtempSync(join(tmpdir(), 'vgg-boxes-'));
+  mkdirSync(join(home, 'data'));
+  const lines = ['image,class,left,top,width,height'];
+  for (let i = 0; i < IMAGES; i++) {
+    const random = randomStream(1, 'test boxes', i);
+    const size = { width: 40 + random.integer(20), height: 40 + random.integer(20) };
+    const box = { width: 12 + random.integer(8), height: 12 + random.integer(8) };
+    const left = 8 + random.integer(size.width - box.width - 16);
+    const top = 8 + random.integer(size.height - box.height - 16);
+    const white = { create: { ...box, channels: 3 as const, background: i % 2 === 0 ? '#fff' : '#000' } };
+    const image = sharp({ create: { ...size, channels: 3, background: '#808080' } });
+    const input = await sharp(white).png().toBuffer();
+    await image
+      .composite([{ input, left, top }])
+      .png()
+      .toFile(join(home, 'data', `${i}.png`));
+    lines.push(`${i}.png,${i % 2 === 0 ? 'white' : 'black'},${left},${top},${box.width},${box.height}`);
+  }
+  writeFileSync(join(home, 'data', 'boxes.csv'), `${lines.join('\n')}\n`);
+  source = (await openBoxes(join(home, 'data'), { classes: ['white', 'black'] })).train!;
+});
+afterAll(() => rmSync(home, { recursive: true }));
+
+const MEAN = [128, 128, 128] as const;
+const TRANSFORM: TrainTransform = { crop: 32, scale: [36, 48], flip: true, colour: null, mean: MEAN, range: 255 };
+const PREPARATION: ImageTransform = {
+  resize: 'shortest',
+  scale: 36,
+  interpolation: 'antialiased',
+  crop: 32,
+  channels: 'RGB',
+  range: 255,
+  mean: MEAN,
+  std: [64, 64, 64],
+};
+
+function net() {
+  return createVgg(
+    {
+      configuration: [6, 'pool', 8, 'pool', 8, 'pool'],
+      inputSize: 32,
+      classes: 2,
+      head: 'small',
+      width: 0.05,
+      dropout: 0,
+    },
+    heInitialiser({ seed: 3 }),
+  );
+}
+
+/** Returns the rectangle of the pixels of image `i` of a batch that differ from the background. */
+function rectangle(images: Float32Array, i: number, side: number) {
+  const at = { left: side, top: side, right: 0, bottom: 0 };
+  for (let y = 0; y < side; y++) {
+    for (let x = 0; x < side; x++) {
+      if (Math.abs(images[((i * side + y) * side + x) * 3]!) < 63) continue;
+      at.left = Math.min(at.left, x);
+      at.top = Math.min(at.top, y);
+      at.right = Math.max(at.right, x + 1);
+      at.bottom = Math.max(at.bottom, y + 1);
+    }
+  }
+  return { left: at.left, top: at.top, width: at.right - at.left, height: at.bottom - at.top };
+}
+
+describe('batches with boxes', () => {
+  it.each(['training', 'evaluation'])('carry the boxes to the pixels of the crops of %s', async (kind) => {
+    const isTraining = kind === 'training';
+    const evaluation = { crop: 32, scale: 36, mean: MEAN, range: 255 } as const;
+    const transform = isTraining ? TRANSFORM : evaluation;
+    const loader = isTraining
+      ? createBatches(source, { transform: TRANSFORM, batchSize: 8, seed: 5, workers: 0 })
+      : createEvaluationBatches(source, { transform: evaluation, batchSize: 8, workers: 0 });
+    let seen = 0;
+    for (const epoch of isTraining ? [0, 1] : [0]) {
+      const options = { source, regression: 'per-class', transform, seed: 5, visible: 1 } as const;
+      for await (const { images, labels, targets, size } of withBoxes(loader.epoch(epoch), options)) {
+        for (let i = 0; i < size; i++) {
+          const at = 8 * i + 4 * labels[i]!;
+          if (Number.isNaN(targets[at]!)) continue;
+          seen += 1;
+          expect(Number.isNaN(targets[8 * i + 4 * (1 - labels[i]!)])).toBe(true);
+          const box = decodeBox(targets, at, { width: 32, height: 32 });
+          const real = rectangle(images, i, 32);
+          for (const key of ['left', 'top', 'width', 'height'] as const) {
+            expect(Math.abs(box[key] - real[key]), key).toBeLessThan(1.5);
+          }
+        }
+      }
+    }
+    expect(seen).toBeGreaterThan(5);
+    await loader.close();
+  });
+});
+
+describe('a localisation net', () => {
+  it('has the layers of its classifier, and may train the fully-connected ones alone', () => {
+    const classifier = net();
+    const localiser = createLocaliser(classifier, { regression: 'shared', tuned: 'classifier' });
+    expect(localiser.options.classes).toBe(4);
+    expect([...localiser.trainable.keys()].every((name) => name.startsWith('fc'))).toBe(true);
+    for (const [name, variable] of localiser.variables) {
+      if (!name.startsWith('fc8')) expect(variable.dataSync()).toEqual(classifier.variables.get(name)!.dataSync());
+    }
+    classifier.dispose();
+    localiser.dispose();
+  });
+
+  it('predicts the same in the dense view and by a crop of the whole image, and leaks nothing', async () => {
+    const model = net();
+    const classifier = { model, classes: ['white', 'black'], transform: PREPARATION };
+    const localiser = createLocaliser(model);
+    const localisers = [{ model: localiser, transform: PREPARATION }];
+    const data = Uint8Array.from({ length: 50 * 50 * 3 }, (_, i) => (i * 7919) % 256);
+    const image = { data, width: 50, height: 50 };
+    const before = memory().numTensors;
+    const plan = { classifier, localisers, scales: [32] } as const;
+    const [dense, single] = await Promise.all([
+      predictBoxes(image, { ...plan, protocol: 'dense' }),
+      predictBoxes(image, { ...plan, protocol: 'single' }),
+    ]);
+    expect(dense.boxesOf(1)).toHaveLength(1);
+    expect(dense.probabilities).toBeAllclose(single.probabilities, { rtol: 1e-4, atol: 1e-5 });
+    expect(Object.values(dense.boxesOf(1)[0]!.box)).toBeAllclose(Object.values(single.boxesOf(1)[0]!.box), {
+      rtol: 1e-3,
+      atol: 1e-2,
+    });
+    // At Q = 48 the dense view has 3 x 3 windows, both protocols have 25 more, and as many for the flip.
+    const both = await predictBoxes(image, { ...plan, scales: [48], protocol: 'both', flips: true });
+    expect(both.boxesOf(0)).toHaveLength(2 * (9 + 25));
+    expect(both.probabilities.reduce((a, b) => a + b)).toBeCloseTo(1, 6);
+    expect(memory().numTensors).toBe(before);
+    await expect(predictBoxes(image, { ...plan, scales: [20] })).rejects.toThrow('scales of at least the input');
+    await expect(predictBoxes(image, { ...plan, localisers: [] })).rejects.toThrow('at least one localisation net');
+    await expect(predictBoxes(image, { ...plan, localisers: [classifier] })).rejects.toThrow(
+      'with 4 or 8 outputs, got one with 2',
+    );
+    model.dispose();
+    localiser.dispose();
+  });
+});
+
+describe('training', () => {
+  const classifierOf = () => ({ model: net(), classes: ['white', 'black'], transform: PREPARATION });
+  const train = async (path: string, change: { signal?: AbortSignal; onStep?: (step: number) => unknown } = {}) => {
+    const run = RunFolder.open(join(home, path));
+    const optimiser = new MomentumSgd();
+    const classifier = classifierOf();
+    try {
+      const losses: number[] = [];
+      const trained = await trainBoxes({
+        classifier,
+        train: source,
+        validation: source,
+        transform: TRANSFORM,
+        batch: 8,
+        microBatch: 8,
+        epochs: 6,
+        seed: 2,
+        workers: 0,
+        schedule: () => constant(0.05),
+        optimiser,
+        run,
+        signal: change.signal,
+        onEvent: (event) => {
+          if (event.type !== 'step') return;
+          losses.push(event.metrics.loss);
+          change.onStep?.(event.step);
+        },
+      });
+      return { ...trained, losses };
+    } finally {
+      run.close();
+      optimiser.dispose();
+      classifier.model.dispose();
+    }
+  };
+
+  it('finds boxes, is saved, and continues to the bit after an interruption', async () => {
+    const whole = await train('whole');
+    expect(whole.losses.at(-1)).toBeLessThan(whole.losses[0]! / 2);
+    expect(whole.result.validation!.metric).toBeLessThanOrEqual(100);
+
+    const stop = new AbortController();
+    const part = await train('part', { signal: stop.signal, onStep: (step) => step === 5 && stop.abort() });
+    expect(part.result.reason).toBe('interrupted');
+    part.model.dispose();
+    const rest = await train('part');
+    expect(rest.result.reason).toBe('complete');
+    for (const [name, variable] of whole.model.variables) {
+      expect(rest.model.variables.get(name)!.dataSync(), name).toEqual(variable.dataSync());
+    }
+
+    const saved = await loadLocaliser(join(home, 'whole', 'model.safetensors'));
+    expect(saved).toMatchObject({ regression: 'per-class', classes: ['white', 'black'] });
+    const classifier = classifierOf();
+    const plan = { classifier, localisers: [saved], protocol: 'multi-crop' } as const;
+    const image = await decodeImage(source.location(0), { name: source.key(0) });
+    const [first] = await locate(image, { ...plan, top: 1 });
+    expect(first!.parts).toBeGreaterThan(1);
+    expect(first!.box.width * first!.box.height).toBeGreaterThan(0);
+    expect(await openBoxRuns([join(home, 'whole')], classifier)).toMatchObject({
+      classifier,
+      localisers: { length: 1 },
+    });
+    const rows = await measureBoxes({ ...plan, source, scale: [36, 48], input: 32, limit: 4 });
+    expect(rows.map(({ protocol, scales }) => [protocol, scales.join()])).toEqual([
+      ['single', '42'],
+      ['dense', '42'],
+      ['multi-crop', '42'],
+      ['multi-crop', '36,42,48'],
+    ]);
+    for (const row of rows) expect(row.top5Error).toBe(row.trueClassError);
+    expect(rows).toContain(bestRow(rows));
+
+    const folder = new BoxFolder(join(home, 'drawn'));
+    const files = [await folder.write('a/b.png', image, [first!]), await folder.write('c/b.png', image, [])];
+    expect(files.map((file) => file.slice(home.length + 1))).toEqual(['drawn/b.png', 'drawn/b-2.png']);
+    expect(await sharp(files[0]!).metadata()).toMatchObject({ format: 'png' });
+    for (const { model } of [whole, rest, saved, classifier]) model.dispose();
+  });
+
+  it('refuses other classes and distorted images', async () => {
+    const run = RunFolder.open(join(home, 'refused'));
+    const optimiser = new MomentumSgd();
+    const classifier = classifierOf();
+    const options = {
+      classifier,
+      train: source,
+      transform: TRANSFORM,
+      batch: 8,
+      microBatch: 8,
+      epochs: 1,
+      seed: 1,
+      run,
+      optimiser,
+    };
+    const schedule = () => constant(0.1);
+    const transform = { ...TRANSFORM, trivialAugment: true };
+    await expect(trainBoxes({ ...options, schedule, transform })).rejects.toThrow('TrivialAugment distorts images');
+    const three = { ...source, classes: ['a', 'b', 'c'] };
+    await expect(trainBoxes({ ...options, schedule, train: three })).rejects.toThrow(
+      "expected images of the classifier's 2 classes, got 3",
+    );
+    classifier.model.dispose();
+    optimiser.dispose();
+    run.close();
+  });
+
+  it('is not mistaken for a classifier', async () => {
+    await expect(evaluateBoxes({ classifier: classifierOf(), localisers: [], images: [] })).rejects.toThrow(
+      'at least one image',
+    );
+  });
+});
+
+it('boxes are drawn in colours, and their texts are escaped', async () => {
+  const image = { data: new Uint8Array(60 * 40 * 3).fill(128), width: 60, height: 40 };
+  const box = { left: 10, top: 10, width: 20, height: 20 };
+  const { data, info } = await drawBoxes(image, [{ box, text: '<a> & "b"' }])
+    .raw()
+    .toBuffer({ resolveWithObject: true });
+  expect(info).toMatchObject({ width: 320, height: 213 });
+  const coloured = Array.from({ length: 320 * 213 }, (_, i) => data[i * info.channels]! - data[i * info.channels + 2]!);
+  expect(coloured.filter((difference) => difference > 100).length).toBeGreaterThan(300);
+});

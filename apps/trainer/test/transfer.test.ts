@@ -108,4 +108,9 @@ describe('bad input is one line and exit code 2', () => {
       trainer(['predict', image, '--weights', 'shapes.safetensors', '--engine', 'wasm', ...words]);
     expect(refusal(await predict('--scales', '64'))).toMatch(/its scales are fixed, leave out --scales/);
   });
+
+  it('evaluate says that a predictor has classes of its own', async () => {
+    const words = ['evaluate', '--weights', 'shapes.safetensors', '--data', folder, '--engine', 'wasm'];
+    expect(refusal(await trainer(words))).toMatch(/is a predictor of transfer: use predict/);
+  });
 });

@@ -7,11 +7,10 @@ import { classify, type EvaluatedNet, evaluatedNet, type Guess, type MapMethod, 
 import type { Vgg } from '@vgg/models';
 import { heatMapScales } from '@vgg/report';
 import { METRICS_FILE } from '@vgg/train/node';
-import { isPredictorFile, loadPredictor } from '@vgg/transfer/node';
+import { loadPredictor } from '@vgg/transfer/node';
 import { preparedNet, usableNet } from '../nets/named-net';
-import { findNet } from '../nets/reference';
 import type { Terminal } from '../terminal/terminal';
-import { loadRuns, withScales } from './nets';
+import { loadRuns, predictorFile, withScales } from './nets';
 
 /** Returns true if a run's weights are the initial ones: its metrics are there, without a step. */
 function isUntrained(path: string): boolean {
@@ -87,10 +86,8 @@ export async function weightsGuesser(
   scales: readonly number[] | undefined,
   terminal: Terminal,
 ): Promise<Guesser> {
-  const reference = findNet(text);
-  if (reference?.kind === 'file' && (await isPredictorFile(reference.path))) {
-    return savedGuesser(reference.path, scales, terminal);
-  }
+  const predictor = await predictorFile(text);
+  if (predictor !== undefined) return savedGuesser(predictor, scales, terminal);
   const net = await usableNet(text, terminal);
   const { classes, model, transform } = net;
   const nets = () => [evaluatedNet(text, net)];

@@ -1,8 +1,10 @@
 /** Nets to evaluate or to predict with: runs, fused if there are several, or the net of a weight file. */
 
 import { basename, dirname } from 'node:path';
+import { VggError } from '@vgg/core';
 import { type EvaluatedNet, evaluatedNet, scalesFor } from '@vgg/eval';
 import type { Vgg } from '@vgg/models';
+import { isPredictorFile } from '@vgg/transfer/node';
 import { usableNet } from '../nets/named-net';
 import { findNet } from '../nets/reference';
 import { MODEL } from '../nets/run-files';
@@ -73,11 +75,20 @@ async function runsOf(text: string): Promise<Evaluated['trained']> {
   return folder && hasRecord(folder) ? [{ path: folder, record: await readRecord(folder) }] : [];
 }
 
+/** Returns the path of the file that a text names if `transfer` wrote it, else undefined. */
+export async function predictorFile(text: string): Promise<string | undefined> {
+  const reference = findNet(text);
+  return reference?.kind === 'file' && (await isPredictorFile(reference.path)) ? reference.path : undefined;
+}
+
 /**
  * Loads the net of a weight file of any framework, or a published net, which is downloaded. It uses its own preprocessing.
- * @throws VggError as `usableNet`.
+ * @throws VggError as `usableNet`; `VGG_ARGUMENT` for a predictor of `transfer`, whose classes are not the net's.
  */
 export async function loadNamed(text: string, terminal: Terminal): Promise<Evaluated> {
+  if ((await predictorFile(text)) !== undefined) {
+    throw new VggError('argument', `${text} is a predictor of transfer: use predict, or transfer, which measures it`);
+  }
   const net = await usableNet(text, terminal);
   const { classes, model, transform } = net;
   return {

@@ -1,18 +1,15 @@
 /** The nets of the paper (section 2): variables and the computations with them. */
 import {
   add,
-  dispose,
   mul,
   type Tensor,
   type Tensor1D,
   type Tensor2D,
   type Tensor4D,
-  tensor,
   tidy,
   type Variable,
-  variable,
 } from '@tensorflow/tfjs-core';
-import { type RandomStream, sizeOf, VggError } from '@vgg/core';
+import { type RandomStream, VggError } from '@vgg/core';
 import { canonicalName, type Tap, tapNames } from './aliases';
 import { type Walk, walkLayers } from './forward';
 import { layersNamed } from './freezing';
@@ -21,6 +18,7 @@ import type { FreezableName } from './names';
 import { inputShape, type ResolvedVggOptions, resolveOptions, type VggOptions } from './options';
 import { isLearned, type Layer, layerVariables, planLayers, type VariableSpec } from './plan';
 import type { Configuration } from './table';
+import { makeVariables } from './variables';
 
 export interface ApplyOptions<T extends string = Tap> {
   /** Activates dropout and batch norm by this batch's statistics; the images have no gradient. Default false. */
@@ -372,33 +370,4 @@ function checkOutput(
 /** Returns computed layers by their requested names. Two names of one layer share its tensor. */
 function pick<T extends string>(computed: Record<string, Tensor>, names: ReadonlyMap<T, string>): Record<T, Tensor> {
   return Object.fromEntries([...names].map(([tap, layer]) => [tap, computed[layer]!])) as Record<T, Tensor>;
-}
-
-/** Creates variables by name. If the initialiser fails, those already created are disposed. */
-function makeVariables(specs: readonly VariableSpec[], initialiser: Initialiser): Map<string, Variable> {
-  const variables = new Map<string, Variable>();
-  try {
-    for (const spec of specs) variables.set(spec.name, makeVariable(spec, initialiser));
-  } catch (error) {
-    dispose([...variables.values()]);
-    throw error;
-  }
-  return variables;
-}
-
-/** Creates a variable with checked values. A tensor from the initialiser is not disposed. */
-function makeVariable(spec: VariableSpec, initialiser: Initialiser): Variable {
-  const values = initialiser(spec);
-  const shape = [...spec.shape];
-  if (values instanceof Float32Array) {
-    const expected = sizeOf(shape);
-    if (values.length !== expected) {
-      throw new VggError('shape', `expected ${expected} numbers for ${spec.name} [${shape}], got ${values.length}`);
-    }
-    return tidy(() => variable(tensor(values, shape), isLearned(spec)));
-  }
-  if (values.dtype !== 'float32' || values.shape.join() !== shape.join()) {
-    throw new VggError('shape', `expected ${spec.name} as float32 [${shape}], got ${values.dtype} [${values.shape}]`);
-  }
-  return variable(values, isLearned(spec));
 }

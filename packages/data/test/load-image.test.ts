@@ -252,6 +252,8 @@ describe('a preparer', () => {
     const smaller = { ...TRANSFORM, crop: TRANSFORM.crop - 1 };
     expect(await preparer.prepare(image, smaller)).toEqual(prepareImage(image, smaller));
     expect(allocated).toBe(2);
+    for (const transform of [TRANSFORM, smaller, TRANSFORM, smaller]) await preparer.prepare(image, transform);
+    expect(allocated).toBe(2);
   });
 
   it('names an image that cannot be used, and refuses work after it is closed', async () => {

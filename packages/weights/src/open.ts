@@ -32,12 +32,19 @@ async function fetchBlob(address: string | URL, signal: AbortSignal | undefined)
 
 /**
  * Returns the address of a file in the folder of another, without the query of that: a signature is valid for one file.
- * @throws VggError `VGG_WEIGHTS` for a name that could be outside the folder: a file must not choose what is fetched.
+ * @throws VggError `VGG_WEIGHTS` for a name that could be outside the folder: a file must not choose what is fetched;
+ *   `VGG_ARGUMENT` for an address of data or blob, which has no folder.
  */
 function siblingAddress(address: string | URL, name: string): URL {
   checkShardName(String(address), name);
-  const { href } = globalThis.location ?? {};
-  return new URL(encodeURIComponent(name), new URL(address, href));
+  const base = new URL(address, globalThis.location?.href);
+  try {
+    return new URL(encodeURIComponent(name), base);
+  } catch (cause) {
+    const problem = `the file needs ${JSON.stringify(name.slice(0, 80))} of its folder, but a ${base.protocol} address has none`;
+    const advice = 'pass an address of http or https, or bytesOf(bytes, name, siblings)';
+    throw new VggError('argument', `${problem}: ${advice}`, { cause });
+  }
 }
 
 /** Downloads a file. Its siblings are downloaded from the same folder of the server when they are needed. */

@@ -54,7 +54,7 @@ export class NetScores {
     for (const [measure, values] of Object.entries(posteriors)) {
       const before = merged.get(measure) ?? new Float32Array(0);
       // The images continue those of the measure; the labels of the first ones may be known from another measure.
-      known.push(...labels.slice(Math.max(0, known.length - before.length / this.classes)));
+      for (const label of labels.slice(Math.max(0, known.length - before.length / this.classes))) known.push(label);
       const all = new Float32Array(before.length + values.length);
       all.set(before);
       all.set(values, before.length);

@@ -159,10 +159,11 @@ export function allot(nets: readonly StudyNet[], costs: StudyCosts, seconds: num
   const one = [only!];
   if (imagesIn(divide(seconds, one, costs).training, one, costs) >= least) return plan(one, 1, least);
   const floor = OVERHEAD + FEWEST_EVALUATED * evaluationSeconds(only!, costs).dense + epochTime(only!, least, costs);
+  const needed = floor / (1 - RESERVE_SHARE - DENSE_SHARE - CROPS_SHARE);
   throw new VggError(
     'argument',
-    `${Math.round(seconds)} s are too few for one net: raise --budget by ${formatSpan(floor / (1 - RESERVE_SHARE) - seconds)} or ` +
-      'more, or lower --width or --input',
+    `${Math.round(seconds)} s are too few for one net: raise --budget by ${formatSpan(needed - seconds)} or more, ` +
+      'or lower --width or --input',
   );
 }
 

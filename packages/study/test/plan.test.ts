@@ -62,7 +62,28 @@ describe('a budget', () => {
     expect(images).toBeGreaterThan(256);
     expect(images).toBeLessThan(10_000);
     expect(of(5)).toEqual([['A-256'], 1, 256]);
-    expect(() => of(2)).toThrow(/^2 s are too few for one net: raise --budget by 1s or more, or lower --width/);
+    expect(() => of(2)).toThrow(/^2 s are too few for one net: raise --budget by 2s or more, or lower --width/);
+  });
+
+  it('that is refused is accepted with the amount that the message names', () => {
+    for (const slower of [1, 10, 1000]) {
+      const { A } = costs.times;
+      const slow = {
+        trainingImage: A!.trainingImage * slower,
+        densePixel: A!.densePixel * slower,
+        cropPixel: A!.cropPixel * slower,
+      };
+      const one = nets.filter(({ name }) => name === 'A-256');
+      const allotted = (seconds: number) => allot(one, { ...costs, times: { A: slow } }, seconds);
+      let message = '';
+      try {
+        allotted(2);
+      } catch (error) {
+        message = String(error);
+      }
+      const [, amount, unit] = /raise --budget by (\d+)([sm]) or more/.exec(message)!;
+      expect(allotted(2 + Number(amount) * (unit === 'm' ? 60 : 1)).nets).toEqual(['A-256']);
+    }
   });
 });
 

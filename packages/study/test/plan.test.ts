@@ -47,7 +47,7 @@ describe('a budget', () => {
     expect(allot(seeds, costs, 400).nets).toEqual(['A-256', 'D-256']);
   });
 
-  it('that is short leaves out nets first, then epochs, then images, and is refused only if no net fits', () => {
+  it('that does not allow 6 epochs leaves out nets first, then epochs, then images, and is refused only if no net fits', () => {
     const all = studyNets({ ...request, configs: ['A', 'A-LRN', 'D'], scales: ['256', '384'], seeds: 1 });
     const times = { ...costs.times, 'A-LRN': costs.times.A! };
     const of = (seconds: number) => {
@@ -63,6 +63,29 @@ describe('a budget', () => {
     expect(images).toBeLessThan(10_000);
     expect(of(5)).toEqual([['A-256'], 1, 256]);
     expect(() => of(2)).toThrow(/^2 s are too few for one net: raise --budget by 2s or more, or lower --width/);
+  });
+
+  it('evaluates no more images multi-crop than densely', () => {
+    const times = Object.fromEntries(
+      Object.entries(costs.times).map(([config, time]) => [config, { ...time, densePixel: 200 * time.densePixel }]),
+    );
+    const { denseImages, cropImages } = allot(nets, { ...costs, times }, 600);
+    expect(denseImages).toBeLessThan(costs.images.validation);
+    expect(cropImages).toBe(denseImages);
+  });
+
+  it('that is short first lowers the epochs to 6, then leaves out a seed', () => {
+    const seeds = studyNets({ ...request, configs: ['A', 'D'], scales: ['256'], seeds: 2 });
+    const of = (seconds: number) => {
+      const { nets: kept, epochs } = allot(seeds, costs, seconds);
+      return [kept.length, epochs['A-256']];
+    };
+    expect([10_000, 3000, 625, 600].map(of)).toEqual([
+      [4, 74],
+      [4, 32],
+      [4, 6],
+      [2, 12],
+    ]);
   });
 
   it('that is refused is accepted with the amount that the message names', () => {

@@ -107,14 +107,12 @@ async function train(
   const earlier = study.interrupted[net.name] ?? 0;
   const seconds = earlier + spent() - start;
   await report.finish(result.reason === 'interrupted' ? 'interrupted' : 'complete');
-  if (result.reason === 'interrupted' && !interruption.signal.aborted) {
+  if (result.reason === 'interrupted') {
+    study.interrupted[net.name] = seconds;
+    if (interruption.signal.aborted) return false;
     trained[net.name] = { epochs: 0, seconds: 0, whole: 0 };
     terminal.warn(`the time is over in the training of net ${net.name}: it is left out`);
     return true;
-  }
-  if (result.reason === 'interrupted') {
-    study.interrupted[net.name] = seconds;
-    return false;
   }
   trained[net.name] = { epochs: prepared.record.recipe.epochs, seconds, whole: earlier + spent() - began };
   return true;

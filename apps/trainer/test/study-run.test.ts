@@ -82,4 +82,14 @@ describe('the steps of a study', () => {
     expect(study.trained['B-256']).toEqual({ epochs: 0, seconds: 0, whole: 0 });
     expect(study.interrupted).toEqual({ 'B-256': 5 });
   });
+
+  it('record the epochs that a net was trained for, not the planned ones', async () => {
+    const study = studyOf(studyNets({ ...request, configs: ['A', 'B'] }), 1000);
+    script.ends = { 'B-256': 'early-stop' };
+    await carriedOut(study);
+    expect(study.trained).toEqual({
+      'A-256': { epochs: EPOCHS, seconds: 5, whole: 5, endedEarly: false },
+      'B-256': { epochs: 2, seconds: 5, whole: 5, endedEarly: true },
+    });
+  });
 });

@@ -114,7 +114,8 @@ async function train(
     terminal.warn(`the time is over in the training of net ${net.name}: it is left out`);
     return true;
   }
-  trained[net.name] = { epochs: prepared.record.recipe.epochs, seconds, whole: earlier + spent() - began };
+  const endedEarly = result.reason !== 'complete';
+  trained[net.name] = { epochs: result.epoch, seconds, whole: earlier + spent() - began, endedEarly };
   return true;
 }
 

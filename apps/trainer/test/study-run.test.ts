@@ -92,4 +92,16 @@ describe('the steps of a study', () => {
       'B-256': { epochs: 2, seconds: 5, whole: 5, endedEarly: true },
     });
   });
+
+  it('say from which net another starts only if it does', async () => {
+    const study = studyOf(studyNets({ ...request, configs: ['A', 'B'] }), 1000);
+    await carriedOut(study);
+    expect(said.join('\n')).toMatch(/net 2 of 2, B-256 from A-256: 10 epochs/);
+    said.length = 0;
+    const without = studyOf(study.nets, 1000);
+    without.trained['A-256'] = { epochs: 0, seconds: 0, whole: 0 };
+    without.times.A!.trainingImage = 100;
+    await carriedOut(without);
+    expect(said.join('\n')).toMatch(/net 1 of 2, B-256: 10 epochs/);
+  });
 });

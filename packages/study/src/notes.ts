@@ -42,11 +42,11 @@ function startNotes({ results: { nets }, settings }: StudyFacts): string[] {
         'layers, and later scales from the weights of the scale before.',
     ];
   }
-  const started = (key: 'preInit' | 'weights') =>
-    nets.filter(({ from }) => from?.key === key && nets.some(({ name }) => name === from.net));
+  const hasStart = ({ from }: StudyNet) => nets.some(({ name }) => name === from?.net);
+  const started = (key: 'preInit' | 'weights') => nets.filter((net) => net.from?.key === key && hasStart(net));
   const preInit = started('preInit');
   const later = started('weights');
-  const random = nets.filter(({ config, from }) => config !== 'A' && config !== 'A-LRN' && from === undefined);
+  const random = nets.filter((net) => net.config !== 'A' && net.config !== 'A-LRN' && !hasStart(net));
   return [
     ...(preInit.length > 0
       ? [

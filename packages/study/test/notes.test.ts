@@ -34,4 +34,10 @@ describe('the notes', () => {
       'Not the planned epochs, because training became slower; compare with care: D-256 30 of 40.',
     ]);
   });
+
+  it('name the nets that started from random weights because the net before was left out', () => {
+    const notes = notesOn(factsOf(['A', 'B'], 2, { 'A-256': 40, 'B-256': 40, 'B-256-seed2': 40 })).join('\n');
+    expect(notes).toMatch(/As in section 3\.1, B-256 started from A's first four convolutions/);
+    expect(notes).toMatch(/Unlike in the paper, B-256-seed2 started from random weights\./);
+  });
 });

@@ -220,7 +220,7 @@ async function takeSteps(studyRun: Interruptible): Promise<boolean> {
     }
     const count = study.nets.filter((one) => isTrained(study, one)).length + 1;
     const times = `${formatDuration(spent())} of ${formatDuration(settings.budget)} spent`;
-    const start = net.from === undefined ? '' : ` from ${net.from.net}`;
+    const start = net.from && isTrained(study, { name: net.from.net }) ? ` from ${net.from.net}` : '';
     terminal.say(
       `net ${count} of ${Math.max(count, plan.nets.length)}, ${net.name}${start}: ${epochs} epochs; ${times}`,
     );

@@ -104,4 +104,15 @@ describe('the steps of a study', () => {
     await carriedOut(without);
     expect(said.join('\n')).toMatch(/net 1 of 2, B-256: 10 epochs/);
   });
+
+  it('keep no time for nets that are left out, nor for those that would start from them', async () => {
+    const study = studyOf(studyNets({ ...request, configs: ['C', 'E'], scales: ['256', '384'] }), 100);
+    study.trained['C-256'] = { epochs: EPOCHS, seconds: 10.5, whole: 10.5 };
+    study.times.E!.trainingImage = 1;
+    // Enough for 9 of the 10 epochs of C-384, which are 10.5 s.
+    clock.seconds = 99 - 10;
+    await carriedOut(study);
+    const epochs = Object.entries(study.trained).map(([name, net]) => [name, net.epochs]);
+    expect(Object.fromEntries(epochs)).toEqual({ 'C-256': 10, 'E-256': 0, 'C-384': 9, 'E-384': 0 });
+  });
 });

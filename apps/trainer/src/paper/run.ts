@@ -177,8 +177,14 @@ function nextNet(studyRun: StudyRun): { net: StudyNet; epochs: number; extra: bo
   if (begun !== undefined) return { net: begun, epochs: plan.epochs[begun.name]!, extra: false };
   const canStart = ({ from }: StudyNet) => from?.key !== 'weights' || isTrained(study, { name: from.net });
   const course = courseOf(studyRun);
-  const left = open.filter((net) => plan.nets.includes(net.name));
-  for (const net of left) {
+  const planned = open.filter((net) => plan.nets.includes(net.name));
+  for (const net of planned) {
+    // Those not left out meanwhile that can start, now or after another of them.
+    const left: StudyNet[] = [];
+    for (const one of planned) {
+      if (trained[one.name] !== undefined) continue;
+      if (canStart(one) || left.some(({ name }) => name === one.from!.net)) left.push(one);
+    }
     const epochs = canStart(net) ? epochsFor(net, left, plan, costs, course) : 0;
     if (epochs > 0) return { net, epochs, extra: false };
     trained[net.name] = { epochs: 0, seconds: 0, whole: 0 };

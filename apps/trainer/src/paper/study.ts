@@ -66,8 +66,6 @@ export interface Study {
   interrupted: Record<string, number>;
   /** True once the nets of Tables 5 and 6 are evaluated. */
   evaluated: boolean;
-  /** Number of guesses that the top-5 error allows. */
-  k: number;
   /** Tables, charts and notes, once the study is complete. */
   tables?: readonly PrintedTable[];
   charts?: readonly BarChart[];

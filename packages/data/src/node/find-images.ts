@@ -12,7 +12,7 @@ import { isPattern, matchingPaths } from './path-patterns';
 import { isImageName, isSystemName } from './sources/files';
 
 /** The word for standard input. */
-export const STANDARD_INPUT = '-';
+const STANDARD_INPUT = '-';
 
 /** Image that was found; {@link readFoundImage} decodes it. */
 export interface FoundImage {

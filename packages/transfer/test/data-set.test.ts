@@ -89,6 +89,20 @@ describe('transfer', () => {
   });
 });
 
+/** Returns the bytes of a predictor file with another text in its description. */
+function withText(file: Buffer, from: string | RegExp, to: string): Buffer {
+  const length = Number(file.readBigUInt64LE());
+  const header = JSON.parse(file.toString('utf8', 8, 8 + length));
+  const { 'vgg.predictor': text } = header.__metadata__;
+  header.__metadata__['vgg.predictor'] = text.replace(from, to);
+  expect(header.__metadata__['vgg.predictor']).not.toBe(text);
+  let changed = Buffer.from(JSON.stringify(header));
+  changed = Buffer.concat([changed, Buffer.alloc((8 - (changed.length % 8)) % 8, ' ')]);
+  const size = Buffer.alloc(8);
+  size.writeBigUInt64LE(BigInt(changed.length));
+  return Buffer.concat([size, changed, file.subarray(8 + length)]);
+}
+
 describe('a predictor file', () => {
   const path = (name: string) => join(folder, name);
 
@@ -143,11 +157,27 @@ describe('a predictor file', () => {
     await expect(loadPredictor(path('changed.safetensors'))).rejects.toThrow(/not finite|NaN|another one/);
     for (const [description, message] of [
       ['{', /its description is not JSON/],
-      ['{"version":2}', /version 2, expected 1/],
+      ['{"version":3}', /version 3, expected 2/],
     ] as const) {
       writeFileSync(path('bad.safetensors'), serialiseSafetensors(new Map(), { 'vgg.predictor': description }));
       await expect(loadPredictor(path('bad.safetensors'))).rejects.toThrow(message);
     }
+    for (const [change, message] of [
+      [
+        '"scales":[1000000000]',
+        /is not a valid predictor: expected scales Q as integers from 1 to 4096, got 1000000000/,
+      ],
+      ['"scales":[-1]', /scales Q as integers from 1 to 4096, got -1/],
+      ['"scales":[]', /scales Q .*, got none/],
+      ['"scales":[32],"tap":7', /tap to be the name of a layer, got 7/],
+      ['"scales":[32],"flip":"no"', /flip to be true or false, got no/],
+      ['"scales":[32],"combination":"max"', /combination to be average or stack, got max/],
+    ] as const) {
+      writeFileSync(path('bad.safetensors'), withText(bytes, '"scales":[32]', change));
+      await expect(loadPredictor(path('bad.safetensors'))).rejects.toThrow(message);
+    }
+    writeFileSync(path('bad.safetensors'), withText(bytes, /"sharpness":[\d.e-]+/, '"sharpness":1e999'));
+    await expect(loadPredictor(path('bad.safetensors'))).rejects.toThrow(/finite sharpness above 0, got Infinity/);
     const nan = { ...result.predictor!, sharpness: 0 };
     await expect(savePredictor(path('nan.safetensors'), nan)).rejects.toThrow(/sharpness above 0, got 0/);
   });

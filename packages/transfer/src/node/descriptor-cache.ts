@@ -13,7 +13,8 @@ import { crc32 } from 'node:zlib';
 import { VggError } from '@vgg/core';
 import { FileLock, fileError } from '@vgg/core/node';
 import type { ImageTransform } from '@vgg/data';
-import type { DescriptorCache, DescriptorRule } from '../describe';
+import type { DescriptorCache } from '../describe';
+import type { DescriptorRule } from '../rule';
 
 const MAGIC = 'VGGDESC2';
 const HEADER = 16;

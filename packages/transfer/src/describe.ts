@@ -36,7 +36,7 @@ export interface DescribeOptions extends DescriptorRule {
   /** Largest number of pixels of one forward pass; a single image may have more, up to 2^24. Default 2^20. */
   readonly batchPixels?: number | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** Called after each forward pass and each skipped image. */
+  /** Called with the number of images that are done: described, known from the cache, or skipped. */
   readonly onProgress?: ((images: number) => void) | undefined;
 }
 

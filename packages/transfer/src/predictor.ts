@@ -31,7 +31,7 @@ export interface PredictedClass {
   readonly name: string;
   /** Index of the class. */
   readonly index: number;
-  /** Soft-max of the decision values; of an SVM an estimate, fitted on held-out images. */
+  /** Soft-max of sharpness · decision values; an estimate for an SVM. */
   readonly probability: number;
   readonly decisionValue: number;
 }

@@ -5,8 +5,16 @@ import { join } from 'node:path';
 import { type ImageSource, rawSource, subset } from '@vgg/data';
 import type { DataSet } from '@vgg/data/node';
 import { serialiseSafetensors } from '@vgg/weights';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { isPredictorFile, loadPredictor, savePredictor, type TransferResult, transfer } from '../src/node';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import {
+  isPredictorFile,
+  loadPredictor,
+  savePredictor,
+  searchImages,
+  type TransferOptions,
+  type TransferResult,
+  transfer,
+} from '../src/node';
 import { noisyImage, smallNet } from './nets';
 
 const COLOURS = [
@@ -77,6 +85,36 @@ describe('transfer', () => {
     expect(own.study.accuracy.standardError).toBeNull();
   });
 
+  it('refuses options out of range, and a class with too few training images, before it describes any', async () => {
+    const onDescribe = vi.fn();
+    const refused = (data: Partial<DataSet>, options: Partial<TransferOptions>) =>
+      expect(transfer(net, dataSet(data), { folder, name: '', onDescribe, ...options })).rejects;
+    const images = { train: colours(4) };
+    for (const splits of [0, Number.NaN, 1.5]) {
+      await refused(images, { splits }).toThrow(/expected splits to be an integer of at least 1, got/);
+    }
+    for (const [options, message] of [
+      [{ perClass: 0 }, /expected perClass to be an integer of at least 1, got 0/],
+      [{ testPerClass: Number.NaN }, /expected testPerClass to be an integer of at least 1, got NaN/],
+      [{ batchPixels: Number.NaN }, /expected batchPixels to be an integer of at least 1, got NaN/],
+      [{ folds: 1 }, /expected folds to be an integer of at least 2, got 1/],
+      [{ C: [] }, /expected a value of C, got none/],
+      [{ C: [1, Number.NaN] }, /expected C to be a number above 0, got NaN/],
+      [{ perClass: 1 }, /class red has 1 example for training.* use more, or pass one value of C \(--cost\)/],
+    ] as const) {
+      await refused(images, options).toThrow(message);
+    }
+    const train = subset(colours(4), [0, 1, 3, 4]);
+    await refused({ train, test: colours(2) }, {}).toThrow(/class blue has no example for training/);
+    expect(onDescribe).not.toHaveBeenCalled();
+  });
+
+  it('takes one training image of each class with one value of C', async () => {
+    const options = { folder, name: '', perClass: 1, splits: 1, C: [10] };
+    const { study } = await transfer(net, dataSet({ train: colours(4) }), options);
+    expect(study.splits).toMatchObject([{ train: 3, test: 9, C: 10 }]);
+  });
+
   it('refuses one class, and a class with one image, before it describes any', async () => {
     const one = rawSource({ images: new Uint8Array(6), labels: [0, 0], width: 1, height: 1, classes: ['a'] });
     await expect(transfer(net, dataSet({ train: one }), { folder, name: '' })).rejects.toThrow(
@@ -102,6 +140,11 @@ function withText(file: Buffer, from: string | RegExp, to: string): Buffer {
   size.writeBigUInt64LE(BigInt(changed.length));
   return Buffer.concat([size, changed, file.subarray(8 + length)]);
 }
+
+it('refuses a number of neighbours below 1 before it describes any image', async () => {
+  const search = searchImages(net, 'nowhere.png', [], { folder, neighbours: 0 });
+  await expect(search).rejects.toThrow(/expected neighbours to be an integer of at least 1, got 0/);
+});
 
 describe('a predictor file', () => {
   const path = (name: string) => join(folder, name);

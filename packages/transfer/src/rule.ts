@@ -2,7 +2,7 @@
 
 /** Rule of a descriptor. Plain JSON: it is saved with a predictor. */
 export interface DescriptorRule {
-  /** Smallest sides Q of the rescaled images, in pixels, from 1 to 4096. Default the scale of the net's transform. */
+  /** Smallest sides Q of the rescaled images, in pixels, from 1 to 4096; at most 16. Default the scale of the net's transform. */
   readonly scales?: readonly number[] | undefined;
   /** Layer, such as `relu7` or `pool4`. Default the last hidden one. */
   readonly tap?: string | undefined;
@@ -14,6 +14,8 @@ export interface DescriptorRule {
 
 /** Largest scale Q, in pixels. */
 export const MAX_SCALE = 4096;
+/** Largest number of scales: an image is in memory at all of them. */
+const MAX_SCALES = 16;
 
 /** Returns the first error in a rule with scales, or undefined. It may come from a file. */
 export function ruleFault(rule: unknown): string | undefined {
@@ -21,6 +23,7 @@ export function ruleFault(rule: unknown): string | undefined {
   const { scales, tap, flip, combination } = rule as Readonly<Record<string, unknown>>;
   const expected = `expected scales Q as integers from 1 to ${MAX_SCALE}`;
   if (!Array.isArray(scales) || scales.length === 0) return `${expected}, got none`;
+  if (scales.length > MAX_SCALES) return `expected at most ${MAX_SCALES} scales Q, got ${scales.length}`;
   const bad = scales.find((scale) => !Number.isInteger(scale) || scale < 1 || scale > MAX_SCALE);
   if (bad !== undefined) return `${expected}, got ${bad}`;
   if (tap !== undefined && typeof tap !== 'string') return `expected tap to be the name of a layer, got ${tap}`;

@@ -212,6 +212,7 @@ describe('a predictor file', () => {
       ],
       ['"scales":[-1]', /scales Q as integers from 1 to 4096, got -1/],
       ['"scales":[]', /scales Q .*, got none/],
+      [`"scales":[${Array(17).fill(32)}]`, /expected at most 16 scales Q, got 17/],
       ['"scales":[32],"tap":7', /tap to be the name of a layer, got 7/],
       ['"scales":[32],"flip":"no"', /flip to be true or false, got no/],
       ['"scales":[32],"combination":"max"', /combination to be average or stack, got max/],

@@ -26,9 +26,10 @@ export interface StudyFacts {
   readonly machine: string;
 }
 
-/** Epochs, steps and images of the paper. */
+/** Epochs, steps, sides of the last convolutions' maps and images of the paper. */
 const PAPER_EPOCHS = 74;
 const PAPER_STEPS = '370,000';
+const PAPER_SIDE = 14;
 const PAPER_IMAGES = '1.3 million images of 1000 classes';
 
 function namesOf(nets: readonly StudyNet[]): string {
@@ -90,6 +91,24 @@ function trainingNotes({ results: { nets }, plan, epochs, endedEarly = [], image
   ];
 }
 
+/** Side of the maps of the last convolutions from which a note on their padding says nothing new. */
+const ENOUGH_POSITIONS = 7;
+
+/** Returns the share of zero padding among the values that filters of 3×3 cover on a map, in percent. */
+function paddingOf(side: number): number {
+  return Math.round(100 * (1 - ((3 * side - 2) / (3 * side)) ** 2));
+}
+
+function paddingNotes({ recipe: { input } }: StudyFacts): string[] {
+  const side = Math.floor(input / 16);
+  if (side >= ENOUGH_POSITIONS) return [];
+  return [
+    `At an input of ${input} the last convolutions see maps of ${side}×${side}: ${paddingOf(side)} % of what their filters cover is padding ` +
+      `(paper: ${PAPER_SIDE}×${PAPER_SIDE}, ${paddingOf(PAPER_SIDE)} %). Dense evaluation at a larger Q has less of it than the net was trained with, so its errors ` +
+      'grow with Q, where those of crops do not: compare dense with single in Table 5, or repeat the study with a larger --input.',
+  ];
+}
+
 function omissions({ results, nets, plan, epochs, images }: StudyFacts): string[] {
   const without = nets.filter(({ name }) => (epochs[name] ?? 0) === 0);
   const whole = [...new Set(without.map(({ seed }) => seed))].filter((seed) =>
@@ -129,6 +148,7 @@ export function notesOn(facts: StudyFacts): string[] {
     ...startNotes(facts),
     `Otherwise than in the paper: ${settingDeviations(recipe).join('; ') || 'no setting'}.`,
     ...trainingNotes(facts),
+    ...paddingNotes(facts),
     ...omissions(facts),
     "ImageNet columns: the paper's errors in % on the validation images of ILSVRC-2012. Compare the order of nets and scales, not the level.",
   ];

@@ -40,4 +40,14 @@ describe('the notes', () => {
     expect(notes).toMatch(/As in section 3\.1, B-256 started from A's first four convolutions/);
     expect(notes).toMatch(/Unlike in the paper, B-256-seed2 started from random weights\./);
   });
+
+  it('explain dense errors at small inputs by the share of padding, worked by hand', () => {
+    const facts = factsOf(['A'], 1, { 'A-256': 40 });
+    const notesAt = (input: number) =>
+      notesOn({ ...facts, recipe: { ...facts.recipe, input } }).filter((note) => note.includes('padding'));
+    // A filter of 3×3 on 2×2 positions covers 4 values at each of 4 positions: 16 of 36. On 14×14, 40² of 42².
+    expect(notesAt(32)).toEqual([expect.stringMatching(/maps of 2×2: 56 % .* padding \(paper: 14×14, 9 %\)/)]);
+    expect(notesAt(64)).toEqual([expect.stringMatching(/maps of 4×4: 31 % /)]);
+    expect(notesAt(112)).toEqual([]);
+  });
 });

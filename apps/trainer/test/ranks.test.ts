@@ -83,6 +83,15 @@ describe.skipIf(MPI.length === 0)(`train --ranks${reason}`, () => {
     ]);
   });
 
+  it('refuses a command that runs on one process, in one line', () => {
+    const words = [...PLACING, process.execPath, CLI, 'paper', '--data', data];
+    const { status, stderr } = spawnSync(`mpirun.${MPI[0]}`, words, { encoding: 'utf8' });
+    expect([status, stderr.split('\n').filter((line) => line.startsWith('error: '))]).toEqual([
+      2,
+      [expect.stringMatching(/^error: rank 0 \(.+\): paper runs on one process: start it without .*mpirun$/)],
+    ]);
+  });
+
   it('trains a smoke run on several ranks', async () => {
     const { code, stderr } = await trainer([...words('none'), '--ranks', '2', '--smoke']);
     expect([code, stderr]).toEqual([0, expect.stringContaining('the smoke run worked')]);

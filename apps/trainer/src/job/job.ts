@@ -41,10 +41,11 @@ export async function afterFirst<T>(communicator: Communicator, work: () => Prom
 export async function enterJob(command: string, distributed: boolean): Promise<Communicator> {
   const launcher = findLauncher();
   if (launcher === undefined || launcher.size === 1) return job;
+  job = await joinJob({ lateAfter: LATE });
+  // Thrown in the job, so that one rank prints it.
   if (!distributed) {
     throw new VggError('argument', `${command} runs on one process: start it without ${launcher.name}`);
   }
-  job = await joinJob({ lateAfter: LATE });
   await shareMachine(job);
   await requireSameSettings(job, { version });
   return job;

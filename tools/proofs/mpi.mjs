@@ -5,7 +5,7 @@
  *
  *     node tools/proofs/mpi.mjs [--engine onednn-float32] [--faults 100] [--seed 1] [--only PART,...] [--mpirun a,b]
  *
- * The parts: bits, resume, signals, faults, random, machines. `--mpirun` names the launchers of each MPI to prove it for.
+ * The parts: bits, evaluate, resume, signals, faults, random, machines. `--mpirun` names the launchers of each MPI to prove it for.
  * Two machines are two network namespaces of this one, joined by a virtual cable.
  */
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
@@ -32,7 +32,7 @@ const { values } = parseArgs({
     engine: { type: 'string', default: 'onednn-float32' },
     faults: { type: 'string', default: '100' },
     seed: { type: 'string', default: '1' },
-    only: { type: 'string', default: 'bits,resume,signals,faults,random,machines' },
+    only: { type: 'string', default: 'bits,evaluate,resume,signals,faults,random,machines' },
     mpirun: { type: 'string', default: 'mpirun.openmpi,mpirun.mpich' },
   },
 });
@@ -96,10 +96,10 @@ const fresh = (out, more = []) => [
 ];
 const resume = (out) => ['--resume', join(home, out), '--checkpoint-every', '1', '--keep', '9'];
 
-/** Runs `train`; `watch` sees the log so far and the process. Ends it after two minutes, which is a failure. */
-function train(words, { watch = () => {}, prefix = [], environment = {} } = {}) {
+/** Runs a command; `watch` sees the log so far and the process. Ends it after two minutes, which is a failure. */
+function trainer(words, { watch = () => {}, prefix = [], environment = {} } = {}) {
   const began = performance.now();
-  const [command, ...rest] = [...prefix, process.execPath, CLI, 'train', ...words];
+  const [command, ...rest] = [...prefix, process.execPath, CLI, ...words];
   const child = spawn(command, rest, {
     cwd: home,
     env: {
@@ -109,9 +109,13 @@ function train(words, { watch = () => {}, prefix = [], environment = {} } = {}) 
       npm_lifecycle_event: '',
       ...environment,
     },
-    stdio: ['ignore', 'ignore', 'pipe'],
+    stdio: ['ignore', 'pipe', 'pipe'],
   });
   let log = '';
+  let output = '';
+  child.stdout.on('data', (text) => {
+    output += text;
+  });
   const limit = setTimeout(() => child.kill('SIGKILL'), 120_000);
   child.stderr.on('data', (text) => {
     log += text;
@@ -120,10 +124,11 @@ function train(words, { watch = () => {}, prefix = [], environment = {} } = {}) 
   return new Promise((resolve) => {
     child.on('close', (code, signal) => {
       clearTimeout(limit);
-      resolve({ code, signal, log, ended: performance.now(), seconds: (performance.now() - began) / 1000 });
+      resolve({ code, signal, log, output, ended: performance.now(), seconds: (performance.now() - began) / 1000 });
     });
   });
 }
+const train = (words, options) => trainer(['train', ...words], options);
 
 const sha256 = (bytes) => createHash('sha256').update(bytes).digest('hex');
 const TIMES = ['seconds', 'imagesPerSecond', 'waiting', 'saving', 'validating', 'peers'];
@@ -230,6 +235,38 @@ if (parts.has('bits')) {
     `started by ${launchers[0]} itself: the bytes of one`,
     direct.code === 0 ? same('direct') : [lastLine(direct.log)],
   );
+}
+
+if (parts.has('evaluate')) {
+  // All images, to have several blocks, by two nets that differ, fused.
+  const second = await train(fresh('second', ['--seed', '2']));
+  if (second.code !== 0) throw new Error(second.log);
+  const nets = ['--run', join(home, 'alone'), '--run', join(home, 'second')];
+  const evaluate = async (file, more = [], options = {}) => {
+    const predictions = join(home, file);
+    const words = ['evaluate', ...nets, '--split', 'all', '--protocol', 'all', '--engine', values.engine, '--json'];
+    const { code, log, output } = await trainer([...words, '--predictions', predictions, ...more], options);
+    return code === 0 ? { output, predictions: readFileSync(predictions, 'utf8') } : { problem: lastLine(log) };
+  };
+  const one = await evaluate('evaluate-1');
+  const images = one.problem ?? `${JSON.parse(one.output).images} images`;
+  const differences = ({ problem, output, predictions }) => [
+    ...(problem === undefined ? [] : [problem]),
+    ...(output === one.output ? [] : ['--json differs']),
+    ...(predictions === one.predictions ? [] : ['--predictions differs']),
+  ];
+  report('evaluate, two nets fused, all protocols, one process', differences(one), images);
+  const twoThreads = await evaluate('evaluate-threads', [], { environment: { VGG_ONEDNN_THREADS: '2' } });
+  report('evaluate by one process of two threads: the bytes of one thread', differences(twoThreads));
+  for (const mpirun of launchers) {
+    for (const ranks of [2, 3, 4]) {
+      const more = ['--ranks', String(ranks), '--mpirun', mpirun];
+      report(
+        `${mpirun}, evaluate by ${ranks} ranks: the bytes of one`,
+        differences(await evaluate(`evaluate-${mpirun}-${ranks}`, more)),
+      );
+    }
+  }
 }
 
 for (const mpirun of parts.has('resume') ? launchers : []) {

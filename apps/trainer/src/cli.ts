@@ -32,6 +32,9 @@ async function terminalOf({ quiet }: { quiet: boolean }): Promise<Terminal> {
   return (await import('./terminal/terminal')).createTerminal({ stream: process.stderr, quiet });
 }
 
+/** Commands that several processes can do together. They join the job themselves. */
+const DISTRIBUTED: readonly string[] = ['train', 'evaluate'];
+
 async function main(words: readonly string[]): Promise<number> {
   // Commands load their libraries only when called, so that `--help` and a mistyped option answer at once.
   const program = createProgram({
@@ -53,7 +56,7 @@ async function main(words: readonly string[]): Promise<number> {
     const known = program.commands.map((command) => command.name());
     checkCommand(words[0], known);
     const command = known.find((name) => name === words[0]) ?? 'train';
-    if (command !== 'train') await enterJob(command, false);
+    if (!DISTRIBUTED.includes(command)) await enterJob(command, false);
     await program.parseAsync(words, { from: 'user' });
     await leaveJob();
     return Number(process.exitCode ?? 0);

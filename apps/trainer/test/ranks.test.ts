@@ -1,7 +1,8 @@
 /** Runs on several processes, by every MPI that is there. Faults are tools/proofs/mpi.mjs's. */
 import { spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { makeDemoImages } from '@vgg/data/node';
 import { builtLibraries } from '@vgg/mpi';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { CLI, home, images, TINY, trainer } from './command-line';
@@ -22,7 +23,9 @@ const words = (out: string) => [
 
 /** Arguments of mpirun that start two ranks on this machine. */
 const PLACING = [
-  ...(MPI[0] === 'openmpi' ? ['--oversubscribe', ...(process.getuid?.() === 0 ? ['--allow-run-as-root'] : [])] : []),
+  ...(MPI[0] === 'openmpi'
+    ? ['--oversubscribe', '--bind-to', 'none', ...(process.getuid?.() === 0 ? ['--allow-run-as-root'] : [])]
+    : []),
   ...['-n', '2'],
 ];
 
@@ -80,6 +83,15 @@ describe.skipIf(MPI.length === 0)(`train --ranks${reason}`, () => {
     ]);
   });
 
+  it('refuses a command that runs on one process, in one line', () => {
+    const words = [...PLACING, process.execPath, CLI, 'paper', '--data', data];
+    const { status, stderr } = spawnSync(`mpirun.${MPI[0]}`, words, { encoding: 'utf8' });
+    expect([status, stderr.split('\n').filter((line) => line.startsWith('error: '))]).toEqual([
+      2,
+      [expect.stringMatching(/^error: rank 0 \(.+\): paper runs on one process: start it without .*mpirun$/)],
+    ]);
+  });
+
   it('trains a smoke run on several ranks', async () => {
     const { code, stderr } = await trainer([...words('none'), '--ranks', '2', '--smoke']);
     expect([code, stderr]).toEqual([0, expect.stringContaining('the smoke run worked')]);
@@ -91,5 +103,84 @@ describe.skipIf(MPI.length === 0)(`train --ranks${reason}`, () => {
       1,
       expect.stringMatching(/^error: starting ranks needs an mpirun of .*found no mpirun in/),
     ]);
+  });
+});
+
+describe.skipIf(MPI.length === 0)(`evaluate --ranks${reason}`, () => {
+  /** Images of a few blocks, one of them broken, and two runs to fuse. */
+  let words: (predictions: string) => string[];
+  /** Output and file of predictions of one process. */
+  let alone: (string | Buffer)[];
+  beforeAll(async () => {
+    const many = join(home, 'many');
+    await makeDemoImages(many, { train: 1, validation: 15, seed: 2 });
+    writeFileSync(join(many, 'val', 'star', 'broken.jpg'), 'no image');
+    cpSync(join(home, 'alone'), join(home, 'twin'), { recursive: true });
+    const runs = ['alone', 'twin'].flatMap((run) => ['--run', join(home, run)]);
+    words = (predictions) => [
+      ...['evaluate', ...runs, '--data', many, '--protocol', 'both', '--scales', '32', '--engine', 'wasm', '--json'],
+      ...['--predictions', join(home, predictions)],
+    ];
+    const { code, stdout } = await trainer(words('predictions'));
+    expect([code, JSON.parse(stdout)]).toMatchObject([0, { images: 150, skipped: [{ key: 'star/broken.jpg' }] }]);
+    alone = [stdout, readFileSync(join(home, 'predictions'))];
+  });
+
+  it.each(MPI.flatMap((library) => [2, 3].map((ranks) => [library, ranks] as const)))(
+    'prints and writes the bytes of one process, nets fused: %s, %i ranks',
+    async (library, ranks) => {
+      const file = `predictions-${library}-${ranks}`;
+      const more = ['--ranks', String(ranks), '--mpirun', `mpirun.${library}`];
+      const { code, stdout, stderr } = await trainer([...words(file), ...more]);
+      expect([code, stderr]).toEqual([0, expect.stringContaining(`both, by ${ranks} ranks`)]);
+      expect([stdout, readFileSync(join(home, file))]).toEqual(alone);
+      expect(stderr.match(/skipped/g)).toHaveLength(1);
+    },
+  );
+
+  it('keeps the results of a run as one process does', async () => {
+    const kept = join(home, 'alone', 'evaluation.json');
+    const one = ['evaluate', join(home, 'alone'), '--split', 'all', '--protocol', 'single', '--engine', 'wasm'];
+    const first = await trainer(one);
+    const expected = [first.stdout, readFileSync(kept, 'utf8')];
+    const second = await trainer([...one, '--ranks', '2']);
+    expect([second.stdout, readFileSync(kept, 'utf8')]).toEqual(expected);
+  });
+
+  it('gives the bytes of one process if mpirun starts it', () => {
+    const mpirun = [...PLACING, process.execPath, CLI, ...words('direct')];
+    const { status, stdout } = spawnSync(`mpirun.${MPI[0]}`, mpirun, { encoding: 'utf8' });
+    expect([status, stdout, readFileSync(join(home, 'direct'))]).toEqual([0, ...alone]);
+  });
+
+  it('says in one line which rank found an image that cannot be used', async () => {
+    const { code, stderr } = await trainer([...words('strict'), '--ranks', '2', '--strict']);
+    expect([code, stderr.split('\n').filter((line) => line.startsWith('error: '))]).toEqual([
+      2,
+      [expect.stringMatching(/^error: rank [01] \(.+\): star\/broken\.jpg/)],
+    ]);
+  });
+
+  it('refuses nets that differ between the ranks', () => {
+    for (const rank of [0, 1]) cpSync(join(home, 'twin'), join(home, `rank-${rank}`), { recursive: true });
+    const file = join(home, 'rank-1', 'model.safetensors');
+    const changed = readFileSync(file);
+    changed.writeUInt8(changed.at(-1)! ^ 1, changed.length - 1);
+    writeFileSync(file, changed);
+    const run = `${join(home, 'rank-')}$OMPI_COMM_WORLD_RANK$PMI_RANK`;
+    const start = `exec "$0" "$1" evaluate "${run}" --engine wasm --data "$2"`;
+    const mpirun = [...PLACING, 'sh', '-c', start, process.execPath, CLI, join(home, 'many')];
+    const { status, stderr } = spawnSync(`mpirun.${MPI[0]}`, mpirun, { encoding: 'utf8' });
+    expect([status, stderr.split('\n').filter((line) => line.startsWith('error: '))]).toEqual([
+      2,
+      [expect.stringMatching(/^error: rank 1 \(.+\): rank 1 \(.+\) has weights \[".+"\], rank 0 \(.+\) has \[".+"\]/)],
+    ]);
+  });
+
+  it('ends at once on Ctrl-C', async () => {
+    const { code, stdout, stderr } = await trainer([...words('stopped'), '--ranks', '2'], (text, kill) => {
+      if (text.includes('by 2 ranks')) kill('SIGINT');
+    });
+    expect([code, stdout, stderr.includes('error: ')]).toEqual([130, '', false]);
   });
 });

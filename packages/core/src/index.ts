@@ -10,6 +10,7 @@ export {
 } from './errors';
 export { yieldToEventLoop } from './event-loop';
 export { type ByteUnit, formatBytes, formatDuration, formatTimestamp } from './format';
+export { gather, type Outcome, outcomeOf, throwFailure } from './gather';
 export { requireInteger } from './integer';
 export { memoryJob } from './memory-job';
 export { type RandomStream, randomStream, threefry2x32 } from './random';

@@ -2,17 +2,19 @@
  * Evaluation of one or more nets on a set of images with any number of protocols and scales in one pass (section 3.2 and
  * the tables of section 4). All results share decoding, rescaling and forward passes.
  */
-import { requireInteger, VggError } from '@vgg/core';
+import { type Communicator, requireInteger, singleProcess, VggError } from '@vgg/core';
 import { rescaledSize } from '@vgg/data';
 import { Calibration } from './calibration';
+import { blockLength, type Round, Rounds } from './divide';
 import { BATCH_PIXELS, largestOf, MAX_IMAGE_PIXELS } from './limits';
 import { type EvaluationImage, type Loaded, loadInOrder, type SkippedImage } from './load';
+import type { Scored } from './message';
 import { type ClassErrors, type ConfusedPair, type Errors, meanF1, Tally, topK } from './metrics';
 import { guesses, type Prediction } from './predictions';
 import { allScales, checkPlan, type EvaluatedNet, type Plan, type Protocol, scalesOf, viewKinds } from './protocol';
 import { type Posteriors, scoreImages } from './score';
 
-/** Event during an evaluation. */
+/** Event during an evaluation. In a job, every process gets those of all images, in their order. */
 export type EvaluationEvent =
   /** Sent for each image and protocol, over all nets and scales. */
   | { readonly type: 'prediction'; readonly prediction: Prediction }
@@ -29,7 +31,10 @@ export type EvaluationEvent =
 export interface EvaluateOptions {
   /** Nets to evaluate; several are evaluated alone and fused. */
   readonly nets: readonly EvaluatedNet[];
+  /** All images, the same on all processes of a job, of which each loads only its share. */
   readonly images: Iterable<EvaluationImage> | AsyncIterable<EvaluationImage>;
+  /** Default a job of one process. */
+  readonly communicator?: Communicator | undefined;
   /** Test protocols. Default `['dense']`. */
   readonly protocols?: readonly Protocol[] | undefined;
   /** Every Q of the nets without `scales` of their own, in pixels; see {@link scalesFor}. */
@@ -135,8 +140,6 @@ type Usable = Exclude<Loaded, SkippedImage>;
 
 /** Largest memory in bytes of the images scored together: enough to fill forward passes with views of one size. */
 const WINDOW_BYTES = 2 ** 26;
-/** Largest number of images scored together: with many tiny images the first result would otherwise come late. */
-const WINDOW_IMAGES = 256;
 
 /** Returns the memory of an image in bytes: as decoded, rescaled to the largest Q and flipped, with its posteriors. */
 function bytesOf({ at }: Usable, { nets, protocols, scales }: Plan): number {
@@ -148,19 +151,30 @@ function bytesOf({ at }: Usable, { nets, protocols, scales }: Plan): number {
   return decoded + 2 * 12 * largest.width * largest.height + 8 * posteriors;
 }
 
-/** Groups the images that are scored together, in order. */
-async function* inWindows(loaded: AsyncIterable<Loaded>, plan: Plan): AsyncGenerator<Loaded[]> {
+/** Images that are scored together. */
+interface Window {
+  readonly loaded: readonly Loaded[];
+  /** True if the last of them is the last of a block. */
+  readonly endsBlock: boolean;
+}
+
+/** Groups the images that are scored together, in order. A group has images of one block only. */
+async function* inWindows(loaded: AsyncIterable<Loaded>, plan: Plan, block: number): AsyncGenerator<Window> {
   let window: Loaded[] = [];
   let bytes = 0;
+  let inBlock = 0;
   for await (const entry of loaded) {
     window.push(entry);
     if ('at' in entry) bytes += bytesOf(entry, plan);
-    if (bytes < WINDOW_BYTES && window.length < WINDOW_IMAGES) continue;
-    yield window;
+    inBlock += 1;
+    const endsBlock = inBlock === block;
+    if (bytes < WINDOW_BYTES && !endsBlock) continue;
+    yield { loaded: window, endsBlock };
     window = [];
     bytes = 0;
+    if (endsBlock) inBlock = 0;
   }
-  if (window.length > 0) yield window;
+  if (window.length > 0) yield { loaded: window, endsBlock: false };
 }
 
 /**
@@ -170,12 +184,16 @@ async function* inWindows(loaded: AsyncIterable<Loaded>, plan: Plan): AsyncGener
  * `strict` it is an error. Memory is limited by `batchPixels`, `maxImagePixels` and `ahead`, not by the number of images.
  * The event loop can run between forward passes.
  *
+ * In a job, each process loads and evaluates its share of the images, and all return the same result, to the bits of one process.
+ * A failure of one is a failure of all.
+ *
  * @throws VggError `VGG_ARGUMENT` for a plan that cannot be executed, `VGG_DATASET` when no image can be used or a label is
  *   not a class of the nets, `VGG_NON_FINITE` when a net returns NaN; the reason of `signal` when it is aborted.
  */
 export async function evaluate({
   nets,
   images,
+  communicator = singleProcess,
   protocols = ['dense'],
   scales,
   flips = true,
@@ -202,31 +220,57 @@ export async function evaluate({
   let imageCount = 0;
   let viewCount = 0;
   const progress = () => onEvent({ type: 'progress', images: imageCount, skipped: skipped.length, views: viewCount });
+  const take = async (entries: readonly Scored[]) => {
+    for (const entry of entries) {
+      if ('reason' in entry) {
+        skipped.push(entry);
+        await onEvent({ type: 'skipped', ...entry });
+        continue;
+      }
+      for (const prediction of count(rows, entry)) await onEvent({ type: 'prediction', prediction });
+      await onEvent({ type: 'scored', ...entry });
+      imageCount += 1;
+    }
+  };
 
-  const loaded = loadInOrder(images, { scales: plan.scales, classes, maxImagePixels, strict, ahead, signal });
-  for await (const window of inWindows(loaded, plan)) {
-    signal?.throwIfAborted();
-    for (const entry of window) {
-      if ('at' in entry) continue;
-      skipped.push(entry);
-      await onEvent({ type: 'skipped', ...entry });
-    }
-    const usable = window.filter((entry): entry is Usable => 'at' in entry);
-    const results = await scoreImages(usable, plan, {
-      batchPixels,
-      signal,
-      onBatch: (count) => {
-        viewCount += count;
-        return progress();
-      },
-    });
-    for (const [i, entry] of usable.entries()) {
-      const posteriors = results[i]!;
-      for (const prediction of count(rows, entry, posteriors)) await onEvent({ type: 'prediction', prediction });
-      await onEvent({ type: 'scored', key: entry.key, label: entry.label, posteriors });
-    }
-    imageCount += usable.length;
+  const block = blockLength(plan, batchPixels);
+  const rounds = communicator.size === 1 ? undefined : new Rounds(communicator, classes, block);
+  const takeRound = async (round: Round | undefined) => {
+    if (round === undefined) return;
+    viewCount += round.views;
+    await take(round.entries);
     await progress();
+  };
+  const own = rounds === undefined ? images : rounds.own(images);
+  const loading = loadInOrder(own, { scales: plan.scales, classes, maxImagePixels, strict, ahead, signal });
+  try {
+    for await (const { loaded, endsBlock } of inWindows(loading, plan, block)) {
+      signal?.throwIfAborted();
+      const unusable = loaded.filter((entry): entry is SkippedImage => 'reason' in entry);
+      const usable = loaded.filter((entry): entry is Usable => 'at' in entry);
+      if (rounds === undefined) await take(unusable);
+      const results = await scoreImages(usable, plan, {
+        batchPixels,
+        signal,
+        onBatch: (views) => {
+          viewCount += views;
+          rounds?.count(views);
+          return progress();
+        },
+      });
+      const scored = usable.map(({ key, label }, i) => ({ key, label, posteriors: results[i]! }));
+      if (rounds === undefined) {
+        await take(scored);
+        await progress();
+        continue;
+      }
+      rounds.add([...unusable, ...scored]);
+      if (endsBlock) await takeRound(await rounds.exchange());
+    }
+    if (rounds !== undefined) for await (const round of rounds.rest()) await takeRound(round);
+  } catch (error) {
+    rounds?.fail(error);
+    throw error;
   }
   if (imageCount === 0) throw nothingUsable(skipped);
   return {
@@ -257,7 +301,7 @@ function resultOf({ nets, protocol, scales, tally, calibration }: Row): Evaluati
 }
 
 /** Counts one image in every row, and returns the predictions of the rows over all nets and scales. */
-function count(rows: readonly Row[], { key, label }: Usable, posteriors: Posteriors): Prediction[] {
+function count(rows: readonly Row[], { key, label, posteriors }: Exclude<Scored, SkippedImage>): Prediction[] {
   const predictions: Prediction[] = [];
   for (const { nets, protocol, scales, byNet, tally, calibration, whole } of rows) {
     const best = guesses(posteriors.combine(nets, protocol, byNet));

@@ -30,21 +30,33 @@ export interface ScoreOptions {
   onBatch(views: number): void | Promise<void>;
 }
 
+/** Sum of the posteriors of some views of one image. */
+export interface PosteriorSum {
+  /** [classes]. */
+  readonly sum: Float64Array;
+  readonly views: number;
+}
+
 /** Posteriors of one image, averaged for each net, scale and kind of view. */
 export class Posteriors {
   readonly #classes: number;
-  readonly #sums = new Map<string, { sum: Float64Array; views: number }>();
+  readonly #sums: Map<string, PosteriorSum>;
 
-  constructor(classes: number) {
+  constructor(classes: number, sums: Iterable<readonly [string, PosteriorSum]> = []) {
     this.#classes = classes;
+    this.#sums = new Map(sums);
+  }
+
+  /** Sums by net, scale and kind of view, from which the constructor makes the same posteriors. */
+  get sums(): ReadonlyMap<string, PosteriorSum> {
+    return this.#sums;
   }
 
   add(net: string, scale: number, kind: ViewKind, posterior: Float64Array): void {
     const key = JSON.stringify([net, scale, kind]);
-    const entry = this.#sums.get(key) ?? { sum: new Float64Array(this.#classes), views: 0 };
-    for (let i = 0; i < posterior.length; i++) entry.sum[i]! += posterior[i]!;
-    entry.views += 1;
-    this.#sums.set(key, entry);
+    const { sum, views } = this.#sums.get(key) ?? { sum: new Float64Array(this.#classes), views: 0 };
+    for (let i = 0; i < posterior.length; i++) sum[i]! += posterior[i]!;
+    this.#sums.set(key, { sum, views: views + 1 });
   }
 
   /**

@@ -13,6 +13,11 @@ export interface LaunchOptions {
   hosts?: string | undefined;
   /** Program that starts the ranks. Default the mpirun of the MPI that the addon was built for. */
   mpirun?: string | undefined;
+  /**
+   * True if the program saves its work after the first signal and ends by itself; false if a signal ends it at once, since it has
+   * nothing to save. Default true.
+   */
+  saves?: boolean | undefined;
 }
 
 /** Seconds that mpirun has to end all ranks after one of them has failed. */
@@ -146,7 +151,7 @@ function killGroup({ pid }: ChildProcess): void {
  * Runs a program on several ranks of this machine or of others, and returns its exit code. If it fails, one line on stderr says
  * which rank ended and why.
  *
- * Ctrl-C, SIGTERM and SIGHUP reach rank 0 as a line on its stdin, which every mpirun forwards: after a signal mpirun would end
+ * With `saves`, Ctrl-C, SIGTERM and SIGHUP reach rank 0 as a line on its stdin, which every mpirun forwards: after a signal mpirun would end
  * the ranks before they have saved. A second one ends them at once. `listenForInterruption` of `@vgg/core/node` hears that line
  * in the program, which has the variable `VGG_LAUNCHED` in its environment.
  *
@@ -155,6 +160,7 @@ function killGroup({ pid }: ChildProcess): void {
  * @throws VggError `VGG_BACKEND` if there is no MPI that ranks can be started by.
  */
 export async function launch(program: readonly string[], options: LaunchOptions): Promise<number> {
+  const { saves = true } = options;
   const launcher = findMpirun(options.mpirun);
   const child = spawn(launcher.command, [...placing(launcher, options), ...program], {
     // Of its own process group: the terminal sends Ctrl-C to ours alone.
@@ -177,7 +183,12 @@ export async function launch(program: readonly string[], options: LaunchOptions)
       process.exit(CODES[name]);
     }
     interrupted = name;
-    child.stdin!.write('stop\n');
+    if (saves) {
+      child.stdin!.write('stop\n');
+      return;
+    }
+    child.kill('SIGTERM');
+    timer ??= setTimeout(() => killGroup(child), GRACE * 1000);
   };
   const names = Object.keys(CODES) as Interruption[];
   const onExit = () => killGroup(child);
@@ -197,8 +208,25 @@ export async function launch(program: readonly string[], options: LaunchOptions)
   for (const stream of [child.stdin, child.stdout, child.stderr]) stream!.destroy();
   errors.end();
   clearTimeout(timer);
-  if (interrupted !== undefined && errors.line === undefined && code === 0) return CODES[interrupted];
+  if (interrupted !== undefined && (!saves || (errors.line === undefined && code === 0))) return CODES[interrupted];
   if (code === 0) return 0;
   if (errors.line === undefined) process.stderr.write(`error: ${errors.cause(code)}\n`);
   return code === null || code === 137 || code > 128 ? 1 : code;
+}
+
+/** Options of the command line that {@link relaunch} leaves out. */
+const STARTING = ['--ranks', '--hosts', '--mpirun'];
+
+/**
+ * Runs this program on several ranks by {@link launch}, with its own arguments except `--ranks`, `--hosts` and `--mpirun` and
+ * their values.
+ */
+export function relaunch(options: LaunchOptions): Promise<number> {
+  const [script, ...words] = process.argv.slice(1);
+  const isStarting = (word: string | undefined) => STARTING.includes(word ?? '');
+  const kept = words.filter(
+    (word, i) =>
+      !isStarting(word) && !isStarting(words[i - 1]) && !STARTING.some((name) => word.startsWith(`${name}=`)),
+  );
+  return launch([process.execPath, ...process.execArgv, script!, ...kept], options);
 }

@@ -1,9 +1,9 @@
 /** Programs started on several ranks. The faults of machines and daemons are those of `tools/proofs/mpi.mjs`. */
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { launch } from '../src/index';
+import { launch, relaunch } from '../src/index';
 import { LAUNCHERS, reason } from './mpi';
 
 let home: string;
@@ -57,6 +57,31 @@ describe.skipIf(LAUNCHERS.length === 0)(`launch${reason}`, () => {
       stdout: '  café\n',
       stderr: '  café\n',
     });
+  });
+
+  it.each(LAUNCHERS)('ends a program without anything to save at the first signal: %s', async (_, mpirun) => {
+    const wait =
+      "require('fs').writeFileSync(require('path').join(process.argv[1], 'begun'), ''); setInterval(() => {}, 1000)";
+    const ended = launch(node(wait), { ranks: 2, mpirun, saves: false });
+    await vi.waitUntil(() => readdirSync(home).length > 0, { timeout: 20_000 });
+    process.kill(process.pid, 'SIGTERM');
+    expect(await ended).toBe(143);
+  });
+
+  it.each(LAUNCHERS)('runs this program again without the options that start ranks: %s', async (_, mpirun) => {
+    const script = join(home, 'program.cjs');
+    const write =
+      "require('fs').writeFileSync(require('path').join(__dirname, 'words'), process.argv.slice(2).join(' '))";
+    writeFileSync(script, write);
+    const { argv, execArgv } = process;
+    const words = ['--ranks', '2', 'evaluate', '--mpirun=x', 'run', '--hosts', 'a:2', '--json'];
+    Object.assign(process, { argv: [process.execPath, script, ...words], execArgv: [] });
+    try {
+      expect(await relaunch({ ranks: 1, mpirun })).toBe(0);
+    } finally {
+      Object.assign(process, { argv, execArgv });
+    }
+    expect(readFileSync(join(home, 'words'), 'utf8')).toBe('evaluate run --json');
   });
 
   it('leaves no listener for signals', async () => {

@@ -1,10 +1,9 @@
 /** Diagnosis of a loss that is not finite. It runs only after such a loss, so it need not be fast. */
 import { dispose, type Tensor, tensor4d } from '@tensorflow/tfjs-core';
-import { randomStream, singleProcess, VggError } from '@vgg/core';
+import { gather, randomStream, singleProcess, VggError } from '@vgg/core';
 import { nonFiniteNames } from '@vgg/optim';
 import { imageShape } from './batch';
 import type { GradientOptions } from './gradient';
-import { gather } from './job';
 
 /** Returns the layers that have variables `<layer>.<name>`, in the order of the net. Own nets may have other names. */
 function layersOf(variables: Iterable<string>): string[] {

@@ -1,3 +1,4 @@
+export { gather } from '@vgg/core';
 export { type BatchPart, type ImageBatch, imageShare, type MicroBatch, splitBatch } from './batch';
 export {
   type Best,
@@ -14,7 +15,7 @@ export { type FineTuneOptions, fineTune, type TunableNet } from './fine-tune';
 export { fit } from './fit';
 export type { CheckpointOptions, FitOptions, FitResult } from './fit-options';
 export { type BatchSums, batchSums, type GradientOptions } from './gradient';
-export { gather, onFirst, requireSameSettings } from './job';
+export { onFirst, requireSameSettings } from './job';
 export {
   crossEntropy,
   focal,

@@ -1,17 +1,8 @@
 /** Messages among the processes of a job in addition to sums: settings, outcomes, a checkpoint to start from. */
 import { type Tensor, tensor, tidy } from '@tensorflow/tfjs-core';
-import { type Communicator, VggError } from '@vgg/core';
+import { type Communicator, gather, outcomeOf, throwFailure, VggError } from '@vgg/core';
 import type { TensorData } from '@vgg/weights';
 import type { Checkpoint } from './checkpoint';
-
-const encoder = new TextEncoder();
-const decoder = new TextDecoder();
-
-/** Returns the value of every rank, in the order of ranks. Values are sent as JSON. */
-export async function gather<T>(communicator: Communicator, value: T): Promise<T[]> {
-  const all = await communicator.allGather(encoder.encode(JSON.stringify(value)));
-  return all.map((bytes) => JSON.parse(decoder.decode(bytes)) as T);
-}
 
 /** Returns the value of rank 0 on every rank. */
 export async function fromFirst<T>(communicator: Communicator, value: T): Promise<T> {
@@ -44,31 +35,6 @@ export async function requireSameSettings(
       );
     }
   }
-}
-
-/** Outcome of one rank of what all ranks do: the error that it failed with, if it did. */
-export interface Outcome {
-  host: string;
-  failure?: string | undefined;
-}
-
-/** Returns the outcome of this rank. */
-export function outcomeOf({ host }: Communicator, failure: unknown): Outcome {
-  const message = failure instanceof Error ? failure.message : String(failure);
-  return { host, failure: failure === undefined ? undefined : message };
-}
-
-/**
- * Throws if a rank has failed: on that rank its own error, on the others one that names it.
- *
- * @throws `failure`, or VggError `VGG_STATE`.
- */
-export function throwFailure(outcomes: readonly Outcome[], failure: unknown): void {
-  if (failure !== undefined) throw failure;
-  const rank = outcomes.findIndex((outcome) => outcome.failure !== undefined);
-  if (rank < 0) return;
-  const { host, failure: message } = outcomes[rank]!;
-  throw new VggError('state', `rank ${rank} (${host}) failed: ${message}`, { details: { rank } });
 }
 
 /** Runs `work` on rank 0 alone while the others wait for it. If it fails, all ranks fail. */

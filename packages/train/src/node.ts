@@ -5,6 +5,7 @@ export {
   type FoundCheckpoint,
   type RefusedCheckpoint,
 } from './node/checkpoint-folder';
+export { weightsHash } from './node/content-hash';
 export { EPOCH_TABLE, EpochTable } from './node/epoch-table';
 export { EventFile } from './node/event-file';
 export { METRICS_FILE, MetricsFile } from './node/metrics-file';

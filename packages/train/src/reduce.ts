@@ -1,7 +1,6 @@
 /** Sums over the processes of a job, in buffers of a size that suits a computer network. */
 import { type Tensor, tensor } from '@tensorflow/tfjs-core';
-import { type Communicator, sizeOf } from '@vgg/core';
-import { gather, type Outcome, outcomeOf, throwFailure } from './job';
+import { type Communicator, gather, type Outcome, outcomeOf, sizeOf, throwFailure } from '@vgg/core';
 import { addTotals, NO_SAMPLES, type Totals } from './metrics';
 
 /** Largest number of values per message (16 MiB). A single tensor may have more. */

@@ -48,6 +48,7 @@ describe('the API', () => {
       | 'MetricsFile'
       | 'RunFolder'
       | 'RunLock'
+      | 'weightsHash'
     >();
   });
 

@@ -8,13 +8,13 @@ const HERE = fileURLToPath(new URL('.', import.meta.url));
 
 /** Largest size in bytes, about a tenth above the present one, so that growth is intended. Code that is fetched on use counts. */
 const BUDGETS = {
-  core: 3_500,
+  core: 4_000,
   models: 10_100,
   data: 10_300,
   optim: 17_200,
   weights: 48_000,
   train: 10_000,
-  eval: 15_000,
+  eval: 17_500,
   transfer: 6_800,
   perceptual: 1_700,
   'backend-wasm': 21_500,

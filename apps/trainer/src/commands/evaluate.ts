@@ -4,17 +4,21 @@ import { describeEngine, type EngineName, startEngine } from '@vgg/engine';
 import { type Evaluation, type EvaluationRow, PROTOCOLS, type Protocol } from '@vgg/eval';
 import { type DataEvaluation, type EvaluationRequest, evaluateNets } from '../evaluate/evaluate';
 import { loadNamed, loadRuns } from '../evaluate/nets';
+import { afterFirst, enterJob, startRanks } from '../job/job';
 import { print, table } from '../terminal/output';
-import type { Terminal } from '../terminal/terminal';
+import { SILENT, type Terminal } from '../terminal/terminal';
 
 /** Arguments of `evaluate`; exactly one of `run` and `weights` is given, and `data` with `weights`. */
-export interface EvaluateArguments extends Omit<EvaluationRequest, 'protocols'> {
+export interface EvaluateArguments extends Omit<EvaluationRequest, 'protocols' | 'job' | 'engine'> {
   run?: readonly string[];
   /** A weight file, or a published net's name. */
   weights?: string;
   protocol: Protocol | 'all';
   engine: EngineName | 'auto';
   device?: string;
+  ranks?: number;
+  hosts?: string;
+  mpirun?: string;
   json: boolean;
   quiet: boolean;
 }
@@ -73,19 +77,24 @@ export async function printEvaluation(evaluation: Evaluation, classes: readonly 
   if (whole !== undefined && whole.images > 0) await print(`\n${classTable(whole, classes)}`);
 }
 
-export async function runEvaluate(options: EvaluateArguments, terminal: Terminal): Promise<void> {
-  const { run = [], weights, protocol, json, engine, device, ...rest } = options;
-  terminal.say(describeEngine(await startEngine(engine, device)));
-  const evaluated = await (weights === undefined
-    ? loadRuns(run.map((path) => resolve(path)))
-    : loadNamed(weights, terminal));
+export async function runEvaluate(options: EvaluateArguments, output: Terminal): Promise<void> {
+  const { run = [], weights, protocol, json, engine: name, device, ranks, hosts, mpirun, ...rest } = options;
+  if (await startRanks({ ranks, hosts, mpirun, saves: false })) return;
+  const job = await enterJob('evaluate', true);
+  const terminal = job.rank === 0 ? output : SILENT;
+  const engine = describeEngine(await startEngine(name, device));
+  terminal.say(engine);
+  const evaluated = await afterFirst(job, () =>
+    weights === undefined ? loadRuns(run.map((path) => resolve(path))) : loadNamed(weights, terminal),
+  );
   let evaluation: DataEvaluation;
   try {
     const protocols = protocol === 'all' ? PROTOCOLS : [protocol];
-    evaluation = await evaluateNets(evaluated, { ...rest, protocols }, terminal);
+    evaluation = await evaluateNets(evaluated, { ...rest, protocols, job, engine }, terminal);
   } finally {
     evaluated.dispose();
   }
+  if (job.rank > 0) return;
   const { classes } = evaluated;
   if (!json) return printEvaluation(evaluation, classes);
   // Of the confusion matrix only the non-zero entries are printed: for many classes, most are zero.

@@ -7,7 +7,7 @@ import { type SettingName, smokeSettings } from '@vgg/recipes';
 import { LivePage } from '@vgg/report';
 import type { FitResult } from '@vgg/train';
 import { evaluateBest, isEvaluated } from '../evaluate/after-training';
-import { enterJob } from '../job/job';
+import { enterJob, startRanks } from '../job/job';
 import { openRunReport, REPORT } from '../report/run-report';
 import type { TrainArguments } from '../run/arguments';
 import { discardRunFolder, isBoxRun } from '../run/folder';
@@ -74,15 +74,6 @@ async function printResumeHint(error: unknown, { folder }: Prepared, terminal: T
   if (step !== undefined) terminal.say(`the run is saved up to step ${step}; ${resumeHint(folder.path)}`);
 }
 
-/** Returns the words of this command line without the options that start ranks. */
-function rankWords(words: readonly string[]): string[] {
-  const starts = ['--ranks', '--hosts', '--mpirun'];
-  return words.filter(
-    (word, i) =>
-      !starts.includes(word) && !starts.includes(words[i - 1]!) && !starts.some((name) => word.startsWith(`${name}=`)),
-  );
-}
-
 /** @throws VggError `VGG_ARGUMENT` if several ranks are to do what one process does: the others would wait for it. */
 function checkRanks({ dryRun, findRate }: TrainArguments, ranks: number): void {
   if (ranks === 1 || !(dryRun || findRate)) return;
@@ -95,12 +86,7 @@ export async function runTrain(options: TrainArguments, terminal: Terminal): Pro
     return (await import('./localise')).runLocalise(options, terminal);
   const { ranks = 1, hosts, mpirun } = options;
   checkRanks(options, ranks);
-  if (ranks > 1 && process.env.VGG_LAUNCHED === undefined) {
-    const { launch } = await import('@vgg/mpi');
-    const program = [process.execPath, ...process.execArgv, process.argv[1]!, ...rankWords(process.argv.slice(2))];
-    process.exitCode = await launch(program, { ranks, hosts, mpirun });
-    return;
-  }
+  if (await startRanks({ ranks, hosts, mpirun })) return;
   const job = await enterJob('train', true);
   checkRanks(options, job.size);
   if (job.rank > 0) return joinTraining(options);

@@ -1,11 +1,16 @@
 /** Evaluates runs, or the net of a weight file, on a folder of images. Writes predictions, and keeps the results of a run. */
 import { type FileHandle, open } from 'node:fs/promises';
-import { VggError } from '@vgg/core';
+import { type Communicator, singleProcess, VggError } from '@vgg/core';
 import { systemReason } from '@vgg/core/node';
+import type { ImageSource } from '@vgg/data';
 import { imageItems, type Layout } from '@vgg/data/node';
 import { type Evaluation, evaluate, type Protocol, predictionLine } from '@vgg/eval';
 import { GuessBook, recordEvaluation } from '@vgg/report';
+import { requireSameSettings } from '@vgg/train';
+import { weightsHash } from '@vgg/train/node';
 import { reportSkipped } from '../images/data-set';
+import { afterFirst } from '../job/job';
+import { hashOfNames } from '../run/images';
 import type { Terminal } from '../terminal/terminal';
 import { withClassesOf } from './classes';
 import { openImages } from './images';
@@ -38,6 +43,10 @@ export interface EvaluationRequest {
   /** Largest number of pixels of a rescaled image. Default 2^23. */
   maxPixels?: number | undefined;
   strict: boolean;
+  /** Processes that evaluate together; rank 0 alone writes. Default this one alone. */
+  job?: Communicator | undefined;
+  /** Engine in words, which the processes of a job must have in common. */
+  engine?: string | undefined;
   /** Aborts between two forward passes: `evaluateNets` then throws the reason of the signal. */
   signal?: AbortSignal | undefined;
 }
@@ -63,6 +72,25 @@ async function openPredictions(path: string | undefined): Promise<FileHandle | u
   }
 }
 
+/** Checks that all processes of a job have the same nets and images. */
+async function requireSameWork(
+  job: Communicator,
+  { nets, engine }: { nets: Evaluated['nets']; engine: string | undefined },
+  source: ImageSource,
+): Promise<void> {
+  if (job.size === 1) return;
+  const weights: string[] = [];
+  for (const { model } of nets) weights.push((await weightsHash(model)).slice(0, 16));
+  const names = hashOfNames([source]);
+  await requireSameSettings(job, {
+    engine,
+    weights,
+    classes: source.classes,
+    images: source.length,
+    'names of images': names,
+  });
+}
+
 /**
  * Evaluates nets on images. The results of a single run are kept in its folder.
  *
@@ -74,17 +102,18 @@ export async function evaluateNets(
   terminal: Terminal,
 ): Promise<DataEvaluation> {
   const { runs } = evaluated;
-  const { protocols, scales = evaluated.scales } = request;
+  const { protocols, scales = evaluated.scales, job = singleProcess } = request;
   const nets = withScales(evaluated.nets, request.scales);
   const testScales = nets.map((net) => net.scales ?? scales);
-  const opened = await openImages(evaluated, request, terminal);
+  const opened = await afterFirst(job, () => openImages(evaluated, request, terminal));
   const source = withClassesOf(evaluated, opened.source, terminal);
   const { classes } = source;
+  await requireSameWork(job, { nets, engine: request.engine }, source);
   terminal.say(
     `evaluating ${nets.length === 1 ? 'one net' : `${nets.length} nets`} on ${source.length} images, ` +
-      `Q = ${[...new Set(testScales.map((own) => own.join(', ')))].join(' and ')}, ${protocols.join(', ')}`,
+      `Q = ${[...new Set(testScales.map((own) => own.join(', ')))].join(' and ')}, ${protocols.join(', ')}${job.size === 1 ? '' : `, by ${job.size} ranks`}`,
   );
-  const predictions = await openPredictions(request.predictions);
+  const predictions = await openPredictions(job.rank === 0 ? request.predictions : undefined);
   // The report shows predictions of the last protocol, the most thorough one.
   const book = new GuessBook(protocols.at(-1)!, classes.length);
   const views = viewsPerImage(protocols, testScales.flat().length);
@@ -93,6 +122,7 @@ export async function evaluateNets(
     const evaluation = await evaluate({
       nets,
       images: imageItems(source),
+      communicator: job,
       protocols,
       scales,
       strict: request.strict,
@@ -114,7 +144,7 @@ export async function evaluateNets(
     progress.end();
     reportSkipped(evaluation.skipped, terminal);
     const [run] = runs;
-    if (run !== undefined && nets.length === 1) {
+    if (run !== undefined && nets.length === 1 && job.rank === 0) {
       const larger = await recordEvaluation(run.path, evaluation, book.guesses, opened.of).catch((error: unknown) => {
         terminal.warn(`the results could not be saved in ${run.path}: ${systemReason(error)}`);
         return undefined;

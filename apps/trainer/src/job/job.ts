@@ -1,7 +1,7 @@
 /** The job that this process belongs to: a run of one process, or the ranks that a launcher of MPI has started. */
 import { type Communicator, singleProcess, VggError } from '@vgg/core';
 import { shareMachine } from '@vgg/engine';
-import { findLauncher, joinJob } from '@vgg/mpi';
+import { findLauncher, joinJob, type LaunchOptions, relaunch } from '@vgg/mpi';
 import { requireSameSettings } from '@vgg/train';
 import { version } from '../../package.json';
 
@@ -15,6 +15,24 @@ export function currentJob(): Communicator {
   return job;
 }
 
+/** Starts the ranks that were asked for and returns true after their end; false if this process is to do the work itself. */
+export async function startRanks({
+  ranks = 1,
+  ...options
+}: Omit<LaunchOptions, 'ranks'> & { ranks: number | undefined }): Promise<boolean> {
+  if (ranks === 1 || process.env.VGG_LAUNCHED !== undefined) return false;
+  process.exitCode = await relaunch({ ranks, ...options });
+  return true;
+}
+
+/** Does `work` on rank 0 before the others, which then find what it has downloaded. */
+export async function afterFirst<T>(communicator: Communicator, work: () => Promise<T>): Promise<T> {
+  if (communicator.rank > 0) await communicator.barrier();
+  const result = await work();
+  if (communicator.rank === 0) await communicator.barrier();
+  return result;
+}
+
 /**
  * Joins the job if a launcher has started this process with others.
  *
@@ -23,10 +41,11 @@ export function currentJob(): Communicator {
 export async function enterJob(command: string, distributed: boolean): Promise<Communicator> {
   const launcher = findLauncher();
   if (launcher === undefined || launcher.size === 1) return job;
+  job = await joinJob({ lateAfter: LATE });
+  // Thrown in the job, so that one rank prints it.
   if (!distributed) {
     throw new VggError('argument', `${command} runs on one process: start it without ${launcher.name}`);
   }
-  job = await joinJob({ lateAfter: LATE });
   await shareMachine(job);
   await requireSameSettings(job, { version });
   return job;

@@ -1,7 +1,7 @@
 /** Options and words that several commands share. */
 
 import { ENGINE_NAMES } from '@vgg/engine';
-import { oneOf, SETTINGS } from '@vgg/recipes/table';
+import { integer, oneOf, SETTINGS } from '@vgg/recipes/table';
 import { type Command, Option } from 'commander';
 import { SILENT_COMMAND } from '../terminal/command';
 
@@ -24,6 +24,14 @@ export function withEngine(command: Command): Command {
   return command
     .addOption(engine.argParser(oneOf(['auto', ...ENGINE_NAMES])).default('auto'))
     .option('--device <gpu>', 'GPU of the engines on WebGPU: its number, from 0, or a part of its name');
+}
+
+/** Options that start the command on several processes. */
+export function withRanks(command: Command): Command {
+  return command
+    .option('--ranks <n>', 'processes that do the work, started by mpirun; the result is that of one', integer(1, 4096))
+    .option('--hosts <list>', 'machines of --ranks with the number of ranks of each: a:2,b:2 (default: this one)')
+    .option('--mpirun <file>', "program that starts the ranks (default: the mpirun of @vgg/mpi's MPI)");
 }
 
 export function withStrict(command: Command): Command {

@@ -7,7 +7,7 @@ import { KEEPING } from '../run/folder';
 import { COMMAND } from '../terminal/command';
 import type { Commands } from './commands';
 import { addAllSettings } from './setting-options';
-import { withEngine, withOutput, withStrict } from './shared';
+import { withEngine, withOutput, withRanks, withStrict } from './shared';
 
 const DESCRIPTION = `Trains a net on a folder of images and saves the run. With --data alone it takes a small net that trains in minutes; \
 --recipe paper takes the paper's own settings. Without --data it runs the demo: it draws its own \
@@ -47,7 +47,7 @@ export function trainCommand(run: Commands['train']): Command {
     .option('--recipe <name|file>', `take settings from a file; options override them: ${recipeNames().join(', ')}`);
   addAllSettings(command, SETTING_NAMES, {
     Run: () =>
-      command
+      withRanks(command)
         .option('--keep <n>', 'newest checkpoints to keep, in addition to the best', integer(1), KEEPING.keep)
         .option(
           '--checkpoint-every <n>',
@@ -76,13 +76,6 @@ export function trainCommand(run: Commands['train']): Command {
           false,
         )
         .option('--workers <n>', 'threads that decode images (0: the main thread)', integer(0, 64), 2)
-        .option(
-          '--ranks <n>',
-          'processes that train together, started by mpirun; the result is that of one',
-          integer(1, 4096),
-        )
-        .option('--hosts <list>', 'machines of --ranks with the number of ranks of each: a:2,b:2 (default: this one)')
-        .option('--mpirun <file>', "program that starts the ranks (default: the mpirun of @vgg/mpi's MPI)")
         .option('--ui', 'show a live report in the browser while training, on this machine only', false)
         .option('--ui-port <n>', 'port of --ui (default: 1409, or any free port if it is taken)', integer(1, 65535)),
   });

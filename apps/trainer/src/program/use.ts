@@ -8,7 +8,7 @@ import type { PredictArguments } from '../commands/predict';
 import type { ReportArguments } from '../commands/report';
 import { COMMAND, SILENT_COMMAND } from '../terminal/command';
 import type { Commands } from './commands';
-import { collect, DATA, PROTOCOLS, usedNet, WEIGHTS, withEngine, withOutput, withStrict } from './shared';
+import { collect, DATA, PROTOCOLS, usedNet, WEIGHTS, withEngine, withOutput, withRanks, withStrict } from './shared';
 
 export function evaluateCommand(run: Commands['evaluate']): Command {
   const command = new Command('evaluate')
@@ -48,6 +48,7 @@ export function evaluateCommand(run: Commands['evaluate']): Command {
     )
     .option('--predictions <file>', 'write the five most likely classes of every image to a file of JSON lines');
   withStrict(command);
+  withRanks(command);
   withEngine(command);
   return withOutput(command)
     .addHelpText(

@@ -2,6 +2,7 @@
  * The images of a run: `images.json` in its folder holds the validation images and a sample of the training images
  * (docs/decisions/0135). With it a run finds its images again elsewhere, and others find out whether a net was trained on theirs.
  */
+import { createHash } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
@@ -26,6 +27,15 @@ export interface RunImages {
 
 function idsOf(data: string, source: ImageSource): string[] {
   return Array.from({ length: source.length }, (_, i) => imageId(data, source.location(i)));
+}
+
+/** Returns a hash of the names of images in their order, by which processes find out that they have the same. */
+export function hashOfNames(sources: readonly (ImageSource | undefined)[]): string {
+  const hash = createHash('sha256');
+  for (const source of sources) {
+    for (let i = 0; i < (source?.length ?? 0); i++) hash.update(`${source!.key(i)}\n`);
+  }
+  return hash.digest('hex').slice(0, 16);
 }
 
 /** Writes `images.json`. `isSplit` is true if the validation images were split off from the training images. */

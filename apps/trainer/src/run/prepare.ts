@@ -1,5 +1,4 @@
 /** Preparation of a run for training: from the arguments of `train`, a new run or an interrupted one to continue. */
-import { createHash } from 'node:crypto';
 import { basename, join, resolve } from 'node:path';
 import { VggError } from '@vgg/core';
 import { listenForInterruption, writeFileAtomically } from '@vgg/core/node';
@@ -48,7 +47,7 @@ import {
   reopenRun,
   saveRecord,
 } from './folder';
-import { compareData, openOwnImages, type RunImages, readImages, saveImages, splitAs } from './images';
+import { compareData, hashOfNames, openOwnImages, type RunImages, readImages, saveImages, splitAs } from './images';
 import { describeClasses, medianSide, sayEstimate } from './introduction';
 import { checkMemory } from './memory';
 import { netOfWeights, settingsOfWeights } from './net-of-weights';
@@ -356,15 +355,11 @@ async function resumeIn(
 
 /** Checks what ranks must have in common in addition to what `fit` compares: the images, by name and in order, and the engine. */
 async function requireSameRun(record: RunRecord, data: OpenedData, engine: string): Promise<void> {
-  const keys = createHash('sha256');
-  for (const source of [data.train, data.validation]) {
-    for (let i = 0; i < (source?.length ?? 0); i++) keys.update(`${source!.key(i)}\n`);
-  }
   await requireSameSettings(currentJob(), {
     classes: data.classes.length,
     'images for training': data.train.length,
     'images for validation': data.validation?.length ?? 0,
-    'names of images': keys.digest('hex').slice(0, 16),
+    'names of images': hashOfNames([data.train, data.validation]),
     engine,
     recipe: record.recipe,
   });

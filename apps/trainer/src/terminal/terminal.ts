@@ -33,6 +33,11 @@ export interface Progress {
   end(): void;
 }
 
+const noProgress: Progress = { update: () => {}, end: () => {} };
+
+/** Terminal of a rank other than the first, which alone prints. */
+export const SILENT: Terminal = { say: () => {}, warn: () => {}, progress: () => noProgress };
+
 export interface TerminalOptions {
   stream: NodeJS.WriteStream;
   quiet: boolean;
@@ -196,7 +201,6 @@ export function createTerminal({ stream, quiet, now = Date.now }: TerminalOption
     };
   };
 
-  const noProgress: Progress = { update: () => {}, end: () => {} };
   return {
     say: (line) => {
       if (!quiet) write(line);

@@ -8,6 +8,11 @@ export async function bytesOf(value: Tensor | TensorData): Promise<TensorData> {
   return 'dataId' in value ? fromFloat32(value.shape, (await value.data()) as Float32Array) : value;
 }
 
+/** Returns the SHA-256, in hexadecimal, of the weights of a net, by which processes find out that they have the same. */
+export function weightsHash({ variables }: { readonly variables: ReadonlyMap<string, Tensor> }): Promise<string> {
+  return contentHash(variables.keys(), (name) => bytesOf(variables.get(name)!), {});
+}
+
 /**
  * Returns the SHA-256, in hexadecimal, of the metadata and of all tensors in the order of their names.
  *

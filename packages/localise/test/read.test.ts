@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { isVggError } from '@vgg/core';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { boxSource } from '../src/index';
 import { openBoxes, parseCoco, parseCsv, parseVoc } from '../src/node';
 
 const VOC = `<annotation><folder>a</folder><filename>cat.jpg</filename><size><width>40</width><height>30</height><depth>3</depth></size>
@@ -198,6 +199,40 @@ describe('a data set', () => {
     const { train, validation } = await openBoxes(home);
     expect(train).toBeUndefined();
     expect(validation!.image(0).boxes).toHaveLength(1);
+  });
+
+  it("of COCO's zip has captions and key points, which are not read", async () => {
+    put('annotations/captions_val2017.json', coco({ categories: undefined, annotations: [{ id: 1, image_id: 7 }] }));
+    put('annotations/person_keypoints_val2017.json', coco());
+    expect((await openBoxes(home)).validation!.length).toBe(1);
+  });
+
+  it('may be one file of a folder of annotations, next to which its images lie', async () => {
+    const { validation } = await openBoxes(join(home, 'annotations/instances_val2017.json'));
+    expect(validation!.key(0)).toBe('val2017/cat.jpg');
+    put('VOC2007/JPEGImages/1.jpg', await image());
+    put('VOC2007/Annotations/1.xml', VOC.replace('cat.jpg', '1.jpg'));
+    const { train } = await openBoxes(join(home, 'VOC2007/Annotations/1.xml'));
+    expect(train!.key(0)).toBe('JPEGImages/1.jpg (cat)');
+  });
+
+  it('has each image once', async () => {
+    fresh();
+    put('cat.jpg', await image());
+    put('a.json', coco());
+    put('train.json', coco());
+    await expect(openBoxes(home)).rejects.toThrow(
+      'train.json, image 7: expected each image once, got cat.jpg again after a.json, image 7: remove one',
+    );
+    const header = 'image,class,left,top,width,height\n';
+    put('train.csv', `${header}cat.jpg,cat,0,0,9,9\n`);
+    put('val.csv', `${header}./cat.jpg,cat,0,0,9,9\n`);
+    await expect(openBoxes(home)).rejects.toThrow('got cat.jpg again after train.csv, line 2');
+    const size = { width: 9, height: 9 };
+    const one = { key: 'a', location: { kind: 'file', path: 'a' }, size, label: 0, boxes: [] } as const;
+    expect(refusal(() => boxSource('mine', ['cat'], [one, one]))).toBe(
+      'mine: expected each image once, got a twice: remove one',
+    );
   });
 
   it('is refused in one line that names the place', async () => {

@@ -102,6 +102,13 @@ describe("COCO's JSON", () => {
     expect(refusal(() => parseCoco('{', 'a.json'))).toMatch(/^a\.json: not JSON/);
     expect(refusal(() => parseCoco('[]', 'a.json'))).toMatch(/a list of objects as "categories"/);
     expect(refusal(() => parseCoco(coco({ images: 3 }), 'a.json'))).toMatch(/a list of objects as "images"/);
+    expect(refusal(() => parseCoco(coco({ categories: [{ id: 3 }] }), 'a.json'))).toBe(
+      'a.json: category 3 has no "name"',
+    );
+    const categories = [1, 2].map((i) => ({ id: 3, name: `cat ${i}` }));
+    expect(refusal(() => parseCoco(coco({ categories }), 'a.json'))).toMatch(/each category once, got 3 twice/);
+    const images = [1, 2].map((i) => ({ id: 7, file_name: `${i}.jpg`, width: 40, height: 30 }));
+    expect(refusal(() => parseCoco(coco({ images }), 'a.json'))).toMatch(/each image once, got 7 twice/);
     expect(refusal(() => parseCoco(annotation({ image_id: 9 }), 'a.json'))).toBe(
       'a.json, annotation 1: unknown image 9',
     );

@@ -131,6 +131,9 @@ describe('batches with boxes', () => {
       }
     }
     expect(seen).toBeGreaterThan(5);
+    const withoutSeed = withBoxes(loader.epoch(0), { source, regression: 'per-class', transform });
+    if (isTraining) await expect(withoutSeed.next()).rejects.toThrow('expected the random seed of the loader');
+    else expect((await withoutSeed.next()).value!.size).toBe(8);
     await loader.close();
   });
 });
@@ -185,7 +188,9 @@ describe('a localisation net', () => {
 describe('training', () => {
   const classifierOf = () => ({ model: net(), classes: ['white', 'black'], transform: PREPARATION });
   interface Change
-    extends Partial<Pick<TrainBoxesOptions, 'train' | 'validation' | 'freeze' | 'maxSteps' | 'classifier' | 'seed'>> {
+    extends Partial<
+      Pick<TrainBoxesOptions, 'train' | 'validation' | 'batch' | 'freeze' | 'maxSteps' | 'classifier' | 'seed'>
+    > {
     signal?: AbortSignal;
     onStep?: (step: number) => unknown;
   }
@@ -250,13 +255,34 @@ describe('training', () => {
       classifier,
       localisers: { length: 1 },
     });
-    const rows = await measureBoxes({ ...plan, source, scale: [36, 48], input: 32, limit: 4 });
+    const measured = { ...plan, source, scale: [36, 48], input: 32, limit: 4 } as const;
+    const { rows, skipped } = await measureBoxes(measured);
+    expect(skipped).toEqual([]);
     expect(rows.map(({ protocol, scales }) => [protocol, scales.join()])).toEqual([
       ['single', '42'],
       ['dense', '42'],
       ['multi-crop', '42'],
       ['multi-crop', '36,42,48'],
     ]);
+    const sorted = (await openBoxes(join(home, 'data'))).train!;
+    expect(await measureBoxes({ ...measured, source: sorted })).toEqual({ rows, skipped });
+    const broken = source.image(1);
+    writeFileSync(join(home, 'broken.png'), 'not an image');
+    const location = { kind: 'file', path: join(home, 'broken.png') } as const;
+    const partly = boxSource('partly', source.classes, [source.image(0), { ...broken, location }, source.image(3)]);
+    expect(await measureBoxes({ ...measured, source: partly })).toMatchObject({
+      rows: [{ images: 2 }, { images: 2 }, { images: 2 }, { images: 2 }],
+      skipped: [{ index: 1, key: broken.key, reason: expect.stringContaining(broken.key) }],
+    });
+    await expect(measureBoxes({ ...measured, source: partly, strict: true })).rejects.toThrow(broken.key);
+    const { model, skipped: unused } = await train('partly', {
+      train: partly,
+      validation: partly,
+      maxSteps: 1,
+      batch: 1,
+    });
+    model.dispose();
+    expect(unused).toMatchObject([{ index: 1, key: broken.key }]);
     for (const row of rows) expect(row.top5Error).toBe(row.trueClassError);
     expect(rows).toContain(bestRow(rows));
 

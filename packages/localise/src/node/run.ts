@@ -7,7 +7,7 @@ import { fileError, writeFileAtomically } from '@vgg/core/node';
 import { type ClassifyingNet, checkClasses, PROTOCOLS } from '@vgg/eval';
 import type { FitResult } from '@vgg/train';
 import type { LocalisationPlan } from '../predictions';
-import { type BoxRow, bestRow, type MeasureBoxesOptions, measureBoxes } from './measure';
+import { type BoxMeasurement, type BoxRow, bestRow, type MeasureBoxesOptions, measureBoxes } from './measure';
 import { BOX_MODEL, loadLocaliser, type SavedLocaliser, type TrainBoxesOptions, trainBoxes } from './train';
 
 /** File of the measurements in a run folder. */
@@ -23,21 +23,22 @@ export interface TrainAndMeasureOptions extends TrainBoxesOptions {
 
 /**
  * Trains a localisation net, measures it on the validation images (without them on the training images), and writes the rows to
- * `localisation.json` in the run folder.
+ * `localisation.json` in the run folder. `skipped` lists the unusable images of the training and the measurement.
  * @throws VggError as {@link trainBoxes} and {@link measureBoxes}; the reason of `signal` when it is aborted.
  */
 export async function trainAndMeasure(
   options: TrainAndMeasureOptions,
-): Promise<{ result: FitResult; rows: readonly BoxRow[] }> {
-  const { classifier, train, validation = train, transform, run, signal, measure, onTrained } = options;
-  const { result, model } = await trainBoxes(options);
+): Promise<BoxMeasurement & { result: FitResult }> {
+  const { classifier, train, validation = train, transform, run, strict, signal, measure, onTrained } = options;
+  const { result, model, skipped } = await trainBoxes(options);
   try {
     onTrained?.(result);
     const localisers = [{ model, transform: classifier.transform }];
     const { scale, crop: input } = transform;
-    const rows = await measureBoxes({ ...measure, classifier, localisers, source: validation, scale, input, signal });
+    const own = { classifier, localisers, source: validation, scale, input, strict, signal };
+    const { rows, skipped: others } = await measureBoxes({ ...measure, ...own });
     await writeFileAtomically(join(run.path, ROWS), [Buffer.from(`${JSON.stringify(rows, null, 2)}\n`)]);
-    return { result, rows };
+    return { result, rows, skipped: [...skipped, ...others] };
   } finally {
     model.dispose();
   }

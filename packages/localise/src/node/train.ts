@@ -1,7 +1,7 @@
 /** Training of localisation nets (appendix A.1): a run folder with checkpoints, metrics and the best weights. */
 import { join } from 'node:path';
 import { VggError } from '@vgg/core';
-import type { EvaluationTransform, TrainTransform } from '@vgg/data';
+import type { EvaluationTransform, SkippedImage, TrainTransform } from '@vgg/data';
 import { createBatches, createEvaluationBatches } from '@vgg/data/node';
 import { type ClassifyingNet, scalesFor } from '@vgg/eval';
 import { type FreezableName, normalInitialiser, type Vgg } from '@vgg/models';
@@ -82,11 +82,13 @@ function evaluationOf({
 /**
  * Trains a localisation net and saves the weights of its best epoch in the run folder, unless the run was interrupted. The metric
  * is the localisation error of the true class by one centre crop (Table 8).
- * @returns the result of `fit` and the net, which the caller disposes.
+ * @returns the result of `fit`, the net, which the caller disposes, and the images that could not be used.
  * @throws VggError `VGG_DATASET` for a class that the classifier does not have, `VGG_ARGUMENT` for a transform that distorts images,
  *   and those of `fit`.
  */
-export async function trainBoxes(options: TrainBoxesOptions): Promise<{ result: FitResult; model: Vgg }> {
+export async function trainBoxes(
+  options: TrainBoxesOptions,
+): Promise<{ result: FitResult; model: Vgg; skipped: readonly SkippedImage[] }> {
   const { classifier, regression = 'per-class', freeze = [], batch, ...others } = options;
   const { classes } = classifier;
   const train = withClasses(options.train, classes);
@@ -154,7 +156,7 @@ export async function trainBoxes(options: TrainBoxesOptions): Promise<{ result: 
         metadata: { [BOXES]: JSON.stringify({ regression, classes }) },
       });
     }
-    return { result, model };
+    return { result, model, skipped: [...training.skipped, ...(validating?.skipped ?? [])] };
   } catch (error) {
     model.dispose();
     throw error;

@@ -9,9 +9,10 @@
  * such as CIFAR-10's: crops of 32 pixels, an eighth of the filters.
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { compareErrors, errorOf } from '../../packages/eval/dist/index.js';
 
 const CLI = new URL('../../apps/trainer/dist/cli.js', import.meta.url).pathname;
 
@@ -26,10 +27,12 @@ const { values } = parseArgs({
     engine: { type: 'string', default: 'auto' },
   },
 });
-if (values.data === undefined) {
-  console.error('error: expected --data, the folder of the images, got none: add --data DIR');
+function refuse(message) {
+  console.error(`error: ${message}`);
   process.exit(2);
 }
+if (values.data === undefined) refuse('expected --data, the folder of the images, got none: add --data DIR');
+if (!/^[1-9]\d*$/.test(values.seeds)) refuse(`expected --seeds as a number of 1 or more, got ${values.seeds}`);
 const seeds = Array.from({ length: Number(values.seeds) }, (_, i) => i + 1);
 mkdirSync(values.out, { recursive: true });
 
@@ -37,21 +40,16 @@ mkdirSync(values.out, { recursive: true });
 const COMMON = [
   ...['--data', resolve(values.data), '--val-fraction', '0.1', '--width', values.width, '--input', '32'],
   ...['--head', 'linear', '--dropout', '0', '--init', 'he', '--batch', '256', '--micro-batch', '128'],
-  ...[
-    '--epochs',
-    values.epochs,
-    '--validate-every',
-    '2',
-    '--warm-up',
-    '0.5',
-    '--schedule',
-    'cosine',
-    '--no-colour-shift',
-  ],
+  ...['--epochs', values.epochs, '--validate-every', '2', '--warm-up', '0.5', '--schedule', 'cosine'],
+  '--no-colour-shift',
   ...['--engine', values.engine],
 ];
+const common = JSON.stringify(COMMON);
+const kept = join(values.out, 'settings.json');
+if (!existsSync(kept)) writeFileSync(kept, common);
+if (readFileSync(kept, 'utf8') !== common) refuse(`${values.out} has runs of other settings: choose another --out`);
+
 const MUON = ['--optimiser', 'muon', '--rate', '0.06'];
-// x
 const NORM = ['--batch-norm'];
 
 const net = (config, scale, ...more) => ['--config', config, '--scale', scale, ...more];
@@ -173,10 +171,7 @@ const FINDINGS = {
 
 const only = values.only === '' ? Object.keys(FINDINGS) : values.only.split(',');
 const unknown = only.find((name) => FINDINGS[name] === undefined);
-if (unknown !== undefined) {
-  console.error(`error: --only: expected ${Object.keys(FINDINGS).join(', ')}, got ${unknown}`);
-  process.exit(2);
-}
+if (unknown !== undefined) refuse(`--only: expected ${Object.keys(FINDINGS).join(', ')}, got ${unknown}`);
 
 function trainer(...args) {
   const { status, stdout, stderr } = spawnSync(process.execPath, [CLI, ...args], {
@@ -204,8 +199,8 @@ function train(name, seed) {
   else trainer('train', ...COMMON, ...NETS[name], ...from, '--seed', String(seed), '--out', run, '--quiet');
 }
 
-/** Returns whether each image's first class is right, by the image's name. */
-function rightImages({ nets, protocol, scales, limit }, seed) {
+/** Returns the outcomes of an evaluation: 1 for each image whose first class is wrong, in the order of the images' names. */
+function outcomesOf({ nets, protocol, scales, limit }, seed) {
   for (const name of nets) train(name, seed);
   const key = [...nets, protocol, scales, limit ?? 'all', seed].join('-').replaceAll(/[^A-Za-z0-9]+/g, '-');
   const file = join(values.out, `${key}.jsonl`);
@@ -215,55 +210,32 @@ function rightImages({ nets, protocol, scales, limit }, seed) {
     const limits = limit === undefined ? [] : ['--limit', String(limit)];
     const options = ['--protocol', protocol, '--scales', scales, ...limits, '--engine', values.engine, '--quiet'];
     trainer('evaluate', ...runs, ...options, '--predictions', `${file}.part`);
-    writeFileSync(file, readFileSync(`${file}.part`));
+    renameSync(`${file}.part`, file);
   }
-  const lines = readFileSync(file, 'utf8')
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line));
-  return new Map(lines.map(({ key, label, classes }) => [key, label === classes[0]]));
+  const lines = readFileSync(file, 'utf8').trim().split('\n');
+  const images = lines.map((line) => JSON.parse(line)).sort((a, b) => (a.key < b.key ? -1 : 1));
+  return Uint8Array.from(images, ({ label, classes }) => Number(label !== classes[0]));
 }
 
-const mean = (numbers) => numbers.reduce((sum, x) => sum + x, 0) / numbers.length;
-/** Standard error of the mean of independent numbers. */
-function standardError(numbers) {
-  const centre = mean(numbers);
-  const squares = numbers.map((x) => (x - centre) ** 2);
-  return Math.sqrt(squares.reduce((sum, x) => sum + x, 0) / (numbers.length - 1) / numbers.length);
-}
-const percent = (x) => (100 * x).toFixed(2);
-
-/** Prints the table of a finding, and its differences: over seeds, and over images (each image's errors averaged over seeds). */
+/** Prints the table of a finding, and its differences as `compareErrors` of @vgg/eval tests them: paired by image and by seed. */
 function show({ title, rows, pairs, seeds: most = seeds.length }) {
-  const names = Object.keys(rows);
-  const right = Object.fromEntries(names.map((name) => [name, []]));
-  for (const seed of seeds.slice(0, most)) {
-    for (const name of names) right[name].push(rightImages(rows[name], seed));
-  }
-  const errors = (name) => right[name].map((images) => 1 - mean([...images.values()].map(Number)));
-  console.log(
-    `\n### ${title}\n\n| net | top-1 error of each seed, % | mean | standard error over seeds |\n| --- | --- | --- | --- |`,
+  const some = seeds.slice(0, most);
+  const outcomes = Object.fromEntries(
+    Object.entries(rows).map(([name, row]) => [name, some.map((seed) => outcomesOf(row, seed))]),
   );
-  for (const name of names) {
-    const each = errors(name);
-    const spread = each.length > 1 ? percent(standardError(each)) : '';
-    console.log(`| ${name} | ${each.map(percent).join('; ')} | ${percent(mean(each))} | ${spread} |`);
+  console.log(`\n### ${title}\n\n| net | top-1 error of each seed, % | mean ± standard error |\n| --- | --- | --- |`);
+  for (const [name, runs] of Object.entries(outcomes)) {
+    const each = runs.map((run) => errorOf([run]).error.toFixed(2)).join('; ');
+    const { error, standardError } = errorOf(runs);
+    console.log(`| ${name} | ${each} | ${error.toFixed(2)} ± ${standardError.toFixed(2)} |`);
   }
   if (pairs.length === 0) return;
-  console.log(
-    '\n| from, to | change of the error, points | standard error over images | over seeds | seeds with a lower error |',
-  );
-  console.log('| --- | --- | --- | --- | --- |');
+  console.log('\n| from, to | change of the error, points | p | seeds with a lower error |\n| --- | --- | --- | --- |');
   for (const [from, to] of pairs) {
-    const changes = [...right[from][0].keys()].map((key) =>
-      mean(right[from].map((images, i) => Number(images.get(key)) - Number(right[to][i].get(key)))),
-    );
-    const bySeed = errors(to).map((error, i) => error - errors(from)[i]);
-    const lower = bySeed.filter((change) => change < 0).length;
-    const spread = bySeed.length > 1 ? percent(standardError(bySeed)) : '';
-    console.log(
-      `| ${from} → ${to} | ${percent(mean(changes))} | ${percent(standardError(changes))} | ${spread} | ${lower} of ${bySeed.length} |`,
-    );
+    const { difference, standardError, p } = compareErrors(outcomes[from], outcomes[to]);
+    const lower = some.filter((_, i) => errorOf([outcomes[to][i]]).error < errorOf([outcomes[from][i]]).error).length;
+    const change = `${difference.toFixed(2)} ± ${standardError.toFixed(2)}`;
+    console.log(`| ${from} → ${to} | ${change} | ${p < 0.001 ? '< 0.001' : p.toFixed(3)} | ${lower} of ${most} |`);
   }
 }
 
@@ -271,7 +243,7 @@ function show({ title, rows, pairs, seeds: most = seeds.length }) {
 for (const seed of seeds) {
   for (const name of only) {
     const { rows, seeds: most = seeds.length } = FINDINGS[name];
-    if (seed <= most) for (const row of Object.values(rows)) rightImages(row, seed);
+    if (seed <= most) for (const row of Object.values(rows)) outcomesOf(row, seed);
   }
 }
 for (const name of only) show(FINDINGS[name]);

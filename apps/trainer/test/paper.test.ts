@@ -18,6 +18,14 @@ describe('a study with more time', () => {
 });
 
 describe('paper', () => {
+  it('describes in its help in which order a short budget makes the study smaller', async () => {
+    const { stdout } = await trainer(['paper', '--help']);
+    expect(stdout).not.toContain('--task');
+    expect(stdout.replaceAll(/\s+/g, ' ')).toContain(
+      'first fewer epochs, down to 6 epochs and 500 steps; then fewer seeds, fewer nets, fewer epochs (3), fewer images',
+    );
+  });
+
   const words = ['--configs', 'A,B', '--scales', '256,384', '--width', '0.0625', '--input', '32', '--engine', 'wasm'];
   const small = ['--batch', '8', '--workers', '1', '--budget', '1h', '--epochs', '8', '--seeds', '1'];
 

@@ -98,6 +98,10 @@ describe('bad input is one line and exit code 2', () => {
     [['--data', 'nowhere'], /nowhere/],
     [['--data', 'single', '--nearest', 'text.png'], /text\.png/],
     [['--data', 'single', '--cost', '0,1'], /Expected numbers above 0/],
+    [
+      ['--data', 'images/train', '--per-class', '1'],
+      /class \S+ has 1 example for training.* pass one value of C \(--cost\)/,
+    ],
     [['--data', 'single', '--out', 'no/p.safetensors'], /cannot write --out no\/p\.safetensors: there is no folder no/],
   ] as const)('%j', async (words, line) => {
     expect(refusal(await run(...words))).toMatch(line);

@@ -18,7 +18,10 @@ export interface ClassMap {
   readonly method: MapMethod;
   readonly width: number;
   readonly height: number;
-  /** `[height, width]`: the centre of point (x, y) lies at ((x + 0.5) / width, (y + 0.5) / height) of the image. */
+  /**
+   * `[height, width]`: the centre of point (x, y) lies at ((x + 0.5) / width, (y + 0.5) / height) of the image. This holds for
+   * `occlusion` if the sides of the image are multiples of its stride.
+   */
   readonly data: Float32Array;
   /** Index of the class. */
   readonly classIndex: number;

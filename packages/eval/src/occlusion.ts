@@ -11,7 +11,10 @@ export interface OcclusionOptions {
   readonly classIndex?: number | readonly number[] | undefined;
   /** Side of the square in pixels. Default a quarter of the smaller side of the net's input. */
   readonly size?: number | undefined;
-  /** Number of pixels between two squares: the side of a point of the map. Default half of `size`. */
+  /**
+   * Number of pixels between two squares: the side of a point of the map. If it does not divide a side of the image, the last
+   * squares reach over the edge. Default half of `size`.
+   */
   readonly stride?: number | undefined;
   /** Largest number of pixels in one forward pass. Default 2^20. */
   readonly batchPixels?: number | undefined;

@@ -129,30 +129,32 @@ function studentP(t: number, freedom: number): number {
  * Compares two nets on the same images.
  *
  * With one run of each, p is that of {@link mcnemar}. With runs of several random seeds, p is that of Student's t test on the
- * difference of the mean errors. Its variance is the sum of two parts: that of the images, from the differences of the mean
- * outcomes image by image; and that of the seeds, which both nets are taken to share. The degrees of freedom follow Welch and
- * Satterthwaite.
+ * mean difference of the errors. Its variance is the sum of two parts: that of the images, from the differences of the mean outcomes
+ * image by image; and that of the seeds, from the differences run by run, since both runs of a seed share its images and its
+ * random numbers, or are one net under two protocols. The degrees of freedom follow Welch and Satterthwaite.
  *
  * @param first outcomes of the first net, one array for each random seed.
- * @param second outcomes of the second net on the same images.
- * @throws VggError `VGG_ARGUMENT` if there are no outcomes, or of different numbers of images.
+ * @param second outcomes of the second net on the same images, of the same seeds in the same order.
+ * @throws VggError `VGG_ARGUMENT` if there are no outcomes, different numbers of images, or different numbers of runs.
  */
 export function compareErrors(first: readonly Outcomes[], second: readonly Outcomes[]): Comparison {
   const images = checkOutcomes([...first, ...second]);
+  const runs = first.length;
+  if (second.length !== runs) {
+    throw new VggError('argument', `expected runs of the same seeds for both nets, got ${runs} and ${second.length}`);
+  }
   const before = byImage(first, images);
   const differences = byImage(second, images).map((value, i) => value - before[i]!);
   const difference = 100 * meanOf(differences);
   const ofImages = (100 ** 2 * varianceOf(differences)) / images;
-  if (first.length === 1 && second.length === 1) {
+  if (runs === 1) {
     const only = (sign: number) => differences.reduce((sum, value) => sum + Number(value === sign), 0);
     return { difference, standardError: Math.sqrt(ofImages), p: mcnemar(only(-1), only(1)) };
   }
-  const freedom = first.length + second.length - 2;
-  const spread = (runs: readonly Outcomes[]) => (runs.length - 1) * varianceOf(runs.map((run) => 100 * meanOf(run)));
-  const ofSeeds = ((spread(first) + spread(second)) / freedom) * (1 / first.length + 1 / second.length);
+  const ofSeeds = varianceOf(second.map((run, i) => 100 * (meanOf(run) - meanOf(first[i]!)))) / runs;
   const variance = ofImages + ofSeeds;
   if (variance === 0) return { difference, standardError: 0, p: difference === 0 ? 1 : 0 };
-  const satterthwaite = variance ** 2 / (ofImages ** 2 / Math.max(1, images - 1) + ofSeeds ** 2 / freedom);
+  const freedom = variance ** 2 / (ofImages ** 2 / Math.max(1, images - 1) + ofSeeds ** 2 / (runs - 1));
   const standardError = Math.sqrt(variance);
-  return { difference, standardError, p: studentP(difference / standardError, satterthwaite) };
+  return { difference, standardError, p: studentP(difference / standardError, freedom) };
 }

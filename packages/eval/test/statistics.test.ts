@@ -43,8 +43,8 @@ describe('two nets', () => {
     const clear = compareErrors([run(100), run(100)], [run(130), run(130)]);
     expect(clear.difference).toBeCloseTo(3, 12);
     expect(clear.p).toBeLessThan(1e-6);
-    // Seeds that differ as much as the nets decide nothing.
-    const unclear = compareErrors([run(100), run(160)], [run(110), run(180)]);
+    // Differences of seeds as large as that of the nets decide nothing.
+    const unclear = compareErrors([run(100), run(160)], [run(160), run(130)]);
     expect(unclear.difference).toBeCloseTo(1.5, 12);
     expect(unclear.p).toBeGreaterThan(0.3);
     expect(unclear.standardError).toBeGreaterThan(4);
@@ -55,6 +55,13 @@ describe('two nets', () => {
     });
   });
 
+  it('are compared seed by seed: a gain that every seed has counts, however much the seeds differ', () => {
+    const run = (wrong: number) => outcomes(1000, (i) => i < wrong);
+    const { difference, p } = compareErrors([run(200), run(230), run(260)], [run(190), run(220), run(250)]);
+    expect(difference).toBeCloseTo(-1, 12);
+    expect(p).toBeLessThan(1e-4);
+  });
+
   it('have p of Student for differences of seeds', () => {
     // All images of a run are equal: the variance of the images is that of a constant, 0.
     const all = (wrong: boolean) => outcomes(10, () => wrong);
@@ -62,14 +69,18 @@ describe('two nets', () => {
       ...Array.from({ length: right }, () => all(false)),
       ...Array.from({ length: wrong }, () => all(true)),
     ];
-    // Errors 0, 0, 100 and 0, 100, 100: t = 33.333 / sqrt(3333.33 * 2 / 3) = 0.70711 with 4 degrees of freedom.
+    // Errors 0, 0, 100 and 0, 100, 100: differences 0, 100, 0, whose mean is 33.333 with a standard error of 33.333. t = 1 with 2 degrees
+    // of freedom: p = 1 - 1 / sqrt(3).
     const { difference, p } = compareErrors(seeds(2, 1), seeds(1, 2));
     expect(difference).toBeCloseTo(100 / 3, 10);
-    expect(p).toBeCloseTo(0.518518518519, 9);
+    expect(p).toBeCloseTo(1 - 1 / Math.sqrt(3), 9);
   });
 
   it('need the same images', () => {
     expect(() => compareErrors([outcomes(3, () => true)], [outcomes(4, () => true)])).toThrow(/same images.*got 3, 4/);
+    expect(() => compareErrors([outcomes(3, () => true)], [outcomes(3, () => true), outcomes(3, () => true)])).toThrow(
+      /same seeds.*got 1 and 2/,
+    );
     expect(() => errorOf([])).toThrow(/same images for every net, got none/);
   });
 });

@@ -46,11 +46,12 @@ function unequalEpochs(before: number, after: number): string | undefined {
   return `not comparable: ${before.toFixed(0)} and ${after.toFixed(0)} epochs`;
 }
 
-function verdictOf({ difference, p }: Comparison, noGain: boolean): string {
+/** @param paper difference in the paper: where the error rises there, as from D to E at one scale, a claimed gain is none. */
+function verdictOf({ difference, p }: Comparison, claimsNone: boolean, paper: number | undefined): string {
   const better = difference < 0;
+  const noGain = claimsNone || (paper !== undefined && paper > 0);
   if (p >= SIGNIFICANT) return noGain ? 'as in the paper: no gain' : `open: ${better ? 'same' : 'other'} direction`;
-  if (noGain) return better ? 'not as in the paper' : 'as in the paper';
-  return better ? 'as in the paper' : 'not as in the paper';
+  return better === noGain ? 'not as in the paper' : 'as in the paper';
 }
 
 /** Pairs of configurations that the paper compares. */
@@ -156,7 +157,7 @@ export function findings(results: StudyResults, epochs: Readonly<Record<string, 
     const unequal = PAIRS.some((pair) => pair.claim === claim)
       ? unequalEpochs(epochsOf(before[1]), epochsOf(after[1]))
       : undefined;
-    const verdict = unequal ?? verdictOf(comparison, noGain);
+    const verdict = unequal ?? verdictOf(comparison, noGain, paper);
     return [{ claim, before: before[0], after: after[0], comparison, paper, verdict }];
   });
 }

@@ -15,6 +15,8 @@ export interface StudyFacts {
   readonly recipe: Recipe;
   /** Epochs of each net, by its name; 0 or none for a net that was left out. */
   readonly epochs: Readonly<Record<string, number>>;
+  /** Names of the nets whose training early stopping or the plateau schedule ended. Default none. */
+  readonly endedEarly?: readonly string[] | undefined;
   readonly classes: number;
   readonly images: ImageCounts;
   readonly settings: { readonly budget: number; readonly fromScratch: boolean };
@@ -40,11 +42,11 @@ function startNotes({ results: { nets }, settings }: StudyFacts): string[] {
         'layers, and later scales from the weights of the scale before.',
     ];
   }
-  const started = (key: 'preInit' | 'weights') =>
-    nets.filter(({ from }) => from?.key === key && nets.some(({ name }) => name === from.net));
+  const hasStart = ({ from }: StudyNet) => nets.some(({ name }) => name === from?.net);
+  const started = (key: 'preInit' | 'weights') => nets.filter((net) => net.from?.key === key && hasStart(net));
   const preInit = started('preInit');
   const later = started('weights');
-  const random = nets.filter(({ config, from }) => config !== 'A' && config !== 'A-LRN' && from === undefined);
+  const random = nets.filter((net) => net.config !== 'A' && net.config !== 'A-LRN' && !hasStart(net));
   return [
     ...(preInit.length > 0
       ? [
@@ -61,16 +63,24 @@ function startNotes({ results: { nets }, settings }: StudyFacts): string[] {
   ];
 }
 
-function trainingNotes({ results: { nets }, plan, epochs, images, recipe }: StudyFacts): string[] {
+function trainingNotes({ results: { nets }, plan, epochs, endedEarly = [], images, recipe }: StudyFacts): string[] {
   const most = nets.filter((net) => !isLater(net)).reduce((high, { name }) => Math.max(high, epochs[name]!), 0);
   const later = nets.some(isLater) ? ', half of them at later scales' : '';
   const steps = most * Math.floor(plan.trainImages / recipe.batch);
   const unequal = nets.filter(({ name }) => epochs[name] !== plan.epochs[name]);
-  const texts = unequal.map(({ name }) => `${name} ${epochs[name]} of ${plan.epochs[name]}`);
+  const textsOf = (some: readonly StudyNet[]) =>
+    some.map(({ name }) => `${name} ${epochs[name]} of ${plan.epochs[name]}`).join(', ');
+  const early = unequal.filter(({ name }) => endedEarly.includes(name));
+  const slower = unequal.filter((net) => !early.includes(net));
   return [
     `${most} epochs${later} (paper: ${PAPER_EPOCHS}), which are ${steps.toLocaleString('en')} steps (paper: ${PAPER_STEPS}).`,
-    ...(unequal.length > 0
-      ? [`Not the planned epochs, because training became slower; compare with care: ${texts.join(', ')}.`]
+    ...(early.length > 0
+      ? [
+          `Not the planned epochs, because early stopping or the plateau schedule ended the training: ${textsOf(early)}.`,
+        ]
+      : []),
+    ...(slower.length > 0
+      ? [`Not the planned epochs, because training became slower; compare with care: ${textsOf(slower)}.`]
       : []),
     ...(plan.trainImages < images.train
       ? [

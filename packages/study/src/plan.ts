@@ -8,7 +8,7 @@ const LATER_SHARE = 0.5;
 /** Divisor of its learning rate: the paper has 1e-3 after 1e-2. */
 export const LATER_DIVISOR = 10;
 
-/** Number of epochs and of steps that show something: as long as there are fewer, nets are left out. */
+/** Smallest numbers of epochs and of steps that show something: seeds and nets are left out so that the others reach both. */
 const ENOUGH_EPOCHS = 6;
 const ENOUGH_STEPS = 500;
 /** Smallest number of epochs. If all images do not allow so many, a part of the images is used. */
@@ -112,15 +112,15 @@ function divide(seconds: number, nets: readonly StudyNet[], costs: StudyCosts) {
   const crops = deepest(nets).reduce((sum, net) => sum + evaluationSeconds(net, costs).crops, 0);
   const affordable = (share: number, cost: number) => Math.min(validation, Math.floor((share * seconds) / cost));
   const denseImages = Math.max(Math.min(FEWEST_EVALUATED, validation), affordable(DENSE_SHARE, dense));
-  const cropImages = affordable(CROPS_SHARE, crops);
+  const cropImages = Math.min(denseImages, affordable(CROPS_SHARE, crops));
   const training = seconds * (1 - RESERVE_SHARE) - OVERHEAD * nets.length - denseImages * dense - cropImages * crops;
   return { denseImages, cropImages, training };
 }
 
 /**
  * Divides a budget. All nets that start from random weights get the same number of epochs, those that start from another scale half
- * of it. A slower net gets more time, not fewer epochs. If the time is short, first nets are left out, then there are fewer
- * epochs, then fewer images.
+ * of it. A slower net gets more time, not fewer epochs. If the time is short, there are first fewer epochs, down to 6 epochs and
+ * 500 steps; then fewer seeds, fewer nets, fewer epochs (3), fewer images.
  *
  * @param nets every net, in the order of training.
  * @param seconds time left in the budget.
@@ -159,10 +159,11 @@ export function allot(nets: readonly StudyNet[], costs: StudyCosts, seconds: num
   const one = [only!];
   if (imagesIn(divide(seconds, one, costs).training, one, costs) >= least) return plan(one, 1, least);
   const floor = OVERHEAD + FEWEST_EVALUATED * evaluationSeconds(only!, costs).dense + epochTime(only!, least, costs);
+  const needed = floor / (1 - RESERVE_SHARE - DENSE_SHARE - CROPS_SHARE);
   throw new VggError(
     'argument',
-    `${Math.round(seconds)} s are too few for one net: raise --budget by ${formatSpan(floor / (1 - RESERVE_SHARE) - seconds)} or ` +
-      'more, or lower --width or --input',
+    `${Math.round(seconds)} s are too few for one net: raise --budget by ${formatSpan(needed - seconds)} or more, ` +
+      'or lower --width or --input',
   );
 }
 

@@ -1,7 +1,7 @@
 /** Errors of a study's nets, alone and fused, with standard errors: over the images, and over the random seeds if there are several. */
-import { type Comparison, compareErrors, type ErrorEstimate, errorOf, type Outcomes } from '@vgg/eval';
+import { type Comparison, compareErrors, type ErrorEstimate, errorOf } from '@vgg/eval';
 import type { StudyNet } from './nets';
-import { type Measure, type NetScores, wrongPredictions } from './scores';
+import { type Measure, type NetScores, type Wrong, wrongPredictions } from './scores';
 
 /** One net, or the fusion of several, under one measure. */
 export interface Variant {
@@ -26,51 +26,55 @@ export function smallest(values: readonly number[]): number {
 /** Results of a study, computed from the posteriors of its nets. */
 export class StudyResults {
   readonly nets: readonly StudyNet[];
+  /** Number of classes; 0 without a trained net. */
+  readonly classes: number;
   readonly #scores: ReadonlyMap<string, NetScores>;
-  readonly #runs = new Map<string, { top1: Outcomes; top5: Outcomes }[]>();
+  readonly #runs = new Map<string, ReadonlyMap<number, Wrong>>();
 
   /** @param scores posteriors of each trained net, by its name. */
   constructor(nets: readonly StudyNet[], scores: ReadonlyMap<string, NetScores>) {
     this.nets = nets.filter(({ name }) => scores.has(name));
+    this.classes = [...scores.values()][0]?.classes ?? 0;
     this.#scores = scores;
   }
 
-  /** Returns the wrong predictions of a variant for each random seed of which all its nets are there. */
-  #runsOf(variant: Variant): { top1: Outcomes; top5: Outcomes }[] {
+  /** Returns the wrong predictions of a variant by random seed: of the seeds of which all its nets are there. */
+  #runsOf(variant: Variant): ReadonlyMap<number, Wrong> {
     const key = JSON.stringify(variant);
     const known = this.#runs.get(key);
     if (known !== undefined) return known;
     const { ids, measure } = variant;
-    const seeds = [...new Set(this.nets.map(({ seed }) => seed))];
-    const runs = seeds
-      .map((seed) => ids.map((id) => this.nets.find((net) => net.id === id && net.seed === seed)))
-      .filter((nets) => nets.every((net) => net !== undefined))
-      .map((nets) =>
-        wrongPredictions(
-          nets.map(({ name }) => this.#scores.get(name)!),
-          measure,
-        ),
-      )
-      .filter(({ top1 }) => top1.length > 0);
+    const runs = new Map<number, Wrong>();
+    for (const seed of new Set(this.nets.map((net) => net.seed))) {
+      const nets = this.nets.filter((net) => net.seed === seed && ids.includes(net.id));
+      if (nets.length < ids.length) continue;
+      const wrong = wrongPredictions(
+        nets.map(({ name }) => this.#scores.get(name)!),
+        measure,
+      );
+      if (wrong.top1.length > 0) runs.set(seed, wrong);
+    }
     this.#runs.set(key, runs);
     return runs;
   }
 
   /** Returns the error of a variant on the images that all its runs have; undefined if it was not measured. */
   result(variant: Variant): VariantResult | undefined {
-    const runs = this.#runsOf(variant);
+    const runs = [...this.#runsOf(variant).values()];
     if (runs.length === 0) return undefined;
     const images = smallest(runs.map(({ top1 }) => top1.length));
     const first = (kind: 'top1' | 'top5') => runs.map((run) => run[kind].subarray(0, images));
     return { images, seeds: runs.length, top1: errorOf(first('top1')), top5: errorOf(first('top5')) };
   }
 
-  /** Compares the top-1 errors of two variants on the images that both have; undefined if one was not measured. */
+  /** Compares the top-1 errors of two variants on the images and seeds that both have; undefined if there are none. */
   compare(before: Variant, after: Variant): Comparison | undefined {
-    const runs = [this.#runsOf(before), this.#runsOf(after)];
-    if (runs.some(({ length }) => length === 0)) return undefined;
-    const images = smallest(runs.flat().map(({ top1 }) => top1.length));
-    const [first, second] = runs.map((some) => some.map(({ top1 }) => top1.subarray(0, images)));
-    return compareErrors(first!, second!);
+    const [first, second] = [this.#runsOf(before), this.#runsOf(after)];
+    const seeds = [...first.keys()].filter((seed) => second.has(seed));
+    if (seeds.length === 0) return undefined;
+    const outcomes = (runs: ReadonlyMap<number, Wrong>) => seeds.map((seed) => runs.get(seed)!.top1);
+    const images = smallest([...outcomes(first), ...outcomes(second)].map(({ length }) => length));
+    const shared = (runs: ReadonlyMap<number, Wrong>) => outcomes(runs).map((run) => run.subarray(0, images));
+    return compareErrors(shared(first), shared(second));
   }
 }

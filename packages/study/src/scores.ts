@@ -50,15 +50,16 @@ export class NetScores {
     posteriors: Readonly<Record<string, Posteriors>>;
   }): NetScores {
     const merged = new Map(this.#posteriors);
+    const known = [...this.labels];
     for (const [measure, values] of Object.entries(posteriors)) {
       const before = merged.get(measure) ?? new Float32Array(0);
+      // The images continue those of the measure; the labels of the first ones may be known from another measure.
+      for (const label of labels.slice(Math.max(0, known.length - before.length / this.classes))) known.push(label);
       const all = new Float32Array(before.length + values.length);
       all.set(before);
       all.set(values, before.length);
       merged.set(measure, all);
     }
-    const most = [...merged.values()].reduce((high, { length }) => Math.max(high, length / this.classes), 0);
-    const known = this.labels.length >= most ? this.labels : [...this.labels, ...labels].slice(0, most);
     return new NetScores(this.classes, known, merged);
   }
 

@@ -11,8 +11,6 @@ import type { TestScales } from './scores';
 export interface TableInput {
   results: StudyResults;
   input: number;
-  /** Number of guesses that the top-5 error allows. */
-  k: number;
   /** Epochs of each trained net, by its name. */
   epochs: Readonly<Record<string, number>>;
 }
@@ -24,9 +22,9 @@ export function errorText({ error, standardError }: ErrorEstimate): string {
   return `${error.toFixed(1)} ± ${standardError.toFixed(1)}`;
 }
 
-function errors({ top1, top5 }: VariantResult, k: number): readonly string[] {
-  // With five classes or fewer there is no top-5 error.
-  return [errorText(top1), k < 5 ? '–' : errorText(top5)];
+function errors({ top1, top5 }: VariantResult, classes: number): readonly string[] {
+  // Five classes or fewer have no top-5 error.
+  return [errorText(top1), classes > 5 ? errorText(top5) : '–'];
 }
 
 function paper(figures: Figures | undefined): readonly string[] {
@@ -64,13 +62,13 @@ function epochsText(id: string, { results, epochs }: TableInput): string {
 }
 
 function byNet(study: TableInput, mode: TestScales): readonly (readonly string[])[] {
-  const { results, input, k } = study;
+  const { results, input } = study;
   return distinctNets(results.nets).flatMap((net) => {
     const { id, config, scale, paperScale } = net;
     const result = results.result({ ids: [id], measure: `dense:${mode}` });
     if (result === undefined) return [];
     const known = TABLES_3_AND_4.find((row) => row.config === config && row.scale === paperScale);
-    const own = [epochsText(id, study), String(result.seeds), ...errors(result, k)];
+    const own = [epochsText(id, study), String(result.seeds), ...errors(result, results.classes)];
     const scales = scalesFor(scale, mode, input).join(', ');
     return [[config, scaleText(scale), scales, ...own, paperScaleText(paperScale), ...paper(known?.[mode])]];
   });
@@ -113,8 +111,8 @@ export function netsText(nets: readonly StudyNet[]): string {
 
 /** Returns the tables for which there are results. */
 export function tables(study: TableInput): PrintedTable[] {
-  const { results, input, k } = study;
-  const own = ['top-1 %', `top-${k} %`];
+  const { results, input } = study;
+  const own = ['top-1 %', 'top-5 %'];
   const header = ['net', 'S', 'Q', 'epochs', 'seeds', ...own, 'ImageNet S', 'top-1', 'top-5'];
   const made: PrintedTable[] = [
     { title: 'Table 3: one test scale, dense', header, rows: byNet(study, 'single'), textColumns: 3 },
@@ -124,7 +122,16 @@ export function tables(study: TableInput): PrintedTable[] {
     const result = results.result(variant);
     if (result === undefined) return [];
     const [protocol] = variant.measure.split(':') as [string];
-    return [[name, protocol, String(result.images), String(result.seeds), ...errors(result, k), ...paper(figures)]];
+    return [
+      [
+        name,
+        protocol,
+        String(result.images),
+        String(result.seeds),
+        ...errors(result, results.classes),
+        ...paper(figures),
+      ],
+    ];
   };
   const paperHeader = ['net', 'protocol', 'images', 'seeds', ...own, 'ImageNet top-1', 'top-5'];
   const table5 = distinctNets(deepest(results.nets)).flatMap((net) =>

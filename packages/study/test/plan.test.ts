@@ -47,7 +47,7 @@ describe('a budget', () => {
     expect(allot(seeds, costs, 400).nets).toEqual(['A-256', 'D-256']);
   });
 
-  it('that is short leaves out nets first, then epochs, then images, and is refused only if no net fits', () => {
+  it('that does not allow 6 epochs leaves out nets first, then epochs, then images, and is refused only if no net fits', () => {
     const all = studyNets({ ...request, configs: ['A', 'A-LRN', 'D'], scales: ['256', '384'], seeds: 1 });
     const times = { ...costs.times, 'A-LRN': costs.times.A! };
     const of = (seconds: number) => {
@@ -62,7 +62,51 @@ describe('a budget', () => {
     expect(images).toBeGreaterThan(256);
     expect(images).toBeLessThan(10_000);
     expect(of(5)).toEqual([['A-256'], 1, 256]);
-    expect(() => of(2)).toThrow(/^2 s are too few for one net: raise --budget by 1s or more, or lower --width/);
+    expect(() => of(2)).toThrow(/^2 s are too few for one net: raise --budget by 2s or more, or lower --width/);
+  });
+
+  it('evaluates no more images multi-crop than densely', () => {
+    const times = Object.fromEntries(
+      Object.entries(costs.times).map(([config, time]) => [config, { ...time, densePixel: 200 * time.densePixel }]),
+    );
+    const { denseImages, cropImages } = allot(nets, { ...costs, times }, 600);
+    expect(denseImages).toBeLessThan(costs.images.validation);
+    expect(cropImages).toBe(denseImages);
+  });
+
+  it('that is short first lowers the epochs to 6, then leaves out a seed', () => {
+    const seeds = studyNets({ ...request, configs: ['A', 'D'], scales: ['256'], seeds: 2 });
+    const of = (seconds: number) => {
+      const { nets: kept, epochs } = allot(seeds, costs, seconds);
+      return [kept.length, epochs['A-256']];
+    };
+    expect([10_000, 3000, 625, 600].map(of)).toEqual([
+      [4, 74],
+      [4, 32],
+      [4, 6],
+      [2, 12],
+    ]);
+  });
+
+  it('that is refused is accepted with the amount that the message names', () => {
+    for (const slower of [1, 10, 1000]) {
+      const { A } = costs.times;
+      const slow = {
+        trainingImage: A!.trainingImage * slower,
+        densePixel: A!.densePixel * slower,
+        cropPixel: A!.cropPixel * slower,
+      };
+      const one = nets.filter(({ name }) => name === 'A-256');
+      const allotted = (seconds: number) => allot(one, { ...costs, times: { A: slow } }, seconds);
+      let message = '';
+      try {
+        allotted(2);
+      } catch (error) {
+        message = String(error);
+      }
+      const [, amount, unit] = /raise --budget by (\d+)([sm]) or more/.exec(message)!;
+      expect(allotted(2 + Number(amount) * (unit === 'm' ? 60 : 1)).nets).toEqual(['A-256']);
+    }
   });
 });
 

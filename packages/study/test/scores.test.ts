@@ -31,6 +31,18 @@ describe('the posteriors of a net', () => {
     expect(() => NetScores.parse(new Uint8Array(4), 'a file')).toThrow(/^a file /);
   });
 
+  it('keep the labels of images that only multi-crop evaluation has', () => {
+    const labels = [0, 0, 1, 0, 1, 1, 0, 1];
+    const some = (first: number, last: number) => ({
+      labels: labels.slice(first, last),
+      posteriors: { 'multi-crop:multi': on(...labels.slice(first, last)) },
+    });
+    const four = empty.with({ labels: labels.slice(0, 4), posteriors: { 'dense:multi': on(...labels.slice(0, 4)) } });
+    const all = four.with(some(0, 2)).with(some(2, 8));
+    expect(all.labels).toEqual(labels);
+    expect([...wrongPredictions([all], 'multi-crop:multi').top1]).toEqual(labels.map(() => 0));
+  });
+
   it('are averaged: of dense and multi-crop, and of nets', () => {
     const crops = dense.with({ labels: [0, 1], posteriors: { 'multi-crop:multi': on(0, 1) } });
     expect([...crops.posterior('both:multi', 1)].map((p) => p.toFixed(2))).toEqual([

@@ -26,15 +26,19 @@ export interface FitOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** Checks the weight of the loss. @throws VggError `VGG_ARGUMENT` unless it is a positive number. */
+export function checkC(C: number): void {
+  if (C > 0 && Number.isFinite(C)) return;
+  throw new VggError('argument', `expected C to be a number above 0, got ${C}`);
+}
+
 /**
  * Checks the examples of a fit.
  * @throws VggError `VGG_ARGUMENT` for a C that is not positive; `VGG_SHAPE` for a wrong number of labels; `VGG_DATASET` for fewer than
  *   two classes, a label that is not a class, or a class without examples; as `checkDescriptors`.
  */
 export function checkExamples(descriptors: Descriptors, labels: ArrayLike<number>, classes: number, C: number): void {
-  if (!(C > 0) || !Number.isFinite(C)) {
-    throw new VggError('argument', `expected C to be a number above 0, got ${C}`);
-  }
+  checkC(C);
   if (labels.length !== descriptors.length) {
     throw new VggError('shape', `expected a label for each of ${descriptors.length} descriptors, got ${labels.length}`);
   }

@@ -1,6 +1,6 @@
-/** Choice of C by stratified cross-validation, and the probabilities that decision values stand for. */
-import { VggError } from '@vgg/core';
-import { type ClassifierKind, decisionValues, type LinearClassifier } from './classifier';
+/** Choice of C by stratified cross-validation, and probabilities from decision values. */
+import { requireInteger, VggError } from '@vgg/core';
+import { type ClassifierKind, checkC, decisionValues, type LinearClassifier } from './classifier';
 import { type Descriptors, selectRows } from './descriptors';
 import { fitLogistic } from './logistic';
 import { measure } from './measures';
@@ -16,7 +16,7 @@ export interface ClassifierOptions {
   readonly kind?: ClassifierKind | undefined;
   /** Values of C to compare by cross-validation; one value is used as it is. Default {@link C_GRID}. */
   readonly C?: readonly number[] | undefined;
-  /** Number of folds; fewer if a class has fewer examples. Default 3. */
+  /** Number of folds, at least 2; fewer if a class has fewer examples. Default 3. */
   readonly folds?: number | undefined;
   /** Random seed of the folds. Default 0. */
   readonly seed?: number | undefined;
@@ -29,9 +29,12 @@ export interface ClassifierOptions {
 export interface FittedClassifier {
   readonly classifier: LinearClassifier;
   readonly C: number;
-  /** Mean class accuracy on the folds that were left out, for each C. */
+  /** Mean class accuracy on the folds that were left out, for each C. Empty for a class with one example. */
   readonly validation: readonly { readonly C: number; readonly meanClassAccuracy: number }[];
-  /** Factor of the decision values for which their soft-max fits the folds that were left out best. 1 for `logistic`. */
+  /**
+   * Factor of the decision values for which their soft-max fits the folds that were left out best, from 1/64 to 64. 1 for `logistic`,
+   * and for a class with one example.
+   */
   readonly sharpness: number;
 }
 
@@ -81,7 +84,7 @@ export function sharpnessOf(values: Float64Array, labels: ArrayLike<number>, cla
   return 2 ** ((low + high) / 2);
 }
 
-/** Returns the soft-max of sharpness · values, in place of `values`. */
+/** Returns the soft-max of sharpness · values: a new array, of the decision values of one image. */
 export function probabilitiesOf(values: Float64Array, sharpness: number): Float64Array {
   const highest = values.reduce((a, b) => Math.max(a, b));
   const powers = values.map((value) => Math.exp(sharpness * (value - highest)));
@@ -95,32 +98,51 @@ function fitsOf(grid: number, folds: number): number {
 }
 
 /**
+ * Returns the number of folds for examples with these labels; 1 where a class has one example, for a fit without cross-validation.
+ * @param names names of the classes, for messages.
+ * @throws VggError `VGG_ARGUMENT` for a C or folds out of range; `VGG_DATASET` for a class with too few examples.
+ */
+export function foldsOf(
+  labels: ArrayLike<number>,
+  names: readonly string[],
+  { C: grid = C_GRID, folds = 3 }: ClassifierOptions,
+): number {
+  requireInteger('folds', folds, 2);
+  if (grid.length === 0) throw new VggError('argument', 'expected a value of C, got none');
+  for (const C of grid) checkC(C);
+  const counts = new Uint32Array(names.length);
+  for (let i = 0; i < labels.length; i++) counts[labels[i]!]! += 1;
+  const fewest = counts.reduce((a, b) => Math.min(a, b), folds);
+  if (fewest > 1 || (fewest === 1 && grid.length === 1)) return fewest;
+  const name = names[counts.indexOf(fewest)];
+  throw new VggError(
+    'dataset',
+    fewest === 0
+      ? `class ${name} has no example for training: add some, or leave the class out`
+      : `class ${name} has 1 example for training, and a comparison of several C needs 2: use more, or pass one value of C (--cost)`,
+  );
+}
+
+/**
  * Fits a classifier. C is the one with the best mean class accuracy on the folds that were left out; of equal ones the smallest.
  * @param labels class of each descriptor, from 0 to `classes - 1`.
- * @throws VggError as `fitSvm`; `VGG_DATASET` for a class with one example.
+ * @throws VggError as `fitSvm`; `VGG_ARGUMENT` for no value of C, or fewer than 2 folds; `VGG_DATASET` for a class with one example
+ *   if there are several values of C.
  */
 export async function fitClassifier(
   descriptors: Descriptors,
   labels: ArrayLike<number>,
   classes: number,
-  { kind = 'svm', C: grid = C_GRID, folds = 3, seed = 0, signal, onFit }: ClassifierOptions = {},
+  options: ClassifierOptions = {},
 ): Promise<FittedClassifier> {
-  const counts = new Uint32Array(classes);
-  for (let i = 0; i < labels.length; i++) counts[labels[i]!]! += 1;
-  const fewest = counts.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
-  if (grid.length === 0) throw new VggError('argument', 'expected a value of C, got none');
-  const [only] = grid;
-  const parts = Math.min(folds, fewest);
+  const { kind = 'svm', C: grid = C_GRID, seed = 0, signal, onFit } = options;
+  const names = Array.from({ length: classes }, (_, k) => String(k));
+  const parts = foldsOf(labels, names, options);
   if (parts < 2) {
-    if (grid.length === 1) {
-      const classifier = await fitOnce(kind, descriptors, labels, { classes, C: only!, isRough: false, signal });
-      onFit?.(1, 1);
-      return { classifier, C: only!, validation: [], sharpness: 1 };
-    }
-    throw new VggError(
-      'dataset',
-      `class ${counts.indexOf(fewest)} has ${fewest} examples: cross-validation needs two of each class; pass one value of C`,
-    );
+    const C = grid[0]!;
+    const classifier = await fitOnce(kind, descriptors, labels, { classes, C, isRough: false, signal });
+    onFit?.(1, 1);
+    return { classifier, C, validation: [], sharpness: 1 };
   }
   const fold = stratifiedFolds(labels, classes, parts, seed);
   const all = Array.from({ length: labels.length }, (_, i) => i);

@@ -1,21 +1,10 @@
 /** Descriptors of images by the rule of Appendix B, with a net that has its own preprocessing. */
 import { type Tensor4D, tensor4d, tidy } from '@tensorflow/tfjs-core';
-import { isVggError, VggError, yieldToEventLoop } from '@vgg/core';
-import { type FloatImage, greyOf, type ImageTransform, prepareWhole, type RawImage } from '@vgg/data';
+import { isVggError, requireInteger, VggError, yieldToEventLoop } from '@vgg/core';
+import { type FloatImage, greyOf, type ImageTransform, prepareWhole, type RawImage, rescaledSize } from '@vgg/data';
 import { type Configuration, type DescriptorOptions, descriptor, type Vgg } from '@vgg/models';
 import type { Descriptors } from './descriptors';
-
-/** Rule by which images are described. Plain JSON: it is saved with a predictor. */
-export interface DescriptorRule {
-  /** Smallest sides Q of the rescaled images, in pixels. Default the scale of the net's transform. */
-  readonly scales?: readonly number[] | undefined;
-  /** Layer, such as `relu7` or `pool4`. Default the last hidden one. */
-  readonly tap?: string | undefined;
-  /** Averages the descriptors of the image and its mirror image. Default true. */
-  readonly flip?: boolean | undefined;
-  /** Combination of several scales: their mean, or their concatenation. Default `average`. */
-  readonly combination?: 'average' | 'stack' | undefined;
-}
+import { type DescriptorRule, MAX_SCALE, ruleFault } from './rule';
 
 /** Net with its preprocessing, as `loadNet` of `@vgg/weights` returns it. */
 export interface DescribingNet {
@@ -44,10 +33,10 @@ export interface DescribeOptions extends DescriptorRule {
   readonly cache?: DescriptorCache | undefined;
   /** True if an image that cannot be used is an error. Default false: it is skipped. */
   readonly strict?: boolean | undefined;
-  /** Largest number of pixels of one forward pass. Default 2^20. */
+  /** Largest number of pixels of one forward pass; a single image may have more, up to 2^24. Default 2^20. */
   readonly batchPixels?: number | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** Called after each forward pass and each skipped image. */
+  /** Called with the number of images that are done: described, known from the cache, or skipped. */
   readonly onProgress?: ((images: number) => void) | undefined;
 }
 
@@ -65,6 +54,8 @@ export interface DescribedImages {
 const BATCH_PIXELS = 2 ** 20;
 /** Number of pixels that are prepared before their forward passes: 12 bytes each. */
 const WAITING_PIXELS = 2 ** 23;
+/** Largest number of pixels of a rescaled image. */
+const MAX_PIXELS = MAX_SCALE ** 2;
 /** Number of images that are decoded at once. */
 const AHEAD = 4;
 
@@ -74,11 +65,26 @@ function transformOf({ transform }: DescribingNet): ImageTransform {
   throw new VggError('argument', 'the preprocessing of the net is not known: load it with its preprocessing');
 }
 
-/** Returns the scales of a rule. @throws VggError `VGG_ARGUMENT` for none, or one that is not a positive integer. */
-export function scalesOf(net: DescribingNet, { scales = [transformOf(net).scale] }: DescriptorRule): readonly number[] {
-  const bad = scales.find((scale) => !Number.isInteger(scale) || scale < 1);
-  if (scales.length > 0 && bad === undefined) return scales;
-  throw new VggError('argument', `expected scales Q as positive integers, got ${bad ?? 'none'}`);
+/** Returns the scales of a rule. @throws VggError `VGG_ARGUMENT` for a rule that is not valid. */
+export function scalesOf(net: DescribingNet, rule: DescriptorRule): readonly number[] {
+  const { scales = [transformOf(net).scale], tap, flip, combination } = rule;
+  const fault = ruleFault({ scales, tap, flip, combination });
+  if (fault !== undefined) throw new VggError('argument', fault);
+  return scales;
+}
+
+/**
+ * Checks the area of a rescaled image, with which memory grows: one extremely long image must not end the program.
+ * @throws VggError `VGG_IMAGE`.
+ */
+function checkArea(key: string, image: RawImage, scales: readonly number[]): void {
+  const largest = scales.reduce((a, b) => Math.max(a, b));
+  const { width, height } = rescaledSize(image, largest);
+  if (width * height <= MAX_PIXELS) return;
+  throw new VggError(
+    'image',
+    `${key} of ${image.width}x${image.height} is ${width}x${height} at Q = ${largest}, above the limit of ${MAX_PIXELS} pixels: crop it, or use smaller scales`,
+  );
 }
 
 /** Image at every scale, and where its descriptor goes. */
@@ -151,8 +157,8 @@ function batchesOf(images: readonly Prepared[], batchPixels: number): Prepared[]
 /**
  * Describes images: decodes a few ahead, rescales them to each Q as the net's training images, and runs the net on batches of one
  * size. Descriptors in the cache are not computed again, and computed ones are added to it after each batch.
- * @throws VggError `VGG_DATASET` if no image can be used; `VGG_ARGUMENT` for a net without preprocessing; as `descriptor` of
- *   `@vgg/models`; the reason of `signal` when it is aborted.
+ * @throws VggError `VGG_DATASET` if no image can be used; `VGG_ARGUMENT` for a net without preprocessing, or an option out
+ *   of range; as `descriptor` of `@vgg/models`; the reason of `signal` when it is aborted.
  */
 export async function describeImages(
   net: DescribingNet,
@@ -162,6 +168,7 @@ export async function describeImages(
   const { cache, strict = false, batchPixels = BATCH_PIXELS, signal, onProgress } = options;
   const transform = transformOf(net);
   const scales = scalesOf(net, options);
+  requireInteger('batchPixels', batchPixels, 1);
   const rows: (Float32Array | undefined)[] = items.map(() => undefined);
   const skipped: { key: string; reason: string }[] = [];
   let known = 0;
@@ -194,6 +201,7 @@ export async function describeImages(
     rows[item] = cache?.get(hash);
     if (rows[item] !== undefined) return undefined;
     const pixels = await image.load();
+    checkArea(key, pixels, scales);
     return { item, key, hash, scales: scales.map((scale) => prepareWhole(pixels, transform, scale)) };
   };
   for (let first = 0; first < items.length; first += AHEAD) {

@@ -11,7 +11,6 @@ export {
   type DescribeOptions,
   type DescribingNet,
   type DescriptorCache,
-  type DescriptorRule,
   describeImage,
   describeImages,
 } from './describe';
@@ -20,6 +19,7 @@ export { fitLogistic, type LogisticOptions } from './logistic';
 export { averagePrecision, type Measures, measure, type PrecisionRule } from './measures';
 export { type Neighbour, nearest } from './neighbours';
 export { type NetIdentity, type PredictedClass, type Predictor, predictWith } from './predictor';
+export type { DescriptorRule } from './rule';
 export { randomSplit, type Split, type SplitOptions } from './splits';
 export { evaluateSplits, type MeanOfSplits, type SplitResult, type Study, type StudyOptions } from './study';
 export { fitSvm, type SvmOptions } from './svm';

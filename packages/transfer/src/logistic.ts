@@ -13,9 +13,9 @@ import { minimise } from './lbfgs';
 
 /** Options of {@link fitLogistic}. */
 export interface LogisticOptions extends FitOptions {
-  /** Length of the gradient at the end: a bound of the error of the weights. Default 1e-3. */
+  /** Length of the gradient at the end. Default 1e-3. */
   readonly tolerance?: number | undefined;
-  /** Largest number of steps. Default 1000. */
+  /** Largest number of steps. Default 2000. */
   readonly maxSteps?: number | undefined;
   /** Classifier from which the search starts. Default all weights 0. */
   readonly start?: LinearClassifier | undefined;

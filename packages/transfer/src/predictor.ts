@@ -3,13 +3,14 @@ import { VggError } from '@vgg/core';
 import type { RawImage } from '@vgg/data';
 import { decisionValues, type LinearClassifier } from './classifier';
 import { probabilitiesOf } from './cross-validation';
-import { type DescribingNet, type DescriptorRule, describeImage } from './describe';
+import { type DescribingNet, describeImage } from './describe';
+import { type DescriptorRule, ruleFault } from './rule';
 
 /** Net on whose descriptors a classifier was fitted. */
 export interface NetIdentity {
   /** Name or path by which it was loaded. */
   readonly name: string;
-  /** SHA-256 of its weights, as `netHash` of `@vgg/transfer/node` returns it. */
+  /** SHA-256 of its layers and weights, as `netHash` of `@vgg/transfer/node` returns it. */
   readonly sha256: string;
 }
 
@@ -30,7 +31,7 @@ export interface PredictedClass {
   readonly name: string;
   /** Index of the class. */
   readonly index: number;
-  /** Soft-max of the decision values; of an SVM an estimate, fitted on held-out images. */
+  /** Soft-max of sharpness · decision values; an estimate for an SVM. */
   readonly probability: number;
   readonly decisionValue: number;
 }
@@ -71,13 +72,9 @@ export function predictorFault({ classes, classifier, sharpness, rule, net }: Pr
     return `expected weights of ${classes.length} classes, got ${intercepts.length}`;
   }
   if (!weights.every(Number.isFinite) || !intercepts.every(Number.isFinite)) return 'expected finite weights';
-  if (!(sharpness > 0)) return `expected a sharpness above 0, got ${sharpness}`;
-  if (!Array.isArray(rule?.scales) || rule.scales.length === 0 || !rule.scales.every(Number.isInteger)) {
-    return 'expected the scales Q as integers';
-  }
-  return typeof net?.sha256 === 'string' && typeof net.name === 'string'
-    ? undefined
-    : 'expected the name and hash of its net';
+  if (!Number.isFinite(sharpness) || sharpness <= 0) return `expected a finite sharpness above 0, got ${sharpness}`;
+  if (typeof net?.sha256 !== 'string' || typeof net.name !== 'string') return 'expected the name and hash of its net';
+  return ruleFault(rule);
 }
 
 /** Throws `VGG_WEIGHTS` for a predictor that is not valid. */

@@ -9,7 +9,7 @@ export interface Split {
 
 /** Options of {@link randomSplit}. */
 export interface SplitOptions {
-  /** Number of training images of each class. A class with fewer images keeps one for the test. */
+  /** Number of training images of each class. A class with no more than these keeps one image for the test. */
   readonly perClass: number;
   /** Largest number of test images of each class. Default 50, as in the paper. */
   readonly testPerClass?: number | undefined;
@@ -57,8 +57,8 @@ export function randomSplit(
 }
 
 /** Returns the fold of each image, so that every fold has its share of each class. */
-export function stratifiedFolds(labels: ArrayLike<number>, classes: number, folds: number, seed: number): Uint8Array {
-  const result = new Uint8Array(labels.length);
+export function stratifiedFolds(labels: ArrayLike<number>, classes: number, folds: number, seed: number): Uint32Array {
+  const result = new Uint32Array(labels.length);
   let next = 0;
   for (let k = 0; k < classes; k++) {
     const rows = Array.from({ length: labels.length }, (_, i) => i).filter((i) => labels[i] === k);

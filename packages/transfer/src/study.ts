@@ -1,4 +1,5 @@
 /** Accuracy of a classifier over several random splits, as the paper reports it. */
+import { VggError } from '@vgg/core';
 import { decisionValues } from './classifier';
 import { type ClassifierOptions, fitClassifier } from './cross-validation';
 import { type Descriptors, selectRows } from './descriptors';
@@ -37,7 +38,7 @@ export interface StudyOptions extends ClassifierOptions {
 
 /**
  * Fits a classifier to the training images of each split and measures it on the test images.
- * @throws VggError as `fitClassifier`.
+ * @throws VggError `VGG_ARGUMENT` without a split; as `fitClassifier` and `measure`.
  */
 export async function evaluateSplits(
   descriptors: Descriptors,
@@ -46,6 +47,7 @@ export async function evaluateSplits(
   splits: readonly Split[],
   { onFit, precisionRule, ...options }: StudyOptions = {},
 ): Promise<Study> {
+  if (splits.length === 0) throw new VggError('argument', 'expected one split or more, got none');
   const results: SplitResult[] = [];
   for (const [number, { train, test }] of splits.entries()) {
     const labelsOf = (rows: Uint32Array) => Array.from(rows, (row) => labels[row]!);

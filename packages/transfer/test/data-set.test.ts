@@ -5,8 +5,16 @@ import { join } from 'node:path';
 import { type ImageSource, rawSource, subset } from '@vgg/data';
 import type { DataSet } from '@vgg/data/node';
 import { serialiseSafetensors } from '@vgg/weights';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { isPredictorFile, loadPredictor, savePredictor, type TransferResult, transfer } from '../src/node';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import {
+  isPredictorFile,
+  loadPredictor,
+  savePredictor,
+  searchImages,
+  type TransferOptions,
+  type TransferResult,
+  transfer,
+} from '../src/node';
 import { noisyImage, smallNet } from './nets';
 
 const COLOURS = [
@@ -77,6 +85,36 @@ describe('transfer', () => {
     expect(own.study.accuracy.standardError).toBeNull();
   });
 
+  it('refuses options out of range, and a class with too few training images, before it describes any', async () => {
+    const onDescribe = vi.fn();
+    const refused = (data: Partial<DataSet>, options: Partial<TransferOptions>) =>
+      expect(transfer(net, dataSet(data), { folder, name: '', onDescribe, ...options })).rejects;
+    const images = { train: colours(4) };
+    for (const splits of [0, Number.NaN, 1.5]) {
+      await refused(images, { splits }).toThrow(/expected splits to be an integer of at least 1, got/);
+    }
+    for (const [options, message] of [
+      [{ perClass: 0 }, /expected perClass to be an integer of at least 1, got 0/],
+      [{ testPerClass: Number.NaN }, /expected testPerClass to be an integer of at least 1, got NaN/],
+      [{ batchPixels: Number.NaN }, /expected batchPixels to be an integer of at least 1, got NaN/],
+      [{ folds: 1 }, /expected folds to be an integer of at least 2, got 1/],
+      [{ C: [] }, /expected a value of C, got none/],
+      [{ C: [1, Number.NaN] }, /expected C to be a number above 0, got NaN/],
+      [{ perClass: 1 }, /class red has 1 example for training.* use more, or pass one value of C \(--cost\)/],
+    ] as const) {
+      await refused(images, options).toThrow(message);
+    }
+    const train = subset(colours(4), [0, 1, 3, 4]);
+    await refused({ train, test: colours(2) }, {}).toThrow(/class blue has no example for training/);
+    expect(onDescribe).not.toHaveBeenCalled();
+  });
+
+  it('takes one training image of each class with one value of C', async () => {
+    const options = { folder, name: '', perClass: 1, splits: 1, C: [10] };
+    const { study } = await transfer(net, dataSet({ train: colours(4) }), options);
+    expect(study.splits).toMatchObject([{ train: 3, test: 9, C: 10 }]);
+  });
+
   it('refuses one class, and a class with one image, before it describes any', async () => {
     const one = rawSource({ images: new Uint8Array(6), labels: [0, 0], width: 1, height: 1, classes: ['a'] });
     await expect(transfer(net, dataSet({ train: one }), { folder, name: '' })).rejects.toThrow(
@@ -87,6 +125,25 @@ describe('transfer', () => {
       /class blue has one image/,
     );
   });
+});
+
+/** Returns the bytes of a predictor file with another text in its description. */
+function withText(file: Buffer, from: string | RegExp, to: string): Buffer {
+  const length = Number(file.readBigUInt64LE());
+  const header = JSON.parse(file.toString('utf8', 8, 8 + length));
+  const { 'vgg.predictor': text } = header.__metadata__;
+  header.__metadata__['vgg.predictor'] = text.replace(from, to);
+  expect(header.__metadata__['vgg.predictor']).not.toBe(text);
+  let changed = Buffer.from(JSON.stringify(header));
+  changed = Buffer.concat([changed, Buffer.alloc((8 - (changed.length % 8)) % 8, ' ')]);
+  const size = Buffer.alloc(8);
+  size.writeBigUInt64LE(BigInt(changed.length));
+  return Buffer.concat([size, changed, file.subarray(8 + length)]);
+}
+
+it('refuses a number of neighbours below 1 before it describes any image', async () => {
+  const search = searchImages(net, 'nowhere.png', [], { folder, neighbours: 0 });
+  await expect(search).rejects.toThrow(/expected neighbours to be an integer of at least 1, got 0/);
 });
 
 describe('a predictor file', () => {
@@ -143,11 +200,28 @@ describe('a predictor file', () => {
     await expect(loadPredictor(path('changed.safetensors'))).rejects.toThrow(/not finite|NaN|another one/);
     for (const [description, message] of [
       ['{', /its description is not JSON/],
-      ['{"version":2}', /version 2, expected 1/],
+      ['{"version":3}', /version 3, expected 2/],
     ] as const) {
       writeFileSync(path('bad.safetensors'), serialiseSafetensors(new Map(), { 'vgg.predictor': description }));
       await expect(loadPredictor(path('bad.safetensors'))).rejects.toThrow(message);
     }
+    for (const [change, message] of [
+      [
+        '"scales":[1000000000]',
+        /is not a valid predictor: expected scales Q as integers from 1 to 4096, got 1000000000/,
+      ],
+      ['"scales":[-1]', /scales Q as integers from 1 to 4096, got -1/],
+      ['"scales":[]', /scales Q .*, got none/],
+      [`"scales":[${Array(17).fill(32)}]`, /expected at most 16 scales Q, got 17/],
+      ['"scales":[32],"tap":7', /tap to be the name of a layer, got 7/],
+      ['"scales":[32],"flip":"no"', /flip to be true or false, got no/],
+      ['"scales":[32],"combination":"max"', /combination to be average or stack, got max/],
+    ] as const) {
+      writeFileSync(path('bad.safetensors'), withText(bytes, '"scales":[32]', change));
+      await expect(loadPredictor(path('bad.safetensors'))).rejects.toThrow(message);
+    }
+    writeFileSync(path('bad.safetensors'), withText(bytes, /"sharpness":[\d.e-]+/, '"sharpness":1e999'));
+    await expect(loadPredictor(path('bad.safetensors'))).rejects.toThrow(/finite sharpness above 0, got Infinity/);
     const nan = { ...result.predictor!, sharpness: 0 };
     await expect(savePredictor(path('nan.safetensors'), nan)).rejects.toThrow(/sharpness above 0, got 0/);
   });

@@ -64,14 +64,33 @@ describe('describeImages', () => {
     );
   });
 
+  it('skips an image that is too long for the memory', async () => {
+    const long = { data: new Uint8Array(3 * 4100), width: 4100, height: 1 };
+    const { items, skipped } = await describeImages(net, itemsOf([images[0]!, long]), { scales: [64] });
+    expect([...items]).toEqual([0]);
+    expect(skipped[0]!.reason).toMatch(/image 1 of 4100x1 is 262400x64 at Q = 64, above the limit of 16777216 pixels/);
+  });
+
+  it('refuses a batchPixels that is not a number of pixels', async () => {
+    for (const batchPixels of [Number.NaN, 0, 0.5]) {
+      const described = describeImages(net, itemsOf(images), { batchPixels });
+      await expect(described).rejects.toThrow(/expected batchPixels to be an integer of at least 1, got/);
+    }
+  });
+
   it('refuses a net without preprocessing, scales that are not integers, and weights that are not finite', async () => {
     const { model } = net;
     await expect(describeImage({ model, transform: undefined }, images[0]!)).rejects.toThrow(
       /preprocessing.*not known/,
     );
     await expect(describeImage(net, images[0]!, { scales: [32.5] })).rejects.toThrow(
-      /scales Q as positive integers, got 32.5/,
+      /scales Q as integers from 1 to 4096, got 32.5/,
     );
+    await expect(describeImage(net, images[0]!, { scales: [1e9] })).rejects.toThrow(
+      /scales Q as integers from 1 to 4096, got 1000000000/,
+    );
+    const combination = 'max' as 'stack';
+    await expect(describeImage(net, images[0]!, { combination })).rejects.toThrow(/average or stack, got max/);
     const broken = smallNet();
     const [weights] = broken.model.variables.values();
     weights!.assign(fill(weights!.shape, Number.NaN));

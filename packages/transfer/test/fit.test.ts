@@ -33,6 +33,7 @@ describe.each(['svm', 'logistic'] as const)('fitClassifier of kind %s', (kind) =
     await expect(fitClassifier(two, [0, 0, 1], 2, { kind })).rejects.toThrow(
       /class 1 has 1 example.*pass one value of C/,
     );
+    await expect(fitClassifier(two, [0, 0, 0], 2, { kind })).rejects.toThrow(/class 1 has no example for training/);
     const { classifier } = await fitClassifier(two, [0, 0, 1], 2, { kind, C: [100] });
     expect(decisionValues(classifier, two)).toHaveLength(6);
   });
@@ -62,6 +63,12 @@ it('evaluates every split and averages over them', async () => {
   const mean = study.splits.reduce((sum, { accuracy }) => sum + accuracy, 0) / 3;
   expect(study.accuracy.mean).toBeCloseTo(mean, 12);
   expect(study.accuracy.standardError).toBeGreaterThanOrEqual(0);
+});
+
+it('refuses to average over no split', async () => {
+  await expect(evaluateSplits(descriptors, labels, classes, [])).rejects.toThrow(
+    /expected one split or more, got none/,
+  );
 });
 
 it('refuses descriptors of another width than the classifier', async () => {

@@ -8,13 +8,15 @@ import type { DescribedItem } from '../src';
 
 const preprocessing: Preprocessing = { mean: [120, 115, 100], scale: 32 };
 
+/** Transform of the small nets. */
+export const transform: ImageTransform = inputTransform(preprocessing, { inputSize: 32 })!;
+
 /** Returns a small net with random weights. The caller disposes its model. */
 export function smallNet(seed = 0, width = 0.125) {
   const model = createVgg(
     { configuration: 'A', classes: 2, inputSize: 32, width, head: 'none' },
     heInitialiser({ seed }),
   );
-  const transform: ImageTransform = inputTransform(preprocessing, model.options)!;
   return { model, transform, preprocessing, classes: [] };
 }
 

@@ -54,17 +54,18 @@ async function openStudy(
 
 /** Adds the tables, the charts and the notes to the study. */
 async function conclude(folder: string, study: Study): Promise<Study & Required<Pick<Study, 'tables' | 'notes'>>> {
-  const { settings, k, trained, environment, recipe } = study;
+  const { settings, trained, environment, recipe } = study;
   const results = await resultsOf(folder, study);
   const epochs = Object.fromEntries(Object.entries(trained).map(([name, net]) => [name, net.epochs]));
+  const endedEarly = Object.keys(trained).filter((name) => trained[name]!.endedEarly);
   const found = findingsTable(findings(results, epochs));
-  const made = tables({ results, input: settings.input, k, epochs });
+  const made = tables({ results, input: settings.input, epochs });
   const machine = `${environment.processor}, ${environment.cores} cores, engine ${environment.engine}`;
   return {
     ...study,
     tables: found === undefined ? made : [found, ...made],
     charts: studyCharts(results),
-    notes: notesOn({ ...study, results, epochs, recipe, machine }),
+    notes: notesOn({ ...study, results, epochs, endedEarly, recipe, machine }),
   };
 }
 

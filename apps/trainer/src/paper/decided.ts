@@ -4,6 +4,8 @@ import type { SettingName } from '@vgg/recipes/table';
 /** Settings of `train` that the nets of a study do not share, or that a study decides. */
 export const DECIDED_BY_STUDY = [
   'data',
+  'task',
+  'regression',
   'config',
   'scale',
   'trainImages',

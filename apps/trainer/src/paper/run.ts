@@ -107,16 +107,15 @@ async function train(
   const earlier = study.interrupted[net.name] ?? 0;
   const seconds = earlier + spent() - start;
   await report.finish(result.reason === 'interrupted' ? 'interrupted' : 'complete');
-  if (result.reason === 'interrupted' && !interruption.signal.aborted) {
+  if (result.reason === 'interrupted') {
+    study.interrupted[net.name] = seconds;
+    if (interruption.signal.aborted) return false;
     trained[net.name] = { epochs: 0, seconds: 0, whole: 0 };
     terminal.warn(`the time is over in the training of net ${net.name}: it is left out`);
     return true;
   }
-  if (result.reason === 'interrupted') {
-    study.interrupted[net.name] = seconds;
-    return false;
-  }
-  trained[net.name] = { epochs: prepared.record.recipe.epochs, seconds, whole: earlier + spent() - began };
+  const endedEarly = result.reason !== 'complete';
+  trained[net.name] = { epochs: result.epoch, seconds, whole: earlier + spent() - began, endedEarly };
   return true;
 }
 
@@ -178,8 +177,14 @@ function nextNet(studyRun: StudyRun): { net: StudyNet; epochs: number; extra: bo
   if (begun !== undefined) return { net: begun, epochs: plan.epochs[begun.name]!, extra: false };
   const canStart = ({ from }: StudyNet) => from?.key !== 'weights' || isTrained(study, { name: from.net });
   const course = courseOf(studyRun);
-  const left = open.filter((net) => plan.nets.includes(net.name));
-  for (const net of left) {
+  const planned = open.filter((net) => plan.nets.includes(net.name));
+  for (const net of planned) {
+    // Those not left out meanwhile that can start, now or after another of them.
+    const left: StudyNet[] = [];
+    for (const one of planned) {
+      if (trained[one.name] !== undefined) continue;
+      if (canStart(one) || left.some(({ name }) => name === one.from!.net)) left.push(one);
+    }
     const epochs = canStart(net) ? epochsFor(net, left, plan, costs, course) : 0;
     if (epochs > 0) return { net, epochs, extra: false };
     trained[net.name] = { epochs: 0, seconds: 0, whole: 0 };
@@ -221,7 +226,7 @@ async function takeSteps(studyRun: Interruptible): Promise<boolean> {
     }
     const count = study.nets.filter((one) => isTrained(study, one)).length + 1;
     const times = `${formatDuration(spent())} of ${formatDuration(settings.budget)} spent`;
-    const start = net.from === undefined ? '' : ` from ${net.from.net}`;
+    const start = net.from && isTrained(study, { name: net.from.net }) ? ` from ${net.from.net}` : '';
     terminal.say(
       `net ${count} of ${Math.max(count, plan.nets.length)}, ${net.name}${start}: ${epochs} epochs; ${times}`,
     );

@@ -253,7 +253,6 @@ export async function newStudy(
     trained: {},
     interrupted: {},
     evaluated: false,
-    k: Math.min(5, data.classes.length),
   };
   return { study, validation: data.validation };
 }

@@ -57,14 +57,15 @@ export interface Study {
   plan: Allotment;
   /** Seconds of the budget that are spent. */
   spent: number;
-  /** Each net whose training has ended: epochs, 0 for a net that was left out; seconds of training and in all. */
-  trained: Record<string, { epochs: number; seconds: number; whole: number }>;
+  /**
+   * Each net whose training has ended: epochs, 0 for a net that was left out; seconds of training and in all; true if early stopping
+   * or the plateau schedule ended it.
+   */
+  trained: Record<string, { epochs: number; seconds: number; whole: number; endedEarly?: boolean }>;
   /** Seconds of training of a net before it was interrupted. */
   interrupted: Record<string, number>;
   /** True once the nets of Tables 5 and 6 are evaluated. */
   evaluated: boolean;
-  /** Number of guesses that the top-5 error allows. */
-  k: number;
   /** Tables, charts and notes, once the study is complete. */
   tables?: readonly PrintedTable[];
   charts?: readonly BarChart[];

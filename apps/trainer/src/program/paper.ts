@@ -33,9 +33,10 @@ export function paperCommand(run: Commands['paper']): Command {
       'Trains the given configurations and scales in the order of the paper (A, then deeper nets from its layers; each later ' +
         'scale from the weights of the one before), evaluates them under every protocol, and prints Tables 3 to 6 next to ' +
         "the paper's ImageNet results, with standard errors, and its findings as paired tests. It measures the speed of each " +
-        'net and divides the budget: all nets of a scale get the same number of epochs, later scales half of it. If the budget ' +
-        'is short, nets are left out first, then there are fewer epochs, then fewer images; it says so. A, A-LRN and B are ' +
-        'trained at the first scale only, unless no deeper net is given. The images are as for train.',
+        'net and divides the budget: all nets of a scale get the same number of epochs, later scales half of it. A short budget ' +
+        'means first fewer epochs, down to 6 epochs and 500 steps; then fewer seeds, fewer nets, fewer epochs (3), fewer ' +
+        'images; it says so. A, A-LRN and B are trained at the first scale only, unless no deeper net is given. The images ' +
+        'are as for train.',
     )
     .option('--data <dir|name>', DATA)
     .addOption(

@@ -45,8 +45,11 @@ export function transferCommand(run: Commands['transfer']): Command {
     .option('--per-class <n>', 'training images of each class in a random split', integer(1), 15)
     .option('--test-per-class <n>', 'largest number of test images of each class in a random split', integer(1), 50)
     .option('--splits <n>', 'number of random splits', integer(1, 1000), 3)
-    .option('--seed <n>', 'random seed of the splits', integer(0), 0)
-    .option('--out <file>', 'write a predictor (.safetensors) for predict --weights, fitted to all images')
+    .option('--seed <n>', 'random seed of the splits and of cross-validation', integer(0), 0)
+    .option(
+      '--out <file>',
+      'write a predictor (.safetensors) for predict --weights, fitted to all images, or to the training part if there is a test part',
+    )
     .optionsGroup('Search:')
     .option('--nearest <image>', 'print the images of --data most like this one; the folder needs no classes')
     .option('--neighbours <n>', 'number of images that --nearest prints', integer(1), 5)

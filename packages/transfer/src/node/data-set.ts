@@ -1,7 +1,8 @@
-/** The whole of Appendix B for a data set: descriptors, accuracy over splits, and a predictor fitted to all its labelled images. */
-import { concatenate, type ImageSource, labelsOf } from '@vgg/data';
+/** The whole of Appendix B for a data set: descriptors, accuracy over splits or on the test part, and a predictor. */
+import { requireInteger } from '@vgg/core';
+import { concatenate, type ImageSource } from '@vgg/data';
 import type { DataSet } from '@vgg/data/node';
-import { fitClassifier } from '../cross-validation';
+import { fitClassifier, foldsOf } from '../cross-validation';
 import { type DescribedImages, type DescribingNet, scalesOf } from '../describe';
 import { selectRows } from '../descriptors';
 import type { Predictor } from '../predictor';
@@ -54,52 +55,76 @@ function labelled({ train, validation, test }: DataSet): { source: ImageSource; 
   return { source: concatenate(train, other), trained: train.length };
 }
 
-/** Returns the split of a data set by its parts. */
-function splitOfParts(items: Uint32Array, trained: number): Split {
+/** Images with labels, and the training and test images among them. */
+interface Divided {
+  readonly labels: readonly number[];
+  readonly splits: readonly Split[];
+}
+
+/**
+ * Divides images of a data set by its parts, or at random.
+ * @throws VggError as `randomSplit` and `foldsOf`.
+ */
+function divide(
+  { source, trained }: ReturnType<typeof labelled>,
+  items: Uint32Array,
+  { perClass = 15, testPerClass, splits: count = 3, seed, C, folds }: TransferOptions,
+): Divided {
+  const { classes } = source;
+  const labels = Array.from(items, (item) => source.label(item));
   const rows = Uint32Array.from(items.keys());
-  return { train: rows.filter((row) => items[row]! < trained), test: rows.filter((row) => items[row]! >= trained) };
+  requireInteger('splits', count, 1);
+  rowsByClass(labels, classes);
+  const splits =
+    trained === undefined
+      ? Array.from({ length: count }, (_, number) =>
+          randomSplit(labels, classes, { perClass, testPerClass, seed, number }),
+        )
+      : [{ train: rows.filter((row) => items[row]! < trained), test: rows.filter((row) => items[row]! >= trained) }];
+  for (const { train } of splits) {
+    const own = Array.from(train, (row) => labels[row]!);
+    foldsOf(own, classes, { C, folds });
+  }
+  return { labels, splits };
 }
 
 /**
  * Describes the images of a data set, measures a classifier on its test part or over random splits, and fits a predictor to all its
- * images if it is requested, or to the training part if there is a test part.
+ * images if it is requested, or to the training part if there is a test part. Options and labels are checked before any image is
+ * described.
  * @throws VggError as `describeWithCache`, `randomSplit` and `fitClassifier`; `VGG_DATASET` for one class or a class with one image.
  */
 export async function transfer(net: DescribingNet, data: DataSet, options: TransferOptions): Promise<TransferResult> {
-  const { name, perClass = 15, testPerClass, splits = 3, seed, withPredictor, onDescribe, onFit } = options;
-  const { source, trained } = labelled(data);
+  const { name, perClass = 15, withPredictor, onDescribe, onFit } = options;
+  const images = labelled(data);
+  const { source, trained } = images;
   const { classes } = source;
-  rowsByClass(labelsOf(source), classes);
+  const all = Uint32Array.from({ length: source.length }, (_, i) => i);
+  divide(images, all, options);
   const hash = await netHash(net.model);
   const begin = performance.now();
   const { descriptors, items, skipped, known } = await describeWithCache(net, sourceItems(source), {
     ...options,
     hash,
-    onProgress: (images) => onDescribe?.(images, source.length),
+    onProgress: (done) => onDescribe?.(done, source.length),
   });
   const described = performance.now();
-  const labels = Array.from(items, (item) => source.label(item));
+  const { labels, splits } = divide(images, items, options);
   const members = rowsByClass(labels, classes);
-  const divided =
-    trained === undefined
-      ? Array.from({ length: splits }, (_, number) =>
-          randomSplit(labels, classes, { perClass, testPerClass, seed, number }),
-        )
-      : [splitOfParts(items, trained)];
-  const rounds = divided.length + Number(withPredictor === true);
-  const study = await evaluateSplits(descriptors, labels, classes.length, divided, {
+  const rounds = splits.length + Number(withPredictor === true);
+  const study = await evaluateSplits(descriptors, labels, classes.length, splits, {
     ...options,
-    onFit: (fits, of) => onFit?.(fits, (of / divided.length) * rounds),
+    onFit: (fits, of) => onFit?.(fits, (of / splits.length) * rounds),
   });
   const scales = scalesOf(net, options);
   const { tap, flip, combination } = options;
   let predictor: Predictor | undefined;
   if (withPredictor) {
-    const rows = trained === undefined ? Uint32Array.from(items.keys()) : divided[0]!.train;
+    const rows = trained === undefined ? Uint32Array.from(items.keys()) : splits[0]!.train;
     const own = Array.from(rows, (row) => labels[row]!);
     const fitted = await fitClassifier(selectRows(descriptors, rows), own, classes.length, {
       ...options,
-      onFit: (fits, of) => onFit?.(divided.length * of + fits, rounds * of),
+      onFit: (fits, of) => onFit?.(splits.length * of + fits, rounds * of),
     });
     const { classifier, sharpness } = fitted;
     const rule = { scales, tap, flip, combination };

@@ -12,6 +12,8 @@ import { checkPredictor, type NetIdentity, type PredictedClass, type Predictor, 
 import { netHash } from './net-hash';
 
 const KEY = 'vgg.predictor';
+/** Version of the description. Before version 2 the hash of the net did not contain its layers. */
+const VERSION = 2;
 const NET = 'net/';
 const WEIGHTS = 'classifier/weights';
 const INTERCEPTS = 'classifier/intercepts';
@@ -32,7 +34,7 @@ export async function savePredictor(path: string, predictor: Predictor, net?: Sa
   tensors.set(WEIGHTS, fromFloat32([classes.length, width], Float32Array.from(weights)));
   tensors.set(INTERCEPTS, fromFloat32([classes.length], Float32Array.from(intercepts)));
   const metadata: Record<string, string> = {
-    [KEY]: JSON.stringify({ version: 1, kind, classes, sharpness, rule, net: identity }),
+    [KEY]: JSON.stringify({ version: VERSION, kind, classes, sharpness, rule, net: identity }),
   };
   if (net === undefined) return writeSafetensors(path, tensors, metadata);
   const { model, preprocessing, classes: names } = net;
@@ -74,10 +76,10 @@ async function readPredictor(file: SafetensorsFile): Promise<Predictor> {
     throw new VggError('weights', `${file.path} is not a valid predictor: its description is not JSON`, { cause });
   }
   const { version, kind, classes, sharpness, rule, net } = description ?? {};
-  if (version !== 1) {
+  if (version !== VERSION) {
     throw new VggError(
       'weights',
-      `${file.path} is a predictor of version ${version}, expected 1: use a newer @vgg/transfer`,
+      `${file.path} is a predictor of version ${version}, expected ${VERSION}: write it again by transfer --out`,
     );
   }
   const weights = Float64Array.from(asFloat32(await file.read(WEIGHTS)));

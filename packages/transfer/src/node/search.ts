@@ -1,4 +1,5 @@
 /** Search for the images of a folder that are most like one image. */
+import { requireInteger } from '@vgg/core';
 import { findImages } from '@vgg/data/node';
 import type { DescribedImages, DescribingNet } from '../describe';
 import { nearest } from '../neighbours';
@@ -23,7 +24,7 @@ export interface SearchResult extends Pick<DescribedImages, 'skipped'> {
  * Returns the images that are most like one image by the Euclidean distance of their descriptors.
  * @param query path of the image.
  * @param words files, folders and patterns of the images to search, as for `findImages` of `@vgg/data/node`.
- * @throws VggError as `describeWithCache`; `VGG_IMAGE` for a query that cannot be used.
+ * @throws VggError `VGG_ARGUMENT` for a number of neighbours below 1; as `describeWithCache`; `VGG_IMAGE` for a query that cannot be used.
  */
 export async function searchImages(
   net: DescribingNet,
@@ -31,6 +32,7 @@ export async function searchImages(
   words: readonly string[],
   { neighbours = 5, onDescribe, ...options }: SearchOptions,
 ): Promise<SearchResult> {
+  requireInteger('neighbours', neighbours, 1);
   const hash = await netHash(net.model);
   const one = await describeWithCache(net, foundItems(findImages([query])), { ...options, hash, strict: true });
   const images = foundItems(findImages(words));

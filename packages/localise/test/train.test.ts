@@ -290,6 +290,18 @@ describe('training', () => {
     const files = [await folder.write('a/b.png', image, [first!]), await folder.write('c/b.png', image, [])];
     expect(files.map((file) => file.slice(home.length + 1))).toEqual(['drawn/b.png', 'drawn/b-2.png']);
     expect(await sharp(files[0]!).metadata()).toMatchObject({ format: 'png' });
+    const read = join(home, 'drawn', 'c.png');
+    const names = ['a/d.png', 'a/d-2.png', 'b/d.png', 'b/D.png', read];
+    const own = new BoxFolder(join(home, 'drawn'), [read]);
+    const others: string[] = [];
+    for (const name of names) others.push(await own.write(name, image, []));
+    expect(others.map((file) => file.slice(home.length + 7))).toEqual([
+      'd.png',
+      'd-2.png',
+      'd-3.png',
+      'D-4.png',
+      'c-2.png',
+    ]);
     for (const { model } of [whole, rest, saved, classifier]) model.dispose();
   });
 

@@ -103,6 +103,7 @@ it('refuses what does not go together, in one line', async () => {
   await refused([...task, '--weights', 'classifier', '--check-duplicates'], /checkDuplicates does not apply/);
   await refused([...task, '--weights', 'classifier', '--warm-up', '12'], /--warm-up 12 takes all of --epochs 12/);
   await refused([...task, '--weights', 'classifier', '--layer-rates', 'fc9=2'], /fc9/);
+  await refused([...task, '--weights', 'classifier', '--freeze', 'fc9'], /fc9/);
   writeFileSync(join(home, 'wrong.csv'), 'image,class,left,top,width,height\nshapes/val/star/0000.jpg,stra,1,1,5,5\n');
   await refused(
     [...task, '--data', 'wrong.csv', '--weights', 'classifier'],

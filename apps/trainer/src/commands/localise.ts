@@ -5,7 +5,15 @@ import { listenForInterruption } from '@vgg/core/node';
 import { DEMO_IMAGES, makeDemoBoxes } from '@vgg/data/node';
 import { describeEngine, startEngine } from '@vgg/engine';
 import { openBoxes, ROW_HEADER, rowCells, trainAndMeasure } from '@vgg/localise/node';
-import { checkArguments, extrasOf, optimiserOf, resolveRecipe, type Settings, scheduleOf } from '@vgg/recipes';
+import {
+  checkArguments,
+  checkFreezing,
+  extrasOf,
+  optimiserOf,
+  resolveRecipe,
+  type Settings,
+  scheduleOf,
+} from '@vgg/recipes';
 import { locateImages, skippedNotice, trainingTransform } from '../images/data-set';
 import { loadClassifier } from '../nets/weight-file';
 import type { TrainArguments } from '../run/arguments';
@@ -78,9 +86,10 @@ export async function runLocalise(options: TrainArguments, terminal: Terminal): 
   const prepared = begun ?? (await trainingTransform(recipe, train, { ...options, terminal }));
   const { transform } = prepared;
   if ('skipped' in prepared) notice.update(prepared.skipped);
+  const optimiser = optimiserOf(recipe, net.model.options);
+  checkFreezing(net.model.options, recipe);
   const folder = begun === undefined ? createRunFolder(path, options) : openRunFolder(path, options);
   const interruption = listenForInterruption(() => terminal.say('stopping: saving the run'));
-  const optimiser = optimiserOf(recipe, net.model.options);
   const display = trainingDisplay({
     ...recipe,
     terminal,

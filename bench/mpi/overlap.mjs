@@ -21,7 +21,8 @@ const [net = 'D', side = '224', size = '8', micro = '4', width = '0.25', rounds 
 
 await tf.setBackend('onednn');
 const job = await joinJob();
-const [configuration, batchNorm] = [net.replace('-bn', ''), net.endsWith('-bn')];
+const configuration = net.replace('-bn', '');
+const batchNorm = net.endsWith('-bn');
 const model = createVgg(
   { configuration, batchNorm, inputSize: Number(side), width: Number(width), classes: 1000 },
   normalInitialiser({ seed: 1, deviation: 0.01 }),

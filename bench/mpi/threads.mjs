@@ -18,7 +18,8 @@ const [net = 'D-bn', side = '32', size = '32', width = '1', child] = process.arg
 
 async function gradients() {
   await tf.setBackend('onednn');
-  const [configuration, batchNorm] = [net.replace('-bn', ''), net.endsWith('-bn')];
+  const configuration = net.replace('-bn', '');
+  const batchNorm = net.endsWith('-bn');
   const model = createVgg(
     { configuration, batchNorm, inputSize: Number(side), width: Number(width), classes: 10 },
     normalInitialiser({ seed: 1, deviation: 0.05 }),

@@ -20,12 +20,16 @@ async function start(words: readonly string[]): Promise<(() => Promise<void>) | 
     console.log(helpText());
     return undefined;
   }
-  const { classifier, engine } = await startNetThread({
+  const net = {
     weights: options.weights,
     engine: engineOf(options.engine),
     size: options.batch,
     wait: options.wait,
     maxPixels: options['max-pixels'],
+  };
+  const { classifier, engine } = await startNetThread(net, (error) => {
+    fail(error);
+    process.exit();
   });
   console.error(engine);
   const { queue, timeout, 'max-bytes': maxBytes, host, port } = options;

@@ -2,15 +2,15 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { describeEngine, startEngine } from '@vgg/engine';
 import { type LoadedNet, loadKnown, loadNet } from '@vgg/vgg/node';
-import { KNOWN_ALIASES, KNOWN_WEIGHTS, type KnownName } from '@vgg/weights';
+import { knownName } from '@vgg/weights';
 import { createClassifier } from './classifier';
 import type { NetOptions, NetReport } from './net-thread';
 import { sentError, serveClassifier } from './remote';
 
 /** Loads a published net by its name, or the net of a file. */
 function load(weights: string): Promise<LoadedNet> {
-  const names = Object.keys({ ...KNOWN_WEIGHTS, ...KNOWN_ALIASES });
-  return names.includes(weights) ? loadKnown(weights as KnownName) : loadNet(weights);
+  const name = knownName(weights);
+  return name === undefined ? loadNet(weights) : loadKnown(name);
 }
 
 const port = parentPort!;

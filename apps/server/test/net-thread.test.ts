@@ -11,7 +11,7 @@ import { VggError } from '@vgg/core';
 import { createVgg } from '@vgg/models';
 import { saveModel } from '@vgg/weights/node';
 import sharp from 'sharp';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { createApp } from '../src/app';
 import type { Classifier } from '../src/classifier';
 import { startNetThread } from '../src/net-thread';
@@ -19,6 +19,11 @@ import { askClassifier, serveClassifier } from '../src/remote';
 
 const OPTIONS = { weights: 'none', engine: 'cpu', size: 4, wait: 1, maxPixels: 1e6, workers: 0 } as const;
 const IMAGE = Uint8Array.of(1, 2, 3);
+
+/** Returns the address of a thread's program. */
+function script(program: string): URL {
+  return new URL(`data:text/javascript,${encodeURIComponent(program)}`);
+}
 
 /** Returns a classifier as another thread sees it. */
 function remote(classify: Classifier['classify']): Classifier['classify'] {
@@ -40,7 +45,7 @@ describe('the thread of the net', () => {
       });
       parentPort.postMessage({ engine: 'busy' });`;
     const options = { ...OPTIONS, gate };
-    const { classifier, engine } = await startNetThread(options, new URL(`data:text/javascript,${busy}`));
+    const { classifier, engine } = await startNetThread(options, () => {}, script(busy));
     expect(engine).toBe('busy');
     const app = createApp(classifier, { queue: 4, maxBytes: 1000, timeout: 600_000 });
     onTestFinished(() => app.close());
@@ -52,6 +57,38 @@ describe('the thread of the net', () => {
     Atomics.store(gate, 0, 1);
     Atomics.notify(gate, 0);
     expect((await answer).json()).toEqual({ classes: [] });
+  });
+});
+
+describe('a thread of the net that ends', () => {
+  const report = `import { parentPort } from 'node:worker_threads'; parentPort.postMessage({ engine: 'short' });`;
+
+  it('before its report is refused', async () => {
+    await expect(startNetThread(OPTIONS, () => {}, script('process.exit(3)'))).rejects.toMatchObject({
+      code: 'VGG_STATE',
+      message: 'the thread of the net ended with exit code 3: start the server again',
+    });
+  });
+
+  it.each([report, `${report} parentPort.once('message', () => process.exit(0));`])(
+    'after its report is noticed: %s',
+    async (program) => {
+      const end = new Promise<VggError>((resolve) => {
+        startNetThread(OPTIONS, resolve, script(program)).then(({ classifier }) => {
+          classifier.classify(IMAGE).catch(() => {});
+        });
+      });
+      expect((await end).message).toBe('the thread of the net ended with exit code 0: start the server again');
+    },
+  );
+
+  it('by close() is not reported', async () => {
+    const onEnd = vi.fn();
+    const program = `${report} parentPort.on('message', () => {});`;
+    const { classifier } = await startNetThread(OPTIONS, onEnd, script(program));
+    await classifier.close();
+    await new Promise(setImmediate);
+    expect(onEnd).not.toHaveBeenCalled();
   });
 });
 

@@ -57,6 +57,13 @@ describe('findImages', () => {
     expect(found(pattern)).toEqual(names);
   });
 
+  it('expands a pattern that is longer than a name can be, and refuses such a name', () => {
+    const others = Array.from({ length: 80 }, (_, i) => `none${i}`).join();
+    expect(found(`b/{1,${others}}.jpg`)).toEqual(['b/1.jpg']);
+    expect(found(`b/{2,${others}}.jpg`)).toEqual([expect.stringMatching(/: no file matches this pattern$/)]);
+    expect(found(`b/${'x'.repeat(300)}.jpg`)).toEqual([expect.stringMatching(/x\.jpg: .*name/)]);
+  });
+
   it('finds and reads names that are not UTF-8, in folders and by patterns', async () => {
     const bytes = (text: string) => Buffer.from(text, 'latin1');
     const folder = join(home, 'bytes');

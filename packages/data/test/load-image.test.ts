@@ -3,6 +3,7 @@ import { createReadStream } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { PassThrough, Readable } from 'node:stream';
 import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
@@ -128,6 +129,59 @@ describe('loadImage', () => {
     await expect(loadInBrowser(value as unknown as string)).rejects.toThrow(message);
   });
 
+  it('refuses a stream that fails, in one line', async () => {
+    const failing = async function* () {
+      yield Buffer.from('x');
+      throw new Error('the connection is lost');
+    };
+    const web = new ReadableStream<Uint8Array>({ pull: (stream) => stream.error(new Error('the connection is lost')) });
+    for (const stream of [failing(), Readable.from(failing()), web]) {
+      await expect(loadImage(stream, { name: 'upload' })).rejects.toMatchObject({
+        code: 'VGG_IO',
+        message: 'upload cannot be read: the connection is lost',
+      });
+    }
+    await expect(loadImage(createReadStream('/none.jpg'))).rejects.toMatchObject({
+      code: 'VGG_IO',
+      message: expect.stringMatching(/^the image cannot be read: .*$/),
+    });
+    const { signal } = new AbortController();
+    const text = Readable.from(['text']) as AsyncIterable<Uint8Array>;
+    await expect(loadImage(text, { signal })).rejects.toMatchObject({ code: 'VGG_ARGUMENT' });
+  });
+
+  it('stops reading a stream by a signal, and closes the stream', async () => {
+    const idle = new PassThrough();
+    idle.write('x');
+    const cancel = vi.fn();
+    const web = new ReadableStream<Uint8Array>({ start: (stream) => stream.enqueue(Buffer.from('x')), cancel });
+    const stalled = async function* () {
+      yield Buffer.from('x');
+      await new Promise(() => {});
+    };
+    for (const stream of [idle, web, stalled(), new PassThrough()]) {
+      const stop = new AbortController();
+      const loaded = loadImage(stream, { signal: stop.signal });
+      setTimeout(() => stop.abort(new Error('the client left')), 5);
+      await expect(loaded).rejects.toThrow(/^the client left$/);
+    }
+    expect(idle.destroyed).toBe(true);
+    expect(cancel).toHaveBeenCalledOnce();
+    const unread = new PassThrough();
+    await expect(loadImage(unread, { signal: AbortSignal.abort(new Error('too late')) })).rejects.toThrow('too late');
+    expect(unread.destroyed).toBe(true);
+  });
+
+  it('reads a whole stream with a signal', async () => {
+    const content = await png(image);
+    const { signal } = new AbortController();
+    const streams = [
+      Readable.from([content.subarray(0, 50), content.subarray(50)]),
+      new Blob([new Uint8Array(content)]).stream(),
+    ];
+    for (const stream of streams) expect(same(await loadImage(stream, { signal }))).toEqual(same(image));
+  });
+
   it('of the browser says where Node has its own', async () => {
     await expect(loadInBrowser(await png(image))).rejects.toThrow(/in Node use @vgg\/data\/node/);
   });
@@ -197,6 +251,8 @@ describe('a preparer', () => {
     expect(prepared).toEqual(images.map((each) => prepareImage(each, TRANSFORM)));
     const smaller = { ...TRANSFORM, crop: TRANSFORM.crop - 1 };
     expect(await preparer.prepare(image, smaller)).toEqual(prepareImage(image, smaller));
+    expect(allocated).toBe(2);
+    for (const transform of [TRANSFORM, smaller, TRANSFORM, smaller]) await preparer.prepare(image, transform);
     expect(allocated).toBe(2);
   });
 

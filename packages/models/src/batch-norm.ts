@@ -18,7 +18,7 @@ import { backendKernel } from './backend-kernels';
 import { type Constants, differentiated, type Gradients, operation, runKernel, untracked } from './operation';
 
 /** Added to the variance, as in Ioffe & Szegedy 2015 and PyTorch. */
-const EPSILON = { varianceEpsilon: 1e-5 };
+export const EPSILON = { varianceEpsilon: 1e-5 };
 
 /** Axes of images and positions. */
 const SPATIAL = [0, 1, 2];

@@ -1,5 +1,6 @@
 export { type KerasTap, resolveTap, type Tap, type TorchvisionTap } from './aliases';
 export { type DescriptorOptions, descriptor } from './descriptor';
+export { foldBatchNorm } from './fold-batch-norm';
 export { layersNamed } from './freezing';
 export { isConfiguration } from './guard';
 export {

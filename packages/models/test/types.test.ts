@@ -24,6 +24,7 @@ describe('the API', () => {
       | 'createVgg'
       | 'descriptor'
       | 'flatten'
+      | 'foldBatchNorm'
       | 'formatSummary'
       | 'fromTrainedA'
       | 'globalAverage'

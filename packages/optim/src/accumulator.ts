@@ -56,8 +56,11 @@ export class GradientAccumulator {
    * As the last argument of {@link lossAndGradients}, it does so during the backward pass: the sum of a variable is
    * ready, and the memory of its terms free, before the gradients of earlier layers are computed. The gradients
    * must then be passed to `add`; if the backward pass fails, the accumulator must be reset.
+   *
+   * @throws VggError `VGG_STATE` if all micro-batches were added.
    */
   readonly addSums = (name: string, gradient: Tensor): Tensor => {
+    this.#checkNotFull();
     let sum = gradient;
     for (const sums of [...this.#tree.next].reverse()) {
       const value = sums.get(name);
@@ -77,14 +80,17 @@ export class GradientAccumulator {
    */
   add(gradients: ReadonlyMap<string, Tensor>, samples: number): void {
     requireInteger('samples', samples, 1);
-    if (this.#first + this.#added >= this.#count) {
-      throw new VggError('state', `expected ${this.#count} micro-batches, got one more: call reset() after a batch`);
-    }
+    this.#checkNotFull();
     this.#checkSame(gradients);
     for (const gradient of gradients.values()) keep(gradient);
     this.#tree.push(new Map(gradients));
     this.#added += 1;
     this.#samples += samples;
+  }
+
+  #checkNotFull(): void {
+    if (this.#first + this.#added < this.#count) return;
+    throw new VggError('state', `expected ${this.#count} micro-batches, got one more: call reset() after a batch`);
   }
 
   #checkSame(gradients: ReadonlyMap<string, Tensor>): void {

@@ -13,6 +13,7 @@ import {
 } from '@tensorflow/tfjs-core';
 import { VggError } from '@vgg/core';
 import { registerMissingGradients } from '@vgg/tfjs-gradients';
+import { checkOneName } from './optimiser';
 
 /**
  * Registers the gradient functions of tfjs-core for all kernels that have none yet. In plain Node
@@ -94,7 +95,8 @@ function replaceOnTape(
  * @param replace called with each gradient once its operation is queued, and before the rest of the backward pass is;
  *   its result takes the gradient's place. Default the gradient itself.
  * @returns `{ loss, gradients }`, and with `aux` those tensors, which the caller disposes too.
- * @throws VggError `VGG_STATE` if the loss does not depend on one of the variables, `VGG_ARGUMENT` if there are none.
+ * @throws VggError `VGG_STATE` if the loss does not depend on one of the variables, `VGG_ARGUMENT` if there are none or one
+ *   has two names.
  */
 export function lossAndGradients(
   loss: () => Scalar,
@@ -114,6 +116,7 @@ export function lossAndGradients<A extends TensorContainer>(
   if (variables.size === 0) {
     throw new VggError('argument', 'expected at least one variable to train, got none: unfreeze a layer');
   }
+  checkOneName(variables);
   ensureGradients();
   const gradients = new Map<string, Tensor>();
   let aux: A | undefined;

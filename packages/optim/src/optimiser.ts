@@ -28,8 +28,8 @@ export interface Optimiser {
    *
    * @param rate learning rate ε of this step, at least 0.
    * @param gradientScale factor of all gradients, as of `clipScale`. Default 1.
-   * @throws VggError `VGG_ARGUMENT` for a bad rate or a gradient without a variable, `VGG_SHAPE` for a gradient of
-   *   another shape.
+   * @throws VggError `VGG_ARGUMENT` for a bad rate, a gradient without a variable or a variable with two names, `VGG_SHAPE`
+   *   for a gradient of another shape.
    */
   step(
     variables: ReadonlyMap<string, Variable>,
@@ -50,6 +50,25 @@ export function check(what: string, value: number, below = Number.POSITIVE_INFIN
   return value;
 }
 
+/**
+ * Throws if one variable has two names: it would be updated twice.
+ *
+ * @throws VggError `VGG_ARGUMENT` with both names.
+ */
+export function checkOneName(variables: ReadonlyMap<string, Variable>): void {
+  const names = new Map<Variable, string>();
+  for (const [name, variable] of variables) {
+    const other = names.get(variable);
+    if (other !== undefined) {
+      throw new VggError(
+        'argument',
+        `expected one name for each variable, got ${other} and ${name} for one: list it once`,
+      );
+    }
+    names.set(variable, name);
+  }
+}
+
 /** Throws the errors of {@link Optimiser.step}, before anything is changed. */
 export function checkStep(
   { velocities }: Pick<Optimiser, 'velocities'>,
@@ -57,6 +76,7 @@ export function checkStep(
 ): void {
   check('a learning rate', rate);
   check('a gradient scale', gradientScale);
+  checkOneName(variables);
   for (const [name, gradient] of gradients) {
     const variable = variables.get(name);
     if (variable === undefined)

@@ -1,6 +1,7 @@
 /** Exponential moving average of a net's weights over the steps of training. It is not in the paper. */
 import { add, keep, mul, type Tensor, tidy, type Variable } from '@tensorflow/tfjs-core';
 import { requireInteger, VggError } from '@vgg/core';
+import { checkOneName } from './optimiser';
 
 /**
  * Averages named variables, including batch norm's running statistics: average ← d·average + (1 − d)·variable after
@@ -30,8 +31,13 @@ export class WeightAverage {
     return this.#averages;
   }
 
-  /** Adds the variables of one more step to the averages. */
+  /**
+   * Adds the variables of one more step to the averages.
+   *
+   * @throws VggError `VGG_ARGUMENT` for a variable with two names: `swap` would exchange it twice.
+   */
   update(variables: ReadonlyMap<string, Variable>): void {
+    checkOneName(variables);
     const n = this.#updates;
     const decay = n === 0 ? 0 : Math.min(this.decay, (1 + n) / (10 + n));
     for (const [name, variable] of variables) {

@@ -3,6 +3,7 @@ import {
   dispose,
   matMul,
   type Scalar,
+  sum,
   type Tensor,
   type Tensor2D,
   tensor1d,
@@ -130,5 +131,16 @@ describe('GradientAccumulator', () => {
     accumulator.add(gradients(), 1);
     expect(() => accumulator.add(gradients(), 1)).toThrow(/expected 2 micro-batches, got one more/);
     accumulator.reset();
+  });
+
+  it('keeps the sums of a batch when reset() is forgotten before the next backward pass', () => {
+    const w = variable(tensor1d([3]));
+    const accumulator = new GradientAccumulator(1);
+    accumulator.add(new Map([['w', tensor1d([4])]]), 2);
+    const next = () => lossAndGradients(() => sum(w) as Scalar, new Map([['w', w]]), accumulator.addSums);
+    expect(next).toThrow(/expected 1 micro-batches, got one more: call reset\(\) after a batch/);
+    expect(accumulator.average().get('w')!.dataSync()).toEqual(Float32Array.of(2));
+    accumulator.reset();
+    w.dispose();
   });
 });

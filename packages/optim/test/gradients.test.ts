@@ -76,6 +76,17 @@ describe('lossAndGradients', () => {
     expect(() => lossAndGradients(() => sum(used) as Scalar, new Map())).toThrow(/unfreeze a layer/);
   });
 
+  it('refuses a variable with two names, whose gradient would be counted twice', () => {
+    const weight = variable(tensor1d([1])) as Variable;
+    const variables = new Map([
+      ['fc7.weight', weight],
+      ['fc8.weight', weight],
+    ]);
+    expect(() => lossAndGradients(() => sum(weight) as Scalar, variables)).toThrow(
+      'expected one name for each variable, got fc7.weight and fc8.weight for one: list it once',
+    );
+  });
+
   it('returns further tensors of the computation, and disposes them if it fails', async () => {
     await expectNoLeak(async () => {
       const w = tidy(() => variable(tensor1d([1, 2])));

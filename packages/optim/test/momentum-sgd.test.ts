@@ -202,6 +202,18 @@ describe('bad input', () => {
     expect(() => new MomentumSgd(options)).toThrow(VggError);
   });
 
+  it('refuses a variable with two names, and changes nothing', () => {
+    const weight = variable(tensor1d([1])) as Variable;
+    const variables = new Map([
+      ['fc.weight', weight],
+      ['tied.weight', weight],
+    ]);
+    expect(() => new MomentumSgd().step(variables, gradientOf(1), 0.1)).toThrow(
+      'expected one name for each variable, got fc.weight and tied.weight for one: list it once',
+    );
+    expect(weight.dataSync()[0]).toBe(1);
+  });
+
   it('refuses an invalid rate, gradient or shape, and changes nothing', () => {
     const variables = one(1);
     const optimiser = new MomentumSgd();

@@ -89,6 +89,17 @@ describe('WeightAverage', () => {
     expect(() => new WeightAverage(decay)).toThrow(/decay of the averaged weights above 0 and below 1, got/);
   });
 
+  it('refuses a variable with two names, which a swap would exchange twice', () => {
+    const [weight] = make({ w: [1] }, { w: [1] }).values();
+    const variables = new Map([
+      ['w', weight!],
+      ['tied', weight!],
+    ]);
+    const average = new WeightAverage(0.9);
+    expect(() => average.update(variables)).toThrow('expected one name for each variable, got w and tied for one');
+    expect(average.averages.size).toBe(0);
+  });
+
   it('refuses saved averages of 0 updates', () => {
     expect(() => new WeightAverage(0.9).load(new Map(), 0)).toThrow(
       /updates of saved averages to be an integer of at least 1, got 0/,

@@ -51,11 +51,12 @@ class Run {
   }
 
   async train(): Promise<FitResult> {
-    await this.#start();
-    const { epoch, batch, step } = this.#state;
-    this.#emit({ type: 'start', epoch, batch, step, resumed: this.#options.resume !== undefined });
-    let reason = this.#reasonToEnd();
+    let reason: EndReason | undefined;
     try {
+      await this.#start();
+      const { epoch, batch, step } = this.#state;
+      this.#emit({ type: 'start', epoch, batch, step, resumed: this.#options.resume !== undefined });
+      reason = this.#reasonToEnd();
       while (reason === undefined) reason = (await this.#runEpoch()) ?? this.#reasonToEnd();
       this.#average?.swap(this.#options.model.variables);
       if (reason !== 'interrupted') this.#best?.restore(this.#options.model.variables);

@@ -99,11 +99,17 @@ async function microBatchSums(
       model.trainable,
       addSums,
     );
-    const { logits, statistics } = aux;
-    const [[value], outputs] = await Promise.all([total.data(), logits.data()]);
-    dispose([total, logits]);
-    const totals = measure(loss, outputs as Float32Array, value!, given);
-    return { gradients, statistics: new Map(Object.entries(statistics)), totals };
+    const { logits } = aux;
+    const statistics = new Map(Object.entries(aux.statistics));
+    try {
+      const [[value], outputs] = await Promise.all([total.data(), logits.data()]);
+      return { gradients, statistics, totals: measure(loss, outputs as Float32Array, value!, given) };
+    } catch (error) {
+      dispose([...gradients.values(), ...statistics.values()]);
+      throw error;
+    } finally {
+      dispose([total, logits]);
+    }
   } finally {
     pixels.dispose();
   }

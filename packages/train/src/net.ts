@@ -17,7 +17,7 @@ export interface TrainableNet {
     /** Number of outputs. */
     readonly classes: number;
   };
-  /** All variables by name, in the order of the net, including statistics. */
+  /** All variables by name, in the order of the net, including statistics. Each has one name. */
   readonly variables: ReadonlyMap<string, Variable>;
   /** Variables that training changes by gradient, in the order of the net. */
   readonly trainable: ReadonlyMap<string, Variable>;

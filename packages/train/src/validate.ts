@@ -62,8 +62,8 @@ export async function validate<B extends ImageBatch>({
         checkTargets(objective, batch, scores.shape[1]);
         return [objective.sum(scores, given), scores];
       });
-      const [[value], scores] = await Promise.all([loss.data(), logits.data()]);
-      dispose([loss, logits]);
+      const read = Promise.all([loss.data(), logits.data()]);
+      const [[value], scores] = await read.finally(() => dispose([loss, logits]));
       onScores?.(batch, scores as Float32Array);
       measured.push(measure(objective, scores as Float32Array, value!, given));
       done += size;

@@ -61,3 +61,31 @@ it('are the averaged ones of the best epoch if weights are averaged', async () =
   );
   expect(Object.values(averaged.weights)).toEqual(best);
 });
+
+it('are the only tensors left of a resumed run that fails at its start', async () => {
+  const options = { restoreBest: true, averageDecay: 0.9 };
+  const { store } = await run(options);
+  const model = new ToyNet();
+  const optimiser = new MomentumSgd();
+  const fail = () => {
+    throw new Error('start');
+  };
+  await expectNoLeak(async () => {
+    await expect(
+      fit({
+        model,
+        batches: toyBatches(),
+        microBatch: 4,
+        optimiser,
+        schedule: constant(0.05),
+        epochs: 9,
+        seed: 3,
+        resume: store.at(9),
+        onEvent: fail,
+        ...options,
+      }),
+    ).rejects.toThrow('start');
+    optimiser.dispose();
+  });
+  model.dispose();
+});

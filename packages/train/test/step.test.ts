@@ -1,10 +1,10 @@
 import './backend';
-import { dispose } from '@tensorflow/tfjs-core';
+import { dispose, sum } from '@tensorflow/tfjs-core';
 import { type RandomStream, randomStream } from '@vgg/core';
 import { MomentumSgd } from '@vgg/optim';
 import { expectNoLeak } from '@vgg/testing';
 import { describe, expect, it } from 'vitest';
-import { batchSums, type ForwardOptions, splitBatch, trainStep } from '../src/index';
+import { batchSums, type ForwardOptions, type Loss, splitBatch, trainStep } from '../src/index';
 import { ToyNet, toyBatch, weightsOf } from './toy';
 
 const RATE = 0.1;
@@ -47,6 +47,43 @@ describe('trainStep', () => {
       { rtol: 1e-4, atol: 1e-6 },
     );
     expect(result!.gradientNorm).toBeCloseTo(norm, 5);
+  });
+
+  it('refuses a net that lists one variable under two names, and leaves it unchanged', async () => {
+    const model = new ToyNet({ dropout: 0, batchNorm: false });
+    const before = weightsOf(model);
+    model.variables.set('tied.weight', model.variables.get('fc8.weight')!);
+    const microBatches = splitBatch(toyBatch(5), 2);
+    const optimiser = new MomentumSgd();
+    await expect(trainStep({ model, microBatches, seed: 0, step: 0, optimiser, rate: RATE })).rejects.toMatchObject({
+      code: 'VGG_ARGUMENT',
+      message: 'expected one name for each variable, got fc8.weight and tied.weight for one: list it once',
+    });
+    expect(weightsOf(model)).toMatchObject(before);
+    model.dispose();
+  });
+
+  it('disposes all tensors of a step whose loss fails after the forward pass', async () => {
+    let calls = 0;
+    const failing: Loss = {
+      name: 'failing',
+      sum: (logits) => sum(logits),
+      metric: {
+        name: 'failing',
+        sum: () => {
+          calls += 1;
+          if (calls < 2) return 0;
+          throw new Error('metric');
+        },
+      },
+    };
+    const model = new ToyNet();
+    const optimiser = new MomentumSgd();
+    const options = { model, microBatches: splitBatch(toyBatch(5), 2), seed: 0, step: 0, optimiser, rate: RATE };
+    await expectNoLeak(() => expect(trainStep({ ...options, loss: failing })).rejects.toThrow('metric'));
+    expect(calls).toBe(2);
+    optimiser.dispose();
+    model.dispose();
   });
 
   it('addresses dropout by seed, layer, step and micro-batch', async () => {

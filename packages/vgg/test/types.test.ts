@@ -3,8 +3,9 @@ import type { Readable } from 'node:stream';
 import type { ReadableStream as NodeWebStream } from 'node:stream/web';
 import type { Scalar, Tensor1D, Tensor4D } from '@tensorflow/tfjs-core';
 import { type LpipsWeights, lpips } from '@vgg/perceptual';
+import type { Hdf5Loader } from '@vgg/weights';
 import { describe, expectTypeOf, it } from 'vitest';
-import type { loadImage as loadInBrowser } from '../src/index';
+import type { loadImage as loadInBrowser, loadNet as loadNetInBrowser } from '../src/index';
 import {
   type classify,
   type Guess,
@@ -12,6 +13,7 @@ import {
   type LoadedNet,
   type loadImage,
   type loadKnown,
+  type loadNet,
   type NodeImage,
   type Vgg,
 } from '../src/node';
@@ -35,6 +37,10 @@ export async function names(load: typeof loadKnown) {
   // @ts-expect-error: net A has no such layer
   short.model.features({} as Tensor4D, ['relu3_3']);
   return [short, wrong] as const;
+}
+
+export function keras(load: typeof loadNet | typeof loadNetInBrowser, hdf5: Hdf5Loader) {
+  return load('net.h5', { hdf5 });
 }
 
 export async function guesses(

@@ -1,5 +1,6 @@
 /** Recognition of a file's format by its content, never by its name. The reader of a format is loaded when it is needed. */
 import { VggError } from '@vgg/core';
+import type { Hdf5Loader } from './keras/hdf5';
 import type { ByteSource } from './sources/bytes';
 import type { JsonObject } from './sources/json';
 import type { WeightSource } from './sources/source';
@@ -11,7 +12,7 @@ interface Format {
   readonly title: string;
   /** Returns true if a file that begins with `head`, its first 64 bytes or fewer, has this format. */
   matches(head: Uint8Array): boolean;
-  open(bytes: ByteSource): Promise<WeightSource>;
+  open(bytes: ByteSource, hdf5?: Hdf5Loader): Promise<WeightSource>;
 }
 
 /** Format of a JSON file with other files in the same folder, recognised by the keys of the JSON. */
@@ -25,7 +26,7 @@ interface JsonFormat {
 interface ZipFormat {
   readonly title: string;
   matches(zip: Zip): boolean;
-  open(bytes: ByteSource, zip: Zip): Promise<WeightSource>;
+  open(bytes: ByteSource, zip: Zip, hdf5?: Hdf5Loader): Promise<WeightSource>;
 }
 
 const HEAD_BYTES = 64;
@@ -52,7 +53,7 @@ const ZIP_FORMATS: readonly ZipFormat[] = [
   {
     title: 'Keras (.keras)',
     matches: (zip) => zip.has('model.weights.h5'),
-    open: async (bytes, zip) => (await import('./keras/reader')).readKeras(bytes, zip),
+    open: async (bytes, zip, hdf5) => (await import('./keras/reader')).readKeras(bytes, zip, hdf5),
   },
 ];
 
@@ -77,10 +78,10 @@ async function openJson(bytes: ByteSource): Promise<WeightSource> {
   throw new VggError('weights', `${bytes.name} is JSON, but of no known kind: expected ${titles}`);
 }
 
-async function openArchive(bytes: ByteSource): Promise<WeightSource> {
+async function openArchive(bytes: ByteSource, hdf5?: Hdf5Loader): Promise<WeightSource> {
   const zip = await (await import('./sources/zip')).openZip(bytes);
   const format = ZIP_FORMATS.find(({ matches }) => matches(zip));
-  if (format !== undefined) return format.open(bytes, zip);
+  if (format !== undefined) return format.open(bytes, zip, hdf5);
   const titles = ZIP_FORMATS.map(({ title }) => title).join(', ');
   throw new VggError('weights', `${bytes.name} is a zip archive, but of no known kind: expected ${titles}`);
 }
@@ -112,7 +113,7 @@ const FORMATS: readonly Format[] = [
     title: 'Keras (.h5)',
     // The signature of HDF5.
     matches: (head) => startsWith(head, 0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a),
-    open: async (bytes) => (await import('./keras/reader')).readKerasH5(bytes),
+    open: async (bytes, hdf5) => (await import('./keras/reader')).readKerasH5(bytes, hdf5),
   },
   {
     title: 'ONNX (.onnx)',
@@ -131,13 +132,14 @@ const FORMATS: readonly Format[] = [
 /**
  * Opens a file of weights of any format that this package reads. Closing the result closes `bytes`; when this function
  * throws, it closes `bytes` itself.
+ * @param hdf5 loader of the package h5wasm. Default `import('h5wasm')`.
  * @throws VggError `VGG_WEIGHTS` when the format is not known or the file is damaged; `VGG_IO` when the system refuses.
  */
-export async function openWeights(bytes: ByteSource): Promise<WeightSource> {
+export async function openWeights(bytes: ByteSource, hdf5?: Hdf5Loader): Promise<WeightSource> {
   try {
     const head = await bytes.read(0, Math.min(HEAD_BYTES, bytes.size));
     const format = FORMATS.find(({ matches }) => matches(head));
-    if (format !== undefined) return await format.open(bytes);
+    if (format !== undefined) return await format.open(bytes, hdf5);
     const titles = [...ZIP_FORMATS, ...JSON_FORMATS, ...FORMATS.slice(2)].map(({ title }) => title);
     throw new VggError('weights', `${bytes.name} is of no known format: expected ${titles.join(', ')}`);
   } catch (error) {

@@ -5,6 +5,7 @@ export { exportSafetensors, type SafetensorsExportOptions } from './export/safet
 export type { Misshapen, WeightReport } from './fit';
 export { IMAGENET_CLASSES } from './imagenet';
 export { type InitialWeights, initialWeights, pixelTransform, scaleInputs } from './initial-weights';
+export type { Hdf5Loader } from './keras/hdf5';
 export {
   KNOWN_ALIASES,
   KNOWN_WEIGHTS,

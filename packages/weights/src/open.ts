@@ -1,16 +1,22 @@
 /** Opening of weight files from wherever they are: an address, bytes, a Blob, a file that is already open. */
 import { VggError } from '@vgg/core';
 import { openWeights as openBytesOfWeights } from './detect';
+import type { Hdf5Loader } from './keras/hdf5';
 import { type ByteSource, bytesOf, checkShardName } from './sources/bytes';
 import type { WeightSource } from './sources/source';
 
 /** Weight file: its address (in Node also its path), or its content. */
 export type WeightFile = string | URL | Uint8Array | ArrayBuffer | Blob;
 
-/** Options of opening an address. */
+/** Options of opening a file. */
 export interface OpenOptions {
   /** Signal that stops the download. */
   readonly signal?: AbortSignal | undefined;
+  /**
+   * Loader of the package h5wasm, which reads Keras's files. Pages that webpack or Next.js bundles need
+   * `() => import('h5wasm')`. Default the same import, which those bundlers leave to the browser.
+   */
+  readonly hdf5?: Hdf5Loader | undefined;
 }
 
 async function fetchBlob(address: string | URL, signal: AbortSignal | undefined): Promise<Blob> {
@@ -26,12 +32,19 @@ async function fetchBlob(address: string | URL, signal: AbortSignal | undefined)
 
 /**
  * Returns the address of a file in the folder of another, without the query of that: a signature is valid for one file.
- * @throws VggError `VGG_WEIGHTS` for a name that could be outside the folder: a file must not choose what is fetched.
+ * @throws VggError `VGG_WEIGHTS` for a name that could be outside the folder: a file must not choose what is fetched;
+ *   `VGG_ARGUMENT` for an address of data or blob, which has no folder.
  */
 function siblingAddress(address: string | URL, name: string): URL {
   checkShardName(String(address), name);
-  const { href } = globalThis.location ?? {};
-  return new URL(encodeURIComponent(name), new URL(address, href));
+  const base = new URL(address, globalThis.location?.href);
+  try {
+    return new URL(encodeURIComponent(name), base);
+  } catch (cause) {
+    const problem = `the file needs ${JSON.stringify(name.slice(0, 80))} of its folder, but a ${base.protocol} address has none`;
+    const advice = 'pass an address of http or https, or bytesOf(bytes, name, siblings)';
+    throw new VggError('argument', `${problem}: ${advice}`, { cause });
+  }
 }
 
 /** Downloads a file. Its siblings are downloaded from the same folder of the server when they are needed. */
@@ -75,7 +88,8 @@ export async function openFrom(
   openPath: (path: string) => Promise<ByteSource>,
 ): Promise<WeightSource> {
   const isSource = typeof file === 'object' && file !== null && isByteSource(file);
-  return openBytesOfWeights(isSource ? file : await bytesFrom(file as WeightFile, options, openPath));
+  const bytes = isSource ? file : await bytesFrom(file as WeightFile, options, openPath);
+  return openBytesOfWeights(bytes, options.hdf5);
 }
 
 /**
@@ -83,7 +97,7 @@ export async function openFrom(
  * `ByteSource`. The content decides the format. Closing the result closes the file; when this function throws, the file is closed.
  * Shards are fetched from the folder of the address, without its query.
  * @throws VggError `VGG_WEIGHTS` when the format is not known or the file is damaged; `VGG_IO` when it cannot be read or fetched;
- *   `VGG_ARGUMENT` for anything else than a file.
+ *   `VGG_ARGUMENT` for anything else than a file, and when h5wasm, which Keras's files need, cannot be loaded.
  */
 export function openWeights(file: WeightFile | ByteSource, options: OpenOptions = {}): Promise<WeightSource> {
   return openFrom(file, options, (address) => download(address, options.signal));

@@ -94,7 +94,7 @@ export function plainPreprocessing(preprocessing: Preprocessing): Preprocessing 
 }
 
 /** Returns the numbers of three colours; those of grey are equal. */
-export function asRgb(values: readonly number[]): Rgb {
+function asRgb(values: readonly number[]): Rgb {
   const [first, second = first, third = first] = values;
   return [first!, second!, third!];
 }

@@ -5,7 +5,7 @@ import { gunzipSync } from 'node:zlib';
 import '@tensorflow/tfjs-backend-cpu';
 import { enableProdMode } from '@tensorflow/tfjs-core';
 import { expectNoLeak } from '@vgg/testing';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { bytesOf, loadNet, openWeights } from '../src/index';
 import { openBytes } from '../src/node';
 import { narrowImages } from './narrow';
@@ -50,6 +50,19 @@ describe('a net written by another framework', () => {
       logits.dispose();
       model.dispose();
       await source.close();
+    });
+  });
+
+  it.each(['keras-1.h5', 'keras-3.keras'])('%s is read by the h5wasm that the caller loads', async (file) => {
+    const hdf5 = vi.fn(() => import('h5wasm'));
+    await (await openWeights(await open(file), { hdf5 })).close();
+    expect(hdf5).toHaveBeenCalledOnce();
+    const missing = async () => Promise.reject(new TypeError("Failed to resolve module specifier 'h5wasm'"));
+    await expect(openWeights(await open(file), { hdf5: missing })).rejects.toMatchObject({
+      code: 'VGG_ARGUMENT',
+      message: expect.stringMatching(
+        /^reading \S+, an HDF5 file, needs the package h5wasm: npm i h5wasm, and in a page .* pass \{ hdf5: \(\) => import\('h5wasm'\) \}$/,
+      ),
     });
   });
 

@@ -124,6 +124,21 @@ describe('a net', () => {
     }
   });
 
+  it('of several files is refused at an address that has no folder', async () => {
+    const index = JSON.stringify({ weight_map: { a: 'a.safetensors' } });
+    const blob = URL.createObjectURL(new Blob([index]));
+    onTestFinished(() => URL.revokeObjectURL(blob));
+    for (const file of [`data:application/json,${encodeURIComponent(index)}`, blob]) {
+      const { protocol } = new URL(file);
+      await expect(openAnywhere(file)).rejects.toMatchObject({
+        code: 'VGG_ARGUMENT',
+        message:
+          `the file needs "a.safetensors" of its folder, but a ${protocol} address has none: ` +
+          'pass an address of http or https, or bytesOf(bytes, name, siblings)',
+      });
+    }
+  });
+
   it('of several files is downloaded by their exact names, without the query of the address', async () => {
     const names = ['a?b', 'a#b', 'a%2Fb', '%2e%2e', 'a b.safetensors', 'model-00001-of-00002.safetensors'];
     const tensors = names.map((name) => [name, fromFloat32([1], Float32Array.of(name.length))] as const);

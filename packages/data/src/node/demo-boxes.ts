@@ -8,7 +8,7 @@ import type { Window } from '../image';
 import { DEMO_CLASSES, type DemoImagesOptions, demoDrawing, demoFile, makeDemoImages, svgOf } from './demo-images';
 
 /** Box of the figure in an image of the demo. */
-export interface DemoBox {
+interface DemoBox {
   /** Path of the image in the folder: `train/disc/0000.jpg`. */
   readonly image: string;
   /** Class of the figure. */

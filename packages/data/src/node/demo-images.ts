@@ -150,7 +150,7 @@ const ASPECTS = [1, 1.25, 1.5] as const;
 const NOISE = 10;
 
 /** Drawing of an image before its noise is added. */
-export interface DemoDrawing {
+interface DemoDrawing {
   width: number;
   height: number;
   /** Elements of the SVG image behind the figure. */

@@ -1,9 +1,9 @@
 /** Images that are not in a file: from an address, a stream or standard input. */
 import { Readable } from 'node:stream';
 import type { ReadableStream } from 'node:stream/web';
-import { formatBytes, isVggError, VggError } from '@vgg/core';
+import { isVggError, VggError } from '@vgg/core';
 import { invalidDataUrl, shownAddress } from '../address';
-import { notAnImage } from '../pixels';
+import { joinParts, readStream, tooLarge } from './read-stream';
 
 /** Largest image that is fetched or read from standard input, in bytes. */
 export const MAX_IMAGE_BYTES = 64 * 2 ** 20;
@@ -12,7 +12,7 @@ export const MAX_IMAGE_BYTES = 64 * 2 ** 20;
 const SILENCE_MS = 30_000;
 
 /** Options of {@link fetchImage}. */
-export interface FetchImageOptions {
+interface FetchImageOptions {
   /** Signal that stops the download. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -20,42 +20,6 @@ export interface FetchImageOptions {
 /** Returns true for an address of http or https. */
 export function isAddress(word: string): boolean {
   return /^https?:\/\//i.test(word);
-}
-
-function tooLarge(name: string, limit: number): VggError {
-  return new VggError(
-    'image',
-    `${name}: more than ${formatBytes(limit)}, the most that is read for one image: save it with fewer pixels, or as JPEG`,
-  );
-}
-
-/** Options of {@link joinParts}. */
-export interface JoinOptions {
-  /** Largest number of bytes. */
-  readonly limit: number;
-  /** Function that is called for each part. */
-  readonly onPart?: (() => void) | undefined;
-}
-
-/**
- * Joins the parts of an image.
- * @throws VggError `VGG_IMAGE` for more than `limit` bytes; `VGG_ARGUMENT` for parts that are not bytes.
- */
-export async function joinParts(
-  name: string,
-  parts: AsyncIterable<Uint8Array>,
-  { limit, onPart }: JoinOptions,
-): Promise<Buffer> {
-  const kept: Uint8Array[] = [];
-  let length = 0;
-  for await (const part of parts) {
-    if (!(part instanceof Uint8Array)) throw notAnImage(part, 'a stream of bytes');
-    onPart?.();
-    length += part.length;
-    if (length > limit) throw tooLarge(name, limit);
-    kept.push(part);
-  }
-  return Buffer.concat(kept, length);
 }
 
 /** Returns the reason why a request failed, from the error or from its cause. */
@@ -104,11 +68,14 @@ export async function fetchImage(address: string, { signal }: FetchImageOptions 
   }
 }
 
-/** Reads the image on standard input. @throws VggError `VGG_IMAGE` when there is none, or it is too large. */
+/**
+ * Reads the image on standard input.
+ * @throws VggError `VGG_IMAGE` when there is none, or it is too large; `VGG_IO` when it cannot be read.
+ */
 export async function readStandardInput(stream: NodeJS.ReadStream = process.stdin): Promise<Buffer> {
   if (stream.isTTY)
     throw new VggError('image', 'standard input: expected an image from a pipe, as in: cat photo.jpg | ... -');
-  const bytes = await joinParts('standard input', stream, { limit: MAX_IMAGE_BYTES });
+  const bytes = await readStream('standard input', stream, { limit: MAX_IMAGE_BYTES });
   if (bytes.length === 0) throw new VggError('image', 'standard input: expected an image, got nothing');
   return bytes;
 }

@@ -12,7 +12,7 @@ import { isPattern, matchingPaths } from './path-patterns';
 import { isImageName, isSystemName } from './sources/files';
 
 /** The word for standard input. */
-export const STANDARD_INPUT = '-';
+const STANDARD_INPUT = '-';
 
 /** Image that was found; {@link readFoundImage} decodes it. */
 export interface FoundImage {
@@ -89,8 +89,11 @@ function* imagesOf(word: string): Generator<FoundImage, void> {
       return;
     }
   } catch (error) {
-    yield faulty(word, `${word}: ${systemReason(error)}`);
-    return;
+    // A pattern may be longer than a name of a file can be.
+    if (!isPattern(word)) {
+      yield faulty(word, `${word}: ${systemReason(error)}`);
+      return;
+    }
   }
   const paths = isPattern(word) ? matchingPaths(word) : [];
   for (const path of paths) yield* imagesAt(path);

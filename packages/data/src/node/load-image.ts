@@ -6,7 +6,8 @@ import { imageOf, isPixelData, notAnImage, type Pixels } from '../pixels';
 import type { ImageLocation } from '../source';
 import { readableName } from './byte-names';
 import { decodeImage } from './decode';
-import { fetchImage, joinParts } from './fetch-image';
+import { fetchImage } from './fetch-image';
+import { readStream } from './read-stream';
 
 /**
  * Image in Node. A text is a path, or an address of http, https, file or data. Bytes, Blobs and streams hold an encoded image;
@@ -28,7 +29,7 @@ export interface LoadImageOptions {
   readonly name?: string | undefined;
   /** Smallest side to which the caller will rescale the image, as for `decodeImage`. Default: no reduction. */
   readonly minSide?: number | undefined;
-  /** Signal that stops a download. */
+  /** Signal that stops a download, or the reading of a stream, which it closes. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -47,7 +48,7 @@ export interface Located {
 
 /**
  * Finds the bytes or pixels of an image; a file is not read.
- * @throws VggError `VGG_IO` for an address that cannot be fetched; `VGG_IMAGE` for a web page, or too many bytes; `VGG_ARGUMENT` for
+ * @throws VggError `VGG_IO` for an address that cannot be fetched or a stream that fails; `VGG_IMAGE` for a web page, or too many bytes; `VGG_ARGUMENT` for
  *   an invalid file or data URL, or anything else than an image; the reason of `signal` when it is aborted.
  */
 export async function locate(image: NodeImage, { name, signal }: LoadImageOptions = {}): Promise<Located> {
@@ -65,7 +66,7 @@ export async function locate(image: NodeImage, { name, signal }: LoadImageOption
   if (image instanceof ArrayBuffer) return bytes(new Uint8Array(image));
   if (image instanceof Blob) return bytes(new Uint8Array(await image.arrayBuffer()), (image as Partial<File>).name);
   if (isPixelData(image)) return { location: { kind: 'pixels', ...imageOf(image) }, name: name ?? 'the image' };
-  if (isStream(image)) return bytes(await joinParts(name ?? 'the image', image, { limit: LARGEST_STREAM }));
+  if (isStream(image)) return bytes(await readStream(name ?? 'the image', image, { limit: LARGEST_STREAM, signal }));
   throw notAnImage(image, 'a path, an address, bytes, a Blob, a stream or pixels');
 }
 

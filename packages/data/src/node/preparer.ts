@@ -44,7 +44,7 @@ class Preparer implements ImagePreparer {
   readonly #pool: Pool;
   readonly #pending = new Map<number, Pending>();
   /** Shared arrays that no thread writes to. A new one for each image would keep the garbage collector busy. */
-  #idle: Float32Array[] = [];
+  readonly #idle: Float32Array[] = [];
   #failure: VggError | undefined;
 
   constructor(workers: number) {
@@ -82,10 +82,10 @@ class Preparer implements ImagePreparer {
     await this.#pool.close();
   }
 
-  /** Returns a shared array: one of an earlier image if its length fits. */
+  /** Returns a shared array: the last of an earlier image whose length fits, or a new one. */
   #array(length: number): Float32Array {
-    const array = this.#idle.pop();
-    return array?.length === length ? array : new Float32Array(new SharedArrayBuffer(4 * length));
+    const i = this.#idle.map((idle) => idle.length).lastIndexOf(length);
+    return i >= 0 ? this.#idle.splice(i, 1)[0]! : new Float32Array(new SharedArrayBuffer(4 * length));
   }
 
   #report({ id, failures: [failure] }: Report): void {
@@ -95,7 +95,9 @@ class Preparer implements ImagePreparer {
     if (this.#pending.size === 0) this.#pool.unref();
     if (failure !== undefined) pending.reject(errorOf(failure));
     else pending.resolve({ ...pending.image, data: pending.image.data.slice() });
-    if (this.#idle.length < KEPT_ARRAYS) this.#idle.push(pending.image.data);
+    this.#idle.push(pending.image.data);
+    // The array that was idle for longest may have a size that no image needs any more.
+    if (this.#idle.length > KEPT_ARRAYS) this.#idle.shift();
   }
 
   #fail(error: VggError): void {

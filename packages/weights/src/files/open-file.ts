@@ -11,7 +11,8 @@ import { openBytes } from './file-bytes';
  * `ByteSource`. The content decides the format. Closing the result closes the file; when this function throws, the file is closed.
  * Shards are fetched from the folder of an address, without its query.
  * @throws VggError `VGG_WEIGHTS` when the format is not known or the file is damaged; `VGG_IO` when it cannot be read or fetched;
- *   `VGG_ARGUMENT` for an invalid file URL, or anything else than a file.
+ *   `VGG_ARGUMENT` for an invalid file URL or anything else than a file, and when h5wasm, which Keras's files need, cannot be
+ *   loaded.
  */
 export function openWeights(file: WeightFile | ByteSource, options: OpenOptions = {}): Promise<WeightSource> {
   return openFrom(file, options, (address) => openBytes(localPath(address, 'net.pth')));

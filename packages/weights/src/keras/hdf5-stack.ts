@@ -18,7 +18,7 @@ function swapBytes(word: number): number {
  * Returns the address of the end of the stack, or `undefined` if it is not known. `htonl` is the only function that returns
  * its argument, here the address of an empty array on the stack, with its bytes in reverse order.
  */
-export function stackPointer(module: object): number | undefined {
+function stackPointer(module: object): number | undefined {
   const { ccall, _htonl } = module as Runtime;
   if (ccall === undefined || _htonl === undefined) return undefined;
   return swapBytes(ccall('htonl', 'number', ['array'], [[]]));

@@ -9,6 +9,8 @@ import { type Rows, rowCount, type StoredTensor, type WeightSource, weightSource
 import { withStack } from './hdf5-stack';
 
 type H5wasm = typeof import('h5wasm');
+/** Loader of h5wasm. Its type does not name that package, which a user of ours may not have. */
+export type Hdf5Loader = () => Promise<{ readonly ready: Promise<object> }>;
 type H5Module = Awaited<H5wasm['ready']>;
 
 /** Largest depth of groups; Keras uses five levels. */
@@ -48,15 +50,16 @@ function silence({ FS }: H5Module): void {
   if (stderr?.tty !== undefined) stderr.tty.ops = { ...stderr.tty.ops, put_char: () => {}, fsync: () => {} };
 }
 
-async function load(source: string): Promise<{ h5: H5wasm; module: H5Module }> {
+// An optional package: webpack would warn in every project that does not have it.
+const importHdf5: Hdf5Loader = () => import(/* webpackIgnore: true */ 'h5wasm');
+
+async function load(source: string, loader: Hdf5Loader): Promise<{ h5: H5wasm; module: H5Module }> {
   let h5: H5wasm;
   try {
-    // An optional package: webpack would warn in every project that does not have it.
-    h5 = await import(/* webpackIgnore: true */ 'h5wasm');
+    h5 = (await loader()) as H5wasm;
   } catch (cause) {
-    throw new VggError('argument', `reading ${source}, an HDF5 file, needs the package h5wasm: npm i h5wasm`, {
-      cause,
-    });
+    const steps = "npm i h5wasm, and in a page bundled by webpack or Next.js pass { hdf5: () => import('h5wasm') }";
+    throw new VggError('argument', `reading ${source}, an HDF5 file, needs the package h5wasm: ${steps}`, { cause });
   }
   const module = await h5.ready;
   if (broken) {
@@ -159,10 +162,10 @@ class Reader {
 /**
  * Opens an HDF5 file. The name of a tensor is its path: `model_weights/block1_conv1/block1_conv1/kernel:0`.
  * @throws VggError `VGG_WEIGHTS`, one line that names the file, when it is damaged or hostile; `VGG_ARGUMENT` when the
- *   package h5wasm is not installed.
+ *   package h5wasm cannot be loaded.
  */
-export async function readHdf5(file: Hdf5File): Promise<WeightSource> {
-  const { h5, module } = await load(file.name);
+export async function readHdf5(file: Hdf5File, loader = importHdf5): Promise<WeightSource> {
+  const { h5, module } = await load(file.name, loader);
   const reader = new Reader(module, file);
   const path = `/weights-${count++}.h5`;
   // With `canOwn` the library uses this memory instead of a copy: the file of a net has 550 MB.

@@ -5,7 +5,7 @@ import { type JsonBytes, readJson } from '../sources/json';
 import type { WeightSource } from '../sources/source';
 import type { Zip } from '../sources/zip';
 import { withEpsilons } from './epsilons';
-import { readHdf5 } from './hdf5';
+import { type Hdf5Loader, readHdf5 } from './hdf5';
 
 /** Members of a `.keras` archive. */
 const WEIGHTS = 'model.weights.h5';
@@ -32,23 +32,23 @@ async function applyConfig(source: WeightSource, config: JsonBytes | undefined):
 
 /**
  * Opens an HDF5 file.
- * @throws VggError `VGG_WEIGHTS` when it is damaged; `VGG_ARGUMENT` when the package h5wasm is not installed.
+ * @throws VggError `VGG_WEIGHTS` when it is damaged; `VGG_ARGUMENT` when the package h5wasm cannot be loaded.
  */
-export async function readKerasH5(bytes: ByteSource): Promise<WeightSource> {
+export async function readKerasH5(bytes: ByteSource, loader?: Hdf5Loader): Promise<WeightSource> {
   checkSize(bytes.name, bytes.size);
   const content = await bytes.read(0, bytes.size);
-  return readHdf5({ name: bytes.name, content, format: 'hdf5', close: () => bytes.close() });
+  return readHdf5({ name: bytes.name, content, format: 'hdf5', close: () => bytes.close() }, loader);
 }
 
 /**
  * Opens a `.keras` archive.
- * @throws VggError `VGG_WEIGHTS` when it is damaged; `VGG_ARGUMENT` when the package h5wasm is not installed.
+ * @throws VggError `VGG_WEIGHTS` when it is damaged; `VGG_ARGUMENT` when the package h5wasm cannot be loaded.
  */
-export async function readKeras(bytes: ByteSource, zip: Zip): Promise<WeightSource> {
+export async function readKeras(bytes: ByteSource, zip: Zip, loader?: Hdf5Loader): Promise<WeightSource> {
   const member = zip.get(WEIGHTS)!;
   const config = zip.get(CONFIG);
   checkSize(bytes.name, member.size);
   const content = await member.read(0, member.size);
-  const source = await readHdf5({ name: bytes.name, content, format: 'keras', close: () => bytes.close() });
+  const source = await readHdf5({ name: bytes.name, content, format: 'keras', close: () => bytes.close() }, loader);
   return applyConfig(source, config && { ...config, name: `${CONFIG} of ${bytes.name}` });
 }

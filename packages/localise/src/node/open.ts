@@ -102,8 +102,9 @@ export async function openBoxes(
   const skipped: BoxSet['skipped'][number][] = [];
   for (const [i, one] of annotated.entries()) {
     const size = sizes[i]!;
-    if (!isVggError(size)) images[one.part].push(...imagesOf(one, size));
-    else if (strict) throw size;
+    if (!isVggError(size)) {
+      for (const image of imagesOf(one, size)) images[one.part].push(image);
+    } else if (strict) throw size;
     else skipped.push({ key: one.key, reason: size.message });
   }
   if (skipped.length === annotated.length) {

@@ -6,7 +6,8 @@ import { fileURLToPath } from 'node:url';
 import { makeDemoImages } from '@vgg/data/node';
 import { resolveOptions } from '@vgg/models';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { planRun, prepareNew } from '../src/run/prepare';
+import { planRun } from '../src/run/plan';
+import { prepareNew } from '../src/run/prepare';
 import { optionsOf, said, terminal } from './options';
 
 const PTH = fileURLToPath(new URL('../../../packages/weights/test/fixtures/pytorch/vgg11.pth', import.meta.url));

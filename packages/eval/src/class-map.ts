@@ -48,7 +48,7 @@ export type Pass<Model extends Classifier> = (
 ) => Promise<Positions>;
 
 /** Returns the number of pixels between two positions: every max-pool doubles it, and the nets of the paper have five. */
-function strideOf({ options: { configuration } }: EvaluatedNet['model']): number {
+export function strideOf({ options: { configuration } }: Pick<EvaluatedNet['model'], 'options'>): number {
   if (!Array.isArray(configuration)) return 32;
   return 2 ** configuration.filter((entry) => entry === 'pool' || entry === 'M').length;
 }

@@ -1,5 +1,5 @@
 export { Calibration } from './calibration';
-export { type ClassMapOptions, classMap } from './class-map';
+export { type ClassMapOptions, classMap, strideOf } from './class-map';
 export {
   type ClassifyingNet,
   type ClassifyOptions,
@@ -27,7 +27,7 @@ export { type ClassErrors, type ConfusedPair, type Errors, meanF1, Tally, topCla
 export { type OcclusionOptions, occlusion } from './occlusion';
 export { type ImagePrediction, type PredictOptions, predict } from './predict';
 export { type Prediction, predictionLine } from './predictions';
-export { type Classifier, type EvaluatedNet, PROTOCOLS, type Protocol } from './protocol';
+export { type Classifier, type EvaluatedNet, inputSides, PROTOCOLS, type Protocol } from './protocol';
 export {
   type ClassNames,
   type ClassPlaces,
@@ -37,7 +37,7 @@ export {
   matchClasses,
 } from './same-classes';
 export { scalesFor, type TrainingScale } from './scales';
-export type { Posteriors } from './score';
+export { type Posteriors, softmax } from './score';
 export {
   binomialError,
   type Comparison,

@@ -1,4 +1,5 @@
 /** Batches for localisation nets: those of `@vgg/data`, with the boxes carried to each crop as targets. */
+import { VggError } from '@vgg/core';
 import {
   type Batch,
   drawAugmentation,
@@ -33,16 +34,22 @@ export type BoxBatch = Batch & {
 };
 
 /** Returns the crop that the loader made of an image. The augmentation is addressed, so it can be computed again. */
-function geometryOf({ source, transform, seed = 0 }: BoxBatchOptions, epoch: number, index: number): CropGeometry {
+function geometryOf({ source, transform, seed }: BoxBatchOptions, epoch: number, index: number): CropGeometry {
   const { size } = source.image(index);
-  return 'flip' in transform
-    ? trainingGeometry(size, transform, drawAugmentation(transform, seed, epoch, index))
-    : evaluationGeometry(size, transform);
+  if (!('flip' in transform)) return evaluationGeometry(size, transform);
+  if (seed === undefined) {
+    throw new VggError(
+      'argument',
+      'expected the random seed of the loader for a training transform, got none: add seed',
+    );
+  }
+  return trainingGeometry(size, transform, drawAugmentation(transform, seed, epoch, index));
 }
 
 /**
  * Yields the batches of a loader of `source` with their targets: each image's largest box, carried through the rescaling, crop and
  * flip of its augmentation.
+ * @throws VggError `VGG_ARGUMENT` for a training transform without a seed.
  */
 export async function* withBoxes(batches: AsyncIterable<Batch>, options: BoxBatchOptions): AsyncGenerator<BoxBatch> {
   const { source, regression, transform } = options;

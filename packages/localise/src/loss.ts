@@ -13,7 +13,8 @@ export interface BoxLossOptions {
 /**
  * Returns the Euclidean loss ½ · Σ (output - target)² of each image, over the outputs whose target is a number: those of the box of
  * the image's class. Targets that are NaN are ignored, so an image without any has a loss of 0. The metric is the localisation
- * error in % of the paper's Table 8: the percentage of images whose box of the true class has an IoU below `threshold`.
+ * error in % of the paper's Table 8: the percentage of images whose box of the true class has an IoU below `threshold`. An
+ * image without a target counts as an error; `withBoxes` makes such crops in training, not in evaluation.
  */
 export function boxLoss({ threshold = 0.5 }: BoxLossOptions = {}): Loss {
   return {

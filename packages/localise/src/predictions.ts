@@ -5,7 +5,15 @@
 import { concat, reshape, slice, type Tensor2D, type Tensor4D, tidy } from '@tensorflow/tfjs-core';
 import { VggError, yieldToEventLoop } from '@vgg/core';
 import { centreWindow, flip, gridWindows, type RawImage, type Size, type Window } from '@vgg/data';
-import { type Classifier, type ClassifyingNet, type Protocol, wholeInput } from '@vgg/eval';
+import {
+  type Classifier,
+  type ClassifyingNet,
+  inputSides,
+  type Protocol,
+  softmax,
+  strideOf,
+  wholeInput,
+} from '@vgg/eval';
 import { boxInImage, flipBox } from './box';
 import { regressionOf } from './localiser';
 import type { ScoredBox } from './merge';
@@ -46,23 +54,13 @@ interface Pass {
   readonly boxes: readonly Float32Array[];
 }
 
-function poolings({ options: { configuration } }: Pick<Classifier, 'options'>): number {
-  if (!Array.isArray(configuration)) return 5;
-  return configuration.filter((entry) => entry === 'pool' || entry === 'M').length;
-}
-
-function inputOf({ options: { inputSize } }: Pick<Classifier, 'options'>): Size {
-  const [height, width] = typeof inputSize === 'number' ? [inputSize, inputSize] : inputSize;
-  return { width, height };
-}
-
 /** Throws unless all nets have the same windows and the scales are large enough for them. */
 function checkPlan({ classifier, localisers, scales = [] }: LocalisationPlan): void {
   if (localisers.length === 0) throw new VggError('argument', 'expected at least one localisation net, got none');
-  const own = inputOf(classifier.model);
+  const own = inputSides(classifier.model);
   for (const { model } of localisers) {
-    const { width, height } = inputOf(model);
-    if (width === own.width && height === own.height && poolings(model) === poolings(classifier.model)) continue;
+    const { width, height } = inputSides(model);
+    if (width === own.width && height === own.height && strideOf(model) === strideOf(classifier.model)) continue;
     throw new VggError(
       'argument',
       `expected localisation nets with the input of the classifier, ${own.width}x${own.height}, and as many max-pools, got ` +
@@ -77,10 +75,10 @@ function checkPlan({ classifier, localisers, scales = [] }: LocalisationPlan): v
 
 /** Returns the windows of a protocol's crops, or those of the positions of the dense view. */
 function windowsOf(kind: Exclude<Protocol, 'both'>, image: Size, model: Classifier): Window[] {
-  const input = inputOf(model);
+  const input = inputSides(model);
   if (kind === 'single') return [centreWindow(image, input)];
   if (kind === 'multi-crop') return gridWindows(image, input);
-  const stride = 2 ** poolings(model);
+  const stride = strideOf(model);
   const count = (side: number, window: number) => Math.floor(side / stride) - Math.floor(window / stride) + 1;
   const columns = count(image.width, input.width);
   return Array.from({ length: columns * count(image.height, input.height) }, (_, position) => ({
@@ -110,14 +108,6 @@ async function outputsFor(
   } finally {
     outputs.dispose();
   }
-}
-
-function softmax(scores: ArrayLike<number>): Float64Array {
-  const own = Float64Array.from(scores);
-  const most = own.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
-  const powers = own.map((score) => Math.exp(score - most));
-  const total = powers.reduce((a, b) => a + b, 0);
-  return powers.map((power) => power / total);
 }
 
 /** Returns an image mirrored left to right. */

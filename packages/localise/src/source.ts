@@ -1,4 +1,5 @@
 /** Labelled images with boxes. */
+import { VggError } from '@vgg/core';
 import { type ImageLocation, type ImageSource, type Size, splitByClass } from '@vgg/data';
 import type { Box } from './box';
 
@@ -21,8 +22,17 @@ export interface BoxSource extends ImageSource {
   image(index: number): BoxImage;
 }
 
-/** Returns images with boxes as a source. @param name name of the source in messages. */
+/**
+ * Returns images with boxes as a source.
+ * @param name name of the source in messages.
+ * @throws VggError `VGG_DATASET` for two images with the same key.
+ */
 export function boxSource(name: string, classes: readonly string[], images: readonly BoxImage[]): BoxSource {
+  const keys = new Set<string>();
+  for (const { key } of images) {
+    if (keys.has(key)) throw new VggError('dataset', `${name}: expected each image once, got ${key} twice: remove one`);
+    keys.add(key);
+  }
   const area = ({ width, height }: Box) => width * height;
   const sorted = images.map((image) => ({ ...image, boxes: [...image.boxes].sort((a, b) => area(b) - area(a)) }));
   return {

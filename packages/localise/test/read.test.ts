@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { isVggError } from '@vgg/core';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { boxSource } from '../src/index';
 import { openBoxes, parseCoco, parseCsv, parseVoc } from '../src/node';
 
 const VOC = `<annotation><folder>a</folder><filename>cat.jpg</filename><size><width>40</width><height>30</height><depth>3</depth></size>
@@ -21,6 +22,23 @@ function coco(change: object = {}): string {
     ],
     ...change,
   });
+}
+
+/** Returns a BMP file of 4 x 5 pixels, which sharp does not read. */
+function bitmap(): Buffer {
+  const bytes = Buffer.alloc(54 + 5 * 12);
+  bytes.write('BM');
+  bytes.writeUInt32LE(bytes.length, 2);
+  for (const [at, value] of [
+    [10, 54],
+    [14, 40],
+    [18, 4],
+    [22, 5],
+  ] as const)
+    bytes.writeUInt32LE(value, at);
+  bytes.writeUInt16LE(1, 26);
+  bytes.writeUInt16LE(24, 28);
+  return bytes;
 }
 
 /** Returns the message of the one-line error that a reader throws. */
@@ -84,6 +102,13 @@ describe("COCO's JSON", () => {
     expect(refusal(() => parseCoco('{', 'a.json'))).toMatch(/^a\.json: not JSON/);
     expect(refusal(() => parseCoco('[]', 'a.json'))).toMatch(/a list of objects as "categories"/);
     expect(refusal(() => parseCoco(coco({ images: 3 }), 'a.json'))).toMatch(/a list of objects as "images"/);
+    expect(refusal(() => parseCoco(coco({ categories: [{ id: 3 }] }), 'a.json'))).toBe(
+      'a.json: category 3 has no "name"',
+    );
+    const categories = [1, 2].map((i) => ({ id: 3, name: `cat ${i}` }));
+    expect(refusal(() => parseCoco(coco({ categories }), 'a.json'))).toMatch(/each category once, got 3 twice/);
+    const images = [1, 2].map((i) => ({ id: 7, file_name: `${i}.jpg`, width: 40, height: 30 }));
+    expect(refusal(() => parseCoco(coco({ images }), 'a.json'))).toMatch(/each image once, got 7 twice/);
     expect(refusal(() => parseCoco(annotation({ image_id: 9 }), 'a.json'))).toBe(
       'a.json, annotation 1: unknown image 9',
     );
@@ -200,6 +225,83 @@ describe('a data set', () => {
     expect(validation!.image(0).boxes).toHaveLength(1);
   });
 
+  it("of COCO's zip has captions and key points, which are not read", async () => {
+    put('annotations/captions_val2017.json', coco({ categories: undefined, annotations: [{ id: 1, image_id: 7 }] }));
+    put('annotations/person_keypoints_val2017.json', coco());
+    expect((await openBoxes(home)).validation!.length).toBe(1);
+  });
+
+  it('may be one file of a folder of annotations, next to which its images lie', async () => {
+    const { validation } = await openBoxes(join(home, 'annotations/instances_val2017.json'));
+    expect(validation!.key(0)).toBe('val2017/cat.jpg');
+    put('VOC2007/JPEGImages/1.jpg', await image());
+    put('VOC2007/Annotations/1.xml', VOC.replace('cat.jpg', '1.jpg'));
+    const { train } = await openBoxes(join(home, 'VOC2007/Annotations/1.xml'));
+    expect(train!.key(0)).toBe('JPEGImages/1.jpg (cat)');
+  });
+
+  it('has each image once', async () => {
+    fresh();
+    put('cat.jpg', await image());
+    put('a.json', coco());
+    put('train.json', coco());
+    await expect(openBoxes(home)).rejects.toThrow(
+      'train.json, image 7: expected each image once, got cat.jpg again after a.json, image 7: remove one',
+    );
+    const header = 'image,class,left,top,width,height\n';
+    put('train.csv', `${header}cat.jpg,cat,0,0,9,9\n`);
+    put('val.csv', `${header}./cat.jpg,cat,0,0,9,9\n`);
+    await expect(openBoxes(home)).rejects.toThrow('got cat.jpg again after train.csv, line 2');
+    const size = { width: 9, height: 9 };
+    const one = { key: 'a', location: { kind: 'file', path: 'a' }, size, label: 0, boxes: [] } as const;
+    expect(refusal(() => boxSource('mine', ['cat'], [one, one]))).toBe(
+      'mine: expected each image once, got a twice: remove one',
+    );
+  });
+
+  it('takes the sizes of images from their headers', async () => {
+    fresh();
+    const annotation = (change: object) =>
+      put('instances_val.json', coco({ images: [{ id: 7, file_name: 'cat.jpg', ...change }] }));
+    put('cat.jpg', await image());
+    annotation({ width: 80, height: 61 });
+    const { size, boxes } = (await openBoxes(home)).validation!.image(0);
+    expect(size).toEqual({ width: 40, height: 30 });
+    const [top, height] = [(2 * 30) / 61, (20 * 30) / 61];
+    expect(Object.values(boxes[0]!)).toBeAllclose([0.5, top, 5.25, height], { rtol: 1e-6, atol: 0 });
+    const refused = 'instances_val.json, image 7: expected cat.jpg to have the proportions of ';
+    annotation({ width: 30, height: 40 });
+    await expect(openBoxes(home)).rejects.toThrow(`${refused}30x40 pixels, got 40x30: correct the size`);
+    annotation({ width: 0, height: 0 });
+    await expect(openBoxes(home)).rejects.toThrow(`${refused}0x0 pixels, got 40x30`);
+    // The boxes are those of the image as it is shown, after its EXIF orientation.
+    put(
+      'cat.jpg',
+      await sharp(await image())
+        .withMetadata({ orientation: 6 })
+        .toBuffer(),
+    );
+    annotation({ width: 40, height: 30 });
+    await expect(openBoxes(home)).rejects.toThrow(`${refused}40x30 pixels, got 30x40`);
+    annotation({ width: 30, height: 40 });
+    expect((await openBoxes(home)).validation!.image(0).size).toEqual({ width: 30, height: 40 });
+  });
+
+  it('names the images that cannot be read, or stops at the first', async () => {
+    fresh();
+    const whole = await image();
+    put('a.jpg', whole);
+    put('b.jpg', whole.subarray(0, 100));
+    put('c.bmp', bitmap());
+    const lines = ['a.jpg', 'b.jpg', 'c.bmp'].map((name) => `${name},cat,0,0,2,2`);
+    put('boxes.csv', `image,class,left,top,width,height\n${lines.join('\n')}\n`);
+    const { train, skipped } = await openBoxes(home);
+    expect([train!.key(0), train!.key(1), train!.length]).toEqual(['a.jpg', 'c.bmp', 2]);
+    expect(train!.image(1).size).toEqual({ width: 4, height: 5 });
+    expect(skipped).toEqual([{ key: 'b.jpg', reason: expect.stringMatching(/^b\.jpg: /) }]);
+    await expect(openBoxes(home, { strict: true })).rejects.toThrow(/^b\.jpg: /);
+  });
+
   it('is refused in one line that names the place', async () => {
     fresh();
     const csv = async (line: string) => {
@@ -218,6 +320,6 @@ describe('a data set', () => {
     await expect(csv('a.jpg,cat,30,0,20,5')).rejects.toThrow('lies outside its image of 40x30 pixels');
     await expect(csv('a.jpg,cat,41,0,1,5')).rejects.toThrow('lies outside its image of 40x30 pixels');
     await expect(csv('a.jpg,cat,3,0,0,5')).rejects.toThrow('a width and a height above 0');
-    await expect(csv('b.jpg,cat,0,0,5,5')).rejects.toThrow(/b\.jpg: /);
+    await expect(csv('b.jpg,cat,0,0,5,5')).rejects.toThrow(/none of the 1 images can be used; b\.jpg: /);
   });
 });

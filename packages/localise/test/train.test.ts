@@ -7,13 +7,14 @@ import { memory } from '@tensorflow/tfjs-core';
 import { randomStream } from '@vgg/core';
 import type { ImageTransform, TrainTransform } from '@vgg/data';
 import { createBatches, createEvaluationBatches, decodeImage } from '@vgg/data/node';
-import { createVgg, heInitialiser } from '@vgg/models';
+import { createVgg, heInitialiser, normalInitialiser } from '@vgg/models';
 import { constant, MomentumSgd } from '@vgg/optim';
 import { RunFolder } from '@vgg/train/node';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   type BoxSource,
+  boxSource,
   createLocaliser,
   decodeBox,
   evaluateBoxes,
@@ -29,6 +30,7 @@ import {
   measureBoxes,
   openBoxes,
   openBoxRuns,
+  type TrainBoxesOptions,
   trainBoxes,
 } from '../src/node';
 
@@ -74,12 +76,12 @@ const PREPARATION: ImageTransform = {
   std: [64, 64, 64],
 };
 
-function net() {
+function net(classes = 2) {
   return createVgg(
     {
       configuration: [6, 'pool', 8, 'pool', 8, 'pool'],
       inputSize: 32,
-      classes: 2,
+      classes,
       head: 'small',
       width: 0.05,
       dropout: 0,
@@ -129,6 +131,9 @@ describe('batches with boxes', () => {
       }
     }
     expect(seen).toBeGreaterThan(5);
+    const withoutSeed = withBoxes(loader.epoch(0), { source, regression: 'per-class', transform });
+    if (isTraining) await expect(withoutSeed.next()).rejects.toThrow('expected the random seed of the loader');
+    else expect((await withoutSeed.next()).value!.size).toBe(8);
     await loader.close();
   });
 });
@@ -182,14 +187,20 @@ describe('a localisation net', () => {
 
 describe('training', () => {
   const classifierOf = () => ({ model: net(), classes: ['white', 'black'], transform: PREPARATION });
-  const train = async (path: string, change: { signal?: AbortSignal; onStep?: (step: number) => unknown } = {}) => {
+  interface Change
+    extends Partial<
+      Pick<TrainBoxesOptions, 'train' | 'validation' | 'batch' | 'freeze' | 'maxSteps' | 'classifier' | 'seed'>
+    > {
+    signal?: AbortSignal;
+    onStep?: (step: number) => unknown;
+  }
+  const train = async (path: string, { onStep, ...change }: Change = {}) => {
     const run = RunFolder.open(join(home, path));
     const optimiser = new MomentumSgd();
-    const classifier = classifierOf();
+    const { classifier = classifierOf() } = change;
     try {
       const losses: number[] = [];
       const trained = await trainBoxes({
-        classifier,
         train: source,
         validation: source,
         transform: TRANSFORM,
@@ -197,15 +208,16 @@ describe('training', () => {
         microBatch: 8,
         epochs: 6,
         seed: 2,
+        ...change,
+        classifier,
         workers: 0,
         schedule: () => constant(0.05),
         optimiser,
         run,
-        signal: change.signal,
         onEvent: (event) => {
           if (event.type !== 'step') return;
           losses.push(event.metrics.loss);
-          change.onStep?.(event.step);
+          onStep?.(event.step);
         },
       });
       return { ...trained, losses };
@@ -243,13 +255,34 @@ describe('training', () => {
       classifier,
       localisers: { length: 1 },
     });
-    const rows = await measureBoxes({ ...plan, source, scale: [36, 48], input: 32, limit: 4 });
+    const measured = { ...plan, source, scale: [36, 48], input: 32, limit: 4 } as const;
+    const { rows, skipped } = await measureBoxes(measured);
+    expect(skipped).toEqual([]);
     expect(rows.map(({ protocol, scales }) => [protocol, scales.join()])).toEqual([
       ['single', '42'],
       ['dense', '42'],
       ['multi-crop', '42'],
       ['multi-crop', '36,42,48'],
     ]);
+    const sorted = (await openBoxes(join(home, 'data'))).train!;
+    expect(await measureBoxes({ ...measured, source: sorted })).toEqual({ rows, skipped });
+    const broken = source.image(1);
+    writeFileSync(join(home, 'broken.png'), 'not an image');
+    const location = { kind: 'file', path: join(home, 'broken.png') } as const;
+    const partly = boxSource('partly', source.classes, [source.image(0), { ...broken, location }, source.image(3)]);
+    expect(await measureBoxes({ ...measured, source: partly })).toMatchObject({
+      rows: [{ images: 2 }, { images: 2 }, { images: 2 }, { images: 2 }],
+      skipped: [{ index: 1, key: broken.key, reason: expect.stringContaining(broken.key) }],
+    });
+    await expect(measureBoxes({ ...measured, source: partly, strict: true })).rejects.toThrow(broken.key);
+    const { model, skipped: unused } = await train('partly', {
+      train: partly,
+      validation: partly,
+      maxSteps: 1,
+      batch: 1,
+    });
+    model.dispose();
+    expect(unused).toMatchObject([{ index: 1, key: broken.key }]);
     for (const row of rows) expect(row.top5Error).toBe(row.trueClassError);
     expect(rows).toContain(bestRow(rows));
 
@@ -257,7 +290,61 @@ describe('training', () => {
     const files = [await folder.write('a/b.png', image, [first!]), await folder.write('c/b.png', image, [])];
     expect(files.map((file) => file.slice(home.length + 1))).toEqual(['drawn/b.png', 'drawn/b-2.png']);
     expect(await sharp(files[0]!).metadata()).toMatchObject({ format: 'png' });
+    const read = join(home, 'drawn', 'c.png');
+    const names = ['a/d.png', 'a/d-2.png', 'b/d.png', 'b/D.png', read];
+    const own = new BoxFolder(join(home, 'drawn'), [read]);
+    const others: string[] = [];
+    for (const name of names) others.push(await own.write(name, image, []));
+    expect(others.map((file) => file.slice(home.length + 7))).toEqual([
+      'd.png',
+      'd-2.png',
+      'd-3.png',
+      'D-4.png',
+      'c-2.png',
+    ]);
     for (const { model } of [whole, rest, saved, classifier]) model.dispose();
+  });
+
+  it('matches the classes of images by name, and those of saved nets in order', async () => {
+    const sorted = (await openBoxes(join(home, 'data'))).train!;
+    expect(sorted.classes).toEqual(['black', 'white']);
+    const { model, losses } = await train('sorted', { train: sorted, maxSteps: 2 });
+    const same = await train('same', { maxSteps: 2 });
+    expect(losses).toEqual(same.losses);
+    const path = join(home, 'sorted');
+    const saved = await loadLocaliser(join(path, 'model.safetensors'));
+    expect(saved.classes).toEqual(['white', 'black']);
+    const classifier = classifierOf();
+    const before = memory().numTensors;
+    await expect(openBoxRuns([path], { ...classifier, classes: ['black', 'white'] })).rejects.toThrow(
+      `class 0 of the classifier is black, of ${path} it is white: they must be the same, in the same order`,
+    );
+    for (const rows of ['[', '[]', '{}', '[{"protocol":"dense","top5Error":1,"meanOverlap":1,"scales":["a"]}]']) {
+      writeFileSync(join(path, 'localisation.json'), rows);
+      await expect(openBoxRuns([path], classifier), rows).rejects.toThrow(/localisation\.json is damaged: expected/);
+    }
+    expect(memory().numTensors).toBe(before);
+    for (const one of [model, same.model, saved.model, classifier.model]) one.dispose();
+  });
+
+  it('loads a net of one class', async () => {
+    const images = Array.from({ length: IMAGES / 2 }, (_, i) => source.image(2 * i));
+    const white = boxSource('white', ['white'], images);
+    const classifier = { ...classifierOf(), model: net(1), classes: ['white'] };
+    const { model } = await train('one', { train: white, validation: white, classifier, maxSteps: 1 });
+    const saved = await loadLocaliser(join(home, 'one', 'model.safetensors'));
+    expect(saved).toMatchObject({ regression: 'per-class', classes: ['white'] });
+    for (const one of [model, saved.model]) one.dispose();
+  });
+
+  it('has a last layer that follows from the random seed', async () => {
+    const { model } = await train('seed', { maxSteps: 1, seed: 3, freeze: ['fc8'] });
+    const classifier = net();
+    const fresh = createLocaliser(classifier, { initialiser: normalInitialiser({ seed: 3 }) });
+    for (const [name, variable] of fresh.variables) {
+      if (name.startsWith('fc8')) expect(model.variables.get(name)!.dataSync(), name).toEqual(variable.dataSync());
+    }
+    for (const one of [model, classifier, fresh]) one.dispose();
   });
 
   it('refuses other classes and distorted images', async () => {
@@ -278,9 +365,9 @@ describe('training', () => {
     const schedule = () => constant(0.1);
     const transform = { ...TRANSFORM, trivialAugment: true };
     await expect(trainBoxes({ ...options, schedule, transform })).rejects.toThrow('TrivialAugment distorts images');
-    const three = { ...source, classes: ['a', 'b', 'c'] };
+    const three = boxSource('mine', ['white', 'grey', 'pink'], [source.image(0)]);
     await expect(trainBoxes({ ...options, schedule, train: three })).rejects.toThrow(
-      "expected images of the classifier's 2 classes, got 3",
+      '2 of the 3 classes of mine are not among the 2 classes of the classifier: grey, pink',
     );
     classifier.model.dispose();
     optimiser.dispose();

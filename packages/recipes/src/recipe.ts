@@ -50,7 +50,11 @@ function batchesFor(images: number, { batch, microBatch }: Settings): Pick<Recip
  * Checks settings that neither weights nor the size of the images replace, so that they can be checked first of all.
  * @throws VggError `VGG_ARGUMENT` for settings that contradict each other.
  */
-export function checkCombinations({ batch, microBatch, preInit, weights, optimiser, layerRates }: Settings): void {
+export function checkCombinations(settings: Settings): void {
+  const { batch, microBatch, preInit, weights, optimiser, layerRates, task, regression } = settings;
+  if (regression === 'shared' && task !== 'localise') {
+    throw new VggError('argument', '--regression shared only applies to boxes: add --task localise');
+  }
   if (optimiser === 'muon' && layerRates.length > 0) {
     throw new VggError('argument', '--layer-rates does not apply to --optimiser muon: use sgd or adamw');
   }

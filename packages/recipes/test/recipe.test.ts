@@ -34,6 +34,10 @@ describe('a recipe', () => {
     expect(sizes(1000, { batch: 67 })).toEqual([67, 1]);
     expect(sizes(1000, { batch: 1e10 })).toEqual([1e10, 32]);
     expect(() => checkArguments({ ...GIVEN, batch: 8, microBatch: 32 })).toThrow(/not a multiple/);
+    expect(() => checkArguments({ ...GIVEN, regression: 'shared' })).toThrow(
+      /--regression shared .*add --task localise/,
+    );
+    expect(() => checkArguments({ ...GIVEN, regression: 'shared', task: 'localise' })).not.toThrow();
   });
 
   it('rescales in the paper’s proportion and takes the small head for small inputs', () => {

@@ -12,7 +12,7 @@ import { checkPredecessor, firstNet } from '../run/first-net';
 import { span } from '../run/introduction';
 import { epochSeconds, measureSpeed, type Speed } from '../run/measure';
 import { trainingMemory } from '../run/memory';
-import { type PlannedRun, planRun } from '../run/prepare';
+import { type PlannedRun, planRun } from '../run/plan';
 import { print } from '../terminal/output';
 import type { Terminal } from '../terminal/terminal';
 

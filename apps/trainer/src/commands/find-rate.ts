@@ -5,7 +5,7 @@ import { findRate, type RateLoss, rateChart, suggestRate } from '@vgg/train';
 import { trainingTransform } from '../images/data-set';
 import type { TrainArguments } from '../run/arguments';
 import { checkPredecessor, firstNet } from '../run/first-net';
-import { planRun } from '../run/prepare';
+import { planRun } from '../run/plan';
 import { stepOptions, trainingBatches } from '../run/step';
 import { print, table } from '../terminal/output';
 import type { Terminal } from '../terminal/terminal';

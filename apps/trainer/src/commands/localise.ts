@@ -5,8 +5,16 @@ import { listenForInterruption } from '@vgg/core/node';
 import { DEMO_IMAGES, makeDemoBoxes } from '@vgg/data/node';
 import { describeEngine, startEngine } from '@vgg/engine';
 import { openBoxes, ROW_HEADER, rowCells, trainAndMeasure } from '@vgg/localise/node';
-import { extrasOf, optimiserOf, resolveRecipe, type Settings, scheduleOf } from '@vgg/recipes';
-import { locateImages, trainingTransform } from '../images/data-set';
+import {
+  checkArguments,
+  checkFreezing,
+  extrasOf,
+  optimiserOf,
+  resolveRecipe,
+  type Settings,
+  scheduleOf,
+} from '@vgg/recipes';
+import { locateImages, skippedNotice, trainingTransform } from '../images/data-set';
 import { loadClassifier } from '../nets/weight-file';
 import type { TrainArguments } from '../run/arguments';
 import { trainingDisplay } from '../run/display';
@@ -23,23 +31,35 @@ const MEASURED = 1000;
 /** Options that do not apply to boxes. */
 const WITHOUT_BOXES = [
   ...(['labelSmoothing', 'cutMix', 'mixUp', 'trivialAugment', 'classWeights', 'sampling', 'preInit'] as const),
-  ...(['ranks', 'ui', 'dryRun', 'smoke', 'findRate'] as const),
+  ...(['checkDuplicates', 'ranks', 'ui', 'dryRun', 'smoke', 'findRate'] as const),
 ];
+
+/** Settings that do not apply to boxes, whatever their value: the last layer and the folder of the boxes are of one kind. */
+const UNUSED = ['layout', 'init'] as const;
+
+/** @throws VggError `VGG_ARGUMENT` for an option without effect. */
+function checkOptions(options: TrainArguments): void {
+  const isUsed = (name: (typeof WITHOUT_BOXES)[number]) =>
+    !['none', 'all', false, 0, 1, undefined].includes(options[name]);
+  const other = WITHOUT_BOXES.find(isUsed) ?? UNUSED.find((name) => options.given?.has(name));
+  if (other !== undefined) throw new VggError('argument', `${other} does not apply to --task localise: leave it out`);
+}
 
 /** Returns the settings of a new run, with the folder of its images; without one, the demo's images and boxes are drawn. */
 async function settingsOf(options: TrainArguments, terminal: Terminal): Promise<Settings> {
-  const other = WITHOUT_BOXES.find((name) => !['none', 'all', false, 0, 1, undefined].includes(options[name]));
-  if (other !== undefined) throw new VggError('argument', `${other} does not apply to --task localise: leave it out`);
   const known = options.weights === undefined ? undefined : await netOfWeights(options.weights, terminal);
   if (known?.classes === undefined)
     throw new VggError('argument', '--task localise starts from a net that knows its classes: add --weights RUN');
   const data = options.data === undefined ? resolve('runs/demo-images') : await locateImages(options.data, terminal);
   if (options.data === undefined) await makeDemoBoxes(data, DEMO_IMAGES);
   const kept = new Set(options.given?.has('scale') ? (['scale'] as const) : []);
-  return { ...options, ...settingsOfWeights(options, known, kept), data };
+  const settings = { ...options, ...settingsOfWeights(options, known, kept), data };
+  checkArguments(settings);
+  return settings;
 }
 
 export async function runLocalise(options: TrainArguments, terminal: Terminal): Promise<void> {
+  checkOptions(options);
   const engine = await startEngine(options.engine, options.device);
   terminal.say(describeEngine(engine));
   const created = new Date().toISOString();
@@ -55,13 +75,21 @@ export async function runLocalise(options: TrainArguments, terminal: Terminal): 
   const data = resolve(movedData ?? settings.data!);
   const net = await loadClassifier(settings.weights!, terminal);
   const { classes } = net;
-  const { train, validation } = await openBoxes(data, { classes, validationFraction: settings.valFraction });
+  const { workers, strict, checkpointEvery } = options;
+  const set = await openBoxes(data, { classes, validationFraction: settings.valFraction, strict });
+  const { train, validation, empty } = set;
+  const notice = skippedNotice(terminal);
+  notice.update(set.skipped);
+  if (empty > 0) terminal.say(`${empty} images without an object are left out`);
   if (train === undefined) throw new VggError('dataset', `${data} has no training images with boxes`);
   const recipe = { ...resolveRecipe(settings, data, train.length), epochs: moreEpochs ?? settings.epochs };
-  const transform = begun?.transform ?? (await trainingTransform(recipe, train, { ...options, terminal })).transform;
+  const prepared = begun ?? (await trainingTransform(recipe, train, { ...options, terminal }));
+  const { transform } = prepared;
+  if ('skipped' in prepared) notice.update(prepared.skipped);
+  const optimiser = optimiserOf(recipe, net.model.options);
+  checkFreezing(net.model.options, recipe);
   const folder = begun === undefined ? createRunFolder(path, options) : openRunFolder(path, options);
   const interruption = listenForInterruption(() => terminal.say('stopping: saving the run'));
-  const optimiser = optimiserOf(recipe);
   const display = trainingDisplay({
     ...recipe,
     terminal,
@@ -76,11 +104,16 @@ export async function runLocalise(options: TrainArguments, terminal: Terminal): 
     const images = { train: train.length, validation: validation?.length ?? 0 };
     const record = { format: 'vgg-run', version: 1, created, net: net.model.options, classes, transform } as const;
     await saveRecord(folder, { ...record, environment: environment(engine), ...begun, recipe, images });
-    const { workers, strict, checkpointEvery } = options;
     const { batch, microBatch, epochs, validateEvery, maxSteps, regression, freeze, seed } = recipe;
-    const given = { batch, microBatch, epochs, validateEvery, maxSteps, regression, freeze, seed };
-    const { result, rows } = await trainAndMeasure({
-      ...given,
+    const { result, rows, skipped } = await trainAndMeasure({
+      batch,
+      microBatch,
+      epochs,
+      validateEvery,
+      maxSteps,
+      regression,
+      freeze,
+      seed,
       ...extrasOf(recipe),
       workers,
       strict,
@@ -103,7 +136,9 @@ export async function runLocalise(options: TrainArguments, terminal: Terminal): 
         },
       },
     });
-    if (options.json) await print(JSON.stringify({ run: path, ...result, rows }, null, 2));
+    notice.update(skipped);
+    const unused = notice.all();
+    if (options.json) await print(JSON.stringify({ run: path, ...result, skipped: unused, rows }, null, 2));
     else await print(table(ROW_HEADER, rows.map(rowCells), 2));
     terminal.say(`use it: ${COMMAND} predict --run ${shellWord(path)} IMAGE --boxes FOLDER`);
   } catch (error) {

@@ -1,13 +1,13 @@
 /** `predict`: prints the five most likely classes of images, and draws heat maps. */
-import { didYouMean, isVggError, VggError } from '@vgg/core';
-import { findImages, readFoundImage } from '@vgg/data/node';
+import { didYouMean, VggError } from '@vgg/core';
+import { findImages } from '@vgg/data/node';
 import { describeEngine, type EngineName, startEngine } from '@vgg/engine';
 import { type Guess, heatMap, type MapMethod } from '@vgg/eval';
 import { HeatMapFiles } from '@vgg/report';
 import { type Guesser, runGuesser, weightsGuesser } from '../evaluate/guesser';
 import { isBoxRun } from '../run/folder';
-import { print } from '../terminal/output';
 import type { Terminal } from '../terminal/terminal';
+import { predictEach } from './each-image';
 
 /** Arguments of `predict`; exactly one of `run` and `weights` is given. */
 export interface PredictArguments {
@@ -66,27 +66,23 @@ function heatMapFiles(
   throw new VggError('argument', `--class ${wanted} is not a class of the net${didYouMean(wanted, names)}`);
 }
 
+/** @throws VggError `VGG_ARGUMENT` for an option that does not apply to the net: heat maps show classes, boxes need a run of boxes. */
+function checkBoxOptions(isBoxes: boolean, { boxes, heatMap, heatMapMethod, class: wanted }: PredictArguments): void {
+  if (!isBoxes) {
+    if (boxes === undefined) return;
+    throw new VggError('argument', '--boxes needs a run of train --task localise: name one by --run, or leave it out');
+  }
+  const options = { '--heat-map': heatMap, '--heat-map-method': heatMapMethod, '--class': wanted };
+  const other = Object.entries(options).find(([, value]) => value !== undefined);
+  if (other === undefined) return;
+  throw new VggError(
+    'argument',
+    `${other[0]} does not apply to a run of boxes: leave it out, or name a run of classes`,
+  );
+}
+
 function openGuesser({ run = [], weights, scales }: PredictArguments, terminal: Terminal): Promise<Guesser> {
   return weights === undefined ? runGuesser(run, scales, terminal) : weightsGuesser(weights, scales, terminal);
-}
-
-/** Returns true if an error is the fault of one image, so that the others can be predicted. */
-function isImageFault(error: unknown): error is VggError {
-  if (!isVggError(error)) return false;
-  const { code, details } = error;
-  return code === 'VGG_IMAGE' || (code === 'VGG_IO' && ('path' in details || 'address' in details));
-}
-
-/** Prints results as one JSON list, and holds one of them at a time: there may be a million. */
-function jsonList() {
-  let held: string | undefined;
-  return {
-    async add(result: ImageResult): Promise<void> {
-      if (held !== undefined) await print(`${held},`);
-      held = `${held === undefined ? '[\n' : ''}${JSON.stringify(result, null, 2).replace(/^/gm, '  ')}`;
-    },
-    end: () => print(held === undefined ? '[]' : `${held}\n]`),
-  };
 }
 
 export async function runPredict(
@@ -94,40 +90,28 @@ export async function runPredict(
   options: PredictArguments,
   terminal: Terminal,
 ): Promise<void> {
+  const isBoxes = await isBoxRun(options.run?.[0]);
+  checkBoxOptions(isBoxes, options);
   const inputs = findImages(words);
   terminal.say(describeEngine(await startEngine(options.engine)));
-  if (await isBoxRun(options.run?.[0]))
-    return (await import('./predict-boxes')).predictBoxRuns(words, options, terminal);
+  if (isBoxes) return (await import('./predict-boxes')).predictBoxRuns(inputs, options, terminal);
   const guesser = await openGuesser(options, terminal);
-  const list = jsonList();
-  let failures = 0;
   try {
     const files = heatMapFiles(inputs.length, options, guesser.classes);
     const nets = files && guesser.nets();
-    for (const input of inputs) {
-      try {
-        const pixels = await readFoundImage(input);
-        const guesses = await guesser.guess(pixels);
-        const result = { image: input.name, classes: guesses.map(({ name, probability }) => ({ name, probability })) };
-        await (options.json ? list.add(result) : print(barLines(result)));
-        if (files !== undefined && nets !== undefined) {
-          const { class: wanted, heatMapMethod: method = 'occlusion' } = options;
-          const scales = options.scales ?? guesser.heatMapScales(method);
-          const classIndex = wanted === undefined ? guesses[0]!.index : guesser.classes.indexOf(wanted);
-          const map = await heatMap({ nets, image: pixels, classIndex, key: input.name, scales, method });
-          const path = await files.write(pixels, map, input.name);
-          terminal.say(`${map.method} of ${guesser.classes[classIndex]} at Q = ${scales.join(', ')}: ${path}`);
-        }
-      } catch (error) {
-        if (!isImageFault(error)) throw error;
-        if (inputs.length === 1) throw new VggError('image', error.message, { cause: error });
-        failures += 1;
-        terminal.warn(error.message);
-      }
-    }
-    if (options.json) await list.end();
+    await predictEach(inputs, { json: options.json, terminal }, async (pixels, name, show) => {
+      const guesses = await guesser.guess(pixels);
+      const result = { image: name, classes: guesses.map(({ name, probability }) => ({ name, probability })) };
+      await show(result, barLines(result));
+      if (files === undefined || nets === undefined) return;
+      const { class: wanted, heatMapMethod: method = 'occlusion' } = options;
+      const scales = options.scales ?? guesser.heatMapScales(method);
+      const classIndex = wanted === undefined ? guesses[0]!.index : guesser.classes.indexOf(wanted);
+      const map = await heatMap({ nets, image: pixels, classIndex, key: name, scales, method });
+      const path = await files.write(pixels, map, name);
+      terminal.say(`${map.method} of ${guesser.classes[classIndex]} at Q = ${scales.join(', ')}: ${path}`);
+    });
   } finally {
     guesser.dispose();
   }
-  if (failures > 0) throw new VggError('image', `${failures} of ${inputs.length} images could not be read`);
 }

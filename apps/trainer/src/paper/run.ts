@@ -18,7 +18,8 @@ import {
 } from '@vgg/study';
 import { openRunReport } from '../report/run-report';
 import type { SessionArguments } from '../run/arguments';
-import { prepareNew, prepareResumed } from '../run/prepare';
+import { prepareNew } from '../run/prepare';
+import { prepareResumed } from '../run/resume';
 import { trainPrepared } from '../run/train';
 import type { Terminal } from '../terminal/terminal';
 import { type Part, scoredImages, scoreNet } from './score';

@@ -17,7 +17,8 @@ import type { Terminal } from '../terminal/terminal';
 import type { SessionArguments } from './arguments';
 import { trainingDisplay } from './display';
 import { saveWeights } from './folder';
-import { type Prepared, prepareRank, sharePrepared } from './prepare';
+import type { Prepared } from './prepare';
+import { prepareRank, sharePrepared } from './ranks';
 import { stepOptions, trainingBatches } from './step';
 
 type SessionOptions = Pick<SessionArguments, 'workers' | 'strict' | 'checkpointEvery' | 'signal'>;

@@ -44,7 +44,7 @@ const TOLERANCE = 2;
  * Throws unless a box has an area and lies in its image.
  * @returns the part of the box in the image.
  */
-export function checkedBox(box: Box, { width, height }: Size, place: string): Box {
+function checkedBox(box: Box, { width, height }: Size, place: string): Box {
   const { left, top } = box;
   const right = left + box.width;
   const bottom = top + box.height;
@@ -61,4 +61,27 @@ export function checkedBox(box: Box, { width, height }: Size, place: string): Bo
   const clipped = { ...from, width: Math.min(right, width) - from.left, height: Math.min(bottom, height) - from.top };
   if (isBox(clipped)) return clipped;
   throw annotationError(place, `the box ${text} lies outside its image of ${width}x${height} pixels`);
+}
+
+/**
+ * Returns a checked box of an annotation in pixels of its image, which may be larger or smaller than the annotation says.
+ * @param size size of the image.
+ * @throws VggError `VGG_DATASET` as {@link checkedBox}; for an image with other proportions than the annotation says.
+ */
+export function boxInPixels(box: Box, { size: stated, place, image }: Annotation, size: Size): Box {
+  if (stated === undefined) return checkedBox(box, size, place);
+  // Sides are rounded, so a side may differ by a pixel.
+  const difference = Math.abs(stated.width * size.height - stated.height * size.width);
+  const isScaled = stated.width > 0 && stated.height > 0;
+  if (!isScaled || difference > Math.max(stated.width, stated.height, size.width, size.height)) {
+    throw annotationError(
+      place,
+      `expected ${image} to have the proportions of ${stated.width}x${stated.height} pixels, got ${size.width}x${size.height}: ` +
+        'correct the size in the annotation, or turn the boxes with the image',
+    );
+  }
+  const across = size.width / stated.width;
+  const down = size.height / stated.height;
+  const { left, top, width, height } = checkedBox(box, stated, place);
+  return { left: left * across, top: top * down, width: width * across, height: height * down };
 }

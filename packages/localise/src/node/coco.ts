@@ -13,8 +13,8 @@ function listOf(value: unknown, name: string, place: string): Record<string, unk
 /**
  * Reads a file of annotations. `bbox` is [left, top, width, height]. Groups (`iscrowd`) are left out, as their box holds several objects.
  * @param place name of the file in messages.
- * @throws VggError `VGG_DATASET`, one line, for text that is not JSON, a missing list, an unknown image or category, or a box that is
- *   not four numbers.
+ * @throws VggError `VGG_DATASET`, one line, for text that is not JSON, a missing list, an unknown or repeated image or category, one without
+ *   a name, or a box that is not four numbers.
  */
 export function parseCoco(text: string, place: string): Annotation[] {
   let json: unknown;
@@ -24,10 +24,16 @@ export function parseCoco(text: string, place: string): Annotation[] {
     throw annotationError(place, `not JSON: ${(error as Error).message.split('\n')[0]}`);
   }
   const root = isObject(json) ? json : {};
-  const names = new Map(listOf(root.categories, 'categories', place).map(({ id, name }) => [id, String(name)]));
+  const names = new Map<unknown, string>();
+  for (const { id, name } of listOf(root.categories, 'categories', place)) {
+    if (typeof name !== 'string' || name === '') throw annotationError(place, `category ${id} has no "name"`);
+    if (names.has(id)) throw annotationError(place, `expected each category once, got ${id} twice`);
+    names.set(id, name);
+  }
   const images = new Map<unknown, Annotation & { objects: Annotation['objects'][number][] }>();
   for (const { id, file_name, width, height } of listOf(root.images, 'images', place)) {
     if (typeof file_name !== 'string') throw annotationError(place, `image ${id} has no "file_name"`);
+    if (images.has(id)) throw annotationError(place, `expected each image once, got ${id} twice`);
     const own = `${place}, image ${id}`;
     const size = { width: numberOf(width, 'width', own), height: numberOf(height, 'height', own) };
     images.set(id, { image: file_name, size, objects: [], place: own });

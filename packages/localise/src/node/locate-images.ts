@@ -1,8 +1,9 @@
 /** Places of the images that annotations name. */
 import { existsSync, statSync } from 'node:fs';
 import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
-import { VggError } from '@vgg/core';
+import { isVggError, type VggError } from '@vgg/core';
 import type { Size } from '@vgg/data';
+import { decodeImage } from '@vgg/data/node';
 import sharp from 'sharp';
 import { annotationError } from './annotation';
 
@@ -78,15 +79,40 @@ export function findImage(
   );
 }
 
-/**
- * Reads the size of an image from its header. Orientations 5 to 8 exchange width and height.
- * @throws VggError `VGG_IMAGE` if it cannot be read.
- */
-export async function sizeOfImage(path: string): Promise<Size> {
+/** Reads the size of an image from its header; decodes an image whose header sharp does not read. */
+async function sizeOf(path: string, name: string): Promise<Size> {
   try {
     const { width, height, orientation = 1 } = await sharp(path, { limitInputPixels: false }).metadata();
     return orientation >= 5 ? { width: height, height: width } : { width, height };
-  } catch (error) {
-    throw new VggError('image', `${path}: ${(error as Error).message.split('\n')[0]}`, { cause: error });
+  } catch {
+    const { width, height } = await decodeImage({ kind: 'file', path }, { name });
+    return { width, height };
   }
+}
+
+/** Number of headers that are read at once. */
+const AT_ONCE = 16;
+
+/**
+ * Reads the sizes of images after their EXIF orientation, several at once.
+ * @returns the size of each image, or the error of one that cannot be used.
+ * @throws VggError `VGG_IO` when the system refuses.
+ */
+export async function sizesOf(
+  images: readonly { readonly file: string; readonly key: string }[],
+): Promise<(Size | VggError)[]> {
+  const sizes: (Size | VggError)[] = [];
+  const entries = images.entries();
+  const work = async () => {
+    for (const [i, { file, key }] of entries) {
+      try {
+        sizes[i] = await sizeOf(file, key);
+      } catch (error) {
+        if (!isVggError(error) || error.code !== 'VGG_IMAGE') throw error;
+        sizes[i] = error;
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, work));
+  return sizes;
 }

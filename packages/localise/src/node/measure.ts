@@ -1,10 +1,12 @@
 /** Measurement of a localisation net on a data set: rows of a table like the paper's Tables 8 and 9. */
-import { isVggError } from '@vgg/core';
+import { isVggError, type VggError } from '@vgg/core';
+import type { ImageLocation, RawImage, SkippedImage } from '@vgg/data';
 import { decodeImage } from '@vgg/data/node';
 import { type Protocol, scalesFor, type TrainingScale } from '@vgg/eval';
-import { type BoxEvaluation, evaluateBoxes, type TrueImage } from '../evaluate';
+import { BoxErrors, type BoxEvaluation } from '../evaluate';
 import type { LocalisationPlan } from '../predictions';
 import type { BoxSource } from '../source';
+import { withClasses } from './classes';
 
 /** Row of the table. */
 export interface BoxRow extends BoxEvaluation {
@@ -20,32 +22,39 @@ export interface MeasureBoxesOptions extends Pick<LocalisationPlan, 'classifier'
   readonly input: number;
   /** Largest number of images, taken evenly. Default all. */
   readonly limit?: number | undefined;
+  /** True to fail at the first image that cannot be decoded. Default false. */
+  readonly strict?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** Called after each image with the number of images so far, over all rows. */
+  /** Called after each image with the number of images so far. */
   readonly onProgress?: ((images: number, total: number) => void) | undefined;
 }
 
-/** Yields the images that can be decoded. */
-async function* decoded(source: BoxSource, count: number): AsyncGenerator<TrueImage> {
-  for (let i = 0; i < count; i++) {
-    const index = Math.floor((i * source.length) / count);
-    const { key, location, size, label, boxes } = source.image(index);
-    try {
-      const image = await decodeImage(location, { name: key });
-      yield { size, label, boxes, load: async () => image };
-    } catch (error) {
-      if (!isVggError(error) || error.code !== 'VGG_IMAGE') throw error;
-    }
+/** Returns an image, or the error of one that cannot be decoded. */
+async function decoded(location: ImageLocation, name: string): Promise<RawImage | VggError> {
+  try {
+    return await decodeImage(location, { name });
+  } catch (error) {
+    if (isVggError(error) && error.code === 'VGG_IMAGE') return error;
+    throw error;
   }
+}
+
+/** Result of {@link measureBoxes}. */
+export interface BoxMeasurement {
+  readonly rows: readonly BoxRow[];
+  /** Images that cannot be decoded, which are left out. */
+  readonly skipped: readonly SkippedImage[];
 }
 
 /**
  * Measures nets by the centre crop (Table 8), densely and by crops at the Q of the training scale, and by crops at the paper's
- * several Q (Table 9). Images that cannot be decoded are left out.
- * @throws VggError as `evaluateBoxes`; the reason of `signal` when it is aborted.
+ * several Q (Table 9). Classes of the images are matched with those of the classifier by name.
+ * @throws VggError as `evaluateBoxes`; `VGG_DATASET` for a class that the classifier does not have; `VGG_IMAGE` for an image that
+ *   cannot be decoded with `strict`; the reason of `signal` when it is aborted.
  */
-export async function measureBoxes(options: MeasureBoxesOptions): Promise<BoxRow[]> {
-  const { source, scale, input, classifier, localisers, signal, onProgress } = options;
+export async function measureBoxes(options: MeasureBoxesOptions): Promise<BoxMeasurement> {
+  const { scale, input, classifier, localisers, strict = false, signal, onProgress } = options;
+  const source = withClasses(options.source, classifier.classes);
   const count = Math.min(options.limit ?? source.length, source.length);
   const single = scalesFor(scale, 'single', input);
   const plans: readonly Pick<BoxRow, 'protocol' | 'scales'>[] = [
@@ -54,17 +63,23 @@ export async function measureBoxes(options: MeasureBoxesOptions): Promise<BoxRow
     { protocol: 'multi-crop', scales: single },
     { protocol: 'multi-crop', scales: scalesFor(scale, 'multi', input) },
   ];
-  const rows: BoxRow[] = [];
-  for (const plan of plans) {
-    const images = decoded(source, count);
-    const done = rows.length * count;
-    const progress = (more: number) => onProgress?.(done + more, plans.length * count);
-    rows.push({
-      ...plan,
-      ...(await evaluateBoxes({ ...plan, classifier, localisers, images, signal, onProgress: progress })),
-    });
+  const errors = plans.map((plan) => new BoxErrors({ ...plan, classifier, localisers }));
+  const skipped: SkippedImage[] = [];
+  for (let i = 0; i < count; i++) {
+    signal?.throwIfAborted();
+    const index = Math.floor((i * source.length) / count);
+    const { key, location, ...truth } = source.image(index);
+    const image = await decoded(location, key);
+    if (!isVggError(image)) {
+      for (const one of errors) {
+        signal?.throwIfAborted();
+        await one.add(image, truth);
+      }
+    } else if (strict) throw image;
+    else skipped.push({ index, key, reason: image.message });
+    onProgress?.(i + 1, count);
   }
-  return rows;
+  return { rows: plans.map((plan, i) => ({ ...plan, ...errors[i]!.result() })), skipped };
 }
 
 /** Returns the row with the lowest localisation error, of equal ones that with the highest mean IoU. */

@@ -1,19 +1,20 @@
 /** Training of localisation nets (appendix A.1): a run folder with checkpoints, metrics and the best weights. */
 import { join } from 'node:path';
 import { VggError } from '@vgg/core';
-import type { EvaluationTransform, TrainTransform } from '@vgg/data';
+import type { EvaluationTransform, SkippedImage, TrainTransform } from '@vgg/data';
 import { createBatches, createEvaluationBatches } from '@vgg/data/node';
 import { type ClassifyingNet, scalesFor } from '@vgg/eval';
-import type { FreezableName, Vgg } from '@vgg/models';
+import { type FreezableName, normalInitialiser, type Vgg } from '@vgg/models';
 import { type FitOptions, type FitResult, fit, restoreCheckpoint, validate } from '@vgg/train';
 import type { RunFolder } from '@vgg/train/node';
 import { loadModel, saveModel } from '@vgg/weights/node';
 import { withBoxes } from '../batches';
-import { createLocaliser, outputNames, regressionOf } from '../localiser';
+import { createLocaliser, outputNames } from '../localiser';
 import { boxLoss } from '../loss';
 import type { LocalisationNet } from '../predictions';
-import { REGRESSIONS, type Regression } from '../regression';
+import { outputsOf, REGRESSIONS, type Regression } from '../regression';
 import type { BoxSource } from '../source';
+import { withClasses } from './classes';
 
 type Passed =
   | 'optimiser'
@@ -30,7 +31,7 @@ type Passed =
 export interface TrainBoxesOptions extends Pick<FitOptions, Passed | 'validateEvery' | 'maxSteps'> {
   /** Classification net from which the layers are copied, as `loadNet` of `@vgg/weights` returns it. */
   readonly classifier: ClassifyingNet & { readonly model: Vgg };
-  /** Training images; its classes are those of the classifier. */
+  /** Training images; their classes are matched with those of the classifier by name. */
   readonly train: BoxSource;
   /** Validation images. Default none: the metric is then that of training. */
   readonly validation?: BoxSource | undefined;
@@ -81,20 +82,20 @@ function evaluationOf({
 /**
  * Trains a localisation net and saves the weights of its best epoch in the run folder, unless the run was interrupted. The metric
  * is the localisation error of the true class by one centre crop (Table 8).
- * @returns the result of `fit` and the net, which the caller disposes.
- * @throws VggError `VGG_ARGUMENT` for classes other than the classifier's or a transform that distorts images, and those of `fit`.
+ * @returns the result of `fit`, the net, which the caller disposes, and the images that could not be used.
+ * @throws VggError `VGG_DATASET` for a class that the classifier does not have, `VGG_ARGUMENT` for a transform that distorts images,
+ *   and those of `fit`.
  */
-export async function trainBoxes(options: TrainBoxesOptions): Promise<{ result: FitResult; model: Vgg }> {
-  const { classifier, train, validation, regression = 'per-class', freeze = [], batch, ...others } = options;
+export async function trainBoxes(
+  options: TrainBoxesOptions,
+): Promise<{ result: FitResult; model: Vgg; skipped: readonly SkippedImage[] }> {
+  const { classifier, regression = 'per-class', freeze = [], batch, ...others } = options;
+  const { classes } = classifier;
+  const train = withClasses(options.train, classes);
+  const validation = options.validation && withClasses(options.validation, classes);
   const { run, workers, strict, schedule, checkpointEvery, optimiser, signal, onEvent } = others;
   const { epochs, maxSteps, validateEvery, seed, microBatch, clipNorm, averageDecay, earlyStop } = others;
   const { model: trained } = classifier;
-  if (train.classes.length !== trained.options.classes) {
-    throw new VggError(
-      'argument',
-      `expected images of the classifier's ${trained.options.classes} classes, got ${train.classes.length}: open them with its classes`,
-    );
-  }
   if (classifier.transform === undefined) {
     throw new VggError('argument', 'nothing says how the classifier takes its images: load it with its preprocessing');
   }
@@ -108,7 +109,7 @@ export async function trainBoxes(options: TrainBoxesOptions): Promise<{ result: 
   const validating =
     validation &&
     createEvaluationBatches(validation, { transform: evaluation, batchSize: microBatch, workers, strict });
-  const model = createLocaliser(trained, { regression });
+  const model = createLocaliser(trained, { regression, initialiser: normalInitialiser({ seed }) });
   const loss = boxLoss();
   try {
     model.freeze(...(freeze as readonly FreezableName[]));
@@ -150,12 +151,12 @@ export async function trainBoxes(options: TrainBoxesOptions): Promise<{ result: 
       const best = await run.checkpoints.best();
       if (best !== undefined) restoreCheckpoint(best, model);
       await saveModel(join(run.path, BOX_MODEL), model, {
-        classes: outputNames(regression, train.classes),
+        classes: outputNames(regression, classes),
         preprocessing: training.preprocessing,
-        metadata: { [BOXES]: JSON.stringify({ regression, classes: train.classes }) },
+        metadata: { [BOXES]: JSON.stringify({ regression, classes }) },
       });
     }
-    return { result, model };
+    return { result, model, skipped: [...training.skipped, ...(validating?.skipped ?? [])] };
   } catch (error) {
     model.dispose();
     throw error;
@@ -181,9 +182,10 @@ export async function loadLocaliser(path: string): Promise<SavedLocaliser> {
   const { model, transform, metadata } = await loadModel(path);
   try {
     const { regression, classes } = JSON.parse(metadata[BOXES] ?? '{}') as Partial<SavedLocaliser>;
-    const isKnown = REGRESSIONS.some((kind) => kind === regression) && Array.isArray(classes);
-    if (!isKnown || regressionOf(model, classes!.length) !== regression) throw new Error('no boxes');
-    return { model, transform, regression, classes: classes! };
+    const kind = REGRESSIONS.find((one) => one === regression);
+    if (kind === undefined || !Array.isArray(classes)) throw new Error('no boxes');
+    if (outputsOf(kind, classes.length) !== model.options.classes) throw new Error('other outputs');
+    return { model, transform, regression: kind, classes };
   } catch (cause) {
     model.dispose();
     throw new VggError('weights', `${path} is not a localisation net: train one with trainBoxes`, { cause });

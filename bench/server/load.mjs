@@ -2,7 +2,7 @@
  * The example server under load, in turns with a server without batches on the packages of an earlier commit.
  *
  *   node bench/server/load.mjs FOLDER [--baseline CHECKOUT] [--configuration D] [--width 0.25] [--seconds 20]
- *     [--connections 20] [--rounds 1] [--batch 8]
+ *     [--connections 20] [--rounds 1] [--batch 8] [--engine auto]
  *
  * FOLDER has photographs; they are sent as JPEGs of 500 x 375. Prints a Markdown table. A built CHECKOUT is needed for the baseline.
  */
@@ -27,6 +27,7 @@ const { values, positionals } = parseArgs({
     connections: option('20'),
     rounds: option('1'),
     batch: option('8'),
+    engine: option('auto'),
   },
 });
 const seconds = Number(values.seconds);
@@ -168,9 +169,19 @@ try {
   const photographs = await readPhotographs(folder, 64);
   const weights = join(temporary, 'net.safetensors');
   await writeNet(weights);
-  const { configuration, width, batch, baseline } = values;
+  const { configuration, width, batch, engine, baseline } = values;
   const servers = {
-    batched: [`${root}apps/server/dist/cli.js`, '--weights', weights, '--port', '0', '--batch', batch],
+    batched: [
+      `${root}apps/server/dist/cli.js`,
+      '--weights',
+      weights,
+      '--port',
+      '0',
+      '--batch',
+      batch,
+      '--engine',
+      engine,
+    ],
     unbatched: [`${root}bench/server/unbatched.mjs`, baseline, configuration, width],
   };
   if (baseline === undefined) delete servers.unbatched;

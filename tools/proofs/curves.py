@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Draws the learning curves of the runs of findings.mjs as one SVG file, with matplotlib.
+"""Draws the learning curves of the runs of findings.mjs as one image, with matplotlib.
 
-    python3 tools/proofs/curves.py RUNS [RUNS...] --out curves.svg
+    python3 tools/proofs/curves.py RUNS [RUNS...] --out curves.png
 
 One panel for each folder RUNS and each group of its nets (depth, training scales): mean of the seeds, and the range of the seeds
 as a band. Dashed: top-1 error in training, over an epoch. Solid: top-1 error on the held-out images.
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import matplotlib
 
-matplotlib.use("svg")
+matplotlib.use("agg")
 import matplotlib.pyplot as plt
 
 PANELS = {
@@ -60,7 +60,7 @@ def main():
                 panels.append((title, found))
     if not panels:
         parser.error("expected folders of findings.mjs with the runs of two nets or more, got none")
-    plt.rcParams.update({"svg.hashsalt": "vgg", "font.size": 8})
+    plt.rcParams.update({"font.size": 8})
     figure, all_axes = plt.subplots(1, len(panels), figsize=(4.2 * len(panels), 3.2), squeeze=False)
     for axes, (title, found) in zip(all_axes[0], panels):
         for index, (net, runs) in enumerate(found.items()):
@@ -69,7 +69,7 @@ def main():
         axes.set(title=f"{title}, {most} epochs", xlabel="epoch", ylabel="top-1 error, %", ylim=(15, 65))
         axes.legend(frameon=False)
     figure.tight_layout()
-    figure.savefig(options.out, metadata={"Date": None})
+    figure.savefig(options.out, dpi=110)
 
 
 main()

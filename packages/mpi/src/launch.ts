@@ -69,6 +69,8 @@ class Errors {
   #result = '';
   /** The first line of a rank that names a failure. */
   line: string | undefined;
+  /** True once the ranks are ended on purpose: some find others gone before they end, which is not a failure. */
+  ending = false;
   readonly #notices: string[] = [];
 
   add(text: string): void {
@@ -99,7 +101,7 @@ class Errors {
   #take(text: string): void {
     // Open MPI writes its ruler after a last line that does not end.
     const line = text.replace(/(?<=.)-{70,}$/, '');
-    if (/^error: /.test(line)) {
+    if (/^error: /.test(line) && !this.ending) {
       if (this.line === undefined) process.stderr.write(`${line}\n`);
       this.line ??= line;
     } else if (/^\d\d:\d\d:\d\d |^warning: |^ {2,}/.test(line)) {
@@ -187,6 +189,7 @@ export async function launch(program: readonly string[], options: LaunchOptions)
       child.stdin!.write('stop\n');
       return;
     }
+    errors.ending = true;
     child.kill('SIGTERM');
     timer ??= setTimeout(() => killGroup(child), GRACE * 1000);
   };

@@ -22,7 +22,7 @@ describe.skipIf(LAUNCHERS.length === 0)(`launch${reason}`, () => {
   });
 
   /** Runs a program on one rank and returns its exit code and what `launch` wrote. */
-  const written = async (source: string, mpirun: string) => {
+  const written = async (source: string, mpirun: string, saves = true) => {
     const texts = { stdout: '', stderr: '' };
     const spies = (['stdout', 'stderr'] as const).map((name) =>
       vi.spyOn(process[name], 'write').mockImplementation((text) => {
@@ -31,7 +31,7 @@ describe.skipIf(LAUNCHERS.length === 0)(`launch${reason}`, () => {
       }),
     );
     try {
-      return { code: await launch(node(source), { ranks: 1, mpirun }), ...texts };
+      return { code: await launch(node(source), { ranks: 1, mpirun, saves }), ...texts };
     } finally {
       for (const spy of spies) spy.mockRestore();
     }
@@ -66,6 +66,20 @@ describe.skipIf(LAUNCHERS.length === 0)(`launch${reason}`, () => {
     await vi.waitUntil(() => readdirSync(home).length > 0, { timeout: 20_000 });
     process.kill(process.pid, 'SIGTERM');
     expect(await ended).toBe(143);
+  });
+
+  it.each(LAUNCHERS)('says nothing of ranks that find others gone after that signal: %s', async (_, mpirun) => {
+    const failing = `
+      process.on('SIGTERM', () => {
+        require('fs').writeSync(2, 'error: rank 1 is gone\\n');
+        process.exit(1);
+      });
+      require('fs').writeFileSync(require('path').join(process.argv[1], 'begun'), '');
+      setInterval(() => {}, 1000);`;
+    const ended = written(failing, mpirun, false);
+    await vi.waitUntil(() => readdirSync(home).length > 0, { timeout: 20_000 });
+    process.kill(process.pid, 'SIGINT');
+    expect(await ended).toEqual({ code: 130, stdout: '', stderr: '' });
   });
 
   it.each(LAUNCHERS)('runs this program again without the options that start ranks: %s', async (_, mpirun) => {

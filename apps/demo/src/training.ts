@@ -14,11 +14,11 @@ const NET = {
   classes: CLASSES.length,
 } as const satisfies VggOptions;
 
-const IMAGES = 600;
+const IMAGES = 960;
 const VALIDATION = 120;
 const BATCH = 24;
-const EPOCHS = 10;
-const RATE = 0.05;
+const EPOCHS = 8;
+const RATE = 0.02;
 const SEED = 1;
 /** Number of steps from one checkpoint to the next. */
 const SAVED = 10;
@@ -28,7 +28,7 @@ export const SUMMARY = summarise(NET, { batch: BATCH });
 /** Text of the net and the images. */
 export const DESCRIPTION = {
   net: `${NET.configuration.filter((layer) => layer !== 'pool').length} convolutions with batch norm`,
-  images: `${IMAGES} drawn, ${VALIDATION} more to validate`,
+  images: `${IMAGES} drawn, and ${VALIDATION} to validate`,
 };
 
 export interface Images {

@@ -1,3 +1,4 @@
 import { tests } from '../../vitest.base.ts';
 
-export default tests();
+// Each file packs the packages into the same folder.
+export default tests({ fileParallelism: false });

@@ -5,7 +5,7 @@
  *
  * Milliseconds are of the clock and, with the suffix Cpu, of the processor: on lavapipe, which computes on the CPU, the second
  * count. VGG_WEBGPU_DAWN=backend=null measures the cost in JavaScript and Dawn alone, with nothing computed.
- * VGG_WEBGPU_SOFTWARE=1 accepts lavapipe.
+ * `trainDispatches` is the number of dispatches of a training step. VGG_WEBGPU_SOFTWARE=1 accepts lavapipe.
  */
 import * as tf from '@tensorflow/tfjs-core';
 import { randomStream } from '@vgg/core';
@@ -33,6 +33,12 @@ else (await import('@vgg/backend-webgpu')).configure({ precision });
 if (!(await tf.setBackend('webgpu'))) process.exit(1);
 
 const { queue } = tf.backend().device;
+let dispatches = 0;
+const { dispatchWorkgroups } = GPUComputePassEncoder.prototype;
+GPUComputePassEncoder.prototype.dispatchWorkgroups = function (...groups) {
+  dispatches += 1;
+  return dispatchWorkgroups.apply(this, groups);
+};
 const net = { configuration: 'D', inputSize: side, width, classes: 1000 };
 const model = createVgg(net, heInitialiser({ seed: 3 }));
 const sgd = new MomentumSgd();
@@ -70,18 +76,21 @@ const median = (values) => values.sort((a, b) => a - b)[values.length >> 1];
 /** Medians of the clock and of the processor, after two calls that do not count. */
 async function timed(operation) {
   const [wall, cpu] = [[], []];
+  let counted = 0;
   for (let i = -2; i < steps; i++) {
+    dispatches = 0;
     const [before, start] = [process.cpuUsage(), performance.now()];
     await operation(i + 2);
     submit();
     await queue.onSubmittedWorkDone();
     const used = process.cpuUsage(before);
+    counted = dispatches;
     if (i >= 0) {
       wall.push(performance.now() - start);
       cpu.push((used.user + used.system) / 1000);
     }
   }
-  return { wall: median(wall), cpu: median(cpu) };
+  return { wall: median(wall), cpu: median(cpu), dispatches: counted };
 }
 
 const [training, inference] = [await timed(train), await timed(infer)];
@@ -94,6 +103,7 @@ console.log(
     width,
     train: training.wall,
     trainCpu: training.cpu,
+    trainDispatches: training.dispatches,
     infer: inference.wall,
     inferCpu: inference.cpu,
     trainImagesPerSecond: (batch * 1000) / training.wall,

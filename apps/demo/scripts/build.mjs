@@ -1,5 +1,5 @@
 /**
- * Builds the page into `dist/` from the packages as they are published: each is packed, unpacked into `.packed/` and resolved
+ * Builds the pages into `dist/` from the packages as they are published: each is packed, unpacked into `.packed/` and resolved
  * from there, never from the workspace. `--model FOLDER` holds the net and the example images. Default `model/`, which
  * `scripts/model.mjs` makes.
  */
@@ -14,7 +14,9 @@ import { build } from 'vite';
 const HERE = fileURLToPath(new URL('..', import.meta.url));
 const PACKAGES = join(HERE, '..', '..', 'packages');
 const PACKED = join(HERE, '.packed');
-const USED = ['core', 'data', 'eval', 'models', 'weights', 'backend-wasm'];
+const USED = ['core', 'data', 'eval', 'models', 'optim', 'train', 'weights', 'backend-wasm', 'backend-webgpu'];
+
+const PAGES = ['index.html', 'train.html'];
 
 /** Packs the packages and unpacks them: their files are then as npm installs them. */
 async function unpackTarballs() {
@@ -64,7 +66,13 @@ await build({
   logLevel: 'warn',
   plugins: [packed()],
   resolve: { dedupe: ['@tensorflow/tfjs-core'] },
-  build: { outDir, emptyOutDir: true, target: 'es2022', chunkSizeWarningLimit: 4000 },
+  build: {
+    outDir,
+    emptyOutDir: true,
+    target: 'es2022',
+    chunkSizeWarningLimit: 4000,
+    rolldownOptions: { input: PAGES.map((name) => join(HERE, name)) },
+  },
 });
 cpSync(model, join(outDir, 'model'), { recursive: true });
-process.stderr.write(`the page is in ${outDir}\n`);
+process.stderr.write(`the pages are in ${outDir}\n`);

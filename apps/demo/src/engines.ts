@@ -8,6 +8,14 @@ import { VggError } from '@vgg/core';
 
 export type EngineName = 'wasm' | 'webgl' | 'webgpu';
 
+/** True if the page's address ends with `?software`: WebGPU may then compute on the CPU, as tests of the page do. */
+const SOFTWARE = new URLSearchParams(location.search).has('software');
+
+/** The part of a WebGPU adapter that is used. */
+interface Adapter {
+  readonly info: { readonly isFallbackAdapter?: boolean | undefined };
+}
+
 interface Engine {
   readonly name: EngineName;
   readonly label: string;
@@ -40,10 +48,15 @@ export const ENGINES: readonly Engine[] = [
     name: 'webgpu',
     label: 'WebGPU',
     async missing() {
-      const gpu = (navigator as { gpu?: { requestAdapter(): Promise<unknown> } }).gpu;
-      return gpu === undefined || (await gpu.requestAdapter().catch(() => null)) === null ? 'no WebGPU' : undefined;
+      const { gpu } = navigator as { gpu?: { requestAdapter(): Promise<Adapter | null> } };
+      const adapter = (await gpu?.requestAdapter().catch(() => null)) ?? null;
+      if (adapter === null) return 'no WebGPU';
+      return adapter.info.isFallbackAdapter && !SOFTWARE ? 'no GPU: it would compute on the CPU' : undefined;
     },
-    fetch: async () => void (await import('@tensorflow/tfjs-backend-webgpu')),
+    async fetch() {
+      const { configure } = await import('@vgg/backend-webgpu');
+      if (SOFTWARE) configure({ software: true });
+    },
   },
 ];
 
@@ -59,4 +72,13 @@ export async function useEngine(name: EngineName): Promise<void> {
   await fetch();
   ready = await setBackend(name);
   if (!ready) throw new VggError('backend', `${label} does not start in this browser: choose another engine`);
+}
+
+/** Returns the name of the engine in use, with that of its GPU. */
+export async function engineInUse(): Promise<string> {
+  const { label, name } = ENGINES.find((known) => known.name === engine().backendName)!;
+  if (name !== 'webgpu') return label;
+  const { device } = await import('@vgg/backend-webgpu');
+  const { name: gpu, software } = device()!;
+  return `${label}, ${gpu}${software ? ', on the CPU' : ''}`;
 }

@@ -4,6 +4,7 @@ import { loadImage, type RawImage } from '@vgg/data';
 import { classify, drawClassMap, type Guess, gradCam, netInput } from '@vgg/eval';
 import type { TapName } from '@vgg/models';
 import type { LoadedNet } from '@vgg/weights';
+import { type EngineChoice, engineChoice } from './engine-choice';
 import { ENGINES, type EngineName, useEngine } from './engines';
 import { download, estimate, netOf } from './model';
 import { drawMap, drawRgb } from './pixels';
@@ -21,6 +22,7 @@ const load = element<HTMLButtonElement>('load');
 const layers = element<HTMLSelectElement>('layer');
 const view = element<HTMLSelectElement>('view');
 
+let engines: EngineChoice;
 let bytes: Uint8Array | undefined;
 let net: LoadedNet | undefined;
 let image: RawImage | undefined;
@@ -84,20 +86,9 @@ async function showEstimate(): Promise<string> {
 }
 
 async function showEngines(): Promise<void> {
-  const missing = await Promise.all(ENGINES.map((engine) => engine.missing()));
-  const first = missing.indexOf(undefined);
-  ENGINES.forEach(({ name, label }, i) => {
-    const input = Object.assign(document.createElement('input'), { type: 'radio', name: 'engine', value: name });
-    input.disabled = missing[i] !== undefined;
-    input.checked = i === first;
-    input.addEventListener('change', () => net && run(() => loadOn(name)));
-    const line = document.createElement('label');
-    line.append(input, ` ${label}${missing[i] === undefined ? '' : ` (${missing[i]})`}`);
-    element('engines').append(line);
-  });
+  const names = ENGINES.map(({ name }) => name);
+  engines = await engineChoice(element('engines'), names, (name) => net && run(() => loadOn(name)));
 }
-
-const chosenEngine = () => document.querySelector<HTMLInputElement>('input[name=engine]:checked')!.value as EngineName;
 
 /** Loads the net on an engine. The file is fetched once, the net is built again for each engine. */
 async function loadOn(name: EngineName): Promise<string> {
@@ -132,7 +123,7 @@ async function loadOn(name: EngineName): Promise<string> {
 
 /** Classifies the image and shows the maps of the chosen layer, in one pass each. */
 async function showResult(): Promise<string> {
-  if (net === undefined) return image === undefined ? 'Choose an image.' : await loadOn(chosenEngine());
+  if (net === undefined) return image === undefined ? 'Choose an image.' : await loadOn(engines.name);
   if (image === undefined) return 'Loaded. Choose an image.';
   const started = performance.now();
   guesses = await classify(net, image);
@@ -150,7 +141,7 @@ async function showResult(): Promise<string> {
     }),
   );
   await showMaps();
-  const label = ENGINES.find(({ name }) => name === chosenEngine())!.label;
+  const label = ENGINES.find(({ name }) => name === engines.name)!.label;
   return `${guesses[0]!.name}, ${(100 * guesses[0]!.probability).toFixed(0)} %: ${time.toFixed(0)} ms on ${label}.`;
 }
 
@@ -267,7 +258,7 @@ async function showExamples(): Promise<void> {
   }
 }
 
-load.addEventListener('click', () => run(() => loadOn(chosenEngine())));
+load.addEventListener('click', () => run(() => loadOn(engines.name)));
 layers.addEventListener('change', () => run(showMaps));
 view.addEventListener('change', () => {
   // The last layer shows whole objects, an early one their lines and colours.

@@ -3,30 +3,21 @@
  * and nothing is written to the console.
  */
 import '@tensorflow/tfjs-backend-cpu';
-import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { setBackend } from '@tensorflow/tfjs-core';
 import { writeFileAtomically } from '@vgg/core/node';
 import { classify, gradCam, netInput } from '@vgg/eval';
 import { createVgg, heInitialiser } from '@vgg/models';
 import { bytesOf, exportSafetensors, type LoadedNet, loadNet, openWeights, tensorsOf } from '@vgg/weights';
-import puppeteer, { type Browser, type Page } from 'puppeteer-core';
+import type { Page } from 'puppeteer-core';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-
-const BUILD = fileURLToPath(new URL('../scripts/build.mjs', import.meta.url));
-const CHROMIUM = ['chromium', 'chromium-browser', 'google-chrome']
-  .map((name) => spawnSync('sh', ['-c', `command -v ${name}`], { encoding: 'utf8' }).stdout.trim())
-  .find((path) => path !== '');
-const FLAGS = ['--no-sandbox', '--use-gl=angle', '--use-angle=swiftshader', '--enable-unsafe-swiftshader'];
+import { BUILD, CHROMIUM, openSite, type Site, status, WITHOUT } from './site';
 
 const folder = mkdtempSync(join(tmpdir(), 'vgg-demo-'));
 const model = join(folder, 'model');
-const site = join(folder, 'site');
 const NAMES = ['disc', 'ring', 'square'];
 
 /** Writes a net like that of the page, with random weights, and an image for each class. */
@@ -74,66 +65,23 @@ async function expected(net: LoadedNet, name: string) {
   return { guesses, mean: sum / values.length, high: places!.high };
 }
 
-/** Longest wait for the browser in milliseconds, on a machine that does other work too. */
-const PATIENCE = 600_000;
-
-describe.skipIf(CHROMIUM === undefined)('the page', () => {
-  let browser: Browser;
-  let address: string;
-  let stop: () => Promise<void>;
-  const logged: string[] = [];
+describe.skipIf(CHROMIUM === undefined)(`the page${WITHOUT}`, () => {
+  let site: Site;
 
   beforeAll(async () => {
     await makeModel();
-    execFileSync(process.execPath, [BUILD, '--model', model, '--out', site], { stdio: 'pipe' });
-    const { preview } = await import('vite');
-    const server = await preview({
-      configFile: false,
-      logLevel: 'error',
-      build: { outDir: site },
-      preview: { port: 0 },
-    });
-    address = `http://localhost:${(server.httpServer.address() as AddressInfo).port}/`;
-    stop = () => server.close();
-    browser = await puppeteer.launch({
-      executablePath: CHROMIUM!,
-      args: FLAGS,
-      timeout: PATIENCE,
-      protocolTimeout: PATIENCE,
-    });
+    site = await openSite(model, join(folder, 'site'));
   });
 
   afterAll(async () => {
-    await browser?.close();
-    await stop?.();
+    await site?.close();
     rmSync(folder, { recursive: true, force: true });
   });
 
   async function open(): Promise<Page> {
-    const page = await browser.newPage();
-    page.setDefaultTimeout(PATIENCE);
-    // Chromium itself says so where a page asks for WebGPU and there is none.
-    const isNoise = (text: string) => text === 'No available adapters.';
-    page.on('console', (message) => isNoise(message.text()) || logged.push(`${message.type()}: ${message.text()}`));
-    page.on('pageerror', (error) => logged.push(String(error)));
-    page.on('requestfailed', (request) => logged.push(`failed: ${request.url()}`));
-    await page.goto(address);
+    const page = await site.open('');
     await status(page, /^Choose an image: this also loads the net|takes much of the memory/);
     return page;
-  }
-
-  async function status(page: Page, pattern: RegExp): Promise<string> {
-    const handle = await page.waitForFunction(
-      (source: string) => {
-        const line = document.getElementById('status')!;
-        return new RegExp(source).test(line.textContent!) || line.classList.contains('failed') ? line.textContent : '';
-      },
-      { timeout: PATIENCE },
-      pattern.source,
-    );
-    const line = String(await handle.jsonValue());
-    expect(line).toMatch(pattern);
-    return line;
   }
 
   it('shows what the net takes before it loads it', async () => {
@@ -146,7 +94,7 @@ describe.skipIf(CHROMIUM === undefined)('the page', () => {
     expect(text).toMatch(/Parameters\s*145,\d{3}/);
     expect(text).toMatch(/Download\s*0\.3 MiB \(F16\)/);
     expect(text).toMatch(/Total memory\s*about \d+\.\d MiB/);
-    expect(logged).toEqual([]);
+    expect(site.logged).toEqual([]);
     await page.close();
   });
 
@@ -188,7 +136,7 @@ describe.skipIf(CHROMIUM === undefined)('the page', () => {
       await status(page, /^relu2_1 shown\.$/);
     }
     net.model.dispose();
-    expect(logged).toEqual([]);
+    expect(site.logged).toEqual([]);
     await page.close();
   });
 

@@ -1,5 +1,17 @@
 /** The training objective: multinomial logistic regression, which is soft-max cross-entropy (section 3.1). */
-import { logSoftmax, mul, type Scalar, sum, type Tensor2D, tensor2d, tidy } from '@tensorflow/tfjs-core';
+import {
+  customGrad,
+  engine,
+  getKernel,
+  logSoftmax,
+  mul,
+  type Scalar,
+  sum,
+  type Tensor,
+  type Tensor2D,
+  tensor2d,
+  tidy,
+} from '@tensorflow/tfjs-core';
 import { VggError } from '@vgg/core';
 
 export interface CrossEntropyOptions {
@@ -85,6 +97,26 @@ export function checkCrossEntropy(
 }
 
 /**
+ * Kernel of backends that compute loss and gradient in one pass (`@vgg/backend-webgpu`). Its attribute is the scale. It has no
+ * second-order gradients.
+ */
+const ONE_PASS = 'SoftmaxCrossEntropy';
+
+/** Returns scale · Σ targets · -log softmax(logits). Only the logits have a gradient where the backend has a kernel. */
+function scaledCrossEntropy(logits: Tensor2D, targets: Tensor2D, scale: number): Scalar {
+  if (getKernel(ONE_PASS, engine().backendName) === undefined) {
+    return tidy(() => mul(sum(mul(logSoftmax(logits), targets)), -scale));
+  }
+  const compute = customGrad((x, save) => {
+    const inputs = { logits: x as Tensor, targets };
+    const [value, gradient] = engine().runKernel(ONE_PASS, inputs, { scale }) as [Scalar, Tensor];
+    (save as (tensors: Tensor[]) => void)([gradient]);
+    return { value, gradFunc: (dy: Tensor, saved: Tensor[]) => mul(saved[0]!, dy) };
+  });
+  return compute(logits) as Scalar;
+}
+
+/**
  * Returns the soft-max cross-entropy in nats. It is stable for logits of any size (the row maximum is subtracted
  * first).
  *
@@ -103,6 +135,6 @@ export function softmaxCrossEntropy(
   const scale = options.reduction === 'sum' ? 1 : 1 / samples;
   return tidy(() => {
     const target = tensor2d(targetProbabilities(labels, classes, options), [samples, classes]);
-    return mul(sum(mul(logSoftmax(logits), target)), -scale);
+    return scaledCrossEntropy(logits, target, scale);
   });
 }

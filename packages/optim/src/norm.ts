@@ -1,11 +1,33 @@
 /** Global norm of gradients, for clipping and for finding numbers that are not finite. */
-import { addN, mul, type Scalar, square, sum, type Tensor, tidy } from '@tensorflow/tfjs-core';
+import {
+  addN,
+  engine,
+  getKernel,
+  mul,
+  type NamedTensorMap,
+  type Scalar,
+  square,
+  sum,
+  type Tensor,
+  tidy,
+} from '@tensorflow/tfjs-core';
 import { VggError } from '@vgg/core';
+
+/** Kernel of backends that add up the squares of any number of tensors in few passes (`@vgg/backend-webgpu`). */
+const ALL_SQUARES = 'SumOfSquares';
+
+/** Returns the sum of the squares of all numbers. */
+function sumOfSquares(tensors: readonly Tensor[]): Scalar {
+  if (getKernel(ALL_SQUARES, engine().backendName) !== undefined) {
+    return engine().runKernel(ALL_SQUARES, { ...tensors } as unknown as NamedTensorMap) as Scalar;
+  }
+  return tidy(() => addN(tensors.map((tensor) => tidy(() => sum(square(tensor))))) as Scalar);
+}
 
 /** Returns the Euclidean norm of all tensors as one vector; 0 if there are none. */
 export async function globalNorm(tensors: ReadonlyMap<string, Tensor>): Promise<number> {
   if (tensors.size === 0) return 0;
-  const total = tidy(() => addN([...tensors.values()].map((tensor) => tidy(() => sum(square(tensor))))) as Scalar);
+  const total = sumOfSquares([...tensors.values()]);
   const [value] = await total.data();
   total.dispose();
   return Math.sqrt(value!);

@@ -2,6 +2,7 @@
 import { convolutionKernels } from './convolution';
 import { elementwiseKernels } from './elementwise';
 import type { KernelTable } from './kernel';
+import { lossKernels } from './loss';
 import { matMulKernels } from './mat-mul';
 import { normalisationKernels } from './normalisation';
 import { poolingKernels } from './pooling';
@@ -11,6 +12,7 @@ import { trainingKernels } from './training';
 export const KERNELS: KernelTable = {
   ...convolutionKernels,
   ...elementwiseKernels,
+  ...lossKernels,
   ...matMulKernels,
   ...normalisationKernels,
   ...poolingKernels,

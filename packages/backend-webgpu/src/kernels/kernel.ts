@@ -21,7 +21,10 @@ export function isFloat(info: TensorInfo | undefined | null): info is TensorInfo
   return info !== undefined && info !== null && info.dtype === 'float32' && sizeOf(info) > 0;
 }
 
-/** True if the stock backend would compute this on the CPU: small tensors that were never on the GPU. */
+/** True if the stock backend would compute this on the CPU: small tensors that were never on the GPU, nor is what they are put off from. */
 export function staysOnCpu(backend: VggWebgpuBackend, inputs: readonly TensorInfo[]): boolean {
-  return backend.shouldExecuteOnCPU(inputs as TensorInfo[]);
+  return (
+    inputs.every((info) => backend.record(info).deferred === undefined) &&
+    backend.shouldExecuteOnCPU(inputs as TensorInfo[])
+  );
 }

@@ -1,6 +1,6 @@
 /**
  * Kernels of our own for training, under names that no stock backend of TF.js has; packages that train look for them
- * (`getKernel`). Those of batch norm are in src/kernels/normalisation.ts.
+ * (`getKernel`). Those of batch norm are in src/kernels/normalisation.ts, and the last two in src/kernels/loss.ts.
  *
  * | kernel | inputs | attributes | outputs |
  * | --- | --- | --- | --- |
@@ -8,6 +8,8 @@
  * | ChannelNormGrad | x, dy, mean, variance, scale, offset | varianceEpsilon, relu, ofBatch | gradients of x, scale, offset |
  * | AddressedDropout | x | rate, key [2], start | x, each number dropped with that probability, others · 1 / (1 - rate) |
  * | MomentumSgd | weights, gradient, velocity if any | a, b, m, c | weights + c·v, v = a·gradient + b·weights + m·velocity |
+ * | SoftmaxCrossEntropy | logits, targets [n, classes] | scale | scale · Σ targets · -log softmax(logits), and its gradient |
+ * | SumOfSquares | any number of tensors | | sum of the squares of all their numbers |
  *
  * MomentumSgd takes over its inputs: weights and velocity that no other tensor shares are changed in place.
  */

@@ -1,0 +1,77 @@
+/** The built pages, served, in headless Chromium. */
+import { execFileSync, spawnSync } from 'node:child_process';
+import type { AddressInfo } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import puppeteer, { type Page } from 'puppeteer-core';
+import { expect } from 'vitest';
+
+export const BUILD = fileURLToPath(new URL('../scripts/build.mjs', import.meta.url));
+export const CHROMIUM = ['chromium', 'chromium-browser', 'google-chrome']
+  .map((name) => spawnSync('sh', ['-c', `command -v ${name}`], { encoding: 'utf8' }).stdout.trim())
+  .find((path) => path !== '');
+/** Reason why the tests are skipped, after their name. */
+export const WITHOUT = CHROMIUM === undefined ? ' (skipped: no Chromium here)' : '';
+const FLAGS = ['--no-sandbox', '--use-gl=angle', '--use-angle=swiftshader', '--enable-unsafe-swiftshader'];
+
+/** Longest wait for the browser in milliseconds, on a machine that does other work too. */
+const PATIENCE = 600_000;
+
+export interface Site {
+  /** What the browser wrote to the console, and its failed requests. */
+  readonly logged: string[];
+  /** Opens a page in a new tab. */
+  open(path: string): Promise<Page>;
+  close(): Promise<void>;
+}
+
+/** Builds the pages with a net into the folder `out`, and serves them. `flags` are added to those of Chromium. */
+export async function openSite(model: string, out: string, flags: readonly string[] = FLAGS): Promise<Site> {
+  execFileSync(process.execPath, [BUILD, '--model', model, '--out', out], { stdio: 'pipe' });
+  return await serveSite(out, flags);
+}
+
+/** Serves pages that are built. */
+export async function serveSite(out: string, flags: readonly string[] = FLAGS): Promise<Site> {
+  const { preview } = await import('vite');
+  const server = await preview({ configFile: false, logLevel: 'error', build: { outDir: out }, preview: { port: 0 } });
+  const browser = await puppeteer.launch({
+    executablePath: CHROMIUM!,
+    args: [...flags],
+    timeout: PATIENCE,
+    protocolTimeout: PATIENCE,
+  });
+  const logged: string[] = [];
+  // Chromium itself says so where a page asks for WebGPU and there is none.
+  const isNoise = (text: string) => text === 'No available adapters.';
+  return {
+    logged,
+    async open(path) {
+      const page = await browser.newPage();
+      page.setDefaultTimeout(PATIENCE);
+      page.on('console', (message) => isNoise(message.text()) || logged.push(`${message.type()}: ${message.text()}`));
+      page.on('pageerror', (error) => logged.push(String(error)));
+      page.on('requestfailed', (request) => logged.push(`failed: ${request.url()}`));
+      await page.goto(`http://localhost:${(server.httpServer.address() as AddressInfo).port}/${path}`);
+      return page;
+    },
+    async close() {
+      await browser.close();
+      await server.close();
+    },
+  };
+}
+
+/** Waits until the status line matches, or says that something failed. Returns it. */
+export async function status(page: Page, pattern: RegExp): Promise<string> {
+  const handle = await page.waitForFunction(
+    (source: string) => {
+      const line = document.getElementById('status')!;
+      return new RegExp(source).test(line.textContent!) || line.classList.contains('failed') ? line.textContent : '';
+    },
+    { timeout: PATIENCE },
+    pattern.source,
+  );
+  const line = String(await handle.jsonValue());
+  expect(line).toMatch(pattern);
+  return line;
+}

@@ -1,0 +1,119 @@
+/** The page that trains, in headless Chromium: curves move, a run continues after the page was closed, engines agree. */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Page } from 'puppeteer-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { CHROMIUM, openSite, type Site, serveSite, status, WITHOUT } from './site';
+
+/** WebGPU of Chromium on the CPU. */
+const WEBGPU = [
+  '--no-sandbox',
+  '--enable-unsafe-webgpu',
+  '--use-webgpu-adapter=swiftshader',
+  '--enable-features=Vulkan',
+];
+const PAGE = 'train.html?software';
+
+const folder = mkdtempSync(join(tmpdir(), 'vgg-demo-'));
+const built = join(folder, 'site');
+
+const textOf = (page: Page, id: string) => page.$eval(`#${id}`, (node) => node.textContent!);
+
+/** Returns the losses of the run that the browser keeps. */
+function storedLosses(page: Page): Promise<number[]> {
+  return page.evaluate(
+    () =>
+      new Promise<number[]>((resolve) => {
+        const opening = indexedDB.open('vgg-demo', 1);
+        opening.onsuccess = () => {
+          const getting = opening.result.transaction('runs').objectStore('runs').get('drawn-shapes');
+          getting.onsuccess = () => resolve(getting.result.history.losses);
+        };
+      }),
+  );
+}
+
+/** Returns the number of points of a curve. */
+async function pointsOf(page: Page, chart: string, curve: number): Promise<number> {
+  const path = await page.$(`#${chart} .curve-${curve}`);
+  return path === null ? 0 : path.evaluate((node) => node.getAttribute('d')!.split(/[ML]/).length - 1);
+}
+
+async function stop(page: Page): Promise<number> {
+  await page.click('#start');
+  const line = await status(page, /^Stopped after step \d+/);
+  return Number(/\d+/.exec(line)![0]);
+}
+
+describe.skipIf(CHROMIUM === undefined)(`the page that trains${WITHOUT}`, () => {
+  let site: Site;
+  let losses: number[];
+
+  beforeAll(async () => {
+    const model = join(folder, 'model');
+    mkdirSync(model);
+    // This page loads no net.
+    writeFileSync(join(model, 'model.safetensors'), '');
+    site = await openSite(model, built);
+  });
+
+  afterAll(async () => {
+    await site?.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  it('trains on WebAssembly, stops, and continues after it was closed', async () => {
+    const first = await site.open(PAGE);
+    await status(first, /^Start the training\.$/);
+    expect(await pointsOf(first, 'loss-chart', 1)).toBe(0);
+    await first.click('#start');
+    await status(first, /step 1\d of/);
+    const steps = await stop(first);
+    expect(await textOf(first, 'engine')).toBe('WebAssembly');
+    expect(await textOf(first, 'speed')).toMatch(/^\d+(\.\d+)? \(last \d+ steps\)$/);
+    expect(await pointsOf(first, 'loss-chart', 1)).toBe(steps);
+    losses = await storedLosses(first);
+    expect(losses).toHaveLength(steps);
+    await first.close();
+
+    const page = await site.open(PAGE);
+    await status(page, new RegExp(`^This run stopped after step ${steps}`));
+    expect(await textOf(page, 'start')).toBe('Continue');
+    await page.click('#start');
+    const line = await status(page, /^Trained:/);
+    expect(Number(/[\d.]+/.exec(line)![0])).toBeLessThan(40);
+    expect(await pointsOf(page, 'loss-chart', 1)).toBe(320);
+    expect(await pointsOf(page, 'error-chart', 0)).toBe(8);
+    const whole = await storedLosses(page);
+    expect(whole.slice(0, steps)).toEqual(losses);
+    expect(whole.at(-1)!).toBeLessThan(whole[0]! / 3);
+
+    await page.setViewport({ width: 390, height: 844 });
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(390);
+    await page.click('#again');
+    await status(page, /^Start the training\.$/);
+    expect(await textOf(page, 'start')).toBe('Start');
+    expect(site.logged).toEqual([]);
+    await page.close();
+  });
+
+  it('trains on WebGPU with the losses of WebAssembly', async (context) => {
+    const gpu = await serveSite(built, WEBGPU);
+    try {
+      const page = await gpu.open(PAGE);
+      await status(page, /^Start the training\.$/);
+      const missing = await page.$eval('input[value=webgpu]', (input) => (input as HTMLInputElement).disabled);
+      if (missing) return context.skip('this Chromium has no WebGPU on the CPU');
+      await page.click('#start');
+      await status(page, /step [3-9] of/);
+      const steps = await stop(page);
+      expect(await textOf(page, 'engine')).toMatch(/^WebGPU, .+, on the CPU$/);
+      expect(await pointsOf(page, 'loss-chart', 1)).toBe(steps);
+      expect((await storedLosses(page)).slice(0, 3)).toBeAllclose(losses.slice(0, 3), { rtol: 1e-3 });
+      expect(gpu.logged).toEqual([]);
+    } finally {
+      await gpu.close();
+    }
+  });
+});

@@ -4,6 +4,7 @@ import { createVgg, heInitialiser } from '@vgg/models';
 import { lossAndGradients, MomentumSgd, softmaxCrossEntropy } from '@vgg/optim';
 import { expectNoLeak } from '@vgg/testing';
 import { beforeAll, describe, expect, it } from 'vitest';
+import type { VggWebgpuBackend } from '../src/backend';
 import { device } from '../src/index';
 import { hasDevice, reason } from './lavapipe';
 import { normals, start, worst } from './reference';
@@ -68,6 +69,27 @@ describe.skipIf(!hasDevice)(`float16${reason}`, () => {
       worst(ofGradient, await onCpu(() => run('Conv2DBackpropInput', inputs(), { inputShape: y.shape }))),
     ).toBeLessThan(1e-5);
     tf.dispose([x, filter, second, dy, y, dw, z, gradient]);
+  });
+
+  it('the loss of logits stored as float16 is that of their rounded numbers', async () => {
+    const [rows, classes] = [6, 4 * 5 * 12];
+    const x = random([rows, 4, 5, 8], 1);
+    const filter = random([3, 3, 8, 12], 2);
+    const y = tf.conv2d(x, filter, 1, 'same');
+    const logits = tf.reshape(y, [rows, classes]) as tf.Tensor2D;
+    const { half } = (tf.backend() as unknown as VggWebgpuBackend).record(logits);
+    expect(half).toBe(true);
+    const labels = [0, 5, 100, 239, 7, 7];
+    const loss = softmaxCrossEntropy(logits, labels, { reduction: 'sum' });
+    const actual = (await loss.data())[0]!;
+    const rounded = (await logits.data()) as Float32Array;
+    const expected = labels.reduce((sum, label, i) => {
+      const row = rounded.subarray(i * classes, (i + 1) * classes);
+      const top = row.reduce((a, b) => Math.max(a, b));
+      return sum + top + Math.log(row.reduce((s, v) => s + Math.exp(v - top), 0)) - row[label]!;
+    }, 0);
+    expect(actual).toBeAllclose(expected, { rtol: 1e-5 });
+    tf.dispose([x, filter, y, logits, loss]);
   });
 
   it('a net learns what it learns in float32', { timeout: 400_000 }, async () => {

@@ -17,7 +17,7 @@ const FLAGS = ['--no-sandbox', '--use-gl=angle', '--use-angle=swiftshader', '--e
 const PATIENCE = 600_000;
 
 export interface Site {
-  /** What the browser wrote to the console, and its failed requests. */
+  /** Lines of the console of the browser, and its failed requests. */
   readonly logged: string[];
   /** Opens a page in a new tab. */
   open(path: string): Promise<Page>;

@@ -3,8 +3,8 @@ import type { Storage } from './gemm';
 import { GROUP, TOTALS } from './total';
 
 /**
- * With the row's maximum m, S = Σ exp(x - m) and T = Σ t over the classes, the loss is scale · Σ t · (m + log S - x), and the
- * gradient of x is scale · (T · exp(x - m) / S - t).
+ * Returns the shader. The loss of a row is scale · Σ t · (m + log S - x), and the gradient of x is scale · (T · exp(x - m) / S - t),
+ * where m is the maximum of the row, S = Σ exp(x - m), and T = Σ t, all over the classes.
  */
 export function crossEntropyShader(storage: Storage): string {
   return `${storage === 'f16' ? 'enable f16;\n' : ''}struct Uniforms { rows: u32, classes: u32, scale: f32 }

@@ -79,7 +79,7 @@ describe.skipIf(CHROMIUM === undefined)(`the page${WITHOUT}`, () => {
   });
 
   async function open(): Promise<Page> {
-    const page = await site.open('');
+    const page = await site.open('?software');
     await status(page, /^Choose an image: this also loads the net|takes much of the memory/);
     return page;
   }

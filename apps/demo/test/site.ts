@@ -11,7 +11,16 @@ export const CHROMIUM = ['chromium', 'chromium-browser', 'google-chrome']
   .find((path) => path !== '');
 /** Reason why the tests are skipped, after their name. */
 export const WITHOUT = CHROMIUM === undefined ? ' (skipped: no Chromium here)' : '';
-const FLAGS = ['--no-sandbox', '--use-gl=angle', '--use-angle=swiftshader', '--enable-unsafe-swiftshader'];
+/** WebGL and WebGPU on the CPU. */
+const FLAGS = [
+  '--no-sandbox',
+  '--use-gl=angle',
+  '--use-angle=swiftshader',
+  '--enable-unsafe-swiftshader',
+  '--enable-unsafe-webgpu',
+  '--use-webgpu-adapter=swiftshader',
+  '--enable-features=Vulkan',
+];
 
 /** Longest wait for the browser in milliseconds, on a machine that does other work too. */
 const PATIENCE = 600_000;
@@ -24,19 +33,14 @@ export interface Site {
   close(): Promise<void>;
 }
 
-/** Builds the pages with a net into the folder `out`, and serves them. `flags` are added to those of Chromium. */
-export async function openSite(model: string, out: string, flags: readonly string[] = FLAGS): Promise<Site> {
+/** Builds the pages with a net into the folder `out`, and serves them. */
+export async function openSite(model: string, out: string): Promise<Site> {
   execFileSync(process.execPath, [BUILD, '--model', model, '--out', out], { stdio: 'pipe' });
-  return await serveSite(out, flags);
-}
-
-/** Serves pages that are built. */
-export async function serveSite(out: string, flags: readonly string[] = FLAGS): Promise<Site> {
   const { preview } = await import('vite');
   const server = await preview({ configFile: false, logLevel: 'error', build: { outDir: out }, preview: { port: 0 } });
   const browser = await puppeteer.launch({
     executablePath: CHROMIUM!,
-    args: [...flags],
+    args: FLAGS,
     timeout: PATIENCE,
     protocolTimeout: PATIENCE,
   });

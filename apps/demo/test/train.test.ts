@@ -4,19 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Page } from 'puppeteer-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CHROMIUM, openSite, type Site, serveSite, status, WITHOUT } from './site';
+import { CHROMIUM, openSite, type Site, status, WITHOUT } from './site';
 
-/** WebGPU of Chromium on the CPU. */
-const WEBGPU = [
-  '--no-sandbox',
-  '--enable-unsafe-webgpu',
-  '--use-webgpu-adapter=swiftshader',
-  '--enable-features=Vulkan',
-];
+/** Accepts the WebGPU of Chromium on the CPU. */
 const PAGE = 'train.html?software';
 
 const folder = mkdtempSync(join(tmpdir(), 'vgg-demo-'));
-const built = join(folder, 'site');
 
 const textOf = (page: Page, id: string) => page.$eval(`#${id}`, (node) => node.textContent!);
 
@@ -55,7 +48,7 @@ describe.skipIf(CHROMIUM === undefined)(`the page that trains${WITHOUT}`, () => 
     mkdirSync(model);
     // This page loads no net.
     writeFileSync(join(model, 'model.safetensors'), '');
-    site = await openSite(model, built);
+    site = await openSite(model, join(folder, 'site'));
   });
 
   afterAll(async () => {
@@ -67,6 +60,7 @@ describe.skipIf(CHROMIUM === undefined)(`the page that trains${WITHOUT}`, () => 
     const first = await site.open(PAGE);
     await status(first, /^Start the training\.$/);
     expect(await pointsOf(first, 'loss-chart', 1)).toBe(0);
+    await first.click('input[value=wasm]');
     await first.click('#start');
     await status(first, /step 1\d of/);
     const steps = await stop(first);
@@ -80,6 +74,7 @@ describe.skipIf(CHROMIUM === undefined)(`the page that trains${WITHOUT}`, () => 
     const page = await site.open(PAGE);
     await status(page, new RegExp(`^This run stopped after step ${steps}`));
     expect(await textOf(page, 'start')).toBe('Continue');
+    await page.click('input[value=wasm]');
     await page.click('#start');
     const line = await status(page, /^Trained:/);
     expect(Number(/[\d.]+/.exec(line)![0])).toBeLessThan(40);
@@ -99,21 +94,23 @@ describe.skipIf(CHROMIUM === undefined)(`the page that trains${WITHOUT}`, () => 
   });
 
   it('trains on WebGPU with the losses of WebAssembly', async (context) => {
-    const gpu = await serveSite(built, WEBGPU);
-    try {
-      const page = await gpu.open(PAGE);
-      await status(page, /^Start the training\.$/);
-      const missing = await page.$eval('input[value=webgpu]', (input) => (input as HTMLInputElement).disabled);
-      if (missing) return context.skip('this Chromium has no WebGPU on the CPU');
-      await page.click('#start');
-      await status(page, /step [3-9] of/);
-      const steps = await stop(page);
-      expect(await textOf(page, 'engine')).toMatch(/^WebGPU, .+, on the CPU$/);
-      expect(await pointsOf(page, 'loss-chart', 1)).toBe(steps);
-      expect((await storedLosses(page)).slice(0, 3)).toBeAllclose(losses.slice(0, 3), { rtol: 1e-3 });
-      expect(gpu.logged).toEqual([]);
-    } finally {
-      await gpu.close();
-    }
+    const page = await site.open(PAGE);
+    await status(page, /^Start the training\.$/);
+    const missing = await page.$eval('input[value=webgpu]', (input) => (input as HTMLInputElement).disabled);
+    if (missing) return context.skip('this Chromium has no WebGPU on the CPU');
+    await page.click('#start');
+    await status(page, /step [3-9] of/);
+    const steps = await stop(page);
+    expect(await textOf(page, 'engine')).toMatch(/^WebGPU, .+, on the CPU$/);
+    expect(await pointsOf(page, 'loss-chart', 1)).toBe(steps);
+    expect((await storedLosses(page)).slice(0, 3)).toBeAllclose(losses.slice(0, 3), { rtol: 1e-3 });
+    await page.close();
+
+    const visitor = await site.open('train.html');
+    await status(visitor, /^This run stopped/);
+    expect(await textOf(visitor, 'engines')).toContain('WebGPU (no GPU: it would compute on the CPU)');
+    expect(await visitor.$eval('input[value=wasm]', (input) => (input as HTMLInputElement).checked)).toBe(true);
+    expect(site.logged).toEqual([]);
+    await visitor.close();
   });
 });

@@ -1,13 +1,15 @@
-/** Curves over the steps of a run. The lines are SVG, and the numbers are text of the page, so that they keep their size. */
+/** Curves over the steps of a run: uPlot on canvas, in the page's colours. */
+import uPlot from 'uplot';
+import 'uplot/dist/uPlot.min.css';
 
 export interface Curve {
   readonly name: string;
   /** Step and value of each point. */
   readonly points: readonly (readonly [step: number, value: number])[];
-  /** Line of small weight, behind the others. */
-  readonly faint?: boolean | undefined;
-  /** Dots in place of a line. */
-  readonly dots?: boolean | undefined;
+  /** Colour of the style sheet: `accent`. */
+  readonly colour: string;
+  /** Width of the line in pixels; 0 for dots in place of a line. */
+  readonly width: number;
 }
 
 export interface ChartOptions {
@@ -19,43 +21,56 @@ export interface ChartOptions {
   readonly unit?: string | undefined;
 }
 
-const WIDTH = 1000;
-const HEIGHT = 300;
-const SVG = 'http://www.w3.org/2000/svg';
+const HEIGHT = 220;
+/** Font of the axes, that of the page in the size of its notes. */
+const FONT = '13px system-ui, sans-serif';
 
-function svg(name: string, attributes: Readonly<Record<string, string>>): SVGElement {
-  const node = document.createElementNS(SVG, name);
-  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
-  return node;
-}
+/** Plots by their figures. */
+const plots = new Map<Element, uPlot>();
+const resizes = new ResizeObserver((entries) => {
+  for (const { target } of entries) plots.get(target)?.setSize({ width: target.clientWidth, height: HEIGHT });
+});
 
-function text(className: string, content: string): HTMLElement {
-  return Object.assign(document.createElement('span'), { className, textContent: content });
+function optionsOf(curves: readonly Curve[], { steps, top, unit = '' }: ChartOptions, width: number): uPlot.Options {
+  const style = getComputedStyle(document.documentElement);
+  const colour = (name: string) => style.getPropertyValue(`--${name}`).trim();
+  const axis: uPlot.Axis = { stroke: colour('soft'), font: FONT, grid: { stroke: colour('line'), width: 1 } };
+  return {
+    width,
+    height: HEIGHT,
+    scales: { x: { time: false, range: [0, steps] }, y: { range: [0, top] } },
+    axes: [
+      { ...axis, label: 'step', labelFont: FONT, labelSize: 20, size: 28 },
+      { ...axis, size: 56, values: (_, splits) => splits.map((split) => `${split}${unit}`) },
+    ],
+    series: [
+      { label: 'step' },
+      ...curves.map(
+        (curve): uPlot.Series => ({
+          label: curve.name,
+          stroke: colour(curve.colour),
+          width: curve.width,
+          spanGaps: true,
+          points: { show: curve.width === 0, size: 8, fill: colour(curve.colour) },
+        }),
+      ),
+    ],
+    legend: { live: false },
+    cursor: { show: false },
+  };
 }
 
 /** Draws curves into a figure, in place of what it shows. */
 export function drawChart(figure: HTMLElement, curves: readonly Curve[], options: ChartOptions): void {
-  const { title, steps, top, unit = '' } = options;
-  const place = ([step, value]: readonly [number, number]) =>
-    `${((WIDTH * step) / steps).toFixed(1)},${(HEIGHT * (1 - Math.min(value, top) / top)).toFixed(1)}`;
-  const image = svg('svg', { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: 'none', role: 'img' });
-  const last = curves.map(({ name, points }) => `${name} ${points.at(-1)?.[1].toPrecision(3) ?? 'not yet known'}`);
-  image.setAttribute('aria-label', `${title}: ${last.join(', ')}`);
-  for (const height of [0, HEIGHT / 2, HEIGHT])
-    image.append(svg('path', { class: 'grid', d: `M0 ${height}H${WIDTH}` }));
-  curves.forEach(({ points, faint, dots }, i) => {
-    if (points.length === 0) return;
-    const className = `curve curve-${i}${faint ? ' faint' : ''}${dots ? ' dots' : ''}`;
-    // A dot is a line of length 0 with round ends.
-    const d = dots ? points.map((point) => `M${place(point)}h0`).join('') : `M${points.map(place).join('L')}`;
-    image.append(svg('path', { class: className, d }));
-  });
-  const caption = document.createElement('figcaption');
-  caption.append(title, ...curves.map(({ name }, i) => text(`key key-${i}`, name)));
-  const values = [top, top / 2, 0].map((value) => text('', `${Number(value.toPrecision(2))}${unit}`));
-  const axis = text('axis', '');
-  axis.append(...values);
-  const range = text('range', '');
-  range.append(text('', '0'), text('', `step ${steps}`));
-  figure.replaceChildren(caption, axis, image, range);
+  plots.get(figure)?.destroy();
+  const caption = Object.assign(document.createElement('figcaption'), { textContent: options.title });
+  const parts = curves.map(({ points }): uPlot.AlignedData => [points.map(([x]) => x), points.map(([, y]) => y)]);
+  figure.replaceChildren(caption);
+  plots.set(figure, new uPlot(optionsOf(curves, options, figure.clientWidth), uPlot.join(parts), figure));
+  const described = curves.map(
+    ({ name, points }) =>
+      `${name}: ${points.length} points${points.length > 0 ? `, last ${points.at(-1)![1].toPrecision(3)}` : ''}`,
+  );
+  resizes.observe(figure);
+  figure.setAttribute('aria-label', `${options.title}. ${described.join('; ')}`);
 }

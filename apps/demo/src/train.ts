@@ -60,16 +60,16 @@ function drawCurves(): void {
   drawChart(
     element('loss-chart'),
     [
-      { name: 'each step', points: losses.map((loss, i) => [i + 1, loss] as const), faint: true },
-      { name: `mean of ${SMOOTHED} steps`, points: smoothed(losses) },
+      { name: 'each step', points: losses.map((loss, i) => [i + 1, loss] as const), colour: 'bar', width: 1 },
+      { name: `mean of ${SMOOTHED} steps`, points: smoothed(losses), colour: 'accent', width: 2 },
     ],
     { title: 'Loss', steps: STEPS, top: Math.ceil(highest) },
   );
   drawChart(
     element('error-chart'),
     [
-      { name: 'validation', points: validations, dots: true },
-      { name: `training, mean of ${SMOOTHED} steps`, points: smoothed(errors) },
+      { name: 'validation', points: validations, colour: 'bad', width: 0 },
+      { name: `training, mean of ${SMOOTHED} steps`, points: smoothed(errors), colour: 'accent', width: 2 },
     ],
     { title: 'Top-1 error', steps: STEPS, top: 100, unit: ' %' },
   );

@@ -178,9 +178,9 @@ describe.skipIf(MPI.length === 0)(`evaluate --ranks${reason}`, () => {
   });
 
   it('ends at once on Ctrl-C', async () => {
-    const { code, stdout } = await trainer([...words('stopped'), '--ranks', '2'], (text, kill) => {
+    const { code, stdout, stderr } = await trainer([...words('stopped'), '--ranks', '2'], (text, kill) => {
       if (text.includes('by 2 ranks')) kill('SIGINT');
     });
-    expect([code, stdout]).toEqual([130, '']);
+    expect([code, stdout, stderr.split('\n').filter((line) => line.includes('error: '))]).toEqual([130, '', []]);
   });
 });

@@ -1,8 +1,6 @@
 /** The training objective: multinomial logistic regression, which is soft-max cross-entropy (section 3.1). */
 import {
   customGrad,
-  engine,
-  getKernel,
   logSoftmax,
   mul,
   type Scalar,
@@ -13,6 +11,7 @@ import {
   tidy,
 } from '@tensorflow/tfjs-core';
 import { VggError } from '@vgg/core';
+import { backendKernel } from './backend-kernel';
 
 export interface CrossEntropyOptions {
   /** Mean over the samples, or their sum, which can be added over micro-batches. Default `mean`. */
@@ -97,21 +96,16 @@ export function checkCrossEntropy(
 }
 
 /**
- * Kernel of backends that compute loss and gradient in one pass (`@vgg/backend-webgpu`). Its attribute is the scale. It has no
- * second-order gradients.
+ * Returns scale · Σ targets · -log softmax(logits). The kernel (`@vgg/backend-webgpu`) computes loss and gradient in one pass; then
+ * only the logits have a gradient, and no second-order one.
  */
-const ONE_PASS = 'SoftmaxCrossEntropy';
-
-/** Returns scale · Σ targets · -log softmax(logits). Only the logits have a gradient where the backend has a kernel. */
 function scaledCrossEntropy(logits: Tensor2D, targets: Tensor2D, scale: number): Scalar {
-  if (getKernel(ONE_PASS, engine().backendName) === undefined) {
-    return tidy(() => mul(sum(mul(logSoftmax(logits), targets)), -scale));
-  }
+  const onePass = backendKernel('SoftmaxCrossEntropy');
+  if (onePass === undefined) return tidy(() => mul(sum(mul(logSoftmax(logits), targets)), -scale));
   const compute = customGrad((x, save) => {
-    const inputs = { logits: x as Tensor, targets };
-    const [value, gradient] = engine().runKernel(ONE_PASS, inputs, { scale }) as [Scalar, Tensor];
-    (save as (tensors: Tensor[]) => void)([gradient]);
-    return { value, gradFunc: (dy: Tensor, saved: Tensor[]) => mul(saved[0]!, dy) };
+    const [value, gradient] = onePass({ logits: x as Tensor, targets }, { scale });
+    (save as (tensors: Tensor[]) => void)([gradient!]);
+    return { value: value!, gradFunc: (dy: Tensor, saved: Tensor[]) => mul(saved[0]!, dy) };
   });
   return compute(logits) as Scalar;
 }

@@ -1,6 +1,7 @@
 /** Mini-batch gradient descent with momentum and L2 weight decay (section 3.1). */
-import { add, engine, getKernel, keep, mul, type Tensor, tidy, type Variable } from '@tensorflow/tfjs-core';
+import { add, keep, mul, type Tensor, tidy, type Variable } from '@tensorflow/tfjs-core';
 import { VggError } from '@vgg/core';
+import { backendKernel } from './backend-kernel';
 import { DECAY_WEIGHTS_ONLY, type GroupFactors, groupFactors, type ParameterGroup } from './groups';
 import { check, checkStep, checkVelocities, type Optimiser, Velocities } from './optimiser';
 
@@ -37,17 +38,18 @@ interface Factors {
 }
 
 /**
- * Kernel of backends that update weights and velocity in one pass over memory (`@vgg/backend-onednn`). Its attributes
- * are the factors, and it may reuse the memory of its inputs. It rounds as the operations below do, so the bits are the
- * same.
+ * Returns weights and velocity after a step. A backend's kernel has the factors as attributes, and may reuse the memory of its inputs.
+ * That of `@vgg/backend-onednn` rounds as the operations do, so the bits are the same.
  */
-const ONE_PASS = 'MomentumSgd';
-
-/** Returns weights and velocity after a step. */
 function updateOf(weights: Tensor, gradient: Tensor, velocity: Tensor | undefined, { a, b, m, c }: Factors) {
-  if (getKernel(ONE_PASS, engine().backendName) !== undefined) {
-    const inputs = velocity === undefined ? { weights, gradient } : { weights, gradient, velocity };
-    const [w, v] = engine().runKernel(ONE_PASS, inputs, { a, b, m, c }) as Tensor[];
+  const onePass = backendKernel('MomentumSgd');
+  if (onePass !== undefined) {
+    const [w, v] = onePass(velocity === undefined ? { weights, gradient } : { weights, gradient, velocity }, {
+      a,
+      b,
+      m,
+      c,
+    });
     return { weights: w!, velocity: v! };
   }
   let sum = a === 1 ? gradient.clone() : mul(gradient, a);

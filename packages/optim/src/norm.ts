@@ -1,26 +1,12 @@
 /** Global norm of gradients, for clipping and for finding numbers that are not finite. */
-import {
-  addN,
-  engine,
-  getKernel,
-  mul,
-  type NamedTensorMap,
-  type Scalar,
-  square,
-  sum,
-  type Tensor,
-  tidy,
-} from '@tensorflow/tfjs-core';
+import { addN, mul, type NamedTensorMap, type Scalar, square, sum, type Tensor, tidy } from '@tensorflow/tfjs-core';
 import { VggError } from '@vgg/core';
-
-/** Kernel of backends that add up the squares of any number of tensors in few passes (`@vgg/backend-webgpu`). */
-const ALL_SQUARES = 'SumOfSquares';
+import { backendKernel } from './backend-kernel';
 
 /** Returns the sum of the squares of all numbers. */
 function sumOfSquares(tensors: readonly Tensor[]): Scalar {
-  if (getKernel(ALL_SQUARES, engine().backendName) !== undefined) {
-    return engine().runKernel(ALL_SQUARES, { ...tensors } as unknown as NamedTensorMap) as Scalar;
-  }
+  const [total] = backendKernel('SumOfSquares')?.({ ...tensors } as unknown as NamedTensorMap) ?? [];
+  if (total !== undefined) return total as Scalar;
   return tidy(() => addN(tensors.map((tensor) => tidy(() => sum(square(tensor))))) as Scalar);
 }
 

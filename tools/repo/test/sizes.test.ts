@@ -11,7 +11,7 @@ const BUDGETS = {
   core: 4_000,
   models: 10_100,
   data: 10_300,
-  optim: 17_700,
+  optim: 17_400,
   weights: 48_000,
   train: 10_000,
   eval: 17_500,

@@ -178,7 +178,7 @@ describe.skipIf(MPI.length === 0)(`evaluate --ranks${reason}`, () => {
   });
 
   it('ends at once on Ctrl-C', async () => {
-    const { code, stdout, stderr } = await trainer([...words('stopped'), '--ranks', '2'], (text, kill) => {
+    const { code, stdout, stderr } = await trainer([...words('ended'), '--ranks', '2'], (text, kill) => {
       if (text.includes('by 2 ranks')) kill('SIGINT');
     });
     expect([code, stdout, stderr.split('\n').filter((line) => line.includes('error: '))]).toEqual([130, '', []]);

@@ -3,7 +3,7 @@
  * evaluates them, and prints one table for each finding: errors with standard errors, and paired tests. Finished steps are
  * kept in the output folder, so that the command continues where it was interrupted.
  *
- *   node tools/proofs/findings.mjs --data DIR [--out runs/findings] [--seeds 3] [--only depth,scales]
+ *   node tools/proofs/findings.mjs --data DIR [--out runs/findings] [--seeds 3] [--only depth,scales] [--rows B,D]
  *
  * DIR holds a folder of images for each class; a tenth of each class is held out. The settings below fit small photographs
  * such as CIFAR-10's: crops of 32 pixels, an eighth of the filters.
@@ -22,6 +22,7 @@ const { values } = parseArgs({
     out: { type: 'string', default: 'runs/findings' },
     seeds: { type: 'string', default: '3' },
     only: { type: 'string', default: '' },
+    rows: { type: 'string', default: '' },
     epochs: { type: 'string', default: '6' },
     width: { type: 'string', default: '0.125' },
     engine: { type: 'string', default: 'auto' },
@@ -173,6 +174,17 @@ const only = values.only === '' ? Object.keys(FINDINGS) : values.only.split(',')
 const unknown = only.find((name) => FINDINGS[name] === undefined);
 if (unknown !== undefined) refuse(`--only: expected ${Object.keys(FINDINGS).join(', ')}, got ${unknown}`);
 
+if (values.rows !== '') {
+  const wanted = values.rows.split(',');
+  for (const name of only) {
+    const { rows, pairs } = FINDINGS[name];
+    const missing = wanted.find((row) => rows[row] === undefined);
+    if (missing !== undefined) refuse(`--rows: expected ${Object.keys(rows).join(', ')} of ${name}, got ${missing}`);
+    FINDINGS[name].rows = Object.fromEntries(wanted.map((row) => [row, rows[row]]));
+    FINDINGS[name].pairs = pairs.filter((pair) => pair.every((row) => wanted.includes(row)));
+  }
+}
+
 function trainer(...args) {
   const { status, stdout, stderr } = spawnSync(process.execPath, [CLI, ...args], {
     encoding: 'utf8',
@@ -187,10 +199,16 @@ function trainer(...args) {
 
 const runOf = (name, seed) => join(values.out, `${name.replaceAll(/[^A-Za-z0-9]+/g, '-')}-${seed}`);
 
+/** Returns the runs in the output folder that trained to their end; an interrupted one has an evaluation, too. */
+function complete() {
+  const runs = JSON.parse(trainer('runs', 'list', values.out, '--json'));
+  return new Set(runs.filter(({ state }) => state === 'complete').map(({ path }) => path));
+}
+
 /** Trains a net once, or continues its interrupted run. */
 function train(name, seed) {
   const run = runOf(name, seed);
-  if (existsSync(join(run, 'evaluation.json'))) return;
+  if (complete().has(run)) return;
   const first = PRE_INITIALISED[name];
   if (first !== undefined) train(first, seed);
   const from = first === undefined ? [] : ['--pre-init', runOf(first, seed)];

@@ -34,8 +34,8 @@ const KEYS = ['resize', 'scale', 'interpolation', 'crop', 'channels', 'range', '
 
 /**
  * Checks a transform.
- * @throws VggError `VGG_ARGUMENT` for a missing value, an unknown choice, a scale that does not cover the crop, a mean that is not finite, or a
- *   deviation that is not positive.
+ * @throws VggError `VGG_ARGUMENT` for a missing value, an unknown choice, a scale that does not cover the crop, a mean that is not
+ *   finite, or a deviation that is not positive.
  */
 export function checkImageTransform(transform: ImageTransform): void {
   const missing = KEYS.find((key) => transform[key] === undefined);

@@ -49,8 +49,8 @@ export function windowFor(size: Size, draws: readonly WindowDraw[], crop: Size):
     return { left, top, width, height };
   }
   const ratio = Math.min(RATIO[1] * shape, Math.max(RATIO[0] * shape, imageWidth / imageHeight));
-  const width = Math.min(imageWidth, Math.round(imageHeight * ratio));
-  const height = Math.min(imageHeight, Math.round(imageWidth / ratio));
+  const width = Math.max(1, Math.min(imageWidth, Math.round(imageHeight * ratio)));
+  const height = Math.max(1, Math.min(imageHeight, Math.round(imageWidth / ratio)));
   return { left: Math.floor((imageWidth - width) / 2), top: Math.floor((imageHeight - height) / 2), width, height };
 }
 

@@ -165,6 +165,9 @@ describe('RandomResizedCrop of height and width', () => {
     // The shapes are from 2 · 3/4 to 2 · 4/3: 100 wide, 100 / 1.5 = 67 high.
     const window = windowFor({ width: 100, height: 400 }, [{ area: 1, ratio: 1, position: [0, 0] }], wide);
     expect(window).toEqual({ left: 0, top: 166, width: 100, height: 67 });
+    // Of an image 4 wide, a shape of 96:1 has one row: 4 / 72 would be none.
+    const none = windowFor({ width: 4, height: 9 }, [], { width: 96, height: 1 });
+    expect(none).toEqual({ left: 0, top: 4, width: 4, height: 1 });
   });
 });
 

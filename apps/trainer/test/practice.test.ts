@@ -46,6 +46,13 @@ describe('settingsOfWeights', () => {
     expect(settingsOfWeights(settings, known, new Set())).toEqual(expected);
   });
 
+  it('takes height and width of a rectangle', () => {
+    const wide = { ...known, net: resolveOptions({ ...net, inputSize: [32, 64] }) };
+    expect(settingsOfWeights(settings, wide, new Set())).toMatchObject({ input: [32, 64], scale: 73 });
+    const turned = settingsOfWeights({ ...settings, input: [64, 32] }, wide, new Set(['input'] as const));
+    expect(turned).toMatchObject({ input: [64, 32], scale: undefined });
+  });
+
   it('keeps what is given, and rescales in proportion for another input', () => {
     const kept = settingsOfWeights({ ...settings, input: 96 }, known, new Set(['input', 'width'] as const));
     expect(kept).toMatchObject({ config: 'A', width: 1, input: 96, scale: undefined });

@@ -3,11 +3,19 @@ import { VggError } from '@vgg/core';
 import { checkImage, type FloatImage, type Size, type Window } from './image';
 import { checkWindow } from './resample';
 
-/** Size of a crop: the side of a square in pixels, or both sides. */
-export type CropSize = number | Size;
+/** Size of a crop in pixels: the side of a square, or height and width, as the `inputSize` of a net. */
+export type CropSize = number | readonly [height: number, width: number];
 
-function sidesOf(crop: CropSize): Size {
-  return typeof crop === 'number' ? { width: crop, height: crop } : crop;
+/** Returns width and height of a crop. */
+export function cropSides(crop: CropSize): Size {
+  const [height, width] = typeof crop === 'number' ? [crop, crop] : crop;
+  return { width, height };
+}
+
+/** Returns a size as a recipe and an option write it: `96`, or `64x128` for height and width. */
+export function cropText(crop: CropSize): string {
+  const { width, height } = cropSides(crop);
+  return width === height ? String(width) : `${height}x${width}`;
 }
 
 /**
@@ -46,7 +54,7 @@ export function gridWindows(size: Size, crop: CropSize, steps = 5): Window[] {
 
 /** Returns the sides of a crop, which must fit into the image. */
 function checkedCrop(size: Size, crop: CropSize): Size {
-  const sides = sidesOf(crop);
+  const sides = cropSides(crop);
   const { width, height } = sides;
   const wrong = [width, height].find((side) => !Number.isInteger(side) || side < 1);
   if (wrong !== undefined) throw new VggError('argument', `a crop needs a positive integer side, got ${wrong}`);
@@ -76,14 +84,14 @@ export function crop(image: FloatImage, window: Window): FloatImage {
   return { data, width, height };
 }
 
-/** Returns the central `side` x `side` crop. */
-export function centreCrop(image: FloatImage, side: number): FloatImage {
-  return crop(image, centreWindow(image, side));
+/** Returns the central crop of a size. */
+export function centreCrop(image: FloatImage, size: CropSize): FloatImage {
+  return crop(image, centreWindow(image, size));
 }
 
 /** Returns the `steps`² crops of the regular grid (25 in section 3.2), row by row. */
-export function cropGrid(image: FloatImage, side: number, steps = 5): FloatImage[] {
-  return gridWindows(image, side, steps).map((window) => crop(image, window));
+export function cropGrid(image: FloatImage, size: CropSize, steps = 5): FloatImage[] {
+  return gridWindows(image, size, steps).map((window) => crop(image, window));
 }
 
 /** Returns the image mirrored left to right. */

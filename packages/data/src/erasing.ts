@@ -3,7 +3,7 @@
  * (Zhong et al., arXiv:1708.04896) as torchvision's RandomErasing with its defaults. It is not in the VGG paper.
  */
 import type { RandomStream } from '@vgg/core';
-import type { Window } from './image';
+import type { Size, Window } from './image';
 
 /** Range of the rectangle's area, as a fraction of the crop's. */
 const AREA = [0.02, 0.33] as const;
@@ -11,15 +11,16 @@ const AREA = [0.02, 0.33] as const;
 const RATIO = [0.3, 3.3] as const;
 const ATTEMPTS = 10;
 
-/** Draws a rectangle inside a crop of `side` x `side`. Returns `null` in the rare case that ten rectangles do not fit. */
-export function drawErased(random: RandomStream, side: number): Window | null {
+/** Draws a rectangle inside a crop. Returns `null` in the rare case that ten rectangles do not fit. */
+export function drawErased(random: RandomStream, crop: Size): Window | null {
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    const area = side ** 2 * between(random, ...AREA);
+    const area = crop.width * crop.height * between(random, ...AREA);
     const ratio = Math.exp(between(random, Math.log(RATIO[0]), Math.log(RATIO[1])));
     const height = Math.round(Math.sqrt(area * ratio));
     const width = Math.round(Math.sqrt(area / ratio));
-    if (height >= side || width >= side) continue;
-    return { left: random.integer(side - width + 1), top: random.integer(side - height + 1), width, height };
+    if (height >= crop.height || width >= crop.width) continue;
+    const left = random.integer(crop.width - width + 1);
+    return { left, top: random.integer(crop.height - height + 1), width, height };
   }
   return null;
 }
@@ -28,10 +29,10 @@ function between(random: RandomStream, low: number, high: number): number {
   return low + (high - low) * random.uniform();
 }
 
-/** Sets a window of the `side` x `side` crop at `offset` to 0, which is the mean colour after the mean is subtracted. */
-export function erase(out: Float32Array, offset: number, side: number, { left, top, width, height }: Window): void {
+/** Sets a window of the crop at `offset`, whose rows have `length` pixels, to 0: the mean colour after the mean is subtracted. */
+export function erase(out: Float32Array, offset: number, length: number, { left, top, width, height }: Window): void {
   for (let y = top; y < top + height; y++) {
-    const row = offset + (y * side + left) * 3;
+    const row = offset + (y * length + left) * 3;
     out.fill(0, row, row + width * 3);
   }
 }

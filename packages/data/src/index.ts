@@ -1,7 +1,17 @@
 export type { Batch, BatchLoader, SkippedImage } from './batch';
 export { balancedWeights, constantError, countsOf, labelsOf } from './class-counts';
 export { addColour, type ColourShift, colourOffset, drawAlphas, subtractMean } from './colour';
-export { type CropSize, centreCrop, centreWindow, crop, cropGrid, flip, gridWindows } from './crop';
+export {
+  type CropSize,
+  centreCrop,
+  centreWindow,
+  crop,
+  cropGrid,
+  cropSides,
+  cropText,
+  flip,
+  gridWindows,
+} from './crop';
 export { GREY, greyOf } from './grey';
 export type { FloatImage, RawImage, Rgb, Size, Window } from './image';
 export { type BrowserImage, type LoadImageOptions, loadImage } from './load-image';

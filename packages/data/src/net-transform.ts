@@ -1,6 +1,6 @@
 /** Transforms of training and evaluation images by the preparation of a trained net, so that no part of it can be lost. */
 import { VggError } from '@vgg/core';
-import type { Normalisation, Resizing } from './normalise';
+import { leastScale, type Normalisation, type Resizing } from './normalise';
 import type { ImageTransform } from './prepare';
 import { checkTransform, type EvaluationTransform, type TrainTransform } from './transform';
 
@@ -41,9 +41,10 @@ function checkNotOwn(options: object): void {
   throw new VggError('argument', `${ofTheNet} is the net's own: leave it out, or write the whole transform yourself`);
 }
 
-/** Returns the scale for a crop: integers of at least the crop. */
-function scaleFor(scale: number | readonly [number, number], crop: number): number | readonly [number, number] {
-  const side = (value: number) => Math.max(crop, Math.round(value));
+/** Returns the scale for a crop: integers that cover it. */
+function scaleFor(scale: TrainTransform['scale'], transform: ImageTransform): TrainTransform['scale'] {
+  const least = leastScale(transform);
+  const side = (value: number) => Math.max(least, Math.round(value));
   return typeof scale === 'number' ? side(scale) : [side(scale[0]), side(scale[1])];
 }
 
@@ -56,7 +57,7 @@ function scaleFor(scale: number | readonly [number, number], crop: number): numb
 export function trainingTransform(net: PreparedNet, augmentation: AugmentationOptions = {}): TrainTransform {
   const transform = transformOf(net);
   checkNotOwn(augmentation);
-  const { scale = scaleFor(net.preprocessing?.scale ?? transform.scale, transform.crop) } = augmentation;
+  const { scale = scaleFor(net.preprocessing?.scale ?? transform.scale, transform) } = augmentation;
   const { flip = true, colour = null } = augmentation;
   const result = { ...transform, ...augmentation, scale, flip, colour };
   checkTransform(result, 'training');

@@ -1,13 +1,14 @@
 /** Resizing and normalisation of a net's images, as the framework that trained the net did them. */
 import { didYouMean, VggError } from '@vgg/core';
+import { type CropSize, cropSides } from './crop';
 import type { Rgb, Size } from './image';
 import { rescaledSize } from './rescale';
 
 /** Resizing of an image before its crop. */
 export interface Resizing {
   /**
-   * `shortest`: the smallest side becomes the scale, the other side in proportion. `stretch`: both sides become the scale.
-   * Default `shortest`.
+   * `shortest`: the smallest side becomes the scale, the other side in proportion. `stretch`: the image takes the shape of the
+   * crop, and its smallest side becomes the scale; both sides for a square. Default `shortest`.
    */
   readonly resize?: 'shortest' | 'stretch' | undefined;
   /**
@@ -47,9 +48,26 @@ export function isPlain({ std = [1, 1, 1], range = 255, channels = 'RGB' }: Norm
   return range === 255 && channels === 'RGB' && std.every((value) => value === 1);
 }
 
+/** Resizing of an image, and the crop that is cut from the result. */
+export interface Framing extends Resizing {
+  readonly crop: CropSize;
+}
+
 /** Returns the size of an image after it is resized to `scale`. */
-export function resizedSize(size: Size, scale: number, { resize = 'shortest' }: Resizing): Size {
-  return resize === 'stretch' ? { width: scale, height: scale } : rescaledSize(size, scale);
+export function resizedSize(size: Size, scale: number, { resize = 'shortest', crop }: Framing): Size {
+  if (resize === 'shortest') return rescaledSize(size, scale);
+  const { width, height } = cropSides(crop);
+  const shortest = Math.min(width, height);
+  return { width: Math.round((scale * width) / shortest), height: Math.round((scale * height) / shortest) };
+}
+
+/**
+ * Returns the smallest scale at which every image covers the crop. An image may be as high as wide, so this is the longer side of the
+ * crop; the shorter one if images take the shape of the crop.
+ */
+export function leastScale({ resize = 'shortest', crop }: Framing): number {
+  const { width, height } = cropSides(crop);
+  return resize === 'shortest' ? Math.max(width, height) : Math.min(width, height);
 }
 
 /**
@@ -87,19 +105,33 @@ function isTriple(value: unknown, accepts: (entry: unknown) => boolean): boolean
   return Array.isArray(value) && value.length === 3 && value.every(accepts);
 }
 
+function isSide(value: unknown): boolean {
+  return Number.isInteger(value) && (value as number) > 0;
+}
+
+function isCropSize(value: unknown): boolean {
+  return isSide(value) || (Array.isArray(value) && value.length === 2 && value.every(isSide));
+}
+
 /**
- * Checks the resizing and the normalisation of a transform. Values that are undefined have their defaults.
- * @throws VggError `VGG_ARGUMENT` for an unknown choice, a mean that is not three finite numbers, or a deviation that is not
- *   positive.
+ * Checks the resizing, the crop and the normalisation of a transform. Values that are undefined have their defaults.
+ * @throws VggError `VGG_ARGUMENT` for an unknown choice, sides of the crop that are not positive integers, a mean that is not three
+ *   finite numbers, or a deviation that is not positive.
  */
-export function checkPreparation(transform: Resizing & Normalisation): void {
+export function checkPreparation(transform: Framing & Normalisation): void {
   for (const [key, known] of Object.entries(CHOICES)) {
     const value: unknown = transform[key as keyof typeof CHOICES];
     if (value === undefined || (known as readonly unknown[]).includes(value)) continue;
     const hint = typeof value === 'string' ? didYouMean(value, known.map(String)) : '';
     throw new VggError('argument', `${key} of a transform must be one of ${known.join(', ')}, got ${value}${hint}`);
   }
-  const { mean, std } = transform;
+  const { crop, mean, std } = transform;
+  if (!isCropSize(crop)) {
+    throw new VggError(
+      'argument',
+      `the crop must be a positive integer or [height, width] of two, got ${format(crop)}`,
+    );
+  }
   if (!isTriple(mean, Number.isFinite)) {
     throw new VggError('argument', `the mean of a transform must be three finite numbers, got ${format(mean)}`);
   }

@@ -3,6 +3,7 @@
  * (Müller and Hutter, arXiv:2103.10158, the wide space) as torchvision's TrivialAugmentWide. Both are off by default.
  */
 import type { RandomStream } from '@vgg/core';
+import type { Size } from './image';
 import type { PixelOperation } from './pixel-operations';
 
 /** Number of strengths of TrivialAugment. */
@@ -18,25 +19,22 @@ export function drawJitter(random: RandomStream, strength: number): PixelOperati
 }
 
 /** Returns the operation that rotates a crop about its centre, counter-clockwise. */
-function rotation(degrees: number, side: number): PixelOperation {
+function rotation(degrees: number, { width, height }: Size): PixelOperation {
   const angle = (degrees * Math.PI) / 180;
   const cos = Math.cos(angle);
   const sin = Math.sin(angle);
-  const centre = side / 2;
-  return {
-    kind: 'affine',
-    matrix: [cos, -sin, centre - cos * centre + sin * centre, sin, cos, centre - sin * centre - cos * centre],
-  };
+  const [x, y] = [width / 2, height / 2];
+  return { kind: 'affine', matrix: [cos, -sin, x - cos * x + sin * y, sin, cos, y - sin * x - cos * y] };
 }
 
 /** The operations of TrivialAugment by strength from 0 to 1; `sign` is 1 or -1. */
-const TRIVIAL: readonly ((strength: number, sign: number, side: number) => PixelOperation[])[] = [
+const TRIVIAL: readonly ((strength: number, sign: number, crop: Size) => PixelOperation[])[] = [
   () => [],
   (s, sign) => [{ kind: 'affine', matrix: [1, sign * s * LARGEST.shear, 0, 0, 1, 0] }],
   (s, sign) => [{ kind: 'affine', matrix: [1, 0, 0, sign * s * LARGEST.shear, 1, 0] }],
   (s, sign) => [{ kind: 'affine', matrix: [1, 0, Math.trunc(sign * s * LARGEST.shift), 0, 1, 0] }],
   (s, sign) => [{ kind: 'affine', matrix: [1, 0, 0, 0, 1, Math.trunc(sign * s * LARGEST.shift)] }],
-  (s, sign, side) => [rotation(sign * s * LARGEST.rotation, side)],
+  (s, sign, crop) => [rotation(sign * s * LARGEST.rotation, crop)],
   ...(['brightness', 'saturation', 'contrast', 'sharpness'] as const).map((kind) => (s: number, sign: number) => [
     { kind, factor: 1 + sign * s * LARGEST.blend },
   ]),
@@ -46,9 +44,9 @@ const TRIVIAL: readonly ((strength: number, sign: number, side: number) => Pixel
   () => [{ kind: 'equalise' }],
 ];
 
-/** Draws one operation of TrivialAugment with one of 31 strengths for a crop of `side` x `side`; none for the identity. */
-export function drawTrivial(random: RandomStream, side: number): PixelOperation[] {
+/** Draws one operation of TrivialAugment with one of 31 strengths for a crop; none for the identity. */
+export function drawTrivial(random: RandomStream, crop: Size): PixelOperation[] {
   const operation = TRIVIAL[random.integer(TRIVIAL.length)]!;
   const strength = random.integer(BINS) / (BINS - 1);
-  return operation(strength, random.uniform() < 0.5 ? 1 : -1, side);
+  return operation(strength, random.uniform() < 0.5 ? 1 : -1, crop);
 }

@@ -4,6 +4,7 @@
  */
 
 import { GREY } from './grey';
+import type { Size } from './image';
 
 /** One operation. Plain JSON. */
 export type PixelOperation =
@@ -51,10 +52,10 @@ function blend(pixels: Float32Array, factor: number, other: (index: number) => n
 }
 
 /** Returns the crop smoothed by a 3×3 kernel; its border is unchanged. */
-function smoothed(pixels: Float32Array, side: number): Float32Array {
+function smoothed(pixels: Float32Array, { width, height }: Size): Float32Array {
   const result = pixels.slice();
-  const row = side * 3;
-  for (let y = 1; y < side - 1; y++) {
+  const row = width * 3;
+  for (let y = 1; y < height - 1; y++) {
     for (let i = y * row + 3; i < (y + 1) * row - 3; i++) {
       let sum = (SMOOTHING.centre - 1) * pixels[i]!;
       for (const line of [-row, 0, row]) sum += pixels[i + line - 3]! + pixels[i + line]! + pixels[i + line + 3]!;
@@ -102,21 +103,21 @@ function equalising(values: Uint8Array): number[] | undefined {
   });
 }
 
-function move(pixels: Float32Array, side: number, [a, b, c, d, e, f]: readonly number[]): void {
+function move(pixels: Float32Array, { width, height }: Size, [a, b, c, d, e, f]: readonly number[]): void {
   const from = pixels.slice();
-  for (let y = 0; y < side; y++) {
-    for (let x = 0; x < side; x++) {
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
       const fromX = Math.floor(a! * (x + 0.5) + b! * (y + 0.5) + c!);
       const fromY = Math.floor(d! * (x + 0.5) + e! * (y + 0.5) + f!);
-      const inside = fromX >= 0 && fromX < side && fromY >= 0 && fromY < side;
-      const at = (fromY * side + fromX) * 3;
-      for (let k = 0; k < 3; k++) pixels[(y * side + x) * 3 + k] = inside ? from[at + k]! : 0;
+      const inside = fromX >= 0 && fromX < width && fromY >= 0 && fromY < height;
+      const at = (fromY * width + fromX) * 3;
+      for (let k = 0; k < 3; k++) pixels[(y * width + x) * 3 + k] = inside ? from[at + k]! : 0;
     }
   }
 }
 
-/** Applies an operation in place to a crop [side, side, 3] of RGB on the 0..255 scale. */
-export function applyOperation(pixels: Float32Array, side: number, operation: PixelOperation): void {
+/** Applies an operation in place to a crop [height, width, 3] of RGB on the 0..255 scale. */
+export function applyOperation(pixels: Float32Array, size: Size, operation: PixelOperation): void {
   switch (operation.kind) {
     case 'brightness':
       blend(pixels, operation.factor, () => 0);
@@ -134,7 +135,7 @@ export function applyOperation(pixels: Float32Array, side: number, operation: Pi
       break;
     }
     case 'sharpness': {
-      const smooth = smoothed(pixels, side);
+      const smooth = smoothed(pixels, size);
       blend(pixels, operation.factor, (i) => smooth[i]!);
       break;
     }
@@ -153,7 +154,7 @@ export function applyOperation(pixels: Float32Array, side: number, operation: Pi
       mapChannels(pixels, equalising);
       break;
     case 'affine':
-      move(pixels, side, operation.matrix);
+      move(pixels, size, operation.matrix);
       break;
   }
 }

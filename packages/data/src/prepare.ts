@@ -1,10 +1,11 @@
 /** Prepares images as input of a net in the same way as the framework that trained the net. */
 import { VggError } from '@vgg/core';
-import { centreWindow } from './crop';
+import { type CropSize, centreWindow, cropSides, cropText } from './crop';
 import type { FloatImage, RawImage, Size, Window } from './image';
 import {
   type Complete,
   checkPreparation,
+  leastScale,
   type Normalisation,
   normaliseInto,
   type Resizing,
@@ -16,10 +17,10 @@ import { rescaledSize } from './rescale';
 
 /** Preparation of a net's images, with every value. Plain JSON: it is saved with the net's weights. */
 export interface ImageTransform extends Complete<Resizing>, Complete<Normalisation> {
-  /** Side after resizing, in pixels. */
+  /** Smallest side after resizing, in pixels. */
   readonly scale: number;
-  /** Side of the square that is cut from the centre after resizing, in pixels. */
-  readonly crop: number;
+  /** Size that is cut from the centre after resizing: the side of a square in pixels, or height and width. */
+  readonly crop: CropSize;
 }
 
 /** Pillow's filters by the names of transforms. */
@@ -33,8 +34,8 @@ const KEYS = ['resize', 'scale', 'interpolation', 'crop', 'channels', 'range', '
 
 /**
  * Checks a transform.
- * @throws VggError `VGG_ARGUMENT` for a missing value, an unknown choice, a crop above the scale, a mean that is not finite, or a
- *   deviation that is not positive.
+ * @throws VggError `VGG_ARGUMENT` for a missing value, an unknown choice, a scale that does not cover the crop, a mean that is not
+ *   finite, or a deviation that is not positive.
  */
 export function checkImageTransform(transform: ImageTransform): void {
   const missing = KEYS.find((key) => transform[key] === undefined);
@@ -42,14 +43,17 @@ export function checkImageTransform(transform: ImageTransform): void {
     throw new VggError('argument', `a transform needs ${KEYS.join(', ')}: ${missing} is missing`);
   checkPreparation(transform);
   const { crop, scale } = transform;
-  if (!Number.isInteger(crop) || !Number.isInteger(scale) || crop < 1 || crop > scale) {
-    throw new VggError('argument', `a transform needs integers 1 ≤ crop ≤ scale, got crop ${crop} and scale ${scale}`);
-  }
+  const least = leastScale(transform);
+  if (Number.isInteger(scale) && scale >= least) return;
+  const bounds = typeof crop === 'number' ? 'integers 1 ≤ crop ≤ scale' : `an integer scale of at least ${least}`;
+  throw new VggError('argument', `a transform needs ${bounds}, got crop ${cropText(crop)} and scale ${scale}`);
 }
 
 /** True if two transforms give the same result for every image. */
 export function sameTransform(a: ImageTransform, b: ImageTransform): boolean {
-  return KEYS.every((key) => JSON.stringify(a[key]) === JSON.stringify(b[key]));
+  const text = (transform: ImageTransform, key: (typeof KEYS)[number]) =>
+    JSON.stringify(key === 'crop' ? cropSides(transform.crop) : transform[key]);
+  return KEYS.every((key) => text(a, key) === text(b, key));
 }
 
 /** Resizes an image to `size` and returns a window of the result. */
@@ -82,12 +86,14 @@ export function prepareImage(image: RawImage, transform: ImageTransform): FloatI
 /**
  * Returns a whole image as input of a net's dense view, its features or a loss: resized in proportion by the net's filter, not
  * cropped, its values normalised in float32.
- * @param smallestSide smallest side of the result in pixels. Default the transform's `scale`.
+ * @param smallestSide smallest side of the result in pixels. Default the transform's `scale`, but at least the longer side of its
+ *   crop.
  * @throws VggError as {@link prepareImage}.
  */
-export function prepareWhole(image: RawImage, transform: ImageTransform, smallestSide = transform.scale): FloatImage {
+export function prepareWhole(image: RawImage, transform: ImageTransform, smallestSide?: number): FloatImage {
   checkImageTransform(transform);
-  const size = rescaledSize(image, smallestSide);
+  const least = leastScale({ crop: transform.crop });
+  const size = rescaledSize(image, smallestSide ?? Math.max(least, transform.scale));
   return normalised(resizeBy(image, size, { left: 0, top: 0, ...size }, transform.interpolation), transform);
 }
 

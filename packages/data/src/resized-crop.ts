@@ -2,7 +2,10 @@
 import type { RandomStream } from '@vgg/core';
 import type { Size, Window } from './image';
 
-/** Range of width divided by height, as in torchvision. The logarithm is drawn uniformly. */
+/**
+ * Range of width divided by height, as in torchvision, in relation to the shape of the crop: objects keep their shape in rectangles
+ * too, where torchvision would stretch them. The logarithm is drawn uniformly.
+ */
 const RATIO = [3 / 4, 4 / 3] as const;
 /** Number of windows that are drawn until one fits into the image, as in torchvision. */
 const ATTEMPTS = 10;
@@ -11,7 +14,7 @@ const ATTEMPTS = 10;
 export interface WindowDraw {
   /** Fraction of the image's area. */
   readonly area: number;
-  /** Width divided by height. */
+  /** Width divided by height, in relation to that of the crop. */
   readonly ratio: number;
   /** Position along each axis, uniform in [0, 1). */
   readonly position: readonly [x: number, y: number];
@@ -28,13 +31,15 @@ export function drawWindows(random: RandomStream, smallest: number): WindowDraw[
 }
 
 /**
- * Returns the first drawn window that fits into an image; if none does, the largest central window of an allowed shape, as
- * torchvision.
+ * Returns the first drawn window for a crop that fits into an image; if none does, the largest central window of an allowed shape,
+ * as torchvision.
  */
-export function windowFor(size: Size, draws: readonly WindowDraw[]): Window {
+export function windowFor(size: Size, draws: readonly WindowDraw[], crop: Size): Window {
   const { width: imageWidth, height: imageHeight } = size;
-  for (const { area, ratio, position } of draws) {
+  const shape = crop.width / crop.height;
+  for (const { area, ratio: drawn, position } of draws) {
     const pixels = imageWidth * imageHeight * area;
+    const ratio = drawn * shape;
     const width = Math.round(Math.sqrt(pixels * ratio));
     const height = Math.round(Math.sqrt(pixels / ratio));
     if (width < 1 || height < 1 || width > imageWidth || height > imageHeight) continue;
@@ -43,22 +48,22 @@ export function windowFor(size: Size, draws: readonly WindowDraw[]): Window {
     const top = Math.floor(y * (imageHeight - height + 1));
     return { left, top, width, height };
   }
-  const ratio = Math.min(RATIO[1], Math.max(RATIO[0], imageWidth / imageHeight));
-  const width = Math.min(imageWidth, Math.round(imageHeight * ratio));
-  const height = Math.min(imageHeight, Math.round(imageWidth / ratio));
+  const ratio = Math.min(RATIO[1] * shape, Math.max(RATIO[0] * shape, imageWidth / imageHeight));
+  const width = Math.max(1, Math.min(imageWidth, Math.round(imageHeight * ratio)));
+  const height = Math.max(1, Math.min(imageHeight, Math.round(imageWidth / ratio)));
   return { left: Math.floor((imageWidth - width) / 2), top: Math.floor((imageHeight - height) / 2), width, height };
 }
 
-/** Returns the size of the whole image when `window` is resized to `side` x `side`, and the place of the crop in it. */
-export function resizedGeometry(size: Size, window: Window, side: number): { rescaled: Size; window: Window } {
-  const axis = (length: number, start: number, part: number) => {
+/** Returns the size of the whole image when `window` is resized to the crop, and the place of the crop in it. */
+export function resizedGeometry(size: Size, window: Window, crop: Size): { rescaled: Size; window: Window } {
+  const axis = (length: number, start: number, part: number, side: number) => {
     const rescaled = Math.max(side, Math.round((length * side) / part));
     return { rescaled, start: Math.min(rescaled - side, Math.round((start * rescaled) / length)) };
   };
-  const x = axis(size.width, window.left, window.width);
-  const y = axis(size.height, window.top, window.height);
+  const x = axis(size.width, window.left, window.width, crop.width);
+  const y = axis(size.height, window.top, window.height, crop.height);
   return {
     rescaled: { width: x.rescaled, height: y.rescaled },
-    window: { left: x.start, top: y.start, width: side, height: side },
+    window: { left: x.start, top: y.start, width: crop.width, height: crop.height },
   };
 }

@@ -7,7 +7,7 @@
  */
 import { randomStream, VggError } from '@vgg/core';
 import { type ColourShift, colourOffset, drawAlphas } from './colour';
-import { centreWindow } from './crop';
+import { type CropSize, centreWindow, cropSides, cropText } from './crop';
 import { drawErased } from './erasing';
 import type { Rgb, Size, Window } from './image';
 import {
@@ -16,6 +16,7 @@ import {
   checkPreparation,
   completeNormalisation,
   isPlain,
+  leastScale,
   type Normalisation,
   type Resizing,
   resizedSize,
@@ -29,9 +30,12 @@ import { drawWindows, resizedGeometry, type WindowDraw, windowFor } from './resi
  * preparation.
  */
 export interface TrainTransform extends Resizing, Normalisation {
-  /** Side of the square crop, in pixels; 224 in the paper. */
-  readonly crop: number;
-  /** Smallest side S of the rescaled image: fixed, or a random integer of `[min, max]` for each image (uniform, inclusive). */
+  /** Side of the square crop in pixels, or its height and width; 224 in the paper. */
+  readonly crop: CropSize;
+  /**
+   * Smallest side S of the rescaled image: fixed, or a random integer of `[min, max]` for each image (uniform, inclusive). At least
+   * the longer side of the crop, so that images of any shape cover it.
+   */
   readonly scale: number | readonly [number, number];
   /** True to mirror images left to right with probability 1/2. */
   readonly flip: boolean;
@@ -40,8 +44,8 @@ export interface TrainTransform extends Resizing, Normalisation {
   /** Probability from 0 to 1 that a rectangle of the crop is erased (set to the mean colour). Default 0, as in the paper. */
   readonly erasing?: number | undefined;
   /**
-   * Smallest area, above 0 and up to 1, of RandomResizedCrop: a window of at least this fraction of the image, of a shape from
-   * 3:4 to 4:3, is resized to the crop, in place of a crop of the image rescaled to S. Default off, as in the paper.
+   * Smallest area, above 0 and up to 1, of RandomResizedCrop: a window of at least this fraction of the image, of 3/4 to 4/3 of
+   * the crop's width per height, is resized to the crop, in place of a crop of the image rescaled to S. Default off, as in the paper.
    */
   readonly smallestArea?: number | undefined;
   /** Strength from 0 to 1 of random changes of brightness, contrast and saturation. Default 0, as in the paper. */
@@ -55,9 +59,9 @@ export interface TrainTransform extends Resizing, Normalisation {
  * a loaded net is one.
  */
 export interface EvaluationTransform extends Resizing, Normalisation {
-  /** Side of the square crop, in pixels. */
-  readonly crop: number;
-  /** Smallest side Q of the rescaled image, in pixels. */
+  /** Side of the square crop in pixels, or its height and width. */
+  readonly crop: CropSize;
+  /** Smallest side Q of the rescaled image in pixels, at least the longer side of the crop. */
   readonly scale: number;
 }
 
@@ -120,8 +124,8 @@ function checkScale({ mean, range }: Normalisation): void {
 /**
  * Checks a transform.
  * @param kind Default `training` if the transform has `flip`.
- * @throws VggError `VGG_ARGUMENT` if a key is unknown or missing, a side is not a positive integer, the range of S is empty, S is
- *   below the crop, the normalisation is not valid, or erasing, smallest area or jitter are out of range.
+ * @throws VggError `VGG_ARGUMENT` if a key is unknown or missing, a side is not a positive integer, the range of S is empty, S does
+ *   not cover the crop, the normalisation is not valid, or erasing, smallest area or jitter are out of range.
  */
 export function checkTransform(
   transform: TrainTransform | EvaluationTransform,
@@ -136,18 +140,17 @@ export function checkTransform(
   checkScale(transform);
   const { crop, scale } = transform;
   const [low, high] = typeof scale === 'object' ? scale : [scale, scale];
-  if (!Number.isInteger(crop) || crop < 1) {
-    throw new VggError('argument', `the crop must be a positive integer, got ${crop}`);
-  }
   const isRange = kind === 'training' || typeof scale !== 'object';
   if (!isRange || !Number.isInteger(low) || !Number.isInteger(high) || low > high) {
     const expected = kind === 'training' ? 'an integer or an ascending range of two' : 'an integer';
     throw new VggError('argument', `the scale S must be ${expected}, got ${low}:${high}`);
   }
-  if (low < crop) {
+  const least = leastScale(transform);
+  if (low < least) {
+    const bound = typeof crop === 'number' ? 'the crop' : `${least}`;
     throw new VggError(
       'argument',
-      `the scale S must be at least the crop, got S = ${low} with a crop of ${crop}: raise S or lower the crop`,
+      `the scale S must be at least ${bound}, got S = ${low} with a crop of ${cropText(crop)}: raise S or lower the crop`,
     );
   }
 }
@@ -182,7 +185,8 @@ export function drawAugmentation(transform: TrainTransform, seed: number, epoch:
   const position = [random.uniform(), random.uniform()] as const;
   const flip = random.uniform() < 0.5 && transform.flip;
   const alphas = drawAlphas(random, transform.colour?.sigma ?? 0);
-  const { erasing = 0, crop, smallestArea, jitter = 0, trivialAugment = false } = transform;
+  const { erasing = 0, smallestArea, jitter = 0, trivialAugment = false } = transform;
+  const crop = cropSides(transform.crop);
   // What is not in the paper is drawn last, so that it does not change the other random parameters.
   const erased = erasing > 0 && random.uniform() < erasing ? drawErased(random, crop) : null;
   const windows = smallestArea === undefined ? undefined : drawWindows(random, smallestArea);
@@ -198,15 +202,14 @@ function cropGeometry(
   transform: TrainTransform,
   { windows, smallestSide, position }: Augmentation,
 ): Pick<Geometry, 'rescaled' | 'window'> {
-  const side = transform.crop;
-  if (windows !== undefined) return resizedGeometry(size, windowFor(size, windows), side);
+  const crop = cropSides(transform.crop);
+  if (windows !== undefined) return resizedGeometry(size, windowFor(size, windows, crop), crop);
   const rescaled = resizedSize(size, smallestSide, transform);
   const [x, y] = position;
   const window = {
-    left: Math.floor(x * (rescaled.width - side + 1)),
-    top: Math.floor(y * (rescaled.height - side + 1)),
-    width: side,
-    height: side,
+    left: Math.floor(x * (rescaled.width - crop.width + 1)),
+    top: Math.floor(y * (rescaled.height - crop.height + 1)),
+    ...crop,
   };
   return { rescaled, window };
 }

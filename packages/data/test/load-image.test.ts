@@ -249,7 +249,7 @@ describe('a preparer', () => {
     await expect(preparer.prepare(Buffer.from('no'), TRANSFORM)).rejects.toThrow('the image');
     expect(allocated).toBe(1);
     expect(prepared).toEqual(images.map((each) => prepareImage(each, TRANSFORM)));
-    const smaller = { ...TRANSFORM, crop: TRANSFORM.crop - 1 };
+    const smaller = { ...TRANSFORM, crop: (TRANSFORM.crop as number) - 1 };
     expect(await preparer.prepare(image, smaller)).toEqual(prepareImage(image, smaller));
     expect(allocated).toBe(2);
     for (const transform of [TRANSFORM, smaller, TRANSFORM, smaller]) await preparer.prepare(image, transform);

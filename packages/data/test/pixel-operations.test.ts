@@ -11,7 +11,7 @@ const SIDE = 8;
 
 function changed(operation: PixelOperation, pixels: readonly number[] = fixture.pixels, side = SIDE): number[] {
   const copy = Float32Array.from(pixels);
-  applyOperation(copy, side, operation);
+  applyOperation(copy, { width: side, height: side }, operation);
   return [...copy];
 }
 
@@ -56,7 +56,9 @@ describe('applyOperation', () => {
 
 describe('random pixel operations', () => {
   it('draws the fourteen operations of TrivialAugment equally often', () => {
-    const draws = Array.from({ length: 7000 }, (_, i) => drawTrivial(randomStream(1, 'test', i), 64));
+    const draws = Array.from({ length: 7000 }, (_, i) =>
+      drawTrivial(randomStream(1, 'test', i), { width: 64, height: 64 }),
+    );
     const none = draws.filter((operations) => operations.length === 0).length;
     const affine = draws.filter(([operation]) => operation?.kind === 'affine').length;
     // Binomial with 7000 draws: five standard deviations are 108 and 200.
@@ -78,17 +80,18 @@ describe('random pixel operations', () => {
 
 describe('RandomResizedCrop', () => {
   const window = (area: number, ratio: number, x = 0, y = 0) => ({ area, ratio, position: [x, y] as const });
+  const square = { width: 50, height: 50 };
 
   it('takes the first window that fits', () => {
     // 400×100: half the area with ratio 1 is 141×141, which is too high; a quarter is 100×100.
-    expect(windowFor({ width: 400, height: 100 }, [window(0.5, 1), window(0.25, 1, 0.5)])).toEqual({
+    expect(windowFor({ width: 400, height: 100 }, [window(0.5, 1), window(0.25, 1, 0.5)], square)).toEqual({
       left: 150,
       top: 0,
       width: 100,
       height: 100,
     });
     // Otherwise the central window of 4:3.
-    expect(windowFor({ width: 400, height: 100 }, [window(1, 1)])).toEqual({
+    expect(windowFor({ width: 400, height: 100 }, [window(1, 1)], square)).toEqual({
       left: 133,
       top: 0,
       width: 133,
@@ -98,7 +101,7 @@ describe('RandomResizedCrop', () => {
 
   it('places the crop in the rescaled image', () => {
     // The window 100×50 becomes 50×50: x is halved, y is unchanged.
-    const result = resizedGeometry({ width: 200, height: 100 }, { left: 60, top: 20, width: 100, height: 50 }, 50);
+    const result = resizedGeometry({ width: 200, height: 100 }, { left: 60, top: 20, width: 100, height: 50 }, square);
     expect(result).toEqual({
       rescaled: { width: 100, height: 100 },
       window: { left: 30, top: 20, width: 50, height: 50 },
@@ -124,7 +127,7 @@ describe('augmentation beyond the paper', () => {
     const size = { width: 1000, height: 1000 };
     const areas = Array.from({ length: 2000 }, (_, i) => {
       const { windows } = drawAugmentation({ ...base, smallestArea: 0.2 }, 1, 0, i);
-      const { width, height } = windowFor(size, windows!);
+      const { width, height } = windowFor(size, windows!, { width: 32, height: 32 });
       return (width * height) / 1e6;
     });
     const mean = areas.reduce((sum, area) => sum + area) / areas.length;

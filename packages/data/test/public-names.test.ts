@@ -21,6 +21,8 @@ it('the entries have these names', () => {
       "countsOf",
       "crop",
       "cropGrid",
+      "cropSides",
+      "cropText",
       "drawAlphas",
       "drawAugmentation",
       "epochOrder",

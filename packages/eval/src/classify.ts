@@ -4,6 +4,7 @@ import { requireInteger, VggError, yieldToEventLoop } from '@vgg/core';
 import {
   type BrowserImage,
   checkImageTransform,
+  cropText,
   type FloatImage,
   greyOf,
   type ImageTransform,
@@ -61,7 +62,7 @@ export interface Guess {
 
 /** Formats a transform as one line for errors. */
 function format({ resize, scale, interpolation, crop, channels, range, mean, std }: ImageTransform): string {
-  return `${resize} ${scale}, ${interpolation}, crop ${crop}, ${channels} 0..${range}, mean [${mean}], std [${std}]`;
+  return `${resize} ${scale}, ${interpolation}, crop ${cropText(crop)}, ${channels} 0..${range}, mean [${mean}], std [${std}]`;
 }
 
 /** Returns the transform to use: the net's own, or another if that is allowed. */
@@ -86,10 +87,9 @@ function selectTransform(
 /** Returns the transform of inputs for the classifier, which has one input size. */
 function classifierTransform(net: ClassifyingNet, options: InputOptions): ImageTransform {
   const transform = selectTransform(net, options);
-  const { width, height } = inputSides(net.model);
-  if (width === height && transform.crop === width) return transform;
-  const size = width === height ? width : `${height}x${width}`;
-  throw new VggError('argument', `the net takes images of ${size}, the transform cuts ${transform.crop}`);
+  const [input, crop] = [net.model.options.inputSize, transform.crop].map(cropText);
+  if (input === crop) return transform;
+  throw new VggError('argument', `the net takes images of ${input}, the transform cuts ${crop}`);
 }
 
 const RGB_NET: Pick<Classifier, 'options'> = { options: { classes: 1, inputSize: 1 } };

@@ -1,7 +1,7 @@
 /** Test protocols (section 3.2) as data, and the checks of an evaluation plan. */
 import type { Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import { didYouMean, VggError } from '@vgg/core';
-import type { Rgb, Size } from '@vgg/data';
+import { type CropSize, cropSides, type Rgb, type Size } from '@vgg/data';
 
 /**
  * Kind of view of an image at one scale: its centre crop; the whole image, for the net's dense view; the crops of the 5x5
@@ -30,7 +30,7 @@ export interface Classifier {
   readonly options: {
     readonly classes: number;
     /** Side of the square input, or its height and width. */
-    readonly inputSize: number | readonly [height: number, width: number];
+    readonly inputSize: CropSize;
     /** Number of channels of the input: 3 for RGB, 1 for grey. Default 3. */
     readonly channels?: number | undefined;
     /** Table of the net, if it is not of the paper: its max-pools are the entries `pool` and `M`. */
@@ -44,8 +44,7 @@ export interface Classifier {
 
 /** Returns width and height of a net's input. */
 export function inputSides({ options: { inputSize } }: Pick<Classifier, 'options'>): Size {
-  const [height, width] = typeof inputSize === 'number' ? [inputSize, inputSize] : inputSize;
-  return { width, height };
+  return cropSides(inputSize);
 }
 
 /** Net to evaluate, with the normalisation of its input. */

@@ -2,6 +2,7 @@
 import {
   centreWindow,
   crop,
+  cropText,
   type FloatImage,
   flip,
   gridWindows,
@@ -9,7 +10,7 @@ import {
   resample,
   rescaledSize,
 } from '@vgg/data';
-import { inputSides, type Plan, type ViewKind, viewKinds } from './protocol';
+import { type Plan, type ViewKind, viewKinds } from './protocol';
 
 /** One input of a forward pass: float32 RGB on the 0..255 scale, before the mean is subtracted. */
 export interface View {
@@ -31,11 +32,11 @@ function view(kind: ViewKind, size: { width: number; height: number }, make: () 
 export function viewsOf(image: RawImage, scale: number, { nets, protocols, flips }: Plan): View[] {
   const size = rescaledSize(image, scale);
   const kinds = viewKinds(protocols);
-  const sides = nets.map(({ model }) => inputSides(model));
-  const crops = sides.filter((a, i) => sides.findIndex((b) => a.width === b.width && a.height === b.height) === i);
+  const sizes = nets.map(({ model }) => model.options.inputSize);
+  const crops = sizes.filter((a, i) => sizes.findIndex((b) => cropText(a) === cropText(b)) === i);
   if (kinds.every((kind) => kind === 'centre')) {
-    return crops.map((side) => {
-      const window = centreWindow(size, side);
+    return crops.map((own) => {
+      const window = centreWindow(size, own);
       return view('centre', window, () => resample(image, size, window));
     });
   }
@@ -44,13 +45,13 @@ export function viewsOf(image: RawImage, scale: number, { nets, protocols, flips
   return kinds.flatMap((kind) => {
     if (kind === 'dense') return images.map((whole) => view(kind, size, () => whole));
     if (kind === 'centre') {
-      return crops.map((side) => {
-        const window = centreWindow(size, side);
+      return crops.map((own) => {
+        const window = centreWindow(size, own);
         return view(kind, window, () => crop(original, window));
       });
     }
-    return crops.flatMap((side) =>
-      gridWindows(size, side).flatMap((window) => images.map((from) => view(kind, window, () => crop(from, window)))),
+    return crops.flatMap((own) =>
+      gridWindows(size, own).flatMap((window) => images.map((from) => view(kind, window, () => crop(from, window)))),
     );
   });
 }

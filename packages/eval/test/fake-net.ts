@@ -1,6 +1,6 @@
 /** Net that records its inputs, and whose scores the test computes from them. */
 import { type Tensor4D, tensor2d, tensor4d } from '@tensorflow/tfjs-core';
-import type { RawImage } from '@vgg/data';
+import type { CropSize, RawImage } from '@vgg/data';
 import type { Classifier, EvaluatedNet } from '../src/index';
 
 /** Place and orientation of a crop of an image made by {@link coordinates}. */
@@ -48,7 +48,7 @@ export function fakeNet(
   name: string,
   score: (crop: Crop) => number[],
   map: (flipped: boolean) => number[][] = () => [],
-  { inputSize = 5, mean = [0, 0, 0] as EvaluatedNet['mean'] } = {},
+  { inputSize = 5 as CropSize, mean = [0, 0, 0] as EvaluatedNet['mean'] } = {},
 ): FakeNet {
   const classes = score({ left: 0, top: 0, flipped: false }).length;
   const model: Classifier = {

@@ -20,6 +20,15 @@ describe('test scales', () => {
     expect(scalesFor([32, 33], 'multi', 32)).toEqual([32, 33]);
   });
 
+  it('follow from the longer side of a rectangle', () => {
+    for (const input of [
+      [64, 70],
+      [70, 64],
+    ] as const)
+      expect(scalesFor(80, 'multi', input)).toEqual([70, 80, 90]);
+    expect(() => scalesFor(69, 'single', [64, 70])).toThrow('an integer of at least 70');
+  });
+
   it.each([[200], [256.5], [[512, 256]], [[200, 512]], [Number.NaN]] as const)('of S = %s are refused', (scale) => {
     expect(() => scalesFor(scale, 'multi')).toThrow(
       `the training scale must be an integer of at least 224 or an ascending range of two, got ${scale}`,

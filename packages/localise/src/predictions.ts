@@ -75,9 +75,9 @@ function checkPlan({ classifier, localisers, scales = [] }: LocalisationPlan): v
 
 /** Returns the windows of a protocol's crops, or those of the positions of the dense view. */
 function windowsOf(kind: Exclude<Protocol, 'both'>, image: Size, model: Classifier): Window[] {
+  if (kind === 'single') return [centreWindow(image, model.options.inputSize)];
+  if (kind === 'multi-crop') return gridWindows(image, model.options.inputSize);
   const input = inputSides(model);
-  if (kind === 'single') return [centreWindow(image, input)];
-  if (kind === 'multi-crop') return gridWindows(image, input);
   const stride = strideOf(model);
   const count = (side: number, window: number) => Math.floor(side / stride) - Math.floor(window / stride) + 1;
   const columns = count(image.width, input.width);

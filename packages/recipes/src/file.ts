@@ -7,6 +7,7 @@ import { basename, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { didYouMean, VggError } from '@vgg/core';
 import { systemReason } from '@vgg/core/node';
+import { cropText } from '@vgg/data';
 import * as v from 'valibot';
 import { isAlias, isMap, isScalar, parseDocument, stringify, visit } from 'yaml';
 import { PACKAGE_FOLDER } from './package-folder';
@@ -98,11 +99,15 @@ export function parseRecipe(source: string, path: string): RecipeFile {
 
 /** Returns the text of a recipe file with these settings. */
 export function formatRecipe(recipe: RecipeFile): string {
-  const entries = SETTING_NAMES.filter((key) => recipe[key] !== undefined).map((key) => [
-    key,
-    key === 'scale' && Array.isArray(recipe.scale) ? recipe.scale.join(':') : recipe[key],
-  ]);
-  return stringify(Object.fromEntries(entries));
+  const { input, scale } = recipe;
+  const asText: RecipeFile | Record<string, unknown> = {
+    ...recipe,
+    ...(typeof input === 'object' && { input: cropText(input) }),
+    ...(typeof scale === 'object' && { scale: scale.join(':') }),
+  };
+  const written = new Map<string, unknown>(Object.entries(asText));
+  const names = SETTING_NAMES.filter((key) => written.get(key) !== undefined);
+  return stringify(Object.fromEntries(names.map((key) => [key, written.get(key)])));
 }
 
 /** Returns the name of the recipe that makes the run in folder `out`, if one that comes with the package does. */

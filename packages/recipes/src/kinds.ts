@@ -3,6 +3,7 @@
  * in a recipe file. Both give the same error messages.
  */
 import { didYouMean } from '@vgg/core';
+import type { CropSize } from '@vgg/data';
 import { InvalidArgumentError } from 'commander';
 import * as v from 'valibot';
 
@@ -83,6 +84,20 @@ export const anyText: Kind<string> = kind((given) => {
 
 /** Boolean: `true` or `false` in a recipe file, two options on a command line, which commander parses. */
 export const yesOrNo: Kind<boolean> = kind((given) => given === 'true', v.boolean('Expected true or false.'));
+
+const SIDES = { low: 32, high: 4096 } as const;
+const INPUT = `Expected a side like 96, or height and width like 64x128, each from ${SIDES.low} to ${SIDES.high}.`;
+
+/** Size of a net's input in pixels: `96` for a square, `64x128` for height and width. */
+export const inputSize: Kind<CropSize> = kind(
+  (given) => {
+    const [, height, width = height] = /^(\d+)(?:x(\d+))?$/.exec(given.trim()) ?? [];
+    const sides = [Number(height), Number(width)] as const;
+    if (!sides.every((side) => side >= SIDES.low && side <= SIDES.high)) throw new InvalidArgumentError(INPUT);
+    return sides[0] === sides[1] ? sides[0] : sides;
+  },
+  v.union([v.number(), v.string()], INPUT),
+);
 
 const SCALE = 'Expected a scale like 256, or a range like 256:512.';
 

@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
 import { VggError } from '@vgg/core';
+import { type CropSize, cropSides, cropText } from '@vgg/data';
 import { SETTING_NAMES, type Settings } from './settings';
 
 /** Settings of a run, with all that follows from the images filled in; paths are absolute, and `weights` may be a published net. */
@@ -13,16 +14,24 @@ export type Recipe = Omit<Settings, 'head' | 'data' | 'scale' | 'batch' | 'micro
   microBatch: number;
 };
 
-/** Smallest input side for the paper's head: below it the last pool is smaller than 4×4, and 4096 units would only repeat it. */
-const SMALLEST_PAPER_INPUT = 128;
+/** Smallest number of places of the last pool for the paper's head, 4×4: 4096 units would only repeat fewer. */
+const FEWEST_PLACES = 16;
+/** Pixels along a side for one place of the last pool. */
+const PIXELS_PER_PLACE = 32;
 
 /** Batch size of the paper (section 3.1). */
 const BATCH = 256;
 const MICRO_BATCH = 32;
 
+/** Returns the longer side of an input: images of any shape cover it if their smallest side is as long. */
+function longerSide(input: CropSize): number {
+  const { width, height } = cropSides(input);
+  return Math.max(width, height);
+}
+
 /** Returns the training scale in the paper's proportion, S = 256 for a crop of 224. */
-function proportionalScale(input: number): number {
-  return Math.round((input * 256) / 224);
+function proportionalScale(input: CropSize): number {
+  return Math.round((longerSide(input) * 256) / 224);
 }
 
 function smallestScale(scale: Recipe['scale']): number {
@@ -97,10 +106,11 @@ export function checkArguments(given: Settings): void {
       '--optimiser muon keeps the norms of the weights, which works only with batch norm: add --batch-norm, or use --optimiser sgd',
     );
   }
-  if (scale !== undefined && smallestScale(scale) < input) {
+  if (scale !== undefined && smallestScale(scale) < longerSide(input)) {
+    const what = typeof input === 'number' ? 'the crop' : 'the longer side of the crop';
     throw new VggError(
       'argument',
-      `--scale ${smallestScale(scale)} is below the crop, --input ${input}: raise the scale or lower the input`,
+      `--scale ${smallestScale(scale)} is below ${what}, --input ${cropText(input)}: raise the scale or lower the input`,
     );
   }
 }
@@ -135,8 +145,10 @@ function weightsOf(text: string): string {
   return basename(text) === text && !existsSync(text) ? text : resolve(text);
 }
 
-/** Returns the hidden fully-connected layers of the net: as given, or those that suit the input's side. */
+/** Returns the hidden fully-connected layers of the net: as given, or those that suit the size of the input. */
 export function headFor({ head, input }: Pick<Settings, 'head' | 'input'>): Recipe['head'] {
   if (head !== 'auto') return head;
-  return input < SMALLEST_PAPER_INPUT ? 'small' : 'paper';
+  const { width, height } = cropSides(input);
+  const places = Math.floor(height / PIXELS_PER_PLACE) * Math.floor(width / PIXELS_PER_PLACE);
+  return places < FEWEST_PLACES ? 'small' : 'paper';
 }

@@ -4,7 +4,18 @@
  */
 import { LAYOUTS, PUBLIC_DATA_SETS } from '@vgg/data/node';
 import { CONFIGURATION_NAMES } from '@vgg/models';
-import { anyText, integer, type Kind, layerFactors, nameList, oneOf, real, trainingScale, yesOrNo } from './kinds';
+import {
+  anyText,
+  inputSize,
+  integer,
+  type Kind,
+  layerFactors,
+  nameList,
+  oneOf,
+  real,
+  trainingScale,
+  yesOrNo,
+} from './kinds';
 
 /** The headings under which `train --help` lists the settings, in their order. */
 export const GROUPS = [
@@ -112,11 +123,11 @@ export const SETTINGS = {
     default: 1,
     help: 'multiplies the numbers of filters and hidden units',
   }),
-  input: setting(integer(32, 4096), {
+  input: setting(inputSize, {
     group: 'Net',
-    value: '<side>',
+    value: '<size>',
     default: 224,
-    help: 'side of the square training crop, in pixels',
+    help: 'size of the training crop in pixels: the side of a square, or height x width such as 64x128',
   }),
   head: setting(oneOf(['auto', 'paper', 'small', 'linear']), {
     group: 'Net',
@@ -135,7 +146,7 @@ export const SETTINGS = {
     group: 'Augmentation',
     value: '<S>',
     help: 'training scale: 256, or 256:512 for scale jittering',
-    defaultHelp: 'input × 256/224',
+    defaultHelp: 'longer side of the input × 256/224',
   }),
   flip: setting(yesOrNo, { group: 'Augmentation', default: true, help: 'turn off random horizontal flips' }),
   colourShift: setting(yesOrNo, { group: 'Augmentation', default: true, help: 'turn off random colour shifts' }),

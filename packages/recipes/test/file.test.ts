@@ -14,6 +14,8 @@ describe('a recipe file', () => {
       ...{ config: 'D', scale: [256, 512], rate: 0.001, batchNorm: true, weights: 'runs/x' },
     });
     expect(parseRecipe('scale: 256', 'f')).toEqual({ scale: 256 });
+    expect(parseRecipe('input: 96', 'f')).toEqual({ input: 96 });
+    expect(parseRecipe('input: 64x128', 'f')).toEqual({ input: [64, 128] });
     for (const layers of ['stage1,fc6', '[stage1, fc6]'])
       expect(parseRecipe(`freeze: ${layers}`, 'f')).toEqual({ freeze: ['stage1', 'fc6'] });
     for (const none of ['[]', 'none']) expect(parseRecipe(`freeze: ${none}`, 'f')).toEqual({ freeze: [] });
@@ -54,6 +56,9 @@ describe('a recipe file', () => {
   it('is written so that it reads the same', () => {
     const recipe = readRecipe('imagenet-e-256-512');
     expect(parseRecipe(formatRecipe(recipe), 'f')).toEqual(recipe);
+    const rectangle = { ...recipe, input: [64, 128] as const };
+    expect(formatRecipe(rectangle)).toContain('\ninput: 64x128\n');
+    expect(parseRecipe(formatRecipe(rectangle), 'f')).toEqual(rectangle);
   });
 });
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { integer, oneOf, real, scaleList, trainingScale } from '../src/kinds';
+import { inputSize, integer, oneOf, real, scaleList, trainingScale } from '../src/kinds';
 
 describe('option values', () => {
   it('reads integers within their range', () => {
@@ -19,6 +19,14 @@ describe('option values', () => {
     expect(trainingScale('256')).toBe(256);
     expect(trainingScale('256:512')).toEqual([256, 512]);
     for (const bad of ['512:256', '0', '256-512', '256:', 'x']) expect(() => trainingScale(bad)).toThrow(/256:512/);
+  });
+  it('reads the side of a square, or height and width', () => {
+    expect(inputSize('96')).toBe(96);
+    expect(inputSize('64x128')).toEqual([64, 128]);
+    expect(inputSize('64x64')).toBe(64);
+    for (const bad of ['64x', 'x64', '0x10', '64x64x3', '64x16', '64x5000', '31', '64*128', '64.5', '-64', '']) {
+      expect(() => inputSize(bad)).toThrow(/a side like 96, or height and width like 64x128, each from 32 to 4096/);
+    }
   });
   it('reads test scales, sorted and without repeats', () => {
     expect(scaleList('512,256,256')).toEqual([256, 512]);

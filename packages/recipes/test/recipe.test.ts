@@ -46,6 +46,18 @@ describe('a recipe', () => {
     expect(resolveRecipe({ ...GIVEN, input: 32, head: 'paper' }, '/data', 1000).head).toBe('paper');
   });
 
+  it('of a rectangle has a scale that covers its longer side, and the head for its places', () => {
+    const recipe = (given: Partial<Settings>) => resolveRecipe({ ...GIVEN, ...given }, '/data', 1000);
+    // 128 · 256 / 224 = 146.3; 4 × 4 places are enough for the paper's head, 3 × 5 are not.
+    expect(recipe({ input: [64, 128] })).toMatchObject({ input: [64, 128], scale: 146, head: 'small' });
+    expect(recipe({ input: [96, 160] }).head).toBe('small');
+    expect(recipe({ input: [64, 256] }).head).toBe('paper');
+    expect(netOptions(recipe({ input: [64, 128] }), 3).inputSize).toEqual([64, 128]);
+    expect(() => checkArguments({ ...GIVEN, input: [64, 128], scale: 100 })).toThrow(
+      /--scale 100 is below the longer side of the crop, --input 64x128/,
+    );
+  });
+
   it('refuses a scale range that begins below the crop', () => {
     expect(() => checkArguments({ ...GIVEN, scale: [200, 512] })).toThrow(/--scale 200 is below the crop, --input 224/);
   });

@@ -2,7 +2,7 @@
  * Heat maps of `@vgg/eval` as files: over the image, from dark, the map's lowest value, to bright, its highest. The range of a map is
  * often narrow, so a map on the scale from 0 to 1 would be a flat tint; a legend gives its ends.
  */
-import type { RawImage, TrainTransform } from '@vgg/data';
+import { cropSides, type RawImage, type TrainTransform } from '@vgg/data';
 import { type ClassMap, drawClassMap, heatColour, type MapMethod } from '@vgg/eval';
 import sharp, { type Sharp } from 'sharp';
 
@@ -13,9 +13,11 @@ const POSITIONS = 8;
  * Returns test scales for a map. Grad-CAM has a position every 16 pixels, so it works at the scales of training. The dense evaluation
  * has one every 32 pixels, so at those scales a class map may have a single position. It takes scales with eight positions along the
  * smallest side, or fewer for a small crop: up to three times the crop, since an object that is much larger than in training is not
- * recognised. Occlusion takes one scale: it costs about a hundred passes.
+ * recognised. Occlusion takes one scale: it costs about a hundred passes. A rectangular crop counts by its longer side.
  */
-export function heatMapScales({ crop }: Pick<TrainTransform, 'crop'>, method: MapMethod): readonly number[] {
+export function heatMapScales(transform: Pick<TrainTransform, 'crop'>, method: MapMethod): readonly number[] {
+  const { width, height } = cropSides(transform.crop);
+  const crop = Math.max(width, height);
   const between = Math.round(1.5 * crop);
   if (method === 'occlusion') return [between];
   if (method === 'grad-cam') return [crop, between, 2 * crop];

@@ -19,7 +19,8 @@ export interface StudyFacts {
   readonly endedEarly?: readonly string[] | undefined;
   readonly classes: number;
   readonly images: ImageCounts;
-  readonly settings: { readonly budget: number; readonly fromScratch: boolean };
+  /** Settings of the study: budget in seconds, and the side of the square crop. */
+  readonly settings: { readonly budget: number; readonly fromScratch: boolean; readonly input: number };
   /** Seconds. */
   readonly spent: number;
   /** Processor, cores and engine. */
@@ -99,7 +100,7 @@ function paddingOf(side: number): number {
   return Math.round(100 * (1 - ((3 * side - 2) / (3 * side)) ** 2));
 }
 
-function paddingNotes({ recipe: { input } }: StudyFacts): string[] {
+function paddingNotes({ settings: { input } }: StudyFacts): string[] {
   const side = Math.floor(input / 16);
   if (side >= ENOUGH_POSITIONS) return [];
   return [
@@ -138,7 +139,7 @@ export function notesOn(facts: StudyFacts): string[] {
   const seeds = new Set(results.nets.map(({ seed }) => seed)).size;
   return [
     `${classes} classes, ${images.train} images for training, ${images.validation} for validation (paper: ${PAPER_IMAGES}). S and ` +
-      `Q are those of the paper times ${recipe.input}/224.`,
+      `Q are those of the paper times ${settings.input}/224.`,
     `${formatDuration(spent)} of a budget of ${formatDuration(settings.budget)}, on ${machine}.`,
     `Errors are on the validation images, ± one standard error: binomial for one seed${seeds > 1 ? '; for several, of the mean over images and seeds' : ''}. ` +
       'The weights are those of the epoch with the lowest error on these images, which makes errors slightly too low; the paper ' +

@@ -19,7 +19,7 @@ function factsOf(configs: readonly ('A' | 'B' | 'D')[], seeds: number, epochs: R
     epochs,
     classes: 2,
     images: { train: 5000, validation: 1 },
-    settings: { budget: 600, fromScratch: false },
+    settings: { budget: 600, fromScratch: false, input: 224 },
     spent: 590,
     machine: 'a machine',
   };
@@ -44,7 +44,7 @@ describe('the notes', () => {
   it('explain dense errors at small inputs by the share of padding, worked by hand', () => {
     const facts = factsOf(['A'], 1, { 'A-256': 40 });
     const notesAt = (input: number) =>
-      notesOn({ ...facts, recipe: { ...facts.recipe, input } }).filter((note) => note.includes('padding'));
+      notesOn({ ...facts, settings: { ...facts.settings, input } }).filter((note) => note.includes('padding'));
     // A filter of 3×3 on 2×2 positions covers 4 values at each of 4 positions: 16 of 36. On 14×14, 40² of 42².
     expect(notesAt(32)).toEqual([expect.stringMatching(/maps of 2×2: 56 % .* padding \(paper: 14×14, 9 %\)/)]);
     expect(notesAt(64)).toEqual([expect.stringMatching(/maps of 4×4: 31 % /)]);

@@ -233,7 +233,7 @@ describe('the notes', () => {
       epochs,
       classes: 6,
       images: { train: 5000, validation: 100 },
-      settings: { budget: 600, fromScratch: false },
+      settings: { budget: 600, fromScratch: false, input: 224 },
       spent: 590,
       machine: 'a machine',
     };

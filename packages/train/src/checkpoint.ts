@@ -107,19 +107,36 @@ function variableOf(name: string, variables: TrainableNet['variables']): string 
   return variable;
 }
 
+/** Returns height and width of the input in a net's options; undefined for a square. Another program's text may not be JSON. */
+function rectangleOf(options: string | undefined): string | undefined {
+  const size = /"inputSize":\[(\d+),(\d+)\]/.exec(options ?? '');
+  return size === null ? undefined : `${size[1]}x${size[2]}`;
+}
+
+/** Throws if a checkpoint is of a net for rectangles of another shape: weights for 2×4 places have the shapes of those for 4×2. */
+function checkRectangle({ model: saved }: Checkpoint['metadata'], options: unknown): void {
+  const [got, expected] = [saved, JSON.stringify(options)].map(rectangleOf);
+  if (got === undefined || expected === undefined || got === expected) return;
+  throw new VggError(
+    'weights',
+    `checkpoint: it is of a net with inputs of ${got} (height x width), expected ${expected}`,
+  );
+}
+
 /**
  * Copies a checkpoint's weights into `model`. To continue training, pass `training`: it gets the velocities and
  * averages, and the net gets the weights themselves. Without `training`, the net gets the averages if there are any.
  *
- * @throws VggError `VGG_WEIGHTS` naming the variable if one is missing, unknown or of another shape; nothing has
- *   changed then.
+ * @throws VggError `VGG_WEIGHTS` naming the variable if one is missing, unknown or of another shape, or if the net is known to take
+ *   other rectangles; nothing has changed then.
  */
 export function restoreCheckpoint(
-  checkpoint: Pick<Checkpoint, 'tensors' | 'state'>,
-  model: Pick<TrainableNet, 'variables'>,
+  checkpoint: Pick<Checkpoint, 'tensors' | 'state'> & Partial<Pick<Checkpoint, 'metadata'>>,
+  model: Pick<TrainableNet, 'variables'> & Partial<Pick<TrainableNet, 'options'>>,
   training?: TrainingParts,
 ): void {
-  const { tensors, state } = checkpoint;
+  const { tensors, state, metadata = {} } = checkpoint;
+  checkRectangle(metadata, model.options);
   const source = training === undefined && hasAverages(checkpoint) ? AVERAGE : MODEL;
   for (const [name, { shape }] of model.variables) {
     const saved = tensors.get(source + name)?.shape;

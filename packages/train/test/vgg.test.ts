@@ -9,7 +9,7 @@ import { createVgg, glorotInitialiser, type VggOptions } from '@vgg/models';
 import { constant, MomentumSgd } from '@vgg/optim';
 import { expectNoLeak } from '@vgg/testing';
 import { describe, expect, it } from 'vitest';
-import { batchSums, fineTune, fit, type ImageBatch, splitBatch, trainStep } from '../src/index';
+import { batchSums, fineTune, fit, type ImageBatch, restoreCheckpoint, splitBatch, trainStep } from '../src/index';
 import { MemoryStore, weightsOf } from './toy';
 
 const SIDE = 32;
@@ -161,5 +161,33 @@ describe('fineTune', () => {
     await fineTune({ model, classes: 4, freeze: [], batches: () => [batch(4)], epochs: 1 });
     expect(weightsOf(model)['conv1_1.weight']).not.toEqual(before['conv1_1.weight']);
     model.dispose();
+  });
+});
+
+describe('a checkpoint of a net of rectangles', () => {
+  it('is refused for the other orientation, whose variables have the same shapes', async () => {
+    const store = new MemoryStore();
+    const wide = net({ inputSize: [32, 64] });
+    const tall = net({ inputSize: [64, 32] });
+    const images = new Float32Array(2 * 32 * 64 * 3);
+    const batches = () => [{ images, labels: Int32Array.of(0, 1), size: 2, height: 32, width: 64 }];
+    await fit({
+      model: wide,
+      optimiser: new MomentumSgd(),
+      schedule: constant(0.01),
+      batches,
+      epochs: 1,
+      seed: 1,
+      microBatch: 2,
+      checkpoints: { store },
+    });
+    const saved = store.saved.at(-1)!;
+    const before = weightsOf(tall);
+    expect(() => restoreCheckpoint(saved, tall)).toThrow(
+      'checkpoint: it is of a net with inputs of 32x64 (height x width), expected 64x32',
+    );
+    expect(weightsOf(tall)).toEqual(before);
+    restoreCheckpoint(saved, wide);
+    for (const model of [wide, tall]) model.dispose();
   });
 });

@@ -65,12 +65,19 @@ function weightedLayers(net: ResolvedVggOptions): Layer[] {
   return planLayers(net).filter((layer) => layerVariables(layer).length > 0);
 }
 
+/** Returns height and width of a fully-connected layer's window, so that weights of 2×4 places are not taken for those of 4×2. */
+function windowOf(layer: Layer): string | undefined {
+  return layer.kind === 'fullyConnected' ? layer.window.join('x') : undefined;
+}
+
 /**
  * Returns the names of the layers whose variables the file has in the net's shapes. The classifier is used completely,
  * completely except fc8, or not at all.
  */
 function usableLayers(weights: NetWeights, layers: readonly Layer[]): Set<string> {
+  const windows = new Map(planLayers(weights.options).map((layer) => [layer.name, windowOf(layer)]));
   const fits = (layer: Layer) =>
+    windowOf(layer) === windows.get(layer.name) &&
     layerVariables(layer).every(({ name, shape }) => weights.tensors.get(name)?.shape.join() === shape.join());
   const usable = new Set(layers.filter(fits).map(({ name }) => name));
   const classifier = layers.filter(({ part }) => part === 'classifier').map(({ name }) => name);

@@ -12,10 +12,7 @@ import { parseSafetensors, serialiseSafetensors } from './safetensors/memory';
 /** Net read from a file. The caller disposes `model`. */
 export interface SavedModel extends ModelDescription {
   readonly model: Vgg;
-  /**
-   * The preprocessing as one transform of an image, for `classify` of `@vgg/eval`. Undefined for a net of rectangles, or of
-   * other channels than RGB and grey.
-   */
+  /** The preprocessing as one transform of an image, for `classify` of `@vgg/eval`. Undefined for other channels than RGB and grey. */
   readonly transform: InputTransform | undefined;
   /** Metadata of the file without the description of the net. */
   readonly metadata: Readonly<Record<string, string>>;

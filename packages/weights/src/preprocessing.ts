@@ -22,7 +22,10 @@ export interface Preprocessing {
   readonly range?: 1 | 255 | undefined;
   /** Order of the colours that conv1_1 takes; `BGR` only for a net of three channels. Default `RGB`. */
   readonly channels?: 'RGB' | 'BGR' | undefined;
-  /** `shortest`: in proportion, to a smallest side of `scale`. `stretch`: both sides to `scale`. Default `shortest`. */
+  /**
+   * `shortest`: in proportion, to a smallest side of `scale`. `stretch`: to the shape of the net's input and a smallest side of
+   * `scale`. Default `shortest`.
+   */
   readonly resize?: 'shortest' | 'stretch' | undefined;
   /**
    * `antialiased`: bilinear in float32. `pillow-…`: Pillow's filters, which round to 8 bits, as torchvision and Keras use
@@ -38,8 +41,8 @@ type CompletePreprocessing = { readonly [Key in keyof Preprocessing]-?: NonNulla
 export interface InputTransform extends CompletePreprocessing {
   /** Smallest side Q in pixels. */
   readonly scale: number;
-  /** Side of the square cut from the centre in pixels: the net's input size. */
-  readonly crop: number;
+  /** Size that is cut from the centre: the net's input size, the side of a square in pixels or height and width. */
+  readonly crop: ResolvedVggOptions['inputSize'];
   readonly mean: Rgb;
   readonly std: Rgb;
 }
@@ -100,25 +103,36 @@ function asRgb(values: readonly number[]): Rgb {
 }
 
 /**
- * Returns the transform for a net's evaluation by one centre crop: Q is S, or the middle of its range (section 4.1), but at
- * least the net's input size. For a net of grey images it is a transform to RGB, whose colours have the same mean. Undefined
- * for a net of rectangles or of other channels, whose images the caller prepares.
+ * Returns the smallest side Q of evaluation: S, or the middle of its range, but at least the longer side of the net's input, so that
+ * images of any shape cover it; the shorter one if images take its shape.
+ */
+export function evaluationScale(
+  { scale, resize }: Pick<Preprocessing, 'scale' | 'resize'>,
+  inputSize: ResolvedVggOptions['inputSize'],
+): number {
+  const [height, width] = inputShape({ inputSize });
+  const least = resize === 'stretch' ? Math.min(height, width) : Math.max(height, width);
+  return Math.max(least, Math.round(typeof scale === 'number' ? scale : (scale[0] + scale[1]) / 2));
+}
+
+/**
+ * Returns the transform for a net's evaluation by one centre crop: Q is S, or the middle of its range (section 4.1), but large
+ * enough to cover the net's input. For a net of grey images it is a transform to RGB, whose colours have the same mean. Undefined
+ * for a net of other channels, whose images the caller prepares.
  */
 export function inputTransform(
   preprocessing: Preprocessing,
   net: Pick<ResolvedVggOptions, 'inputSize' | 'channels'>,
 ): InputTransform | undefined {
-  const [height, width, count] = inputShape(net);
-  if (height !== width || (count !== 3 && count !== 1)) return undefined;
-  const { mean, scale, std = [1], range = 255, channels = 'RGB' } = preprocessing;
+  const { channels: count = 3, inputSize } = net;
+  if (count !== 3 && count !== 1) return undefined;
+  const { mean, std = [1], range = 255, channels = 'RGB' } = preprocessing;
   const { resize = 'shortest', interpolation = 'antialiased' } = preprocessing;
-  const middle = typeof scale === 'number' ? scale : (scale[0] + scale[1]) / 2;
-  const side = Math.max(height, Math.round(middle));
   return {
     resize,
-    scale: side,
+    scale: evaluationScale(preprocessing, inputSize),
     interpolation,
-    crop: height,
+    crop: inputSize,
     channels,
     range,
     mean: asRgb(mean),

@@ -5,6 +5,7 @@ import { mkdir, stat } from 'node:fs/promises';
 import { dirname, extname, join, resolve } from 'node:path';
 import { VggError } from '@vgg/core';
 import { systemCode, systemReason, writeFileAtomically } from '@vgg/core/node';
+import type { CropSize } from '@vgg/data';
 import {
   checkedTensors,
   type ExportedView,
@@ -28,7 +29,7 @@ export interface ConvertArguments {
   view: ExportedView;
   head: 'auto' | 'none';
   prefix?: string;
-  input?: number;
+  input?: CropSize;
   preprocessing: 'outside' | 'inside';
   json: boolean;
   quiet: boolean;

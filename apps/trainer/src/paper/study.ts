@@ -26,8 +26,10 @@ const VERSION = 2;
 const FILE = 'paper.json';
 
 /** Settings that all nets of a study share. */
-export type StudySettings = Omit<Settings, (typeof DECIDED_BY_STUDY)[number] | 'batch'> & {
+export type StudySettings = Omit<Settings, (typeof DECIDED_BY_STUDY)[number] | 'batch' | 'input'> & {
   batch: number;
+  /** Side of the square crop: the scales of the paper are in proportion to it. */
+  input: number;
   /** Absolute path of the images, or name of a public data set. */
   data: string;
   configs: readonly ConfigurationName[];

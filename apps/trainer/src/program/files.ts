@@ -71,8 +71,8 @@ export function convertCommand(run: Commands['convert']): Command {
     )
     .option('--prefix <text>', 'selects one of several nets in the file (default: the only one)')
     .option(
-      '--input <side>',
-      "side of the net's input in pixels (default: found from its weights)",
+      '--input <size>',
+      "size of the net's input in pixels, such as 224 or 64x128 (default: found from its weights)",
       SETTINGS.input.kind,
     );
   return withOutput(command)

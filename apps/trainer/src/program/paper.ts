@@ -11,7 +11,13 @@ import { DATA, withEngine, withOutput, withStrict } from './shared';
 
 /** Settings of `paper` that differ from those of `train`. */
 const SETTINGS_OF_PAPER: DifferencesOf = {
-  input: { default: undefined, defaultHelp: "in the paper's proportion to the images, 32 to 224" },
+  input: {
+    kind: integer(32, 4096),
+    value: '<side>',
+    help: 'side of the square training crop, in pixels',
+    default: undefined,
+    defaultHelp: "in the paper's proportion to the images, 32 to 224",
+  },
   width: { default: 0.25 },
   batchNorm: {
     default: true,

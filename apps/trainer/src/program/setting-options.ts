@@ -1,10 +1,12 @@
 /** Options of the command line made from the table of settings. */
 
-import { GROUPS, type SettingName, type SettingValue, settingOf } from '@vgg/recipes/table';
+import { GROUPS, type Kind, type SettingName, type SettingValue, settingOf } from '@vgg/recipes/table';
 import { type Command, Option } from 'commander';
 
-/** Help and default of a setting in one command, where they differ from the table. */
+/** Kind, help and default of a setting in one command, where they differ from the table. */
 export interface Differences<T> {
+  readonly kind?: Kind<T>;
+  readonly value?: string;
   readonly default?: T | undefined;
   readonly defaultHelp?: string;
   readonly help?: string;

@@ -43,11 +43,14 @@ function textOf(net: ResolvedVggOptions, option: keyof ResolvedVggOptions): stri
 
 /** Returns the options that keep a net from starting with the weights of another, with both values: all of them. */
 function differences(from: ResolvedVggOptions, to: ResolvedVggOptions, newHead: boolean): string[] {
+  // Height and width of a fully-connected layer's window are not in its shape: 2×4 places have as many weights as 4×2.
   const shapes = (net: ResolvedVggOptions) =>
     planLayers({ ...net, classes: to.classes })
       .filter(({ name }) => name !== 'fc8' || !newHead)
-      .flatMap(layerVariables)
-      .map(({ shape }) => shape.join());
+      .flatMap((layer) => [
+        ...layerVariables(layer).map(({ shape }) => shape.join()),
+        ...(layer.kind === 'fullyConnected' ? [layer.window.join('x')] : []),
+      ]);
   const differing: (keyof ResolvedVggOptions)[] = SHARED.filter(
     (option) => textOf(from, option) !== textOf(to, option),
   );

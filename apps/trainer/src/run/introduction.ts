@@ -1,6 +1,6 @@
 /** Lines that describe a new run before its first step: images, classes, settings, time. */
 import { dispose } from '@tensorflow/tfjs-core';
-import { constantError, countsOf, type ImageSource, labelsOf, spread } from '@vgg/data';
+import { constantError, countsOf, cropSides, type ImageSource, labelsOf, spread } from '@vgg/data';
 import { decodeImage } from '@vgg/data/node';
 import type { Vgg } from '@vgg/models';
 import type { Recipe } from '@vgg/recipes';
@@ -70,9 +70,10 @@ const TIMES = 2;
 /** Returns the seconds that a micro-batch of the recipe takes, from the gradient of a few blank images. Changes nothing. */
 async function secondsPerMicroBatch(model: Vgg, { microBatch, input, seed }: Recipe): Promise<number> {
   const size = Math.min(TIMED, microBatch);
-  const images = new Float32Array(size * input * input * 3);
+  const { width, height } = cropSides(input);
+  const images = new Float32Array(size * height * width * 3);
   const labels = new Int32Array(size);
-  const blank = { images, labels, size, height: input, width: input, index: 0 };
+  const blank = { images, labels, size, height, width, index: 0 };
   let seconds = 0;
   for (let i = 0; i < TIMES; i++) {
     const began = performance.now();

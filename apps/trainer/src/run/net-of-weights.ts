@@ -1,6 +1,7 @@
 /** The settings of a net that follow from the weights that it starts with. */
 
 import { VggError } from '@vgg/core';
+import { cropText } from '@vgg/data';
 import type { ResolvedVggOptions } from '@vgg/models';
 import type { SettingName, Settings } from '@vgg/recipes';
 import { netUse, recogniseNet } from '@vgg/weights';
@@ -55,10 +56,10 @@ export function settingsOfWeights(
   kept: ReadonlySet<SettingName>,
 ): NetSettings {
   const { configuration, batchNorm, width, inputSize, head } = net;
-  if (typeof configuration !== 'string' || typeof inputSize !== 'number' || net.channels !== undefined) {
+  if (typeof configuration !== 'string' || net.channels !== undefined) {
     throw new VggError(
       'argument',
-      `the weights are of net ${architectureText(net)}, input ${inputText(net)}; train takes nets of the paper for square RGB ` +
+      `the weights are of net ${architectureText(net)}, input ${inputText(net)}; train takes nets of the paper for RGB ` +
         'images: train this one with fit of @vgg/train',
     );
   }
@@ -70,7 +71,7 @@ export function settingsOfWeights(
     input,
     head: head === 'none' ? settings.head : head,
     // At another input size the scale follows from it.
-    scale: input === inputSize ? scale : undefined,
+    scale: cropText(input) === cropText(inputSize) ? scale : undefined,
   };
   const names = Object.keys(own) as (keyof NetSettings)[];
   return Object.fromEntries(names.map((name) => [name, kept.has(name) ? settings[name] : own[name]])) as NetSettings;

@@ -2,6 +2,7 @@
 import { resolve } from 'node:path';
 import { VggError } from '@vgg/core';
 import { listenForInterruption } from '@vgg/core/node';
+import { cropText } from '@vgg/data';
 import { DEMO_IMAGES, makeDemoImages } from '@vgg/data/node';
 import { describeEngine, type Engine, startEngine } from '@vgg/engine';
 import type { ResolvedVggOptions } from '@vgg/models';
@@ -92,7 +93,7 @@ async function withSmallSettings(
   const { config, width, input, batch, epochs, rate, schedule } = result;
   terminal.say(
     `no net or recipe is given: a small one for ${train.length} images with sides of about ${side} pixels: net ${config} with ` +
-      `batch norm, width ${width}, input ${input}, batch ${batch}, ${epochs} ${epochs === 1 ? 'epoch' : 'epochs'}, ${schedule} rate from ${rate}; for the ` +
+      `batch norm, width ${width}, input ${cropText(input)}, batch ${batch}, ${epochs} ${epochs === 1 ? 'epoch' : 'epochs'}, ${schedule} rate from ${rate}; for the ` +
       "paper's own settings add --recipe paper",
   );
   return result;

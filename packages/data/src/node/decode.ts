@@ -379,7 +379,7 @@ function write(out: Float32Array, offset: number, part: BytePart, { geometry, re
 
 /** Applies the operations on a crop's pixels and the change, then adds the shift. */
 function change(pixels: Float32Array, { operations = [], window, shift, change: own }: Geometry): void {
-  for (const operation of operations) applyOperation(pixels, window.width, operation);
+  for (const operation of operations) applyOperation(pixels, window, operation);
   own?.(pixels);
   for (let i = 0; i < pixels.length; i++) pixels[i]! += shift[i % 3]!;
 }

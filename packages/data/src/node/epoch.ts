@@ -1,6 +1,7 @@
 /** One pass over the batches of an epoch. Some batches are made ahead of the consumer. */
 import { isVggError, type TermRange, VggError } from '@vgg/core';
 import type { Batch } from '../batch';
+import { cropSides } from '../crop';
 import {
   type Fault,
   faultOf,
@@ -160,10 +161,10 @@ export class Epoch implements AsyncIterableIterator<Batch> {
   #fill(): void {
     const { end, prefetch, order, preparation } = this.#options;
     const { first, length } = this.#share;
-    const { crop } = preparation.transform;
+    const { width, height } = cropSides(preparation.transform.crop);
     while (!this.#ended && this.#pending.length < prefetch && this.#next < end) {
       const index = this.#next++;
-      const images = this.#spare.pop() ?? sharedFloats(length * crop * crop * 3);
+      const images = this.#spare.pop() ?? sharedFloats(length * width * height * 3);
       const start = index * this.#options.batchSize;
       const batchOrder = order.subarray(start, start + this.#options.batchSize).subarray(first, first + length);
       const indices = new Int32Array(batchOrder.length).fill(-1);
@@ -242,9 +243,9 @@ export class Epoch implements AsyncIterableIterator<Batch> {
   /** Copies a batch for the consumer, without the slots that are left out. */
   #toBatch({ index, images, indices }: PendingBatch): Batch {
     const { preparation, epoch, share, batchSize } = this.#options;
-    const { crop } = preparation.transform;
+    const { width, height } = cropSides(preparation.transform.crop);
     const { source } = this.#images;
-    const pixels = crop * crop * 3;
+    const pixels = width * height * 3;
     const slots = [...indices.keys()].filter((slot) => indices[slot]! >= 0);
     const copy = images.slice(0, slots.length * pixels);
     slots.forEach((slot, to) => {
@@ -255,8 +256,8 @@ export class Epoch implements AsyncIterableIterator<Batch> {
       labels: Int32Array.from(slots, (slot) => source.label(indices[slot]!)),
       indices: Uint32Array.from(slots, (slot) => indices[slot]!),
       size: slots.length,
-      height: crop,
-      width: crop,
+      height,
+      width,
       epoch,
       index,
       part: share === undefined ? undefined : { first: share.first, total: batchSize },

@@ -4,6 +4,7 @@
  * all, even while the sending thread is busy.
  */
 import { isVggError } from '@vgg/core';
+import { cropSides } from '../crop';
 import type { Size } from '../image';
 import { type AsyncImageSource, type ImageLocation, locationOf } from '../source';
 import { imageMoments, MOMENTS } from '../statistics';
@@ -43,7 +44,7 @@ export interface Sample {
 
 /** Result to compute from the samples, and its memory, which the threads share. */
 export type Task =
-  /** Inputs of a net, `[size, crop, crop, 3]`. */
+  /** Inputs of a net, `[size, height, width, 3]`. */
   | { readonly kind: 'batch'; readonly preparation: Preparation; readonly images: Float32Array }
   /** Moments of each image's RGB values, `[size, MOMENTS]`. */
   | { readonly kind: 'moments'; readonly moments: Float64Array };
@@ -139,9 +140,9 @@ export async function work(job: Job): Promise<Report> {
 function prepare({ slot, name, location, index }: Sample, task: Task): void | Promise<void> {
   if (task.kind === 'batch') {
     const { images, preparation } = task;
-    const { crop } = preparation.transform;
+    const { width, height } = cropSides(preparation.transform.crop);
     const run = (augment?: AugmentFunction) =>
-      decodeInto(images, slot * crop * crop * 3, location, name, geometryOf(preparation, index, augment));
+      decodeInto(images, slot * width * height * 3, location, name, geometryOf(preparation, index, augment));
     if (preparation.kind === 'evaluation' || preparation.augment === undefined) return run();
     const augment = augmentFunction(preparation.augment);
     return augment instanceof Promise ? augment.then(run) : run(augment);

@@ -29,7 +29,7 @@ export interface LoaderOptions {
    * least 1 and at most 4. For more than 4, set the environment variable UV_THREADPOOL_SIZE to that number.
    */
   readonly workers?: number | undefined;
-  /** Number of batches made ahead, at least 1. Each takes `batchSize * crop * crop * 12` bytes. Default 2. */
+  /** Number of batches made ahead, at least 1. Each takes `batchSize * height * width * 12` bytes of the crop. Default 2. */
   readonly prefetch?: number | undefined;
   /** True to fail at the first unusable image. Default false. */
   readonly strict?: boolean | undefined;

@@ -1,5 +1,6 @@
 /** Preparation of single images in worker threads: a server's event loop stays free. */
 import { VggError } from '@vgg/core';
+import { cropSides } from '../crop';
 import type { FloatImage } from '../image';
 import { checkImageTransform, type ImageTransform } from '../prepare';
 import { type Fault, located, newJob, type Report } from './job';
@@ -66,12 +67,12 @@ class Preparer implements ImagePreparer {
     checkImageTransform(transform);
     const { location, name } = await locate(image, options);
     if (this.#failure) throw this.#failure;
-    const { crop } = transform;
-    const images = this.#array(crop * crop * 3);
+    const { width, height } = cropSides(transform.crop);
+    const images = this.#array(width * height * 3);
     const sample = located({ slot: 0, index: 0, place: 0, name }, location);
     const job = newJob([sample], { kind: 'batch', preparation: { kind: 'evaluation', transform }, images });
     return new Promise((resolve, reject) => {
-      this.#pending.set(job.id, { image: { data: images, width: crop, height: crop }, resolve, reject });
+      this.#pending.set(job.id, { image: { data: images, width, height }, resolve, reject });
       this.#pool.ref();
       this.#pool.postToOne(job);
     });

@@ -1,6 +1,6 @@
 /** Measurement of a localisation net on a data set: rows of a table like the paper's Tables 8 and 9. */
 import { isVggError, type VggError } from '@vgg/core';
-import type { ImageLocation, RawImage, SkippedImage } from '@vgg/data';
+import type { CropSize, ImageLocation, RawImage, SkippedImage } from '@vgg/data';
 import { decodeImage } from '@vgg/data/node';
 import { type Protocol, scalesFor, type TrainingScale } from '@vgg/eval';
 import { BoxErrors, type BoxEvaluation } from '../evaluate';
@@ -17,9 +17,9 @@ export interface BoxRow extends BoxEvaluation {
 /** Options of {@link measureBoxes}. */
 export interface MeasureBoxesOptions extends Pick<LocalisationPlan, 'classifier' | 'localisers'> {
   readonly source: BoxSource;
-  /** Training scale S of the nets, from which the test scales follow, and the side of their input. */
+  /** Training scale S of the nets, from which the test scales follow, and the size of their input. */
   readonly scale: TrainingScale;
-  readonly input: number;
+  readonly input: CropSize;
   /** Largest number of images, taken evenly. Default all. */
   readonly limit?: number | undefined;
   /** True to fail at the first image that cannot be decoded. Default false. */

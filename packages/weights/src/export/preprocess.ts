@@ -1,6 +1,6 @@
 /** The preprocessing of pixels as a layer of an exported graph: one 1x1 convolution of RGB from 0 to 255. */
 import { inputShape, type ResolvedVggOptions } from '@vgg/models';
-import type { Preprocessing } from '../preprocessing';
+import { evaluationScale, type Preprocessing } from '../preprocessing';
 
 /** Names in the graph. They are not weights of the net: readers leave them out. */
 export const PREPROCESS = { node: 'preprocess', weight: 'preprocess/weight', bias: 'preprocess/bias' } as const;
@@ -28,22 +28,18 @@ export function pixelLayer({ mean, std, range = 255, channels = 'RGB' }: Preproc
 
 /** Returns JavaScript that makes the input of an exported net from an image, for people who call it from another program. */
 export function preprocessingText(
-  {
-    mean,
-    std = mean.map(() => 1),
-    range = 255,
-    channels = 'RGB',
-    scale,
-    resize = 'shortest',
-    interpolation = 'antialiased',
-  }: Preprocessing,
+  preprocessing: Preprocessing,
   inputSize: ResolvedVggOptions['inputSize'],
   inside: boolean,
 ): string[] {
+  const { mean, std = mean.map(() => 1), range = 255, channels = 'RGB' } = preprocessing;
+  const { resize = 'shortest', interpolation = 'antialiased' } = preprocessing;
   const [height, width] = inputShape({ inputSize });
   const order = mean.length === 3 ? channels : mean.length === 1 ? 'grey' : `${mean.length} channels`;
-  const side = Math.max(height, width, Math.round(typeof scale === 'number' ? scale : (scale[0] + scale[1]) / 2));
-  const size = resize === 'stretch' ? `both sides to ${side}` : `the smallest side to ${side}`;
+  const side = evaluationScale(preprocessing, inputSize);
+  const shape =
+    height === width ? 'both sides' : `to the shape of ${height}x${width} (height x width), its smallest side`;
+  const size = resize === 'stretch' ? `${shape} to ${side}` : `the smallest side to ${side}`;
   const lines = [`input: rescale ${size} (${interpolation}), cut ${height}x${width} from the centre`];
   if (inside)
     return [

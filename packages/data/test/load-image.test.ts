@@ -9,7 +9,7 @@ import { Worker } from 'node:worker_threads';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { type ImageTransform, loadImage as loadInBrowser, type Pixels, prepareImage, type RawImage } from '../src';
 import { createPreparer, decodeImage, loadImage, type NodeImage } from '../src/node';
-import { folder, patternImage, png } from './images';
+import { folder, jpeg, patternImage, png } from './images';
 
 const image = patternImage(40, 30);
 const same = ({ data, width, height }: RawImage) => ({ data: Buffer.from(data), width, height });
@@ -228,6 +228,20 @@ describe('a preparer', () => {
     const prepared = await Promise.all(inputs.map((input) => preparer.prepare(input, TRANSFORM)));
     expect(prepared).toEqual(images.map((each) => prepareImage(each, TRANSFORM)));
   });
+
+  it.each(['pillow-bilinear', 'pillow-bicubic', 'pillow-nearest'] as const)(
+    'prepares images as prepareImage does by %s, in any order of colours',
+    async (interpolation) => {
+      const preparer = createPreparer({ workers: 0 });
+      onTestFinished(() => preparer.close());
+      const encoded = await jpeg(patternImage(77, 50, 4));
+      const decoded = await decodeImage(encoded);
+      for (const other of [{ channels: 'BGR' }, { channels: 'RGB', range: 255, resize: 'stretch' }] as const) {
+        const transform = { ...TRANSFORM, interpolation, ...other };
+        expect(await preparer.prepare(encoded, transform)).toEqual(prepareImage(decoded, transform));
+      }
+    },
+  );
 
   it('uses its shared memory again for the next images, and returns memory of their own', async () => {
     let allocated = 0;

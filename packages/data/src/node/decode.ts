@@ -10,7 +10,7 @@
 import { VggError } from '@vgg/core';
 import sharp, { type Sharp } from 'sharp';
 import { erase } from '../erasing';
-import type { RawImage, Rgb, Size, Window } from '../image';
+import type { RawImage, Size, Window } from '../image';
 import { normaliseInto } from '../normalise';
 import { planPillow } from '../pillow';
 import { applyOperation } from '../pixel-operations';
@@ -27,6 +27,7 @@ import { readJpegHeader } from './jpeg';
 import { decodePnm, isPnm, pnmSize } from './pnm';
 import { isPixels, readEncoded, readPixels } from './read';
 import { axisOf, type BytePart, resampleBytes } from './resample-bytes';
+import { lookUp, resamplePillow } from './resample-pillow';
 import { misplaced } from './sources/not-data';
 
 sharp.cache(false);
@@ -317,9 +318,12 @@ interface Plan {
   readonly size: Size;
   /** Part of that image that is needed. */
   readonly window: Window;
-  /** Writes the rescaled crop, with a number added to every pixel, to `out` at `offset`. */
-  resample(out: Float32Array, offset: number, part: BytePart, shift: Rgb): void;
+  /** Writes the rescaled crop to `out` at `offset`. */
+  fill(out: Float32Array, offset: number, part: BytePart, values: PixelValues): void;
 }
+
+/** Numbers to add to every pixel, and the normalisation that follows. */
+type PixelValues = Pick<Geometry, 'shift' | 'normalisation'>;
 
 /** @param name name of an encoded image, which has limits and may be reduced. Default: the image is not encoded. */
 function planOf(image: Size, geometryOf: (size: Size) => Geometry, name?: string): Plan {
@@ -331,35 +335,45 @@ function planOf(image: Size, geometryOf: (size: Size) => Geometry, name?: string
 }
 
 /** Plans the crop by this project's filter. */
-function planTriangle(size: Size, { rescaled, window, flip }: Geometry): Pick<Plan, 'window' | 'resample'> {
+function planTriangle(size: Size, { rescaled, window, flip }: Geometry): Pick<Plan, 'window' | 'fill'> {
   const horizontal = axisOf(size.width, rescaled.width, window.left, window.width);
   const vertical = axisOf(size.height, rescaled.height, window.top, window.height);
   const [left, right] = span(horizontal);
   const [top, bottom] = span(vertical);
   return {
     window: { left, top, width: right - left, height: bottom - top },
-    resample: (out, offset, part, shift) => resampleBytes(out, offset, part, horizontal, vertical, flip, shift),
+    fill(out, offset, part, { shift, normalisation }) {
+      resampleBytes(out, offset, part, horizontal, vertical, flip, shift);
+      const pixels = out.subarray(offset, offset + window.width * window.height * 3);
+      if (normalisation !== undefined) normaliseInto(pixels, pixels, normalisation);
+    },
   };
 }
 
 /** Plans the crop by a filter of Pillow. */
-function planOfPillow(
-  size: Size,
-  { rescaled, window, flip, interpolation }: Geometry,
-): Pick<Plan, 'window' | 'resample'> {
+function planOfPillow(size: Size, { rescaled, window, flip, interpolation }: Geometry): Pick<Plan, 'window' | 'fill'> {
   const plan = planPillow(size, rescaled, window, PILLOW_FILTERS[interpolation!]);
   return {
     window: plan.source,
-    resample(out, offset, part, shift) {
-      const pixels = plan.compute(part);
-      const { width } = window;
-      for (let i = 0; i < pixels.length; i += 3) {
-        const x = (i / 3) % width;
-        const from = flip ? i + 3 * (width - 1 - 2 * x) : i;
-        for (let c = 0; c < 3; c++) out[offset + i + c] = pixels[from + c]! + shift[c]!;
-      }
+    fill(out, offset, part, values) {
+      const pixels = plan.axes ? resamplePillow(part, plan.axes.across, plan.axes.down) : plan.compute(part);
+      fillFromBytes(out, offset, { ...window, data: pixels }, flip, values);
     },
   };
+}
+
+/** Writes 8-bit pixels as normalised numbers. There are only 256 numbers for each channel, so they come from a table. */
+function fillFromBytes(
+  out: Float32Array,
+  offset: number,
+  image: RawImage,
+  flip: boolean,
+  { shift, normalisation }: PixelValues,
+): void {
+  const table = new Float32Array(256 * 3);
+  for (let i = 0; i < table.length; i++) table[i] = Math.floor(i / 3) + shift[i % 3]!;
+  if (normalisation !== undefined) normaliseInto(table, table, normalisation);
+  out.set(lookUp(image, table, normalisation?.channels === 'BGR', flip), offset);
 }
 
 function partOf(data: Uint8Array, { window: { left, top, width } }: Plan): BytePart {
@@ -367,13 +381,16 @@ function partOf(data: Uint8Array, { window: { left, top, width } }: Plan): ByteP
 }
 
 /** Resamples the crop, changes its values, and erases its rectangle if there is one. */
-function write(out: Float32Array, offset: number, part: BytePart, { geometry, resample }: Plan): void {
+function write(out: Float32Array, offset: number, part: BytePart, { geometry, fill }: Plan): void {
   const { shift, erased, window, operations = [], normalisation } = geometry;
-  const isLater = operations.length > 0 || geometry.change !== undefined;
-  resample(out, offset, part, isLater ? [0, 0, 0] : shift);
-  const pixels = out.subarray(offset, offset + window.width * window.height * 3);
-  if (isLater) change(pixels, geometry);
-  if (normalisation !== undefined) normaliseInto(pixels, pixels, normalisation);
+  if (operations.length > 0 || geometry.change !== undefined) {
+    fill(out, offset, part, { shift: [0, 0, 0] });
+    const pixels = out.subarray(offset, offset + window.width * window.height * 3);
+    change(pixels, geometry);
+    if (normalisation !== undefined) normaliseInto(pixels, pixels, normalisation);
+  } else {
+    fill(out, offset, part, { shift, normalisation });
+  }
   if (erased !== null) erase(out, offset, window.width, erased);
 }
 

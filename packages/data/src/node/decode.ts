@@ -85,13 +85,13 @@ function readJpeg(bytes: Buffer, name: string): Header | undefined {
  * Decodes a BMP or PNM file, which sharp cannot. Returns `undefined` for other files.
  * @throws VggError `VGG_IMAGE` if its size is beyond the limits; Error if it is damaged.
  */
-function decodeBitmap(bytes: Buffer, name: string): RawImage | undefined {
+function decodeBitmap(bytes: Buffer, name: string, maxPixels?: number): RawImage | undefined {
   if (isBmp(bytes)) {
-    checkLimits(bmpSize(bytes), name);
+    checkLimits(bmpSize(bytes), name, maxPixels);
     return decodeBmp(bytes);
   }
   if (isPnm(bytes)) {
-    checkLimits(pnmSize(bytes), name);
+    checkLimits(pnmSize(bytes), name, maxPixels);
     return decodePnm(bytes);
   }
   return undefined;
@@ -126,15 +126,15 @@ function headerOf({ width, height }: Size, orientation: number): Header {
   return { ...size, orientation, jpeg: false, cmyk: false, complete: true };
 }
 
-function checkLimits({ width, height }: Size, name: string): void {
+function checkLimits({ width, height }: Size, name: string, maxPixels: number = IMAGE_LIMITS.maximumPixels): void {
   const shortest = Math.min(width, height);
   const longest = Math.max(width, height);
-  const { minimumSide, maximumSide, maximumPixels, maximumAspect } = IMAGE_LIMITS;
+  const { minimumSide, maximumSide, maximumAspect } = IMAGE_LIMITS;
   if (shortest < minimumSide)
     throw unusable(name, `${width}x${height} is too small: each side needs ${minimumSide} pixels or more`);
   if (longest > maximumSide)
     throw unusable(name, `${width}x${height} is too large: each side may have ${maximumSide} pixels or fewer`);
-  if (width * height > maximumPixels) throw unusable(name, `${width}x${height} is more than ${maximumPixels} pixels`);
+  if (width * height > maxPixels) throw unusable(name, `${width}x${height} is more than ${maxPixels} pixels`);
   if (longest > shortest * maximumAspect) throw unusable(name, `${width}x${height} is longer than ${maximumAspect}:1`);
 }
 
@@ -273,6 +273,7 @@ async function decodeLocated(location: ImageLocation, name: string, minSide: num
  * Decodes an image and writes one crop of it to `out` at `offset`. Returns a promise only if sharp decodes the image.
  * @param name name of the image in error messages.
  * @param geometryOf called with the size of the image; returns the crop to make.
+ * @param maxPixels largest number of pixels of an encoded image. Default that of {@link IMAGE_LIMITS}.
  * @throws VggError as {@link decodeImage}.
  */
 export function decodeInto(
@@ -281,15 +282,16 @@ export function decodeInto(
   location: ImageLocation,
   name: string,
   geometryOf: (size: Size) => Geometry,
+  maxPixels?: number,
 ): void | Promise<void> {
   return withImageName(name, () => {
     if (isPixels(location)) return writeWhole(readPixels(location));
     const bytes = readEncoded(location);
-    const bitmap = decodeBitmap(bytes, name);
+    const bitmap = decodeBitmap(bytes, name, maxPixels);
     if (bitmap) return writeWhole(bitmap);
     const header = readJpeg(bytes, name);
     if (header?.complete === false) return decodeIncomplete(Buffer.from(bytes), header);
-    const plan = header && planOf(header, geometryOf, name);
+    const plan = header && planOf(header, geometryOf, { name, maxPixels });
     const pixels = plan && decodeByModule(bytes, header, plan.size, plan.window);
     if (pixels) return write(out, offset, partOf(pixels, plan), plan);
     return decodeBySharp(Buffer.from(bytes), header, plan);
@@ -300,13 +302,13 @@ export function decodeInto(
   }
 
   async function decodeIncomplete(bytes: Buffer, header: Header): Promise<void> {
-    checkLimits(header, name);
+    checkLimits(header, name, maxPixels);
     writeWhole(await decodeWhole(bytes, header, name));
   }
 
   async function decodeBySharp(bytes: Buffer, jpeg?: Header, jpegPlan?: Plan): Promise<void> {
     const header = jpeg ?? (await readHeader(bytes, name));
-    const plan = jpegPlan ?? planOf(header, geometryOf, name);
+    const plan = jpegPlan ?? planOf(header, geometryOf, { name, maxPixels });
     write(out, offset, partOf(await decodeWindow(bytes, header, plan.size, plan.window), plan), plan);
   }
 }
@@ -325,12 +327,18 @@ interface Plan {
 /** Numbers to add to every pixel, and the normalisation that follows. */
 type PixelValues = Pick<Geometry, 'shift' | 'normalisation'>;
 
-/** @param name name of an encoded image, which has limits and may be reduced. Default: the image is not encoded. */
-function planOf(image: Size, geometryOf: (size: Size) => Geometry, name?: string): Plan {
-  if (name !== undefined) checkLimits(image, name);
+/** An encoded image, which has limits and may be reduced. */
+interface Encoded {
+  readonly name: string;
+  readonly maxPixels: number | undefined;
+}
+
+/** @param encoded Default: the image is not encoded. */
+function planOf(image: Size, geometryOf: (size: Size) => Geometry, encoded?: Encoded): Plan {
+  if (encoded !== undefined) checkLimits(image, encoded.name, encoded.maxPixels);
   const geometry = geometryOf(image);
   const { rescaled } = geometry;
-  const size = name === undefined ? image : reducedSize(image, Math.min(rescaled.width, rescaled.height));
+  const size = encoded === undefined ? image : reducedSize(image, Math.min(rescaled.width, rescaled.height));
   return { geometry, size, ...(geometry.interpolation === undefined ? planTriangle : planOfPillow)(size, geometry) };
 }
 

@@ -52,7 +52,15 @@ async function writeNet(path) {
   const { createVgg, heInitialiser } = built('models/dist/index');
   const options = { configuration: values.configuration, width: Number(values.width) };
   const model = createVgg(options, heInitialiser({ seed: 1 }));
-  const preprocessing = { range: 1, mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225], scale: 256 };
+  // torchvision's, as in unbatched.mjs.
+  const interpolation = 'pillow-bilinear';
+  const preprocessing = {
+    range: 1,
+    mean: [0.485, 0.456, 0.406],
+    std: [0.229, 0.224, 0.225],
+    scale: 256,
+    interpolation,
+  };
   await built('weights/dist/node').saveModel(path, model, {
     classes: Array.from({ length: 1000 }, (_, i) => String(i)),
     preprocessing,

@@ -15,13 +15,19 @@ interface Waiting<Input, Output> {
   readonly reject: (reason: unknown) => void;
 }
 
-/** Runs a function on batches, one batch at a time. While one runs, the next inputs gather without a further wait. */
+/** Largest number of batches that run at once: one computes, and the next one is ready when it ends. */
+const PARALLEL = 2;
+
+/**
+ * Runs a function on batches. While one runs, the next inputs gather without a further wait; those that fill a batch are handed over
+ * at once, so that an engine that queues its work never waits for the next batch.
+ */
 export class Batcher<Input, Output> {
   readonly #run: (inputs: Input[]) => Promise<Output[]>;
   readonly #options: BatcherOptions;
   readonly #waiting: Waiting<Input, Output>[] = [];
   #timer: NodeJS.Timeout | undefined;
-  #running = false;
+  #running = 0;
 
   /** @param run returns one output for each input, in their order. */
   constructor(run: (inputs: Input[]) => Promise<Output[]>, options: BatcherOptions) {
@@ -33,36 +39,36 @@ export class Batcher<Input, Output> {
   submit(input: Input, signal?: AbortSignal): Promise<Output> {
     return new Promise((resolve, reject) => {
       if (signal?.aborted) return reject(signal.reason);
-      signal?.addEventListener('abort', () => reject(signal.reason), { once: true });
-      this.#waiting.push({ input, signal, resolve, reject });
-      if (this.#running) return;
-      if (this.#waiting.length >= this.#options.size) void this.#runAll();
-      else this.#timer ??= setTimeout(() => void this.#runAll(), this.#options.wait);
+      const waiting = { input, signal, resolve, reject };
+      const leave = () => {
+        const place = this.#waiting.indexOf(waiting);
+        if (place >= 0) this.#waiting.splice(place, 1);
+        reject(signal!.reason);
+      };
+      signal?.addEventListener('abort', leave, { once: true });
+      this.#waiting.push(waiting);
+      if (this.#waiting.length >= this.#options.size) this.#start();
+      else if (this.#running === 0) this.#timer ??= setTimeout(() => this.#start(), this.#options.wait);
     });
   }
 
-  async #runAll(): Promise<void> {
+  /** Runs the next batch, unless enough batches run. */
+  #start(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    this.#running = true;
-    for (let batch = this.#next(); batch.length > 0; batch = this.#next()) {
-      try {
-        const outputs = await this.#run(batch.map(({ input }) => input));
-        for (const [i, { resolve }] of batch.entries()) resolve(outputs[i]!);
-      } catch (error) {
-        for (const { reject } of batch) reject(error);
-      }
-    }
-    this.#running = false;
+    if (this.#running === PARALLEL || this.#waiting.length === 0) return;
+    void this.#runOne(this.#waiting.splice(0, this.#options.size));
   }
 
-  /** Takes the next inputs whose callers still wait. */
-  #next(): Waiting<Input, Output>[] {
-    const batch: Waiting<Input, Output>[] = [];
-    while (batch.length < this.#options.size && this.#waiting.length > 0) {
-      const next = this.#waiting.shift()!;
-      if (!next.signal?.aborted) batch.push(next);
+  async #runOne(batch: readonly Waiting<Input, Output>[]): Promise<void> {
+    this.#running += 1;
+    try {
+      const outputs = await this.#run(batch.map(({ input }) => input));
+      for (const [i, { resolve }] of batch.entries()) resolve(outputs[i]!);
+    } catch (error) {
+      for (const { reject } of batch) reject(error);
     }
-    return batch;
+    this.#running -= 1;
+    if (this.#running === 0 || this.#waiting.length >= this.#options.size) this.#start();
   }
 }

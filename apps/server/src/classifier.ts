@@ -2,7 +2,6 @@
 import { VggError } from '@vgg/core';
 import { classify } from '@vgg/eval';
 import { createPreparer, type Guess, type ImagePreparer, type LoadedNet } from '@vgg/vgg/node';
-import sharp from 'sharp';
 import { Batcher, type BatcherOptions } from './batcher';
 
 /** Options of {@link createClassifier}. */
@@ -28,14 +27,20 @@ export interface Classifier {
 
 type PreparedImage = Awaited<ReturnType<ImagePreparer['prepare']>>;
 
-/** Reads only the header, so that a small file cannot claim the memory of a huge image. */
-async function checkPixels(image: Uint8Array, maxPixels: number): Promise<void> {
-  // A file without a readable header is refused by the preparation, with its reason.
-  const { width = 0, height = 0 } = await sharp(image, { limitInputPixels: false })
-    .metadata()
-    .catch(() => ({ width: 0, height: 0 }));
-  if (width * height <= maxPixels) return;
-  throw new VggError('image', `the image has ${width}x${height} pixels: at most ${maxPixels} are accepted`);
+/** Arrays of shared memory for prepared images, which are used again: at most as many as images are classified at once. */
+class Arrays {
+  readonly #idle: Float32Array[] = [];
+
+  constructor(readonly length: number) {}
+
+  take(): Float32Array {
+    return this.#idle.pop() ?? new Float32Array(new SharedArrayBuffer(this.length * Float32Array.BYTES_PER_ELEMENT));
+  }
+
+  /** Takes an array back. It may still be read for an image whose caller has left: nobody sees the classes of that one. */
+  giveBack(array: Float32Array): void {
+    this.#idle.push(array);
+  }
 }
 
 /**
@@ -57,6 +62,8 @@ export async function createClassifier(
   );
   const preparer = createPreparer({ workers });
   const close = () => preparer.close();
+  const [height, width] = typeof transform.crop === 'number' ? [transform.crop, transform.crop] : transform.crop;
+  const arrays = new Arrays(height * width * 3);
   try {
     const grey = { data: new Uint8Array(32 * 32 * 3).fill(128), width: 32, height: 32 };
     await batcher.submit(await preparer.prepare(grey, transform));
@@ -66,8 +73,12 @@ export async function createClassifier(
   }
   return {
     async classify(image, signal) {
-      await checkPixels(image, maxPixels);
-      return batcher.submit(await preparer.prepare(image, transform, { signal }), signal);
+      const into = arrays.take();
+      try {
+        return await batcher.submit(await preparer.prepare(image, transform, { signal, maxPixels, into }), signal);
+      } finally {
+        arrays.giveBack(into);
+      }
     },
     close,
   };

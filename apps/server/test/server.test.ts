@@ -102,7 +102,7 @@ describe('a request', () => {
     expect((await post(app, jpeg.subarray(0, 200))).statusCode).toBe(400);
     const large = await post(app, jpeg);
     expect(large.statusCode).toBe(400);
-    expect(large.json()).toEqual({ error: 'the image has 80x60 pixels: at most 4000 are accepted' });
+    expect(large.json()).toEqual({ error: 'the image: 80x60 is more than 4000 pixels' });
   });
 
   it('is refused with 413 for too many bytes, and 415 for another type', async () => {
@@ -196,6 +196,34 @@ describe('a batcher', () => {
     expect(outputs).toEqual([2, 4, 6, 8, 10, 12, 14]);
     expect(batches).toEqual([[1, 2, 3], [4, 5, 6], [7]]);
     expect(await batcher.submit(8)).toBe(16);
+  });
+
+  it('hands over the next full batch while one runs, and lets a part of one gather until both are done', async () => {
+    const ends: (() => void)[] = [];
+    const batches: number[][] = [];
+    const run = async (inputs: number[]) => {
+      batches.push(inputs);
+      await new Promise<void>((done) => ends.push(done));
+      return inputs;
+    };
+    const batcher = new Batcher(run, { size: 2, wait: 1 });
+    const outputs = [1, 2, 3, 4, 5, 6, 7].map((n) => batcher.submit(n));
+    expect(batches).toEqual([
+      [1, 2],
+      [3, 4],
+    ]);
+    ends[0]!();
+    expect(await outputs[1]).toBe(2);
+    await until(() => batches.length === 3);
+    expect(batches[2]).toEqual([5, 6]);
+    ends[1]!();
+    expect(await outputs[3]).toBe(4);
+    expect(batches).toHaveLength(3);
+    ends[2]!();
+    await until(() => batches.length === 4);
+    expect(batches[3]).toEqual([7]);
+    ends[3]!();
+    expect(await Promise.all(outputs)).toEqual([1, 2, 3, 4, 5, 6, 7]);
   });
 
   it('leaves out inputs whose callers gave up, and continues after an error', async () => {

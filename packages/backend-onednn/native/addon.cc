@@ -233,8 +233,10 @@ class Environment : public Napi::ObjectWrap<Environment> {
     } catch (const std::exception &error) {
       throw Napi::Error::New(info.Env(), error.what());
     }
-    const char *source = static_cast<const char *>(values.ArrayBuffer().Data()) + values.ByteOffset();
-    std::memcpy(storage->buffer.data(), source, values.ByteLength());
+    // Not by the array's ArrayBuffer: the memory may be shared.
+    void *source = nullptr;
+    napi_get_typedarray_info(info.Env(), values, nullptr, nullptr, &source, nullptr, nullptr);
+    if (storage->bytes() > 0) std::memcpy(storage->buffer.data(), source, storage->bytes());
     slot(id) = std::move(storage);
   }
 

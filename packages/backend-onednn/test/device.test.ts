@@ -51,6 +51,18 @@ function convolve(device: Device, side: number): number {
 }
 
 describe.skipIf(!isBuilt)(`the device${reason}`, () => {
+  it('copies the numbers of a part of shared memory', () => {
+    const device = makeDevice();
+    const part = new Float32Array(new SharedArrayBuffer(36), 8, 5);
+    part.set([2, 3, 4, 5, 6]);
+    const buffer = device.upload('float32', part);
+    part.fill(-1);
+    expect([...new Float32Array(device.readSync(buffer))]).toEqual([2, 3, 4, 5, 6]);
+    const empty = device.upload('float32', new Float32Array(0));
+    expect(device.readSync(empty).byteLength).toBe(0);
+    device.close();
+  });
+
   it('throws a failure at the next read, with the operation and its shapes', async () => {
     const device = makeDevice({ memoryLimit: 8 * MEBIBYTE });
     const shape = [4, MEBIBYTE];

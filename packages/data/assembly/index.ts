@@ -6,5 +6,6 @@
  * The caller (src/node/baseline.ts) reads the headers and fills the tables of src/node/memory-layout.ts.
  */
 export { convert } from './colour';
+export { lookUp, resamplePillow } from './pillow';
 export { resample } from './resample';
 export { decodeScan, makeHuffman } from './scan';

@@ -15,7 +15,7 @@ export {
 } from './node/loader';
 export { type NearDuplicate, type NearDuplicateOptions, nearDuplicates } from './node/near-duplicates';
 export { type DataSet, LAYOUTS, type Layout, type OpenOptions, openSource } from './node/open';
-export { createPreparer, type ImagePreparer, type PreparerOptions } from './node/preparer';
+export { createPreparer, type ImagePreparer, type PrepareOptions, type PreparerOptions } from './node/preparer';
 export { type FetchOptions, fetchDataSet } from './node/public/fetch';
 export { isPublicDataSet, PUBLIC_DATA_SETS, type PublicDataSet, type PublicDataSetName } from './node/public/sets';
 export { isImageName } from './node/sources/files';

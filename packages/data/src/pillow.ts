@@ -26,43 +26,69 @@ function cubic(distance: number): number {
 /** Integer that stands for weight 1, as in Pillow. */
 const ONE = 2 ** 22;
 
-/** First source sample and weights of one output of an axis. */
-interface Taps {
-  readonly first: number;
+/** Weights of an axis: output `i` is the weighted sum of `count[i]` source samples, starting at `first[i]`. */
+export interface PillowAxis {
+  readonly first: Int32Array;
+  readonly count: Int32Array;
+  /** Weights of output `i` start at `i * taps`; {@link ONE} is 1. */
   readonly weights: Int32Array;
+  readonly taps: number;
 }
 
-function tapsOf(from: number, to: number, start: number, length: number, filter: keyof typeof KERNELS): Taps[] {
+function axisOf(from: number, to: number, start: number, length: number, filter: keyof typeof KERNELS): PillowAxis {
   const { support: reach, weight } = KERNELS[filter];
   const scale = from / to;
   const stretch = Math.max(scale, 1);
   const support = reach * stretch;
-  return Array.from({ length }, (_, i) => {
+  const inverse = 1 / stretch;
+  const taps = Math.ceil(support) * 2 + 1;
+  const first = new Int32Array(length);
+  const count = new Int32Array(length);
+  const weights = new Int32Array(length * taps);
+  const raw = new Float64Array(taps);
+  for (let i = 0; i < length; i++) {
     const centre = (start + i + 0.5) * scale;
-    const first = Math.max(0, Math.trunc(centre - support + 0.5));
-    const end = Math.min(from, Math.trunc(centre + support + 0.5));
-    const inverse = 1 / stretch;
-    const raw = Array.from({ length: end - first }, (_, k) => weight((k + first - centre + 0.5) * inverse));
-    const sum = raw.reduce((total, value) => total + value, 0);
-    const scaled = raw.map((value) => (sum === 0 ? value : value / sum) * ONE);
-    return { first, weights: Int32Array.from(scaled, (value) => Math.trunc(value + (value < 0 ? -0.5 : 0.5))) };
-  });
+    const low = Math.max(0, Math.trunc(centre - support + 0.5));
+    const samples = Math.min(from, Math.trunc(centre + support + 0.5)) - low;
+    let sum = 0;
+    for (let k = 0; k < samples; k++) {
+      raw[k] = weight((k + low - centre + 0.5) * inverse);
+      sum += raw[k]!;
+    }
+    for (let k = 0; k < samples; k++) {
+      const scaled = (sum === 0 ? raw[k]! : raw[k]! / sum) * ONE;
+      weights[i * taps + k] = Math.trunc(scaled + (scaled < 0 ? -0.5 : 0.5));
+    }
+    first[i] = low;
+    count[i] = samples;
+  }
+  return { first, count, weights, taps };
 }
 
 function clip(sum: number): number {
   return Math.min(255, Math.max(0, sum >> 22));
 }
 
-/** Computes one output pixel, rounded to 8 bits, from source pixels that start at `at` and lie `step` apart. */
-function blend(out: Uint8Array, to: number, source: Uint8Array, at: number, step: number, weights: Int32Array): void {
+/** Computes output pixel `to` of an axis, rounded to 8 bits, from source pixels that start at `at` and lie `step` apart. */
+function blend(
+  out: Uint8Array,
+  to: number,
+  source: Uint8Array,
+  at: number,
+  step: number,
+  { weights, taps, count }: PillowAxis,
+  output: number,
+): void {
   let red = ONE / 2;
   let green = ONE / 2;
   let blue = ONE / 2;
-  for (let k = 0, from = at; k < weights.length; k++, from += step) {
+  const start = output * taps;
+  const end = start + count[output]!;
+  for (let k = start, from = at; k < end; k++, from += step) {
     const weight = weights[k]!;
-    red += source[from]! * weight;
-    green += source[from + 1]! * weight;
-    blue += source[from + 2]! * weight;
+    red = (red + Math.imul(source[from]!, weight)) | 0;
+    green = (green + Math.imul(source[from + 1]!, weight)) | 0;
+    blue = (blue + Math.imul(source[from + 2]!, weight)) | 0;
   }
   out[to] = clip(red);
   out[to + 1] = clip(green);
@@ -70,7 +96,7 @@ function blend(out: Uint8Array, to: number, source: Uint8Array, at: number, step
 }
 
 /** Part of an image: its pixels and its corner in the whole image. */
-interface Part {
+export interface Part {
   readonly data: Uint8Array;
   readonly width: number;
   readonly left: number;
@@ -80,38 +106,42 @@ interface Part {
 /** A window of a rescaled image: the part of the image that it needs, and its computation from that part. */
 export interface PillowPlan {
   readonly source: Window;
+  /** Axes of the filter. Absent for `nearest`. */
+  readonly axes?: { readonly across: PillowAxis; readonly down: PillowAxis } | undefined;
   /** Returns the window's pixels. @param part pixels of `source`, or of a larger part. */
   compute(part: Part): Uint8Array;
 }
 
 function planFilter(size: Size, rescaled: Size, window: Window, filter: keyof typeof KERNELS): PillowPlan {
-  const across = tapsOf(size.width, rescaled.width, window.left, window.width, filter);
-  const down = tapsOf(size.height, rescaled.height, window.top, window.height, filter);
+  const across = axisOf(size.width, rescaled.width, window.left, window.width, filter);
+  const down = axisOf(size.height, rescaled.height, window.top, window.height, filter);
   const [left, right] = reach(across);
   const [top, bottom] = reach(down);
   const row = window.width * 3;
   return {
     source: { left, top, width: right - left, height: bottom - top },
+    axes: { across, down },
     compute(part) {
       const rows = new Uint8Array((bottom - top) * row);
       for (let y = top; y < bottom; y++) {
-        across.forEach(({ first, weights }, x) => {
-          const at = ((y - part.top) * part.width + first - part.left) * 3;
-          blend(rows, (y - top) * row + x * 3, part.data, at, 3, weights);
-        });
+        const line = ((y - part.top) * part.width - part.left) * 3;
+        for (let x = 0; x < window.width; x++) {
+          blend(rows, (y - top) * row + x * 3, part.data, line + across.first[x]! * 3, 3, across, x);
+        }
       }
       const out = new Uint8Array(window.height * row);
-      down.forEach(({ first, weights }, y) => {
-        for (let x = 0; x < row; x += 3) blend(out, y * row + x, rows, (first - top) * row + x, row, weights);
-      });
+      for (let y = 0; y < window.height; y++) {
+        const from = (down.first[y]! - top) * row;
+        for (let x = 0; x < row; x += 3) blend(out, y * row + x, rows, from + x, row, down, y);
+      }
       return out;
     },
   };
 }
 
 /** Returns the first source sample that an axis reads, and the end of those it reads. */
-function reach(axis: readonly Taps[]): [first: number, end: number] {
-  return [axis[0]!.first, axis.reduce((end, { first, weights }) => Math.max(end, first + weights.length), 0)];
+function reach({ first, count }: PillowAxis): [first: number, end: number] {
+  return [first[0]!, first.reduce((end, low, i) => Math.max(end, low + count[i]!), 0)];
 }
 
 /** Returns the source sample of each output, by Pillow's running sum. */
@@ -138,8 +168,9 @@ function planNearest(size: Size, rescaled: Size, window: Window): PillowPlan {
       for (const y of down) {
         for (const x of across) {
           const at = ((y - part.top) * part.width + x - part.left) * 3;
-          out.set(part.data.subarray(at, at + 3), to);
-          to += 3;
+          out[to++] = part.data[at]!;
+          out[to++] = part.data[at + 1]!;
+          out[to++] = part.data[at + 2]!;
         }
       }
       return out;

@@ -128,7 +128,9 @@ describe('decodeBaseline', () => {
   });
 
   it('calls the module with its parameters in the order of the sources', async () => {
-    const files = ['colour', 'resample', 'scan'].map((name) => new URL(`../assembly/${name}.ts`, import.meta.url));
+    const files = ['colour', 'pillow', 'resample', 'scan'].map(
+      (name) => new URL(`../assembly/${name}.ts`, import.meta.url),
+    );
     const sources = (await Promise.all(files.map((file) => readFile(file, 'utf8')))).join('\n');
     for (const [name, parameters] of Object.entries(PARAMETERS)) {
       const declared = new RegExp(`^export function ${name}\\(([^)]*)\\)`, 'm').exec(sources)![1]!;

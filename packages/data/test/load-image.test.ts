@@ -9,7 +9,7 @@ import { Worker } from 'node:worker_threads';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { type ImageTransform, loadImage as loadInBrowser, type Pixels, prepareImage, type RawImage } from '../src';
 import { createPreparer, decodeImage, loadImage, type NodeImage } from '../src/node';
-import { folder, patternImage, png } from './images';
+import { folder, jpeg, patternImage, png } from './images';
 
 const image = patternImage(40, 30);
 const same = ({ data, width, height }: RawImage) => ({ data: Buffer.from(data), width, height });
@@ -229,6 +229,20 @@ describe('a preparer', () => {
     expect(prepared).toEqual(images.map((each) => prepareImage(each, TRANSFORM)));
   });
 
+  it.each(['pillow-bilinear', 'pillow-bicubic', 'pillow-nearest'] as const)(
+    'prepares images as prepareImage does by %s, in any order of colours',
+    async (interpolation) => {
+      const preparer = createPreparer({ workers: 0 });
+      onTestFinished(() => preparer.close());
+      const encoded = await jpeg(patternImage(77, 50, 4));
+      const decoded = await decodeImage(encoded);
+      for (const other of [{ channels: 'BGR' }, { channels: 'RGB', range: 255, resize: 'stretch' }] as const) {
+        const transform = { ...TRANSFORM, interpolation, ...other };
+        expect(await preparer.prepare(encoded, transform)).toEqual(prepareImage(decoded, transform));
+      }
+    },
+  );
+
   it('uses its shared memory again for the next images, and returns memory of their own', async () => {
     let allocated = 0;
     const Original = SharedArrayBuffer;
@@ -256,6 +270,53 @@ describe('a preparer', () => {
     expect(allocated).toBe(2);
   });
 
+  it.each([0, 1])(
+    'with %i workers writes to shared memory of the caller, and refuses other memory',
+    async (workers) => {
+      const preparer = createPreparer({ workers });
+      onTestFinished(() => preparer.close());
+      const into = new Float32Array(new SharedArrayBuffer(16 * 16 * 3 * 4));
+      const first = await preparer.prepare(await png(image), TRANSFORM, { into });
+      expect(first.data).toBe(into);
+      expect(first).toEqual(prepareImage(image, TRANSFORM));
+      const other = patternImage(30, 60, 2);
+      expect((await preparer.prepare(other, TRANSFORM, { into })).data).toEqual(prepareImage(other, TRANSFORM).data);
+      const wrong = [
+        [new Float32Array(768), '768 of not shared memory'],
+        [new Float32Array(new SharedArrayBuffer(40)), '10 of shared memory'],
+        [{}, '\\[object Object\\]'],
+      ] as const;
+      for (const [memory, got] of wrong) {
+        await expect(
+          preparer.prepare(image, TRANSFORM, { into: memory as unknown as Float32Array }),
+        ).rejects.toMatchObject({
+          code: 'VGG_ARGUMENT',
+          message: expect.stringMatching(
+            new RegExp(`^expected \`into\` as a Float32Array of 768 numbers over a SharedArrayBuffer, got ${got}$`),
+          ),
+        });
+      }
+    },
+  );
+
+  it('refuses encoded images with more pixels than it may decode', async () => {
+    const preparer = createPreparer({ workers: 0 });
+    onTestFinished(() => preparer.close());
+    const { width, height, data } = image;
+    const bitmap = Buffer.concat([Buffer.from(`P6 ${width} ${height} 255\n`), data]);
+    for (const encoded of [await png(image), await jpeg(image), bitmap]) {
+      const maxPixels = width * height;
+      await preparer.prepare(encoded, TRANSFORM, { maxPixels });
+      await expect(preparer.prepare(encoded, TRANSFORM, { maxPixels: maxPixels - 1 })).rejects.toMatchObject({
+        code: 'VGG_IMAGE',
+        message: `the image: ${width}x${height} is more than ${maxPixels - 1} pixels`,
+      });
+    }
+    await expect(preparer.prepare(image, TRANSFORM, { maxPixels: 0.5 })).rejects.toMatchObject({
+      code: 'VGG_ARGUMENT',
+    });
+  });
+
   it('names an image that cannot be used, and refuses work after it is closed', async () => {
     const preparer = createPreparer({ workers: 1 });
     await expect(preparer.prepare(Buffer.from('no'), TRANSFORM, { name: 'upload 7' })).rejects.toMatchObject({
@@ -273,7 +334,12 @@ describe('a preparer', () => {
   it('sends only the bytes of the image to its thread, not the memory around them', async () => {
     const preparer = createPreparer({ workers: 1 });
     onTestFinished(() => preparer.close());
-    const post = vi.spyOn(Worker.prototype, 'postMessage');
+    const sizes: number[] = [];
+    const send = Worker.prototype.postMessage;
+    const post = vi.spyOn(Worker.prototype, 'postMessage').mockImplementation(function (this: Worker, message, moved) {
+      sizes.push(message.locations[0].data.buffer.byteLength);
+      send.call(this, message, moved);
+    });
     onTestFinished(() => post.mockRestore());
     const content = await png(image);
     const around = Buffer.alloc(content.length + 2000);
@@ -283,7 +349,6 @@ describe('a preparer', () => {
     pixels.set(data, 9);
     await preparer.prepare(around.subarray(1000, 1000 + content.length), TRANSFORM);
     await preparer.prepare({ data: pixels.subarray(9), width, height }, TRANSFORM);
-    const sizes = post.mock.calls.map(([{ locations }]) => locations[0].data.buffer.byteLength);
     expect(sizes).toEqual([content.length, data.length]);
   });
 

@@ -10,7 +10,7 @@
 import { VggError } from '@vgg/core';
 import sharp, { type Sharp } from 'sharp';
 import { erase } from '../erasing';
-import type { RawImage, Rgb, Size, Window } from '../image';
+import type { RawImage, Size, Window } from '../image';
 import { normaliseInto } from '../normalise';
 import { planPillow } from '../pillow';
 import { applyOperation } from '../pixel-operations';
@@ -27,6 +27,7 @@ import { readJpegHeader } from './jpeg';
 import { decodePnm, isPnm, pnmSize } from './pnm';
 import { isPixels, readEncoded, readPixels } from './read';
 import { axisOf, type BytePart, resampleBytes } from './resample-bytes';
+import { lookUp, resamplePillow } from './resample-pillow';
 import { misplaced } from './sources/not-data';
 
 sharp.cache(false);
@@ -84,13 +85,13 @@ function readJpeg(bytes: Buffer, name: string): Header | undefined {
  * Decodes a BMP or PNM file, which sharp cannot. Returns `undefined` for other files.
  * @throws VggError `VGG_IMAGE` if its size is beyond the limits; Error if it is damaged.
  */
-function decodeBitmap(bytes: Buffer, name: string): RawImage | undefined {
+function decodeBitmap(bytes: Buffer, name: string, maxPixels?: number): RawImage | undefined {
   if (isBmp(bytes)) {
-    checkLimits(bmpSize(bytes), name);
+    checkLimits(bmpSize(bytes), name, maxPixels);
     return decodeBmp(bytes);
   }
   if (isPnm(bytes)) {
-    checkLimits(pnmSize(bytes), name);
+    checkLimits(pnmSize(bytes), name, maxPixels);
     return decodePnm(bytes);
   }
   return undefined;
@@ -125,15 +126,15 @@ function headerOf({ width, height }: Size, orientation: number): Header {
   return { ...size, orientation, jpeg: false, cmyk: false, complete: true };
 }
 
-function checkLimits({ width, height }: Size, name: string): void {
+function checkLimits({ width, height }: Size, name: string, maxPixels: number = IMAGE_LIMITS.maximumPixels): void {
   const shortest = Math.min(width, height);
   const longest = Math.max(width, height);
-  const { minimumSide, maximumSide, maximumPixels, maximumAspect } = IMAGE_LIMITS;
+  const { minimumSide, maximumSide, maximumAspect } = IMAGE_LIMITS;
   if (shortest < minimumSide)
     throw unusable(name, `${width}x${height} is too small: each side needs ${minimumSide} pixels or more`);
   if (longest > maximumSide)
     throw unusable(name, `${width}x${height} is too large: each side may have ${maximumSide} pixels or fewer`);
-  if (width * height > maximumPixels) throw unusable(name, `${width}x${height} is more than ${maximumPixels} pixels`);
+  if (width * height > maxPixels) throw unusable(name, `${width}x${height} is more than ${maxPixels} pixels`);
   if (longest > shortest * maximumAspect) throw unusable(name, `${width}x${height} is longer than ${maximumAspect}:1`);
 }
 
@@ -272,6 +273,7 @@ async function decodeLocated(location: ImageLocation, name: string, minSide: num
  * Decodes an image and writes one crop of it to `out` at `offset`. Returns a promise only if sharp decodes the image.
  * @param name name of the image in error messages.
  * @param geometryOf called with the size of the image; returns the crop to make.
+ * @param maxPixels largest number of pixels of an encoded image. Default that of {@link IMAGE_LIMITS}.
  * @throws VggError as {@link decodeImage}.
  */
 export function decodeInto(
@@ -280,15 +282,16 @@ export function decodeInto(
   location: ImageLocation,
   name: string,
   geometryOf: (size: Size) => Geometry,
+  maxPixels?: number,
 ): void | Promise<void> {
   return withImageName(name, () => {
     if (isPixels(location)) return writeWhole(readPixels(location));
     const bytes = readEncoded(location);
-    const bitmap = decodeBitmap(bytes, name);
+    const bitmap = decodeBitmap(bytes, name, maxPixels);
     if (bitmap) return writeWhole(bitmap);
     const header = readJpeg(bytes, name);
     if (header?.complete === false) return decodeIncomplete(Buffer.from(bytes), header);
-    const plan = header && planOf(header, geometryOf, name);
+    const plan = header && planOf(header, geometryOf, { name, maxPixels });
     const pixels = plan && decodeByModule(bytes, header, plan.size, plan.window);
     if (pixels) return write(out, offset, partOf(pixels, plan), plan);
     return decodeBySharp(Buffer.from(bytes), header, plan);
@@ -299,13 +302,13 @@ export function decodeInto(
   }
 
   async function decodeIncomplete(bytes: Buffer, header: Header): Promise<void> {
-    checkLimits(header, name);
+    checkLimits(header, name, maxPixels);
     writeWhole(await decodeWhole(bytes, header, name));
   }
 
   async function decodeBySharp(bytes: Buffer, jpeg?: Header, jpegPlan?: Plan): Promise<void> {
     const header = jpeg ?? (await readHeader(bytes, name));
-    const plan = jpegPlan ?? planOf(header, geometryOf, name);
+    const plan = jpegPlan ?? planOf(header, geometryOf, { name, maxPixels });
     write(out, offset, partOf(await decodeWindow(bytes, header, plan.size, plan.window), plan), plan);
   }
 }
@@ -317,49 +320,68 @@ interface Plan {
   readonly size: Size;
   /** Part of that image that is needed. */
   readonly window: Window;
-  /** Writes the rescaled crop, with a number added to every pixel, to `out` at `offset`. */
-  resample(out: Float32Array, offset: number, part: BytePart, shift: Rgb): void;
+  /** Writes the rescaled crop to `out` at `offset`. */
+  fill(out: Float32Array, offset: number, part: BytePart, values: PixelValues): void;
 }
 
-/** @param name name of an encoded image, which has limits and may be reduced. Default: the image is not encoded. */
-function planOf(image: Size, geometryOf: (size: Size) => Geometry, name?: string): Plan {
-  if (name !== undefined) checkLimits(image, name);
+/** Numbers to add to every pixel, and the normalisation that follows. */
+type PixelValues = Pick<Geometry, 'shift' | 'normalisation'>;
+
+/** An encoded image, which has limits and may be reduced. */
+interface Encoded {
+  readonly name: string;
+  readonly maxPixels: number | undefined;
+}
+
+/** @param encoded Default: the image is not encoded. */
+function planOf(image: Size, geometryOf: (size: Size) => Geometry, encoded?: Encoded): Plan {
+  if (encoded !== undefined) checkLimits(image, encoded.name, encoded.maxPixels);
   const geometry = geometryOf(image);
   const { rescaled } = geometry;
-  const size = name === undefined ? image : reducedSize(image, Math.min(rescaled.width, rescaled.height));
+  const size = encoded === undefined ? image : reducedSize(image, Math.min(rescaled.width, rescaled.height));
   return { geometry, size, ...(geometry.interpolation === undefined ? planTriangle : planOfPillow)(size, geometry) };
 }
 
 /** Plans the crop by this project's filter. */
-function planTriangle(size: Size, { rescaled, window, flip }: Geometry): Pick<Plan, 'window' | 'resample'> {
+function planTriangle(size: Size, { rescaled, window, flip }: Geometry): Pick<Plan, 'window' | 'fill'> {
   const horizontal = axisOf(size.width, rescaled.width, window.left, window.width);
   const vertical = axisOf(size.height, rescaled.height, window.top, window.height);
   const [left, right] = span(horizontal);
   const [top, bottom] = span(vertical);
   return {
     window: { left, top, width: right - left, height: bottom - top },
-    resample: (out, offset, part, shift) => resampleBytes(out, offset, part, horizontal, vertical, flip, shift),
+    fill(out, offset, part, { shift, normalisation }) {
+      resampleBytes(out, offset, part, horizontal, vertical, flip, shift);
+      const pixels = out.subarray(offset, offset + window.width * window.height * 3);
+      if (normalisation !== undefined) normaliseInto(pixels, pixels, normalisation);
+    },
   };
 }
 
 /** Plans the crop by a filter of Pillow. */
-function planOfPillow(
-  size: Size,
-  { rescaled, window, flip, interpolation }: Geometry,
-): Pick<Plan, 'window' | 'resample'> {
+function planOfPillow(size: Size, { rescaled, window, flip, interpolation }: Geometry): Pick<Plan, 'window' | 'fill'> {
   const plan = planPillow(size, rescaled, window, PILLOW_FILTERS[interpolation!]);
   return {
     window: plan.source,
-    resample(out, offset, part, shift) {
-      const pixels = plan.compute(part);
-      const { width } = window;
-      for (let i = 0; i < pixels.length; i += 3) {
-        const x = (i / 3) % width;
-        const from = flip ? i + 3 * (width - 1 - 2 * x) : i;
-        for (let c = 0; c < 3; c++) out[offset + i + c] = pixels[from + c]! + shift[c]!;
-      }
+    fill(out, offset, part, values) {
+      const pixels = plan.axes ? resamplePillow(part, plan.axes.across, plan.axes.down) : plan.compute(part);
+      fillFromBytes(out, offset, { ...window, data: pixels }, flip, values);
     },
   };
+}
+
+/** Writes 8-bit pixels as normalised numbers. There are only 256 numbers for each channel, so they come from a table. */
+function fillFromBytes(
+  out: Float32Array,
+  offset: number,
+  image: RawImage,
+  flip: boolean,
+  { shift, normalisation }: PixelValues,
+): void {
+  const table = new Float32Array(256 * 3);
+  for (let i = 0; i < table.length; i++) table[i] = Math.floor(i / 3) + shift[i % 3]!;
+  if (normalisation !== undefined) normaliseInto(table, table, normalisation);
+  out.set(lookUp(image, table, normalisation?.channels === 'BGR', flip), offset);
 }
 
 function partOf(data: Uint8Array, { window: { left, top, width } }: Plan): BytePart {
@@ -367,13 +389,16 @@ function partOf(data: Uint8Array, { window: { left, top, width } }: Plan): ByteP
 }
 
 /** Resamples the crop, changes its values, and erases its rectangle if there is one. */
-function write(out: Float32Array, offset: number, part: BytePart, { geometry, resample }: Plan): void {
+function write(out: Float32Array, offset: number, part: BytePart, { geometry, fill }: Plan): void {
   const { shift, erased, window, operations = [], normalisation } = geometry;
-  const isLater = operations.length > 0 || geometry.change !== undefined;
-  resample(out, offset, part, isLater ? [0, 0, 0] : shift);
-  const pixels = out.subarray(offset, offset + window.width * window.height * 3);
-  if (isLater) change(pixels, geometry);
-  if (normalisation !== undefined) normaliseInto(pixels, pixels, normalisation);
+  if (operations.length > 0 || geometry.change !== undefined) {
+    fill(out, offset, part, { shift: [0, 0, 0] });
+    const pixels = out.subarray(offset, offset + window.width * window.height * 3);
+    change(pixels, geometry);
+    if (normalisation !== undefined) normaliseInto(pixels, pixels, normalisation);
+  } else {
+    fill(out, offset, part, { shift, normalisation });
+  }
   if (erased !== null) erase(out, offset, window.width, erased);
 }
 

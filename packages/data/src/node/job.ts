@@ -28,7 +28,12 @@ export type Preparation =
       readonly epoch: number;
       readonly augment?: AugmentMessage | undefined;
     }
-  | { readonly kind: 'evaluation'; readonly transform: EvaluationTransform };
+  | {
+      readonly kind: 'evaluation';
+      readonly transform: EvaluationTransform;
+      /** Largest number of pixels of an encoded image. Default 120 million. */
+      readonly maxPixels?: number | undefined;
+    };
 
 /** One image of a batch. */
 export interface Sample {
@@ -141,8 +146,10 @@ function prepare({ slot, name, location, index }: Sample, task: Task): void | Pr
   if (task.kind === 'batch') {
     const { images, preparation } = task;
     const { width, height } = cropSides(preparation.transform.crop);
+    const maxPixels = preparation.kind === 'evaluation' ? preparation.maxPixels : undefined;
+    const offset = slot * width * height * 3;
     const run = (augment?: AugmentFunction) =>
-      decodeInto(images, slot * width * height * 3, location, name, geometryOf(preparation, index, augment));
+      decodeInto(images, offset, location, name, geometryOf(preparation, index, augment), maxPixels);
     if (preparation.kind === 'evaluation' || preparation.augment === undefined) return run();
     const augment = augmentFunction(preparation.augment);
     return augment instanceof Promise ? augment.then(run) : run(augment);

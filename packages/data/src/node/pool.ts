@@ -7,8 +7,11 @@ import { type Job, messageOf, type Report, work } from './job';
 export interface Pool {
   /** Sends a job to every thread. The threads share its samples among them. */
   post(job: Job): void;
-  /** Sends a job to the thread with the fewest jobs of this kind. */
-  postToOne(job: Job): void;
+  /**
+   * Sends a job to the thread with the fewest jobs of this kind.
+   * @param moved memory of the job that is moved to the thread, not copied.
+   */
+  postToOne(job: Job, moved?: readonly ArrayBuffer[]): void;
   /** Keeps the process alive, as `Worker.ref` does. A new pool does not. */
   ref(): void;
   /** Lets the process end, as `Worker.unref` does. */
@@ -79,12 +82,12 @@ class WorkerPool implements Pool {
     for (const worker of this.#workers) worker.postMessage(message);
   }
 
-  postToOne(job: Job): void {
+  postToOne(job: Job, moved: readonly ArrayBuffer[] = []): void {
     const busy = [...this.#alone.values()];
     const load = (worker: Worker) => busy.filter((other) => other === worker).length;
     const worker = this.#workers.reduce((least, other) => (load(other) < load(least) ? other : least));
     this.#alone.set(job.id, worker);
-    worker.postMessage(messageOf(job));
+    worker.postMessage(messageOf(job), moved);
   }
 
   ref(): void {

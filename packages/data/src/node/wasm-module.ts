@@ -43,6 +43,24 @@ export const PARAMETERS = {
     'green',
     'blue',
   ],
+  resamplePillow: [
+    'out',
+    'width',
+    'height',
+    'source',
+    'stride',
+    'sourceHeight',
+    'between',
+    'columns',
+    'columnPairs',
+    'columnWeights',
+    'columnStep',
+    'rows',
+    'rowPairs',
+    'rowWeights',
+    'rowStep',
+  ],
+  lookUp: ['out', 'pixels', 'width', 'height', 'table', 'first', 'flip'],
 } as const;
 
 export type FunctionName = keyof typeof PARAMETERS;

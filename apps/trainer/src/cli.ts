@@ -48,7 +48,8 @@ async function main(words: readonly string[]): Promise<number> {
       (await import('./commands/inspect')).runInspect(file, options, await terminalOf(options)),
     convert: async (input, output, options) =>
       (await import('./commands/convert')).runConvert(input, output, options, await terminalOf(options)),
-    runs: async (action, words, options) => (await import('./commands/runs')).runRuns(action, words, options),
+    runs: async (action, words, options) =>
+      (await import('./commands/runs')).runRuns(action, words, options, await terminalOf({ quiet: false })),
     transfer: async (options) => (await import('./commands/transfer')).runTransfer(options, await terminalOf(options)),
     paper: async (options) => (await import('./commands/paper')).runPaper(options, await terminalOf(options)),
   });

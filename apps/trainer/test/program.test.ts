@@ -65,11 +65,11 @@ describe('the command line', () => {
   });
 
   it('is the demo without a data set, whose defaults any option overrides', async () => {
-    expect((await called()).options).toMatchObject({ config: 'A', input: 96, scale: [96, 160] });
+    expect((await called()).options).toMatchObject({ config: 'A', input: 128, scale: [128, 192] });
     expect((await called('--epochs', '1', '--config', 'B')).options).toMatchObject({
       config: 'B',
       epochs: 1,
-      input: 96,
+      input: 128,
     });
   });
 

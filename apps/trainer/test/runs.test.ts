@@ -1,5 +1,5 @@
 /** Runs over time: images that move, more epochs, words about training images, and the list of runs. */
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { home, images, TINY, trainer } from './command-line';
@@ -110,6 +110,18 @@ describe('runs', () => {
     expect(stdout).toMatch(/\| two +\| complete +\| A bn, width 0\.0625, 32 px \| elsewhere \(30\)/);
     const listed = JSON.parse((await trainer(['runs', 'list', 'runs', '--json'])).stdout);
     expect(listed[0]).toMatchObject({ name: 'one', state: 'complete', images: { train: 30, validation: 10 } });
+    mkdirSync(join(home, 'runs/damaged'));
+    writeFileSync(join(home, 'runs/damaged/run.json'), '{');
+    const again = await trainer(['runs', 'runs']);
+    expect(again.stdout).toBe(stdout);
+    expect(again.stderr).toMatch(/warning: \S+damaged is not a run folder: its run\.json is not JSON/);
+    rmSync(join(home, 'runs/damaged'), { recursive: true });
+    expect(await trainer(['runs', 'lst'])).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(
+        /"lst" is neither a folder nor an action \(did you mean "list"\?\): expected list,/,
+      ),
+    });
     expect((await trainer(['runs', 'compare', 'runs/one', 'runs/two'])).stdout).toMatch(/\| seed +\| 1 +\| 2 +\|/);
     expect((await trainer(['runs', 'rename', 'runs/two', 'renamed'])).code).toBe(0);
     expect((await trainer(['runs', 'copy', 'runs/renamed', 'two'])).code).toBe(0);

@@ -32,7 +32,7 @@ describe('the boxes of the demo images', () => {
       expect(box.left + box.width).toBeLessThanOrEqual(width);
       expect(box.top + box.height).toBeLessThanOrEqual(height);
       if (!SOLID.includes(name)) continue;
-      // The lightness of a figure is at most 32 % or at least 68 %, that of its background from 40 to 60 %, with noise of 4 %.
+      // The lightness of a figure is at most 32 % or at least 68 %, that of its background from 40 to 60 %, with noise of 6 %.
       const isFigure = (x: number, y: number) => {
         const pixel = [...data.subarray((y * width + x) * 3, (y * width + x) * 3 + 3)];
         const lightness = (Math.max(...pixel) + Math.min(...pixel)) / 510;

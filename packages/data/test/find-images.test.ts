@@ -1,4 +1,5 @@
 /** The images that words stand for. */
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -98,6 +99,30 @@ describe('findImages', () => {
     expect(found('links/*', 'links')).toEqual(['links/loop.jpg', 'links/loop.jpg']);
     expect(found('links/*/*.jpg')).toEqual(['links/*/*.jpg: no file matches this pattern']);
     expect(found('links/loop.jpg')).toEqual([expect.stringMatching(/^links\/loop\.jpg: .*links/)]);
+  });
+
+  it('follows links to folders, and reads no folder twice', () => {
+    mkdirSync(join(home, 'linked/in'), { recursive: true });
+    mkdirSync(join(home, 'elsewhere'));
+    writeFileSync(join(home, 'linked/in/1.jpg'), '');
+    writeFileSync(join(home, 'elsewhere/2.jpg'), '');
+    symlinkSync('../elsewhere', join(home, 'linked/out'));
+    symlinkSync('..', join(home, 'linked/in/back'));
+    expect(found('linked')).toEqual(['linked/in/1.jpg', 'linked/out/2.jpg']);
+  });
+
+  it.skipIf(process.platform === 'win32')('names a pipe in a folder, which would be read for ever', () => {
+    mkdirSync(join(home, 'pipes'));
+    execFileSync('mkfifo', [join(home, 'pipes/1.jpg')]);
+    writeFileSync(join(home, 'pipes/2.jpg'), '');
+    expect(found('pipes')).toEqual(['pipes/1.jpg is a pipe or a device, not a file', 'pipes/2.jpg']);
+  });
+
+  it('says that a link leads to no file', async () => {
+    mkdirSync(join(home, 'broken'));
+    symlinkSync('nowhere.jpg', join(home, 'broken/1.jpg'));
+    const [image] = findImages([join(home, 'broken')]);
+    await expect(readFoundImage(image!)).rejects.toThrow(/1\.jpg: this link leads to no file$/);
   });
 
   it('says what is wrong with a word', () => {

@@ -26,7 +26,7 @@ export interface ScoreOptions {
   /** Largest number of pixels in one forward pass; a single view may have more. */
   readonly batchPixels: number;
   readonly signal: AbortSignal | undefined;
-  /** Receives the number of views in each forward pass, after the pass. */
+  /** Receives the number of views in each forward pass, equal ones included, after the pass. */
   onBatch(views: number): void | Promise<void>;
 }
 
@@ -52,11 +52,12 @@ export class Posteriors {
     return this.#sums;
   }
 
-  add(net: string, scale: number, kind: ViewKind, posterior: Float64Array): void {
+  /** Adds the posterior of a view that stands for `count` equal ones. */
+  add(net: string, scale: number, kind: ViewKind, posterior: Float64Array, count = 1): void {
     const key = JSON.stringify([net, scale, kind]);
     const { sum, views } = this.#sums.get(key) ?? { sum: new Float64Array(this.#classes), views: 0 };
-    for (let i = 0; i < posterior.length; i++) sum[i]! += posterior[i]!;
-    this.#sums.set(key, { sum, views: views + 1 });
+    for (let i = 0; i < posterior.length; i++) sum[i]! += count * posterior[i]!;
+    this.#sums.set(key, { sum, views: views + count });
   }
 
   /**
@@ -146,7 +147,7 @@ function stack(tasks: readonly Task[]): Tensor4D {
 
 /**
  * Passes images through the nets of a plan. Every image is rescaled once per scale, and every view passes once through
- * each net, however many protocols and nets share it.
+ * each net, however many protocols and nets share it; of equal crops, one.
  *
  * @throws VggError `VGG_NON_FINITE` when a class score is not a finite number; the reason of `signal` when it is aborted.
  */
@@ -179,10 +180,10 @@ export async function scoreImages(
             part.forEach(({ view, index }, i) => {
               const own = scores.subarray(i * classes, (i + 1) * classes);
               if (!own.every(Number.isFinite)) throw notFinite(net.name, images[index]!.key);
-              results[index]!.add(net.name, scale, view.kind, softmax(own));
+              results[index]!.add(net.name, scale, view.kind, softmax(own), view.count);
             });
             await yieldToEventLoop();
-            await onBatch(part.length);
+            await onBatch(part.reduce((sum, { view }) => sum + view.count, 0));
           }
         } finally {
           input.dispose();

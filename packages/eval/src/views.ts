@@ -1,5 +1,6 @@
 /** Inputs of the nets made from an image at one scale (section 3.2): the whole image or crops of it, with their flips. */
 import {
+  type CropSize,
   centreWindow,
   crop,
   cropText,
@@ -9,6 +10,8 @@ import {
   type RawImage,
   resample,
   rescaledSize,
+  type Size,
+  type Window,
 } from '@vgg/data';
 import { type Plan, type ViewKind, viewKinds } from './protocol';
 
@@ -17,12 +20,26 @@ export interface View {
   readonly kind: ViewKind;
   readonly width: number;
   readonly height: number;
+  /** Number of equal views that this one stands for: an image as high as the crop has five equal rows of crops. */
+  readonly count: number;
   /** Computes the pixels, `height * width * 3`, on each call, so that only those of one batch are in memory. */
   pixels(): Float32Array;
 }
 
-function view(kind: ViewKind, size: { width: number; height: number }, make: () => FloatImage): View {
-  return { kind, width: size.width, height: size.height, pixels: () => make().data };
+function view(kind: ViewKind, size: { width: number; height: number }, make: () => FloatImage, count = 1): View {
+  return { kind, width: size.width, height: size.height, count, pixels: () => make().data };
+}
+
+/** Returns the different windows of the 5x5 grid, each with the number of times that the grid has it. */
+function differentWindows(size: Size, own: CropSize): { window: Window; count: number }[] {
+  const different = new Map<string, { window: Window; count: number }>();
+  for (const window of gridWindows(size, own)) {
+    const key = `${window.left} ${window.top}`;
+    const known = different.get(key);
+    if (known) known.count += 1;
+    else different.set(key, { window, count: 1 });
+  }
+  return [...different.values()];
 }
 
 /**
@@ -51,7 +68,9 @@ export function viewsOf(image: RawImage, scale: number, { nets, protocols, flips
       });
     }
     return crops.flatMap((own) =>
-      gridWindows(size, own).flatMap((window) => images.map((from) => view(kind, window, () => crop(from, window)))),
+      differentWindows(size, own).flatMap(({ window, count }) =>
+        images.map((from) => view(kind, window, () => crop(from, window), count)),
+      ),
     );
   });
 }

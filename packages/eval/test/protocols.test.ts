@@ -71,8 +71,18 @@ describe('multi-crop', () => {
 
   it('passes crops of each scale', async () => {
     const net = fakeNet('net', byCrop);
-    await predict({ nets: [net], image, protocol: 'multi-crop', scales: [9, 18, 6] });
+    await predict({ nets: [net], image, protocol: 'multi-crop', scales: [9, 18, 27] });
     expect(net.crops).toHaveLength(150);
+  });
+
+  it('passes equal crops once and counts each of them', async () => {
+    const net = fakeNet('net', byCrop);
+    const options = { protocol: 'multi-crop', scales: [6], flips: false } as const;
+    const { posterior } = await predict({ nets: [net], image: coordinates(8, 6), ...options });
+    // Quarters of the margins 3 and 1, rounded.
+    expect(net.crops).toHaveLength(4 * 2);
+    const crops = [0, 0, 1, 1, 1].flatMap((top) => [0, 1, 2, 2, 3].map((left) => ({ left, top, flipped: false })));
+    expect(posterior).toBeAllclose(average(crops.map((crop) => softmax(byCrop(crop)))), { rtol: 1e-6 });
   });
 });
 

@@ -64,7 +64,7 @@ const ABOUT_FIGURES =
   'probability of the predicted class and the share of right predictions (0: the probabilities can be trusted).';
 
 /** Prints a table as in section 4 of the paper, with a row for each net, protocol and set of scales, and one by class. */
-export async function printEvaluation(evaluation: Evaluation, classes: readonly string[]): Promise<void> {
+async function printEvaluation(evaluation: Evaluation, classes: readonly string[]): Promise<void> {
   const { images, skipped } = evaluation;
   const fused = evaluation.rows.some(({ nets }) => nets.length > 1);
   const withTop5 = evaluation.rows.some(({ top5Error }) => top5Error !== null);

@@ -10,6 +10,7 @@ import { shortInputText } from '../nets/net-text';
 import { readRecord } from '../run/folder';
 import { type ListedRun, listedRun, listRuns } from '../run/list';
 import { print, table } from '../terminal/output';
+import type { Terminal } from '../terminal/terminal';
 
 export type RunsAction = 'list' | 'compare' | 'rename' | 'copy' | 'prune';
 
@@ -39,14 +40,21 @@ function jsonOf({ record, best, ...run }: ListedRun) {
   return { ...run, best: best ?? null, net, images, classes: classes.length, recipe };
 }
 
-async function list(runs: readonly ListedRun[], json: boolean): Promise<void> {
+async function showRuns(runs: readonly ListedRun[], json: boolean): Promise<void> {
   if (json) return print(JSON.stringify(runs.map(jsonOf), null, 2));
   await print(runs.length === 0 ? 'no runs' : table(HEADER, runs.map(rowOf), 4));
 }
 
+/** Lists the runs in a folder, and names those that cannot be read. */
+async function list(folder: string, json: boolean, terminal: Terminal): Promise<void> {
+  const { runs, unreadable } = await listRuns(folder);
+  for (const reason of unreadable) terminal.warn(reason);
+  await showRuns(runs, json);
+}
+
 /** Prints the settings in which runs differ, with their results. */
 async function compare(runs: readonly ListedRun[], json: boolean): Promise<void> {
-  if (json) return list(runs, true);
+  if (json) return showRuns(runs, true);
   const value = ({ record }: ListedRun, name: (typeof SETTING_NAMES)[number]) =>
     String((record.recipe as Readonly<Record<string, unknown>>)[name] ?? '');
   const differing = SETTING_NAMES.filter((name) => new Set(runs.map((run) => value(run, name))).size > 1);
@@ -98,11 +106,16 @@ const WORDS: Readonly<Record<RunsAction, string>> = {
   prune: 'at most one folder',
 };
 
-export async function runRuns(action: RunsAction, words: readonly string[], options: RunsArguments): Promise<void> {
+export async function runRuns(
+  action: RunsAction,
+  words: readonly string[],
+  options: RunsArguments,
+  terminal: Terminal,
+): Promise<void> {
   const count = words.length;
   const fits = { list: count <= 1, prune: count <= 1, compare: count >= 2, rename: count === 2, copy: count === 2 };
   if (!fits[action]) throw new VggError('argument', `runs ${action} takes ${WORDS[action]}, got ${count} arguments`);
-  if (action === 'list') return list((await listRuns(words[0] ?? 'runs')).runs, options.json);
+  if (action === 'list') return list(words[0] ?? 'runs', options.json, terminal);
   if (action === 'prune') return prune(words[0] ?? 'runs', options);
   if (action !== 'compare') return move(action, words);
   const runs: ListedRun[] = [];

@@ -17,8 +17,8 @@ import { joinTraining, trainPrepared } from '../run/train';
 import { COMMAND } from '../terminal/command';
 import { print, shellWord, table } from '../terminal/output';
 import type { Terminal } from '../terminal/terminal';
+import { hasSecondNet, printDemo, trainSecond } from './demo';
 import { dryRun } from './dry-run';
-import { printEvaluation } from './evaluate';
 import { runFindRate } from './find-rate';
 
 /** Returns the losses and errors of the last epoch; with five classes or fewer, the top-5 error is always 0 and left out. */
@@ -174,8 +174,16 @@ async function train(options: TrainArguments, terminal: Terminal, livePage?: Liv
 
   if (finished) terminal.say(`${path} is trained; only its evaluation is left`);
   const { record } = prepared;
+  const second = hasSecondNet(prepared, options) ? await trainSecond(prepared, options, terminal) : undefined;
+  if (second?.isInterrupted) {
+    terminal.say(`the second net is saved; ${resumeHint(path)}`);
+    process.exitCode = second.exitCode;
+    await report.finish('complete');
+    if (options.json) await printJson();
+    return;
+  }
   const { evaluation, exitCode } = await evaluateBest(
-    { path, record, strict: options.strict, resumeHint: resumeHint(path) },
+    { path, second: second?.path, record, strict: options.strict, resumeHint: resumeHint(path) },
     terminal,
   );
   if (exitCode !== undefined) {
@@ -185,6 +193,7 @@ async function train(options: TrainArguments, terminal: Terminal, livePage?: Liv
   }
   terminal.say('writing the report');
   await report.finish('complete');
+  await second?.report.finish('complete');
   if (options.json) return printJson(evaluation && { evaluation });
   if (result.training !== undefined) await print(summaryTable(result, classes));
   else if (!finished) terminal.say(`the run ended after step ${result.step}, before an epoch was completed`);
@@ -192,7 +201,7 @@ async function train(options: TrainArguments, terminal: Terminal, livePage?: Liv
   if (options.smoke) return;
   terminal.say(`the report is ${join(path, REPORT)}`);
   if (evaluation !== undefined) {
-    await printEvaluation(evaluation, record.classes);
+    await printDemo(evaluation, second === undefined ? [path] : [path, second.path]);
     await print(whatNext(path));
   } else terminal.say(predictHint(path));
 }

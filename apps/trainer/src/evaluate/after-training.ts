@@ -29,13 +29,20 @@ export interface FinalEvaluation {
   exitCode?: number | undefined;
 }
 
-/**
- * Evaluates the best weights of a run: the demo under every protocol, other runs on some images at their own scale.
- *
- * @param resumeHint command that completes an interrupted evaluation.
- */
+/** A run whose best weights are evaluated. */
+interface EvaluatedRun {
+  path: string;
+  /** Folder of a run to fuse it with. */
+  second?: string | undefined;
+  record: RunRecord;
+  strict: boolean;
+  /** Command that completes an interrupted evaluation. */
+  resumeHint: string;
+}
+
+/** Evaluates the best weights of a run: the demo under every protocol, other runs on some images at their own scale. */
 export async function evaluateBest(
-  { path, record, strict, resumeHint }: { path: string; record: RunRecord; strict: boolean; resumeHint: string },
+  { path, second, record, strict, resumeHint }: EvaluatedRun,
   terminal: Terminal,
 ): Promise<FinalEvaluation> {
   if (record.images.validation === 0) return {};
@@ -52,7 +59,7 @@ export async function evaluateBest(
     signal: interruption.signal,
   };
   try {
-    const evaluation = await evaluateRuns([path], request, terminal);
+    const evaluation = await evaluateRuns(second === undefined ? [path] : [path, second], request, terminal);
     return { evaluation: demo ? evaluation : undefined, exitCode: interruption.exitCode };
   } catch (error) {
     const { exitCode } = interruption;

@@ -1,10 +1,10 @@
-/** Evaluates runs, or the net of a weight file, on a folder of images. Writes predictions, and keeps the results of a run. */
+/** Evaluates runs, or the net of a weight file, on a folder of images. Writes predictions, and keeps the results of runs. */
 import { type FileHandle, open } from 'node:fs/promises';
 import { type Communicator, singleProcess, VggError } from '@vgg/core';
 import { systemReason } from '@vgg/core/node';
 import type { ImageSource } from '@vgg/data';
 import { imageItems, type Layout } from '@vgg/data/node';
-import { type Evaluation, evaluate, type Protocol, predictionLine } from '@vgg/eval';
+import { type Evaluation, type EvaluationEvent, evaluate, type Protocol, predictionLine } from '@vgg/eval';
 import { GuessBook, recordEvaluation } from '@vgg/report';
 import { requireSameSettings } from '@vgg/train';
 import { weightsHash } from '@vgg/train/node';
@@ -91,8 +91,43 @@ async function requireSameWork(
   });
 }
 
+/** The most likely classes of images by one run alone, for its report: by the last protocol, the most thorough one. */
+class RunBook {
+  readonly #net: string;
+  readonly #protocol: Protocol;
+  readonly #scales: readonly number[];
+  readonly #book: GuessBook;
+
+  constructor(net: string, protocol: Protocol, scales: readonly number[], classes: number) {
+    this.#net = net;
+    this.#protocol = protocol;
+    this.#scales = scales;
+    this.#book = new GuessBook(protocol, classes);
+  }
+
+  add({ key, label, posteriors }: Extract<EvaluationEvent, { type: 'scored' }>): void {
+    if (label === null) return;
+    const posterior = posteriors.combine([this.#net], this.#protocol, this.#scales);
+    const predicted = posterior.reduce((best, value, i) => (value > posterior[best]! ? i : best), 0);
+    this.#book.add({ key, label, predicted, probability: posterior[predicted]! });
+  }
+
+  /** Keeps the results of the run in its folder. Says if larger results were kept instead. */
+  async save(path: string, evaluation: Evaluation, of: string, terminal: Terminal): Promise<void> {
+    const rows = evaluation.rows.filter(({ nets }) => nets.length === 1 && nets[0] === this.#net);
+    const own = { ...evaluation, rows };
+    const larger = await recordEvaluation(path, own, this.#book.guesses, of).catch((error: unknown) => {
+      terminal.warn(`the results could not be saved in ${path}: ${systemReason(error)}`);
+      return undefined;
+    });
+    if (larger === undefined) return;
+    terminal.say(`${path} keeps its results on ${larger} images: those on ${evaluation.images} do not replace them`);
+  }
+}
+
 /**
- * Evaluates nets on images. The results of a single run are kept in its folder.
+ * Evaluates nets on images. The results of each run are kept in its folder; those of other runs than the first only if they were
+ * trained on the same data.
  *
  * @throws VggError `VGG_DATASET` if the images have a class that the nets do not have, and the errors of `evaluate`.
  */
@@ -114,8 +149,8 @@ export async function evaluateNets(
       `Q = ${[...new Set(testScales.map((own) => own.join(', ')))].join(' and ')}, ${protocols.join(', ')}${job.size === 1 ? '' : `, by ${job.size} ranks`}`,
   );
   const predictions = await openPredictions(job.rank === 0 ? request.predictions : undefined);
-  // The report shows predictions of the last protocol, the most thorough one.
-  const book = new GuessBook(protocols.at(-1)!, classes.length);
+  const [first] = runs;
+  const books = runs.map(({ path }, i) => new RunBook(path, protocols.at(-1)!, testScales[i]!, classes.length));
   const views = viewsPerImage(protocols, testScales.flat().length);
   const progress = terminal.progress('evaluation', source.length * views, 'views');
   try {
@@ -130,11 +165,8 @@ export async function evaluateNets(
       signal: request.signal,
       onEvent: async (event) => {
         if (event.type === 'progress') progress.update(event.views + event.skipped * views);
+        if (event.type === 'scored') for (const book of books) book.add(event);
         if (event.type !== 'prediction') return;
-        const { key, label, protocol, classes: likely, probabilities } = event.prediction;
-        if (label !== null && protocol === protocols.at(-1)) {
-          book.add({ key, label, predicted: likely[0]!, probability: probabilities[0]! });
-        }
         await predictions?.appendFile(predictionLine(event.prediction, classes)).catch((error: unknown) => {
           const reason = systemReason(error);
           throw new VggError('io', `cannot write --predictions ${request.predictions}: ${reason}`, { cause: error });
@@ -143,17 +175,9 @@ export async function evaluateNets(
     });
     progress.end();
     reportSkipped(evaluation.skipped, terminal);
-    const [run] = runs;
-    if (run !== undefined && nets.length === 1 && job.rank === 0) {
-      const larger = await recordEvaluation(run.path, evaluation, book.guesses, opened.of).catch((error: unknown) => {
-        terminal.warn(`the results could not be saved in ${run.path}: ${systemReason(error)}`);
-        return undefined;
-      });
-      if (larger !== undefined) {
-        terminal.say(
-          `${run.path} keeps its results on ${larger} images: those on ${evaluation.images} do not replace them`,
-        );
-      }
+    for (const [i, { path, record }] of runs.entries()) {
+      if (job.rank > 0 || record.recipe.data !== first!.record.recipe.data) continue;
+      await books[i]!.save(path, evaluation, opened.of, terminal);
     }
     return { ...evaluation, data: opened.data, part: opened.part };
   } finally {

@@ -134,7 +134,8 @@ export function skippedNotice(
       }
     },
     all() {
-      if (named > NAMED) terminal.warn(`skipped ${named - NAMED} more images`);
+      const more = named - NAMED;
+      if (more > 0) terminal.warn(`skipped ${more} more ${more === 1 ? 'image' : 'images'}`);
       return [...seen.values()];
     },
   };

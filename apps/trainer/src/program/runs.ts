@@ -1,8 +1,16 @@
 /** The options of `runs`, which manages run folders. */
-import { Argument, Command } from 'commander';
+import { existsSync } from 'node:fs';
+import { didYouMean } from '@vgg/core';
+import { Command } from 'commander';
 import type { RunsAction, RunsArguments } from '../commands/runs';
 import { COMMAND } from '../terminal/command';
 import type { Commands } from './commands';
+
+const ACTIONS = ['list', 'compare', 'rename', 'copy', 'prune'] as const satisfies readonly RunsAction[];
+
+function isAction(word: string): word is RunsAction {
+  return (ACTIONS as readonly string[]).includes(word);
+}
 
 export function runsCommand(run: Commands['runs']): Command {
   const command = new Command('runs')
@@ -12,11 +20,7 @@ export function runsCommand(run: Commands['runs']): Command {
         'copies a run; prune lists empty folders, runs that failed before their first checkpoint and the checkpoints of ' +
         'complete runs, and removes them with --yes.',
     )
-    .addArgument(
-      new Argument('[action]', 'list, compare, rename, copy or prune')
-        .choices(['list', 'compare', 'rename', 'copy', 'prune'])
-        .default('list'),
-    )
+    .argument('[action]', 'list, compare, rename, copy or prune; a folder is listed', 'list')
     .argument('[what...]', 'list, prune: the folder (default: runs); compare: runs; rename, copy: a run and a name')
     .option('--yes', 'remove what prune lists', false)
     .option('--json', 'results as one JSON document on stdout', false)
@@ -30,5 +34,12 @@ export function runsCommand(run: Commands['runs']): Command {
   ${COMMAND} runs rename runs/D-20260101-120000 birds
   ${COMMAND} runs prune --yes`,
     )
-    .action((action: RunsAction, words: readonly string[]) => run(action, words, command.opts<RunsArguments>()));
+    .action((word: string, words: readonly string[]) => {
+      const options = command.opts<RunsArguments>();
+      if (isAction(word)) return run(word, words, options);
+      if (words.length === 0 && existsSync(word)) return run('list', [word], options);
+      return command.error(
+        `error: "${word}" is neither a folder nor an action${didYouMean(word, ACTIONS)}: expected ${ACTIONS.join(', ')}`,
+      );
+    });
 }

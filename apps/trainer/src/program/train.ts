@@ -11,7 +11,7 @@ import { withEngine, withOutput, withRanks, withStrict } from './shared';
 
 const DESCRIPTION = `Trains a net on a folder of images and saves the run. With --data alone it takes a small net that trains in minutes; \
 --recipe paper takes the paper's own settings. Without --data it runs the demo: it draws its own \
-images, trains a narrow net on them and evaluates it under every protocol.
+images, trains two narrow nets on them and evaluates each and their fusion under every protocol.
 
 The images are one folder per class, either in train/, val/ and test/ (or other usual names), or in one place, from which a \
 fraction is kept for validation: photos/cat/1.jpg, photos/dog/1.jpg, ... JPEG, PNG, WebP, GIF, TIFF, AVIF, BMP and PPM images of \

@@ -83,10 +83,12 @@ export interface RunList {
   readonly runs: readonly ListedRun[];
   /** Folders without a run: empty ones, which failed attempts left. */
   readonly empty: readonly string[];
+  /** For each folder of a run that cannot be read, the reason. */
+  readonly unreadable: readonly string[];
 }
 
 /**
- * Lists the runs in a folder, the oldest first. A folder that cannot be read as a run is left out.
+ * Lists the runs in a folder, the oldest first.
  * @throws VggError `VGG_RUN` when there is no such folder.
  */
 export async function listRuns(folder: string): Promise<RunList> {
@@ -98,13 +100,15 @@ export async function listRuns(folder: string): Promise<RunList> {
     .filter((entry) => entry.isDirectory())
     .map(({ name }) => join(path, name));
   const runs: ListedRun[] = [];
+  const unreadable: string[] = [];
   for (const run of folders.filter(hasRecord)) {
     try {
       runs.push(await listedRun(run));
     } catch (error) {
       if (!isVggError(error)) throw error;
+      unreadable.push(error.message);
     }
   }
   runs.sort((a, b) => (a.record.created < b.record.created ? -1 : 1));
-  return { runs, empty: folders.filter((run) => readdirSync(run).length === 0) };
+  return { runs, unreadable, empty: folders.filter((run) => readdirSync(run).length === 0) };
 }

@@ -9,7 +9,7 @@ import type { Terminal } from '../terminal/terminal';
 import type { TrainArguments } from './arguments';
 import { environment } from './environment';
 import { checkPredecessor, type FirstNet, firstNet } from './first-net';
-import { createRunFolder, discardRunFolder, type RunRecord, saveRecord } from './folder';
+import { createRunFolder, discardRunFolder, type KeepingOptions, type RunRecord, saveRecord } from './folder';
 import { saveImages } from './images';
 import { describeClasses, sayEstimate } from './introduction';
 import { isDemo, type PlannedRun, planRun } from './plan';
@@ -75,6 +75,31 @@ async function fillFolder(
   await saveImages(folder.path, recipe.data, data);
   await saveRunFiles(folder, record);
   return { folder, record, data, model, skipped };
+}
+
+/**
+ * Prepares a run with the settings and images of another one, and the next random seed.
+ * @throws VggError `VGG_RUN` if the folder already holds a run.
+ */
+export async function prepareSecond(
+  { record, data }: Pick<Prepared, 'record' | 'data'>,
+  path: string,
+  options: KeepingOptions,
+  terminal: Terminal,
+): Promise<Prepared> {
+  const { net, classes } = record;
+  const recipe = { ...record.recipe, seed: record.recipe.seed + 1 };
+  const { model } = await firstNet({ recipe, net, classes }, terminal);
+  const folder = createRunFolder(path, options);
+  try {
+    const second: RunRecord = { ...record, created: new Date().toISOString(), demo: undefined, recipe };
+    await saveImages(folder.path, recipe.data, data);
+    await saveRunFiles(folder, second);
+    return { folder, record: second, data, model, skipped: [] };
+  } catch (error) {
+    await discardRunFolder(folder);
+    throw error;
+  }
 }
 
 /** Writes `run.json` and `recipe.yaml`. */

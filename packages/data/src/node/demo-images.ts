@@ -1,8 +1,8 @@
 /**
  * Data set to try things out with, without a download: ten classes of drawn shapes and textures, as JPEG files in class
  * folders. Position, size, angle, colours, background, noise and image size vary, so that a linear classifier on pixels fails.
- * A figure may lie anywhere in an image that is wider or higher than a crop, so that a single centre crop misses a part of some
- * figures, as in photographs. Backgrounds are nearly grey (docs/decisions/0155). Every choice is addressed by (seed, class,
+ * A figure fills most of an image's smaller side, as the objects of ImageNet do, and may lie anywhere along the longer one, so that
+ * a single centre crop misses a part of some figures. Backgrounds are nearly grey (docs/decisions/0155, 0185). Every choice is addressed by (seed, class,
  * number), so all machines draw the same images.
  */
 import { existsSync } from 'node:fs';
@@ -13,7 +13,7 @@ import { fileError, isProcessAlive } from '@vgg/core/node';
 import sharp from 'sharp';
 
 /** Version of the drawings: folders of another version are drawn again. */
-const VERSION = 2;
+const VERSION = 3;
 
 /** Ending of the temporary folder's name, which contains the number of the process that draws in it. */
 const PART = '.part';
@@ -147,7 +147,7 @@ function background(width: number, height: number, fill: string, clutter: string
 /** Ratios of the longer to the shorter side of an image. */
 const ASPECTS = [1, 1.25, 1.5] as const;
 /** Largest change of a pixel's value by noise. */
-const NOISE = 10;
+const NOISE = 16;
 
 /** Drawing of an image before its noise is added. */
 interface DemoDrawing {
@@ -174,7 +174,7 @@ export function demoDrawing(name: string, number: number, seed: number): DemoDra
   const isWide = stream.uniform() < 0.5;
   const width = isWide ? long : side;
   const height = isWide ? side : long;
-  const radius = side * between(stream, 0.22, 0.36);
+  const radius = side * between(stream, 0.3, 0.46);
   const palette = colours(stream);
   const pose: Pose = {
     width,
@@ -190,14 +190,22 @@ export function demoDrawing(name: string, number: number, seed: number): DemoDra
   return { width, height, behind, figure: CLASSES[name]!(pose), stream };
 }
 
+/** Adds an integer from -NOISE to NOISE to each value. A number of the stream is enough for four of them. */
+function addNoise(values: Uint8Array, stream: RandomStream): void {
+  let bytes = 0;
+  for (let i = 0; i < values.length; i++) {
+    bytes = i % 4 === 0 ? stream.uint32() : bytes >>> 8;
+    const noise = (((bytes & 0xff) * (2 * NOISE + 1)) >> 8) - NOISE;
+    values[i] = Math.min(255, Math.max(0, values[i]! + noise));
+  }
+}
+
 /** Draws the image with this address. */
 async function drawing(name: string, number: number, seed: number): Promise<Buffer> {
   const { width, height, behind, figure, stream } = demoDrawing(name, number, seed);
   const svg = svgOf({ width, height }, behind + figure);
   const { data, info } = await sharp(svg).flatten().raw().toBuffer({ resolveWithObject: true });
-  for (let i = 0; i < data.length; i++) {
-    data[i] = Math.min(255, Math.max(0, Math.round(data[i]! + between(stream, -NOISE, NOISE))));
-  }
+  addNoise(data, stream);
   const { channels } = info;
   return sharp(data, { raw: { width, height, channels } }).jpeg({ quality: 75 }).toBuffer();
 }

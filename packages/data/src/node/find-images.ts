@@ -1,6 +1,6 @@
 /** The images that words stand for: files, folders, patterns, addresses and standard input. */
-import { readdirSync, statSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { readdirSync, realpathSync, statSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { VggError } from '@vgg/core';
 import { systemReason } from '@vgg/core/node';
 import type { RawImage } from '../image';
@@ -33,27 +33,66 @@ const faulty = (path: string, fault: string): FoundImage => ({
 
 const fileInput = (path: string): FoundImage => ({ name: readableName(path), kind: 'file', path });
 
+/** Returns what tells a folder from others, however its path is written. */
+function identityOf(folder: string): string {
+  const { dev, ino } = statSync(fsPath(resolve(folder)));
+  return `${dev}:${ino}`;
+}
+
+/** Returns the identities of the folders that contain a folder. */
+function containing(folder: string): Set<string> {
+  const found = new Set<string>();
+  let inner = nameOf(realpathSync(fsPath(resolve(folder)), { encoding: 'buffer' }));
+  for (let outer = dirname(inner); outer !== inner; inner = outer, outer = dirname(outer)) found.add(identityOf(outer));
+  return found;
+}
+
+/** File or folder that a folder has, links followed. */
+interface Entry {
+  readonly name: string;
+  readonly kind: 'folder' | 'file' | 'special file';
+}
+
+/** Returns the images and folders of a folder in the order of their names. */
+function entriesOf(folder: string): Entry[] {
+  const entries: Entry[] = [];
+  for (const entry of readdirSync(fsPath(resolve(folder)), { withFileTypes: true, encoding: 'buffer' })) {
+    const name = nameOf(entry.name);
+    if (isSystemName(name)) continue;
+    // The target of a link counts. A link to nothing is found when it is read.
+    const target = entry.isSymbolicLink() ? statsOf(resolve(folder, name)) : entry;
+    if (target?.isDirectory()) entries.push({ name, kind: 'folder' });
+    else if (isImageName(name)) {
+      entries.push({ name, kind: target === undefined || target.isFile() ? 'file' : 'special file' });
+    }
+  }
+  return entries.sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
 /**
  * Yields the images in a folder and its folders, in the order of their names. Hidden files and folders, and those that a system made
- * for itself (`@eaDir`, `__MACOSX`, ...), are left out; so are linked folders, which may lead back.
+ * for itself (`@eaDir`, `__MACOSX`, ...), are left out. Links are followed, but not to a folder that contains them; no folder is
+ * read twice.
+ * @param known identities of the folders that are not read. Default those that contain the folder.
  */
-function* imagesIn(folder: string): Generator<FoundImage, void> {
-  const entries: { name: string; folder: boolean }[] = [];
+function* imagesIn(folder: string, known?: Set<string>): Generator<FoundImage, void> {
+  let entries: Entry[];
+  let seen: Set<string>;
   try {
-    for (const entry of readdirSync(fsPath(resolve(folder)), { withFileTypes: true, encoding: 'buffer' })) {
-      const name = nameOf(entry.name);
-      if (isSystemName(name)) continue;
-      if (entry.isDirectory() || isImageName(name)) entries.push({ name, folder: entry.isDirectory() });
-    }
+    seen = known ?? containing(folder);
+    const identity = identityOf(folder);
+    if (seen.has(identity)) return;
+    seen.add(identity);
+    entries = entriesOf(folder);
   } catch (error) {
     yield faulty(folder, `cannot read the folder ${folder}: ${systemReason(error)}`);
     return;
   }
-  entries.sort((a, b) => (a.name < b.name ? -1 : 1));
-  for (const entry of entries) {
-    const path = join(folder, entry.name);
-    if (entry.folder) yield* imagesIn(path);
-    else yield fileInput(path);
+  for (const { name, kind } of entries) {
+    const path = join(folder, name);
+    if (kind === 'folder') yield* imagesIn(path, seen);
+    else if (kind === 'file') yield fileInput(path);
+    else yield faulty(path, `${path} is a pipe or a device, not a file`);
   }
 }
 

@@ -2,7 +2,7 @@
 import { closeSync, existsSync, lstatSync, openSync, readFileSync, readSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { VggError } from '@vgg/core';
-import { fileError } from '@vgg/core/node';
+import { fileError, systemReason } from '@vgg/core/node';
 import type { RawImage } from '../image';
 import type { ImageLocation } from '../source';
 import { fsPath, readableName } from './byte-names';
@@ -71,8 +71,8 @@ function exists(path: string): boolean {
 function openError(path: string, cause: unknown): unknown {
   const code = String((cause as NodeJS.ErrnoException).code);
   if (DISK_ERRORS.has(code)) return fileError('read', path, cause);
-  if (code !== 'ENOENT' && code !== 'ENOTDIR') return cause;
-  if (exists(path)) return cause;
+  if (code !== 'ENOENT' && code !== 'ENOTDIR') return new Error(systemReason(cause), { cause });
+  if (exists(path)) return new Error('this link leads to no file', { cause });
   const folder = dirname(path);
   const missing = existsSync(fsPath(folder)) ? path : folder;
   return new VggError(

@@ -92,6 +92,41 @@ describe.skipIf(MPI.length === 0)(`train --ranks${reason}`, () => {
     ]);
   });
 
+  /** Starts two ranks by mpirun, the second one with more arguments of Node or of the trainer. */
+  const byHand = (run: string, { node = [], more = [] }: { node?: string[]; more?: string[] }) => {
+    const one = ['-n', '1', process.execPath];
+    const place = PLACING.slice(0, -2);
+    const programs = [...one, CLI, ...words(run), ':', ...one, ...node, CLI, ...words(run), ...more];
+    const { status, stderr } = spawnSync(`mpirun.${MPI[0]}`, [...place, ...programs], { encoding: 'utf8' });
+    return [status, stderr.split('\n').filter((line) => line.startsWith('error: '))];
+  };
+
+  it('refuses ranks that were started with other settings', () => {
+    expect(byHand('other', { more: ['--seed', '7'] })).toEqual([
+      2,
+      [expect.stringMatching(/^error: rank 1 \(.+\): rank 1 \(.+\) has seed 7, rank 0 \(.+\) has \d+: /)],
+    ]);
+  });
+
+  it.each([
+    ['throws outside of any call', `throw new Error('planned')`, 'unexpected: planned'],
+    ['exits', 'process.exit(0)', 'ended with exit code 0 in the middle of the job'],
+  ])('ends and names a rank that %s', (_, end, line) => {
+    // Rank 0 makes the folder of the run, once all have joined.
+    const run = `ended-${line.length}`;
+    const source = `
+      import { existsSync } from 'node:fs';
+      import { isMainThread } from 'node:worker_threads';
+      const timer = isMainThread && setInterval(() => {
+        if (!existsSync('${join(home, run, 'run.json')}')) return;
+        clearInterval(timer);
+        ${end};
+      }, 5).unref();`;
+    const node = ['--import', `data:text/javascript,${encodeURIComponent(source)}`];
+    const [status, errors] = byHand(run, { node });
+    expect([status, errors]).toEqual([1, [expect.stringMatching(new RegExp(`^error: rank 1 \\(.+\\): ${line}$`))]]);
+  });
+
   it('trains a smoke run on several ranks', async () => {
     const { code, stderr } = await trainer([...words('none'), '--ranks', '2', '--smoke']);
     expect([code, stderr]).toEqual([0, expect.stringContaining('the smoke run worked')]);

@@ -29,11 +29,12 @@ const PLACING = [
   ...['-n', '2'],
 ];
 
-/** Weights and newest checkpoint of a run. */
+/** Weights, newest checkpoint and evaluation of a run. */
 function bytesOf(run: string): Buffer[] {
   const folder = join(home, run, 'checkpoints');
   const newest = readdirSync(folder).sort().at(-1)!;
-  return [readFileSync(join(home, run, 'model.safetensors')), readFileSync(join(folder, newest))];
+  const files = ['model.safetensors', join('checkpoints', newest), 'evaluation.json'];
+  return files.map((file) => readFileSync(join(home, run, file)));
 }
 
 describe.skipIf(MPI.length === 0)(`train --ranks${reason}`, () => {
@@ -44,6 +45,7 @@ describe.skipIf(MPI.length === 0)(`train --ranks${reason}`, () => {
       const more = ['--ranks', String(ranks), '--mpirun', `mpirun.${library}`];
       const together = await trainer([...words(run), ...more]);
       expect([together.code, together.stderr]).toEqual([0, expect.stringContaining(`training on ${ranks} ranks`)]);
+      expect(together.stderr).toContain(`dense, by ${ranks} ranks`);
       expect(bytesOf(run)).toEqual(bytesOf('alone'));
     },
   );
@@ -55,6 +57,20 @@ describe.skipIf(MPI.length === 0)(`train --ranks${reason}`, () => {
     expect([first.code, first.stderr]).toEqual([130, expect.stringMatching(/saved after step \d+; .*--resume/)]);
     expect((await trainer(['train', '--resume', join(home, 'stopped')])).code).toBe(0);
     expect(bytesOf('stopped')).toEqual(bytesOf('alone'));
+  });
+
+  it('evaluates after Ctrl-C what was not evaluated, on other ranks', async () => {
+    const run = 'not-evaluated';
+    const first = await trainer([...words(run), '--ranks', '2'], (text, kill) => {
+      if (text.includes('evaluating one net')) kill('SIGINT');
+    });
+    expect([first.code, first.stderr]).toEqual([130, expect.stringContaining('their evaluation is not complete')]);
+    expect(first.stderr).not.toContain('error: ');
+    const second = await trainer(['train', '--resume', join(home, run), '--ranks', '3']);
+    expect([second.code, second.stderr]).toEqual([0, expect.stringContaining('dense, by 3 ranks')]);
+    expect(bytesOf(run)).toEqual(bytesOf('alone'));
+    const third = await trainer(['train', '--resume', join(home, run), '--ranks', '2']);
+    expect([third.code, third.stderr]).toEqual([0, expect.stringContaining('there is nothing left to train')]);
   });
 
   it('says in one line, once, what is wrong with the input', async () => {

@@ -6,7 +6,7 @@ import { type Communicator, isVggError, VggError } from '@vgg/core';
 import { type SettingName, smokeSettings } from '@vgg/recipes';
 import { LivePage } from '@vgg/report';
 import { type FitResult, requireSameSettings } from '@vgg/train';
-import { evaluateBest, isEvaluated } from '../evaluate/after-training';
+import { evaluateBest, isEvaluated, skipEvaluation } from '../evaluate/after-training';
 import { enterJob, startRanks } from '../job/job';
 import { openRunReport, REPORT } from '../report/run-report';
 import type { TrainArguments } from '../run/arguments';
@@ -154,6 +154,7 @@ async function train(options: TrainArguments, terminal: Terminal, livePage?: Liv
   const shown = (key: string, value: unknown) => (key === 'top5' && classes <= 5 ? undefined : value);
   const printJson = (more: object = {}) => print(JSON.stringify({ run: path, ...result, skipped, ...more }, shown, 2));
   if (finished && (await isEvaluated(path, prepared.record))) {
+    await skipEvaluation(prepared.record);
     terminal.say(
       `${path} is finished: it ended after epoch ${result.epoch}, step ${result.step}; there is nothing left to train. To ` +
         `train it for longer: --resume ${shellWord(path)} --epochs ${prepared.record.recipe.epochs * 2}`,

@@ -143,6 +143,11 @@ describe.skipIf(MPI.length === 0)(`train --ranks${reason}`, () => {
     expect([status, errors]).toEqual([1, [expect.stringMatching(new RegExp(`^error: rank 1 \\(.+\\): ${line}$`))]]);
   });
 
+  it('refuses --ranks of a study', async () => {
+    const { code, stderr } = await trainer(['paper', '--data', data, '--ranks', '2']);
+    expect([code, stderr]).toEqual([2, expect.stringMatching(/^error: paper runs on one process, since .*\n$/)]);
+  });
+
   it('trains a smoke run on several ranks', async () => {
     const { code, stderr } = await trainer([...words('none'), '--ranks', '2', '--smoke']);
     expect([code, stderr]).toEqual([0, expect.stringContaining('the smoke run worked')]);

@@ -82,6 +82,21 @@ describe.skipIf(LAUNCHERS.length === 0).each(LAUNCHERS)(`a job of %s%s${reason}`
     expect(outcome.seconds).toBeLessThan(10);
   });
 
+  it('ends when a rank is stopped while all leave', async () => {
+    const outcome = await run(
+      2,
+      `const late = rank === 0 ? 1500 : 0;
+      await wait(late);
+      const left = communicator.close();
+      await wait(500);
+      if (rank === 1) process.kill(process.pid, 'SIGSTOP');
+      await left;`,
+    );
+    expect(outcome.code).not.toBe(0);
+    expect(errorLines(outcome)).toEqual(['error: not all ranks have left the job within 3 s: one of them has stopped']);
+    expect(outcome.seconds).toBeLessThan(20);
+  });
+
   it('ends when a rank lives but does not come', async () => {
     const outcome = await run(2, 'await sums(3); if (rank === 1) await wait(20_000); await sums(1);');
     expect(outcome.code).not.toBe(0);

@@ -26,6 +26,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { empty, FAULTS, fill, mountDisk, prepareFaults, processOf, unmountDisk } from './mpi-faults.mjs';
 
 const { values } = parseArgs({
   options: {
@@ -53,11 +54,11 @@ function random() {
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Images of noise in three classes. */
-async function makeImages(folder) {
+async function makeImages(folder, images, validation) {
   const sharp = createRequire(new URL('../../apps/trainer/package.json', import.meta.url))('sharp');
   for (const [split, count] of [
-    ['train', 24],
-    ['val', 9],
+    ['train', images],
+    ['val', validation],
   ]) {
     for (const [c, name] of ['a', 'b', 'c'].entries()) {
       mkdirSync(join(folder, split, name), { recursive: true });
@@ -78,9 +79,9 @@ const RECIPE = [
   ...['--width', '0.125', '--input', '32', '--batch', '24', '--micro-batch', '4', '--epochs', '3', '--workers', '1'],
   ...['--average-decay', '0.9', '--clip-norm', '5', '--label-smoothing', '0.1', '--cut-mix', '0.5', '--batch-norm'],
 ];
-const fresh = (out, more = []) => [
+const fresh = (out, more = [], data = join(home, 'data')) => [
   '--data',
-  join(home, 'data'),
+  data,
   ...RECIPE,
   '--config',
   'A',
@@ -96,7 +97,7 @@ const fresh = (out, more = []) => [
 ];
 const resume = (out) => ['--resume', join(home, out), '--checkpoint-every', '1', '--keep', '9'];
 
-/** Runs a command; `watch` sees the log so far and the process. Ends it after two minutes, which is a failure. */
+/** Runs a command; `watch` sees the log so far and the process. Ends it after five minutes, which is a failure. */
 function trainer(words, { watch = () => {}, prefix = [], environment = {} } = {}) {
   const began = performance.now();
   const [command, ...rest] = [...prefix, process.execPath, CLI, ...words];
@@ -116,7 +117,7 @@ function trainer(words, { watch = () => {}, prefix = [], environment = {} } = {}
   child.stdout.on('data', (text) => {
     output += text;
   });
-  const limit = setTimeout(() => child.kill('SIGKILL'), 120_000);
+  const limit = setTimeout(() => child.kill('SIGKILL'), 300_000);
   child.stderr.on('data', (text) => {
     log += text;
     watch(log, child);
@@ -155,6 +156,8 @@ function ranksOf(run) {
     .map((line) => Number(line.split(' ')[0]));
 }
 
+const isRunning = (pid) => existsSync(`/proc/${pid}`);
+
 let failures = 0;
 function report(what, problems, detail = '') {
   failures += problems.length > 0;
@@ -178,12 +181,16 @@ async function faultProblems(run, { code, log, ended }, since, limit = 10) {
 }
 
 console.log(`engine ${values.engine}, seed ${values.seed}; Node ${process.version}`);
-await makeImages(join(home, 'data'));
-const alone = await train(fresh('alone'));
-if (alone.code !== 0) throw new Error(alone.log);
-const expected = outcome('alone');
-const same = (run) => (outcome(run) === expected ? [] : ['its weights, checkpoint or metrics differ']);
-console.log(`an undisturbed run of one rank takes ${alone.seconds.toFixed(1)} s`);
+await makeImages(join(home, 'data'), 24, 9);
+/** Result of the undisturbed run of one rank. */
+let expected;
+const same = (run, as = expected) => (outcome(run) === as ? [] : ['its weights, checkpoint or metrics differ']);
+if (['bits', 'evaluate', 'resume', 'signals', 'machines'].some((part) => parts.has(part))) {
+  const alone = await train(fresh('alone'));
+  if (alone.code !== 0) throw new Error(alone.log);
+  expected = outcome('alone');
+  console.log(`an undisturbed run of one rank takes ${alone.seconds.toFixed(1)} s`);
+}
 
 for (const mpirun of parts.has('bits') ? launchers : []) {
   for (const ranks of [2, 3, 4, 6, 8]) {
@@ -377,79 +384,157 @@ for (const mpirun of parts.has('faults') ? launchers : []) {
     mkdirSync(small);
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=3m', 'tmpfs', small]);
     const run = `small-${mpirun}/run`;
-    await fault(
-      `${mpirun}: the disk is full`,
-      run,
-      start(run),
-      () => {
-        for (let size = 2 ** 20; size >= 64; size /= 2) {
-          for (let n = 0; n < 3; n++) {
-            try {
-              writeFileSync(join(small, `other-${size}-${n}`), Buffer.alloc(size));
-            } catch {}
-          }
-        }
-      },
-      { line: /disk is full/ },
-    );
+    await fault(`${mpirun}: the disk is full`, run, start(run), () => fill(small), { line: /disk is full/ });
     execFileSync('umount', ['-l', small]);
   }
 }
 
+/** A run of six steps, of six micro-batches each: most of a fault's time is the start of the ranks. */
+const SMALL = join(home, 'small-data');
+const small = (run) => fresh(run, ['--width', '0.0625', '--batch', '12', '--micro-batch', '2', '--epochs', '2'], SMALL);
+
+/**
+ * One random fault of a rank: of any kind, on any rank, at any time. It must end the run with one line that names rank and cause, leave
+ * no process, and what is saved must be continued by another number of ranks to the same bytes.
+ *
+ * @returns undefined if the run had ended before the fault.
+ */
+async function randomFault(i, folder, undisturbed) {
+  const mpirun = launchers[i % launchers.length];
+  const ranks = 2 + Math.floor(random() * 3);
+  const others = [1, 2, 3, 4].filter((count) => count !== ranks);
+  const next = others[Math.floor(random() * others.length)];
+  const names = Object.keys(FAULTS);
+  const name = names[Math.floor(random() * names.length)];
+  const { act, environment = {}, first = false, joined = false, used = false, line } = FAULTS[name];
+  const starts = act === undefined;
+  const victim = first ? 0 : starts ? 1 + Math.floor(random() * (ranks - 1)) : Math.floor(random() * ranks);
+  const inTraining = joined || random() < 0.75;
+  const wait = random() * (inTraining ? 1000 * undisturbed.seconds : 3000);
+  const notes = join(home, `random-${i}`);
+  const disk = first ? join(notes, 'disk') : undefined;
+  const run = `random-${i}/${first ? 'disk/' : ''}run`;
+  mkdirSync(notes);
+  if (disk !== undefined) mountDisk(disk);
+  const harm = {
+    FAULT_FOLDER: folder,
+    FAULT_RUN: notes,
+    FAULT_NODE: process.execPath,
+    FAULT_MPIRUN: mpirun,
+    FAULT_DATA: SMALL,
+    FAULT_RANK: String(victim),
+    ...environment,
+  };
+  let since = starts ? performance.now() : 0;
+  const strike = () => {
+    const pid = processOf(notes, victim);
+    if (pid === undefined) return setTimeout(strike, 20);
+    if (!isRunning(pid)) return undefined;
+    since = performance.now();
+    try {
+      act({ pid, disk, notes, data: SMALL });
+    } catch {
+      // It has just ended.
+    }
+  };
+  let armed = starts;
+  let noticed = 0;
+  if (!armed && !inTraining) {
+    armed = true;
+    setTimeout(strike, wait);
+  }
+  const stand = ['--ranks', String(ranks), '--mpirun', join(folder, 'mpirun.sh')];
+  // Options that differ can be given by hand alone: --ranks gives all ranks the same.
+  const byHand = {
+    prefix: [
+      join(folder, 'mpirun.sh'),
+      ...(/openmpi/.test(mpirun) ? ['--allow-run-as-root', '--oversubscribe', '--bind-to', 'none'] : []),
+      ...['-n', String(ranks)],
+    ],
+  };
+  const direct = name === 'another recipe on one rank';
+  const result = await train([...small(run), ...(direct ? [] : stand)], {
+    ...(direct && byHand),
+    environment: harm,
+    watch: (log) => {
+      if (noticed === 0 && /^error: /m.test(log)) noticed = performance.now();
+      if (armed || !/training on/.test(log)) return;
+      armed = true;
+      setTimeout(strike, wait);
+    },
+  });
+  const complete = result.code === 0 && existsSync(join(home, run, 'model.safetensors'));
+  const outcomeOf = { name, ranks, next, mpirun, wait, victim, inTraining, error: errorLines(result.log)[0] };
+  if (starts && complete) return { ...outcomeOf, problems: ['nobody noticed it'] };
+  if (since === 0 || complete) return { ...outcomeOf, late: true, problems: [] };
+  const { problems, after } = await faultProblems(run, result, used || starts ? noticed : since);
+  const named = errorLines(result.log)[0] ?? '';
+  if (!line.test(named)) problems.push(`the line does not say why: ${named}`);
+  if (!new RegExp(`rank ${victim}\\b`).test(named)) problems.push(`the line does not name rank ${victim}: ${named}`);
+  if (disk !== undefined) empty(disk);
+  const resumed = existsSync(join(home, run, 'run.json'));
+  if (resumed) {
+    const more = next === 1 ? [] : ['--ranks', String(next), '--mpirun', mpirun];
+    const rest = await train([...resume(run), ...more]);
+    problems.push(
+      ...(rest.code === 0 ? same(run, undisturbed.outcome) : [`not resumed by ${next} ranks: ${lastLine(rest.log)}`]),
+    );
+  }
+  if (disk !== undefined) unmountDisk(disk);
+  return { ...outcomeOf, problems, after, resumed };
+}
+
 if (parts.has('random')) {
+  const folder = prepareFaults(home, CLI);
+  await makeImages(SMALL, 12, 3);
+  let began = 0;
+  const one = await train(small('small'), {
+    watch: (log) => {
+      if (began === 0 && / images of /.test(log)) began = performance.now();
+    },
+  });
+  if (one.code !== 0) throw new Error(one.log);
+  const undisturbed = { outcome: outcome('small'), seconds: (one.ended - began) / 1000 };
+  const tally = {};
   let bad = 0;
+  let late = 0;
   let resumed = 0;
   let longest = 0;
-  const tally = {};
-  for (let i = 0; i < Number(values.faults); i++) {
-    const mpirun = launchers[i % launchers.length];
-    const ranks = 2 + Math.floor(random() * 3);
-    const names = Object.keys(HARM);
-    const name = names[Math.floor(random() * names.length)];
-    const victim = random();
-    const wait = random() * 2500;
-    const run = `random-${i}`;
-    let since = 0;
-    const result = await train([...fresh(run), '--ranks', String(ranks), '--mpirun', mpirun], {
-      watch: (log, child) => {
-        if (child.harmed || !/training on/.test(log)) return;
-        child.harmed = true;
-        setTimeout(() => {
-          const pids = ranksOf(run);
-          if (pids.length === 0) return;
-          since = performance.now();
-          try {
-            HARM[name](pids[Math.floor(victim * pids.length)]);
-          } catch {}
-        }, wait);
-      },
-    });
-    // It had ended before.
-    if (since === 0 || (result.code === 0 && existsSync(join(home, run, 'model.safetensors')))) {
-      tally.late = (tally.late ?? 0) + 1;
-    } else {
-      tally[name] = (tally[name] ?? 0) + 1;
-      const { problems, after } = await faultProblems(run, result, since);
-      longest = Math.max(longest, after);
-      if (existsSync(join(home, run, 'run.json')) && i % 5 === 0) {
-        const rest = await train([...resume(run), ...(i % 2 === 0 ? ['--ranks', '2', '--mpirun', mpirun] : [])]);
-        problems.push(...(rest.code === 0 ? same(run) : [`not resumed: ${lastLine(rest.log)}`]));
-        resumed += 1;
-      }
-      if (problems.length > 0)
-        report(
-          `fault ${i}, ${name}, ${ranks} ranks of ${mpirun} after ${wait.toFixed(0)} ms`,
-          problems,
-          errorLines(result.log)[0],
-        );
-      bad += problems.length > 0;
+  let i = 0;
+  for (; i - late < Number(values.faults); i++) {
+    const {
+      name,
+      ranks,
+      next,
+      mpirun,
+      wait,
+      victim,
+      inTraining,
+      problems,
+      after = 0,
+      ...rest
+    } = await randomFault(i, folder, undisturbed);
+    rmSync(join(home, `random-${i}`), { recursive: true, force: true });
+    if (rest.late) {
+      late += 1;
+      continue;
     }
-    rmSync(join(home, run), { recursive: true, force: true });
+    tally[name] = (tally[name] ?? 0) + 1;
+    if (rest.resumed) resumed += 1;
+    longest = Math.max(longest, after);
+    bad += problems.length > 0;
+    const when = `${wait.toFixed(0)} ms after ${inTraining ? 'training began' : 'the start'}`;
+    report(
+      `fault ${i}, ${name}, rank ${victim} of ${ranks}, ${mpirun}, ${when}${rest.resumed ? `, continued by ${next}` : ''}`,
+      problems,
+      `${after.toFixed(1)} s, ${rest.error}`,
+    );
   }
   report(
-    `${values.faults} random faults`,
+    `${i - late} random faults`,
     bad > 0 ? [`${bad} went wrong`] : [],
-    `${JSON.stringify(tally)}, ${resumed} resumed, longest ${longest.toFixed(1)} s`,
+    `${JSON.stringify(tally)}, ${resumed} continued by another number of ranks, longest ${longest.toFixed(1)} s; ` +
+      `${late} came after the end of the run`,
   );
 }
 

@@ -62,13 +62,21 @@ async function main(words: readonly string[]): Promise<number> {
     await leaveJob();
     return Number(process.exitCode ?? 0);
   } catch (error) {
-    const code = exitCode(error);
-    const rank = error instanceof VggError ? (error.details.rank as number | undefined) : undefined;
-    if (code !== 0) await failJob(oneLine(error), code, rank);
-    if (process.env.VGG_DEBUG && error instanceof Error) process.stderr.write(`${error.stack}\n`);
-    return code;
+    return await fail(error);
   }
 }
+
+/** Prints an error in one line, ends the job if there is one, and returns the exit code. */
+async function fail(error: unknown): Promise<number> {
+  const code = exitCode(error);
+  if (process.env.VGG_DEBUG && error instanceof Error) process.stderr.write(`${error.stack}\n`);
+  const rank = error instanceof VggError ? (error.details.rank as number | undefined) : undefined;
+  if (code !== 0) await failJob(oneLine(error), code, rank);
+  return code;
+}
+
+/** An error that no call waits for ends the program as any other does. */
+process.on('uncaughtException', async (error) => process.exit(await fail(error)));
 
 /** A closed output pipe (`| head`) must not end a training run. */
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});

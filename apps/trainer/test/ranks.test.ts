@@ -29,11 +29,12 @@ const PLACING = [
   ...['-n', '2'],
 ];
 
-/** Weights and newest checkpoint of a run. */
+/** Weights, newest checkpoint and evaluation of a run. */
 function bytesOf(run: string): Buffer[] {
   const folder = join(home, run, 'checkpoints');
   const newest = readdirSync(folder).sort().at(-1)!;
-  return [readFileSync(join(home, run, 'model.safetensors')), readFileSync(join(folder, newest))];
+  const files = ['model.safetensors', join('checkpoints', newest), 'evaluation.json'];
+  return files.map((file) => readFileSync(join(home, run, file)));
 }
 
 describe.skipIf(MPI.length === 0)(`train --ranks${reason}`, () => {
@@ -44,6 +45,7 @@ describe.skipIf(MPI.length === 0)(`train --ranks${reason}`, () => {
       const more = ['--ranks', String(ranks), '--mpirun', `mpirun.${library}`];
       const together = await trainer([...words(run), ...more]);
       expect([together.code, together.stderr]).toEqual([0, expect.stringContaining(`training on ${ranks} ranks`)]);
+      expect(together.stderr).toContain(`dense, by ${ranks} ranks`);
       expect(bytesOf(run)).toEqual(bytesOf('alone'));
     },
   );
@@ -55,6 +57,20 @@ describe.skipIf(MPI.length === 0)(`train --ranks${reason}`, () => {
     expect([first.code, first.stderr]).toEqual([130, expect.stringMatching(/saved after step \d+; .*--resume/)]);
     expect((await trainer(['train', '--resume', join(home, 'stopped')])).code).toBe(0);
     expect(bytesOf('stopped')).toEqual(bytesOf('alone'));
+  });
+
+  it('evaluates after Ctrl-C what was not evaluated, on other ranks', async () => {
+    const run = 'not-evaluated';
+    const first = await trainer([...words(run), '--ranks', '2'], (text, kill) => {
+      if (text.includes('evaluating one net')) kill('SIGINT');
+    });
+    expect([first.code, first.stderr]).toEqual([130, expect.stringContaining('their evaluation is not complete')]);
+    expect(first.stderr).not.toContain('error: ');
+    const second = await trainer(['train', '--resume', join(home, run), '--ranks', '3']);
+    expect([second.code, second.stderr]).toEqual([0, expect.stringContaining('dense, by 3 ranks')]);
+    expect(bytesOf(run)).toEqual(bytesOf('alone'));
+    const third = await trainer(['train', '--resume', join(home, run), '--ranks', '2']);
+    expect([third.code, third.stderr]).toEqual([0, expect.stringContaining('there is nothing left to train')]);
   });
 
   it('says in one line, once, what is wrong with the input', async () => {
@@ -90,6 +106,46 @@ describe.skipIf(MPI.length === 0)(`train --ranks${reason}`, () => {
       2,
       [expect.stringMatching(/^error: rank 0 \(.+\): paper runs on one process: start it without .*mpirun$/)],
     ]);
+  });
+
+  /** Starts two ranks by mpirun, the second one with more arguments of Node or of the trainer. */
+  const byHand = (run: string, { node = [], more = [] }: { node?: string[]; more?: string[] }) => {
+    const one = ['-n', '1', process.execPath];
+    const place = PLACING.slice(0, -2);
+    const programs = [...one, CLI, ...words(run), ':', ...one, ...node, CLI, ...words(run), ...more];
+    const { status, stderr } = spawnSync(`mpirun.${MPI[0]}`, [...place, ...programs], { encoding: 'utf8' });
+    return [status, stderr.split('\n').filter((line) => line.startsWith('error: '))];
+  };
+
+  it('refuses ranks that were started with other settings', () => {
+    expect(byHand('other', { more: ['--seed', '7'] })).toEqual([
+      2,
+      [expect.stringMatching(/^error: rank 1 \(.+\): rank 1 \(.+\) has seed 7, rank 0 \(.+\) has \d+: /)],
+    ]);
+  });
+
+  it.each([
+    ['throws outside of any call', `throw new Error('planned')`, 'unexpected: planned'],
+    ['exits', 'process.exit(0)', 'ended with exit code 0 in the middle of the job'],
+  ])('ends and names a rank that %s', (_, end, line) => {
+    // Rank 0 makes the folder of the run, once all have joined.
+    const run = `ended-${line.length}`;
+    const source = `
+      import { existsSync } from 'node:fs';
+      import { isMainThread } from 'node:worker_threads';
+      const timer = isMainThread && setInterval(() => {
+        if (!existsSync('${join(home, run, 'run.json')}')) return;
+        clearInterval(timer);
+        ${end};
+      }, 5).unref();`;
+    const node = ['--import', `data:text/javascript,${encodeURIComponent(source)}`];
+    const [status, errors] = byHand(run, { node });
+    expect([status, errors]).toEqual([1, [expect.stringMatching(new RegExp(`^error: rank 1 \\(.+\\): ${line}$`))]]);
+  });
+
+  it('refuses --ranks of a study', async () => {
+    const { code, stderr } = await trainer(['paper', '--data', data, '--ranks', '2']);
+    expect([code, stderr]).toEqual([2, expect.stringMatching(/^error: paper runs on one process, since .*\n$/)]);
   });
 
   it('trains a smoke run on several ranks', async () => {

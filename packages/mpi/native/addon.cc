@@ -81,6 +81,8 @@ Napi::Value start(const Napi::CallbackInfo &info) {
   auto *pending = new Pending(env);
   const Napi::Value promise = pending->deferred.Promise();
   Napi::ThreadSafeFunction settler = make_settler(env);
+  // JavaScript waits for it with a deadline of its own, and the process may end after that.
+  settler.Unref(env);
   the_job = new Job(options, [settler, pending](const Place &place) {
     pending->place = place;
     settle(settler, pending, described);

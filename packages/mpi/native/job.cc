@@ -172,7 +172,23 @@ void Job::run(Operation &operation) {
     MPI_Request_free(&receiving_);
   }
   if (sending_ != MPI_REQUEST_NULL) MPI_Request_free(&sending_);
+  finalise();
+}
+
+// MPI_Finalize waits for all ranks and watches over none.
+void Job::finalise() {
+  auto finished = std::make_shared<std::atomic<bool>>(false);
+  const double deadline = 1.5 * options_.lost_after;
+  std::thread([finished, deadline] {
+    std::this_thread::sleep_for(std::chrono::duration<double>(deadline));
+    if (*finished) return;
+    const std::string line = "error: not all ranks have left the job within " +
+                             std::to_string(static_cast<int>(deadline)) + " s: one of them has stopped\n";
+    if (write(STDERR_FILENO, line.data(), line.size()) < 0) _exit(1);
+    _exit(1);
+  }).detach();
   MPI_Finalize();
+  *finished = true;
 }
 
 std::vector<Header> Job::agree(const Header &own) {

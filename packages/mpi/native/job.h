@@ -101,6 +101,7 @@ class Job {
   void work(const std::function<void(const Place &)> &ready);
   void initialise();
   void run(Operation &operation);
+  void finalise();
   std::vector<Header> agree(const Header &own);
   void note_waiting(double seconds, int last);
   // Sends and takes signs of life; throws when a rank is lost.

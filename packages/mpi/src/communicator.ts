@@ -17,6 +17,8 @@ export interface MpiOptions {
   lostAfter?: number | undefined;
   /** Seconds for which ranks wait for one that lives but does not come to a call. Default 1800. */
   lateAfter?: number | undefined;
+  /** Seconds that a process waits at the start until all have joined. Default 300. */
+  joinAfter?: number | undefined;
 }
 
 /** The communicator of a process that MPI's launcher has started. */
@@ -137,7 +139,17 @@ export function joinJob(options: MpiOptions = {}): Promise<MpiCommunicator> {
   return joined;
 }
 
-async function join({ lostAfter = 5, lateAfter = 1800 }: MpiOptions): Promise<MpiCommunicator> {
+/** Throws if the processes do not find each other in time: nobody watches over one that stops before it has joined. */
+async function inTime(place: Promise<NativePlace>, seconds: number): Promise<NativePlace> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    const message = `not all ranks have joined the job within ${seconds} s: one of them has stopped, or cannot be reached`;
+    timer = setTimeout(() => reject(new VggError('state', message)), seconds * 1000);
+  });
+  return await Promise.race([place, late]).finally(() => clearTimeout(timer));
+}
+
+async function join({ lostAfter = 5, lateAfter = 1800, joinAfter = 300 }: MpiOptions): Promise<MpiCommunicator> {
   const launcher = findLauncher();
   if (launcher === undefined) {
     throw new VggError('state', 'expected a process that mpirun, mpiexec or srun has started: start it by one of them');
@@ -146,7 +158,7 @@ async function join({ lostAfter = 5, lateAfter = 1800 }: MpiOptions): Promise<Mp
   // Read when the library is loaded.
   process.env.UCX_MEM_EVENTS ??= 'n';
   const native = loadNative(launcher.libraries, launcher.name);
-  const place = await run(native.start({ lostAfter, lateAfter, spin: 300e-6 }));
+  const place = await inTime(run(native.start({ lostAfter, lateAfter, spin: 300e-6 })), joinAfter);
   checkSize(launcher, place);
   return new Mpi(native, place, launcher.name);
 }

@@ -60,13 +60,36 @@ function placing({ library }: Mpirun, { ranks, hosts }: LaunchOptions): string[]
   return [...root, ...cores, ...(hosts === undefined ? [] : ['--host', hosts]), ...count];
 }
 
+/**
+ * Says which rank has ended and how, since MPICH names the first one of a machine, which it has ended itself. Those that it ends
+ * say nothing: it ends their process group.
+ */
+const WITNESS = `trap : TERM
+"$@"
+code=$?
+[ $code -eq 0 ] && exit 0
+how="ended with exit code $code"
+[ $code -gt 128 ] && how="was ended by SIG$(kill -l $((code - 128)))"
+printf '\\nerror: rank %s (%s) %s\\n' "$PMI_RANK" "$(uname -n)" "$how" >&2
+exit $code`;
+
+/** Returns the program of each rank. */
+function watched({ library }: Mpirun, program: readonly string[]): readonly string[] {
+  return library === 'mpich' ? ['sh', '-c', WITNESS, 'sh', ...program] : program;
+}
+
 /** Open MPI's message about a rank that died and printed nothing. */
 const DEATH = /process rank (?<rank>\d+) with PID \d+ on node (?<host>\S+) exited on signal (?<signal>\d+)/;
+
+/** Open MPI's message about a rank that ended too soon, in lines that begin with two spaces. */
+const EXIT = /Process name: \[\[\d+,\d+\],(?<rank>\d+)\]\n\s*Exit code: +(?<code>\d+)/;
 
 /** Collects what ranks and mpirun write: lines of ranks pass, those of mpirun are kept for the end. */
 class Errors {
   #rest = '';
   #result = '';
+  /** Empty lines of stdout that are the program's if its output goes on; MPICH writes one before its message. */
+  #empty = '';
   /** The first line of a rank that names a failure. */
   line: string | undefined;
   /** True once the ranks are ended on purpose: some find others gone before they end, which is not a failure. */
@@ -90,12 +113,18 @@ class Errors {
   end(): void {
     if (this.#rest !== '') this.#take(this.#rest);
     if (this.#result !== '') this.#takeResult(this.#result, '');
+    if (this.#empty !== '') process.stdout.write(this.#empty);
   }
 
   #takeResult(line: string, end: string): void {
+    if (line === '') {
+      this.#empty += end;
+      return;
+    }
     if (/^={10}|^= {2}|^YOUR APPLICATION TERMINATED|^This typically refers|^Please see the FAQ/.test(line)) {
       this.#notices.push(line);
-    } else process.stdout.write(`${line}${end}`);
+    } else process.stdout.write(`${this.#empty}${line}${end}`);
+    this.#empty = '';
   }
 
   #take(text: string): void {
@@ -104,9 +133,9 @@ class Errors {
     if (/^error: /.test(line) && !this.ending) {
       if (this.line === undefined) process.stderr.write(`${line}\n`);
       this.line ??= line;
-    } else if (/^\d\d:\d\d:\d\d |^warning: |^ {2,}/.test(line)) {
+    } else if (/^\d\d:\d\d:\d\d |^warning: |^ {2,}(?!Process name:|Exit code:)/.test(line)) {
       process.stderr.write(`${line}\n`);
-    } else if (line.trim() !== '') {
+    } else if (!/^[-\s]*$/.test(line)) {
       this.#notices.push(line);
     }
   }
@@ -119,6 +148,8 @@ class Errors {
       const signal = Object.entries(constants.signals).find(([, number]) => number === Number(named.signal))?.[0];
       return `rank ${named.rank} (${named.host}) was ended by ${signal ?? `signal ${named.signal}`}`;
     }
+    const ended = EXIT.exec(text)?.groups;
+    if (ended !== undefined) return `rank ${ended.rank} ended with exit code ${ended.code}`;
     if (/not enough slots available/.test(text))
       return 'the hosts have fewer slots than ranks: raise the slots, or lower the number of ranks';
     if (
@@ -164,7 +195,7 @@ function killGroup({ pid }: ChildProcess): void {
 export async function launch(program: readonly string[], options: LaunchOptions): Promise<number> {
   const { saves = true } = options;
   const launcher = findMpirun(options.mpirun);
-  const child = spawn(launcher.command, [...placing(launcher, options), ...program], {
+  const child = spawn(launcher.command, [...placing(launcher, options), ...watched(launcher, program)], {
     // Of its own process group: the terminal sends Ctrl-C to ours alone.
     detached: true,
     stdio: ['pipe', 'pipe', 'pipe'],

@@ -64,6 +64,39 @@ describe.skipIf(LAUNCHERS.length === 0).each(LAUNCHERS)(`a job of %s%s${reason}`
     expect(outcome.seconds).toBeLessThan(12);
   });
 
+  it('ends when a rank stops before it has joined', async () => {
+    const outcome = await programs.run(
+      [library, command],
+      2,
+      `import { joinJob } from './mpi.mjs';
+      if ((process.env.OMPI_COMM_WORLD_RANK ?? process.env.PMI_RANK) === '1') process.kill(process.pid, 'SIGSTOP');
+      await joinJob({ joinAfter: 1 }).catch((error) => {
+        console.error('error: ' + error.message);
+        process.exitCode = 1;
+      });`,
+    );
+    expect(outcome.code).not.toBe(0);
+    expect(errorLines(outcome)).toEqual([
+      'error: not all ranks have joined the job within 1 s: one of them has stopped, or cannot be reached',
+    ]);
+    expect(outcome.seconds).toBeLessThan(10);
+  });
+
+  it('ends when a rank is stopped while all leave', async () => {
+    const outcome = await run(
+      2,
+      `const late = rank === 0 ? 1500 : 0;
+      await wait(late);
+      const left = communicator.close();
+      await wait(500);
+      if (rank === 1) process.kill(process.pid, 'SIGSTOP');
+      await left;`,
+    );
+    expect(outcome.code).not.toBe(0);
+    expect(errorLines(outcome)).toEqual(['error: not all ranks have left the job within 3 s: one of them has stopped']);
+    expect(outcome.seconds).toBeLessThan(20);
+  });
+
   it('ends when a rank lives but does not come', async () => {
     const outcome = await run(2, 'await sums(3); if (rank === 1) await wait(20_000); await sums(1);');
     expect(outcome.code).not.toBe(0);

@@ -22,7 +22,7 @@ describe.skipIf(LAUNCHERS.length === 0)(`launch${reason}`, () => {
   });
 
   /** Runs a program on one rank and returns its exit code and what `launch` wrote. */
-  const written = async (source: string, mpirun: string, saves = true) => {
+  const written = async (source: string, mpirun: string, { saves = true, ranks = 1 } = {}) => {
     const texts = { stdout: '', stderr: '' };
     const spies = (['stdout', 'stderr'] as const).map((name) =>
       vi.spyOn(process[name], 'write').mockImplementation((text) => {
@@ -31,7 +31,7 @@ describe.skipIf(LAUNCHERS.length === 0)(`launch${reason}`, () => {
       }),
     );
     try {
-      return { code: await launch(node(source), { ranks: 1, mpirun, saves }), ...texts };
+      return { code: await launch(node(source), { ranks, mpirun, saves }), ...texts };
     } finally {
       for (const spy of spies) spy.mockRestore();
     }
@@ -46,6 +46,17 @@ describe.skipIf(LAUNCHERS.length === 0)(`launch${reason}`, () => {
     const failing = "process.stderr.write('error: the disk is full'); process.exitCode = 3";
     const { code, stderr } = await written(failing, mpirun);
     expect({ code, line: stderr.split('\n')[0] }).toEqual({ code: 3, line: 'error: the disk is full' });
+  });
+
+  it.each(LAUNCHERS)('names the rank that has died, and by what: %s', async (_, mpirun) => {
+    const rank = 'process.env.OMPI_COMM_WORLD_RANK ?? process.env.PMI_RANK';
+    const source = (end: string) => `(${rank}) === '1' ? ${end} : setInterval(() => {}, 1000)`;
+    const killed = await written(source("process.kill(process.pid, 'SIGABRT')"), mpirun, { ranks: 3 });
+    expect(killed.code).not.toBe(0);
+    expect(killed.stderr).toMatch(/^error: rank 1 \(.+\) was ended by SIGABRT\n$/);
+    const ended = await written(source('process.exit(3)'), mpirun, { ranks: 3 });
+    expect(ended.code).not.toBe(0);
+    expect(ended.stderr).toMatch(/^error: rank 1( \(.+\))? ended with exit code 3\n$/);
   });
 
   it.each(LAUNCHERS)('passes characters that come in two parts: %s', async (_, mpirun) => {
@@ -76,7 +87,7 @@ describe.skipIf(LAUNCHERS.length === 0)(`launch${reason}`, () => {
       });
       require('fs').writeFileSync(require('path').join(process.argv[1], 'begun'), '');
       setInterval(() => {}, 1000);`;
-    const ended = written(failing, mpirun, false);
+    const ended = written(failing, mpirun, { saves: false });
     await vi.waitUntil(() => readdirSync(home).length > 0, { timeout: 20_000 });
     process.kill(process.pid, 'SIGINT');
     expect(await ended).toEqual({ code: 130, stdout: '', stderr: '' });

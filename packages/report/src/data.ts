@@ -27,6 +27,15 @@ export interface TimeSpent {
   readonly validating: number;
   /** Writing checkpoints. */
   readonly saving: number;
+  /** Part of `computing` in which rank 0 of a job waited for the others. */
+  readonly ranks?: RankTime | undefined;
+}
+
+/** Time that rank 0 of a job waited for the others, in seconds. */
+export interface RankTime {
+  readonly seconds: number;
+  /** The rank that came last for the longest time, and the part of `seconds` that was spent on it. */
+  readonly slowest: { readonly rank: number; readonly seconds: number };
 }
 
 export interface ResultRow {

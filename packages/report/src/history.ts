@@ -31,6 +31,8 @@ export interface StepEntry {
   readonly waiting?: number | undefined;
   /** Seconds spent on checkpoints since the step before. */
   readonly saving?: number | undefined;
+  /** Time in which rank 0 of a job waited for the others, by the rank that came last. */
+  readonly peers?: { readonly byRank: readonly number[] } | undefined;
 }
 
 /** Line of `metrics.jsonl` for one epoch. */
@@ -107,6 +109,8 @@ export class History {
   #best: Headline['best'] = null;
   #epoch = 0;
   #time = { computing: 0, waiting: 0, validating: 0, saving: 0 };
+  /** Seconds in which rank 0 waited for each rank. */
+  readonly #late: number[] = [];
   #recent: { samples: number; seconds: number }[] = [];
 
   constructor(batchesPerEpoch: number) {
@@ -118,7 +122,8 @@ export class History {
     else this.#addEpoch(entry);
   }
 
-  #addStep({ epoch, batch, metrics, rate, samples = 0, seconds = 0, waiting = 0, saving = 0 }: StepEntry): void {
+  #addStep(entry: StepEntry): void {
+    const { epoch, batch, metrics, rate, samples = 0, seconds = 0, waiting = 0, saving = 0, peers } = entry;
     const step: Bucket = {
       steps: 1,
       epoch: epoch + (batch + 1) / this.#batchesPerEpoch,
@@ -142,6 +147,7 @@ export class History {
     this.#time.computing += seconds - waiting;
     this.#time.waiting += waiting;
     this.#time.saving += saving;
+    for (const [rank, late] of (peers?.byRank ?? []).entries()) this.#late[rank] = (this.#late[rank] ?? 0) + late;
     this.#recent.push({ samples, seconds });
     if (this.#recent.length > RECENT) this.#recent.shift();
   }
@@ -169,7 +175,10 @@ export class History {
   }
 
   get time(): TimeSpent {
-    return this.#time;
+    const seconds = this.#late.reduce((sum, each) => sum + each, 0);
+    if (seconds === 0) return this.#time;
+    const longest = Math.max(...this.#late);
+    return { ...this.#time, ranks: { seconds, slowest: { rank: this.#late.indexOf(longest), seconds: longest } } };
   }
 
   /** Speed of the last steps; null before the first. */

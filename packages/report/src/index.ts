@@ -14,6 +14,7 @@ export type {
   Mistake,
   PrintedTable,
   Progressing,
+  RankTime,
   ReportData,
   ResultRow,
   RunState,

@@ -57,6 +57,13 @@ describe('the history of a run', () => {
     expect(history.meanImagesPerSecond).toBe(16);
   });
 
+  it('finds the rank that was waited for the longest', () => {
+    const history = new History(10);
+    history.add(step(0, { peers: { byRank: [0, 0.25, 0.5] } }));
+    history.add(step(1, { peers: { byRank: [0, 0.75, 0] } }));
+    expect(history.time.ranks).toEqual({ seconds: 1.5, slowest: { rank: 1, seconds: 1 } });
+  });
+
   it('is read from metrics.jsonl; incomplete lines and lines of another release are skipped', async () => {
     const file = join(folder, 'metrics.jsonl');
     const lines = [JSON.stringify(step(0)), '{"type":"later"}', JSON.stringify(epoch(0, 40)), '{"type":"step","ep'];

@@ -2,11 +2,11 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { isVggError, VggError } from '@vgg/core';
+import { type Communicator, isVggError, VggError } from '@vgg/core';
 import { type SettingName, smokeSettings } from '@vgg/recipes';
 import { LivePage } from '@vgg/report';
-import type { FitResult } from '@vgg/train';
-import { evaluateBest, isEvaluated } from '../evaluate/after-training';
+import { type FitResult, requireSameSettings } from '@vgg/train';
+import { evaluateBest, isEvaluated, skipEvaluation } from '../evaluate/after-training';
 import { enterJob, startRanks } from '../job/job';
 import { openRunReport, REPORT } from '../report/run-report';
 import type { TrainArguments } from '../run/arguments';
@@ -82,6 +82,12 @@ function checkRanks({ dryRun, findRate }: TrainArguments, ranks: number): void {
   throw new VggError('argument', `${option} runs on one process, got ${ranks} ranks: leave out --ranks or mpirun`);
 }
 
+/** Checks that all ranks were started with the same options, which are rank 0's in the end. Some concern one machine alone. */
+async function requireSameOptions(job: Communicator, options: TrainArguments): Promise<void> {
+  const { workers, ranks, hosts, mpirun, ui, uiPort, json, quiet, signal, given, fromRecipe, ...compared } = options;
+  await requireSameSettings(job, { ...compared });
+}
+
 export async function runTrain(options: TrainArguments, terminal: Terminal): Promise<void> {
   if (options.task === 'localise' || (await isBoxRun(options.resume)))
     return (await import('./localise')).runLocalise(options, terminal);
@@ -89,6 +95,7 @@ export async function runTrain(options: TrainArguments, terminal: Terminal): Pro
   checkRanks(options, ranks);
   if (await startRanks({ ranks, hosts, mpirun })) return;
   const job = await enterJob('train', true);
+  await requireSameOptions(job, options);
   checkRanks(options, job.size);
   if (job.rank > 0) return joinTraining(options);
   if (options.dryRun) return dryRun(options, terminal);
@@ -147,6 +154,7 @@ async function train(options: TrainArguments, terminal: Terminal, livePage?: Liv
   const shown = (key: string, value: unknown) => (key === 'top5' && classes <= 5 ? undefined : value);
   const printJson = (more: object = {}) => print(JSON.stringify({ run: path, ...result, skipped, ...more }, shown, 2));
   if (finished && (await isEvaluated(path, prepared.record))) {
+    await skipEvaluation(prepared.record);
     terminal.say(
       `${path} is finished: it ended after epoch ${result.epoch}, step ${result.step}; there is nothing left to train. To ` +
         `train it for longer: --resume ${shellWord(path)} --epochs ${prepared.record.recipe.epochs * 2}`,

@@ -13,7 +13,7 @@ import { afterFirst } from '../job/job';
 import { hashOfNames } from '../run/images';
 import type { Terminal } from '../terminal/terminal';
 import { withClassesOf } from './classes';
-import { openImages } from './images';
+import { type EvaluatedImages, openImages } from './images';
 import { type Evaluated, loadRuns, withScales } from './nets';
 
 /** Results with the images that they are of. */
@@ -45,6 +45,8 @@ export interface EvaluationRequest {
   strict: boolean;
   /** Processes that evaluate together; rank 0 alone writes. Default this one alone. */
   job?: Communicator | undefined;
+  /** The images, if they are open already. Default those that the request names. */
+  images?: EvaluatedImages | undefined;
   /** Engine in words, which the processes of a job must have in common. */
   engine?: string | undefined;
   /** Aborts between two forward passes: `evaluateNets` then throws the reason of the signal. */
@@ -140,7 +142,7 @@ export async function evaluateNets(
   const { protocols, scales = evaluated.scales, job = singleProcess } = request;
   const nets = withScales(evaluated.nets, request.scales);
   const testScales = nets.map((net) => net.scales ?? scales);
-  const opened = await afterFirst(job, () => openImages(evaluated, request, terminal));
+  const opened = request.images ?? (await afterFirst(job, () => openImages(evaluated, request, terminal)));
   const source = withClassesOf(evaluated, opened.source, terminal);
   const { classes } = source;
   await requireSameWork(job, { nets, engine: request.engine }, source);

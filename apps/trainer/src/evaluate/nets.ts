@@ -33,22 +33,26 @@ export interface Evaluated {
  */
 export async function loadRuns(paths: readonly string[]): Promise<Evaluated> {
   const runs: LoadedRun[] = [];
-  const dispose = () => {
-    for (const { model } of runs) model.dispose();
-  };
   try {
     for (const path of new Set(paths)) runs.push(await loadRun(path));
   } catch (error) {
-    dispose();
+    for (const { model } of runs) model.dispose();
     throw error;
   }
+  return evaluatedRuns(runs);
+}
+
+/** Returns the nets of loaded runs, each with its own scales. */
+export function evaluatedRuns(runs: readonly LoadedRun[]): Evaluated {
   const [{ path, record }] = runs as [LoadedRun];
   const scalesOf = ({ record: { transform } }: LoadedRun) => scalesFor(transform.scale, 'multi', transform.crop);
   return {
     name: path,
     runs,
     trained: runs,
-    dispose,
+    dispose: () => {
+      for (const { model } of runs) model.dispose();
+    },
     classes: record.classes,
     scales: scalesOf(runs[0]!),
     nets: runs.map((run) => {

@@ -42,6 +42,7 @@ export async function enterJob(command: string, distributed: boolean): Promise<C
   const launcher = findLauncher();
   if (launcher === undefined || launcher.size === 1) return job;
   job = await joinJob({ lateAfter: LATE });
+  process.once('exit', endJobOnExit);
   // Thrown in the job, so that one rank prints it.
   if (!distributed) {
     throw new VggError('argument', `${command} runs on one process: start it without ${launcher.name}`);
@@ -49,6 +50,17 @@ export async function enterJob(command: string, distributed: boolean): Promise<C
   await shareMachine(job);
   await requireSameSettings(job, { version });
   return job;
+}
+
+/** Ends the job on all ranks if this process ends before it has left it. */
+function endJobOnExit(code: number): void {
+  // After a signal the user knows why.
+  if (code <= 128) {
+    process.stderr.write(
+      `error: rank ${job.rank} (${job.host}): ended with exit code ${code} in the middle of the job\n`,
+    );
+  }
+  job.abort(code || 1);
 }
 
 /** Returns the number of worker threads of this process, if all of its machine are to have `workers` together. */
@@ -77,5 +89,7 @@ export async function failJob(line: string, exitCode: number, rank?: number): Pr
 
 /** Leaves the job, after all ranks have come to their end. */
 export async function leaveJob(): Promise<void> {
-  if (job.size > 1) await job.close();
+  if (job.size === 1) return;
+  await job.close();
+  process.off('exit', endJobOnExit);
 }

@@ -1,4 +1,5 @@
 /** The options of `paper`, and what a resumed study makes of them. */
+import { VggError } from '@vgg/core';
 import { CONFIGURATION_NAMES } from '@vgg/models';
 import { integer, listOf, SETTING_NAMES, type SettingName, timeSpan } from '@vgg/recipes/table';
 import { PAPER_SCALES } from '@vgg/study/figures';
@@ -32,6 +33,15 @@ const SETTINGS_OF_PAPER: DifferencesOf = {
   seed: { help: 'first random seed' },
 };
 
+/** The study divides its budget by the clock of one process. */
+function refuseRanks(): never {
+  throw new VggError(
+    'argument',
+    'paper runs on one process, since it divides its budget by its own clock: leave out --ranks, or train and evaluate each ' +
+      'net by train --ranks and evaluate --ranks',
+  );
+}
+
 export function paperCommand(run: Commands['paper']): Command {
   const command = new Command('paper')
     .summary("repeat the paper's study on your images within a time budget: Tables 3 to 6, findings")
@@ -45,6 +55,7 @@ export function paperCommand(run: Commands['paper']): Command {
         'are as for train.',
     )
     .option('--data <dir|name>', DATA)
+    .addOption(new Option('--ranks <n>').argParser(refuseRanks).hideHelp())
     .addOption(
       new Option('--budget <time>', 'time for everything: 90s, 30m, 8h').argParser(timeSpan).default(1800, '30m'),
     )

@@ -7,8 +7,18 @@ import { createEvaluationBatches } from '@vgg/data/node';
 import { scalesFor } from '@vgg/eval';
 import { scheduleOf } from '@vgg/recipes';
 import { GuessBook, type Guesses, type Prediction, type RunReport } from '@vgg/report';
-import { type FitResult, fit, gather, imageShare, restoreCheckpoint, type Validation, validate } from '@vgg/train';
+import {
+  type EndReason,
+  type FitResult,
+  fit,
+  gather,
+  imageShare,
+  restoreCheckpoint,
+  type Validation,
+  validate,
+} from '@vgg/train';
 import { EPOCH_TABLE, EpochTable, type RunLog } from '@vgg/train/node';
+import { joinEvaluation } from '../evaluate/after-training';
 import { type Skipped, skippedNotice } from '../images/data-set';
 import { currentJob, shareOfWorkers } from '../job/job';
 import { architectureText } from '../nets/net-text';
@@ -187,20 +197,22 @@ export async function joinTraining(session: SessionOptions): Promise<void> {
   const { training, validation } = loaders;
   const options = recipeOptions(prepared, training);
   const interruption = listenForInterruption(() => {});
+  let reason: EndReason;
   try {
-    await fit({
+    ({ reason } = await fit({
       ...options,
       batches: (epoch, start) => training.epoch(epoch, start),
       checkpoints: { store: NO_STORE, everySteps: session.checkpointEvery },
       signal: interruption.signal,
       validate: validation && (async (signal) => (await measure(prepared, validation, { signal })).measured),
-    });
+    }));
   } finally {
     interruption.end();
     options.optimiser.dispose();
-    prepared.model.dispose();
     await loaders.close();
   }
+  if (reason !== 'interrupted') await joinEvaluation(prepared, session.strict);
+  prepared.model.dispose();
 }
 
 /** Store of ranks other than the first, which is never asked to save. */

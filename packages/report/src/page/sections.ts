@@ -1,6 +1,6 @@
 /** Parts of the page about the run: its state, its time and its settings; and the header of a study. */
 import { formatDuration } from '@vgg/core';
-import type { Activity, Facts, Progressing, ReportData, ResultRow, StudyData, TimeSpent } from '../data';
+import type { Activity, Facts, Progressing, RankTime, ReportData, ResultRow, StudyData, TimeSpent } from '../data';
 import { empty, figure, h, percent, section } from './dom';
 
 const STATES = {
@@ -121,7 +121,15 @@ export function timeSpent(time: TimeSpent): HTMLElement {
       ...SPENT.map(([name]) => h('span', { class: name, style: `flex-grow: ${time[name] / total}` })),
     ),
     h('table', {}, h('tbody', {}, ...rows)),
+    time.ranks !== undefined && h('p', {}, rankText(time.ranks, total)),
   );
+}
+
+/** Returns how long rank 0 of a job waited for the others, and for which of them. */
+function rankText({ seconds, slowest }: RankTime, total: number): string {
+  const share = `${formatDuration(seconds)} (${percent(seconds / total, 1)})`;
+  const { rank } = slowest;
+  return `In the steps, rank 0 waited ${share} for other ranks: ${percent(slowest.seconds / seconds, 0)} of it for rank ${rank}.`;
 }
 
 export function factTables(tables: readonly Facts[]): HTMLElement | null {

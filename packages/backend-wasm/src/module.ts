@@ -100,15 +100,15 @@ export async function useThreads(backend: BackendWasm, size: number): Promise<vo
   if (size === machine.team.size) return;
   const { kernels, module, memory } = machine;
   const team = size === 1 ? Team.alone(kernels) : await Team.start(kernels, module, memory, size);
+  if (machines.get(backend) !== machine) return team.stop();
   machine.team.stop();
   machine.team = team;
 }
 
-/** Ends the workers of a backend. */
+/** Ends the workers of a backend, which runs no kernel afterwards. */
 export function endThreads(backend: BackendWasm): void {
-  const machine = machines.get(backend);
-  machine?.team.stop();
-  if (machine !== undefined) machine.team = Team.alone(machine.kernels);
+  machines.get(backend)?.team.stop();
+  machines.delete(backend);
 }
 
 /** Returns the number of threads that work for a backend. */

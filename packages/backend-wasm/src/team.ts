@@ -73,11 +73,25 @@ export class Team {
 
   /**
    * Runs all `parts` of a kernel, whose arguments are followed by the part, the number of parts and the thread's slot.
-   * @throws VggError `VGG_BACKEND` when a part failed in a worker.
+   * @throws VggError `VGG_BACKEND` when a part failed in any thread.
    */
   run(name: PartKernel, parts: number, args: readonly (number | boolean)[]): void {
     const kernel = this.#exports[name];
-    if (parts === 1) return kernel(...args, 0, 1, 0);
+    let cause: unknown;
+    if (parts > 1) this.#open(name, parts, args);
+    try {
+      if (parts === 1) kernel(...args, 0, 1, 0);
+      else this.#takeParts(kernel, parts, args);
+    } catch (error) {
+      cause = error;
+    }
+    if (parts > 1 && this.#close()) cause ??= 'in a worker thread';
+    if (cause !== undefined) {
+      throw new VggError('backend', `the kernel ${name} of the WASM backend failed: ${cause}`, { cause });
+    }
+  }
+
+  #open(name: PartKernel, parts: number, args: readonly (number | boolean)[]): void {
     const words = this.#words;
     args.forEach((value, i) => {
       this.#numbers[i] = Number(value);
@@ -85,25 +99,26 @@ export class Team {
     words[COUNT] = args.length;
     words[KERNEL] = KERNELS.indexOf(name);
     words[PARTS] = parts;
-    Atomics.store(words, NEXT, 0);
+    words[FAILED] = 0;
+    words[NEXT] = 0;
     this.#job = (this.#job % 0x3fff_ffff) + 1;
     Atomics.store(words, JOB, this.#job);
     Atomics.notify(words, JOB);
-    try {
-      for (let part = Atomics.add(words, NEXT, 1); part < parts; part = Atomics.add(words, NEXT, 1)) {
-        kernel(...args, part, parts, 0);
-      }
-    } finally {
-      // No worker may read the arguments of a job that failed in this thread.
-      Atomics.store(words, JOB, CLOSED);
-      this.#awaitWorkers();
-    }
-    if (Atomics.exchange(words, FAILED, 0) === 1) {
-      throw new VggError(
-        'backend',
-        `the kernel ${name} of the WASM backend failed in a worker thread: call setThreads(1)`,
-      );
-    }
+  }
+
+  #takeParts(kernel: Exports[PartKernel], parts: number, args: readonly (number | boolean)[]): void {
+    for (let part = this.#nextPart(); part < parts; part = this.#nextPart()) kernel(...args, part, parts, 0);
+  }
+
+  #nextPart(): number {
+    return Atomics.add(this.#words, NEXT, 1);
+  }
+
+  /** Ends the job when the workers in it have ended. Returns true if a part failed in one of them. */
+  #close(): boolean {
+    Atomics.store(this.#words, JOB, CLOSED);
+    this.#awaitWorkers();
+    return Atomics.load(this.#words, FAILED) === 1;
   }
 
   #awaitWorkers(): void {

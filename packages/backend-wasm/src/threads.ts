@@ -4,15 +4,19 @@ import { engine } from '@tensorflow/tfjs-core';
 import { VggError } from '@vgg/core';
 import { canThread, threadsOf, useThreads } from './module';
 import { canShareMemory } from './shared-memory';
+import { coresHere } from './worker-thread';
 
 /** Largest number of threads. */
 const MOST = 64;
 
-let wanted = 1;
+/** Largest number of threads that start without being asked for. */
+const MOST_BY_DEFAULT = 4;
 
-/** Returns the number of threads that the next backend starts. */
+let wanted: number | undefined;
+
+/** Returns the number of threads that the next backend starts. Default: the number of cores, up to 4. */
 export function wantedThreads(): number {
-  return canShareMemory() ? wanted : 1;
+  return canShareMemory() ? (wanted ?? Math.min(coresHere(), MOST_BY_DEFAULT)) : 1;
 }
 
 function current(): BackendWasm | undefined {
@@ -20,8 +24,9 @@ function current(): BackendWasm | undefined {
 }
 
 /**
- * Sets the number of threads of our kernels. Where memory cannot be shared (pages that are not cross-origin isolated) it stays at one.
- * @param count Number of threads, 1 to 64.
+ * Sets the number of threads of this package's kernels. Where memory cannot be shared (pages that are not cross-origin isolated) it
+ * stays at one. Results do not depend on it.
+ * @param count Number of threads, 1 to 64. Without a call, the number of cores up to 4.
  * @returns The number of threads that work, once the backend has started; before that, the number that it will try to start.
  * @throws VggError `VGG_ARGUMENT` when `count` is not such a number.
  * @throws VggError `VGG_STATE` when the backend has started with one thread: its memory cannot be shared afterwards.

@@ -31,42 +31,50 @@ export function coresHere(): number {
   return typeof navigator === 'undefined' ? 1 : (navigator.hardwareConcurrency ?? 1);
 }
 
+/** Longest wait in milliseconds for a worker to start. One that starts later takes its share from then on. */
+const LONGEST_START = 2000;
+
 /**
  * Starts a worker, which never keeps a process alive. Resolves when it works, or when it cannot start, for example because a
  * page's Content-Security-Policy lacks `worker-src blob:`.
  */
-export function startWorker(start: Start): Promise<void> {
+export async function startWorker(start: Start): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, LONGEST_START);
+  });
+  const node = nodeModule<WorkerThreads>('worker_threads');
+  try {
+    await Promise.race([node === undefined ? startInBrowser(start) : startInNode(node, start), late]);
+  } catch {
+    // No worker: the other threads take its parts.
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function startInNode({ Worker }: WorkerThreads, start: Start): Promise<void> {
+  const worker = new Worker(source, { eval: true, workerData: start, execArgv: [], name: 'vgg-wasm' });
+  worker.unref();
   return new Promise((resolve) => {
-    const done = () => resolve();
-    try {
-      const node = nodeModule<WorkerThreads>('worker_threads');
-      if (node !== undefined) {
-        const options = {
-          eval: true as const,
-          workerData: start,
-          execArgv: [],
-          name: 'vgg-wasm',
-        } satisfies ConstructorParameters<WorkerThreads['Worker']>[1];
-        const worker = new node.Worker(source, options);
-        for (const event of ['message', 'error', 'exit'] as const) worker.once(event, done);
-        worker.unref();
-      } else if (typeof Worker === 'function') {
-        const url = URL.createObjectURL(new Blob([source], { type: 'text/javascript' }));
-        const worker = new Worker(url, { name: 'vgg-wasm' });
-        worker.onmessage = done;
-        worker.onerror = (event) => {
-          event.preventDefault();
-          done();
-        };
-        worker.postMessage(start);
-        setTimeout(() => URL.revokeObjectURL(url), LONGEST_START);
-      } else done();
-    } catch {
-      done();
-    }
-    setTimeout(done, LONGEST_START);
+    for (const event of ['message', 'error', 'exit'] as const) worker.once(event, resolve);
   });
 }
 
-/** Longest wait in milliseconds for a worker to start. One that starts later takes its share from then on. */
-const LONGEST_START = 2000;
+async function startInBrowser(start: Start): Promise<void> {
+  if (typeof Worker !== 'function') return;
+  const url = URL.createObjectURL(new Blob([source], { type: 'text/javascript' }));
+  try {
+    const worker = new Worker(url, { name: 'vgg-wasm' });
+    worker.postMessage(start);
+    await new Promise<void>((resolve) => {
+      worker.onmessage = () => resolve();
+      worker.onerror = (event) => {
+        event.preventDefault();
+        resolve();
+      };
+    });
+  } finally {
+    URL.revokeObjectURL(url);
+  }
+}

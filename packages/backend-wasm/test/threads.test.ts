@@ -1,5 +1,6 @@
 /** Several threads: the same bits as one, errors, the ends of backends and of processes. */
 import { execFileSync } from 'node:child_process';
+import { availableParallelism } from 'node:os';
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
 import * as tf from '@tensorflow/tfjs-core';
 import { setThreads, threads } from '@vgg/backend-wasm';
@@ -249,6 +250,12 @@ describe('several threads', () => {
 });
 
 describe('a process', () => {
+  it('has the threads of its cores, up to four, and may have others', () => {
+    const script = `await tf.setBackend('wasm'); console.log(threads(), await setThreads(3), await setThreads(1));`;
+    const cores = Math.min(availableParallelism(), 4);
+    expect(inNode(script)).toBe(`${cores} 3 1`);
+  });
+
   const train = `
     const gradient = () => tf.tidy(() => tf.grad((w) => tf.sum(tf.conv2d(tf.ones([4, 40, 40, 32]), w, 1, 'same')))(
       tf.ones([3, 3, 32, 32])).dataSync()[0]);`;
@@ -294,7 +301,7 @@ describe('a process', () => {
   });
 
   it('says that it is too late to ask for threads', () => {
-    const script = `await tf.setBackend('wasm'); await setThreads(1);
+    const script = `await setThreads(1); await tf.setBackend('wasm'); await setThreads(1);
       await setThreads(2).catch(({ code, message }) => console.log(code, message));
       console.log(threads(), WebAssembly.instantiate.name);`;
     expect(inNode(script)).toBe(

@@ -80,7 +80,8 @@ export async function status(page: Page, pattern: RegExp): Promise<string> {
       const line = document.getElementById('status')!;
       return new RegExp(source).test(line.textContent!) || line.classList.contains('failed') ? line.textContent : '';
     },
-    { timeout: PATIENCE },
+    // By a timer: on a busy machine Chromium may paint no frame for minutes.
+    { timeout: PATIENCE, polling: 200 },
     pattern.source,
   );
   const line = String(await handle.jsonValue());

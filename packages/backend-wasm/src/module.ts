@@ -24,7 +24,7 @@ export type Kernels = Readonly<
   >
 >;
 
-/** What runs the kernels of a backend. */
+/** Module, memory and threads that run the kernels of a backend. */
 interface Machine {
   kernels: Kernels;
   module: WebAssembly.Module;

@@ -49,7 +49,7 @@ export const KERNELS = [
 
 export type PartKernel = (typeof KERNELS)[number];
 
-/** What a worker gets when it starts. */
+/** Message with which a worker starts. */
 export interface Start {
   module: WebAssembly.Module;
   /** The stock module's memory. */
@@ -68,5 +68,5 @@ export function viewsOf(control: SharedArrayBuffer): { words: Int32Array; number
 /** Longest time in milliseconds that a thread without work looks for some before it sleeps. */
 export const SPIN = 0.05;
 
-/** Functions that the module imports, besides its memory. */
+/** Functions that the module imports in addition to its memory. */
 export const IMPORTS = { local_response: { pow: Math.pow } };

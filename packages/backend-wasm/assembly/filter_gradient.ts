@@ -95,14 +95,15 @@ function accumulate4x8(
 }
 
 /**
- * Packs one part of a group of images for `filterGradientTiles`: x[images, height, width, inputs], padded, in blocks of 4
- * channels, and dy[images, outHeight, outWidth, outputs] in blocks of 8. Scratch memory of each thread, at `scratch` + slot ·
+ * Packs one part of some images for `filterGradientTiles`: x[images, height, width, inputs], padded, in blocks of 4 channels, and
+ * dy[images, outHeight, outWidth, outputs] in blocks of 8, each `group` of images for itself. Scratch memory of each thread, at `scratch` + slot ·
  * `scratchBytes`: 4 padded rows.
  */
 export function filterGradientPack(
   x: usize,
   dy: usize,
   images: usize,
+  group: usize,
   height: isize,
   width: isize,
   inputs: usize,
@@ -124,26 +125,43 @@ export function filterGradientPack(
   const rows = images * paddedHeight;
   const end = startOf(part + 1, parts, rows, 1);
   const padded = scratch + slot * scratchBytes;
+  const groupRows = group * paddedHeight;
+  const rowBytes = paddedWidth << 4;
+  const inputBlocks = (inputs + 3) >> 2;
   for (let row = startOf(part, parts, rows, 1); row < end; ) {
     const first = row % paddedHeight;
     const some = min(min(PACK_ROWS, paddedHeight - first), end - row);
     const image = x + (((row / paddedHeight) * <usize>(height * width) * inputs) << 2);
     const last = <isize>(first + some);
     padRows(image, height, width, inputs, 1, top, left, paddedWidth, first, last, padded);
-    const to = xBlocks + ((row * paddedWidth) << 4);
-    packBlocks(padded, some * paddedWidth, inputs, 4, to, (rows * paddedWidth) << 4);
+    const start = row - (row % groupRows);
+    const to = xBlocks + (start * inputBlocks + row - start) * rowBytes;
+    packBlocks(padded, some * paddedWidth, inputs, 4, to, min(groupRows, rows - start) * rowBytes);
     row += some;
   }
   const pixels = images * outHeight * outWidth;
-  const firstPixel = startOf(part, parts, pixels, 1);
+  const groupPixels = group * outHeight * outWidth;
+  const outputBlocks = (outputs + 7) >> 3;
   const endPixel = startOf(part + 1, parts, pixels, 1);
-  const from = dy + ((firstPixel * outputs) << 2);
-  packBlocks(from, endPixel - firstPixel, outputs, 8, dyBlocks + (firstPixel << 5), pixels << 5);
+  for (let pixel = startOf(part, parts, pixels, 1); pixel < endPixel; ) {
+    const start = pixel - (pixel % groupPixels);
+    const some = min(min(groupPixels, pixels - start) - (pixel - start), endPixel - pixel);
+    const to = dyBlocks + ((start * outputBlocks + pixel - start) << 5);
+    packBlocks(dy + ((pixel * outputs) << 2), some, outputs, 8, to, min(groupPixels, pixels - start) << 5);
+    pixel += some;
+  }
+}
+
+/** Returns the address of the tile with this index, in the order of output blocks, input blocks and taps. */
+function tileAt(tiles: usize, index: usize, taps: usize, inputBlocks: usize, outputBlocks: usize): usize {
+  const tap = index % taps;
+  const input = (index / taps) % inputBlocks;
+  return tiles + (((tap * inputBlocks + input) * outputBlocks + index / taps / inputBlocks) << 7);
 }
 
 /**
- * Adds a packed group of images to one part of the `tiles`, KH · KW · ceil(CI / 4) · ceil(CO / 8) of 4 × 8 numbers. The
- * first group starts them from zero.
+ * Adds packed images, one group after the other, to one part of the `tiles`, KH · KW · ceil(CI / 4) · ceil(CO / 8) of 4 × 8
+ * numbers. The first images start them from zero.
  */
 export function filterGradientTiles(
   xBlocks: usize,
@@ -151,6 +169,7 @@ export function filterGradientTiles(
   tiles: usize,
   isFirst: bool,
   images: usize,
+  group: usize,
   inputs: usize,
   outHeight: usize,
   outWidth: usize,
@@ -169,27 +188,36 @@ export function filterGradientTiles(
   const taps = filterHeight * filterWidth;
   const rowBytes = paddedWidth << 4;
   const imageBytes = paddedHeight * rowBytes;
-  const pixels = images * outHeight * outWidth;
+  const imagePixels = outHeight * outWidth;
   const total = outputBlocks * inputBlocks * taps;
+  const first = startOf(part, parts, total, 1);
   const end = startOf(part + 1, parts, total, 1);
-  for (let index = startOf(part, parts, total, 1); index < end; index++) {
-    const tap = index % taps;
-    const input = (index / taps) % inputBlocks;
-    const output = index / taps / inputBlocks;
-    const shift = (tap / filterWidth) * rowBytes + ((tap % filterWidth) << 4);
-    const tile = tiles + (((tap * inputBlocks + input) * outputBlocks + output) << 7);
-    if (isFirst) memory.fill(tile, 0, 128);
-    accumulate4x8(
-      xBlocks + input * images * imageBytes + shift,
-      dyBlocks + ((output * pixels) << 5),
-      tile,
-      images,
-      outHeight,
-      outWidth,
-      strideWidth << 4,
-      strideHeight * rowBytes,
-      imageBytes,
-    );
+  if (isFirst) {
+    for (let index = first; index < end; index++)
+      memory.fill(tileAt(tiles, index, taps, inputBlocks, outputBlocks), 0, 128);
+  }
+  for (let image: usize = 0; image < images; image += group) {
+    const some = min(group, images - image);
+    const x = xBlocks + image * inputBlocks * imageBytes;
+    const dy = dyBlocks + ((image * imagePixels * outputBlocks) << 5);
+    for (let index = first; index < end; index++) {
+      const tap = index % taps;
+      const input = (index / taps) % inputBlocks;
+      const output = index / taps / inputBlocks;
+      const shift = (tap / filterWidth) * rowBytes + ((tap % filterWidth) << 4);
+      const tile = tileAt(tiles, index, taps, inputBlocks, outputBlocks);
+      accumulate4x8(
+        x + input * some * imageBytes + shift,
+        dy + ((output * some * imagePixels) << 5),
+        tile,
+        some,
+        outHeight,
+        outWidth,
+        strideWidth << 4,
+        strideHeight * rowBytes,
+        imageBytes,
+      );
+    }
   }
 }
 

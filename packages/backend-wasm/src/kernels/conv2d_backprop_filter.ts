@@ -14,6 +14,9 @@ import { groupSize, PACK_OPERATIONS } from './windows';
 /** Number of padded rows that a thread packs at a time (`assembly/filter_gradient.ts`). */
 const PACK_ROWS = 4;
 
+/** Size in bytes of the groups of images that are packed at a time: threads meet twice for all of them. */
+const PACKED_BYTES = 4 * 1024 * 1024;
+
 export const conv2dBackpropFilter = kernel<Conv2DBackpropFilterInputs, Conv2DBackpropFilterAttrs>(
   Conv2DBackpropFilter,
   ({ inputs, attrs, backend }) => {
@@ -32,21 +35,25 @@ export const conv2dBackpropFilter = kernel<Conv2DBackpropFilterInputs, Conv2DBac
     const imagePixels = outHeight * outWidth;
     const xBlockBytes = paddedHeight * paddedWidth * xChannelBlocks * 16;
     const dyBlockBytes = imagePixels * dyChannelBlocks * 32;
-    const group = groupSize(batchSize, xBlockBytes + dyBlockBytes);
+    const imageBytes = xBlockBytes + dyBlockBytes;
+    const group = groupSize(batchSize, imageBytes);
+    const groups = Math.max(1, Math.floor(PACKED_BYTES / Math.max(1, group * imageBytes)));
+    const packed = Math.max(1, Math.min(batchSize, group * groups));
     const tileCount = taps * xChannelBlocks * dyChannelBlocks;
     const rowsBytes = (PACK_ROWS * paddedWidth * inChannels * 4 + 15) & ~15;
-    const sizes = [rowsBytes * slotsOf(backend), group * xBlockBytes, group * dyBlockBytes, tileCount * 128];
+    const sizes = [rowsBytes * slotsOf(backend), packed * xBlockBytes, packed * dyBlockBytes, tileCount * 128];
     return withScratch(backend, sizes, (...scratch) => {
       const [padded, xBlocks, dyBlocks, tiles] = scratch as [number, number, number, number];
       const gradient = backend.makeOutput(info.filterShape, 'float32');
       const [xAt, dyAt, to] = [addressOf(backend, x), addressOf(backend, dy), addressOf(backend, gradient)];
-      for (let image = 0; image < batchSize; image += group) {
-        const images = Math.min(group, batchSize - image);
-        const packWork = (images * (xBlockBytes + dyBlockBytes) * PACK_OPERATIONS) / 4;
+      for (let image = 0; image === 0 || image < batchSize; image += packed) {
+        const images = Math.min(packed, batchSize - image);
+        const packWork = (images * imageBytes * PACK_OPERATIONS) / 4;
         runParts(backend, 'filterGradientPack', partsFor(backend, packWork, images * paddedHeight), [
           xAt + image * inHeight * inWidth * inChannels * 4,
           dyAt + image * imagePixels * outChannels * 4,
           images,
+          group,
           inHeight,
           inWidth,
           inChannels,
@@ -69,6 +76,7 @@ export const conv2dBackpropFilter = kernel<Conv2DBackpropFilterInputs, Conv2DBac
           tiles,
           image === 0,
           images,
+          group,
           inChannels,
           outHeight,
           outWidth,

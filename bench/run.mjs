@@ -55,6 +55,12 @@ const BENCHMARKS = [
     needs: 'the native build, and some minutes',
   },
   {
+    script: 'wasm/threads.mjs',
+    arguments: [],
+    compares: 'threads of @vgg/backend-wasm with the stock threaded backend and onnxruntime-web, on a page',
+    needs: 'Chromium; a folder with onnxruntime-web for its part',
+  },
+  {
     script: 'wasm/browser.mjs',
     arguments: [],
     compares: 'nothing: checks that @vgg/backend-wasm trains in a browser',

@@ -1,7 +1,7 @@
 /**
- * Compares kernels and training steps on the stock WASM backend and on @vgg/backend-wasm.
+ * Compares kernels and training steps on the stock WASM backend and on @vgg/backend-wasm, with one thread and with several.
  *
- *   pnpm --filter @vgg/backend-wasm... build && node bench/wasm/bench.mjs [repeats]
+ *   pnpm --filter @vgg/backend-wasm... build && node bench/wasm/bench.mjs [repeats] [threads]
  */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -10,6 +10,10 @@ import { join } from 'node:path';
 import { bundle, STOCK_FILES } from './bundle.mjs';
 
 const SETUP = `import { setWasmPaths } from '@tensorflow/tfjs-backend-wasm'; setWasmPaths(${JSON.stringify(STOCK_FILES)});`;
+
+const THREADS = Number(process.argv[3] ?? 2);
+const ours = (threads) => `${SETUP} import { setThreads } from '@vgg/backend-wasm';
+    export const setup = () => setThreads(${threads});`;
 
 const VARIANTS = {
   stock: `${SETUP}
@@ -30,7 +34,8 @@ const VARIANTS = {
         },
       });
     }`,
-  ours: `${SETUP} import '@vgg/backend-wasm'; export async function setup() {}`,
+  ours: ours(1),
+  threaded: ours(THREADS),
 };
 
 const folder = mkdtempSync(join(tmpdir(), 'bench-wasm-'));
@@ -46,9 +51,10 @@ for (const [name, variant] of Object.entries(VARIANTS)) {
 }
 rmSync(folder, { recursive: true });
 
-console.log(`${cpus()[0].model}, ${cpus().length} cores, Node ${process.version}; one thread\n`);
+console.log(`${cpus()[0].model}, ${cpus().length} cores, Node ${process.version}\n`);
 for (const [group, rows] of Object.entries(results.ours)) {
-  console.log(`| ${group} | stock, ms | ours, ms | ours | gain |\n|---|---|---|---|---|`);
+  console.log(`| ${group} | stock, ms | ours, ms | ours | gain | ${THREADS} threads, ms | gain |`);
+  console.log('|---|---|---|---|---|---|---|');
   rows.forEach(({ name, ms, flops, images }, i) => {
     const before = results.stock[group][i].ms;
     const rate = images
@@ -56,7 +62,9 @@ for (const [group, rows] of Object.entries(results.ours)) {
       : flops
         ? `${(flops / ms / 1e6).toFixed(1)} GFLOP/s`
         : '';
-    console.log(`| ${name} | ${before.toFixed(2)} | ${ms.toFixed(2)} | ${rate} | ${(before / ms).toFixed(1)}× |`);
+    const threaded = results.threaded[group][i].ms;
+    const cells = [before.toFixed(2), ms.toFixed(2), rate, `${(before / ms).toFixed(1)}×`, threaded.toFixed(2)];
+    console.log(`| ${name} | ${cells.join(' | ')} | ${(ms / threaded).toFixed(2)}× |`);
   });
   console.log('');
 }

@@ -1,6 +1,6 @@
 /**
  * Checks that the backend trains in a browser: bundles `page.mjs`, serves it and opens it in headless Chromium, with
- * and without cross-origin isolation (with it, the stock backend would start threads).
+ * and without cross-origin isolation (with it, on several threads).
  *
  *   pnpm --filter @vgg/backend-wasm... build && node bench/wasm/browser.mjs [path of Chromium]
  */

@@ -17,8 +17,11 @@ const COMMONJS_GLOBALS =
 /** Folder of the stock backend's .wasm files. */
 export const STOCK_FILES = `${dirname(require.resolve('@tensorflow/tfjs-backend-wasm'))}/`;
 
-/** Builds `script` (a file name of this folder); `variant` is the source of the module 'variant' that it imports. */
-export async function bundle(script, outfile, platform, variant) {
+/**
+ * Builds `script` (a file name of this folder); `variant` is the source of the module 'variant' that it imports, `alias` has files
+ * of further modules by name.
+ */
+export async function bundle(script, outfile, platform, variant, alias = {}) {
   const node = platform === 'node';
   await build({
     entryPoints: [fileURLToPath(new URL(script, import.meta.url))],
@@ -27,7 +30,7 @@ export async function bundle(script, outfile, platform, variant) {
     platform,
     format: 'esm',
     mainFields: ['module', 'main'],
-    alias: { '@vgg/backend-wasm': `${PACKAGE}dist/index.js` },
+    alias: { '@vgg/backend-wasm': `${PACKAGE}dist/index.js`, ...alias },
     nodePaths: [`${PACKAGE}node_modules`],
     ignoreAnnotations: true,
     logLevel: 'error',

@@ -1,7 +1,7 @@
 /** Trains for a few steps in a page and writes the result into its body, which `browser.mjs` reads. */
 import '@vgg/backend-wasm';
 import * as tf from '@tensorflow/tfjs-core';
-import { setWasmPaths } from '@vgg/backend-wasm';
+import { setWasmPaths, threads } from '@vgg/backend-wasm';
 
 async function train() {
   setWasmPaths('/');
@@ -20,6 +20,7 @@ async function train() {
   }
   return {
     backend: tf.getBackend(),
+    threads: threads(),
     losses: [losses[0], losses.at(-1)],
     agent: navigator.userAgent,
     isolated: globalThis.crossOriginIsolated,

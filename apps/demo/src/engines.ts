@@ -74,9 +74,13 @@ export async function useEngine(name: EngineName): Promise<void> {
   if (!ready) throw new VggError('backend', `${label} does not start in this browser: choose another engine`);
 }
 
-/** Returns the name of the engine in use, with that of its GPU. */
+/** Returns the name of the engine in use, with the number of its threads or the name of its GPU. */
 export async function engineInUse(): Promise<string> {
   const { label, name } = ENGINES.find((known) => known.name === engine().backendName)!;
+  if (name === 'wasm') {
+    const { threads } = await import('@vgg/backend-wasm');
+    return threads() === 1 ? label : `${label}, ${threads()} threads`;
+  }
   if (name !== 'webgpu') return label;
   const { device } = await import('@vgg/backend-webgpu');
   const { name: gpu, software } = device()!;

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import puppeteer, { type Page } from 'puppeteer-core';
 import { expect } from 'vitest';
+import { ISOLATION } from '../scripts/isolation.mjs';
 
 export const BUILD = fileURLToPath(new URL('../scripts/build.mjs', import.meta.url));
 export const CHROMIUM = ['chromium', 'chromium-browser', 'google-chrome']
@@ -28,8 +29,10 @@ const PATIENCE = 600_000;
 export interface Site {
   /** Lines of the console of the browser, and its failed requests. */
   readonly logged: string[];
-  /** Opens a page in a new tab. */
+  /** Opens a page in a new tab, cross-origin isolated as `scripts/start.mjs` serves it. */
   open(path: string): Promise<Page>;
+  /** Opens a page as servers serve it that send no headers for isolation. */
+  openPlain(path: string): Promise<Page>;
   close(): Promise<void>;
 }
 
@@ -37,7 +40,9 @@ export interface Site {
 export async function openSite(model: string, out: string): Promise<Site> {
   execFileSync(process.execPath, [BUILD, '--model', model, '--out', out], { stdio: 'pipe' });
   const { preview } = await import('vite');
-  const server = await preview({ configFile: false, logLevel: 'error', build: { outDir: out }, preview: { port: 0 } });
+  const serve = (headers: Record<string, string>) =>
+    preview({ configFile: false, logLevel: 'error', build: { outDir: out }, preview: { port: 0, headers } });
+  const [isolated, plain] = [await serve(ISOLATION), await serve({})];
   const browser = await puppeteer.launch({
     executablePath: CHROMIUM!,
     args: FLAGS,
@@ -47,20 +52,23 @@ export async function openSite(model: string, out: string): Promise<Site> {
   const logged: string[] = [];
   // Chromium itself says so where a page asks for WebGPU and there is none.
   const isNoise = (text: string) => text === 'No available adapters.';
+  const open = async (server: typeof plain, path: string) => {
+    const page = await browser.newPage();
+    page.setDefaultTimeout(PATIENCE);
+    page.on('console', (message) => isNoise(message.text()) || logged.push(`${message.type()}: ${message.text()}`));
+    page.on('pageerror', (error) => logged.push(String(error)));
+    page.on('requestfailed', (request) => logged.push(`failed: ${request.url()}`));
+    await page.goto(`http://localhost:${(server.httpServer.address() as AddressInfo).port}/${path}`);
+    return page;
+  };
   return {
     logged,
-    async open(path) {
-      const page = await browser.newPage();
-      page.setDefaultTimeout(PATIENCE);
-      page.on('console', (message) => isNoise(message.text()) || logged.push(`${message.type()}: ${message.text()}`));
-      page.on('pageerror', (error) => logged.push(String(error)));
-      page.on('requestfailed', (request) => logged.push(`failed: ${request.url()}`));
-      await page.goto(`http://localhost:${(server.httpServer.address() as AddressInfo).port}/${path}`);
-      return page;
-    },
+    open: (path) => open(isolated, path),
+    openPlain: (path) => open(plain, path),
     async close() {
       await browser.close();
-      await server.close();
+      await isolated.close();
+      await plain.close();
     },
   };
 }
@@ -72,7 +80,8 @@ export async function status(page: Page, pattern: RegExp): Promise<string> {
       const line = document.getElementById('status')!;
       return new RegExp(source).test(line.textContent!) || line.classList.contains('failed') ? line.textContent : '';
     },
-    { timeout: PATIENCE },
+    // By a timer: on a busy machine Chromium may paint no frame for minutes.
+    { timeout: PATIENCE, polling: 200 },
     pattern.source,
   );
   const line = String(await handle.jsonValue());

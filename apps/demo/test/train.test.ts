@@ -70,7 +70,8 @@ describe.skipIf(CHROMIUM === undefined)(`the page that trains${WITHOUT}`, () => 
     await first.click('#start');
     await status(first, /step 1\d of/);
     const steps = await stop(first);
-    expect(await textOf(first, 'engine')).toBe('WebAssembly');
+    const threads = Math.min(await first.evaluate(() => navigator.hardwareConcurrency), 4);
+    expect(await textOf(first, 'engine')).toBe(threads === 1 ? 'WebAssembly' : `WebAssembly, ${threads} threads`);
     expect(await textOf(first, 'speed')).toMatch(/^\d+(\.\d+)? \(last \d+ steps\)$/);
     expect(await pointsOf(first, 'loss-chart', 'mean of 10 steps')).toBe(steps);
     losses = await storedLosses(first);
@@ -95,6 +96,22 @@ describe.skipIf(CHROMIUM === undefined)(`the page that trains${WITHOUT}`, () => 
     await page.click('#again');
     await status(page, /^Start the training\.$/);
     expect(await textOf(page, 'start')).toBe('Start');
+    expect(site.logged).toEqual([]);
+    await page.close();
+  });
+
+  it('trains with the same losses on one thread, where the page is not cross-origin isolated', async () => {
+    const page = await site.openPlain(PAGE);
+    await status(page, /^Start the training\.$/);
+    expect(await page.evaluate(() => crossOriginIsolated)).toBe(false);
+    await page.click('input[value=wasm]');
+    await page.click('#start');
+    await status(page, /step [4-9] of/);
+    const steps = await stop(page);
+    expect(await textOf(page, 'engine')).toBe('WebAssembly');
+    const common = Math.min(steps, losses.length);
+    expect(common).toBeGreaterThan(2);
+    expect((await storedLosses(page)).slice(0, common)).toEqual(losses.slice(0, common));
     expect(site.logged).toEqual([]);
     await page.close();
   });

@@ -5,35 +5,40 @@
  * exchanged.
  */
 import { multiply4x8 } from './microkernel';
-import { packPanels, padImages } from './pack';
+import { packPanels, padRows } from './pack';
+import { startOf } from './parts';
 
-/** Number of output pixels in a block, which is repeated for every panel of 8 output channels. */
+/** Number of output pixels, about, in a block, which is repeated for every panel of 8 output channels. */
 const PIXELS: usize = 128;
 
-/** Writes filter[KH, KW, CI, CO], rotated by 180°, as panels over [KH, KW, CO] of the CI columns. */
-export function packRotated(filter: usize, taps: usize, inputs: usize, outputs: usize, to: usize): void {
-  const panels = (inputs + 7) >> 3;
+/** Writes filter[KH, KW, CI, CO], rotated by 180°, as panels over [KH, KW, CO] of the CI columns: those of one part. */
+export function packRotated(
+  filter: usize,
+  taps: usize,
+  inputs: usize,
+  outputs: usize,
+  to: usize,
+  part: usize,
+  parts: usize,
+): void {
+  const first = startOf(part, parts, inputs, 8);
+  const end = startOf(part + 1, parts, inputs, 8);
   const panelBytes = (taps * outputs) << 5;
   for (let tap: usize = 0; tap < taps; tap++) {
     const source = filter + (((taps - 1 - tap) * inputs * outputs) << 2);
-    for (let panel: usize = 0; panel < panels; panel++) {
-      const width = min<usize>(8, inputs - (panel << 3));
-      packPanels(
-        source + ((panel * outputs) << 5),
-        1,
-        outputs,
-        outputs,
-        width,
-        to + panel * panelBytes + ((tap * outputs) << 5),
-      );
+    for (let input = first; input < end; input += 8) {
+      const width = min<usize>(8, end - input);
+      const target = to + (input >> 3) * panelBytes + ((tap * outputs) << 5);
+      packPanels(source + ((input * outputs) << 2), 1, outputs, outputs, width, target);
     }
   }
 }
 
 /**
- * Computes y[count, outHeight, outWidth, outputs] from x[count, height, width, inputs] and packed filter panels. Pads
- * `group` images at a time to paddedHeight × paddedWidth in `padded`. Scratch memory: group · outHeight · outWidth
- * words at `offsets` and 128 bytes at `tile`. With `inPlace` no padding is needed and x itself is read.
+ * Computes one part of y[count, outHeight, outWidth, outputs] from x[count, height, width, inputs] and packed filter panels.
+ * The parts are a grid of output rows and of `columnParts` ranges of panels. A strip of rows at a time, of one or several
+ * images, is padded; with `inPlace` no padding is needed and x itself is read. Scratch memory of each thread, at
+ * `scratch` + slot · `scratchBytes`: 128 bytes, then stripRows · outWidth words, then paddedRows padded rows.
  */
 export function convolve(
   x: usize,
@@ -52,39 +57,62 @@ export function convolve(
   spacing: isize,
   top: isize,
   left: isize,
-  paddedHeight: isize,
   paddedWidth: isize,
-  group: usize,
   inPlace: bool,
-  padded: usize,
-  offsets: usize,
-  tile: usize,
+  stripRows: usize,
+  paddedRows: usize,
+  scratch: usize,
+  scratchBytes: usize,
+  columnParts: usize,
+  part: usize,
+  parts: usize,
+  slot: usize,
 ): void {
+  const tile = scratch + slot * scratchBytes;
+  const offsets = tile + 128;
+  const padded = offsets + ((stripRows * outWidth) << 2);
   const pixel = inputs << 2;
   const rowBytes = <usize>paddedWidth * pixel;
-  const imageBytes = <usize>paddedHeight * rowBytes;
-  let next = offsets;
-  for (let image: usize = 0; image < group; image++) {
-    for (let oy: usize = 0; oy < outHeight; oy++) {
-      for (let ox: usize = 0; ox < outWidth; ox++, next += 4) {
-        store<u32>(next, <u32>(image * imageBytes + oy * stride * rowBytes + ox * stride * pixel));
+  const imageBytes = <usize>(height * width) * pixel;
+  const rowParts = parts / columnParts;
+  const endRow = startOf(part / columnParts + 1, rowParts, count * outHeight, 1);
+  const firstOutput = startOf(part % columnParts, columnParts, outputs, 8);
+  const endOutput = startOf((part % columnParts) + 1, columnParts, outputs, 8);
+  for (let row = startOf(part / columnParts, rowParts, count * outHeight, 1); row < endRow; ) {
+    const firstRow = row;
+    let used: usize = 0;
+    let next = offsets;
+    while (row < endRow && row - firstRow < stripRows) {
+      const image = row / outHeight;
+      const oy = row % outHeight;
+      let rows = min(min(outHeight - oy, endRow - row), stripRows - (row - firstRow));
+      let corner = image * imageBytes + oy * stride * rowBytes;
+      if (!inPlace) {
+        if (used + filterHeight > paddedRows) break;
+        rows = min(rows, (paddedRows - used - filterHeight) / stride + 1);
+        const firstPadded = <isize>(oy * stride);
+        const endPadded = firstPadded + <isize>((rows - 1) * stride + filterHeight);
+        corner = used * rowBytes;
+        const from = x + image * imageBytes;
+        const to = padded + corner;
+        padRows(from, height, width, inputs, spacing, top, left, paddedWidth, firstPadded, endPadded, to);
+        used += <usize>(endPadded - firstPadded);
       }
+      for (let r: usize = 0; r < rows; r++) {
+        for (let ox: usize = 0; ox < outWidth; ox++, next += 4) {
+          store<u32>(next, <u32>(corner + r * stride * rowBytes + ox * stride * pixel));
+        }
+      }
+      row += rows;
     }
-  }
-  for (let image: usize = 0; image < count; image += group) {
-    const images = min(group, count - image);
-    let from = x + image * <usize>(height * width) * pixel;
-    if (!inPlace) {
-      padImages(from, images, height, width, inputs, spacing, top, left, paddedHeight, paddedWidth, padded);
-      from = padded;
-    }
-    const pixels = images * outHeight * outWidth;
     windowsTimesPanels(
-      from,
+      inPlace ? x : padded,
       offsets,
       packed,
-      y + ((image * outHeight * outWidth * outputs) << 2),
-      pixels,
+      y + ((firstRow * outWidth * outputs) << 2),
+      (row - firstRow) * outWidth,
+      firstOutput,
+      endOutput,
       outputs,
       filterHeight,
       filterWidth * inputs,
@@ -100,6 +128,8 @@ function windowsTimesPanels(
   packed: usize,
   y: usize,
   pixels: usize,
+  firstOutput: usize,
+  endOutput: usize,
   outputs: usize,
   runs: usize,
   length: usize,
@@ -108,9 +138,11 @@ function windowsTimesPanels(
 ): void {
   const panelBytes = (runs * length) << 5;
   const yStride = outputs << 2;
-  for (let start: usize = 0; start < pixels; start += PIXELS) {
-    const end = min(start + PIXELS, pixels);
-    for (let output: usize = 0; output < outputs; output += 8) {
+  const blocks = max<usize>(1, (pixels + (PIXELS >> 1)) / PIXELS);
+  for (let block: usize = 0; block < blocks; block++) {
+    const start = startOf(block, blocks, pixels, 4);
+    const end = startOf(block + 1, blocks, pixels, 4);
+    for (let output = firstOutput; output < endOutput; output += 8) {
       const panel = packed + (output >> 3) * panelBytes;
       const width = min<usize>(8, outputs - output);
       const corner = y + (output << 2);

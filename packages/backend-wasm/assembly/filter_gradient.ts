@@ -3,12 +3,20 @@
  * Both are packed so that the pixels of 4 input channels, padding included, and of 8 output channels are consecutive. A
  * tap is then an offset, and a 4 × 8 tile of the gradient stays in registers over the pixels of a group of images.
  */
-import { padImages } from './pack';
+import { padRows } from './pack';
+import { startOf } from './parts';
 
-/** Copies [pixels, channels] to blocks [ceil(channels / size)][pixels][size], size 4 or 8, zero-filled. */
-function packBlocks(from: usize, pixels: usize, channels: usize, size: usize, to: usize): void {
+/** Number of padded rows that are packed at a time, while they are in the first-level cache. */
+export const PACK_ROWS: usize = 4;
+
+/**
+ * Copies [pixels, channels] to blocks of `size` channels (4 or 8), zero-filled, that are `blockBytes` apart: pixel p of block b
+ * goes to `start` + b · blockBytes + p · size floats.
+ */
+function packBlocks(from: usize, pixels: usize, channels: usize, size: usize, start: usize, blockBytes: usize): void {
   const stride = channels << 2;
-  for (let channel: usize = 0; channel < channels; channel += size) {
+  for (let channel: usize = 0; channel < channels; channel += size, start += blockBytes) {
+    let to = start;
     const width = min(size, channels - channel);
     let source = from + (channel << 2);
     if (width === 8) {
@@ -87,17 +95,81 @@ function accumulate4x8(
 }
 
 /**
- * Computes gradient[KH, KW, CI, CO] from x[count, height, width, CI] and dy[count, outHeight, outWidth, CO], `group`
- * images at a time. Scratch memory: `padded` for one padded group, `xBlocks` for the same in blocks of 4 channels,
- * `dyBlocks` for a group of dy in blocks of 8 channels, `tiles` for KH · KW · ceil(CI / 4) · ceil(CO / 8) · 128 bytes.
+ * Packs one part of some images for `filterGradientTiles`: x[images, height, width, inputs], padded, in blocks of 4 channels, and
+ * dy[images, outHeight, outWidth, outputs] in blocks of 8, each `group` of images for itself. Scratch memory of each thread, at `scratch` + slot ·
+ * `scratchBytes`: 4 padded rows.
  */
-export function filterGradient(
+export function filterGradientPack(
   x: usize,
   dy: usize,
-  gradient: usize,
-  count: usize,
+  images: usize,
+  group: usize,
   height: isize,
   width: isize,
+  inputs: usize,
+  outHeight: usize,
+  outWidth: usize,
+  outputs: usize,
+  top: isize,
+  left: isize,
+  paddedHeight: usize,
+  paddedWidth: usize,
+  xBlocks: usize,
+  dyBlocks: usize,
+  scratch: usize,
+  scratchBytes: usize,
+  part: usize,
+  parts: usize,
+  slot: usize,
+): void {
+  const rows = images * paddedHeight;
+  const end = startOf(part + 1, parts, rows, 1);
+  const padded = scratch + slot * scratchBytes;
+  const groupRows = group * paddedHeight;
+  const rowBytes = paddedWidth << 4;
+  const inputBlocks = (inputs + 3) >> 2;
+  for (let row = startOf(part, parts, rows, 1); row < end; ) {
+    const first = row % paddedHeight;
+    const some = min(min(PACK_ROWS, paddedHeight - first), end - row);
+    const image = x + (((row / paddedHeight) * <usize>(height * width) * inputs) << 2);
+    const last = <isize>(first + some);
+    padRows(image, height, width, inputs, 1, top, left, paddedWidth, first, last, padded);
+    const start = row - (row % groupRows);
+    const to = xBlocks + (start * inputBlocks + row - start) * rowBytes;
+    packBlocks(padded, some * paddedWidth, inputs, 4, to, min(groupRows, rows - start) * rowBytes);
+    row += some;
+  }
+  const pixels = images * outHeight * outWidth;
+  const groupPixels = group * outHeight * outWidth;
+  const outputBlocks = (outputs + 7) >> 3;
+  const endPixel = startOf(part + 1, parts, pixels, 1);
+  for (let pixel = startOf(part, parts, pixels, 1); pixel < endPixel; ) {
+    const start = pixel - (pixel % groupPixels);
+    const some = min(min(groupPixels, pixels - start) - (pixel - start), endPixel - pixel);
+    const to = dyBlocks + ((start * outputBlocks + pixel - start) << 5);
+    packBlocks(dy + ((pixel * outputs) << 2), some, outputs, 8, to, min(groupPixels, pixels - start) << 5);
+    pixel += some;
+  }
+}
+
+/** Returns the address of the tile with this index, in the order of output blocks, input blocks and taps. */
+function tileAt(tiles: usize, index: usize, taps: usize, inputBlocks: usize, outputBlocks: usize): usize {
+  const tap = index % taps;
+  const input = (index / taps) % inputBlocks;
+  return tiles + (((tap * inputBlocks + input) * outputBlocks + index / taps / inputBlocks) << 7);
+}
+
+/**
+ * Adds packed images, one group after the other, to one part of the `tiles`, KH · KW · ceil(CI / 4) · ceil(CO / 8) of 4 × 8
+ * numbers. The first images start them from zero.
+ */
+export function filterGradientTiles(
+  xBlocks: usize,
+  dyBlocks: usize,
+  tiles: usize,
+  isFirst: bool,
+  images: usize,
+  group: usize,
   inputs: usize,
   outHeight: usize,
   outWidth: usize,
@@ -106,64 +178,69 @@ export function filterGradient(
   filterWidth: usize,
   strideHeight: usize,
   strideWidth: usize,
-  top: isize,
-  left: isize,
-  paddedHeight: isize,
-  paddedWidth: isize,
-  group: usize,
-  padded: usize,
-  xBlocks: usize,
-  dyBlocks: usize,
-  tiles: usize,
+  paddedHeight: usize,
+  paddedWidth: usize,
+  part: usize,
+  parts: usize,
 ): void {
   const inputBlocks = (inputs + 3) >> 2;
   const outputBlocks = (outputs + 7) >> 3;
   const taps = filterHeight * filterWidth;
-  memory.fill(tiles, 0, (taps * inputBlocks * outputBlocks) << 7);
-  const rowBytes = (<usize>paddedWidth) << 4;
-  const imageBytes = <usize>paddedHeight * rowBytes;
-  for (let image: usize = 0; image < count; image += group) {
-    const images = min(group, count - image);
-    const from = x + ((image * <usize>(height * width) * inputs) << 2);
-    padImages(from, images, height, width, inputs, 1, top, left, paddedHeight, paddedWidth, padded);
-    packBlocks(padded, images * <usize>(paddedHeight * paddedWidth), inputs, 4, xBlocks);
-    const pixels = images * outHeight * outWidth;
-    packBlocks(dy + ((image * outHeight * outWidth * outputs) << 2), pixels, outputs, 8, dyBlocks);
-    for (let output: usize = 0; output < outputBlocks; output++) {
-      const b = dyBlocks + ((output * pixels) << 5);
-      for (let input: usize = 0; input < inputBlocks; input++) {
-        const a = xBlocks + input * images * imageBytes;
-        for (let tap: usize = 0; tap < taps; tap++) {
-          const shift = (tap / filterWidth) * rowBytes + ((tap % filterWidth) << 4);
-          accumulate4x8(
-            a + shift,
-            b,
-            tiles + (((tap * inputBlocks + input) * outputBlocks + output) << 7),
-            images,
-            outHeight,
-            outWidth,
-            strideWidth << 4,
-            strideHeight * rowBytes,
-            imageBytes,
-          );
-        }
-      }
+  const rowBytes = paddedWidth << 4;
+  const imageBytes = paddedHeight * rowBytes;
+  const imagePixels = outHeight * outWidth;
+  const total = outputBlocks * inputBlocks * taps;
+  const first = startOf(part, parts, total, 1);
+  const end = startOf(part + 1, parts, total, 1);
+  if (isFirst) {
+    for (let index = first; index < end; index++)
+      memory.fill(tileAt(tiles, index, taps, inputBlocks, outputBlocks), 0, 128);
+  }
+  for (let image: usize = 0; image < images; image += group) {
+    const some = min(group, images - image);
+    const x = xBlocks + image * inputBlocks * imageBytes;
+    const dy = dyBlocks + ((image * imagePixels * outputBlocks) << 5);
+    for (let index = first; index < end; index++) {
+      const tap = index % taps;
+      const input = (index / taps) % inputBlocks;
+      const output = index / taps / inputBlocks;
+      const shift = (tap / filterWidth) * rowBytes + ((tap % filterWidth) << 4);
+      const tile = tileAt(tiles, index, taps, inputBlocks, outputBlocks);
+      accumulate4x8(
+        x + input * some * imageBytes + shift,
+        dy + ((output * some * imagePixels) << 5),
+        tile,
+        some,
+        outHeight,
+        outWidth,
+        strideWidth << 4,
+        strideHeight * rowBytes,
+        imageBytes,
+      );
     }
   }
-  unpackTiles(tiles, gradient, taps, inputs, outputs);
 }
 
-function unpackTiles(tiles: usize, to: usize, taps: usize, inputs: usize, outputs: usize): void {
+/** Writes one part of gradient[KH, KW, CI, CO] from the tiles. */
+export function filterGradientUnpack(
+  tiles: usize,
+  gradient: usize,
+  taps: usize,
+  inputs: usize,
+  outputs: usize,
+  part: usize,
+  parts: usize,
+): void {
   const inputBlocks = (inputs + 3) >> 2;
   const outputBlocks = (outputs + 7) >> 3;
-  for (let tap: usize = 0; tap < taps; tap++) {
-    for (let input: usize = 0; input < inputs; input++) {
-      const row = tiles + (((tap * inputBlocks + (input >> 2)) * outputBlocks) << 7) + ((input & 3) << 5);
-      for (let output: usize = 0; output < outputs; output += 8) {
-        const bytes = min<usize>(8, outputs - output) << 2;
-        memory.copy(to, row + (output << 4), bytes);
-        to += bytes;
-      }
+  const end = startOf(part + 1, parts, taps * inputs, 1);
+  for (let row = startOf(part, parts, taps * inputs, 1); row < end; row++) {
+    const tap = row / inputs;
+    const input = row % inputs;
+    const from = tiles + (((tap * inputBlocks + (input >> 2)) * outputBlocks) << 7) + ((input & 3) << 5);
+    const to = gradient + ((row * outputs) << 2);
+    for (let output: usize = 0; output < outputs; output += 8) {
+      memory.copy(to + (output << 2), from + (output << 4), min<usize>(8, outputs - output) << 2);
     }
   }
 }

@@ -1,5 +1,7 @@
 /** Local response normalisation across channels (configuration A-LRN) and its gradient: y = x · (bias + α Σ x²)^−β. */
 
+import { startOf } from './parts';
+
 declare function pow(base: f64, exponent: f64): f64;
 
 /**
@@ -25,12 +27,12 @@ function windowSum(from: usize, radius: usize): v128 {
   return sum;
 }
 
-/** Returns the number of bytes of scratch memory for `localResponse` and its gradient. */
+/** Returns the number of bytes of scratch memory of each thread for `localResponse` and its gradient. */
 export function localResponseScratch(channels: usize, radius: usize): usize {
   return (channels + 4) * 16 + (2 * radius + channels + 4) * 4;
 }
 
-/** Computes y from x[pixels, channels]. */
+/** Computes one part of y from x[pixels, channels]. */
 export function localResponse(
   x: usize,
   pixels: usize,
@@ -41,14 +43,22 @@ export function localResponse(
   beta: f32,
   y: usize,
   scratch: usize,
+  part: usize,
+  parts: usize,
+  slot: usize,
 ): void {
+  scratch += slot * ((localResponseScratch(channels, radius) + 15) & ~15);
+  const end = startOf(part + 1, parts, pixels, 1);
   const bytes = channels << 2;
   const row = (bytes + 15) & ~15;
   const input = scratch;
   const output = input + row;
   const padded = output + row;
   memory.fill(scratch, 0, localResponseScratch(channels, radius));
-  for (let pixel: usize = 0; pixel < pixels; pixel++, x += bytes, y += bytes) {
+  const start = startOf(part, parts, pixels, 1);
+  x += start * bytes;
+  y += start * bytes;
+  for (let pixel = start; pixel < end; pixel++, x += bytes, y += bytes) {
     memory.copy(input, x, bytes);
     squares(input, row, padded + (radius << 2));
     for (let at: usize = 0; at < row; at += 16) {
@@ -66,7 +76,7 @@ function squares(input: usize, bytes: usize, to: usize): void {
   }
 }
 
-/** Computes dx = dy · norm^−β − 2αβ · x · Σ dy · y / norm over the neighbours. */
+/** Computes one part of dx = dy · norm^−β − 2αβ · x · Σ dy · y / norm over the neighbours. */
 export function localResponseGradient(
   x: usize,
   y: usize,
@@ -79,7 +89,12 @@ export function localResponseGradient(
   beta: f32,
   dx: usize,
   scratch: usize,
+  part: usize,
+  parts: usize,
+  slot: usize,
 ): void {
+  scratch += slot * ((localResponseScratch(channels, radius) + 15) & ~15);
+  const end = startOf(part + 1, parts, pixels, 1);
   const bytes = channels << 2;
   const row = (bytes + 15) & ~15;
   const input = scratch;
@@ -89,7 +104,12 @@ export function localResponseGradient(
   const padded = direct + row;
   memory.fill(scratch, 0, localResponseScratch(channels, radius));
   const factor = f32x4.splat(-2 * alpha * beta);
-  for (let pixel: usize = 0; pixel < pixels; pixel++, x += bytes, y += bytes, dy += bytes, dx += bytes) {
+  const start = startOf(part, parts, pixels, 1);
+  x += start * bytes;
+  y += start * bytes;
+  dy += start * bytes;
+  dx += start * bytes;
+  for (let pixel = start; pixel < end; pixel++, x += bytes, y += bytes, dy += bytes, dx += bytes) {
     memory.copy(input, x, bytes);
     memory.copy(output, y, bytes);
     memory.copy(gradient, dy, bytes);

@@ -1,4 +1,5 @@
 /** Copies into the layouts that the inner loops read: panels of columns, blocks of rows, zero-padded images. */
+import { startOf } from './parts';
 
 /**
  * Writes rows k0…k0+depth of B[K, columns] (strides in elements) as panels [ceil(columns / 8)][depth][8], zero-filled.
@@ -41,6 +42,23 @@ export function packPanels(
       }
     }
   }
+}
+
+/** Packs the panels of one part with `packPanels`. */
+export function packPanelsPart(
+  b: usize,
+  kStride: usize,
+  columnStride: usize,
+  depth: usize,
+  columns: usize,
+  to: usize,
+  part: usize,
+  parts: usize,
+): void {
+  const first = startOf(part, parts, columns, 8);
+  const end = startOf(part + 1, parts, columns, 8);
+  const source = b + ((first * columnStride) << 2);
+  packPanels(source, kStride, columnStride, depth, end - first, to + ((first * depth) << 2));
 }
 
 /** Computes to[column][row] = from[row][column] for a block of rows × columns. Strides are in bytes. */
@@ -98,45 +116,47 @@ function transposeScalar(
 }
 
 /**
- * Copies images [count, height, width, channels] to [count, paddedHeight, paddedWidth, channels]: pixel (y, x) goes to
- * (y · spacing + top, x · spacing + left), pixels that fall outside are dropped, all others are zero.
+ * Copies rows `first`…`end` of one zero-padded image to `to`: pixel (y, x) of the image [height, width, channels] is at
+ * (y · spacing + top, x · spacing + left) of the padded image, pixels that fall outside are dropped, all others are zero.
  */
-export function padImages(
-  from: usize,
-  count: usize,
+export function padRows(
+  image: usize,
   height: isize,
   width: isize,
   channels: usize,
   spacing: isize,
   top: isize,
   left: isize,
-  paddedHeight: isize,
   paddedWidth: isize,
+  first: isize,
+  end: isize,
   to: usize,
 ): void {
   const pixel = channels << 2;
   const row = <usize>paddedWidth * pixel;
-  memory.fill(to, 0, count * <usize>paddedHeight * row);
-  const first: isize = left < 0 ? (spacing - 1 - left) / spacing : 0;
-  const end: isize = min<isize>(width, (paddedWidth - left + spacing - 1) / spacing);
-  if (end <= first) return;
-  for (let image: usize = 0; image < count; image++) {
-    for (let y: isize = 0; y < height; y++) {
-      const paddedY = y * spacing + top;
-      if (paddedY < 0 || paddedY >= paddedHeight) continue;
-      let source = from + <usize>(y * width + first) * pixel;
-      let target = to + <usize>paddedY * row + <usize>(first * spacing + left) * pixel;
-      if (spacing === 1) {
-        memory.copy(target, source, <usize>(end - first) * pixel);
-        continue;
-      }
-      for (let x = first; x < end; x++) {
-        memory.copy(target, source, pixel);
-        source += pixel;
-        target += pixel * spacing;
-      }
+  const firstX: isize = left < 0 ? (spacing - 1 - left) / spacing : 0;
+  const endX: isize = min<isize>(width, (paddedWidth - left + spacing - 1) / spacing);
+  for (let paddedY = first; paddedY < end; paddedY++, to += row) {
+    const y = (paddedY - top) / spacing;
+    if (paddedY < top || y >= height || y * spacing + top !== paddedY || endX <= firstX) {
+      memory.fill(to, 0, row);
+      continue;
     }
-    from += <usize>(height * width) * pixel;
-    to += <usize>paddedHeight * row;
+    let source = image + <usize>(y * width + firstX) * pixel;
+    const start = <usize>(firstX * spacing + left) * pixel;
+    if (spacing === 1) {
+      const bytes = <usize>(endX - firstX) * pixel;
+      memory.fill(to, 0, start);
+      memory.copy(to + start, source, bytes);
+      memory.fill(to + start + bytes, 0, row - start - bytes);
+      continue;
+    }
+    memory.fill(to, 0, row);
+    let target = to + start;
+    for (let x = firstX; x < endX; x++) {
+      memory.copy(target, source, pixel);
+      source += pixel;
+      target += pixel * spacing;
+    }
   }
 }

@@ -4,21 +4,25 @@
  */
 import { multiply4x8 } from './microkernel';
 import { packPanels, transpose } from './pack';
+import { startOf } from './parts';
 
 /** Depth of a block: a panel of B then takes 16 KiB, a third of a first-level cache. */
 export const DEPTH: usize = 512;
 /** Number of rows of A in a block, which is read again for every panel of B: 128 rows of 512 floats take 256 KiB. */
 export const ROWS: usize = 128;
 
-/** Returns the number of bytes of scratch memory that `product` needs. */
+/**
+ * Returns the number of bytes of scratch memory of each thread for a part of `rows` × `columns` of a product, a multiple of 16.
+ */
 export function productScratch(rows: usize, columns: usize, depth: usize, transposeA: bool): usize {
   const block = min(depth, DEPTH);
   const packed = ((columns + 7) & ~7) * block;
-  return (packed + (transposeA ? min(rows, ROWS) * ((block + 3) & ~3) : 0) + 32) << 2;
+  return ((packed + (transposeA ? min(rows, ROWS) * ((block + 3) & ~3) : 0) + 32 + 3) & ~3) << 2;
 }
 
 /**
- * Computes C[rows, columns] = A · B. A is [rows, depth], or [depth, rows] if transposed; B likewise. All are row-major.
+ * Computes one part of C[rows, columns] = A · B. A is [rows, depth], or [depth, rows] if transposed; B likewise. All are
+ * row-major. The parts are a grid of rows and of `columnParts` ranges of panels of 8 columns.
  */
 export function product(
   a: usize,
@@ -30,17 +34,30 @@ export function product(
   transposeA: bool,
   transposeB: bool,
   scratch: usize,
+  scratchBytes: usize,
+  columnParts: usize,
+  part: usize,
+  parts: usize,
+  slot: usize,
 ): void {
-  if (depth === 0) memory.fill(c, 0, (rows * columns) << 2);
-  const tile = scratch;
-  const packedB = scratch + 128;
+  const rowParts = parts / columnParts;
+  const firstRow = startOf(part / columnParts, rowParts, rows, 4);
+  const endRow = startOf(part / columnParts + 1, rowParts, rows, 4);
+  const firstColumn = startOf(part % columnParts, columnParts, columns, 8);
+  const own = startOf((part % columnParts) + 1, columnParts, columns, 8) - firstColumn;
+  const tile = scratch + slot * scratchBytes;
+  const packedB = tile + 128;
+  const corner = c + (firstColumn << 2);
+  if (depth === 0) {
+    for (let row = firstRow; row < endRow; row++) memory.fill(corner + ((row * columns) << 2), 0, own << 2);
+  }
   for (let k: usize = 0; k < depth; k += DEPTH) {
     const block = min(DEPTH, depth - k);
-    if (transposeB) packPanels(b + (k << 2), 1, depth, block, columns, packedB);
-    else packPanels(b + ((k * columns) << 2), columns, 1, block, columns, packedB);
-    const packedA = packedB + ((((columns + 7) & ~7) * block) << 2);
-    for (let row: usize = 0; row < rows; row += ROWS) {
-      const count = min(ROWS, rows - row);
+    if (transposeB) packPanels(b + ((firstColumn * depth + k) << 2), 1, depth, block, own, packedB);
+    else packPanels(b + ((k * columns + firstColumn) << 2), columns, 1, block, own, packedB);
+    const packedA = packedB + ((((own + 7) & ~7) * block) << 2);
+    for (let row = firstRow; row < endRow; row += ROWS) {
+      const count = min(ROWS, endRow - row);
       let from = a + ((row * depth + k) << 2);
       let stride = depth << 2;
       if (transposeA) {
@@ -48,7 +65,8 @@ export function product(
         from = packedA;
         stride = block << 2;
       }
-      rowsTimesPanels(from, stride, packedB, c + ((row * columns) << 2), count, columns, block, k > 0, tile);
+      const to = corner + ((row * columns) << 2);
+      rowsTimesPanels(from, stride, packedB, to, columns << 2, count, own, block, k > 0, tile);
     }
   }
 }
@@ -58,13 +76,13 @@ function rowsTimesPanels(
   stride: usize,
   packedB: usize,
   c: usize,
+  cStride: usize,
   rows: usize,
   columns: usize,
   depth: usize,
   accumulate: bool,
   tile: usize,
 ): void {
-  const cStride = columns << 2;
   for (let column: usize = 0; column < columns; column += 8) {
     const panel = packedB + ((column * depth) << 2);
     const width = min<usize>(8, columns - column);

@@ -5,7 +5,7 @@
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { main } from 'assemblyscript/asc';
-import type { Plugin } from 'esbuild';
+import { build as bundle, type Plugin } from 'esbuild';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const DATA_SECTION = 11;
@@ -23,6 +23,8 @@ export async function compileKernels(): Promise<Uint8Array> {
       '--runtime=stub',
       '--importMemory',
       '--noExportMemory',
+      // A shared memory has a maximum (src/shared-memory.ts); this is that of the stock module.
+      '--maximumMemory=65536',
       '--enable=simd',
     ],
     {
@@ -39,6 +41,20 @@ export async function compileKernels(): Promise<Uint8Array> {
   if (error || !bytes) throw new Error(`${report.join('')}${error?.message ?? 'no output'}`);
   if (sections(bytes).includes(DATA_SECTION)) throw new Error('kernels.wasm has data, which would overwrite the heap');
   return bytes;
+}
+
+/** Bundles the program of a worker, a classic script for browsers and Node. */
+async function bundleWorker(): Promise<string> {
+  const { outputFiles } = await bundle({
+    entryPoints: [`${ROOT}src/worker.ts`],
+    bundle: true,
+    format: 'iife',
+    platform: 'neutral',
+    target: 'es2022',
+    minify: true,
+    write: false,
+  });
+  return outputFiles[0]!.text;
 }
 
 /** Returns the section numbers of a module, in order. */
@@ -59,10 +75,18 @@ function sections(bytes: Uint8Array): number[] {
   return found;
 }
 
-/** Resolves every `…/kernels.wasm` import to the compiled module, as a Uint8Array. */
+/**
+ * Resolves every `…/kernels.wasm` import to the compiled module, as a Uint8Array, and every `…/worker.source` import to the source
+ * text of `src/worker.ts` with all that it imports.
+ */
 export const embedKernels: Plugin = {
   name: 'embed-kernels',
   setup(build) {
+    build.onResolve({ filter: /\/worker\.source$/ }, () => ({ path: 'worker.js', namespace: 'worker' }));
+    build.onLoad({ filter: /.*/, namespace: 'worker' }, async () => ({
+      contents: await bundleWorker(),
+      loader: 'text',
+    }));
     build.onResolve({ filter: /\/kernels\.wasm$/ }, () => ({ path: 'kernels.wasm', namespace: 'assembly' }));
     build.onLoad({ filter: /.*/, namespace: 'assembly' }, async () => ({
       contents: await compileKernels(),

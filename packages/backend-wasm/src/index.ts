@@ -2,3 +2,4 @@
 import './register';
 
 export { setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
+export { setThreads, threads } from './threads';

@@ -14,7 +14,9 @@ import { identity } from './kernels/identity';
 import { install } from './kernels/kernel';
 import { lrn, lrnGrad } from './kernels/local_response';
 import { maxPoolGrad } from './kernels/max_pool_grad';
-import { prepareKernels } from './module';
+import { canThread, endThreads, prepareKernels, useThreads } from './module';
+import { instantiateShared } from './shared-memory';
+import { wantedThreads } from './threads';
 
 /** Priority of the stock backend. */
 const PRIORITY = 2;
@@ -41,16 +43,23 @@ const existing = engine().registry.wasm as BackendWasm | undefined;
 if (existing !== undefined) {
   guardHeap(existing);
 } else {
-  // The threaded build does not export its memory, so our kernels cannot run on it, and without them it cannot train.
+  // The stock threaded build does not export its memory, so our kernels cannot run on it, and without them it cannot train.
   env().set('WASM_HAS_MULTITHREAD_SUPPORT', false);
-  const createStock = findBackendFactory('wasm');
+  const createStock = findBackendFactory('wasm') as () => Promise<BackendWasm>;
   removeBackend('wasm');
   registerBackend(
     'wasm',
     async () => {
-      const backend = (await createStock()) as BackendWasm;
+      const threads = wantedThreads();
+      const backend = await (threads > 1 ? instantiateShared(createStock) : createStock());
       guardHeap(backend);
       await prepareKernels(backend);
+      if (canThread(backend)) await useThreads(backend, threads);
+      const dispose = backend.dispose.bind(backend);
+      backend.dispose = () => {
+        endThreads(backend);
+        dispose();
+      };
       return backend;
     },
     PRIORITY,

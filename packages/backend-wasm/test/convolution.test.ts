@@ -51,3 +51,12 @@ describe.each(CASES)('a convolution of %i × %i × %i × %i to %i, filter %s, st
   it('gives the CPU backend’s gradients', () =>
     expectSame((x, filter) => tf.grads((a, b) => tf.sum(tf.square(convolve(a, b))))([x, filter]), shapes));
 });
+
+describe('a convolution of no images', () => {
+  it('has a filter gradient of zeros', () =>
+    expectSame(
+      (filter) =>
+        tf.grad((w) => tf.sum(tf.conv2d(tf.zeros<tf.Rank.R4>([0, 5, 5, 8]), w as tf.Tensor4D, 1, 'same')))(filter),
+      [[3, 3, 8, 8]],
+    ));
+});

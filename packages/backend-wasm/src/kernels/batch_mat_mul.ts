@@ -10,7 +10,7 @@ import {
   util,
 } from '@tensorflow/tfjs-core';
 import { addressOf, withScratch } from '../heap';
-import { kernelsOf } from '../module';
+import { kernelsOf, partsFor, runParts, slotsOf } from '../module';
 import { kernel } from './kernel';
 
 /** Returns, for each product of the batch, the index of the matrix that it reads if `outer` is broadcast to `shape`. */
@@ -46,13 +46,24 @@ export const batchMatMul = kernel<BatchMatMulInputs, BatchMatMulAttrs>(BatchMatM
       `and transposeA=${transposeA} and transposeB=${transposeB} must match.`,
   );
   const outer = broadcast_util.assertAndGetBroadcastShape(a.shape.slice(0, -2), b.shape.slice(0, -2));
-  const { product, productScratch } = kernelsOf(backend);
   const [aIndices, bIndices] = [batchIndices(a.shape.slice(0, -2), outer), batchIndices(b.shape.slice(0, -2), outer)];
-  return withScratch(backend, [productScratch(rows, columns, depth, transposeA)], (scratch) => {
+  const [panels, quads] = [Math.ceil(columns / 8), Math.ceil(rows / 4)];
+  const wanted = partsFor(backend, 2 * rows * columns * depth, panels * quads);
+  // Each part packs its own columns of B, so ranges of columns come first; few columns are packed again for ranges of rows.
+  const columnParts = Math.max(1, Math.min(wanted, panels));
+  const rowParts = Math.max(1, Math.min(Math.floor(wanted / columnParts), quads));
+  const partRows = Math.ceil(quads / rowParts) * 4;
+  const scratchBytes = kernelsOf(backend).productScratch(
+    partRows,
+    Math.ceil(panels / columnParts) * 8,
+    depth,
+    transposeA,
+  );
+  return withScratch(backend, [scratchBytes * slotsOf(backend)], (scratch) => {
     const out = backend.makeOutput([...outer, rows, columns], 'float32');
     const [from, by, to] = [addressOf(backend, a), addressOf(backend, b), addressOf(backend, out)];
     for (let i = 0; i < aIndices.length; i++) {
-      product(
+      runParts(backend, 'product', rowParts * columnParts, [
         from + aIndices[i]! * rows * depth * 4,
         by + bIndices[i]! * depth * columns * 4,
         to + i * rows * columns * 4,
@@ -61,8 +72,10 @@ export const batchMatMul = kernel<BatchMatMulInputs, BatchMatMulAttrs>(BatchMatM
         depth,
         transposeA,
         transposeB,
-        scratch,
-      );
+        scratch!,
+        scratchBytes,
+        columnParts,
+      ]);
     }
     return out;
   });

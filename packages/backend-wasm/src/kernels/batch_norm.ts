@@ -16,11 +16,14 @@ import {
   util,
 } from '@tensorflow/tfjs-core';
 import { addressOf, withScratch } from '../heap';
-import { kernelsOf } from '../module';
+import { kernelsOf, partsFor, runParts } from '../module';
 import { kernel } from './kernel';
 
 /** Name of our own kernel for the gradient below. Outputs: gradients of x, mean, variance, scale and offset. */
 const FUSED_BATCH_NORM_GRAD = 'FusedBatchNormGrad';
+
+/** Number of arithmetic operations that take the time of one element, which comes from memory. */
+const OPERATIONS = 16;
 
 interface NormInputs {
   x: TensorInfo;
@@ -42,13 +45,16 @@ export const batchNorm = kernel<NormInputs & { offset: TensorInfo | undefined },
     const { x, mean, variance, scale, offset } = inputs;
     if (!perChannel(x, mean, variance, scale, offset)) return stock();
     const channels = x.shape.at(-1)!;
-    const { normalisationFactors, normalise } = kernelsOf(backend);
+    const { normalisationFactors } = kernelsOf(backend);
     const at = (tensor: TensorInfo | null | undefined) => (tensor == null ? 0 : addressOf(backend, tensor));
     return withScratch(backend, [channels * 4, channels * 4, channels * 4], (factor, inverse, shift) => {
       const y = backend.makeOutput(x.shape, 'float32');
       const epsilon = attrs.varianceEpsilon;
       normalisationFactors(at(variance), at(scale), at(offset), channels, epsilon, factor!, inverse!, shift!);
-      normalise(at(x), util.sizeFromShape(x.shape) / channels, channels, at(mean), factor!, shift!, at(y));
+      const size = util.sizeFromShape(x.shape);
+      const rows = size / channels;
+      const args = [at(x), rows, channels, at(mean), factor!, shift!, at(y)];
+      runParts(backend, 'normalise', partsFor(backend, size * OPERATIONS, rows), args);
       return y;
     });
   },
@@ -59,26 +65,23 @@ export const batchNormGrad = kernel<NormInputs & { dy: TensorInfo }, FusedBatchN
   ({ inputs, attrs, backend }) => {
     const { x, mean, variance, scale, dy } = inputs;
     const channels = x.shape.at(-1)!;
-    const { normalisationFactors, normalisationGradient } = kernelsOf(backend);
+    const { addBlockSums, blockSumsBytes, normalisationFactors, normalisationParameterGradients } = kernelsOf(backend);
     const at = (tensor: TensorInfo | null | undefined) => (tensor == null ? 0 : addressOf(backend, tensor));
-    return withScratch(backend, [channels * 4, channels * 4, channels * 4], (factor, inverse, shift) => {
+    const size = util.sizeFromShape(x.shape);
+    const rows = size / channels;
+    const sumsBytes = blockSumsBytes(rows, channels);
+    const vector = channels * 4;
+    return withScratch(backend, [vector, vector, vector, sumsBytes, sumsBytes], (...scratch) => {
+      const [factor, inverse, shift, sums, products] = scratch as [number, number, number, number, number];
       const dx = backend.makeOutput(x.shape, 'float32');
       const [dMean, dVariance, dScale, dOffset] = [0, 1, 2, 3].map(() => backend.makeOutput([channels], 'float32'));
-      normalisationFactors(at(variance), at(scale), 0, channels, attrs.varianceEpsilon, factor!, inverse!, shift!);
-      normalisationGradient(
-        at(x),
-        at(dy),
-        util.sizeFromShape(x.shape) / channels,
-        channels,
-        at(mean),
-        factor!,
-        inverse!,
-        at(dx),
-        at(dMean),
-        at(dVariance),
-        at(dScale),
-        at(dOffset),
-      );
+      normalisationFactors(at(variance), at(scale), 0, channels, attrs.varianceEpsilon, factor, inverse, shift);
+      const args = [at(x), at(dy), rows, channels, at(mean), factor, at(dx), sums, products];
+      const parts = partsFor(backend, size * OPERATIONS, Math.ceil(rows / 64));
+      runParts(backend, 'normalisationGradient', parts, args);
+      addBlockSums(sums, rows, channels, 1, at(dOffset));
+      addBlockSums(products, rows, channels, 1, at(dScale));
+      normalisationParameterGradients(channels, factor, inverse, at(dMean), at(dVariance), at(dScale), at(dOffset));
       return [dx, dMean!, dVariance!, dScale!, dOffset!];
     });
   },

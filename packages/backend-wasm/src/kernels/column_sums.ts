@@ -3,9 +3,12 @@
  * the tensor first. Other reductions run on the stock kernels.
  */
 import { Mean, type MeanAttrs, type MeanInputs, Sum, type SumAttrs, type SumInputs, util } from '@tensorflow/tfjs-core';
-import { addressOf } from '../heap';
-import { kernelsOf } from '../module';
+import { addressOf, withScratch } from '../heap';
+import { kernelsOf, partsFor, runParts } from '../module';
 import { type KernelCall, kernel } from './kernel';
+
+/** Number of arithmetic operations that take the time of one element, which comes from memory. */
+const OPERATIONS = 8;
 
 function reduceLeading(
   { backend, inputs, attrs, stock }: KernelCall<Record<'x', SumInputs['x'] & object>, SumAttrs>,
@@ -18,9 +21,14 @@ function reduceLeading(
   const columns = util.sizeFromShape(x.shape.slice(axes.length));
   if (!leading || x.dtype !== 'float32' || rows * columns === 0) return stock();
   const rest = x.shape.slice(axes.length);
-  const out = backend.makeOutput(attrs.keepDims ? [...axes.map(() => 1), ...rest] : rest, 'float32');
-  kernelsOf(backend).columnSums(addressOf(backend, x), rows, columns, factor(rows), addressOf(backend, out));
-  return out;
+  const { addBlockSums, blockSumsBytes } = kernelsOf(backend);
+  return withScratch(backend, [blockSumsBytes(rows, columns)], (sums) => {
+    const out = backend.makeOutput(attrs.keepDims ? [...axes.map(() => 1), ...rest] : rest, 'float32');
+    const parts = partsFor(backend, rows * columns * OPERATIONS, Math.ceil(rows / 64));
+    runParts(backend, 'blockSums', parts, [addressOf(backend, x), rows, columns, sums!]);
+    addBlockSums(sums!, rows, columns, factor(rows), addressOf(backend, out));
+    return out;
+  });
 }
 
 export const sum = kernel<SumInputs, SumAttrs>(Sum, (call) => reduceLeading(call, () => 1));

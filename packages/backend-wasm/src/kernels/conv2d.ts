@@ -1,7 +1,6 @@
 /** Conv2D: a product over windows that are read in place. Dilations and unequal strides run on the stock kernel. */
 import { Conv2D, type Conv2DAttrs, type Conv2DInputs } from '@tensorflow/tfjs-core';
 import { addressOf } from '../heap';
-import { kernelsOf } from '../module';
 import { convolutionGeometry, paddedSize } from './geometry';
 import { kernel } from './kernel';
 import { convolveWindows } from './windows';
@@ -22,14 +21,16 @@ export const conv2d = kernel<Conv2DInputs, Conv2DAttrs>(Conv2D, ({ inputs, attrs
     top: info.padInfo.top,
     left: info.padInfo.left,
     ...paddedSize(info),
-    pack: (to) =>
-      kernelsOf(backend).packPanels(
+    pack: (to) => ({
+      name: 'packPanelsPart',
+      args: [
         addressOf(backend, filter),
         info.outChannels,
         1,
         filterHeight * filterWidth * info.inChannels,
         info.outChannels,
         to,
-      ),
+      ],
+    }),
   });
 });

@@ -6,10 +6,16 @@ import {
   util,
 } from '@tensorflow/tfjs-core';
 import { addressOf, withScratch } from '../heap';
-import { kernelsOf } from '../module';
+import { partsFor, runParts, slotsOf } from '../module';
 import { convolutionGeometry, paddedSize } from './geometry';
 import { kernel } from './kernel';
-import { groupSize } from './windows';
+import { groupSize, PACK_OPERATIONS } from './windows';
+
+/** Number of padded rows that a thread packs at a time (`assembly/filter_gradient.ts`). */
+const PACK_ROWS = 4;
+
+/** Size in bytes of the groups of images that are packed at a time: threads meet twice for all of them. */
+const PACKED_BYTES = 4 * 1024 * 1024;
 
 export const conv2dBackpropFilter = kernel<Conv2DBackpropFilterInputs, Conv2DBackpropFilterAttrs>(
   Conv2DBackpropFilter,
@@ -24,39 +30,68 @@ export const conv2dBackpropFilter = kernel<Conv2DBackpropFilterInputs, Conv2DBac
     const { batchSize, inHeight, inWidth, inChannels, outHeight, outWidth, outChannels, padInfo } = info;
     const { filterHeight, filterWidth, strideHeight, strideWidth } = info;
     const { paddedHeight, paddedWidth } = paddedSize(info);
-    const paddedBytes = paddedHeight * paddedWidth * inChannels * 4;
-    const xBlockBytes = paddedHeight * paddedWidth * Math.ceil(inChannels / 4) * 16;
-    const dyBlockBytes = outHeight * outWidth * Math.ceil(outChannels / 8) * 32;
-    const group = groupSize(batchSize, xBlockBytes + dyBlockBytes);
-    const tileBytes = filterHeight * filterWidth * Math.ceil(inChannels / 4) * Math.ceil(outChannels / 8) * 128;
-    const sizes = [group * paddedBytes, group * xBlockBytes, group * dyBlockBytes, tileBytes];
-    return withScratch(backend, sizes, (padded, xBlocks, dyBlocks, tiles) => {
+    const taps = filterHeight * filterWidth;
+    const [xChannelBlocks, dyChannelBlocks] = [Math.ceil(inChannels / 4), Math.ceil(outChannels / 8)];
+    const imagePixels = outHeight * outWidth;
+    const xBlockBytes = paddedHeight * paddedWidth * xChannelBlocks * 16;
+    const dyBlockBytes = imagePixels * dyChannelBlocks * 32;
+    const imageBytes = xBlockBytes + dyBlockBytes;
+    const group = groupSize(batchSize, imageBytes);
+    const groups = Math.max(1, Math.floor(PACKED_BYTES / Math.max(1, group * imageBytes)));
+    const packed = Math.max(1, Math.min(batchSize, group * groups));
+    const tileCount = taps * xChannelBlocks * dyChannelBlocks;
+    const rowsBytes = (PACK_ROWS * paddedWidth * inChannels * 4 + 15) & ~15;
+    const sizes = [rowsBytes * slotsOf(backend), packed * xBlockBytes, packed * dyBlockBytes, tileCount * 128];
+    return withScratch(backend, sizes, (...scratch) => {
+      const [padded, xBlocks, dyBlocks, tiles] = scratch as [number, number, number, number];
       const gradient = backend.makeOutput(info.filterShape, 'float32');
-      kernelsOf(backend).filterGradient(
-        addressOf(backend, x),
-        addressOf(backend, dy),
-        addressOf(backend, gradient),
-        batchSize,
-        inHeight,
-        inWidth,
-        inChannels,
-        outHeight,
-        outWidth,
-        outChannels,
-        filterHeight,
-        filterWidth,
-        strideHeight,
-        strideWidth,
-        padInfo.top,
-        padInfo.left,
-        paddedHeight,
-        paddedWidth,
-        group,
-        padded!,
-        xBlocks!,
-        dyBlocks!,
-        tiles!,
-      );
+      const [xAt, dyAt, to] = [addressOf(backend, x), addressOf(backend, dy), addressOf(backend, gradient)];
+      for (let image = 0; image === 0 || image < batchSize; image += packed) {
+        const images = Math.min(packed, batchSize - image);
+        const packWork = (images * imageBytes * PACK_OPERATIONS) / 4;
+        runParts(backend, 'filterGradientPack', partsFor(backend, packWork, images * paddedHeight), [
+          xAt + image * inHeight * inWidth * inChannels * 4,
+          dyAt + image * imagePixels * outChannels * 4,
+          images,
+          group,
+          inHeight,
+          inWidth,
+          inChannels,
+          outHeight,
+          outWidth,
+          outChannels,
+          padInfo.top,
+          padInfo.left,
+          paddedHeight,
+          paddedWidth,
+          xBlocks,
+          dyBlocks,
+          padded,
+          rowsBytes,
+        ]);
+        const work = 64 * tileCount * images * imagePixels;
+        runParts(backend, 'filterGradientTiles', partsFor(backend, work, tileCount), [
+          xBlocks,
+          dyBlocks,
+          tiles,
+          image === 0,
+          images,
+          group,
+          inChannels,
+          outHeight,
+          outWidth,
+          outChannels,
+          filterHeight,
+          filterWidth,
+          strideHeight,
+          strideWidth,
+          paddedHeight,
+          paddedWidth,
+        ]);
+      }
+      const rows = taps * inChannels;
+      const unpackParts = partsFor(backend, rows * outChannels * PACK_OPERATIONS, rows);
+      runParts(backend, 'filterGradientUnpack', unpackParts, [tiles, to, taps, inChannels, outChannels]);
       return gradient;
     });
   },

@@ -8,7 +8,6 @@ import {
   type Conv2DBackpropInputInputs,
 } from '@tensorflow/tfjs-core';
 import { addressOf } from '../heap';
-import { kernelsOf } from '../module';
 import { convolutionGeometry } from './geometry';
 import { kernel } from './kernel';
 import { convolveWindows } from './windows';
@@ -33,14 +32,10 @@ export const conv2dBackpropInput = kernel<Conv2DBackpropInputInputs, Conv2DBackp
       left: filterWidth - 1 - padInfo.left,
       paddedHeight: info.inHeight + filterHeight - 1,
       paddedWidth: info.inWidth + filterWidth - 1,
-      pack: (to) =>
-        kernelsOf(backend).packRotated(
-          addressOf(backend, filter),
-          filterHeight * filterWidth,
-          inChannels,
-          outChannels,
-          to,
-        ),
+      pack: (to) => ({
+        name: 'packRotated',
+        args: [addressOf(backend, filter), filterHeight * filterWidth, inChannels, outChannels, to],
+      }),
     });
   },
 );

@@ -1,8 +1,11 @@
 /** MaxPoolGrad: four channels at a time. */
 import { backend_util, MaxPoolGrad, type MaxPoolGradAttrs, type MaxPoolGradInputs } from '@tensorflow/tfjs-core';
 import { addressOf } from '../heap';
-import { kernelsOf } from '../module';
+import { partsFor, runParts } from '../module';
 import { kernel } from './kernel';
+
+/** Number of arithmetic operations that take the time of one element, which comes from memory. */
+const OPERATIONS = 16;
 
 export const maxPoolGrad = kernel<MaxPoolGradInputs, MaxPoolGradAttrs>(
   MaxPoolGrad,
@@ -19,7 +22,8 @@ export const maxPoolGrad = kernel<MaxPoolGradInputs, MaxPoolGradAttrs>(
       dimRoundingMode,
     );
     const dx = backend.makeOutput(input.shape, 'float32');
-    kernelsOf(backend).maxPoolGradient(
+    const operations = info.batchSize * info.inHeight * info.inWidth * info.inChannels * OPERATIONS;
+    runParts(backend, 'maxPoolGradient', partsFor(backend, operations, info.batchSize * info.outHeight), [
       addressOf(backend, input),
       addressOf(backend, dy),
       addressOf(backend, dx),
@@ -37,7 +41,7 @@ export const maxPoolGrad = kernel<MaxPoolGradInputs, MaxPoolGradAttrs>(
       info.dilationWidth,
       info.padInfo.top,
       info.padInfo.left,
-    );
+    ]);
     return dx;
   },
 );

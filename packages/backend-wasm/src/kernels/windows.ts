@@ -1,18 +1,20 @@
-/**
- * Layout of a convolution for `assembly/convolution.ts`: the padded images, and the number of images padded at a time.
- */
+/** Layout of a convolution for `assembly/convolution.ts`: the strips of padded rows, and the parts. */
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { addressOf, withScratch } from '../heap';
-import { kernelsOf } from '../module';
+import { partsFor, runParts, slotsOf } from '../module';
+import type { PartKernel } from '../protocol';
 
-/** Size in bytes of one group of padded images: half of a second-level cache. */
+/** Size in bytes of a strip of padded rows, or of a group of padded images: half of a second-level cache. */
 export const GROUP_BYTES = 512 * 1024;
 
 /** Returns the number of images in a group: as many as fit, at least one. */
 export function groupSize(count: number, imageBytes: number): number {
   return Math.max(1, Math.min(count, Math.floor(GROUP_BYTES / Math.max(1, imageBytes))));
 }
+
+/** Number of output pixels for which the filter is read once (`assembly/convolution.ts`). */
+const BLOCK_PIXELS = 128;
 
 export interface Windows {
   /** Input [count, height, width, inputs]. */
@@ -29,26 +31,34 @@ export interface Windows {
   left: number;
   paddedHeight: number;
   paddedWidth: number;
-  /** Writes the filter's panels to the address `to`. */
-  pack: (to: number) => void;
+  /** Returns the kernel that writes the filter's panels to the address `to`. */
+  pack: (to: number) => { name: PartKernel; args: number[] };
 }
 
 /** Multiplies every window of the padded `x` by the packed filter. */
 export function convolveWindows(backend: BackendWasm, w: Windows): TensorInfo {
   const [count, height, width, inputs] = w.x.shape as [number, number, number, number];
   const [, outHeight, outWidth, outputs] = w.outShape;
-  const imageBytes = w.paddedHeight * w.paddedWidth * inputs * 4;
-  const group = groupSize(count, imageBytes);
   const inPlace =
     w.spacing === 1 && w.top === 0 && w.left === 0 && w.paddedHeight === height && w.paddedWidth === width;
-  const panelBytes = w.filterHeight * w.filterWidth * inputs * Math.ceil(outputs / 8) * 32;
-  const sizes = [panelBytes, inPlace ? 0 : group * imageBytes, group * outHeight * outWidth * 4, 128];
-  return withScratch(backend, sizes, (panels, padded, offsets, tile) => {
+  const rows = count * outHeight;
+  const panels = Math.ceil(outputs / 8);
+  const depth = w.filterHeight * w.filterWidth * inputs;
+  const wanted = partsFor(backend, 2 * rows * outWidth * depth * outputs, rows * panels);
+  const rowParts = Math.min(wanted, rows, Math.ceil((rows * outWidth) / BLOCK_PIXELS)) || 1;
+  // Few pixels: the threads read different parts of the filter, and each pads the images for itself.
+  const slots = slotsOf(backend);
+  const columnParts = rowParts < Math.min(wanted, slots) ? Math.min(panels, Math.ceil(slots / rowParts)) : 1;
+  const strip = stripSize(w, Math.ceil(rows / rowParts), w.paddedWidth * inputs * 4);
+  const rowBytes = inPlace ? 0 : strip.paddedRows * w.paddedWidth * inputs * 4;
+  const scratchBytes = (128 + strip.stripRows * outWidth * 4 + rowBytes + 15) & ~15;
+  return withScratch(backend, [depth * panels * 32, scratchBytes * slots], (packed, scratch) => {
     const y = backend.makeOutput([...w.outShape], 'float32');
-    w.pack(panels!);
-    kernelsOf(backend).convolve(
+    const { name, args } = w.pack(packed!);
+    runParts(backend, name, partsFor(backend, depth * outputs * PACK_OPERATIONS, panels), args);
+    runParts(backend, 'convolve', rowParts * columnParts, [
       addressOf(backend, w.x),
-      panels!,
+      packed!,
       addressOf(backend, y),
       count,
       height,
@@ -63,14 +73,31 @@ export function convolveWindows(backend: BackendWasm, w: Windows): TensorInfo {
       w.spacing,
       w.top,
       w.left,
-      w.paddedHeight,
       w.paddedWidth,
-      group,
       inPlace,
-      padded!,
-      offsets!,
-      tile!,
-    );
+      strip.stripRows,
+      strip.paddedRows,
+      scratch!,
+      scratchBytes,
+      columnParts,
+    ]);
     return y;
   });
+}
+
+/** Number of arithmetic operations that take the time of packing one element. */
+export const PACK_OPERATIONS = 8;
+
+/**
+ * Returns the sizes of a strip: output rows, at most `rows`, and the padded rows that they read, as many as fit or as make a block
+ * of pixels.
+ */
+function stripSize(w: Windows, rows: number, rowBytes: number): { stripRows: number; paddedRows: number } {
+  const [, outHeight, outWidth] = w.outShape;
+  const enough = (Math.ceil(BLOCK_PIXELS / Math.max(1, outWidth)) - 1) * w.stride + w.filterHeight;
+  const fitting = Math.max(enough, w.filterHeight, Math.floor(GROUP_BYTES / Math.max(1, rowBytes)));
+  // At most all windows of each image, once more for a strip that begins within an image.
+  const all = (Math.ceil(rows / Math.max(1, outHeight)) + 1) * ((outHeight - 1) * w.stride + w.filterHeight);
+  const paddedRows = Math.max(w.filterHeight, Math.min(fitting, all));
+  return { stripRows: Math.max(1, Math.min(rows, paddedRows)), paddedRows };
 }

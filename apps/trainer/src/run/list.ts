@@ -83,7 +83,7 @@ export interface RunList {
   readonly runs: readonly ListedRun[];
   /** Folders without a run: empty ones, which failed attempts left. */
   readonly empty: readonly string[];
-  /** For each folder of a run that cannot be read, the reason. */
+  /** Reasons why folders of runs cannot be read, one for each. */
   readonly unreadable: readonly string[];
 }
 

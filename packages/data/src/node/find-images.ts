@@ -33,7 +33,7 @@ const faulty = (path: string, fault: string): FoundImage => ({
 
 const fileInput = (path: string): FoundImage => ({ name: readableName(path), kind: 'file', path });
 
-/** Returns what tells a folder from others, however its path is written. */
+/** Returns a text that differs between folders and is the same however the path of a folder is written. */
 function identityOf(folder: string): string {
   const { dev, ino } = statSync(fsPath(resolve(folder)));
   return `${dev}:${ino}`;

@@ -38,7 +38,7 @@ esac
 exec "$@"
 `;
 
-/** Loaded into the faulty rank: throws or exits when it is told to. */
+/** Loaded into the faulty rank: throws or exits when its time has come. */
 const CODE = `import { existsSync } from 'node:fs';
 import { isMainThread } from 'node:worker_threads';
 const { FAULT_CODE, FAULT_RUN } = process.env;

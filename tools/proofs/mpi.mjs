@@ -465,7 +465,7 @@ async function randomFault(i, folder, undisturbed) {
   });
   const complete = result.code === 0 && existsSync(join(home, run, 'model.safetensors'));
   const outcomeOf = { name, ranks, next, mpirun, wait, victim, inTraining, error: errorLines(result.log)[0] };
-  if (starts && complete) return { ...outcomeOf, problems: ['nobody noticed it'] };
+  if (starts && complete) return { ...outcomeOf, problems: ['no rank noticed it'] };
   if (since === 0 || complete) return { ...outcomeOf, late: true, problems: [] };
   const { problems, after } = await faultProblems(run, result, used || starts ? noticed : since);
   const named = errorLines(result.log)[0] ?? '';

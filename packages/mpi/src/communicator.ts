@@ -139,7 +139,7 @@ export function joinJob(options: MpiOptions = {}): Promise<MpiCommunicator> {
   return joined;
 }
 
-/** Throws if the processes do not find each other in time: nobody watches over one that stops before it has joined. */
+/** Throws if the processes do not find each other in time: no process watches over one that stops before it has joined. */
 async function inTime(place: Promise<NativePlace>, seconds: number): Promise<NativePlace> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {

@@ -88,7 +88,7 @@ const EXIT = /Process name: \[\[\d+,\d+\],(?<rank>\d+)\]\n\s*Exit code: +(?<code
 class Errors {
   #rest = '';
   #result = '';
-  /** Empty lines of stdout that are the program's if its output goes on; MPICH writes one before its message. */
+  /** Empty lines of stdout that are the program's if more of its output follows; MPICH writes one before its message. */
   #empty = '';
   /** The first line of a rank that names a failure. */
   line: string | undefined;

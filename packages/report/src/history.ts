@@ -177,7 +177,7 @@ export class History {
   get time(): TimeSpent {
     const seconds = this.#late.reduce((sum, each) => sum + each, 0);
     if (seconds === 0) return this.#time;
-    const longest = Math.max(...this.#late);
+    const longest = this.#late.reduce((most, each) => Math.max(most, each), 0);
     return { ...this.#time, ranks: { seconds, slowest: { rank: this.#late.indexOf(longest), seconds: longest } } };
   }
 

@@ -52,13 +52,13 @@ interface EvaluatedRun {
   resumeHint: string;
 }
 
-/** Tells the other ranks which run is evaluated; null for none. Rank 0 alone knows what was evaluated before. */
+/** Says to the other ranks which run is evaluated; null for none. Rank 0 alone knows what was evaluated before. */
 async function announce(path: string | null): Promise<string | null> {
   const [first] = await gather(currentJob(), path);
   return first ?? null;
 }
 
-/** Tells the other ranks that the run was evaluated before. */
+/** Says to the other ranks that the run was evaluated before. */
 export async function skipEvaluation({ images }: RunRecord): Promise<void> {
   if (images.validation > 0) await announce(null);
 }

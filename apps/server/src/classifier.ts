@@ -37,7 +37,7 @@ class Arrays {
     return this.#idle.pop() ?? new Float32Array(new SharedArrayBuffer(this.length * Float32Array.BYTES_PER_ELEMENT));
   }
 
-  /** Takes an array back. It may still be read for an image whose caller has left: nobody sees the classes of that one. */
+  /** Takes an array back. It may still be read for an image whose caller has left; the classes of that image go nowhere. */
   giveBack(array: Float32Array): void {
     this.#idle.push(array);
   }

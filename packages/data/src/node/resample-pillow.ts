@@ -12,7 +12,7 @@ import { align, callModule, type MemoryViews, moduleMemory, SLACK } from './wasm
 interface PairedAxis {
   /** Number of pairs of each output. */
   readonly pairs: Int32Array;
-  /** For each pair the upper parts of both weights, then their lower 15 bits, as 16-bit numbers. */
+  /** Upper parts of both weights of each pair, then their lower 15 bits, as 16-bit numbers. */
   readonly weights: Int32Array;
   /** Number of bytes of an output's weights. */
   readonly step: number;

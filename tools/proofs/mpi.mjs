@@ -389,6 +389,9 @@ for (const mpirun of parts.has('faults') ? launchers : []) {
   }
 }
 
+/** Disks of the fault at hand. */
+const mounted = new Set();
+
 /** A run of six steps, of six micro-batches each: most of a fault's time is the start of the ranks. */
 const SMALL = join(home, 'small-data');
 const small = (run) => fresh(run, ['--width', '0.0625', '--batch', '12', '--micro-batch', '2', '--epochs', '2'], SMALL);
@@ -415,7 +418,10 @@ async function randomFault(i, folder, undisturbed) {
   const disk = first ? join(notes, 'disk') : undefined;
   const run = `random-${i}/${first ? 'disk/' : ''}run`;
   mkdirSync(notes);
-  if (disk !== undefined) mountDisk(disk);
+  if (disk !== undefined) {
+    mountDisk(disk);
+    mounted.add(disk);
+  }
   const harm = {
     FAULT_FOLDER: folder,
     FAULT_RUN: notes,
@@ -480,7 +486,6 @@ async function randomFault(i, folder, undisturbed) {
       ...(rest.code === 0 ? same(run, undisturbed.outcome) : [`not resumed by ${next} ranks: ${lastLine(rest.log)}`]),
     );
   }
-  if (disk !== undefined) unmountDisk(disk);
   return { ...outcomeOf, problems, after, resumed };
 }
 
@@ -514,6 +519,8 @@ if (parts.has('random')) {
       after = 0,
       ...rest
     } = await randomFault(i, folder, undisturbed);
+    for (const disk of mounted) unmountDisk(disk);
+    mounted.clear();
     rmSync(join(home, `random-${i}`), { recursive: true, force: true });
     if (rest.late) {
       late += 1;

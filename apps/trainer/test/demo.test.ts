@@ -45,17 +45,17 @@ describe('the demo', () => {
   });
 
   it('continues with the second net after an interruption, and prints one table', async () => {
-    const stopped = await trainer([...SMALL, '--epochs', '3', '--out', 'stopped'], (text, kill) => {
+    const stopped = await trainer([...SMALL, '--epochs', '3', '--out', 'runs/stopped'], (text, kill) => {
       // The first epoch of the second net is over.
       if (text.split('epoch 1/3 training loss').length === 3) kill('SIGINT');
     });
     expect(stopped.code).toBe(130);
-    expect(stopped.stderr).toMatch(/the second net is saved; continue with: \S.* train --resume \S+\/stopped$/m);
-    const { code, stdout } = await trainer(['train', '--resume', 'stopped', '--engine', 'wasm']);
+    expect(stopped.stderr).toMatch(/the second net is saved; continue with: \S.* train --resume \S+\/runs\/stopped$/m);
+    const { code, stdout } = await trainer(['train', '--resume', '--engine', 'wasm']);
     expect(code).toBe(0);
     expect(stdout).toMatch(/^\| top-1 error % \| Q +\| one crop \| +dense \| multi-crop \| dense and multi-crop \|$/m);
     expect(stdout.match(/^\| (first net|second net|both nets) /gm)).toHaveLength(12);
-    const again = await trainer(['train', '--resume', 'stopped', '--engine', 'wasm']);
+    const again = await trainer(['train', '--resume', 'runs/stopped', '--engine', 'wasm']);
     expect(again).toMatchObject({ code: 0, stderr: expect.stringMatching(/there is nothing left to train/) });
   });
 });

@@ -5,7 +5,7 @@ import type { RunReport } from '@vgg/report';
 import { currentJob } from '../job/job';
 import { openRunReport } from '../report/run-report';
 import type { TrainArguments } from '../run/arguments';
-import { hasRecord } from '../run/folder';
+import { hasRecord, secondRunOf } from '../run/folder';
 import { type Prepared, prepareSecond } from '../run/prepare';
 import { prepareResumed } from '../run/resume';
 import { trainPrepared } from '../run/train';
@@ -30,7 +30,7 @@ export interface SecondRun {
 
 /** Trains the second net of the demo, or continues its training: the same net with other random numbers. */
 export async function trainSecond(first: Prepared, options: TrainArguments, terminal: Terminal): Promise<SecondRun> {
-  const path = `${first.folder.path}-second`;
+  const path = secondRunOf(first.folder.path);
   terminal.say('the demo fuses two nets (section 4.4): the second is the same net with other random numbers');
   const prepared = hasRecord(path)
     ? await prepareResumed(path, { ...options, movedData: undefined, moreEpochs: undefined }, terminal)

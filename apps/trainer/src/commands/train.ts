@@ -6,7 +6,7 @@ import { type Communicator, isVggError, VggError } from '@vgg/core';
 import { type SettingName, smokeSettings } from '@vgg/recipes';
 import { LivePage } from '@vgg/report';
 import { type FitResult, requireSameSettings } from '@vgg/train';
-import { evaluateBest, isEvaluated, skipEvaluation } from '../evaluate/after-training';
+import { evaluateBest, isEvaluated, joinEvaluation, skipEvaluation } from '../evaluate/after-training';
 import { enterJob, startRanks } from '../job/job';
 import { openRunReport, REPORT } from '../report/run-report';
 import type { TrainArguments } from '../run/arguments';
@@ -88,6 +88,13 @@ async function requireSameOptions(job: Communicator, options: TrainArguments): P
   await requireSameSettings(job, { ...compared });
 }
 
+/** Trains and evaluates as a rank other than the first. */
+async function joinRun(options: TrainArguments): Promise<void> {
+  const trained = await joinTraining(options);
+  if (trained.reason !== 'interrupted') await joinEvaluation(trained, options.strict);
+  trained.model.dispose();
+}
+
 export async function runTrain(options: TrainArguments, terminal: Terminal): Promise<void> {
   if (options.task === 'localise' || (await isBoxRun(options.resume)))
     return (await import('./localise')).runLocalise(options, terminal);
@@ -97,7 +104,7 @@ export async function runTrain(options: TrainArguments, terminal: Terminal): Pro
   const job = await enterJob('train', true);
   await requireSameOptions(job, options);
   checkRanks(options, job.size);
-  if (job.rank > 0) return joinTraining(options);
+  if (job.rank > 0) return joinRun(options);
   if (options.dryRun) return dryRun(options, terminal);
   if (options.findRate) return runFindRate(options, terminal);
   if (options.smoke) return smokeRun(options, terminal);

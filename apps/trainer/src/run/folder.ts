@@ -2,7 +2,7 @@
  * Run folders: those of `@vgg/train/node`, with `run.json` (recipe, classes, transform, environment) and, once training has
  * ended, `model.safetensors` with the best weights.
  */
-import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { isVggError, VggError } from '@vgg/core';
@@ -105,7 +105,23 @@ export async function reopenRun({ path }: Pick<RunFolder, 'path'>): Promise<void
   for (const name of [MODEL, EVALUATION]) await rm(join(path, name), { force: true });
 }
 
-/** Returns the run in `runs` that was trained last. @throws VggError `VGG_RUN` when there is none. */
+/** What follows the name of the demo's run in that of its second net's run. */
+const SECOND = '-second';
+
+/** Returns the run of the second net of the demo. */
+export function secondRunOf(path: string): string {
+  return `${path}${SECOND}`;
+}
+
+/** Returns true if a run is the demo, which has a second net. */
+function isDemo(path: string): boolean {
+  return hasRecord(path) && JSON.parse(readFileSync(join(path, RECORD), 'utf8')).demo === true;
+}
+
+/**
+ * Returns the run in `runs` that was trained last; for the second net of the demo, the demo, which continues with it.
+ * @throws VggError `VGG_RUN` when there is none.
+ */
 export function lastRun(runs: string): string {
   const started = (run: string) => statSync(join(run, RECORD), { throwIfNoEntry: false })?.mtimeMs;
   const trained = (run: string) =>
@@ -114,7 +130,9 @@ export function lastRun(runs: string): string {
     .map((name) => join(runs, name))
     .filter((run) => started(run) !== undefined);
   if (found.length === 0) throw new VggError('run', `there is no run in ${runs} to continue: name one, --resume RUN`);
-  return found.reduce((last, run) => (trained(run) > trained(last) ? run : last));
+  const last = found.reduce((latest, run) => (trained(run) > trained(latest) ? run : latest));
+  const first = last.slice(0, -SECOND.length);
+  return last === secondRunOf(first) && isDemo(first) ? first : last;
 }
 
 export async function saveRecord({ path }: RunFolder, record: RunRecord): Promise<void> {

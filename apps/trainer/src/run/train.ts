@@ -18,7 +18,6 @@ import {
   validate,
 } from '@vgg/train';
 import { EPOCH_TABLE, EpochTable, type RunLog } from '@vgg/train/node';
-import { joinEvaluation } from '../evaluate/after-training';
 import { type Skipped, skippedNotice } from '../images/data-set';
 import { currentJob, shareOfWorkers } from '../job/job';
 import { architectureText } from '../nets/net-text';
@@ -190,8 +189,13 @@ async function runTraining(
   }
 }
 
-/** Trains as a rank other than the first, which alone writes files and prints. */
-export async function joinTraining(session: SessionOptions): Promise<void> {
+/**
+ * Trains as a rank other than the first, which alone writes files and prints. Returns what was trained, which the caller disposes,
+ * and why training ended.
+ */
+export async function joinTraining(
+  session: SessionOptions,
+): Promise<Pick<Prepared, 'record' | 'data' | 'model'> & { reason: EndReason }> {
   const prepared = await prepareRank();
   const loaders = openLoaders(prepared, session);
   const { training, validation } = loaders;
@@ -211,8 +215,7 @@ export async function joinTraining(session: SessionOptions): Promise<void> {
     options.optimiser.dispose();
     await loaders.close();
   }
-  if (reason !== 'interrupted') await joinEvaluation(prepared, session.strict);
-  prepared.model.dispose();
+  return { ...prepared, reason };
 }
 
 /** Store of ranks other than the first, which is never asked to save. */

@@ -16,6 +16,8 @@ for (const [name, green] of Object.entries({ cat: 200, dog: 30 })) {
   for (let i = 0; i < 40; i++) {
     await draw(`photographs/${name}/${i}.jpg`, { r: 6 * i, g: green, b: 100 }, 300 + i, 280);
   }
+  await mkdir(`photos/${name}`, { recursive: true });
+  for (let i = 0; i < 12; i++) await draw(`photos/${name}/${i}.jpg`, { r: 6 * i, g: green, b: 100 }, 72 + i, 72);
 }
 await draw('photo.jpg', 'green', 80, 70);
 

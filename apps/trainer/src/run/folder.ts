@@ -105,7 +105,7 @@ export async function reopenRun({ path }: Pick<RunFolder, 'path'>): Promise<void
   for (const name of [MODEL, EVALUATION]) await rm(join(path, name), { force: true });
 }
 
-/** What follows the name of the demo's run in that of its second net's run. */
+/** End of the name of the second net's run, after that of the demo's. */
 const SECOND = '-second';
 
 /** Returns the run of the second net of the demo. */

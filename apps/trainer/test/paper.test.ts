@@ -74,7 +74,9 @@ describe('paper', () => {
     };
     const both = await fused('A-256', 'A-384');
     expect(both.scales).toEqual([32, 37, 42, 50, 55, 60]);
-    expect(await fused('A-384', 'A-256')).toEqual(both);
+    // The order of the nets is that of the sums, so the last digits may differ.
+    const calibrationError = expect.closeTo(both.calibrationError, 12);
+    expect(await fused('A-384', 'A-256')).toEqual({ ...both, calibrationError });
 
     const again = await trainer(['paper', '--data', data, ...words, '--out', 'study']);
     expect(again.stderr).toMatch(/already holds a study: choose another --out, or continue with --resume/);

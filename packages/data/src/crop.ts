@@ -12,6 +12,12 @@ export function cropSides(crop: CropSize): Size {
   return { width, height };
 }
 
+/** Returns the longer side of a crop in pixels: images of any shape cover the crop if their smallest side is as long. */
+export function longerSide(crop: CropSize): number {
+  const { width, height } = cropSides(crop);
+  return Math.max(width, height);
+}
+
 /** Returns a size as a recipe and an option write it: `96`, or `64x128` for height and width. */
 export function cropText(crop: CropSize): string {
   const { width, height } = cropSides(crop);

@@ -11,6 +11,7 @@ export {
   cropText,
   flip,
   gridWindows,
+  longerSide,
 } from './crop';
 export { GREY, greyOf } from './grey';
 export type { FloatImage, RawImage, Rgb, Size, Window } from './image';

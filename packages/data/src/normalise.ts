@@ -1,6 +1,6 @@
 /** Resizing and normalisation of a net's images, as the framework that trained the net did them. */
 import { didYouMean, VggError } from '@vgg/core';
-import { type CropSize, cropSides } from './crop';
+import { type CropSize, cropSides, longerSide } from './crop';
 import type { Rgb, Size } from './image';
 import { rescaledSize } from './rescale';
 
@@ -66,8 +66,9 @@ export function resizedSize(size: Size, scale: number, { resize = 'shortest', cr
  * crop; the shorter one if images take the shape of the crop.
  */
 export function leastScale({ resize = 'shortest', crop }: Framing): number {
+  if (resize === 'shortest') return longerSide(crop);
   const { width, height } = cropSides(crop);
-  return resize === 'shortest' ? Math.max(width, height) : Math.min(width, height);
+  return Math.min(width, height);
 }
 
 /**

@@ -34,6 +34,7 @@ it('the entries have these names', () => {
       "imageMoments",
       "labelsOf",
       "loadImage",
+      "longerSide",
       "mergeMoments",
       "prepareImage",
       "prepareWhole",

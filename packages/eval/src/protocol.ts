@@ -1,7 +1,7 @@
 /** Test protocols (section 3.2) as data, and the checks of an evaluation plan. */
 import type { Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import { didYouMean, VggError } from '@vgg/core';
-import { type CropSize, cropSides, type Rgb, type Size } from '@vgg/data';
+import { type CropSize, cropSides, longerSide, type Rgb, type Size } from '@vgg/data';
 
 /**
  * Kind of view of an image at one scale: its centre crop; the whole image, for the net's dense view; the crops of the 5x5
@@ -121,8 +121,7 @@ export function checkPlan(plan: Plan): void {
         `evaluation takes nets of RGB or grey images, net ${name} has ${channels} channels`,
       );
     }
-    const { width, height } = inputSides(model);
-    const least = Math.max(width, height);
+    const least = longerSide(model.options.inputSize);
     const small = scalesOf(net, plan).find((scale) => !Number.isInteger(scale) || scale < least);
     if (small === undefined) continue;
     throw new VggError(

@@ -1,6 +1,6 @@
 /** Test scales Q for a training scale S (section 3.2). */
 import { VggError } from '@vgg/core';
-import { type CropSize, cropSides } from '@vgg/data';
+import { type CropSize, longerSide } from '@vgg/data';
 
 /** Smallest side S of training images in pixels: fixed, or a range for scale jittering. */
 export type TrainingScale = number | readonly [min: number, max: number];
@@ -22,8 +22,7 @@ function stepFor(input: number): number {
  * @throws VggError `VGG_ARGUMENT` unless S is an integer of at least `inputSize`, or an ascending range of two such integers.
  */
 export function scalesFor(trainingScale: TrainingScale, mode: 'single' | 'multi', inputSize: CropSize = 224): number[] {
-  const { width, height } = cropSides(inputSize);
-  const input = Math.max(width, height);
+  const input = longerSide(inputSize);
   const [min, max] = typeof trainingScale === 'number' ? [trainingScale, trainingScale] : trainingScale;
   if (!Number.isInteger(min) || !Number.isInteger(max) || min > max || min < input) {
     throw new VggError(

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
 import { VggError } from '@vgg/core';
-import { type CropSize, cropSides, cropText } from '@vgg/data';
+import { type CropSize, cropSides, cropText, longerSide } from '@vgg/data';
 import { SETTING_NAMES, type Settings } from './settings';
 
 /** Settings of a run, with all that follows from the images filled in; paths are absolute, and `weights` may be a published net. */
@@ -22,12 +22,6 @@ const PIXELS_PER_PLACE = 32;
 /** Batch size of the paper (section 3.1). */
 const BATCH = 256;
 const MICRO_BATCH = 32;
-
-/** Returns the longer side of an input: images of any shape cover it if their smallest side is as long. */
-function longerSide(input: CropSize): number {
-  const { width, height } = cropSides(input);
-  return Math.max(width, height);
-}
 
 /** Returns the training scale in the paper's proportion, S = 256 for a crop of 224. */
 function proportionalScale(input: CropSize): number {

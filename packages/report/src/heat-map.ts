@@ -2,7 +2,7 @@
  * Heat maps of `@vgg/eval` as files: over the image, from dark, the map's lowest value, to bright, its highest. The range of a map is
  * often narrow, so a map on the scale from 0 to 1 would be a flat tint; a legend gives its ends.
  */
-import { cropSides, type RawImage, type TrainTransform } from '@vgg/data';
+import { longerSide, type RawImage, type TrainTransform } from '@vgg/data';
 import { type ClassMap, drawClassMap, heatColour, type MapMethod } from '@vgg/eval';
 import sharp, { type Sharp } from 'sharp';
 
@@ -16,8 +16,7 @@ const POSITIONS = 8;
  * recognised. Occlusion takes one scale: it costs about a hundred passes. A rectangular crop counts by its longer side.
  */
 export function heatMapScales(transform: Pick<TrainTransform, 'crop'>, method: MapMethod): readonly number[] {
-  const { width, height } = cropSides(transform.crop);
-  const crop = Math.max(width, height);
+  const crop = longerSide(transform.crop);
   const between = Math.round(1.5 * crop);
   if (method === 'occlusion') return [between];
   if (method === 'grad-cam') return [crop, between, 2 * crop];

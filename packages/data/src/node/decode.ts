@@ -9,13 +9,7 @@
  */
 import { VggError } from '@vgg/core';
 import sharp, { type Sharp } from 'sharp';
-import { erase } from '../erasing';
 import type { RawImage, Size, Window } from '../image';
-import { normaliseInto } from '../normalise';
-import { planPillow } from '../pillow';
-import { applyOperation } from '../pixel-operations';
-import { PILLOW_FILTERS } from '../prepare';
-import { span } from '../resample';
 import { rescaledSize } from '../rescale';
 import type { ImageLocation } from '../source';
 import type { Geometry } from '../transform';
@@ -23,11 +17,11 @@ import { decodeBaseline } from './baseline';
 import { bmpSize, decodeBmp, isBmp } from './bmp';
 import { readableName } from './byte-names';
 import { rgbOfCmyk } from './cmyk';
+import { type CropPlan, planCrop, writeCrop } from './crop-plan';
 import { readJpegHeader } from './jpeg';
 import { decodePnm, isPnm, pnmSize } from './pnm';
 import { isPixels, readEncoded, readPixels } from './read';
-import { axisOf, type BytePart, resampleBytes } from './resample-bytes';
-import { lookUp, resamplePillow } from './resample-pillow';
+import type { BytePart } from './resample-bytes';
 import { misplaced } from './sources/not-data';
 
 sharp.cache(false);
@@ -293,12 +287,12 @@ export function decodeInto(
     if (header?.complete === false) return decodeIncomplete(Buffer.from(bytes), header);
     const plan = header && planOf(header, geometryOf, { name, maxPixels });
     const pixels = plan && decodeByModule(bytes, header, plan.size, plan.window);
-    if (pixels) return write(out, offset, partOf(pixels, plan), plan);
+    if (pixels) return writeCrop(out, offset, partOf(pixels, plan), plan);
     return decodeBySharp(Buffer.from(bytes), header, plan);
   });
 
   function writeWhole({ data, width, height }: RawImage): void {
-    write(out, offset, { data, width, left: 0, top: 0 }, planOf({ width, height }, geometryOf));
+    writeCrop(out, offset, { data, width, left: 0, top: 0 }, planOf({ width, height }, geometryOf));
   }
 
   async function decodeIncomplete(bytes: Buffer, header: Header): Promise<void> {
@@ -306,26 +300,12 @@ export function decodeInto(
     writeWhole(await decodeWhole(bytes, header, name));
   }
 
-  async function decodeBySharp(bytes: Buffer, jpeg?: Header, jpegPlan?: Plan): Promise<void> {
+  async function decodeBySharp(bytes: Buffer, jpeg?: Header, jpegPlan?: CropPlan): Promise<void> {
     const header = jpeg ?? (await readHeader(bytes, name));
     const plan = jpegPlan ?? planOf(header, geometryOf, { name, maxPixels });
-    write(out, offset, partOf(await decodeWindow(bytes, header, plan.size, plan.window), plan), plan);
+    writeCrop(out, offset, partOf(await decodeWindow(bytes, header, plan.size, plan.window), plan), plan);
   }
 }
-
-/** Steps from an image to a crop. */
-interface Plan {
-  readonly geometry: Geometry;
-  /** Size of the whole image when it is decoded. */
-  readonly size: Size;
-  /** Part of that image that is needed. */
-  readonly window: Window;
-  /** Writes the rescaled crop to `out` at `offset`. */
-  fill(out: Float32Array, offset: number, part: BytePart, values: PixelValues): void;
-}
-
-/** Numbers to add to every pixel, and the normalisation that follows. */
-type PixelValues = Pick<Geometry, 'shift' | 'normalisation'>;
 
 /** An encoded image, which has limits and may be reduced. */
 interface Encoded {
@@ -334,77 +314,14 @@ interface Encoded {
 }
 
 /** @param encoded Default: the image is not encoded. */
-function planOf(image: Size, geometryOf: (size: Size) => Geometry, encoded?: Encoded): Plan {
+function planOf(image: Size, geometryOf: (size: Size) => Geometry, encoded?: Encoded): CropPlan {
   if (encoded !== undefined) checkLimits(image, encoded.name, encoded.maxPixels);
   const geometry = geometryOf(image);
   const { rescaled } = geometry;
   const size = encoded === undefined ? image : reducedSize(image, Math.min(rescaled.width, rescaled.height));
-  return { geometry, size, ...(geometry.interpolation === undefined ? planTriangle : planOfPillow)(size, geometry) };
+  return planCrop(size, geometry);
 }
 
-/** Plans the crop by this project's filter. */
-function planTriangle(size: Size, { rescaled, window, flip }: Geometry): Pick<Plan, 'window' | 'fill'> {
-  const horizontal = axisOf(size.width, rescaled.width, window.left, window.width);
-  const vertical = axisOf(size.height, rescaled.height, window.top, window.height);
-  const [left, right] = span(horizontal);
-  const [top, bottom] = span(vertical);
-  return {
-    window: { left, top, width: right - left, height: bottom - top },
-    fill(out, offset, part, { shift, normalisation }) {
-      resampleBytes(out, offset, part, horizontal, vertical, flip, shift);
-      const pixels = out.subarray(offset, offset + window.width * window.height * 3);
-      if (normalisation !== undefined) normaliseInto(pixels, pixels, normalisation);
-    },
-  };
-}
-
-/** Plans the crop by a filter of Pillow. */
-function planOfPillow(size: Size, { rescaled, window, flip, interpolation }: Geometry): Pick<Plan, 'window' | 'fill'> {
-  const plan = planPillow(size, rescaled, window, PILLOW_FILTERS[interpolation!]);
-  return {
-    window: plan.source,
-    fill(out, offset, part, values) {
-      const pixels = plan.axes ? resamplePillow(part, plan.axes.across, plan.axes.down) : plan.compute(part);
-      fillFromBytes(out, offset, { ...window, data: pixels }, flip, values);
-    },
-  };
-}
-
-/** Writes 8-bit pixels as normalised numbers. There are only 256 numbers for each channel, so they come from a table. */
-function fillFromBytes(
-  out: Float32Array,
-  offset: number,
-  image: RawImage,
-  flip: boolean,
-  { shift, normalisation }: PixelValues,
-): void {
-  const table = new Float32Array(256 * 3);
-  for (let i = 0; i < table.length; i++) table[i] = Math.floor(i / 3) + shift[i % 3]!;
-  if (normalisation !== undefined) normaliseInto(table, table, normalisation);
-  out.set(lookUp(image, table, normalisation?.channels === 'BGR', flip), offset);
-}
-
-function partOf(data: Uint8Array, { window: { left, top, width } }: Plan): BytePart {
+function partOf(data: Uint8Array, { window: { left, top, width } }: CropPlan): BytePart {
   return { data, left, top, width };
-}
-
-/** Resamples the crop, changes its values, and erases its rectangle if there is one. */
-function write(out: Float32Array, offset: number, part: BytePart, { geometry, fill }: Plan): void {
-  const { shift, erased, window, operations = [], normalisation } = geometry;
-  if (operations.length > 0 || geometry.change !== undefined) {
-    fill(out, offset, part, { shift: [0, 0, 0] });
-    const pixels = out.subarray(offset, offset + window.width * window.height * 3);
-    change(pixels, geometry);
-    if (normalisation !== undefined) normaliseInto(pixels, pixels, normalisation);
-  } else {
-    fill(out, offset, part, { shift, normalisation });
-  }
-  if (erased !== null) erase(out, offset, window.width, erased);
-}
-
-/** Applies the operations on a crop's pixels and the change, then adds the shift. */
-function change(pixels: Float32Array, { operations = [], window, shift, change: own }: Geometry): void {
-  for (const operation of operations) applyOperation(pixels, window, operation);
-  own?.(pixels);
-  for (let i = 0; i < pixels.length; i++) pixels[i]! += shift[i % 3]!;
 }

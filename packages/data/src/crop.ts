@@ -76,13 +76,21 @@ function checkedCrop(size: Size, crop: CropSize): Size {
 
 /**
  * Returns a copy of the pixels in `window`.
- * @throws VggError `VGG_ARGUMENT` if the window is not inside the image.
+ * @param into array of height · width · 3 numbers that receives the pixels. Default a new one.
+ * @throws VggError `VGG_ARGUMENT` if the window is not inside the image, or `into` does not have its length.
  */
-export function crop(image: FloatImage, window: Window): FloatImage {
+export function crop(image: FloatImage, window: Window, into?: Float32Array): FloatImage {
   checkImage(image);
   checkWindow(window, image);
   const { width, height } = window;
-  const data = new Float32Array(width * height * 3);
+  const length = width * height * 3;
+  const data = into ?? new Float32Array(length);
+  if (data.length !== length) {
+    throw new VggError(
+      'argument',
+      `a crop of ${width}x${height} has ${length} numbers, got an array of ${data.length}`,
+    );
+  }
   for (let y = 0; y < height; y++) {
     const from = ((window.top + y) * image.width + window.left) * 3;
     data.set(image.data.subarray(from, from + width * 3), y * width * 3);

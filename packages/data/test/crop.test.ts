@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { centreCrop, cropGrid, type FloatImage, flip, gridWindows, subtractMean } from '../src';
+import { centreCrop, crop, cropGrid, type FloatImage, flip, gridWindows, subtractMean } from '../src';
 
 /** Returns an image whose values are their own indices. */
 function numbered(width: number, height: number): FloatImage {
@@ -24,6 +24,15 @@ describe('crops', () => {
     const crops = cropGrid(numbered(5, 4), 2, 2);
     expect(crops.map(({ data }) => data[0])).toEqual([0, 9, 30, 39]);
     expect(cropGrid(numbered(6, 4), 4, 1)).toEqual([centreCrop(numbered(6, 4), 4)]);
+  });
+
+  it('are written to an array of their size', () => {
+    const window = { left: 1, top: 0, width: 2, height: 2 };
+    const into = new Float32Array(12);
+    expect(crop(numbered(4, 3), window, into).data).toBe(into);
+    expect(into).toEqual(crop(numbered(4, 3), window).data);
+    const short = new Float32Array(11);
+    expect(() => crop(numbered(4, 3), window, short)).toThrow(/a crop of 2x2 has 12 numbers, got an array of 11/);
   });
 
   it('larger than the image are refused with advice', () => {

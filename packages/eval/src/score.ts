@@ -138,9 +138,10 @@ function groupBySize(tasks: readonly Task[]): Task[][] {
 
 function stack(tasks: readonly Task[]): Tensor4D {
   const { width, height } = tasks[0]!.view;
-  const pixels = new Float32Array(tasks.length * height * width * 3);
+  const length = height * width * 3;
+  const pixels = new Float32Array(tasks.length * length);
   tasks.forEach(({ view }, i) => {
-    pixels.set(view.pixels(), i * height * width * 3);
+    view.write(pixels.subarray(i * length, (i + 1) * length));
   });
   return tensor4d(pixels, [tasks.length, height, width, 3]);
 }

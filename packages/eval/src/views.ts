@@ -4,7 +4,6 @@ import {
   centreWindow,
   crop,
   cropText,
-  type FloatImage,
   flip,
   gridWindows,
   type RawImage,
@@ -22,12 +21,12 @@ export interface View {
   readonly height: number;
   /** Number of equal views that this one stands for: an image as high as the crop has five equal rows of crops. */
   readonly count: number;
-  /** Computes the pixels, `height * width * 3`, on each call, so that only those of one batch are in memory. */
-  pixels(): Float32Array;
+  /** Computes the pixels into `out`, of `height * width * 3` numbers, so that only those of one batch are in memory. */
+  write(out: Float32Array): void;
 }
 
-function view(kind: ViewKind, size: { width: number; height: number }, make: () => FloatImage, count = 1): View {
-  return { kind, width: size.width, height: size.height, count, pixels: () => make().data };
+function view(kind: ViewKind, { width, height }: Size, write: View['write'], count = 1): View {
+  return { kind, width, height, count, write };
 }
 
 /** Returns the different windows of the 5x5 grid, each with the number of times that the grid has it. */
@@ -54,22 +53,22 @@ export function viewsOf(image: RawImage, scale: number, { nets, protocols, flips
   if (kinds.every((kind) => kind === 'centre')) {
     return crops.map((own) => {
       const window = centreWindow(size, own);
-      return view('centre', window, () => resample(image, size, window));
+      return view('centre', window, (out) => out.set(resample(image, size, window).data));
     });
   }
   const original = resample(image, size);
   const images = flips ? [original, flip(original)] : [original];
   return kinds.flatMap((kind) => {
-    if (kind === 'dense') return images.map((whole) => view(kind, size, () => whole));
+    if (kind === 'dense') return images.map((whole) => view(kind, size, (out) => out.set(whole.data)));
     if (kind === 'centre') {
       return crops.map((own) => {
         const window = centreWindow(size, own);
-        return view(kind, window, () => crop(original, window));
+        return view(kind, window, (out) => crop(original, window, out));
       });
     }
     return crops.flatMap((own) =>
       differentWindows(size, own).flatMap(({ window, count }) =>
-        images.map((from) => view(kind, window, () => crop(from, window), count)),
+        images.map((from) => view(kind, window, (out) => crop(from, window, out), count)),
       ),
     );
   });

@@ -62,18 +62,18 @@ export function describeClasses({ classes, train, validation }: OpenedData, reci
   return lines;
 }
 
-/** Largest number of images whose gradient is timed. */
-const TIMED = 4;
+/** Number of images whose gradient is timed first. */
+const FEW = 4;
 /** Repetitions: the first one is slower. */
 const TIMES = 2;
+/** Seconds that a whole micro-batch may take, by the time of a few images, to be timed itself. */
+const SHORT = 3;
 
-/** Returns the seconds that a micro-batch of the recipe takes, from the gradient of a few blank images. Changes nothing. */
-async function secondsPerMicroBatch(model: Vgg, { microBatch, input, seed }: Recipe): Promise<number> {
-  const size = Math.min(TIMED, microBatch);
+/** Returns the seconds that the gradient of some blank images takes. Changes nothing. */
+async function secondsOf(size: number, model: Vgg, { input, seed }: Recipe): Promise<number> {
   const { width, height } = cropSides(input);
   const images = new Float32Array(size * height * width * 3);
-  const labels = new Int32Array(size);
-  const blank = { images, labels, size, height, width, index: 0 };
+  const blank = { images, labels: new Int32Array(size), size, height, width, index: 0 };
   let seconds = 0;
   for (let i = 0; i < TIMES; i++) {
     const began = performance.now();
@@ -81,7 +81,17 @@ async function secondsPerMicroBatch(model: Vgg, { microBatch, input, seed }: Rec
     if (sums !== undefined) dispose([...sums.gradients.values(), ...sums.statistics.values()]);
     seconds = (performance.now() - began) / 1000;
   }
-  return (seconds * microBatch) / size;
+  return seconds;
+}
+
+/**
+ * Returns the seconds that a micro-batch of the recipe takes: in proportion to a few images, and where that is short, of the whole
+ * micro-batch, since a small net needs nearly as long for few images.
+ */
+async function secondsPerMicroBatch(model: Vgg, recipe: Recipe): Promise<number> {
+  const size = Math.min(FEW, recipe.microBatch);
+  const seconds = ((await secondsOf(size, model, recipe)) * recipe.microBatch) / size;
+  return seconds > SHORT ? seconds : secondsOf(recipe.microBatch, model, recipe);
 }
 
 /** Returns `40 s`, `12 min`, `5.1 h` or `24 days`: a short measurement is good for two digits. */

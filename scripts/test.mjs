@@ -53,7 +53,7 @@ for (const folder of folders) rmSync(join(folder, 'test-results.json'), { force:
 setUp({ mpi: 'test' });
 
 const CHECKS = ['lint', 'lint:root', 'typecheck'];
-const tasks = runTurbo([...CHECKS, 'test', '--concurrency=2', '--output-logs=new-only']);
+const tasks = runTurbo([...CHECKS, 'test', '--concurrency=3', '--output-logs=new-only']);
 
 let passed = 0;
 let failed = 0;

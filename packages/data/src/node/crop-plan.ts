@@ -1,4 +1,4 @@
-/** From decoded pixels to a crop: the part of an image that a crop needs, its resampling, its values. */
+/** Steps from decoded pixels to a crop: the part of an image that a crop needs, its resampling, its values. */
 import { erase } from '../erasing';
 import type { RawImage, Size, Window } from '../image';
 import { normaliseInto } from '../normalise';
@@ -10,7 +10,7 @@ import type { Geometry } from '../transform';
 import { axisOf, type BytePart, resampleBytes } from './resample-bytes';
 import { lookUp, resamplePillow } from './resample-pillow';
 
-/** Steps from a decoded image to a crop. */
+/** A crop of one decoded image: where it lies, and how it is written. */
 export interface CropPlan {
   readonly geometry: Geometry;
   /** Size of the whole image when it is decoded. */

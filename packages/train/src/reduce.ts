@@ -1,10 +1,17 @@
-/** Sums over the processes of a job, in buffers of a size that suits a computer network. */
-import { type Tensor, tensor } from '@tensorflow/tfjs-core';
+/**
+ * Sums over the processes of a job. A large tensor is summed where the engine holds it, if the engine lends its memory; the others
+ * are copied to buffers.
+ */
+import { dispose, type Tensor, tensor } from '@tensorflow/tfjs-core';
 import { type Communicator, gather, type Outcome, outcomeOf, sizeOf, throwFailure } from '@vgg/core';
+import { lendNumbers } from './lend';
 import { addTotals, NO_SAMPLES, type Totals } from './metrics';
 
-/** Largest number of values per message (16 MiB). A single tensor may have more. */
-const BUCKET = 2 ** 22;
+/**
+ * Largest number of values that several tensors may have in one message (256 KiB), which takes some times the latency of a network.
+ * A single tensor may have more.
+ */
+const BUCKET = 2 ** 16;
 
 export interface NamedShape {
   name: string;
@@ -87,10 +94,45 @@ async function readGroup(group: readonly NamedShape[], tensors: ReadonlyMap<stri
   return buffer;
 }
 
+/** Partial sums of a group, and where their sum goes. */
+interface Buffers {
+  parts: Float32Array[];
+  result: Float32Array;
+  /** Called once the sum was taken, or has failed: the buffers are not used any more. */
+  release(): void;
+  /** Returns the sum as tensors. */
+  tensors(): Map<string, Tensor>;
+}
+
+async function copies(group: readonly NamedShape[], parts: TensorSet['parts']): Promise<Buffers> {
+  const buffers = await Promise.all(parts.map((part) => readGroup(group, part)));
+  const result = new Float32Array(lengthOf(group));
+  return { parts: buffers, result, release: () => {}, tensors: () => tensorsOf(group, result) };
+}
+
+/** Returns the engine's own memory of a large tensor, whose sum takes the place of the first partial sum. */
+async function loans(group: readonly NamedShape[], parts: TensorSet['parts']): Promise<Buffers | undefined> {
+  if (lengthOf(group) <= BUCKET) return undefined;
+  const { name } = group[0]!;
+  const lent = parts.flatMap((part) => lendNumbers(part.get(name)!) ?? []);
+  const [first] = lent;
+  if (first === undefined) return undefined;
+  const numbers = await Promise.all(lent.map((loan) => loan.numbers));
+  return {
+    parts: numbers.map((each) => each.numbers),
+    result: numbers[0]!.numbers,
+    release: () => {
+      for (const each of numbers) each.release();
+      dispose(lent.slice(1).map(({ tensor: part }) => part));
+    },
+    tensors: () => new Map([[name, first.tensor]]),
+  };
+}
+
 /**
  * Returns the sums over all processes as new tensors, in the order of the sets and their entries. The sums of the last
- * entries are taken first, since their gradients are computed first: while they are read and summed, the engine
- * computes the others.
+ * entries are taken first, since their gradients are computed first: while they are summed, the engine computes the others.
+ * The partial sums may be changed: they can only be disposed.
  *
  * @param count number of micro-batches of the whole batch.
  */
@@ -104,10 +146,12 @@ export async function reduceTensors(
     const sums: Promise<Map<string, Tensor>>[] = [];
     started.push(sums);
     for (const group of buckets([...entries].reverse())) {
-      const buffers = await Promise.all(parts.map((part) => readGroup(group, part)));
-      const result = new Float32Array(lengthOf(group));
-      // The next group is read while this one is summed.
-      const sum = communicator.allReduceSum(result, { count, parts: buffers }).then(() => tensorsOf(group, result));
+      const buffers = (await loans(group, parts)) ?? (await copies(group, parts));
+      // The next group is made ready while this one is summed.
+      const sum = communicator
+        .allReduceSum(buffers.result, { count, parts: buffers.parts })
+        .finally(buffers.release)
+        .then(buffers.tensors);
       sum.catch(() => {});
       sums.push(sum);
     }

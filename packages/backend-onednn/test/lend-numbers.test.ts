@@ -15,8 +15,8 @@ function lend(x: tf.Tensor): { tensor: tf.Tensor; numbers: Promise<Lent> } {
   const take = (lent: Promise<Lent>): void => {
     numbers = lent;
   };
-  const [tensor] = tf.engine().runKernel('LendNumbers', { x }, { take } as unknown as tf.NamedAttrMap) as tf.Tensor[];
-  return { tensor: tensor!, numbers };
+  const tensor = tf.engine().runKernel('LendNumbers', { x }, { take } as unknown as tf.NamedAttrMap) as tf.Tensor;
+  return { tensor, numbers };
 }
 
 describe.skipIf(!isBuilt)(`lent numbers${reason}`, () => {

@@ -94,38 +94,36 @@ async function readGroup(group: readonly NamedShape[], tensors: ReadonlyMap<stri
   return buffer;
 }
 
+type NamedTensor = [name: string, tensor: Tensor];
+
 /** Partial sums of a group, and where their sum goes. */
 interface Buffers {
   parts: Float32Array[];
   result: Float32Array;
   /** Called once the sum was taken, or has failed: the buffers are not used any more. */
-  release(): void;
+  release?: () => unknown;
   /** Returns the sum as tensors. */
-  tensors(): Map<string, Tensor>;
+  tensors(): NamedTensor[];
 }
 
-async function copies(group: readonly NamedShape[], parts: TensorSet['parts']): Promise<Buffers> {
-  const buffers = await Promise.all(parts.map((part) => readGroup(group, part)));
-  const result = new Float32Array(lengthOf(group));
-  return { parts: buffers, result, release: () => {}, tensors: () => tensorsOf(group, result) };
-}
-
-/** Returns the engine's own memory of a large tensor, whose sum takes the place of the first partial sum. */
-async function loans(group: readonly NamedShape[], parts: TensorSet['parts']): Promise<Buffers | undefined> {
-  if (lengthOf(group) <= BUCKET) return undefined;
+/** Returns the engine's own memory of a large tensor, whose sum takes the place of the first partial sum; else copies. */
+async function buffersOf(group: readonly NamedShape[], parts: TensorSet['parts']): Promise<Buffers> {
   const { name } = group[0]!;
-  const lent = parts.flatMap((part) => lendNumbers(part.get(name)!) ?? []);
-  const [first] = lent;
-  if (first === undefined) return undefined;
-  const numbers = await Promise.all(lent.map((loan) => loan.numbers));
+  const loans = lengthOf(group) > BUCKET ? parts.flatMap((part) => lendNumbers(part.get(name)!) ?? []) : [];
+  if (loans.length === 0) {
+    const result = new Float32Array(lengthOf(group));
+    const copies = await Promise.all(parts.map((part) => readGroup(group, part)));
+    return { parts: copies, result, tensors: () => tensorsOf(group, result) };
+  }
+  const lent = await Promise.all(loans.map(({ numbers }) => numbers));
+  const [sum, ...others] = loans.map(({ tensor: own }) => own);
+  // What is lent stays there.
+  dispose(others);
   return {
-    parts: numbers.map((each) => each.numbers),
-    result: numbers[0]!.numbers,
-    release: () => {
-      for (const each of numbers) each.release();
-      dispose(lent.slice(1).map(({ tensor: part }) => part));
-    },
-    tensors: () => new Map([[name, first.tensor]]),
+    parts: lent.map(({ numbers }) => numbers),
+    result: lent[0]!.numbers,
+    release: () => lent.map((each) => each.release()),
+    tensors: () => [[name, sum!]],
   };
 }
 
@@ -141,12 +139,12 @@ export async function reduceTensors(
   sets: readonly TensorSet[],
   count: number,
 ): Promise<Map<string, Tensor>[]> {
-  const started: Promise<Map<string, Tensor>>[][] = [];
+  const started: Promise<NamedTensor[]>[][] = [];
   for (const { entries, parts } of sets) {
-    const sums: Promise<Map<string, Tensor>>[] = [];
+    const sums: Promise<NamedTensor[]>[] = [];
     started.push(sums);
     for (const group of buckets([...entries].reverse())) {
-      const buffers = (await loans(group, parts)) ?? (await copies(group, parts));
+      const buffers = await buffersOf(group, parts);
       // The next group is made ready while this one is summed.
       const sum = communicator
         .allReduceSum(buffers.result, { count, parts: buffers.parts })
@@ -156,9 +154,7 @@ export async function reduceTensors(
       sums.push(sum);
     }
   }
-  return await Promise.all(
-    started.map(async (sums) => new Map((await Promise.all(sums)).flatMap((tensors) => [...tensors]).reverse())),
-  );
+  return await Promise.all(started.map(async (sums) => new Map((await Promise.all(sums)).flat().reverse())));
 }
 
 function lengthOf(group: readonly NamedShape[]): number {
@@ -166,14 +162,12 @@ function lengthOf(group: readonly NamedShape[]): number {
 }
 
 /** Returns the consecutive numbers of a group as tensors. */
-function tensorsOf(group: readonly NamedShape[], numbers: Float32Array): Map<string, Tensor> {
+function tensorsOf(group: readonly NamedShape[], numbers: Float32Array): NamedTensor[] {
   let offset = 0;
-  return new Map(
-    group.map(({ name, shape }) => {
-      const size = sizeOf(shape);
-      const values = size === numbers.length ? numbers : numbers.slice(offset, offset + size);
-      offset += size;
-      return [name, tensor(values, [...shape], 'float32')];
-    }),
-  );
+  return group.map(({ name, shape }) => {
+    const size = sizeOf(shape);
+    const values = size === numbers.length ? numbers : numbers.slice(offset, offset + size);
+    offset += size;
+    return [name, tensor(values, [...shape])];
+  });
 }

@@ -12,7 +12,7 @@ import type { StudySettings } from './study';
 /** Parts of the evaluation of a net. */
 export type Part = 'dense' | 'crops';
 
-/** What all processes must know of an evaluation. */
+/** An evaluation, as all processes must know it. */
 export interface Scoring {
   part: Part;
   /** Training scale of the net. */

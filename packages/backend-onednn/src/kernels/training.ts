@@ -87,7 +87,7 @@ function momentumSgd({ inputs, attrs, backend }: KernelCall): TensorInfo[] | und
   return [w, v];
 }
 
-function lendNumbers({ inputs, attrs, backend }: KernelCall): TensorInfo[] | undefined {
+function lendNumbers({ inputs, attrs, backend }: KernelCall): TensorInfo | undefined {
   const { x } = inputs;
   if (!isFloat(x)) return undefined;
   const own = ownMemory(backend, x);
@@ -95,7 +95,7 @@ function lendNumbers({ inputs, attrs, backend }: KernelCall): TensorInfo[] | und
   const { buffer } = record;
   record.forgetDerived();
   (attrs as { take: (lent: ReturnType<Device['lend']>) => void }).take(backend.device.lend(buffer));
-  return [own];
+  return own;
 }
 
 export const trainingKernels: KernelTable = {

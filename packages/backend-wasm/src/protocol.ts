@@ -32,14 +32,22 @@ export const STOP = -1;
 
 /** Kernels that are divided in parts: their last arguments are the part, the number of parts and the thread's slot. */
 export const KERNELS = [
+  'addressedDropout',
+  'blockSquares',
   'blockSums',
+  'channelNormGradient',
+  'channelNormSums',
   'convolve',
+  'deviationSums',
+  'elementwise',
   'filterGradientPack',
   'filterGradientTiles',
   'filterGradientUnpack',
   'localResponse',
   'localResponseGradient',
+  'maxPool2x2',
   'maxPoolGradient',
+  'momentumSgd',
   'normalisationGradient',
   'normalise',
   'packPanelsPart',

@@ -12,7 +12,7 @@ export {
 export { convolve, packRotated } from './convolution';
 export { addressedDropout } from './dropout';
 export { elementwise } from './elementwise';
-export { filterGradientPack, filterGradientTiles, filterGradientUnpack } from './filter_gradient';
+export { filterGradientPack, filterGradientTiles } from './filter_gradient';
 export { localResponse, localResponseGradient, localResponseScratch } from './local_response';
 export { maxPool2x2 } from './max_pool';
 export { momentumSgd } from './momentum_sgd';

@@ -42,7 +42,6 @@ export const KERNELS = [
   'elementwise',
   'filterGradientPack',
   'filterGradientTiles',
-  'filterGradientUnpack',
   'localResponse',
   'localResponseGradient',
   'maxPool2x2',

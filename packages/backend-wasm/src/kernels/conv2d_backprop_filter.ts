@@ -41,9 +41,10 @@ export const conv2dBackpropFilter = kernel<Conv2DBackpropFilterInputs, Conv2DBac
     const packed = Math.max(1, Math.min(batchSize, group * groups));
     const tileCount = taps * xChannelBlocks * dyChannelBlocks;
     const rowsBytes = (PACK_ROWS * paddedWidth * inChannels * 4 + 15) & ~15;
-    const sizes = [rowsBytes * slotsOf(backend), packed * xBlockBytes, packed * dyBlockBytes, tileCount * 128];
+    const slots = slotsOf(backend);
+    const sizes = [rowsBytes * slots, packed * xBlockBytes, packed * dyBlockBytes, slots * 128];
     return withScratch(backend, sizes, (...scratch) => {
-      const [padded, xBlocks, dyBlocks, tiles] = scratch as [number, number, number, number];
+      const [padded, xBlocks, dyBlocks, tile] = scratch as [number, number, number, number];
       const gradient = backend.makeOutput(info.filterShape, 'float32');
       const [xAt, dyAt, to] = [addressOf(backend, x), addressOf(backend, dy), addressOf(backend, gradient)];
       for (let image = 0; image === 0 || image < batchSize; image += packed) {
@@ -73,7 +74,7 @@ export const conv2dBackpropFilter = kernel<Conv2DBackpropFilterInputs, Conv2DBac
         runParts(backend, 'filterGradientTiles', partsFor(backend, work, tileCount), [
           xBlocks,
           dyBlocks,
-          tiles,
+          to,
           image === 0,
           images,
           group,
@@ -87,11 +88,9 @@ export const conv2dBackpropFilter = kernel<Conv2DBackpropFilterInputs, Conv2DBac
           strideWidth,
           paddedHeight,
           paddedWidth,
+          tile,
         ]);
       }
-      const rows = taps * inChannels;
-      const unpackParts = partsFor(backend, rows * outChannels * PACK_OPERATIONS, rows);
-      runParts(backend, 'filterGradientUnpack', unpackParts, [tiles, to, taps, inChannels, outChannels]);
       return gradient;
     });
   },

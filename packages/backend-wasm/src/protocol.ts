@@ -6,8 +6,8 @@
 
 /** Number of the open job, or {@link CLOSED}, or {@link STOP}. Workers sleep on it. */
 export const JOB = 0;
-/** Next part that no thread has taken. */
-export const NEXT = 1;
+/** Number of parts that were taken: from the front in the lower 16 bits, from the end in the upper ones. */
+export const TAKEN = 1;
 /** Number of parts of the job. */
 export const PARTS = 2;
 /** Index of the kernel in {@link KERNELS}. */
@@ -70,6 +70,18 @@ export interface Start {
 /** Returns the words and the arguments in a team's shared memory. */
 export function viewsOf(control: SharedArrayBuffer): { words: Int32Array; numbers: Float64Array } {
   return { words: new Int32Array(control, 0, WORDS), numbers: new Float64Array(control, WORDS * 4, MOST_ARGUMENTS) };
+}
+
+/**
+ * Takes a part of the open job and returns it, or undefined if there is none left. Some threads begin at the front and others at the
+ * end, so that a thread finds most of what it reads in its own caches: it wrote about the same parts of earlier tensors.
+ */
+export function takePart(words: Int32Array, parts: number, slot: number): number | undefined {
+  const fromEnd = slot % 2 === 1;
+  const taken = Atomics.add(words, TAKEN, fromEnd ? 0x1_0000 : 1);
+  const [front, end] = [taken & 0xffff, taken >>> 16];
+  if (front + end >= parts) return undefined;
+  return fromEnd ? parts - 1 - end : front;
 }
 
 /** Longest time in milliseconds that a thread without work looks for some before it sleeps. */

@@ -1,6 +1,6 @@
 /**
  * Words of the memory that the threads of a team share. Work is a job: a kernel with its arguments, divided in parts that
- * any thread takes, the next one first. The main thread opens and closes jobs. Workers enter a job while it is open; a job has
+ * any thread takes. The main thread opens and closes jobs. Workers enter a job while it is open; a job has
  * ended when it is closed and no worker is left in it, so a worker that sleeps or is not scheduled is never waited for.
  */
 

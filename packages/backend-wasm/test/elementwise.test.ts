@@ -57,6 +57,16 @@ describe('unary kernels', () => {
     await expectSame((x, y) => tf.cast(tf.add(x!, y!), 'float32'), [shape, shape], 0);
   });
 
+  it('give the second derivative through a ReLU', () =>
+    expectSame(
+      (x) => {
+        const cube = (a: tf.Tensor) => tf.sum(tf.pow(tf.relu(a), 3));
+        return tf.grad((a) => tf.sum(tf.square(tf.grad(cube)(a))))(x!);
+      },
+      [[31, 3]],
+      1e-5,
+    ));
+
   it('give the gradient of a ReLU that is used twice', () =>
     expectSame(
       (x) =>

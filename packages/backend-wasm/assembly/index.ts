@@ -13,6 +13,7 @@ export { convolve, packRotated } from './convolution';
 export { addressedDropout } from './dropout';
 export { elementwise } from './elementwise';
 export { filterGradientPack, filterGradientTiles } from './filter_gradient';
+export { filterGradientGroups } from './filter_gradient_groups';
 export { localResponse, localResponseGradient, localResponseScratch } from './local_response';
 export { maxPool2x2 } from './max_pool';
 export { momentumSgd } from './momentum_sgd';

@@ -40,6 +40,7 @@ export const KERNELS = [
   'convolve',
   'deviationSums',
   'elementwise',
+  'filterGradientGroups',
   'filterGradientPack',
   'filterGradientTiles',
   'localResponse',

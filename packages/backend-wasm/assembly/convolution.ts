@@ -176,7 +176,7 @@ function windowsTimesPanels(
           }
         }
       }
-      const added = bias === 0 ? 0 : bias + (output << 2);
+      const added: usize = bias === 0 ? 0 : bias + (output << 2);
       finish(corner + start * yStride, yStride, end - start, width, added, rectify);
     }
   }

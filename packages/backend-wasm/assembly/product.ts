@@ -72,7 +72,7 @@ export function product(
       rowsTimesPanels(from, stride, packedB, to, columns << 2, count, own, block, k > 0, tile);
     }
   }
-  const added = bias === 0 ? 0 : bias + (firstColumn << 2);
+  const added: usize = bias === 0 ? 0 : bias + (firstColumn << 2);
   finish(corner + ((firstRow * columns) << 2), columns << 2, endRow - firstRow, own, added, rectify);
 }
 

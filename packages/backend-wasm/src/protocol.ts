@@ -85,7 +85,10 @@ export function takePart(words: Int32Array, parts: number, slot: number): number
   return fromEnd ? parts - 1 - end : front;
 }
 
-/** Longest time in milliseconds that a thread without work looks for some before it sleeps. */
+/** Longest time in milliseconds that a worker without work looks for some before it sleeps: longer than JavaScript between kernels takes. */
+export const LOOK = 0.25;
+
+/** Longest time in milliseconds that the main thread looks whether the workers have ended before it sleeps. */
 export const SPIN = 0.05;
 
 /** Functions that the module imports in addition to its memory. */

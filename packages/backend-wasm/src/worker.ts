@@ -8,9 +8,9 @@ import {
   JOB,
   KERNEL,
   KERNELS,
+  LOOK,
   PARTS,
   READY,
-  SPIN,
   STOP,
   type Start,
   takePart,
@@ -64,7 +64,7 @@ function takeParts(words: Int32Array, args: number[], kernel: (...args: number[]
 
 /** Looks for another job for a short time, then sleeps until there is one. */
 function awaitChange(words: Int32Array, found: number): void {
-  const end = performance.now() + SPIN;
+  const end = performance.now() + LOOK;
   while (performance.now() < end) {
     for (let i = 0; i < 64; i++) if (Atomics.load(words, JOB) !== found) return;
   }

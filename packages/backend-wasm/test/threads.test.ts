@@ -70,6 +70,24 @@ const CASES: readonly Case[] = [
     conv(2, 'same'),
   ],
   [
+    'gradients of small filters of two groups of images',
+    [
+      [9, 33, 31, 5],
+      [3, 3, 5, 13],
+      [9, 33, 31, 13],
+    ],
+    conv(1, 'same'),
+  ],
+  [
+    'gradients of small filters of three groups of images',
+    [
+      [16, 40, 40, 3],
+      [3, 3, 3, 8],
+      [16, 40, 40, 8],
+    ],
+    conv(1, 'same'),
+  ],
+  [
     'convolutions 1 × 1',
     [
       [3, 30, 31, 24],
@@ -91,6 +109,14 @@ const CASES: readonly Case[] = [
     [
       [530, 67],
       [530, 121],
+    ],
+    product(true, false),
+  ],
+  [
+    'a product with A transposed and more rows than columns',
+    [
+      [530, 121],
+      [530, 67],
     ],
     product(true, false),
   ],

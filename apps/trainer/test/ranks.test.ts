@@ -159,7 +159,7 @@ describe.skipIf(MPI.length === 0)(`train --ranks${reason}`, () => {
 
 describe.skipIf(MPI.length === 0)(`evaluate --ranks${reason}`, () => {
   /** Images of a few blocks, one of them broken, and two runs to fuse. */
-  let words: (predictions: string) => string[];
+  let words: (predictions: string, scales?: string) => string[];
   /** Output and file of predictions of one process. */
   let alone: (string | Buffer)[];
   beforeAll(async () => {
@@ -168,8 +168,8 @@ describe.skipIf(MPI.length === 0)(`evaluate --ranks${reason}`, () => {
     writeFileSync(join(many, 'val', 'star', 'broken.jpg'), 'no image');
     cpSync(join(home, 'alone'), join(home, 'twin'), { recursive: true });
     const runs = ['alone', 'twin'].flatMap((run) => ['--run', join(home, run)]);
-    words = (predictions) => [
-      ...['evaluate', ...runs, '--data', many, '--protocol', 'both', '--scales', '32', '--engine', 'wasm', '--json'],
+    words = (predictions, scales = '32') => [
+      ...['evaluate', ...runs, '--data', many, '--protocol', 'both', '--scales', scales, '--engine', 'wasm', '--json'],
       ...['--predictions', join(home, predictions)],
     ];
     const { code, stdout } = await trainer(words('predictions'));
@@ -229,7 +229,9 @@ describe.skipIf(MPI.length === 0)(`evaluate --ranks${reason}`, () => {
   });
 
   it('ends at once on Ctrl-C', async () => {
-    const { code, stdout, stderr } = await trainer([...words('ended'), '--ranks', '2'], (text, kill) => {
+    // More than a second of work, so that it is not done when the signal comes.
+    const many = words('ended', '64,80,96,112,128');
+    const { code, stdout, stderr } = await trainer([...many, '--ranks', '2'], (text, kill) => {
       if (text.includes('by 2 ranks')) kill('SIGINT');
     });
     expect([code, stdout, stderr.split('\n').filter((line) => line.includes('error: '))]).toEqual([130, '', []]);

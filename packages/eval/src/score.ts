@@ -146,19 +146,15 @@ function stack(tasks: readonly Task[]): Tensor4D {
   return tensor4d(pixels, [tasks.length, height, width, 3]);
 }
 
-/**
- * Passes images through the nets of a plan. Every image is rescaled once per scale, and every view passes once through
- * each net, however many protocols and nets share it; of equal crops, one.
- *
- * @throws VggError `VGG_NON_FINITE` when a class score is not a finite number; the reason of `signal` when it is aborted.
- */
-export async function scoreImages(
-  images: readonly LoadedImage[],
-  plan: Plan,
-  { batchPixels, signal, onBatch }: ScoreOptions,
-): Promise<Posteriors[]> {
-  const { classes } = plan.nets[0]!.model.options;
-  const results = images.map(() => new Posteriors(classes));
+/** Views of one size at one scale that share a forward pass, and the nets that take them. */
+interface Batch {
+  readonly scale: number;
+  readonly tasks: readonly Task[];
+  readonly nets: readonly EvaluatedNet[];
+}
+
+/** Yields the forward passes of a plan in order. The images of one scale are in memory at a time. */
+function* batchesOf(images: readonly LoadedImage[], plan: Plan, batchPixels: number): Generator<Batch> {
   for (const scale of allScales(plan.nets, plan)) {
     const atScale: Plan = { ...plan, nets: plan.nets.filter((net) => scalesOf(net, plan).includes(scale)) };
     const tasks = images.flatMap(({ at }, index) =>
@@ -170,27 +166,62 @@ export async function scoreImages(
         const sides = inputSides(model);
         return kind === 'dense' || (sides.width === width && sides.height === height);
       });
-      const batch = Math.max(1, Math.floor(batchPixels / (width * height)));
-      for (let start = 0; start < group.length; start += batch) {
-        const part = group.slice(start, start + batch);
-        const input = stack(part);
-        try {
-          for (const net of nets) {
-            signal?.throwIfAborted();
-            const scores = await classScores(net, input, kind === 'dense');
-            part.forEach(({ view, index }, i) => {
-              const own = scores.subarray(i * classes, (i + 1) * classes);
-              if (!own.every(Number.isFinite)) throw notFinite(net.name, images[index]!.key);
-              results[index]!.add(net.name, scale, view.kind, softmax(own), view.count);
-            });
-            await yieldToEventLoop();
-            await onBatch(part.reduce((sum, { view }) => sum + view.count, 0));
-          }
-        } finally {
-          input.dispose();
-        }
+      const length = Math.max(1, Math.floor(batchPixels / (width * height)));
+      for (let start = 0; start < group.length; start += length) {
+        yield { scale, tasks: group.slice(start, start + length), nets };
       }
     }
+  }
+}
+
+/**
+ * Passes images through the nets of a plan. Every image is rescaled once per scale, and every view passes once through
+ * each net, however many protocols and nets share it; of equal crops, one. Two passes are begun at a time: while the engine
+ * computes one, the views of the next are prepared.
+ *
+ * @throws VggError `VGG_NON_FINITE` when a class score is not a finite number; the reason of `signal` when it is aborted.
+ */
+export async function scoreImages(
+  images: readonly LoadedImage[],
+  plan: Plan,
+  { batchPixels, signal, onBatch }: ScoreOptions,
+): Promise<Posteriors[]> {
+  const { classes } = plan.nets[0]!.model.options;
+  const results = images.map(() => new Posteriors(classes));
+  const record = async (
+    before: Promise<void>,
+    net: EvaluatedNet,
+    { tasks, scale }: Batch,
+    scores: Promise<Float32Array>,
+  ) => {
+    const all = await scores;
+    await before;
+    tasks.forEach(({ view, index }, i) => {
+      const own = all.subarray(i * classes, (i + 1) * classes);
+      if (!own.every(Number.isFinite)) throw notFinite(net.name, images[index]!.key);
+      results[index]!.add(net.name, scale, view.kind, softmax(own), view.count);
+    });
+    await onBatch(tasks.reduce((sum, { view }) => sum + view.count, 0));
+  };
+  let last: Promise<void> = Promise.resolve();
+  try {
+    for (const batch of batchesOf(images, plan, batchPixels)) {
+      const input = stack(batch.tasks);
+      try {
+        for (const net of batch.nets) {
+          signal?.throwIfAborted();
+          const before = last;
+          last = record(before, net, batch, classScores(net, input, batch.tasks[0]!.view.kind === 'dense'));
+          last.catch(() => {}); // The error is thrown when its turn comes; without this, Node reports it as unhandled.
+          await before;
+          await yieldToEventLoop();
+        }
+      } finally {
+        input.dispose();
+      }
+    }
+  } finally {
+    await last;
   }
   return results;
 }

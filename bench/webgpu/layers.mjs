@@ -1,15 +1,17 @@
 /**
  * TFLOP/s of every convolution and fully-connected layer of net D, in each direction, by the device's timestamps.
  *
- *   node bench/webgpu/layers.mjs [BATCH] [PRECISION] [PEAK]
+ *   node bench/webgpu/layers.mjs [BATCH] [PRECISION] [PEAK] [SIDE] [WIDTH]
  *
- * PEAK is the card's peak in TFLOP/s of float32: with it each figure is also a part of it.
+ * PEAK is the card's peak in TFLOP/s of float32, or 0: with it each figure is also a part of it. SIDE (224) and WIDTH (1) are for
+ * a trial on a slow device.
  */
 import * as tf from '@tensorflow/tfjs-core';
 import { configure, device, drain, kernelTimes, profile } from '@vgg/backend-webgpu';
 
-const [batch, precision, peak] = [Number(process.argv[2] ?? 32), process.argv[3] ?? 'float32', Number(process.argv[4])];
-/** Side, channels in, channels out. */
+const [batch = 32, , peak = 0, whole = 224, width = 1] = process.argv.slice(2).map(Number);
+const precision = process.argv[3] ?? 'float32';
+/** Side, channels in, channels out, at full size. */
 const CONVOLUTIONS = [
   [224, 3, 64],
   [224, 64, 64],
@@ -31,7 +33,10 @@ const GEOMETRY = { strides: [1, 1], dilations: [1, 1], pad: 'same', dataFormat: 
 tf.env().set('IS_NODE', false);
 configure({ precision });
 if (!(await tf.setBackend('webgpu'))) process.exit(1);
-console.log(`${device().name}, ${device().precision}, batch ${batch}`);
+const MATRICES = 'chromium-experimental-subgroup-matrix';
+const has = tf.backend().device.features.has(MATRICES);
+console.log(`${device().name}, ${device().precision}, batch ${batch}, plain kernels`);
+console.log(`tensor cores (${MATRICES}): the device has ${has ? 'them' : 'none'}, no kernel uses them: not measured`);
 
 const run = (name, inputs, attributes) => tf.engine().runKernel(name, inputs, { ...GEOMETRY, ...attributes });
 
@@ -52,10 +57,12 @@ async function rate(operations, flops) {
   return (flops * calls) / ms / 1e9;
 }
 
-const shown = (value) => value.toFixed(2).padStart(8) + (peak ? ` (${Math.round((100 * value) / peak)} %)` : '');
+const shown = (value) => value.toPrecision(3).padStart(8) + (peak ? ` (${Math.round((100 * value) / peak)} %)` : '');
 
 console.log('layer'.padEnd(24), ' forward', '  input gradient', ' filter gradient  [TFLOP/s]');
-for (const [side, cin, cout] of CONVOLUTIONS) {
+for (const [fullSide, fullIn, fullOut] of CONVOLUTIONS) {
+  const side = Math.max(1, Math.round((fullSide * whole) / 224));
+  const [cin, cout] = [fullIn === 3 ? 3 : fullIn * width, fullOut * width];
   const [x, dy] = [tf.randomNormal([batch, side, side, cin]), tf.randomNormal([batch, side, side, cout])];
   const filter = tf.randomNormal([3, 3, cin, cout]);
   const flops = 2 * batch * side * side * 9 * cin * cout;
@@ -65,7 +72,8 @@ for (const [side, cin, cout] of CONVOLUTIONS) {
   console.log(`${side}² ${cin} → ${cout}`.padEnd(24), shown(forward), shown(input), shown(gradient));
   tf.dispose([x, dy, filter]);
 }
-for (const [inputs, units] of CONNECTED) {
+for (const [fullInputs, fullUnits] of CONNECTED) {
+  const [inputs, units] = [fullInputs * width, fullUnits * width];
   const [x, dy, weight] = [
     [batch, inputs],
     [batch, units],

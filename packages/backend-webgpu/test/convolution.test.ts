@@ -24,6 +24,9 @@ const CASES: Case[] = [
   { x: [1, 11, 10, 4], filter: [3, 2, 4, 4], stride: 2, pad: 'same', dilation: 1 },
   { x: [2, 12, 9, 5], filter: [3, 3, 5, 7], stride: 1, pad: 2, dilation: 2 },
   { x: [2, 6, 6, 12], filter: [1, 1, 12, 9], stride: 1, pad: 'valid', dilation: 1 },
+  // Large enough for the large tiles of a CPU.
+  { x: [1, 32, 32, 32], filter: [3, 3, 32, 64], stride: 1, pad: 'same', dilation: 1 },
+  { x: [1, 37, 31, 37], filter: [3, 3, 37, 50], stride: 1, pad: 'same', dilation: 1 },
 ];
 
 const name = ({ x, filter, stride, pad, dilation }: Case) =>

@@ -1,10 +1,19 @@
 /** Conv2D, FusedConv2D and their two gradients: three products of one template. */
-import { backend_util, type TensorInfo } from '@tensorflow/tfjs-core';
+import { backend_util, getKernel, type TensorInfo } from '@tensorflow/tfjs-core';
 import type { Operand, VggWebgpuBackend } from '../backend';
 import type { Binding } from '../runner';
 import type { Factor } from '../wgsl/gemm';
-import { matrixB, sizesOf, transposedFilter, windowsByTap, windowsOfGradient, windowsOfInput } from '../wgsl/windows';
-import { type Product, runProducts } from './gemm';
+import {
+  FIXED,
+  matrixB,
+  sizesOf,
+  transposedFilter,
+  WINDOW,
+  windowsByTap,
+  windowsOfGradient,
+  windowsOfInput,
+} from '../wgsl/windows';
+import { isLarge, type Product, runProducts } from './gemm';
 import { isFloat, type KernelCall, type KernelTable, staysOnCpu } from './kernel';
 import { rangeOf, rowsThatFit } from './ranges';
 
@@ -54,7 +63,9 @@ function sizes(backend: VggWebgpuBackend, info: Geometry) {
     top: padInfo.top,
     left: padInfo.left,
   };
-  return sizesOf(values, backend.constantSizes);
+  // A CPU compiles a shader for seconds, and divides by channels once per thread.
+  const constant = backend.software ? WINDOW : FIXED;
+  return sizesOf(values, backend.constantSizes ? constant : []);
 }
 
 /** Images that every one of these tensors binds at once. */
@@ -132,6 +143,7 @@ function forward(
       batch: 1,
       a: placed(a, imagesOf(from, info, range), 0),
       b: placed(b, { buffer: by.buffer }, cout),
+      line: s.cin,
       uniforms,
       key,
     };
@@ -166,30 +178,46 @@ function fusedConv2d({ inputs, attrs, backend }: KernelCall): TensorInfo | undef
   return forward(backend, info, x, filter, { bias: bias ?? undefined, relu: activation === 'relu' });
 }
 
+/** A copy of a filter as [kh, kw, cout, cin]. The caller disposes it. */
+function channelsSwapped(backend: VggWebgpuBackend, filter: TensorInfo): TensorInfo {
+  const { kernelFunc } = getKernel('Transpose', 'webgpu')!;
+  return kernelFunc({ inputs: { x: filter }, attrs: { perm: [0, 1, 3, 2] }, backend }) as TensorInfo;
+}
+
 function conv2dBackpropInput({ inputs, attrs, backend }: KernelCall): TensorInfo | undefined {
   const { dy, filter } = inputs;
   if (!isFloat(dy) || !isFloat(filter)) return undefined;
   const { inputShape } = attrs as { inputShape: number[] };
   const info = geometry(inputShape, filter.shape, attrs);
   if (info === undefined || info.outShape.join() !== dy.shape.join()) return undefined;
-  const [from, by] = [backend.operand(dy), backend.operand(filter)];
+  const [cin, cout] = [info.inChannels, info.outChannels];
+  const sizesOfProduct = {
+    m: info.batchSize * info.inHeight * info.inWidth,
+    n: cin,
+    k: info.filterHeight * info.filterWidth * cout,
+  };
+  // On a CPU, where reads cost most, columns that lie together are worth a copy of the filter.
+  const copied = backend.software && backend.tile === undefined && isLarge(sizesOfProduct);
+  const read = copied ? channelsSwapped(backend, filter) : filter;
+  const [from, by] = [backend.operand(dy), backend.operand(read)];
   // Gradients of activations are float32: float16 would lose those below 6e-8.
   const output = backend.output(info.inShape);
   const to = backend.operand(output);
   const { sizes: s, uniforms, key } = sizes(backend, info);
-  const [cin, cout] = [info.inChannels, info.outChannels];
   const a = windowsOfGradient({ storage: storageOf(from), vector: cout % 4 === 0 }, s);
-  const b = transposedFilter({ storage: storageOf(by), vector: cout % 4 === 0 }, s);
+  const b = copied
+    ? matrixB({ storage: storageOf(by), vector: cin % 4 === 0 })
+    : transposedFilter({ storage: storageOf(by), vector: cout % 4 === 0 }, s);
   for (const range of ranges(info.batchSize, imagesThatFit(backend, info, [from, to]))) {
     const product: Product = {
       name: 'Conv2DBackpropInput',
       label: labelled('Conv2DBackpropInput', info),
+      ...sizesOfProduct,
       m: range.images * info.inHeight * info.inWidth,
-      n: cin,
-      k: info.filterHeight * info.filterWidth * cout,
       batch: 1,
       a: placed(a, imagesOf(from, info, range), 0),
-      b: placed(b, { buffer: by.buffer }, 0),
+      b: placed(b, { buffer: by.buffer }, cin),
+      line: s.cout,
       uniforms,
       key,
     };
@@ -203,6 +231,7 @@ function conv2dBackpropInput({ inputs, attrs, backend }: KernelCall): TensorInfo
       relu: false,
     });
   }
+  if (copied) backend.disposeData(read.dataId);
   return output;
 }
 
@@ -228,6 +257,7 @@ function conv2dBackpropFilter({ inputs, attrs, backend }: KernelCall): TensorInf
       batch: 1,
       a: placed(a, imagesOf(from, info, range), 0),
       b: placed(b, imagesOf(by, info, range), cout),
+      line: s.ow,
       uniforms,
       key,
     }),

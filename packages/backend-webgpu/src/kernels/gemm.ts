@@ -1,6 +1,8 @@
 /** Runs products of the template in src/wgsl/gemm.ts: tiles by size, splits over k where there are few tiles. */
 import type { VggWebgpuBackend } from '../backend';
+import { inNode } from '../gpu';
 import type { Binding } from '../runner';
+import { readsFour } from '../wgsl/direct';
 import { type Factor, gemmShader, type Storage, splitSumShader, type Tile } from '../wgsl/gemm';
 
 /** C[m, n] = A · B. Places in A, B and C are counted in numbers. */
@@ -14,6 +16,8 @@ export interface Product {
   batch: number;
   a: Factor & { binding: Binding; base: number; stride: number; perBatch: number };
   b: Factor & { binding: Binding; base: number; stride: number; perBatch: number };
+  /** Numbers of k that lie evenly, {@link Gemm.line}. */
+  line: string;
   /** Further uniforms that the factors use. */
   uniforms: Readonly<Record<string, number>>;
   /** Key of what the declarations depend on in addition to vectors and storage. */
@@ -34,12 +38,14 @@ export interface Destination {
 /** Workgroups that keep a GPU busy. */
 const BUSY = 256;
 
+/** Workgroups of a CPU, which are smaller: fewer are enough, but the sums of splits are also the more exact ones. */
+const BUSY_CPU = 32;
+
 /** Smallest part of k per split. */
 const LEAST_SPLIT = 256;
 
 /** The tile for a product of that size. */
-export function chooseTile(m: number, n: number, software: boolean, vector: boolean): Tile {
-  if (software) return { ...SOFTWARE_TILE, m: vector ? 8 : 4 };
+export function chooseTile(m: number, n: number): Tile {
   if (m <= 16) return gpuTile(16, 128, 4, 16);
   if (m <= 32) return gpuTile(32, 128, 8, 16);
   if (n <= 32) return gpuTile(128, 32, 16, 8);
@@ -48,8 +54,30 @@ export function chooseTile(m: number, n: number, software: boolean, vector: bool
   return gpuTile(128, 128, 16, 16);
 }
 
-/** A CPU computes 8 or 16 threads at once; what they share, the rows, is read once for all. */
-const SOFTWARE_TILE: Tile = { m: 8, n: 64, k: 16, threadsN: 16, threadsM: 1, staged: false };
+/** Threads that a CPU computes at once. */
+const LANES = 8;
+
+/** Products from which on a shader with more rows and columns in a thread is worth its longer compilation. */
+const MANY = 2 ** 24;
+
+/** True for a large product in Node: browsers end a GPU process that compiles for seconds. */
+export function isLarge({ m, n, k }: { m: number; n: number; k: number }): boolean {
+  return inNode && m * n * k >= MANY;
+}
+
+/**
+ * The tile on a CPU, where a thread's rows and columns are reads that others are saved: more of those that are read four at once.
+ */
+function softwareTile(product: Product): Tile {
+  const { m, n, b } = product;
+  const few = (count: number, most: number) => Math.min(most, ceil(count, 4) * 4);
+  const [mostRows, mostColumns] = !isLarge(product) ? [4, 4] : readsFour(b) ? [12, 16] : [12, 12];
+  const [rows, columns] = [few(m, mostRows), few(n, mostColumns)];
+  let threadsN = 1;
+  while (threadsN < LANES && threadsN * columns < n) threadsN *= 2;
+  const threadsM = LANES / threadsN;
+  return { m: rows * threadsM, n: columns * threadsN, k: 16, threadsN, threadsM, staged: false };
+}
 
 function gpuTile(m: number, n: number, threadsM: number, threadsN: number): Tile {
   return { m, n, k: 16, threadsM, threadsN, staged: true };
@@ -57,7 +85,7 @@ function gpuTile(m: number, n: number, threadsM: number, threadsN: number): Tile
 
 /** Parts that k is divided in, for enough workgroups; depends on sizes alone, so that bits do not change. */
 function chooseSplits(groups: number, k: number, outputs: number, software: boolean): number {
-  const wanted = Math.ceil((software ? 8 : BUSY) / groups);
+  const wanted = Math.ceil((software ? BUSY_CPU : BUSY) / groups);
   const most = Math.max(1, Math.floor(k / LEAST_SPLIT));
   const room = Math.max(1, Math.floor(2 ** 24 / outputs));
   return Math.max(1, Math.min(wanted, most, room, 64));
@@ -83,7 +111,7 @@ export function folded(groups: number): [number, number, number] {
 export function runProducts(backend: VggWebgpuBackend, parts: readonly Product[], c: Destination): void {
   const first = parts[0]!;
   const { m, n, batch } = first;
-  const tile = backend.tile ?? chooseTile(m, n, backend.software, first.a.vector && first.b.vector);
+  const tile = backend.tile ?? (backend.software ? softwareTile(first) : chooseTile(m, n));
   const groups = ceil(m, tile.m) * ceil(n, tile.n) * batch;
   const splitsOf = parts.map(({ k }) =>
     batch > 1 ? 1 : chooseSplits(groups * parts.length, k, m * n, backend.software),
@@ -115,20 +143,7 @@ function runProduct(
 ): void {
   const { a, b, m, n, k, batch, name } = product;
   const kPer = splits === 1 ? k : ceil(ceil(k, splits), tile.k) * tile.k;
-  const key = [
-    product.key,
-    ...Object.values(tile),
-    a.storage,
-    a.vector,
-    a.along,
-    b.storage,
-    b.vector,
-    b.along,
-    c.storage,
-    c.vector,
-    c.bias !== undefined,
-    c.relu,
-  ].join();
+  const key = `${product.key} ${tile.m},${tile.n},${tile.k},${tile.threadsN},${tile.threadsM},${tile.staged} ${a.storage},${a.vector},${a.along} ${b.storage},${b.vector},${b.along} ${c.storage},${c.vector},${c.bias !== undefined},${c.relu}`;
   const more = Object.keys(product.uniforms);
   const program = backend.runner.program(name, key, () =>
     gemmShader({
@@ -139,6 +154,7 @@ function runProduct(
       vectorC: c.vector,
       bias: c.bias !== undefined,
       relu: c.relu,
+      line: product.line,
       uniforms: more,
     }),
   );

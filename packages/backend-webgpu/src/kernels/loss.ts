@@ -53,6 +53,8 @@ function softmaxCrossEntropy({ inputs, attrs, backend }: KernelCall): TensorInfo
 
 /** Largest number of workgroups for a tensor, and numbers or vectors of each of their threads from which on there are several. */
 const MOST_GROUPS = 256;
+/** Workgroups on a CPU, which takes turns between the threads of one at each step of its sum. */
+const FEW_GROUPS = 8;
 const PER_THREAD = 16;
 
 interface Part {
@@ -71,7 +73,7 @@ function partsOf(backend: VggWebgpuBackend, operand: Operand): Part[] {
     const count = Math.min(most, operand.count - from);
     const vector = count % 4 === 0;
     const reads = vector ? count / 4 : count;
-    const groups = Math.min(MOST_GROUPS, Math.ceil(reads / (GROUP * PER_THREAD)));
+    const groups = Math.min(backend.software ? FEW_GROUPS : MOST_GROUPS, Math.ceil(reads / (GROUP * PER_THREAD)));
     parts.push({ operand, from, count, groups, vector });
   }
   return parts;

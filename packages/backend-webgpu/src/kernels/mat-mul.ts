@@ -20,9 +20,11 @@ function factor(name: 'A' | 'B', operand: Operand, along: 'own' | 'k', stride: n
     storage: operand.half ? 'f16' : 'f32',
     vector: stride % 4 === 0,
     along,
-    declarations: `alias Prepared${name} = u32;
+    declarations: () => `alias Prepared${name} = u32;
 fn prepare${name}(own: u32) -> u32 { return own; }
 fn index${name}(p: u32, own: u32, k: u32) -> i32 { return i32(u.base${name} + batch * u.batch${name} + ${row} * u.ld${name.toLowerCase()} + ${column}); }`,
+    direct: () => `fn line${name}(p: u32, own: u32, outer: u32) -> i32 { return index${name}(p, own, 0u); }
+fn at${name}(line: i32, i: u32) -> i32 { return line + i32(${along === 'k' ? 'i' : `i * u.ld${name.toLowerCase()}`}); }`,
   };
 }
 
@@ -49,7 +51,7 @@ function multiply(backend: VggWebgpuBackend, x: Matrices): void {
   const c = backend.operand(x.c);
   const fa = factor('A', a, x.transposeA ? 'own' : 'k', strideA);
   const fb = factor('B', b, x.transposeB ? 'k' : 'own', strideB);
-  const common = { name: 'MatMul', batch: x.batch, uniforms: {}, key: '' };
+  const common = { name: 'MatMul', batch: x.batch, line: 'u.k', uniforms: {}, key: '' };
   const label = () =>
     `MatMul of [${a.shape}] and [${b.shape}]${x.transposeA ? ', first transposed' : ''}${x.transposeB ? ', second transposed' : ''}`;
   const whole = { base: 0 };

@@ -3,6 +3,7 @@
  * staged in workgroup memory. A product differs by how it finds A and B; a convolution gathers A from its input, so that no
  * matrix of windows is ever stored.
  */
+import { directLoop, readsFour } from './direct';
 
 /** Numbers of C a workgroup computes, the depth of a stage, and threads along n and m. */
 export interface Tile {
@@ -12,8 +13,8 @@ export interface Tile {
   threadsN: number;
   threadsM: number;
   /**
-   * True if tiles are staged in workgroup memory, by loops that are written out. A CPU, whose caches do the same and whose
-   * compiler takes long over it, reads the buffers directly.
+   * True if tiles are staged in workgroup memory, by loops that are written out. On a CPU, whose caches do the same, each
+   * thread reads the buffers directly (src/wgsl/direct.ts).
    */
   staged: boolean;
 }
@@ -31,7 +32,12 @@ export interface Factor {
    * WGSL of a type and two functions, each name followed by A or B. `prepare(own): Prepared` returns what is the same for all k.
    * `index(prepared, own, k)` returns the place of a number in the buffer, or -1 for zero.
    */
-  declarations: string;
+  declarations: () => string;
+  /**
+   * WGSL of two more, for threads that read directly, with k as `outer` · {@link Gemm.line} + i: `line(prepared, own, outer): Line`
+   * returns what is the same for all i, `at(line, i)` the place in the buffer, negative for zero.
+   */
+  direct: () => string;
 }
 
 export interface Gemm {
@@ -43,6 +49,8 @@ export interface Gemm {
   vectorC: boolean;
   bias: boolean;
   relu: boolean;
+  /** Numbers of k that lie evenly in both factors, as WGSL: the channels of a window position, the pixels of a line, or all. */
+  line: string;
   /** Names of further uniforms, unsigned integers, that the factors use. */
   uniforms: readonly string[];
 }
@@ -157,6 +165,7 @@ function stagedLoop(rows: number, vectors: number, gemm: Gemm) {
     memory: `var<workgroup> tileA: array<vec4<f32>, ${stageA.vectors}>;
 var<workgroup> tileB: array<vec4<f32>, ${stageB.vectors}>;
 `,
+    functions: `${loader('A', a)}\n${loader('B', b)}`,
     code: `${stageA.before}
 ${stageB.before}
   for (var k0 = kBegin; k0 < kEnd; k0 += ${tile.k}u) {
@@ -168,44 +177,6 @@ ${products(rows, vectors, gemm)}
   }`,
   };
 }
-
-/** The loop over k of a thread that reads both factors from their buffers, four of k at a time. */
-function directLoop(rows: number, vectors: number, { tile, a, b }: Gemm): string {
-  const out: string[] = [];
-  const four = [0, 1, 2, 3];
-  const column = (c: number) => `startB + (tx + ${c * tile.threadsN}u) * 4u`;
-  const row = (r: number) => `startA + ty * ${rows}u + ${r}u`;
-  const steps = a.along === 'k' ? Array.from({ length: rows }, (_, r) => r) : four.slice(0, rows / 4).map((v) => v * 4);
-  for (const r of steps) out.push(`  let preA${r} = prepareA(${row(r)});`);
-  const columns = Array.from({ length: vectors }, (_, c) => c);
-  for (const c of columns) {
-    for (const j of b.along === 'k' ? four : [0]) out.push(`  let preB${c}_${j} = prepareB(${column(c)} + ${j}u);`);
-  }
-  out.push('  let ends = vec2<u32>(endA, kEnd);', '  let endsB = vec2<u32>(endB, kEnd);');
-  out.push('  for (var k = kBegin; k < kEnd; k += 4u) {');
-  for (const c of columns) {
-    for (const j of four) {
-      if (b.along === 'own') out.push(`    let b${c}_${j} = loadB(preB${c}_0, ${column(c)}, k + ${j}u, endsB);`);
-      else out.push(`    let t${c}_${j} = loadB(preB${c}_${j}, ${column(c)} + ${j}u, k, endsB);`);
-    }
-    if (b.along === 'k') for (const line of transposed(c)) out.push(line);
-  }
-  for (const r of steps) {
-    if (a.along === 'k') {
-      out.push(`    let a${r} = loadA(preA${r}, ${row(r)}, k, ends);`);
-      for (const c of columns) for (const j of four) out.push(fma(r, c, `a${r}[${j}]`, j));
-    } else {
-      for (const j of four) out.push(`    let a${r}_${j} = loadA(preA${r}, ${row(r)}, k + ${j}u, ends);`);
-      for (const i of four)
-        for (const c of columns) for (const j of four) out.push(fma(r + i, c, `a${r}_${j}[${i}]`, j));
-    }
-  }
-  out.push('  }');
-  return out.join('\n');
-}
-
-const fma = (row: number, column: number, factor: string, j: number) =>
-  `      c${row}_${column} = fma(vec4<f32>(${factor}), b${column}_${j}, c${row}_${column});`;
 
 /** Four vectors along k of neighbouring columns as four vectors of columns. */
 const transposed = (c: number) =>
@@ -256,22 +227,22 @@ export function gemmShader(gemm: Gemm): string {
   const { tile, a, b, c, vectorC } = gemm;
   const rows = tile.m / tile.threadsM;
   const vectors = tile.n / tile.threadsN / 4;
-  const loop = tile.staged ? stagedLoop(rows, vectors, gemm) : { memory: '', code: directLoop(rows, vectors, gemm) };
+  const loop = tile.staged ? stagedLoop(rows, vectors, gemm) : directLoop(rows, vectors, gemm);
+  const vector = (factor: Factor) => (tile.staged ? factor.vector : readsFour(factor));
   const [put, stores] = results(rows, vectors, gemm).split('//RESULTS\n');
   const last = gemm.bias ? 4 : 3;
   const sums = Array.from({ length: rows * vectors }, (_, i) => {
     return `  var c${Math.floor(i / vectors)}_${i % vectors} = vec4<f32>(0);`;
   });
   return `${enable(a.storage, b.storage, c)}${uniforms(gemm.uniforms)}
-@group(0) @binding(0) var<storage, read> a: array<${element(a.storage, a.vector)}>;
-@group(0) @binding(1) var<storage, read> b: array<${element(b.storage, b.vector)}>;
+@group(0) @binding(0) var<storage, read> a: array<${element(a.storage, vector(a))}>;
+@group(0) @binding(1) var<storage, read> b: array<${element(b.storage, vector(b))}>;
 @group(0) @binding(2) var<storage, read_write> c: array<${element(c, vectorC)}>;
 ${gemm.bias ? `@group(0) @binding(3) var<storage, read> bias: array<${element('f32', vectorC)}>;\n` : ''}@group(0) @binding(${last}) var<uniform> u: Uniforms;
 ${loop.memory}var<private> batch: u32;
-${a.declarations}
-${b.declarations}
-${loader('A', a)}
-${loader('B', b)}
+${a.declarations()}
+${b.declarations()}
+${loop.functions}
 ${put}
 @compute @workgroup_size(${tile.threadsN}, ${tile.threadsM})
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) local: vec3<u32>) {

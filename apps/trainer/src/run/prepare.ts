@@ -1,5 +1,7 @@
 /** Preparation of a new run for training, from the arguments of `train`. */
-import { basename, join, resolve } from 'node:path';
+import { existsSync } from 'node:fs';
+import { basename, isAbsolute, join, relative, resolve, sep } from 'node:path';
+import { VggError } from '@vgg/core';
 import { writeFileAtomically } from '@vgg/core/node';
 import type { Vgg } from '@vgg/models';
 import { formatRecipe } from '@vgg/recipes';
@@ -36,14 +38,27 @@ function defaultOut({ recipe, config }: TrainArguments): string {
   return `runs/${recipe === undefined ? config : basename(recipe).replace(/\.ya?ml$/, '')}-${time}`;
 }
 
+/** @throws VggError `VGG_ARGUMENT` if a run would lie among the images: its folder would be taken for a class. */
+function checkOutside(out: string, data: string | undefined): void {
+  if (data === undefined || !existsSync(data)) return;
+  const place = relative(resolve(data), out);
+  if (isAbsolute(place) || place === '..' || place.startsWith(`..${sep}`)) return;
+  throw new VggError(
+    'argument',
+    `the run folder ${out} lies in the folder of the images, ${resolve(data)}: choose --out in another folder`,
+  );
+}
+
 /** Prepares a new run: plans it, creates its net and its folder, computes the statistics of its images. */
 export async function prepareNew(options: TrainArguments, terminal: Terminal): Promise<Prepared> {
   await checkPredecessor(options, terminal);
+  const out = resolve(options.out ?? defaultOut(options));
+  checkOutside(out, options.data);
   const { recipe, data, net, engine } = await planRun(options, terminal);
   const { model, mean } = await firstNet({ recipe, net, classes: data.classes }, terminal);
   for (const line of describeClasses(data, recipe)) terminal.say(line);
   await sayEstimate(model, recipe, data, terminal);
-  const folder = createRunFolder(resolve(options.out ?? defaultOut(options)), options);
+  const folder = createRunFolder(out, options);
   try {
     return await fillFolder({ folder, recipe, data, net, engine, model, mean }, options, terminal);
   } catch (error) {

@@ -59,7 +59,7 @@ interface Header extends Size {
 /** Returns the first line of an error's message, without the prefixes of sharp. */
 function reasonOf(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);
-  return text.split('\n')[0]!.replace(/^Input (buffer|file) /, '');
+  return text.split('\n')[0]!.replace(/^Input (buffer|file) |[\s:]+$/g, '');
 }
 
 function unusable(name: string, reason: string, cause?: unknown): VggError {

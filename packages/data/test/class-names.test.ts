@@ -122,7 +122,7 @@ describe('files next to images', () => {
   });
 
   it.each(['__pycache__', '@SynoResource', 'Network Trash Folder', 'Temporary Items', 'RECYCLED', 'CVS'])(
-    'of the system folder %s are no class',
+    'of the system folder %s are not a class',
     async (name) => {
       const { classes, unused } = await open(['cat/1.jpg', 'dog/1.jpg', `${name}/1.jpg`, `cat/${name}/1.jpg`]);
       expect([classes, unused]).toEqual(['cat dog', { system: 2 }]);

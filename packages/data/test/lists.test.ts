@@ -26,7 +26,7 @@ describe('lists of the parts', () => {
     ['cat/3', 'dog/3'],
     ['./cat/3.jpg 0', './dog/3.png 1'],
     ['images\\cat\\3.jpg', 'images\\dog\\3.png'],
-    ['/home/me/data/cat/3.jpg', '/home/me/data/dog/3.png'],
+    ['/data/photos/cat/3.jpg', '/data/photos/dog/3.png'],
     ['"cat/3.jpg",cat', '"dog/3.png",dog'],
     ['0\t0\tcat/3.jpg', '1\t1\tdog/3.png'],
   ])('name images by lines such as %s', async (...lines) => {

@@ -77,7 +77,7 @@ async function move(action: 'rename' | 'copy', [from, to]: readonly string[]): P
     if (action === 'rename') renameSync(source, target);
     else cpSync(source, target, { recursive: true, filter: (path) => basename(path) !== 'lock.json' });
   } catch (error) {
-    // The part of a copy that was written is no run.
+    // The part of a copy that was written cannot be used.
     if (action === 'copy') rmSync(target, { recursive: true, force: true });
     throw new VggError('io', `cannot ${action} ${source} to ${target}: ${systemReason(error)}`, { cause: error });
   }

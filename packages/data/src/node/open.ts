@@ -95,7 +95,7 @@ class Opener {
     const { layout, parts, classes } = await this.#detect();
     const { train, validation, test } = parts;
     const names = classes ?? (train ?? validation ?? test)!.classes;
-    if (!this.#allowEmpty) this.#notes.push(...notesOnClasses(parts));
+    if (!this.#allowEmpty) for (const note of notesOnClasses(parts)) this.#notes.push(note);
     return { layout, classes: names, train, validation, test, notes: this.#notes, unused: this.#account.unused };
   }
 
@@ -120,7 +120,7 @@ class Opener {
     const isAuto = this.#layout === 'auto';
     const inner = isAuto ? wrapper(folder) : undefined;
     if (inner) {
-      this.#lists.push(...listsIn(path, folder, below));
+      for (const list of listsIn(path, folder, below)) this.#lists.push(list);
       this.#account.addLeft(folder, below);
       this.#account.addFiles(folder, below, 'outside');
       for (const child of folder.folders) {

@@ -6,6 +6,7 @@ import { fileError, systemReason } from '@vgg/core/node';
 import type { RawImage } from '../image';
 import type { ImageLocation } from '../source';
 import { fsPath, readableName } from './byte-names';
+import { forgetPipe } from './file-stats';
 
 /** Largest number of shards that stay open. The least recently used one is closed first. */
 const MAXIMUM_OPEN = 32;
@@ -87,6 +88,7 @@ function readWhole(path: string): Buffer {
     const file = openSync(fsPath(path), 'r');
     try {
       const kind = fstatSync(file);
+      forgetPipe(kind);
       if (kind.isCharacterDevice() || kind.isBlockDevice()) throw new Error('it is a device, not a file');
       // The bytes of a pipe can be read once only.
       if (!kind.isFile()) return readFileSync(file);

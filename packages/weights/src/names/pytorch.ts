@@ -50,7 +50,7 @@ function pytorchNaming(name: string, heads: Readonly<Record<string, string>>, fe
   };
 }
 
-/** Tensors that are no part of a net's function: counts of batches, of operations by profilers, and weights of a loss. */
+/** Tensors apart from a net's function: counts of batches, of operations by profilers, and weights of a loss. */
 const IGNORED = /\.num_batches_tracked$|(^|\.)total_(ops|params)$|^(criterion|loss(_fn)?)\./;
 
 /** Naming of torchvision. https://github.com/pytorch/vision/blob/main/torchvision/models/vgg.py */

@@ -8,7 +8,7 @@ const NAME = /^(.+?)[ _.-](masks?|seg(mentation)?|gt|ground_?truth|thumb(nail)?)
 const FOLDER = /^(masks?|segmentations?|ground[ _-]?truths?|gt|thumbs?|thumbnails?)$/i;
 
 /** Name of the folder of the images themselves. */
-const IMAGES = /^(images?|imgs?|photos?|pictures?|original(s|_images)?)$/i;
+const IMAGES = /^(images?|imgs?|photos?|original(s|_images)?)$/i;
 
 const stemOf = (name: string) => name.slice(0, name.lastIndexOf('.'));
 

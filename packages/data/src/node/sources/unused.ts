@@ -70,7 +70,7 @@ export class Account {
     if (extension !== '') entry.extensions.set(extension, (entry.extensions.get(extension) ?? 0) + 1);
   }
 
-  /** Takes out a file that is used although it is no image. @param path relative to the data set, as it was counted. */
+  /** Takes out a file that is used, such as a list. @param path relative to the data set, as it was counted. */
   use(path: string): void {
     const entry = this.#entries.get('other');
     if (entry === undefined) return;

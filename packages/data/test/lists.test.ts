@@ -67,6 +67,11 @@ describe('lists of the parts', () => {
     const { train, notes } = await open(IMAGES, undefined, { 'train.txt': text('loss 0.1', 'loss 0.2') });
     expect(train).toEqual(IMAGES);
     expect(notes).toBe('train.txt is not used: its lines name no image of the class folders');
+    const log = { 'val.csv': text('epoch,loss', '1,0.5', '2,0.4'), 'train.txt': text('cat/1.jpg', 'a', 'b') };
+    expect(await open(['cat/1.jpg', 'dog/2.jpg'], undefined, log)).toMatchObject({
+      train: ['cat/1.jpg', 'dog/2.jpg'],
+      notes: expect.stringMatching(/^train.txt is not used: 2 of its 3 lines .*; val.csv is not used: its lines /),
+    });
   });
 
   it('of two parts that name the same image are refused', async () => {

@@ -49,10 +49,8 @@ function namesOf(source: ImageSource): Names {
   for (let i = 0; i < source.length; i++) {
     const key = plain(source.key(i));
     const base = key.slice(key.lastIndexOf('/') + 1);
-    for (const name of new Set([key, base])) {
-      add(name, i);
-      add(withoutExtension(name), i);
-    }
+    // A name without a folder and an extension may be a number of anything: it is not added.
+    for (const name of new Set([key, base, withoutExtension(key)])) add(name, i);
   }
   return names;
 }
@@ -87,7 +85,7 @@ function imageOf(line: string, names: Names): number | undefined {
 /**
  * Divides images by lists. Without a list of the training part, it has the images that no list names. Says what the lists do, counts
  * images that no list names, and takes used lists out of the account.
- * @returns undefined if no list names an image.
+ * @returns undefined if no list is used: one of which half of the lines or more name no image is not.
  * @throws VggError `VGG_DATASET` if an image is in the lists of two parts.
  */
 export async function divideByLists(
@@ -103,8 +101,9 @@ export async function divideByLists(
     const lines = await readLines(list.path);
     const found = lines.map((line) => imageOf(line, names));
     const missing = lines.filter((_, i) => found[i] === undefined);
-    if (missing.length === lines.length) {
-      account.notes.push(`${readableName(list.name)} is not used: its lines name no image of the class folders`);
+    if (missing.length >= lines.length / 2) {
+      const count = missing.length === lines.length ? 'its' : `${missing.length} of its ${lines.length}`;
+      account.notes.push(`${readableName(list.name)} is not used: ${count} lines name no image of the class folders`);
       continue;
     }
     used.push(list);

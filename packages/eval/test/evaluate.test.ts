@@ -265,7 +265,7 @@ describe('images that cannot be used', () => {
   it('are an error when there are no others', async () => {
     await expect(evaluate({ ...options, images: [images[1]!] })).rejects.toMatchObject({
       code: 'VGG_DATASET',
-      message: 'none of the 1 images can be used; the first, b.jpg: b.jpg is truncated',
+      message: 'none of the 1 images can be used; the first: b.jpg is truncated',
     });
     await expect(evaluate({ ...options, images: [] })).rejects.toThrow('evaluation needs at least one image, got none');
   });

@@ -9,6 +9,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -62,11 +63,13 @@ describe('a data set that cannot be used is refused', () => {
 });
 
 it.each([
-  ['the folder itself', '.'],
-  ['a folder in it', 'runs/a'],
-])('a run among the images is refused: %s', async (_, out) => {
+  ['the folder itself', '.', 'train'],
+  ['a folder in it', 'runs/a', 'train'],
+  ['a folder in it, named by a link', 'runs/a', 'alias'],
+])('a run among the images is refused: %s', async (_, out, named) => {
   const data = join(good, 'train');
-  expect(refusal(await train(data, '--out', join(data, out)))).toMatch(
+  if (named === 'alias') symlinkSync(data, join(good, named));
+  expect(refusal(await train(join(good, named), '--out', join(data, out)))).toMatch(
     /the run folder .* lies in the folder of the images, .*: choose --out in another folder$/,
   );
 });

@@ -1,7 +1,5 @@
 /** Preparation of a new run for training, from the arguments of `train`. */
-import { existsSync } from 'node:fs';
-import { basename, isAbsolute, join, relative, resolve, sep } from 'node:path';
-import { VggError } from '@vgg/core';
+import { basename, join, resolve } from 'node:path';
 import { writeFileAtomically } from '@vgg/core/node';
 import type { Vgg } from '@vgg/models';
 import { formatRecipe } from '@vgg/recipes';
@@ -14,6 +12,7 @@ import { checkPredecessor, type FirstNet, firstNet } from './first-net';
 import { createRunFolder, discardRunFolder, type KeepingOptions, type RunRecord, saveRecord } from './folder';
 import { saveImages } from './images';
 import { describeClasses, sayEstimate } from './introduction';
+import { checkOutside } from './outside';
 import { isDemo, type PlannedRun, planRun } from './plan';
 
 /** Name of the recipe in a run folder, as a file that `--recipe` takes. */
@@ -36,17 +35,6 @@ export interface Prepared {
 function defaultOut({ recipe, config }: TrainArguments): string {
   const time = new Date().toISOString().slice(0, 19).replaceAll(/[-:]/g, '').replace('T', '-');
   return `runs/${recipe === undefined ? config : basename(recipe).replace(/\.ya?ml$/, '')}-${time}`;
-}
-
-/** @throws VggError `VGG_ARGUMENT` if a run would lie among the images: its folder would be taken for a class. */
-function checkOutside(out: string, data: string | undefined): void {
-  if (data === undefined || !existsSync(data)) return;
-  const place = relative(resolve(data), out);
-  if (isAbsolute(place) || place === '..' || place.startsWith(`..${sep}`)) return;
-  throw new VggError(
-    'argument',
-    `the run folder ${out} lies in the folder of the images, ${resolve(data)}: choose --out in another folder`,
-  );
 }
 
 /** Prepares a new run: plans it, creates its net and its folder, computes the statistics of its images. */

@@ -61,6 +61,13 @@ const BENCHMARKS = [
     needs: 'Chromium; a folder with onnxruntime-web for its part',
   },
   {
+    script: 'wasm/steps.mjs',
+    arguments: ['--other', 'CHECKOUT'],
+    compares:
+      'training steps of A and D on @vgg/backend-wasm, on one thread and on several, with those of another checkout',
+    needs: 'another checkout of this repository, built',
+  },
+  {
     script: 'wasm/browser.mjs',
     arguments: [],
     compares: 'nothing: checks that @vgg/backend-wasm trains in a browser',

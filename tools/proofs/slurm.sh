@@ -1,6 +1,6 @@
 #!/bin/bash
 # Shows that Slurm starts ranks of both MPIs, that SIGTERM saves, and that the requeued job continues to the bytes of one
-# rank. Needs root, a build, the addon of @vgg/mpi, and `apt-get install slurm-wlm munge`. Slurm and its files are in a
+# rank; the same bytes of evaluate and paper. Needs root, a build, the addon of @vgg/mpi, and `apt-get install slurm-wlm munge`. Slurm and its files are in a
 # temporary folder: one machine that is controller and node.
 #
 #     tools/proofs/slurm.sh
@@ -60,7 +60,13 @@ END
 node images.mjs
 recipe="--data $home/data --config A --width 0.125 --input 32 --batch 24 --micro-batch 4 --epochs 4 --workers 1 \
   --engine onednn-float32 --checkpoint-every 1"
-node "$repository/apps/trainer/dist/cli.js" train $recipe --out alone > /dev/null 2> alone.log || { cat alone.log; exit 1; }
+trainer="node $repository/apps/trainer/dist/cli.js"
+evaluate="evaluate $home/alone --split all --protocol all --engine onednn-float32 --json"
+study="--data $home/data --configs A --scales 256 --seeds 1 --width 0.0625 --input 32 --batch 24 --micro-batch 4 --epochs 3 \
+  --budget 1h --workers 1 --engine onednn-float32"
+$trainer train $recipe --out alone > /dev/null 2> alone.log || { cat alone.log; exit 1; }
+$trainer $evaluate > alone.json 2> alone.log || { cat alone.log; exit 1; }
+$trainer paper $study --out study > /dev/null 2> alone.log || { cat alone.log; exit 1; }
 
 failed=0
 for mpi in pmix pmi2; do
@@ -69,7 +75,7 @@ for mpi in pmix pmi2; do
 #SBATCH --ntasks=2 --overcommit --requeue --open-mode=append --output=$home/$mpi.log
 words="--resume $home/$mpi"
 [ -e $home/$mpi/run.json ] || words="$recipe --out $home/$mpi"
-srun --overcommit --mpi=$mpi --cpu-bind=none node $repository/apps/trainer/dist/cli.js train \$words
+srun --overcommit --mpi=$mpi --cpu-bind=none $trainer train \$words
 code=\$?
 echo "srun ended with \$code"
 [ \$code -ne 143 ] || scontrol requeue \$SLURM_JOB_ID
@@ -88,6 +94,16 @@ END
   else
     echo "FAILED srun --mpi=$mpi"
     cat $mpi.log
+    failed=1
+  fi
+  ranks="srun --ntasks=2 --overcommit --mpi=$mpi --cpu-bind=none $trainer"
+  $ranks $evaluate > $mpi.json 2> $mpi-evaluate.log && $ranks paper $study --out study-$mpi > $mpi.out 2> $mpi-paper.log || true
+  if cmp alone.json $mpi.json && cmp {study,study-$mpi}/nets/A-256/posteriors.safetensors &&
+    cmp {study,study-$mpi}/nets/A-256/model.safetensors; then
+    echo "ok     srun --mpi=$mpi: evaluate and paper by 2 ranks, the bytes of one"
+  else
+    echo "FAILED srun --mpi=$mpi: evaluate or paper"
+    cat $mpi-*.log
     failed=1
   fi
 done

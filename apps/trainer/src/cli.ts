@@ -33,7 +33,7 @@ async function terminalOf({ quiet }: { quiet: boolean }): Promise<Terminal> {
 }
 
 /** Commands that several processes can do together. They join the job themselves. */
-const DISTRIBUTED: readonly string[] = ['train', 'evaluate'];
+const DISTRIBUTED: readonly string[] = ['train', 'evaluate', 'paper'];
 
 async function main(words: readonly string[]): Promise<number> {
   // Commands load their libraries only when called, so that `--help` and a mistyped option answer at once.

@@ -100,11 +100,11 @@ describe.skipIf(MPI.length === 0)(`train --ranks${reason}`, () => {
   });
 
   it('refuses a command that runs on one process, in one line', () => {
-    const words = [...PLACING, process.execPath, CLI, 'paper', '--data', data];
+    const words = [...PLACING, process.execPath, CLI, 'transfer', '--data', data];
     const { status, stderr } = spawnSync(`mpirun.${MPI[0]}`, words, { encoding: 'utf8' });
     expect([status, stderr.split('\n').filter((line) => line.startsWith('error: '))]).toEqual([
       2,
-      [expect.stringMatching(/^error: rank 0 \(.+\): paper runs on one process: start it without .*mpirun$/)],
+      [expect.stringMatching(/^error: rank 0 \(.+\): transfer runs on one process: start it without .*mpirun$/)],
     ]);
   });
 
@@ -141,11 +141,6 @@ describe.skipIf(MPI.length === 0)(`train --ranks${reason}`, () => {
     const node = ['--import', `data:text/javascript,${encodeURIComponent(source)}`];
     const [status, errors] = byHand(run, { node });
     expect([status, errors]).toEqual([1, [expect.stringMatching(new RegExp(`^error: rank 1 \\(.+\\): ${line}$`))]]);
-  });
-
-  it('refuses --ranks of a study', async () => {
-    const { code, stderr } = await trainer(['paper', '--data', data, '--ranks', '2']);
-    expect([code, stderr]).toEqual([2, expect.stringMatching(/^error: paper runs on one process, since .*\n$/)]);
   });
 
   it('trains a smoke run on several ranks', async () => {

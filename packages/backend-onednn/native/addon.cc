@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <future>
+#include <map>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -50,10 +51,14 @@ class CommandReader {
 struct PendingRead {
   PendingRead(Napi::Env env, Napi::ArrayBuffer buffer)
       : deferred(Napi::Promise::Deferred::New(env)), result(Napi::Persistent(buffer)), target(buffer.Data()) {}
+  PendingRead(Napi::Env env, std::shared_ptr<Storage> storage)
+      : deferred(Napi::Promise::Deferred::New(env)), loan(std::move(storage)) {}
 
   Napi::Promise::Deferred deferred;
+  // A copy of the numbers, or the storage that is lent.
   Napi::Reference<Napi::ArrayBuffer> result;
-  void *target;
+  void *target = nullptr;
+  std::shared_ptr<Storage> loan;
   std::shared_ptr<const std::string> failure;
 };
 
@@ -69,6 +74,8 @@ class Environment : public Napi::ObjectWrap<Environment> {
                            InstanceMethod<&Environment::release>("release"),
                            InstanceMethod<&Environment::read_sync>("readSync"),
                            InstanceMethod<&Environment::read>("read"),
+                           InstanceMethod<&Environment::lend>("lend"),
+                           InstanceMethod<&Environment::take_back>("takeBack"),
                            InstanceMethod<&Environment::drain>("drain"),
                            InstanceMethod<&Environment::trim>("trim"),
                            InstanceMethod<&Environment::statistics>("statistics"),
@@ -110,6 +117,11 @@ class Environment : public Napi::ObjectWrap<Environment> {
   ~Environment() override {
     napi_remove_env_cleanup_hook(Env(), &Environment::clean_up, this);
     end();
+    // A thread that has borrowed memory may use it until the process ends.
+    if (!loans_.empty()) {
+      new std::map<void *, std::shared_ptr<Storage>>(std::move(loans_));
+      static_cast<void>(engine_.release());
+    }
   }
 
  private:
@@ -118,8 +130,9 @@ class Environment : public Napi::ObjectWrap<Environment> {
     ReadTask(Environment &environment, std::shared_ptr<Storage> storage, std::unique_ptr<PendingRead> pending)
         : environment_(environment), storage_(std::move(storage)), pending_(std::move(pending)) {}
 
-    void run(Context &) override {
-      pending_->failure = copy_out(*storage_, pending_->target);
+    void run(Context &context) override {
+      pending_->failure =
+          pending_->loan ? prepare_loan(context, *storage_) : copy_out(*storage_, pending_->target);
       storage_.reset();
       PendingRead *pending = pending_.release();
       Environment *environment = &environment_;
@@ -161,10 +174,15 @@ class Environment : public Napi::ObjectWrap<Environment> {
       if (--pending_reads_ == 0) settle_.Unref(env);
       std::shared_ptr<const std::string> failure = engine_->take_failure();
       if (pending.failure) failure = pending.failure;
+      if (!failure && pending.loan && !loans_.emplace(pending.loan->buffer.data(), pending.loan).second) {
+        failure = std::make_shared<const std::string>("a storage was lent twice");
+      }
       if (failure) {
         pending.deferred.Reject(Napi::Error::New(env, *failure).Value());
       } else {
-        pending.deferred.Resolve(pending.result.Value());
+        pending.deferred.Resolve(
+            pending.loan ? Napi::ArrayBuffer::New(env, pending.loan->buffer.data(), pending.loan->bytes())
+                         : pending.result.Value());
       }
     } catch (const Napi::Error &) {
       // The environment is being terminated and runs no more JavaScript: nothing waits for the promise.
@@ -274,6 +292,26 @@ class Environment : public Napi::ObjectWrap<Environment> {
     return promise;
   }
 
+  // Argument: id. Returns a promise of the storage's own memory, once the operations queued so far that use it have
+  // run. No other may use it until `takeBack`.
+  Napi::Value lend(const Napi::CallbackInfo &info) {
+    require_open();
+    const std::shared_ptr<Storage> storage = storage_of(info[0]);
+    auto pending = std::make_unique<PendingRead>(info.Env(), storage);
+    const Napi::Value promise = pending->deferred.Promise();
+    if (pending_reads_++ == 0) settle_.Ref(info.Env());
+    engine_->submit_loan(*storage, std::make_unique<ReadTask>(*this, storage, std::move(pending)));
+    return promise;
+  }
+
+  // Argument: memory that `lend` has lent. Detaches it.
+  void take_back(const Napi::CallbackInfo &info) {
+    auto memory = info[0].As<Napi::ArrayBuffer>();
+    void *data = memory.Data();
+    memory.Detach();
+    loans_.erase(data);
+  }
+
   void drain(const Napi::CallbackInfo &) {
     require_open();
     engine_->drain();
@@ -341,6 +379,8 @@ class Environment : public Napi::ObjectWrap<Environment> {
   // Declared before the storages, so it is destroyed after them: their buffers return to its pool.
   std::unique_ptr<Engine> engine_;
   std::vector<std::shared_ptr<Storage>> storages_;
+  // Storages that are lent, by the address of their memory.
+  std::map<void *, std::shared_ptr<Storage>> loans_;
   Napi::Reference<Napi::Float64Array> commands_;
   double *command_data_ = nullptr;
   Napi::ThreadSafeFunction settle_;

@@ -86,6 +86,8 @@ class CallTask : public Task {
  public:
   CallTask(Engine &engine, Call call) : engine_(engine), call_(std::move(call)) {}
 
+  const Call &call() const { return call_; }
+
   void run(Context &context) override {
     for (const Tensor &input : call_.inputs) {
       if (input.storage->failure) {
@@ -133,26 +135,38 @@ void Engine::submit(std::unique_ptr<Task> task) {
 }
 
 void Engine::submit(Call call) {
-  const std::vector<Tensor> outputs = call.outputs;
+  auto task = std::make_unique<CallTask>(*this, std::move(call));
+  const Call &queued = task->call();
   std::unique_lock<std::mutex> lock(mutex_);
-  const uint64_t number = append(lock, std::make_unique<CallTask>(*this, std::move(call)));
-  for (const Tensor &output : outputs) output.storage->writer = number;
+  const uint64_t number = append(lock, std::move(task));
+  if (number == 0) return;
+  // The task cannot be taken from the queue before the lock is released.
+  for (const Tensor &input : queued.inputs) input.storage->user = number;
+  for (const Tensor &output : queued.outputs) output.storage->writer = output.storage->user = number;
   lock.unlock();
   arrived_.notify_one();
 }
 
 void Engine::submit_read(const Storage &storage, std::unique_ptr<Task> read) {
-  {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    if (stopping_) return;
-    // Tasks with greater numbers than this one are still queued.
-    const uint64_t begun = appended_ - tasks_.size();
-    if (storage.writer > begun) {
-      tasks_[storage.writer - begun - 1].reads.push_back(std::move(read));
-    } else {
-      ready_.push_back(std::move(read));
-    }
+  std::unique_lock<std::mutex> lock(mutex_);
+  submit_after(storage.writer, lock, std::move(read));
+}
+
+void Engine::submit_loan(const Storage &storage, std::unique_ptr<Task> loan) {
+  std::unique_lock<std::mutex> lock(mutex_);
+  submit_after(storage.user, lock, std::move(loan));
+}
+
+void Engine::submit_after(uint64_t number, std::unique_lock<std::mutex> &lock, std::unique_ptr<Task> task) {
+  if (stopping_) return;
+  // Tasks with greater numbers than this one are still queued.
+  const uint64_t begun = appended_ - tasks_.size();
+  if (number > begun) {
+    tasks_[number - begun - 1].reads.push_back(std::move(task));
+  } else {
+    ready_.push_back(std::move(task));
   }
+  lock.unlock();
   arrived_.notify_one();
 }
 
@@ -241,6 +255,18 @@ void Engine::work(const EngineOptions &options) {
     for (const std::unique_ptr<Task> &read : entry.reads) read->run(context);
     sleeps_.store(waiting.worked(now() - start), std::memory_order_relaxed);
   }
+}
+
+std::shared_ptr<const std::string> prepare_loan(Context &context, Storage &storage) {
+  if (storage.failure) return storage.failure;
+  if (!storage.buffer) return std::make_shared<const std::string>("the numbers were never computed");
+  try {
+    hold_wide(context, storage);
+  } catch (const std::exception &error) {
+    return std::make_shared<const std::string>(error.what());
+  }
+  storage.layouts.clear();
+  return nullptr;
 }
 
 std::shared_ptr<const std::string> copy_out(const Storage &storage, void *target) {

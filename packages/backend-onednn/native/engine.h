@@ -67,6 +67,10 @@ class Engine {
   // before any later one.
   void submit_read(const Storage &storage, std::unique_ptr<Task> read);
 
+  // Queues a task after which another thread may change a storage. It runs after the last operation queued so far that
+  // uses the storage in any way.
+  void submit_loan(const Storage &storage, std::unique_ptr<Task> loan);
+
   // Releases a storage after everything queued so far: memory is reused in queue order.
   void release(std::shared_ptr<Storage> storage);
 
@@ -95,12 +99,14 @@ class Engine {
  private:
   friend class CallTask;
 
-  // A task and the reads of what it writes, which run after it.
+  // A task, and the reads and loans that run after it.
   struct Entry {
     std::unique_ptr<Task> task;
     std::vector<std::unique_ptr<Task>> reads;
   };
 
+  // Queues a task that runs right after the operation of that number: next, if that one has run.
+  void submit_after(uint64_t number, std::unique_lock<std::mutex> &lock, std::unique_ptr<Task> task);
   // Appends a task and returns its number, or 0 if the thread is ending.
   uint64_t append(std::unique_lock<std::mutex> &lock, std::unique_ptr<Task> task);
   void work(const EngineOptions &options);
@@ -112,7 +118,7 @@ class Engine {
   std::condition_variable arrived_;
   std::condition_variable taken_;
   std::deque<Entry> tasks_;
-  // Reads of storages to which no queued operation writes.
+  // Reads and loans of storages that no queued operation writes to or uses.
   std::deque<std::unique_ptr<Task>> ready_;
   // Number of tasks ever queued: the number of the last one.
   uint64_t appended_ = 0;
@@ -124,6 +130,9 @@ class Engine {
   std::map<std::string, KernelTime> times_;
   std::thread thread_;
 };
+
+// Prepares a storage for changes by another thread. Returns null, or the reason if there are no numbers.
+std::shared_ptr<const std::string> prepare_loan(Context &context, Storage &storage);
 
 // Copies a storage's numbers to `target`. Returns null, or the reason if there are no numbers.
 std::shared_ptr<const std::string> copy_out(const Storage &storage, void *target);

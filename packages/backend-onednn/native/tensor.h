@@ -43,6 +43,8 @@ struct Storage {
   std::shared_ptr<const std::string> failure;
   // Number of the last queued operation that writes to it (`Engine::submit`). Guarded by the engine's mutex.
   uint64_t writer = 0;
+  // Number of the last queued operation that reads it or writes to it. Guarded likewise.
+  uint64_t user = 0;
 
   // Size of the numbers as JavaScript sees them, and as they are held.
   size_t bytes() const { return size_of(type) * static_cast<size_t>(count); }

@@ -108,6 +108,27 @@ export class Device {
     });
   }
 
+  /**
+   * Returns a buffer's own memory once the operations queued so far that use it have run. Until `release`, which leaves the
+   * array empty, no operation may use the buffer: another thread may read and write the numbers. The buffer stays alive.
+   */
+  async lend(buffer: NativeBuffer): Promise<{ numbers: Float32Array; release(): void }> {
+    buffer.retain();
+    try {
+      const memory = await this.#native.lend(buffer.id);
+      return {
+        numbers: new Float32Array(memory),
+        release: () => {
+          this.#native.takeBack(memory);
+          buffer.release();
+        },
+      };
+    } catch (cause) {
+      buffer.release();
+      throw backendError(cause as Error);
+    }
+  }
+
   drain(): void {
     this.#native.drain();
   }

@@ -52,6 +52,8 @@ export interface NativeEnvironment {
   release(id: number): void;
   readSync(id: number): ArrayBuffer;
   read(id: number): Promise<ArrayBuffer>;
+  lend(id: number): Promise<ArrayBuffer>;
+  takeBack(memory: ArrayBuffer): void;
   drain(): void;
   trim(): void;
   statistics(): NativeStatistics;

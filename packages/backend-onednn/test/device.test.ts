@@ -207,6 +207,29 @@ describe.skipIf(!isBuilt)(`the device${reason}`, () => {
     device.close();
   });
 
+  it('lends memory to one borrower at a time, which keeps it past the release of the buffer and past close', async () => {
+    const device = makeDevice();
+    const x = fill(device, [3], 1);
+    const lent = await device.lend(x);
+    await expect(device.lend(x)).rejects.toThrow('onednn: a storage was lent twice');
+    x.release();
+    const next = fill(device, [3], 2);
+    device.drain();
+    lent.numbers[0] = 5;
+    expect([...lent.numbers]).toEqual([5, 1, 1]);
+    expect([...new Float32Array(device.readSync(next))]).toEqual([2, 2, 2]);
+    device.close();
+    expect([...lent.numbers]).toEqual([5, 1, 1]);
+    lent.release();
+    expect(lent.numbers.length).toBe(0);
+  });
+
+  it('passes a failure to the borrower', async () => {
+    const device = makeDevice({ memoryLimit: 8 * MEBIBYTE });
+    await expect(device.lend(fill(device, [4 * MEBIBYTE], 1))).rejects.toThrow(/^onednn: Fill .*out of memory/);
+    device.close();
+  });
+
   it('reports use after close, and use of a released buffer', () => {
     const device = makeDevice();
     const x = fill(device, [2], 1);

@@ -2,7 +2,7 @@
 import { startOf } from './parts';
 
 /** Number of rows summed in registers before their sum is added to the total, which keeps rounding errors small. */
-const BLOCK: usize = 64;
+export const BLOCK: usize = 64;
 
 /** Returns the number of bytes of scratch memory for the sums of the blocks of a matrix. */
 export function blockSumsBytes(rows: usize, columns: usize): usize {
@@ -50,7 +50,7 @@ export function addBlockSums(sums: usize, rows: usize, columns: usize, factor: f
   }
 }
 
-/** Computes one part of y = (x − mean) · factor + offset, with one mean, factor and offset per column. */
+/** Computes one part of y = (x − mean) · factor + offset, with one mean, factor and offset per column, and a ReLU if `rectify`. */
 export function normalise(
   x: usize,
   rows: usize,
@@ -58,6 +58,7 @@ export function normalise(
   mean: usize,
   factor: usize,
   offset: usize,
+  rectify: bool,
   y: usize,
   part: usize,
   parts: usize,
@@ -65,18 +66,22 @@ export function normalise(
   const whole = columns & ~3;
   const first = startOf(part, parts, rows, 1);
   const end = startOf(part + 1, parts, rows, 1);
+  const least: f32 = rectify ? 0 : -Infinity;
+  const leasts = f32x4.splat(least);
   x += (first * columns) << 2;
   y += (first * columns) << 2;
   for (let row = first; row < end; row++) {
     for (let column: usize = 0; column < whole; column += 4) {
       const at = column << 2;
       const centred = f32x4.sub(v128.load(x + at), v128.load(mean + at));
-      v128.store(y + at, f32x4.add(f32x4.mul(centred, v128.load(factor + at)), v128.load(offset + at)));
+      const value = f32x4.add(f32x4.mul(centred, v128.load(factor + at)), v128.load(offset + at));
+      v128.store(y + at, f32x4.pmax(value, leasts));
     }
     for (let column = whole; column < columns; column++) {
       const at = column << 2;
       const centred = load<f32>(x + at) - load<f32>(mean + at);
-      store<f32>(y + at, centred * load<f32>(factor + at) + load<f32>(offset + at));
+      const value = centred * load<f32>(factor + at) + load<f32>(offset + at);
+      store<f32>(y + at, value < least ? least : value);
     }
     x += columns << 2;
     y += columns << 2;

@@ -4,6 +4,7 @@
  * The gradient of the input is the same product with the filter rotated by 180° and its input and output channels
  * exchanged.
  */
+import { finish } from './finish';
 import { multiply4x8 } from './microkernel';
 import { packPanels, padRows } from './pack';
 import { startOf } from './parts';
@@ -35,7 +36,8 @@ export function packRotated(
 }
 
 /**
- * Computes one part of y[count, outHeight, outWidth, outputs] from x[count, height, width, inputs] and packed filter panels.
+ * Computes one part of y[count, outHeight, outWidth, outputs] from x[count, height, width, inputs] and packed filter panels, plus
+ * bias[outputs] if its address is not 0, and a ReLU if `rectify`.
  * The parts are a grid of output rows and of `columnParts` ranges of panels. A strip of rows at a time, of one or several
  * images, is padded; with `inPlace` no padding is needed and x itself is read. Scratch memory of each thread, at
  * `scratch` + slot · `scratchBytes`: 128 bytes, then stripRows · outWidth words, then paddedRows padded rows.
@@ -64,6 +66,8 @@ export function convolve(
   scratch: usize,
   scratchBytes: usize,
   columnParts: usize,
+  bias: usize,
+  rectify: bool,
   part: usize,
   parts: usize,
   slot: usize,
@@ -117,6 +121,8 @@ export function convolve(
       filterHeight,
       filterWidth * inputs,
       rowBytes,
+      bias,
+      rectify,
       tile,
     );
   }
@@ -134,6 +140,8 @@ function windowsTimesPanels(
   runs: usize,
   length: usize,
   runStride: usize,
+  bias: usize,
+  rectify: bool,
   tile: usize,
 ): void {
   const panelBytes = (runs * length) << 5;
@@ -168,6 +176,8 @@ function windowsTimesPanels(
           }
         }
       }
+      const added: usize = bias === 0 ? 0 : bias + (output << 2);
+      finish(corner + start * yStride, yStride, end - start, width, added, rectify);
     }
   }
 }

@@ -37,12 +37,15 @@ function packBlocks(from: usize, pixels: usize, channels: usize, size: usize, st
 }
 
 /**
- * Computes c[4, 8] += sum over images, rows and columns of a[4] ⊗ b[8]; strides are in bytes, b and c are consecutive.
+ * Computes c[4, 8] = sum over images, rows and columns of a[4] ⊗ b[8], or adds it to c if `accumulate`; strides are in bytes, b is
+ * consecutive.
  */
 function accumulate4x8(
   a: usize,
   b: usize,
   c: usize,
+  cStride: usize,
+  accumulate: bool,
   images: usize,
   rows: usize,
   columns: usize,
@@ -84,14 +87,27 @@ function accumulate4x8(
       }
     }
   }
-  v128.store(c, f32x4.add(v128.load(c), c00));
-  v128.store(c, f32x4.add(v128.load(c, 16), c01), 16);
-  v128.store(c, f32x4.add(v128.load(c, 32), c10), 32);
-  v128.store(c, f32x4.add(v128.load(c, 48), c11), 48);
-  v128.store(c, f32x4.add(v128.load(c, 64), c20), 64);
-  v128.store(c, f32x4.add(v128.load(c, 80), c21), 80);
-  v128.store(c, f32x4.add(v128.load(c, 96), c30), 96);
-  v128.store(c, f32x4.add(v128.load(c, 112), c31), 112);
+  const c1 = c + cStride;
+  const c2 = c1 + cStride;
+  const c3 = c2 + cStride;
+  if (accumulate) {
+    c00 = f32x4.add(v128.load(c), c00);
+    c01 = f32x4.add(v128.load(c, 16), c01);
+    c10 = f32x4.add(v128.load(c1), c10);
+    c11 = f32x4.add(v128.load(c1, 16), c11);
+    c20 = f32x4.add(v128.load(c2), c20);
+    c21 = f32x4.add(v128.load(c2, 16), c21);
+    c30 = f32x4.add(v128.load(c3), c30);
+    c31 = f32x4.add(v128.load(c3, 16), c31);
+  }
+  v128.store(c, c00);
+  v128.store(c, c01, 16);
+  v128.store(c1, c10);
+  v128.store(c1, c11, 16);
+  v128.store(c2, c20);
+  v128.store(c2, c21, 16);
+  v128.store(c3, c30);
+  v128.store(c3, c31, 16);
 }
 
 /**
@@ -152,21 +168,25 @@ export function filterGradientPack(
   }
 }
 
-/** Returns the address of the tile with this index, in the order of output blocks, input blocks and taps. */
-function tileAt(tiles: usize, index: usize, taps: usize, inputBlocks: usize, outputBlocks: usize): usize {
-  const tap = index % taps;
-  const input = (index / taps) % inputBlocks;
-  return tiles + (((tap * inputBlocks + input) * outputBlocks + index / taps / inputBlocks) << 7);
+/** Writes the first numbers of each row of a tile to the gradient, or adds them to it. */
+function finishTile(tile: usize, rows: usize, columns: usize, to: usize, stride: usize, accumulate: bool): void {
+  for (let row: usize = 0; row < rows; row++, tile += 32, to += stride) {
+    for (let at: usize = 0; at < columns << 2; at += 4) {
+      const value = load<f32>(tile + at);
+      store<f32>(to + at, accumulate ? load<f32>(to + at) + value : value);
+    }
+  }
 }
 
 /**
- * Adds packed images, one group after the other, to one part of the `tiles`, KH · KW · ceil(CI / 4) · ceil(CO / 8) of 4 × 8
- * numbers. The first images start them from zero.
+ * Adds packed images, one group after the other, to one part of gradient[KH, KW, inputs, outputs], whose tiles of 4 × 8 numbers are in
+ * the order of output blocks, input blocks and taps. The first images start it. Scratch memory of each thread, at `scratch` + 128 ·
+ * slot: a tile that is not whole.
  */
 export function filterGradientTiles(
   xBlocks: usize,
   dyBlocks: usize,
-  tiles: usize,
+  gradient: usize,
   isFirst: bool,
   images: usize,
   group: usize,
@@ -180,8 +200,10 @@ export function filterGradientTiles(
   strideWidth: usize,
   paddedHeight: usize,
   paddedWidth: usize,
+  scratch: usize,
   part: usize,
   parts: usize,
+  slot: usize,
 ): void {
   const inputBlocks = (inputs + 3) >> 2;
   const outputBlocks = (outputs + 7) >> 3;
@@ -189,27 +211,32 @@ export function filterGradientTiles(
   const rowBytes = paddedWidth << 4;
   const imageBytes = paddedHeight * rowBytes;
   const imagePixels = outHeight * outWidth;
+  const stride = outputs << 2;
+  const spare = scratch + (slot << 7);
   const total = outputBlocks * inputBlocks * taps;
   const first = startOf(part, parts, total, 1);
   const end = startOf(part + 1, parts, total, 1);
-  if (isFirst) {
-    for (let index = first; index < end; index++)
-      memory.fill(tileAt(tiles, index, taps, inputBlocks, outputBlocks), 0, 128);
-  }
-  for (let image: usize = 0; image < images; image += group) {
+  // No images give zeros.
+  for (let image: usize = 0; image === 0 || image < images; image += group) {
     const some = min(group, images - image);
     const x = xBlocks + image * inputBlocks * imageBytes;
     const dy = dyBlocks + ((image * imagePixels * outputBlocks) << 5);
+    const accumulate = !isFirst || image > 0;
     for (let index = first; index < end; index++) {
       const tap = index % taps;
       const input = (index / taps) % inputBlocks;
       const output = index / taps / inputBlocks;
       const shift = (tap / filterWidth) * rowBytes + ((tap % filterWidth) << 4);
-      const tile = tileAt(tiles, index, taps, inputBlocks, outputBlocks);
+      const rows = min<usize>(4, inputs - (input << 2));
+      const columns = min<usize>(8, outputs - (output << 3));
+      const isWhole = rows === 4 && columns === 8;
+      const to = gradient + (tap * inputs + (input << 2)) * stride + (output << 5);
       accumulate4x8(
         x + input * some * imageBytes + shift,
         dy + ((output * some * imagePixels) << 5),
-        tile,
+        isWhole ? to : spare,
+        isWhole ? stride : 32,
+        isWhole && accumulate,
         some,
         outHeight,
         outWidth,
@@ -217,30 +244,7 @@ export function filterGradientTiles(
         strideHeight * rowBytes,
         imageBytes,
       );
-    }
-  }
-}
-
-/** Writes one part of gradient[KH, KW, CI, CO] from the tiles. */
-export function filterGradientUnpack(
-  tiles: usize,
-  gradient: usize,
-  taps: usize,
-  inputs: usize,
-  outputs: usize,
-  part: usize,
-  parts: usize,
-): void {
-  const inputBlocks = (inputs + 3) >> 2;
-  const outputBlocks = (outputs + 7) >> 3;
-  const end = startOf(part + 1, parts, taps * inputs, 1);
-  for (let row = startOf(part, parts, taps * inputs, 1); row < end; row++) {
-    const tap = row / inputs;
-    const input = row % inputs;
-    const from = tiles + (((tap * inputBlocks + (input >> 2)) * outputBlocks) << 7) + ((input & 3) << 5);
-    const to = gradient + ((row * outputs) << 2);
-    for (let output: usize = 0; output < outputs; output += 8) {
-      memory.copy(to + (output << 2), from + (output << 4), min<usize>(8, outputs - output) << 2);
+      if (!isWhole) finishTile(spare, rows, columns, to, stride, accumulate);
     }
   }
 }

@@ -2,6 +2,7 @@
  * Matrix product in all four transpositions. K and M are divided into blocks that stay in the caches; B is packed once
  * per block of K.
  */
+import { finish } from './finish';
 import { multiply4x8 } from './microkernel';
 import { packPanels, transpose } from './pack';
 import { startOf } from './parts';
@@ -21,8 +22,8 @@ export function productScratch(rows: usize, columns: usize, depth: usize, transp
 }
 
 /**
- * Computes one part of C[rows, columns] = A · B. A is [rows, depth], or [depth, rows] if transposed; B likewise. All are
- * row-major. The parts are a grid of rows and of `columnParts` ranges of panels of 8 columns.
+ * Computes one part of C[rows, columns] = A · B, plus bias[columns] if its address is not 0, and a ReLU if `rectify`. A is [rows,
+ * depth], or [depth, rows] if transposed; B likewise. All are row-major. The parts are a grid of rows and of `columnParts` ranges of panels of 8 columns.
  */
 export function product(
   a: usize,
@@ -36,6 +37,8 @@ export function product(
   scratch: usize,
   scratchBytes: usize,
   columnParts: usize,
+  bias: usize,
+  rectify: bool,
   part: usize,
   parts: usize,
   slot: usize,
@@ -69,6 +72,8 @@ export function product(
       rowsTimesPanels(from, stride, packedB, to, columns << 2, count, own, block, k > 0, tile);
     }
   }
+  const added: usize = bias === 0 ? 0 : bias + (firstColumn << 2);
+  finish(corner + ((firstRow * columns) << 2), columns << 2, endRow - firstRow, own, added, rectify);
 }
 
 function rowsTimesPanels(

@@ -15,11 +15,14 @@ export type Kernels = Readonly<
   Record<
     | PartKernel
     | 'addBlockSums'
+    | 'addSquares'
     | 'blockSumsBytes'
+    | 'channelNormShares'
     | 'localResponseScratch'
     | 'normalisationFactors'
     | 'normalisationParameterGradients'
-    | 'productScratch',
+    | 'productScratch'
+    | 'squareBlocks',
     (...args: (number | boolean)[]) => number
   >
 >;

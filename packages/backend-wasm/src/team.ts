@@ -9,12 +9,13 @@ import {
   KERNEL,
   KERNELS,
   MOST_ARGUMENTS,
-  NEXT,
   PARTS,
   type PartKernel,
   READY,
   SPIN,
   STOP,
+  TAKEN,
+  takePart,
   viewsOf,
   WORDS,
 } from './protocol';
@@ -100,18 +101,17 @@ export class Team {
     words[KERNEL] = KERNELS.indexOf(name);
     words[PARTS] = parts;
     words[FAILED] = 0;
-    words[NEXT] = 0;
+    words[TAKEN] = 0;
     this.#job = (this.#job % 0x3fff_ffff) + 1;
     Atomics.store(words, JOB, this.#job);
     Atomics.notify(words, JOB);
   }
 
   #takeParts(kernel: Exports[PartKernel], parts: number, args: readonly (number | boolean)[]): void {
-    for (let part = this.#nextPart(); part < parts; part = this.#nextPart()) kernel(...args, part, parts, 0);
-  }
-
-  #nextPart(): number {
-    return Atomics.add(this.#words, NEXT, 1);
+    const words = this.#words;
+    for (let part = takePart(words, parts, 0); part !== undefined; part = takePart(words, parts, 0)) {
+      kernel(...args, part, parts, 0);
+    }
   }
 
   /** Ends the job when the workers in it have ended. Returns true if a part failed in one of them. */

@@ -8,12 +8,12 @@ import {
   JOB,
   KERNEL,
   KERNELS,
-  NEXT,
+  LOOK,
   PARTS,
   READY,
-  SPIN,
   STOP,
   type Start,
+  takePart,
   viewsOf,
 } from './protocol';
 
@@ -44,7 +44,7 @@ function work({ module, memory, control, slot }: Start, ready: () => void): void
       const args: number[] = [...numbers.subarray(0, words[COUNT]!), 0, words[PARTS]!, slot];
       const kernel = kernels[words[KERNEL]!]!;
       try {
-        takeParts(words, args, kernel);
+        takeParts(words, args, kernel, slot);
       } catch {
         Atomics.store(words, FAILED, 1);
       }
@@ -54,9 +54,9 @@ function work({ module, memory, control, slot }: Start, ready: () => void): void
   }
 }
 
-function takeParts(words: Int32Array, args: number[], kernel: (...args: number[]) => void): void {
+function takeParts(words: Int32Array, args: number[], kernel: (...args: number[]) => void, slot: number): void {
   const parts = words[PARTS]!;
-  for (let part = Atomics.add(words, NEXT, 1); part < parts; part = Atomics.add(words, NEXT, 1)) {
+  for (let part = takePart(words, parts, slot); part !== undefined; part = takePart(words, parts, slot)) {
     args[args.length - 3] = part;
     kernel(...args);
   }
@@ -64,7 +64,7 @@ function takeParts(words: Int32Array, args: number[], kernel: (...args: number[]
 
 /** Looks for another job for a short time, then sleeps until there is one. */
 function awaitChange(words: Int32Array, found: number): void {
-  const end = performance.now() + SPIN;
+  const end = performance.now() + LOOK;
   while (performance.now() < end) {
     for (let i = 0; i < 64; i++) if (Atomics.load(words, JOB) !== found) return;
   }

@@ -35,6 +35,7 @@ const CASES: readonly [number, number, number, number, number, [number, number],
   [2, 5, 6, 4, 8, [1, 1], 1, 1],
   [1, 20, 24, 40, 24, [3, 3], 1, 'same'],
   [3, 40, 36, 8, 16, [3, 3], 1, 'same'],
+  [9, 33, 31, 5, 13, [3, 3], 1, 'same'],
 ];
 
 describe.each(CASES)('a convolution of %i × %i × %i × %i to %i, filter %s, stride %i, pad %s', (...parameters) => {

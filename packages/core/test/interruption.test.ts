@@ -1,7 +1,10 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { listenForInterruption } from '../src/node';
 
-afterEach(() => vi.restoreAllMocks());
+afterEach(() => {
+  vi.restoreAllMocks();
+  vi.unstubAllEnvs();
+});
 
 describe('listenForInterruption', () => {
   it.each([
@@ -27,6 +30,17 @@ describe('listenForInterruption', () => {
     process.emit('SIGTERM', 'SIGTERM');
     expect(exit).toHaveBeenCalledWith(143);
     interruption.end();
+  });
+
+  it('hears the launcher after a listener inside it has ended', () => {
+    vi.stubEnv('VGG_LAUNCHED', '1');
+    const outer = listenForInterruption(() => {});
+    listenForInterruption(() => {}).end();
+    expect(process.stdin.isPaused()).toBe(false);
+    process.stdin.emit('data', 'stop');
+    expect(outer.signal.aborted).toBe(true);
+    outer.end();
+    expect(process.stdin.isPaused()).toBe(true);
   });
 
   it('leaves no listener', () => {

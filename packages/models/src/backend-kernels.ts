@@ -1,10 +1,10 @@
 /**
- * Kernels that `@vgg/backend-onednn` has and TF.js does not know. Each computes in one pass over memory what this
- * package otherwise composes of several operations.
+ * Kernels that this project's backends have, each some of them, and TF.js does not know. Each computes in one pass over memory what
+ * this package otherwise composes of several operations.
  */
 import { engine, getKernel, type NamedAttrMap, type NamedTensorMap, type Tensor } from '@tensorflow/tfjs-core';
 
-export type BackendKernel = 'ChannelMoments' | 'ChannelNormGrad' | 'AddressedDropout';
+export type BackendKernel = 'ChannelMoments' | 'ChannelNorm' | 'ChannelNormGrad' | 'AddressedDropout' | 'ReluGrad';
 
 /** Runs a kernel and returns its outputs. It has no gradient, so no tensor is kept for one. */
 type Run = (inputs: NamedTensorMap, attributes?: object) => Tensor[];

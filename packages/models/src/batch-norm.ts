@@ -45,8 +45,10 @@ export interface BatchNorm {
 export function batchNormWithGradient(x: Tensor4D, layer: BatchNorm): Tensor4D {
   const { scale, offset, mean, variance, ofBatch, relu, constant = {} } = layer;
   const inputs = differentiated<Tensor>(x, { scale, offset }, constant);
+  const fused = backendKernel('ChannelNorm');
   const forward = () =>
     tidy(() => {
+      if (fused !== undefined) return fused({ x, scale, offset, mean, variance }, { ...EPSILON, relu })[0] as Tensor4D;
       const y = runKernel<Tensor4D>(FusedBatchNorm, { x, scale, offset, mean, variance }, EPSILON);
       return relu ? rectify(y) : y;
     });

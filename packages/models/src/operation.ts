@@ -15,6 +15,7 @@ import {
   type Tensor,
   tidy,
 } from '@tensorflow/tfjs-core';
+import { backendKernel } from './backend-kernels';
 
 /** Runs a kernel of the current backend with one output. */
 export function runKernel<T extends Tensor>(name: string, inputs: NamedTensorMap, attributes: object): T {
@@ -106,5 +107,7 @@ export function untracked<T extends Tensor>(compute: () => T): T {
 
 /** Returns the gradient before a ReLU: `dy` where the output `y` is above 0, else 0. */
 function reluGradient(dy: Tensor, y: Tensor): Tensor {
+  const [onePass] = backendKernel('ReluGrad')?.({ dy, y }) ?? [];
+  if (onePass !== undefined) return onePass;
   return tidy(() => mul(dy, step(y)));
 }

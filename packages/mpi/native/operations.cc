@@ -13,8 +13,9 @@ namespace {
 constexpr size_t kMessage = size_t{1} << 30;
 // Numbers that one rank adds up at once.
 constexpr size_t kPiece = size_t{1} << 18;
-// Segments whose messages may be on their way at once.
-constexpr size_t kDepth = 3;
+// Segments whose messages may be on their way at once: at least kDepth, or as many as receive kArrivals partial sums. Between
+// two ranks on 1 Gbit/s, net D takes 7.5 s with 3 segments and 5.5 s with 8.
+constexpr size_t kDepth = 3, kArrivals = 8;
 
 void send(Job &job, const uint8_t *bytes, size_t count, int to, std::vector<MPI_Request> &requests) {
   for (size_t at = 0; at < count; at += kMessage) {
@@ -178,16 +179,17 @@ void Sum::run(Job &job, const std::vector<Header> &) {
     return;
   }
   const size_t others = plan_.merges.size() - parts_.size();
+  const size_t depth = std::max(kDepth, others == 0 ? 0 : kArrivals / others);
   std::vector<float> &scratch = job.scratch();
-  if (scratch.size() < kDepth * others * kPiece) scratch.resize(kDepth * others * kPiece);
+  if (scratch.size() < depth * others * kPiece) scratch.resize(depth * others * kPiece);
   const size_t length = kPiece * static_cast<size_t>(job.place().size), segments = (count_ + length - 1) / length;
   std::deque<std::unique_ptr<Segment>> active;
   size_t next = 0;
   job.progress();
   while (next < segments || !active.empty()) {
     bool moved = false;
-    while (next < segments && active.size() < kDepth) {
-      float *own = scratch.data() + (next % kDepth) * others * kPiece;
+    while (next < segments && active.size() < depth) {
+      float *own = scratch.data() + (next % depth) * others * kPiece;
       const size_t width = std::min(length, count_ - next * length);
       active.push_back(std::make_unique<Segment>(*this, job, next * length, width, next, own));
       next++;

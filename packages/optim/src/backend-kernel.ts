@@ -1,7 +1,7 @@
 /** Kernels of this project's backends that TF.js does not know. Each computes in one pass what is otherwise several operations. */
 import { engine, getKernel, type NamedAttrMap, type NamedTensorMap, type Tensor } from '@tensorflow/tfjs-core';
 
-export type BackendKernel = 'MomentumSgd' | 'SoftmaxCrossEntropy' | 'SumOfSquares';
+export type BackendKernel = 'LendNumbers' | 'MomentumSgd' | 'SoftmaxCrossEntropy' | 'SumOfSquares';
 
 /** Runs a kernel and returns its outputs. */
 type Run = (inputs: NamedTensorMap, attributes?: object) => Tensor[];

@@ -1,5 +1,6 @@
 export { GradientAccumulator } from './accumulator';
 export { AdamW, type AdamWOptions } from './adamw';
+export { type BackendKernel, backendKernel } from './backend-kernel';
 export { type CrossEntropyOptions, checkLabels, type MixedLabels, softmaxCrossEntropy } from './cross-entropy';
 export {
   ensureGradients,

@@ -1,10 +1,17 @@
-/** Sums over the processes of a job, in buffers of a size that suits a computer network. */
-import { type Tensor, tensor } from '@tensorflow/tfjs-core';
+/**
+ * Sums over the processes of a job. A large tensor is summed where the engine holds it, if the engine lends its memory; the others
+ * are copied to buffers.
+ */
+import { dispose, type Tensor, tensor } from '@tensorflow/tfjs-core';
 import { type Communicator, gather, type Outcome, outcomeOf, sizeOf, throwFailure } from '@vgg/core';
+import { lendNumbers } from './lend';
 import { addTotals, NO_SAMPLES, type Totals } from './metrics';
 
-/** Largest number of values per message (16 MiB). A single tensor may have more. */
-const BUCKET = 2 ** 22;
+/**
+ * Largest number of values that several tensors may have in one message (256 KiB), which takes some times the latency of a network.
+ * A single tensor may have more.
+ */
+const BUCKET = 2 ** 16;
 
 export interface NamedShape {
   name: string;
@@ -87,10 +94,43 @@ async function readGroup(group: readonly NamedShape[], tensors: ReadonlyMap<stri
   return buffer;
 }
 
+type NamedTensor = [name: string, tensor: Tensor];
+
+/** Partial sums of a group, and where their sum goes. */
+interface Buffers {
+  parts: Float32Array[];
+  result: Float32Array;
+  /** Called once the sum was taken, or has failed: the buffers are not used any more. */
+  release?: () => unknown;
+  /** Returns the sum as tensors. */
+  tensors(): NamedTensor[];
+}
+
+/** Returns the engine's own memory of a large tensor, whose sum takes the place of the first partial sum; else copies. */
+async function buffersOf(group: readonly NamedShape[], parts: TensorSet['parts']): Promise<Buffers> {
+  const { name } = group[0]!;
+  const loans = lengthOf(group) > BUCKET ? parts.flatMap((part) => lendNumbers(part.get(name)!) ?? []) : [];
+  if (loans.length === 0) {
+    const result = new Float32Array(lengthOf(group));
+    const copies = await Promise.all(parts.map((part) => readGroup(group, part)));
+    return { parts: copies, result, tensors: () => tensorsOf(group, result) };
+  }
+  const lent = await Promise.all(loans.map(({ numbers }) => numbers));
+  const [sum, ...others] = loans.map(({ tensor: own }) => own);
+  // What is lent stays there.
+  dispose(others);
+  return {
+    parts: lent.map(({ numbers }) => numbers),
+    result: lent[0]!.numbers,
+    release: () => lent.map((each) => each.release()),
+    tensors: () => [[name, sum!]],
+  };
+}
+
 /**
  * Returns the sums over all processes as new tensors, in the order of the sets and their entries. The sums of the last
- * entries are taken first, since their gradients are computed first: while they are read and summed, the engine
- * computes the others.
+ * entries are taken first, since their gradients are computed first: while they are summed, the engine computes the others.
+ * The partial sums may be changed: they can only be disposed.
  *
  * @param count number of micro-batches of the whole batch.
  */
@@ -99,22 +139,22 @@ export async function reduceTensors(
   sets: readonly TensorSet[],
   count: number,
 ): Promise<Map<string, Tensor>[]> {
-  const started: Promise<Map<string, Tensor>>[][] = [];
+  const started: Promise<NamedTensor[]>[][] = [];
   for (const { entries, parts } of sets) {
-    const sums: Promise<Map<string, Tensor>>[] = [];
+    const sums: Promise<NamedTensor[]>[] = [];
     started.push(sums);
     for (const group of buckets([...entries].reverse())) {
-      const buffers = await Promise.all(parts.map((part) => readGroup(group, part)));
-      const result = new Float32Array(lengthOf(group));
-      // The next group is read while this one is summed.
-      const sum = communicator.allReduceSum(result, { count, parts: buffers }).then(() => tensorsOf(group, result));
+      const buffers = await buffersOf(group, parts);
+      // The next group is made ready while this one is summed.
+      const sum = communicator
+        .allReduceSum(buffers.result, { count, parts: buffers.parts })
+        .finally(buffers.release)
+        .then(buffers.tensors);
       sum.catch(() => {});
       sums.push(sum);
     }
   }
-  return await Promise.all(
-    started.map(async (sums) => new Map((await Promise.all(sums)).flatMap((tensors) => [...tensors]).reverse())),
-  );
+  return await Promise.all(started.map(async (sums) => new Map((await Promise.all(sums)).flat().reverse())));
 }
 
 function lengthOf(group: readonly NamedShape[]): number {
@@ -122,14 +162,12 @@ function lengthOf(group: readonly NamedShape[]): number {
 }
 
 /** Returns the consecutive numbers of a group as tensors. */
-function tensorsOf(group: readonly NamedShape[], numbers: Float32Array): Map<string, Tensor> {
+function tensorsOf(group: readonly NamedShape[], numbers: Float32Array): NamedTensor[] {
   let offset = 0;
-  return new Map(
-    group.map(({ name, shape }) => {
-      const size = sizeOf(shape);
-      const values = size === numbers.length ? numbers : numbers.slice(offset, offset + size);
-      offset += size;
-      return [name, tensor(values, [...shape], 'float32')];
-    }),
-  );
+  return group.map(({ name, shape }) => {
+    const size = sizeOf(shape);
+    const values = size === numbers.length ? numbers : numbers.slice(offset, offset + size);
+    offset += size;
+    return [name, tensor(values, [...shape])];
+  });
 }

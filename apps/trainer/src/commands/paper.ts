@@ -1,13 +1,17 @@
 /** `paper`: repeats the paper's study on any data set within a time budget, and prints Tables 3 to 6. */
 import { basename, join, resolve } from 'node:path';
-import { VggError } from '@vgg/core';
+import { type Communicator, VggError } from '@vgg/core';
 import { writeFileAtomically } from '@vgg/core/node';
 import { startEngine } from '@vgg/engine';
 import { writeReport } from '@vgg/report';
 import { findings, findingsTable, markdown, notesOn, studyCharts, tables } from '@vgg/study';
+import { requireSameSettings } from '@vgg/train';
+import { enterJob, startRanks } from '../job/job';
+import { joinStudy } from '../paper/ranks';
 import { studyReportOf } from '../paper/report';
 import { carryOut } from '../paper/run';
 import { newStudy, type OpenedStudy, openImages, type StudyRequest } from '../paper/start';
+import { announceStep, shareStudy } from '../paper/step';
 import { extended, readStudy, resultsOf, type Study, saveStudy } from '../paper/study';
 import { REPORT } from '../report/run-report';
 import type { SessionArguments } from '../run/arguments';
@@ -48,7 +52,17 @@ async function openStudy(
     return { study, validation: opened.validation, spent: () => before + since() };
   }
   if (data === undefined) throw new VggError('argument', 'paper needs images: add --data DIR');
-  const { engine: _e, workers: _w, strict: _s, json: _j, quiet: _q, ...request } = rest;
+  const {
+    engine: _e,
+    workers: _w,
+    strict: _s,
+    json: _j,
+    quiet: _q,
+    ranks: _ranks,
+    hosts: _hosts,
+    mpirun: _mpirun,
+    ...request
+  } = rest;
   return { ...(await newStudy(folder, { ...request, data }, session, terminal, since)), spent: since };
 }
 
@@ -69,12 +83,24 @@ async function conclude(folder: string, study: Study): Promise<Study & Required<
   };
 }
 
+/** Checks that all ranks were started with the same options, which are rank 0's in the end. */
+async function requireSameOptions(job: Communicator, options: PaperArguments): Promise<void> {
+  const { workers, ranks, hosts, mpirun, json, quiet, ...compared } = options;
+  await requireSameSettings(job, { ...compared });
+}
+
 export async function runPaper(options: PaperArguments, terminal: Terminal): Promise<void> {
-  const { engine, workers, strict, json, quiet } = options;
-  const session: SessionArguments = { engine, workers, strict, json, quiet, ui: false, ...KEEPING };
+  const { engine, device, workers, strict, json, quiet, ranks, hosts, mpirun } = options;
+  if (await startRanks({ ranks, hosts, mpirun })) return;
+  const job = await enterJob('paper', true);
+  await requireSameOptions(job, options);
+  const session: SessionArguments = { engine, device, workers, strict, json, quiet, ui: false, ...KEEPING };
+  if (job.rank > 0) return joinStudy(session);
   const folder = folderOf(options);
   const { study, validation, spent } = await openStudy(folder, options, session, terminal);
+  await shareStudy({ images: study.settings, engine: study.engine }, validation);
   terminal.say(`the study is ${folder}: ${study.nets.map(({ name }) => name).join(', ')}`);
+  if (job.size > 1) terminal.say(`it is carried out by ${job.size} ranks, ${job.localSize} of them on this machine`);
   const done = await carryOut({
     folder,
     study,
@@ -83,6 +109,7 @@ export async function runPaper(options: PaperArguments, terminal: Terminal): Pro
     terminal,
     spent,
   });
+  await announceStep({ kind: 'end' });
   if (!done) {
     terminal.say(`saved; continue with: ${COMMAND} paper --resume ${folder}`);
     return;

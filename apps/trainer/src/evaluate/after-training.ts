@@ -2,13 +2,10 @@
  * Evaluates the best weights of a run at the end of its training, on all ranks of its job. After an interruption, `--resume` completes
  * this.
  */
-
-import { tensor, tidy } from '@tensorflow/tfjs-core';
 import { gather, isVggError } from '@vgg/core';
 import { listenForInterruption } from '@vgg/core/node';
 import { spread } from '@vgg/data';
 import { type Evaluation, PROTOCOLS, type Protocol, scalesFor } from '@vgg/eval';
-import type { Vgg } from '@vgg/models';
 import { readEvaluation } from '@vgg/report';
 import { currentJob } from '../job/job';
 import type { RunRecord } from '../run/folder';
@@ -16,7 +13,7 @@ import type { Prepared } from '../run/prepare';
 import { SILENT, type Terminal } from '../terminal/terminal';
 import { type EvaluationRequest, evaluateNets } from './evaluate';
 import { openImages } from './images';
-import { evaluatedRuns, loadRuns } from './nets';
+import { evaluatedRuns, loadRuns, shareWeights } from './nets';
 
 /** Number of validation images that are evaluated densely: enough for the report, and short next to an epoch. */
 const DENSE_IMAGES = 256;
@@ -75,17 +72,6 @@ function requestOf(record: RunRecord, strict: boolean, signal: AbortSignal): Eva
     signal,
     job: currentJob(),
   };
-}
-
-/** Gives the net of every rank the weights of rank 0's, which alone has the run folder. */
-async function shareWeights({ variables }: Vgg): Promise<void> {
-  const job = currentJob();
-  if (job.size === 1) return;
-  for (const variable of variables.values()) {
-    const numbers = (await variable.data()) as Float32Array;
-    await job.broadcast(numbers, 0);
-    if (job.rank > 0) tidy(() => variable.assign(tensor(numbers, variable.shape)));
-  }
 }
 
 /**

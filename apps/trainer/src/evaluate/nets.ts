@@ -1,10 +1,12 @@
 /** Nets to evaluate or to predict with: runs, fused if there are several, or the net of a weight file. */
 
 import { basename, dirname } from 'node:path';
+import { tensor, tidy } from '@tensorflow/tfjs-core';
 import { VggError } from '@vgg/core';
 import { type EvaluatedNet, evaluatedNet, scalesFor } from '@vgg/eval';
 import type { Vgg } from '@vgg/models';
 import { isPredictorFile } from '@vgg/transfer/node';
+import { currentJob } from '../job/job';
 import { usableNet } from '../nets/named-net';
 import { findNet } from '../nets/reference';
 import { MODEL } from '../nets/run-files';
@@ -59,6 +61,17 @@ export function evaluatedRuns(runs: readonly LoadedRun[]): Evaluated {
       return { name: run.path, model: run.model, mean: run.record.transform.mean, scales: scalesOf(run) };
     }),
   };
+}
+
+/** Gives the net of every rank the weights of rank 0's, which alone has the run folder. */
+export async function shareWeights({ variables }: Vgg): Promise<void> {
+  const job = currentJob();
+  if (job.size === 1) return;
+  for (const variable of variables.values()) {
+    const numbers = (await variable.data()) as Float32Array;
+    await job.broadcast(numbers, 0);
+    if (job.rank > 0) tidy(() => variable.assign(tensor(numbers, variable.shape)));
+  }
 }
 
 /** Returns the nets with test scales that replace their own, if any are given. */

@@ -22,8 +22,9 @@ import { prepareNew } from '../run/prepare';
 import { prepareResumed } from '../run/resume';
 import { trainPrepared } from '../run/train';
 import type { Terminal } from '../terminal/terminal';
-import { type Part, scoredImages, scoreNet } from './score';
+import { scoredImages, scoreNet } from './score';
 import { trainArguments } from './start';
+import { announceStep, type Part } from './step';
 import { costsOf, isTrained, readScores, runOf, type Study, saveStudy } from './study';
 
 /** Values that the steps of a study share. */
@@ -99,6 +100,7 @@ async function train(
   const isFirst = !nets.some((one) => isTrained(study, one));
   const timeout = new AbortController();
   const timer = setTimeout(() => timeout.abort(), isFirst ? LONGEST_TIMER : (settings.budget - start) * 1000);
+  await announceStep({ kind: 'train' });
   const { result, report } = await trainPrepared(
     prepared,
     { ...session, signal: AbortSignal.any([timeout.signal, interruption.signal]) },

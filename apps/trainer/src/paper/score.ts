@@ -1,19 +1,20 @@
 /** Evaluation of a study's nets: each net at its own test scales, a number of images at a time, so that it can stop at any time. */
+import type { Communicator } from '@vgg/core';
 import { type ImageSource, subset } from '@vgg/data';
 import { imageItems } from '@vgg/data/node';
 import { type EvaluatedNet, evaluate, type Protocol, scalesFor } from '@vgg/eval';
 import { evenOrder, type Measure, NetScores, type StudyNet } from '@vgg/study';
-import { loadRuns } from '../evaluate/nets';
+import { loadRuns, shareWeights } from '../evaluate/nets';
+import { currentJob } from '../job/job';
 import type { Terminal } from '../terminal/terminal';
+import { announceStep, type Part, type Scoring } from './step';
 import { readScores, runOf, saveScores } from './study';
 
 /** Measures of each part of the evaluation. */
 const PARTS = {
   dense: ['single:single', 'single:multi', 'dense:single', 'dense:multi'],
   crops: ['multi-crop:multi'],
-} as const satisfies Record<string, readonly Measure[]>;
-
-export type Part = keyof typeof PARTS;
+} as const satisfies Record<Part, readonly Measure[]>;
 
 /** Returns the number of images of a part that a net has scored. */
 export function scoredImages(scores: NetScores | undefined, part: Part): number {
@@ -33,6 +34,11 @@ export interface ScoreRequest {
   signal: AbortSignal;
 }
 
+/** Returns the images of an evaluation. */
+export function scoredSource(validation: ImageSource, { start, end }: Scoring): ImageSource {
+  return subset(validation, evenOrder(validation.length).slice(start, end));
+}
+
 /**
  * Returns the posteriors of a net for a part of the evaluation.
  *
@@ -41,8 +47,14 @@ export interface ScoreRequest {
 export async function scoresOf(
   net: EvaluatedNet,
   source: ImageSource,
-  part: Part,
-  { scale, input, strict, signal }: { scale: StudyNet['scale']; input: number; strict: boolean; signal?: AbortSignal },
+  {
+    part,
+    scale,
+    input,
+    strict,
+    signal,
+    communicator,
+  }: Omit<Scoring, 'start' | 'end'> & { signal?: AbortSignal; communicator?: Communicator },
   onViews: (views: number) => void = () => {},
 ): Promise<{ labels: number[]; posteriors: Record<string, Float32Array> }> {
   const { classes } = net.model.options;
@@ -60,6 +72,7 @@ export async function scoresOf(
     scales,
     strict,
     signal,
+    communicator,
     onEvent: (event) => {
       if (event.type === 'progress') onViews(event.views);
       if (event.type !== 'scored') return;
@@ -77,21 +90,28 @@ export async function scoresOf(
 
 /** Scores further images with a net, and saves its posteriors. */
 export async function scoreNet(request: ScoreRequest, terminal: Terminal): Promise<void> {
-  const { folder, net, part, images, validation, ...options } = request;
+  const { folder, net, part, images, validation, input, strict, signal } = request;
   const known = await readScores(folder, net.name);
   const start = scoredImages(known, part);
   if (start >= images) return;
-  const source = subset(validation, evenOrder(validation.length).slice(start, images));
-  const evaluated = await loadRuns([runOf(folder, net.name)]);
-  const scales = scalesFor(net.scale, 'multi', options.input).length;
+  const scoring: Scoring = { part, scale: net.scale, input, strict, start, end: images };
+  const source = scoredSource(validation, scoring);
+  const run = runOf(folder, net.name);
+  const evaluated = await loadRuns([run]);
+  const scales = scalesFor(net.scale, 'multi', input).length;
   const views = source.length * scales * (part === 'dense' ? 3 : 50);
   terminal.say(
     `evaluating ${net.name} ${part === 'dense' ? 'densely' : 'multi-crop'}, images ${start + 1} to ${images}`,
   );
   const progress = terminal.progress(`evaluation of ${net.name}`, views, 'views');
   try {
-    const scored = await scoresOf(evaluated.nets[0]!, source, part, { ...options, scale: net.scale }, (count) =>
-      progress.update(count),
+    await announceStep({ kind: 'score', run, record: evaluated.runs[0]!.record, scoring });
+    await shareWeights(evaluated.nets[0]!.model);
+    const scored = await scoresOf(
+      evaluated.nets[0]!,
+      source,
+      { ...scoring, signal, communicator: currentJob() },
+      (count) => progress.update(count),
     );
     const before = known ?? new NetScores(evaluated.nets[0]!.model.options.classes, [], new Map());
     await saveScores(folder, net.name, before.with(scored));

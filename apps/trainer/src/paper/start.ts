@@ -18,6 +18,7 @@ import {
 } from '@vgg/study';
 import { locateImages, type OpenedData, openTrainingData, trainingTransform } from '../images/data-set';
 import { describeData, describeTestPart } from '../images/describe';
+import { currentJob } from '../job/job';
 import type { SessionArguments, TrainArguments } from '../run/arguments';
 import { environment } from '../run/environment';
 import { firstNet } from '../run/first-net';
@@ -25,6 +26,7 @@ import { epochSeconds, measureSpeed } from '../run/measure';
 import { checkOutside } from '../run/outside';
 import type { Terminal } from '../terminal/terminal';
 import { scoresOf } from './score';
+import type { Part } from './step';
 import { costsOf, type Study, type StudySettings, studyExists } from './study';
 
 /** Settings of a new study. Default `input` follows from the size of its images. */
@@ -113,7 +115,10 @@ async function shorter(work: () => Promise<unknown>): Promise<number> {
   return shortest;
 }
 
-/** Measures the times of one configuration: training on a few batches, evaluation of a few images. */
+/**
+ * Measures the times of one configuration: training on a few batches, evaluation of a few images. Those of several ranks follow from
+ * the first one's, without their sums: what is slower shows in the first net.
+ */
 async function measureTime(
   settings: StudySettings,
   net: StudyNet,
@@ -133,15 +138,18 @@ async function measureTime(
   const { scale } = net;
   const { input } = settings;
   const evaluated = { name: net.name, model, mean: transform.mean };
-  const secondsOf = (part: 'dense' | 'crops', images: ImageSource) =>
-    shorter(() => scoresOf(evaluated, images, part, { scale, input, strict: false })).then(
+  const secondsOf = (part: Part, images: ImageSource) =>
+    shorter(() => scoresOf(evaluated, images, { part, scale, input, strict: false })).then(
       (time) => time / images.length,
     );
   const few = spread(source, 2);
+  const { size } = currentJob();
+  const microBatches = Math.ceil(recipe.batch / recipe.microBatch);
+  const share = Math.ceil(microBatches / size) / microBatches;
   const time = {
-    trainingImage: epochSeconds(recipe, { train: 0, validation: 0 }, speed).step / recipe.batch,
-    densePixel: (await secondsOf('dense', source)) / densePixels(net, input),
-    cropPixel: (await secondsOf('crops', few)) / (50 * input ** 2 * scalesFor(scale, 'multi', input).length),
+    trainingImage: (share * epochSeconds(recipe, { train: 0, validation: 0 }, speed).step) / recipe.batch,
+    densePixel: (await secondsOf('dense', source)) / densePixels(net, input) / size,
+    cropPixel: (await secondsOf('crops', few)) / (50 * input ** 2 * scalesFor(scale, 'multi', input).length) / size,
   };
   model.dispose();
   return time;

@@ -1,5 +1,4 @@
 /** The options of `paper`, and what a resumed study makes of them. */
-import { VggError } from '@vgg/core';
 import { CONFIGURATION_NAMES } from '@vgg/models';
 import { integer, listOf, SETTING_NAMES, type SettingName, timeSpan } from '@vgg/recipes/table';
 import { PAPER_SCALES } from '@vgg/study/figures';
@@ -8,7 +7,7 @@ import type { PaperArguments } from '../commands/paper';
 import { DECIDED_BY_STUDY } from '../paper/decided';
 import type { Commands } from './commands';
 import { addAllSettings, type DifferencesOf } from './setting-options';
-import { DATA, withEngine, withOutput, withStrict } from './shared';
+import { DATA, withEngine, withOutput, withRanks, withStrict } from './shared';
 
 /** Settings of `paper` that differ from those of `train`. */
 const SETTINGS_OF_PAPER: DifferencesOf = {
@@ -33,15 +32,6 @@ const SETTINGS_OF_PAPER: DifferencesOf = {
   seed: { help: 'first random seed' },
 };
 
-/** The study divides its budget by the clock of one process. */
-function refuseRanks(): never {
-  throw new VggError(
-    'argument',
-    'paper runs on one process, since it divides its budget by its own clock: leave out --ranks, or train and evaluate each ' +
-      'net by train --ranks and evaluate --ranks',
-  );
-}
-
 export function paperCommand(run: Commands['paper']): Command {
   const command = new Command('paper')
     .summary("repeat the paper's study on your images within a time budget: Tables 3 to 6, findings")
@@ -55,7 +45,6 @@ export function paperCommand(run: Commands['paper']): Command {
         'are as for train.',
     )
     .option('--data <dir|name>', DATA)
-    .addOption(new Option('--ranks <n>').argParser(refuseRanks).hideHelp())
     .addOption(
       new Option('--budget <time>', 'time for everything: 90s, 30m, 8h').argParser(timeSpan).default(1800, '30m'),
     )
@@ -94,6 +83,7 @@ export function paperCommand(run: Commands['paper']): Command {
       'continue a study that was interrupted; with a larger --budget, continue with the nets that were left out',
     )
     .option('--workers <n>', 'threads that decode images (0: the main thread)', integer(0, 64), 2);
+  withRanks(command);
   withStrict(command);
   withEngine(command);
   return withOutput(command).action(() => run(paperArguments(command)));
@@ -104,6 +94,9 @@ const MAY_RESUME_STUDY: ReadonlySet<string> = new Set([
   '--resume',
   '--budget',
   '--workers',
+  '--ranks',
+  '--hosts',
+  '--mpirun',
   '--strict',
   '--json',
   '--quiet',

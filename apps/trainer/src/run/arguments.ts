@@ -9,7 +9,7 @@ export interface SessionArguments extends KeepingOptions {
   checkpointEvery: number;
   engine: EngineName | 'auto';
   /** GPU of the engine on WebGPU: its number or a part of its name. */
-  device?: string;
+  device?: string | undefined;
   workers: number;
   /** Number of processes to start by mpirun. Default this process alone. */
   ranks?: number | undefined;

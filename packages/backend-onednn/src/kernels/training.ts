@@ -9,14 +9,20 @@
  * | ChannelNormGrad | x, dy, mean, variance, scale, offset | varianceEpsilon, relu, ofBatch | gradients of x, scale, offset |
  * | AddressedDropout | x | rate, key [2], start | x, each number dropped with probability rate, else times 1 / (1 - rate) |
  * | MomentumSgd | weights, gradient, optionally velocity | a, b, m, c | weights + c·v, v = a·gradient + b·weights + m·velocity |
+ * | LendNumbers | x | take | x, whose numbers are lent |
  *
  * MomentumSgd takes over its inputs: if no other tensor shares their memory, weights and velocity are changed in place,
  * in one pass over memory. Each product and sum is rounded to float32 in the order written. A term whose factor is 0 is
  * left out.
+ *
+ * LendNumbers takes over its input and passes a promise of `{ numbers, release() }` to `take`: the output's own memory, a
+ * Float32Array, once it is computed. Another thread may read and write the numbers until `release` is called, which leaves the array
+ * empty; until then no operation may use the output. The memory stays valid if the output is disposed before.
  */
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { sizeOf } from '@vgg/core';
 import type { OnednnBackend } from '../backend';
+import type { Device } from '../device';
 import { isFloat, type KernelCall, type KernelTable } from './kernel';
 
 function floats(inputs: Record<string, TensorInfo | undefined>, ...names: string[]): TensorInfo[] | undefined {
@@ -81,9 +87,21 @@ function momentumSgd({ inputs, attrs, backend }: KernelCall): TensorInfo[] | und
   return [w, v];
 }
 
+function lendNumbers({ inputs, attrs, backend }: KernelCall): TensorInfo | undefined {
+  const { x } = inputs;
+  if (!isFloat(x)) return undefined;
+  const own = ownMemory(backend, x);
+  const record = backend.record(own);
+  const { buffer } = record;
+  record.forgetDerived();
+  (attrs as { take: (lent: ReturnType<Device['lend']>) => void }).take(backend.device.lend(buffer));
+  return own;
+}
+
 export const trainingKernels: KernelTable = {
   ChannelMoments: channelMoments,
   ChannelNormGrad: channelNormGrad,
   AddressedDropout: addressedDropout,
   MomentumSgd: momentumSgd,
+  LendNumbers: lendNumbers,
 };

@@ -2,11 +2,13 @@
  * BatchMatMul: one blocked product for all transpositions. With a transposition, the stock kernel is three nested
  * loops.
  */
+import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
 import {
   BatchMatMul,
   type BatchMatMulAttrs,
   type BatchMatMulInputs,
   broadcast_util,
+  type TensorInfo,
   util,
 } from '@tensorflow/tfjs-core';
 import { addressOf, withScratch } from '../heap';
@@ -28,9 +30,19 @@ function batchIndices(outer: readonly number[], shape: readonly number[]): numbe
   });
 }
 
-export const batchMatMul = kernel<BatchMatMulInputs, BatchMatMulAttrs>(BatchMatMul, ({ inputs, attrs, backend }) => {
-  const { a, b } = inputs;
-  const { transposeA, transposeB } = attrs;
+/** The end of a product: bias, one value per column, and ReLU. */
+interface Finish {
+  bias?: TensorInfo | undefined;
+  rectify?: boolean;
+}
+
+/** Computes the products of two batches of matrices. */
+export function multiply(
+  backend: BackendWasm,
+  { a, b }: { a: TensorInfo; b: TensorInfo },
+  { transposeA, transposeB }: BatchMatMulAttrs,
+  { bias, rectify = false }: Finish = {},
+): TensorInfo {
   util.assert(
     a.dtype === 'float32' && b.dtype === 'float32',
     () => `matMul on the wasm backend takes float32, got ${a.dtype} and ${b.dtype}`,
@@ -75,8 +87,14 @@ export const batchMatMul = kernel<BatchMatMulInputs, BatchMatMulAttrs>(BatchMatM
         scratch!,
         scratchBytes,
         columnParts,
+        bias === undefined ? 0 : addressOf(backend, bias),
+        rectify,
       ]);
     }
     return out;
   });
-});
+}
+
+export const batchMatMul = kernel<BatchMatMulInputs, BatchMatMulAttrs>(BatchMatMul, ({ inputs, attrs, backend }) =>
+  multiply(backend, inputs, attrs),
+);

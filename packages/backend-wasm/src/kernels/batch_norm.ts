@@ -2,6 +2,7 @@
  * FusedBatchNorm with one mean, variance, scale and offset per channel, and its gradient in one pass: tfjs-core's own
  * gradient consists of about twenty kernels, one of which tiles a vector to the size of the image.
  */
+import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
 import {
   engine,
   FusedBatchNorm,
@@ -29,7 +30,7 @@ interface NormInputs {
   x: TensorInfo;
   mean: TensorInfo;
   variance: TensorInfo;
-  scale: TensorInfo | undefined;
+  scale: TensorInfo | null | undefined;
 }
 
 /** Returns true if every parameter has one value per channel. */
@@ -39,24 +40,33 @@ function perChannel(x: TensorInfo, ...parameters: (TensorInfo | null | undefined
   );
 }
 
+/** Computes batch norm with one value per channel of each parameter, and a ReLU if `rectify`. */
+export function normalise(
+  backend: BackendWasm,
+  { x, mean, variance, scale, offset }: NormInputs & { offset: TensorInfo | null | undefined },
+  epsilon: number,
+  rectify: boolean,
+): TensorInfo {
+  const channels = x.shape.at(-1)!;
+  const { normalisationFactors } = kernelsOf(backend);
+  const at = (tensor: TensorInfo | null | undefined) => (tensor == null ? 0 : addressOf(backend, tensor));
+  return withScratch(backend, [channels * 4, channels * 4, channels * 4], (factor, inverse, shift) => {
+    const y = backend.makeOutput(x.shape, 'float32');
+    normalisationFactors(at(variance), at(scale), at(offset), channels, epsilon, factor!, inverse!, shift!);
+    const size = util.sizeFromShape(x.shape);
+    const rows = size / channels;
+    const args = [at(x), rows, channels, at(mean), factor!, shift!, rectify, at(y)];
+    runParts(backend, 'normalise', partsFor(backend, size * OPERATIONS, rows), args);
+    return y;
+  });
+}
+
 export const batchNorm = kernel<NormInputs & { offset: TensorInfo | undefined }, FusedBatchNormAttrs>(
   FusedBatchNorm,
   ({ inputs, attrs, backend, stock }) => {
     const { x, mean, variance, scale, offset } = inputs;
     if (!perChannel(x, mean, variance, scale, offset)) return stock();
-    const channels = x.shape.at(-1)!;
-    const { normalisationFactors } = kernelsOf(backend);
-    const at = (tensor: TensorInfo | null | undefined) => (tensor == null ? 0 : addressOf(backend, tensor));
-    return withScratch(backend, [channels * 4, channels * 4, channels * 4], (factor, inverse, shift) => {
-      const y = backend.makeOutput(x.shape, 'float32');
-      const epsilon = attrs.varianceEpsilon;
-      normalisationFactors(at(variance), at(scale), at(offset), channels, epsilon, factor!, inverse!, shift!);
-      const size = util.sizeFromShape(x.shape);
-      const rows = size / channels;
-      const args = [at(x), rows, channels, at(mean), factor!, shift!, at(y)];
-      runParts(backend, 'normalise', partsFor(backend, size * OPERATIONS, rows), args);
-      return y;
-    });
+    return normalise(backend, inputs, attrs.varianceEpsilon, false);
   },
 );
 

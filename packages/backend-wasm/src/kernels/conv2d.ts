@@ -1,16 +1,33 @@
-/** Conv2D: a product over windows that are read in place. Dilations and unequal strides run on the stock kernel. */
-import { Conv2D, type Conv2DAttrs, type Conv2DInputs } from '@tensorflow/tfjs-core';
+/**
+ * Conv2D and FusedConv2D: a product over windows that are read in place, with bias and ReLU. Dilations, unequal strides and other
+ * activations run on the stock kernel.
+ */
+import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
+import {
+  Conv2D,
+  type Conv2DAttrs,
+  type Conv2DInputs,
+  FusedConv2D,
+  type FusedConv2DAttrs,
+  type TensorInfo,
+} from '@tensorflow/tfjs-core';
 import { addressOf } from '../heap';
 import { convolutionGeometry, paddedSize } from './geometry';
 import { kernel } from './kernel';
-import { convolveWindows } from './windows';
+import { convolveWindows, type Windows } from './windows';
 
-export const conv2d = kernel<Conv2DInputs, Conv2DAttrs>(Conv2D, ({ inputs, attrs, backend, stock }) => {
-  const { x, filter } = inputs;
-  if (attrs.dataFormat !== 'NHWC' || x.dtype !== 'float32') return stock();
+/** Computes a convolution, or returns undefined for one that the stock kernel computes. */
+function convolve(
+  backend: BackendWasm,
+  { x, filter }: { x: TensorInfo; filter: TensorInfo },
+  attrs: Conv2DAttrs,
+  finish: Pick<Windows, 'bias' | 'rectify'>,
+): TensorInfo | undefined {
+  if (attrs.dataFormat !== 'NHWC' || x.dtype !== 'float32') return undefined;
   const info = convolutionGeometry(x.shape, filter.shape, attrs, attrs.dilations);
   const { strideHeight, strideWidth, dilationHeight, dilationWidth, filterHeight, filterWidth } = info;
-  if (strideHeight !== strideWidth || dilationHeight !== 1 || dilationWidth !== 1) return stock();
+  if (strideHeight !== strideWidth || dilationHeight !== 1 || dilationWidth !== 1) return undefined;
+  if (finish.bias !== undefined && finish.bias.shape.join() !== String(info.outChannels)) return undefined;
   return convolveWindows(backend, {
     x,
     outShape: info.outShape,
@@ -21,6 +38,7 @@ export const conv2d = kernel<Conv2DInputs, Conv2DAttrs>(Conv2D, ({ inputs, attrs
     top: info.padInfo.top,
     left: info.padInfo.left,
     ...paddedSize(info),
+    ...finish,
     pack: (to) => ({
       name: 'packPanelsPart',
       args: [
@@ -33,4 +51,18 @@ export const conv2d = kernel<Conv2DInputs, Conv2DAttrs>(Conv2D, ({ inputs, attrs
       ],
     }),
   });
+}
+
+export const conv2d = kernel<Conv2DInputs, Conv2DAttrs>(
+  Conv2D,
+  ({ inputs, attrs, backend, stock }) => convolve(backend, inputs, attrs, {}) ?? stock(),
+);
+
+type FusedInputs = Record<'x' | 'filter', TensorInfo> & { bias: TensorInfo | null | undefined };
+
+export const fusedConv2d = kernel<FusedInputs, FusedConv2DAttrs>(FusedConv2D, ({ inputs, attrs, backend, stock }) => {
+  const bias = (inputs.bias as TensorInfo | null | undefined) ?? undefined;
+  const { activation } = attrs;
+  if (activation !== 'linear' && activation !== 'relu') return stock();
+  return convolve(backend, inputs, attrs, { bias, rectify: activation === 'relu' }) ?? stock();
 });

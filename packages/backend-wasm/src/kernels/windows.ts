@@ -33,6 +33,10 @@ export interface Windows {
   paddedWidth: number;
   /** Returns the kernel that writes the filter's panels to the address `to`. */
   pack: (to: number) => { name: PartKernel; args: number[] };
+  /** Values that are added to every pixel, one for each output channel. */
+  bias?: TensorInfo | undefined;
+  /** True if a ReLU follows. */
+  rectify?: boolean;
 }
 
 /** Multiplies every window of the padded `x` by the packed filter. */
@@ -80,6 +84,8 @@ export function convolveWindows(backend: BackendWasm, w: Windows): TensorInfo {
       scratch!,
       scratchBytes,
       columnParts,
+      w.bias === undefined ? 0 : addressOf(backend, w.bias),
+      w.rectify ?? false,
     ]);
     return y;
   });

@@ -4,6 +4,7 @@
  */
 const NCHW = 'the stock backend takes NHWC only';
 const COMPLEX = 'the stock backend has no complex numbers';
+const BIAS = 'the stock fused kernels take a bias of rank 1 only';
 const POOL = 'the stock pooling kernels leave the border of a padded 1 × 1 window unwritten';
 
 const REASONS: readonly (readonly [reason: string, names: readonly string[]])[] = [
@@ -23,7 +24,29 @@ const REASONS: readonly (readonly [reason: string, names: readonly string[]])[] 
       'gradient x=[2,1,3,3] f=[2,2,1,1] s=1 p=0 NCHW',
     ].map((name) => `conv2d wasm {} ${name}`),
   ],
+  [
+    NCHW,
+    ['basic', 'im2row', 'batch'].flatMap((kind) => {
+      const weights = kind === 'basic' ? '' : ' weights';
+      const prelu = ['scalar', '1-D', '3-D', 'full 3-D'].map((rank) => ` with ${rank} PReLU actiavation${weights}`);
+      const finishes = ['', ' with scalar bias', ' with 1-D bias', ...prelu];
+      return finishes.map((finish) => `fused conv2d wasm {} ${kind} in NCHW${finish}`);
+    }),
+  ],
+  [NCHW, ['fused conv2d wasm {} basic in NCHW with bias and multiple batches']],
+  [
+    BIAS,
+    [
+      'fused conv2d wasm {} basic with broadcasted bias and relu',
+      'fused conv2d wasm {} im2row with broadcasted bias and relu',
+      'fused conv2d wasm {} gradient x=[2,3,3,1] f=[2,2,1,1] s=1 p=0 with bias',
+      'fused matmul wasm {} fused A x B with 2d bias and relu',
+      'fused matmul wasm {} fused A x B with 2d bias only',
+      'fused matmul wasm {} fused A x B with relu and broadcasted bias different rank',
+    ],
+  ],
   [COMPLEX, ['1D', '2D', '3D', '4D'].map((rank) => `clone wasm {} ${rank} complex64 dtype`)],
+  [COMPLEX, ['', ' broadcasting'].map((kind) => `mul wasm {} complex number${kind} multiplication`)],
   ['the stock backend multiplies float32 matrices only', ['matmul wasm {} upcasts when dtypes dont match']],
   [
     POOL,

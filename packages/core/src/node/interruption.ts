@@ -38,7 +38,10 @@ export function listenForInterruption(onFirst: () => void): Interruption {
     },
     end: () => {
       for (const name of names) process.off(name, onSignal);
-      if (launched) process.stdin.off('data', onLine).pause();
+      if (!launched) return;
+      process.stdin.off('data', onLine);
+      // Listeners may be nested.
+      if (process.stdin.listenerCount('data') === 0) process.stdin.pause();
     },
   };
 }

@@ -1,0 +1,102 @@
+/** Tensors whose own memory is lent: what is written there is theirs, and nothing else changes. */
+import '@tensorflow/tfjs-backend-cpu';
+import * as tf from '@tensorflow/tfjs-core';
+import { expectNoLeak } from '@vgg/testing';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { isBuilt, reason } from './native-build';
+
+interface Lent {
+  numbers: Float32Array;
+  release(): void;
+}
+
+function lend(x: tf.Tensor): { tensor: tf.Tensor; numbers: Promise<Lent> } {
+  let numbers!: Promise<Lent>;
+  const take = (lent: Promise<Lent>): void => {
+    numbers = lent;
+  };
+  const tensor = tf.engine().runKernel('LendNumbers', { x }, { take } as unknown as tf.NamedAttrMap) as tf.Tensor;
+  return { tensor, numbers };
+}
+
+describe.skipIf(!isBuilt)(`lent numbers${reason}`, () => {
+  beforeAll(async () => {
+    const { configure } = await import('../src/index');
+    configure({ poison: true, precision: 'float32' });
+    tf.env().set('IS_NODE', false);
+    await tf.setBackend('onednn');
+  });
+
+  it.each([10, 100_000])('are the memory of the tensor: %i numbers', async (size) => {
+    await expectNoLeak(async () => {
+      const x = tf.fill([size], 2);
+      const { tensor, numbers } = lend(x);
+      x.dispose();
+      const lent = await numbers;
+      expect([lent.numbers.length, lent.numbers[0], lent.numbers[size - 1]]).toEqual([size, 2, 2]);
+      lent.numbers.fill(5, 0, 3);
+      lent.release();
+      expect(lent.numbers.length).toBe(0);
+      const squares = tf.square(tensor);
+      expect([...(await squares.data()).slice(0, 4)]).toEqual([25, 25, 25, 4]);
+      expect([...(await tensor.data()).slice(0, 4)]).toEqual([5, 5, 5, 2]);
+      tf.dispose([tensor, squares]);
+    });
+  });
+
+  it('leave other tensors as they were: clones, reshaped ones and arrays of the program', async () => {
+    await expectNoLeak(async () => {
+      const array = Float32Array.of(1, 2, 3, 4);
+      const x = tf.tensor1d(array);
+      const [clone, square] = [x.clone(), tf.reshape(x, [2, 2])];
+      const { tensor, numbers } = lend(x);
+      const lent = await numbers;
+      lent.numbers.fill(9);
+      lent.release();
+      expect(await Promise.all([x, clone, square].map(async (t) => [...(await t.data())]))).toEqual(
+        Array(3).fill([1, 2, 3, 4]),
+      );
+      expect([...array]).toEqual([1, 2, 3, 4]);
+      expect([...(await tensor.data())]).toEqual([9, 9, 9, 9]);
+      tf.dispose([x, clone, square, tensor]);
+    });
+  });
+
+  it('come when every operation has run that was queued before, though it only reads them', async () => {
+    await expectNoLeak(async () => {
+      const size = 1000;
+      const x = tf.fill([size, size], 1);
+      const late = tf.tidy(() => {
+        let y: tf.Tensor = tf.fill([size, size], 1);
+        for (let i = 0; i < 50; i++) y = tf.sqrt(y);
+        return tf.add(y, x);
+      });
+      const { tensor, numbers } = lend(x);
+      const lent = await numbers;
+      lent.numbers.fill(7);
+      lent.release();
+      expect(new Set(await late.data())).toEqual(new Set([2]));
+      tf.dispose([x, late, tensor]);
+    });
+  });
+
+  it('stay valid when their tensor is disposed', async () => {
+    await expectNoLeak(async () => {
+      const x = tf.fill([1 << 20], 3);
+      const { tensor, numbers } = lend(x);
+      const lent = await numbers;
+      tf.dispose([x, tensor]);
+      const other = tf.fill([1 << 20], 4);
+      await other.data();
+      expect(lent.numbers.every((value) => value === 3)).toBe(true);
+      lent.release();
+      other.dispose();
+    });
+  });
+
+  it('are those of float32 tensors', () => {
+    const x = tf.tensor1d([1], 'int32');
+    expect(() => lend(x)).toThrow('LendNumbers of onednn takes float32 tensors that fit, got x int32 [1]');
+    x.dispose();
+  });
+});

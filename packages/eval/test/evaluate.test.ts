@@ -51,7 +51,7 @@ function slowNet(score: () => number[]) {
   const apply = (images: Tensor4D) => {
     const { logits } = net.model.apply(images);
     const read = logits.data.bind(logits);
-    logits.data = () => finished.then(() => read()) as ReturnType<typeof read>;
+    logits.data = (() => finished.then(() => read())) as typeof logits.data;
     return { logits };
   };
   return { ...net, model: { ...net.model, apply }, finish };

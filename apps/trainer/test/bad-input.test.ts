@@ -1,9 +1,21 @@
 /** Bad input: one helpful line, exit code 2. */
-import { cpSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import {
+  closeSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { home, images, type Outcome, TINY, trainer } from './command-line';
+import { CLI, home, images, type Outcome, TINY, trainer } from './command-line';
 
 let good: string;
 
@@ -48,6 +60,26 @@ describe('a data set that cannot be used is refused', () => {
   ])('%s', async (_, folder, expected) => {
     expect(refusal(await train(folder()))).toMatch(expected);
   });
+});
+
+it.each([
+  ['the folder itself', '.', 'train'],
+  ['a folder in it', 'runs/a', 'train'],
+  ['a folder in it, named by a link', 'runs/a', 'alias'],
+])('a run among the images is refused: %s', async (_, out, named) => {
+  const data = join(good, 'train');
+  if (named === 'alias') symlinkSync(data, join(good, named));
+  expect(refusal(await train(join(good, named), '--out', join(data, out)))).toMatch(
+    /the run folder .* lies in the folder of the images, .*: choose --out in another folder$/,
+  );
+});
+
+it.skipIf(!existsSync('/dev/full'))('results that cannot be written are an error of one line', async () => {
+  const words = [CLI, 'runs', '.', '--json'];
+  const full = openSync('/dev/full', 'w');
+  const { status, stderr } = spawnSync(process.execPath, words, { cwd: home, stdio: ['ignore', full, 'pipe'] });
+  closeSync(full);
+  expect([status, String(stderr)]).toEqual([1, 'error: cannot write the results: the disk is full\n']);
 });
 
 describe('one bad file among many is skipped and named, or fatal with --strict', () => {

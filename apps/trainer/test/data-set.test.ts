@@ -9,7 +9,8 @@ import sharp from 'sharp';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { withClassesOf } from '../src/evaluate/classes';
 import type { Evaluated } from '../src/evaluate/nets';
-import { describeData, reportDuplicates } from '../src/images/describe';
+import { openTrainingData } from '../src/images/data-set';
+import { describeData, reportDuplicates, reportSharedImages } from '../src/images/describe';
 import type { Terminal } from '../src/terminal/terminal';
 
 function recorder(): { terminal: Terminal; lines: string[] } {
@@ -68,6 +69,33 @@ describe('a data set', () => {
     expect(lines).toEqual([
       expect.stringMatching(/^warning: 1 of 1 validation images are nearly .* such as a.2\.jpg and a.1\.png/),
     ]);
+  });
+});
+
+describe('training images', () => {
+  it('that are validation or test images too are named, by their content', async () => {
+    const { terminal, lines } = recorder();
+    const files = Object.fromEntries(
+      ['a/1', 'a/2', 'b/1', 'b/2'].map((name) => [`train/${name}.png`, `content ${name}`]),
+    );
+    const path = folder({
+      ...files,
+      'val/a/9.png': 'content a/1',
+      'val/b/9.png': 'other',
+      'test/b/x.png': 'content b/2',
+    });
+    reportSharedImages(path, await openTrainingData(path, { valFraction: 0.1, layout: 'auto' }), terminal);
+    expect(lines).toEqual([
+      expect.stringMatching(/^warning: 1 of 4 training images that were compared are validation images too: /),
+      expect.stringMatching(/^warning: 1 of 4 training images that were compared are test images too: /),
+    ]);
+  });
+
+  it('of every class are needed', async () => {
+    const path = folder({ 'data_batch_1.bin': new Uint8Array(3073) });
+    await expect(openTrainingData(path, { valFraction: 0, layout: 'auto' })).rejects.toThrow(
+      /has no training images of 9 of its 10 classes: .*, …; add images of them, or take them out of the classes$/,
+    );
   });
 });
 

@@ -1,4 +1,5 @@
 /** Runs over time: images that move, more epochs, words about training images, and the list of runs. */
+import { execFileSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -126,6 +127,10 @@ describe('runs', () => {
     expect((await trainer(['runs', 'rename', 'runs/two', 'renamed'])).code).toBe(0);
     expect((await trainer(['runs', 'copy', 'runs/renamed', 'two'])).code).toBe(0);
     expect((await trainer(['runs', 'copy', 'runs/renamed', 'two'])).stderr).toMatch(/two exists: choose another name/);
+    execFileSync('mkfifo', [join(home, 'runs/renamed/pipe')]);
+    expect((await trainer(['runs', 'copy', 'runs/renamed', 'part'])).stderr).toMatch(/^error: cannot copy .*part: /m);
+    expect(existsSync(join(home, 'runs/part'))).toBe(false);
+    rmSync(join(home, 'runs/renamed/pipe'));
     expect((await trainer(['runs', 'prune'])).stdout).toMatch(/runs\/empty/);
     expect(existsSync(join(home, 'runs/empty'))).toBe(true);
     expect((await trainer(['runs', 'prune', '--yes'])).code).toBe(0);

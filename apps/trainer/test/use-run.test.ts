@@ -1,4 +1,5 @@
 /** Use of a trained run: evaluate, predict, report and inspect. */
+import { execFileSync, spawn } from 'node:child_process';
 import { cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
@@ -51,6 +52,16 @@ describe('predict', () => {
     expect(mixed.stdout).toMatch(/0000\.jpg\n +\d/);
     expect(mixed.stderr).toMatch(/text\.jpg.*\n?.*error: 1 of 2 images could not be read/s);
   });
+});
+
+it.skipIf(process.platform === 'win32')('predict reads a pipe that is named, as a shell makes for <(...)', async () => {
+  const pipe = join(home, 'pipe');
+  execFileSync('mkfifo', [pipe]);
+  const writer = spawn('sh', ['-c', 'cat "$0" > "$1"', join(data, 'val', 'star', '0000.jpg'), pipe]);
+  const { code, stdout, stderr } = await trainer(['predict', '--run', 'one', pipe, '--engine', 'wasm', '--quiet']);
+  writer.kill();
+  expect([code, stderr]).toEqual([0, '']);
+  expect(stdout).toMatch(/pipe\n +\d/);
 });
 
 describe('predict --heat-map', () => {

@@ -13,6 +13,7 @@ export { type ByteUnit, formatBytes, formatDuration, formatTimestamp } from './f
 export { gather, type Outcome, outcomeOf, throwFailure } from './gather';
 export { requireInteger } from './integer';
 export { memoryJob } from './memory-job';
+export { misplaced } from './misplaced';
 export { type RandomStream, randomStream, threefry2x32 } from './random';
 export { sizeOf } from './shape';
 export { didYouMean, nearest } from './suggest';

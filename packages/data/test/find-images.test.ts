@@ -1,11 +1,12 @@
 /** The images that words stand for. */
-import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { PassThrough } from 'node:stream';
+import { pathToFileURL } from 'node:url';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { fetchImage, MAX_IMAGE_BYTES, readStandardInput } from '../src/node/fetch-image';
 import { findImages, readFoundImage } from '../src/node/find-images';
@@ -116,6 +117,30 @@ describe('findImages', () => {
     execFileSync('mkfifo', [join(home, 'pipes/1.jpg')]);
     writeFileSync(join(home, 'pipes/2.jpg'), '');
     expect(found('pipes')).toEqual(['pipes/1.jpg is a pipe or a device, not a file', 'pipes/2.jpg']);
+  });
+
+  it.skipIf(process.platform === 'win32')('reads a pipe that is named to its end, and no device', async () => {
+    const file = join(home, 'large.png');
+    const { data, width, height } = patternImage(400, 400);
+    for (let i = 0; i < data.length; i++) data[i] = (data[i]! * 7919 + i * i) & 255;
+    writeFileSync(file, await png({ data, width, height }));
+    expect(statSync(file).size).toBeGreaterThan(256 * 1024);
+    const pipe = join(home, 'pipe.png');
+    execFileSync('mkfifo', [pipe]);
+    const writer = spawn('sh', ['-c', 'cat "$0" > "$1"', file, pipe]);
+    const [image] = findImages([pipe]);
+    expect(Buffer.compare((await readFoundImage(image!)).data, data)).toBe(0);
+    writer.kill();
+    const [device] = findImages(['/dev/zero']);
+    await expect(readFoundImage(device!)).rejects.toThrow(/\/dev\/zero: it is a device, not a file$/);
+  });
+
+  it('takes addresses of files, and names those of other kinds', () => {
+    const address = pathToFileURL(join(home, 'b/[1].jpg')).href;
+    expect(findImages([address])).toEqual([expect.objectContaining({ kind: 'file', path: join(home, 'b/[1].jpg') })]);
+    expect(findImages(['ftp://host/1.jpg'])[0]?.fault).toBe(
+      'ftp://host/1.jpg: expected an address of http, https or file',
+    );
   });
 
   it('says that a link leads to no file', async () => {

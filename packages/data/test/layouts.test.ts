@@ -1,31 +1,12 @@
 /** Layouts that people really have: what each is taken for, and which files are named as unused. */
 import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { join, sep } from 'node:path';
+import { join } from 'node:path';
 import { randomStream } from '@vgg/core';
 import { describe, expect, it } from 'vitest';
-import type { ImageSource } from '../src';
-import { createBatches, decodeImage, type Layout, openSource } from '../src/node';
+import { createBatches, decodeImage, openSource } from '../src/node';
 import { folder, patternImage, png } from './images';
+import { keysOf, open } from './open-files';
 import { randomTree, tarOf, tryTree } from './random-tree';
-
-const keysOf = (source: ImageSource | undefined) =>
-  Array.from({ length: source?.length ?? 0 }, (_, i) => source!.key(i).split(sep).join('/'));
-
-/** Opens empty files as a data set, and returns the images of its parts and what is said about it. */
-async function open(paths: readonly string[], layout?: Layout, contents: Record<string, Uint8Array> = {}) {
-  const files = Object.fromEntries(paths.map((path) => [path, '']));
-  const { train, validation, test, classes, notes, unused } = await openSource(folder({ ...files, ...contents }), {
-    layout,
-  });
-  return {
-    classes: classes.join(' '),
-    train: keysOf(train),
-    validation: keysOf(validation),
-    test: keysOf(test),
-    notes: notes.join('; '),
-    unused: Object.fromEntries(unused.map(({ kind, count }) => [kind, count])),
-  };
-}
 
 /** Images `a/1.jpg` and `b/1.jpg` below each folder. */
 const ab = (...folders: string[]) => folders.flatMap((name) => [`${name}/a/1.jpg`, `${name}/b/1.jpg`]);

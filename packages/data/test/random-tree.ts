@@ -6,12 +6,12 @@ import { isVggError, type RandomStream } from '@vgg/core';
 import type { DataSet, Layout } from '../src/node';
 
 const FOLDERS = (
-  'train val valid test Train Testing training_set dev eval cat dog bus images docs devkit seg_train seg_test part1 2017 ' +
+  'train val valid test images masks Train Testing training_set dev eval cat dog bus images docs devkit seg_train seg_test part1 2017 ' +
   'train2017 __MACOSX @eaDir .git lost+found VAL n01440764 n02100735'
 ).split(' ');
 
 const FILES = (
-  'a.jpg b.JPG c.png d.jfif e.bmp f.heic g.txt h .DS_Store Thumbs.db ._a.jpg i.xml j.tar.gz k.zip l.svg m.gif n.json ' +
+  'a.jpg a_mask.png train.txt b.JPG c.png d.jfif e.bmp f.heic g.txt h .DS_Store Thumbs.db ._a.jpg i.xml j.tar.gz k.zip l.svg m.gif n.json ' +
   'o.cls classes.txt LOC_val_solution.csv p.jpeg q.tiff r.webp'
 ).split(' ');
 
@@ -24,18 +24,19 @@ function pick<T>(random: RandomStream, items: readonly T[]): T {
 /** A tar archive of files in the old format. */
 export function tarOf(files: Readonly<Record<string, string>>): Buffer {
   const blocks = Object.entries(files).flatMap(([name, text]) => {
+    const content = Buffer.from(text);
     const header = Buffer.alloc(512);
     header.write(name, 0);
     header.write('0000644\0', 100);
     header.write('0000000\0', 108);
     header.write('0000000\0', 116);
-    header.write(`${text.length.toString(8).padStart(11, '0')}\0`, 124);
+    header.write(`${content.length.toString(8).padStart(11, '0')}\0`, 124);
     header.write('00000000000\0', 136);
     header.write('        0', 148);
     header.write('ustar\x0000', 257);
     const sum = header.reduce((total, byte) => total + byte, 0);
     header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148);
-    return [header, Buffer.from(text.padEnd(Math.ceil(text.length / 512) * 512, '\0'))];
+    return [header, content, Buffer.alloc(-content.length & 511)];
   });
   return Buffer.concat([...blocks, Buffer.alloc(1024)]);
 }

@@ -320,6 +320,6 @@ function nothingUsable(skipped: readonly SkippedImage[]): VggError {
     'dataset',
     first === undefined
       ? 'evaluation needs at least one image, got none'
-      : `none of the ${skipped.length} images can be used; the first, ${first.key}: ${first.reason}`,
+      : `none of the ${skipped.length} images can be used; the first: ${first.reason.startsWith(first.key) ? '' : `${first.key}: `}${first.reason}`,
   );
 }

@@ -51,7 +51,7 @@ function slowNet(score: () => number[]) {
   const apply = (images: Tensor4D) => {
     const { logits } = net.model.apply(images);
     const read = logits.data.bind(logits);
-    logits.data = () => finished.then(() => read()) as ReturnType<typeof read>;
+    logits.data = (() => finished.then(() => read())) as typeof logits.data;
     return { logits };
   };
   return { ...net, model: { ...net.model, apply }, finish };
@@ -265,7 +265,7 @@ describe('images that cannot be used', () => {
   it('are an error when there are no others', async () => {
     await expect(evaluate({ ...options, images: [images[1]!] })).rejects.toMatchObject({
       code: 'VGG_DATASET',
-      message: 'none of the 1 images can be used; the first, b.jpg: b.jpg is truncated',
+      message: 'none of the 1 images can be used; the first: b.jpg is truncated',
     });
     await expect(evaluate({ ...options, images: [] })).rejects.toThrow('evaluation needs at least one image, got none');
   });

@@ -95,7 +95,7 @@ describe('evaluation on several processes', () => {
     for (const error of errors) {
       expect(error).toMatchObject({
         code: 'VGG_DATASET',
-        message: 'none of the 1 images can be used; the first, 4.jpg: 4.jpg is truncated',
+        message: 'none of the 1 images can be used; the first: 4.jpg is truncated',
       });
     }
   });

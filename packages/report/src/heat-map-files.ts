@@ -1,5 +1,5 @@
 /** Files of heat maps: one named file, or a folder with a file for each image. */
-import { mkdir } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { basename, extname, join, resolve } from 'node:path';
 import { VggError } from '@vgg/core';
 import { systemReason } from '@vgg/core/node';
@@ -57,7 +57,9 @@ export class HeatMapFiles {
     const side = Math.min(Math.max(image.width, image.height, least), most);
     try {
       if (!this.#single) await mkdir(resolve(this.#target), { recursive: true });
-      await (await heatMapSheet(image, map, side)).toFile(resolve(path));
+      const sheet = await heatMapSheet(image, map, side);
+      const file = /\.png$/i.test(path) ? sheet.png() : sheet.jpeg();
+      await writeFile(resolve(path), await file.toBuffer());
     } catch (error) {
       throw new VggError('io', `cannot write the heat map ${path}: ${systemReason(error)}`, { cause: error });
     }

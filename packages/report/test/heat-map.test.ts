@@ -62,6 +62,8 @@ describe('the files of heat maps', () => {
     writeFileSync(join(folder, 'file'), '');
     const files = new HeatMapFiles(join(folder, 'file'), 2);
     await expect(files.write(image, map, 'a.jpg')).rejects.toThrow(/cannot write the heat map .*file/);
+    const nowhere = new HeatMapFiles(join(folder, 'nowhere', 'x.png'), 1);
+    await expect(nowhere.write(image, map, 'a.jpg')).rejects.toThrow(/x\.png: there is no such file or folder$/);
   });
 });
 

@@ -1,5 +1,5 @@
 /** Recognition of a file's format by its content, never by its name. The reader of a format is loaded when it is needed. */
-import { VggError } from '@vgg/core';
+import { misplaced, VggError } from '@vgg/core';
 import type { Hdf5Loader } from './keras/hdf5';
 import type { ByteSource } from './sources/bytes';
 import type { JsonObject } from './sources/json';
@@ -140,8 +140,11 @@ export async function openWeights(bytes: ByteSource, hdf5?: Hdf5Loader): Promise
     const head = await bytes.read(0, Math.min(HEAD_BYTES, bytes.size));
     const format = FORMATS.find(({ matches }) => matches(head));
     if (format !== undefined) return await format.open(bytes, hdf5);
+    const reason = misplaced(head);
+    if (reason !== undefined) throw new VggError('weights', `${bytes.name} holds no weights: ${reason}`);
+    const got = bytes.size === 0 ? ', got an empty file: is it complete?' : '';
     const titles = [...ZIP_FORMATS, ...JSON_FORMATS, ...FORMATS.slice(2)].map(({ title }) => title);
-    throw new VggError('weights', `${bytes.name} is of no known format: expected ${titles.join(', ')}`);
+    throw new VggError('weights', `${bytes.name} is of no known format: expected ${titles.join(', ')}${got}`);
   } catch (error) {
     await bytes.close();
     throw error;

@@ -178,6 +178,21 @@ describe('a file of another kind', () => {
     refused(utf8(text), /of no known format: expected PyTorch \(\.pth, \.pt\), NumPy/),
   );
 
+  it.each([
+    [
+      'a pointer of Git LFS',
+      'version https://git-lfs.github.com/spec/v1\noid sha256:0',
+      /it is a pointer of Git LFS: .* git lfs pull$/,
+    ],
+    ['a web page', '<!DOCTYPE html><html>Sign in</html>', /it is a web page \(HTML\): download the file itself$/],
+    [
+      'the first half of an archive',
+      'PK\x03\x04 and the rest is not there',
+      /no list of its files at its end: is it complete\?$/,
+    ],
+    ['an empty file', '', /got an empty file: is it complete\?$/],
+  ])('%s is named', (_, text, message) => refused(utf8(text), message));
+
   it('is closed when it is refused', async () => {
     let closed = 0;
     const bytes: ByteSource = { ...bytesOf(utf8('x')), close: async () => void closed++ };

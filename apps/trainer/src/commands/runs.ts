@@ -3,7 +3,7 @@
 import { cpSync, existsSync, renameSync, rmSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { formatDuration, VggError } from '@vgg/core';
-import { systemReason } from '@vgg/core/node';
+import { fileError, systemReason } from '@vgg/core/node';
 import { configurationText } from '@vgg/models';
 import { SETTING_NAMES } from '@vgg/recipes';
 import { shortInputText } from '../nets/net-text';
@@ -77,9 +77,19 @@ async function move(action: 'rename' | 'copy', [from, to]: readonly string[]): P
     if (action === 'rename') renameSync(source, target);
     else cpSync(source, target, { recursive: true, filter: (path) => basename(path) !== 'lock.json' });
   } catch (error) {
+    // The part of a copy that was written cannot be used.
+    if (action === 'copy') rmSync(target, { recursive: true, force: true });
     throw new VggError('io', `cannot ${action} ${source} to ${target}: ${systemReason(error)}`, { cause: error });
   }
   await print(target);
+}
+
+function remove(path: string): void {
+  try {
+    rmSync(path, { recursive: true });
+  } catch (error) {
+    throw fileError('remove', path, error);
+  }
 }
 
 /** Removes empty folders, runs that failed before their first checkpoint, and checkpoints of complete runs. */
@@ -91,7 +101,7 @@ async function prune(folder: string, { yes, json }: RunsArguments): Promise<void
     .map(({ path }) => join(path, 'checkpoints'))
     .filter((path) => existsSync(path));
   const removed = [...empty, ...failed, ...checkpoints];
-  if (yes) for (const path of removed) rmSync(path, { recursive: true });
+  if (yes) for (const path of removed) remove(path);
   if (json) return print(JSON.stringify({ removed: yes, empty, failed, checkpoints }, null, 2));
   if (removed.length === 0) return print('nothing to remove');
   await print(removed.join('\n'));

@@ -2,7 +2,15 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { didYouMean, VggError } from '@vgg/core';
-import { type ImageSource, type SkippedImage, splitByClass, spread, type TrainTransform } from '@vgg/data';
+import {
+  countsOf,
+  type ImageSource,
+  labelsOf,
+  type SkippedImage,
+  splitByClass,
+  spread,
+  type TrainTransform,
+} from '@vgg/data';
 import {
   type DataSet,
   fetchDataSet,
@@ -29,6 +37,12 @@ export interface OpenedData extends DataSet {
  */
 export async function locateImages(given: string, terminal: Terminal): Promise<string> {
   if (existsSync(given)) return resolve(given);
+  if (/^[a-z][a-z\d+.-]+:\/\//i.test(given)) {
+    throw new VggError(
+      'dataset',
+      `${given}: expected a folder, got an address: download the images, unpack them and name their folder`,
+    );
+  }
   const names = Object.keys(PUBLIC_DATA_SETS);
   if (!isPublicDataSet(given)) {
     const hint = /[\\/.]/.test(given) ? '' : didYouMean(given, names);
@@ -72,9 +86,30 @@ export async function openTrainingData(
   const { train } = data;
   if (train === undefined) throw new VggError('dataset', `${path} has no training images: expected train/ in it`);
   if (data.classes.length < 2) {
-    throw new VggError('dataset', `${path} has one class, ${data.classes[0]}: a classifier needs two or more`);
+    throw new VggError(
+      'dataset',
+      `${path} has one class, ${data.classes[0]}: a classifier needs two or more; expected one folder of images for each class`,
+    );
   }
+  checkFilled(path, train);
   return { ...data, isSplit, train: trainImages === undefined ? train : spread(train, trainImages) };
+}
+
+/** Number of classes that a message names. */
+const NAMED_CLASSES = 5;
+
+/** @throws VggError `VGG_DATASET` if a class has no training images. */
+function checkFilled(path: string, train: ImageSource): void {
+  const { classes } = train;
+  const counts = countsOf(labelsOf(train), classes.length);
+  const empty = classes.filter((_, label) => counts[label] === 0);
+  if (empty.length === 0) return;
+  const more = empty.length > NAMED_CLASSES ? ', …' : '';
+  throw new VggError(
+    'dataset',
+    `${path} has no training images of ${empty.length} of its ${classes.length} classes: ` +
+      `${empty.slice(0, NAMED_CLASSES).join(', ')}${more}; add images of them, or take them out of the classes`,
+  );
 }
 
 /** Computes the transform of training images: geometry from the recipe, mean and principal components from the images. */

@@ -1,6 +1,7 @@
 /** Messages about how a data set was understood, and which of its files are not used. */
-import { type DataSet, nearDuplicates, type UnusedFiles } from '@vgg/data/node';
+import { countSampled, type DataSet, nearDuplicates, sampleImages, type UnusedFiles } from '@vgg/data/node';
 import type { Terminal } from '../terminal/terminal';
+import type { OpenedData } from './data-set';
 
 /** Number of extensions that a message names. */
 const EXTENSIONS = 6;
@@ -20,6 +21,29 @@ export function describeData({ notes, unused }: DataSet, terminal: Terminal): vo
   const harmless = unused.filter(({ isLoss }) => !isLoss);
   if (lost.length > 0) terminal.warn(`files not used: ${lost.map(describeUnused).join(', ')}`);
   if (harmless.length > 0) terminal.say(`other files: ${harmless.map(describeUnused).join(', ')}`);
+}
+
+/**
+ * Warns about validation and test images that are training images too, by the content of a sample of these. Images split off from
+ * the training images are not looked at.
+ * @param path the data set.
+ */
+export function reportSharedImages(path: string, data: OpenedData, terminal: Terminal): void {
+  const { train, validation, test, isSplit } = data;
+  let sample: ReturnType<typeof sampleImages> | undefined;
+  for (const [name, part] of [
+    ['validation', isSplit ? undefined : validation],
+    ['test', test],
+  ] as const) {
+    if (part === undefined) continue;
+    sample ??= sampleImages(path, train);
+    const count = countSampled(part, sample);
+    if (count === 0) continue;
+    terminal.warn(
+      `${count} of ${sample.length} training images that were compared are ${name} images too: the ${name} error is not that of ` +
+        'new images; --check-duplicates compares all',
+    );
+  }
 }
 
 /** Warns about images of other parts that are nearly the same as training images. */

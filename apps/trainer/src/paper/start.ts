@@ -23,6 +23,7 @@ import type { SessionArguments, TrainArguments } from '../run/arguments';
 import { environment } from '../run/environment';
 import { firstNet } from '../run/first-net';
 import { epochSeconds, measureSpeed } from '../run/measure';
+import { checkOutside } from '../run/outside';
 import type { Terminal } from '../terminal/terminal';
 import { scoresOf } from './score';
 import type { Part } from './step';
@@ -223,6 +224,7 @@ export async function newStudy(
   terminal: Terminal,
   spent: () => number,
 ): Promise<OpenedStudy> {
+  checkOutside(folder, request.data);
   if (studyExists(folder)) {
     throw new VggError(
       'run',

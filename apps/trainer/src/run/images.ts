@@ -137,7 +137,7 @@ export interface OwnImages {
 export async function openOwnImages(run: string, record: RunRecord, moved?: string | undefined): Promise<OwnImages> {
   const path = resolve(moved ?? record.recipe.data);
   const images = await readImages(run);
-  if (moved === undefined && !path.endsWith('.tar') && statSync(path, { throwIfNoEntry: false }) === undefined) {
+  if (moved === undefined && !/\.tar$/i.test(path) && statSync(path, { throwIfNoEntry: false }) === undefined) {
     throw new VggError(
       'dataset',
       `cannot read the data folder ${path} of ${run}: there is no such folder; if its images have moved, add --data DIR`,

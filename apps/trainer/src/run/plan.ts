@@ -20,7 +20,7 @@ import {
   smallSettings,
 } from '@vgg/recipes';
 import { locateImages, type OpenedData, openTrainingData } from '../images/data-set';
-import { describeData, reportDuplicates } from '../images/describe';
+import { describeData, reportDuplicates, reportSharedImages } from '../images/describe';
 import type { Terminal } from '../terminal/terminal';
 import type { TrainArguments } from './arguments';
 import { medianSide } from './introduction';
@@ -112,6 +112,7 @@ export async function planRun(given: TrainArguments, terminal: Terminal): Promis
   const path = await imagesFolder(fetched, terminal);
   const data = await openTrainingData(path, fetched);
   if (!isDemo(fetched)) describeData(data, terminal);
+  reportSharedImages(path, data, terminal);
   if (fetched.checkDuplicates) await reportDuplicates(data, terminal);
   const options = small ? await withSmallSettings(fetched, data, terminal) : fetched;
   const recipe = resolveRecipe(options, path, data.train.length);

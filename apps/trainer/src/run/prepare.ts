@@ -12,6 +12,7 @@ import { checkPredecessor, type FirstNet, firstNet } from './first-net';
 import { createRunFolder, discardRunFolder, type KeepingOptions, type RunRecord, saveRecord } from './folder';
 import { saveImages } from './images';
 import { describeClasses, sayEstimate } from './introduction';
+import { checkOutside } from './outside';
 import { isDemo, type PlannedRun, planRun } from './plan';
 
 /** Name of the recipe in a run folder, as a file that `--recipe` takes. */
@@ -39,11 +40,13 @@ function defaultOut({ recipe, config }: TrainArguments): string {
 /** Prepares a new run: plans it, creates its net and its folder, computes the statistics of its images. */
 export async function prepareNew(options: TrainArguments, terminal: Terminal): Promise<Prepared> {
   await checkPredecessor(options, terminal);
+  const out = resolve(options.out ?? defaultOut(options));
+  checkOutside(out, options.data);
   const { recipe, data, net, engine } = await planRun(options, terminal);
   const { model, mean } = await firstNet({ recipe, net, classes: data.classes }, terminal);
   for (const line of describeClasses(data, recipe)) terminal.say(line);
   await sayEstimate(model, recipe, data, terminal);
-  const folder = createRunFolder(resolve(options.out ?? defaultOut(options)), options);
+  const folder = createRunFolder(out, options);
   try {
     return await fillFolder({ folder, recipe, data, net, engine, model, mean }, options, terminal);
   } catch (error) {

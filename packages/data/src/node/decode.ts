@@ -7,7 +7,7 @@
  * channels, CMYK is converted as in Pillow, 16 bits are cut to the upper 8, transparency is laid over white, and the EXIF orientation is
  * applied. Of an animation the first frame is decoded.
  */
-import { VggError } from '@vgg/core';
+import { misplaced, VggError } from '@vgg/core';
 import sharp, { type Sharp } from 'sharp';
 import type { RawImage, Size, Window } from '../image';
 import { rescaledSize } from '../rescale';
@@ -22,7 +22,6 @@ import { readJpegHeader } from './jpeg';
 import { decodePnm, isPnm, pnmSize } from './pnm';
 import { isPixels, readEncoded, readPixels } from './read';
 import type { BytePart } from './resample-bytes';
-import { misplaced } from './sources/not-data';
 
 sharp.cache(false);
 sharp.concurrency(1);
@@ -59,7 +58,7 @@ interface Header extends Size {
 /** Returns the first line of an error's message, without the prefixes of sharp. */
 function reasonOf(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);
-  return text.split('\n')[0]!.replace(/^Input (buffer|file) /, '');
+  return text.split('\n')[0]!.replace(/^Input (buffer|file) |[\s:]+$/g, '');
 }
 
 function unusable(name: string, reason: string, cause?: unknown): VggError {

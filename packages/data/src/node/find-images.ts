@@ -1,6 +1,7 @@
 /** The images that words stand for: files, folders, patterns, addresses and standard input. */
 import { readdirSync, realpathSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { VggError } from '@vgg/core';
 import { systemReason } from '@vgg/core/node';
 import type { RawImage } from '../image';
@@ -109,6 +110,15 @@ function* imagesAt(path: string): Generator<FoundImage, void> {
   if (count === 0) yield faulty(path, `${path}: the folder has no images`);
 }
 
+/** Returns the path of an address such as `file:///photos/cat.jpg`; undefined for one that names no file of this machine. */
+function pathOfAddress(address: string): string | undefined {
+  try {
+    return fileURLToPath(address);
+  } catch {
+    return undefined;
+  }
+}
+
 function* imagesOf(word: string): Generator<FoundImage, void> {
   if (word === STANDARD_INPUT) {
     yield { name: word, kind: 'standard input' };
@@ -133,6 +143,12 @@ function* imagesOf(word: string): Generator<FoundImage, void> {
       yield faulty(word, `${word}: ${systemReason(error)}`);
       return;
     }
+  }
+  if (/^[a-z][a-z\d+.-]+:\/\//i.test(word)) {
+    const path = pathOfAddress(word);
+    if (path !== undefined) yield* imagesAt(path);
+    else yield faulty(word, `${word}: expected an address of http, https or file`);
+    return;
   }
   const paths = isPattern(word) ? matchingPaths(word) : [];
   for (const path of paths) yield* imagesAt(path);

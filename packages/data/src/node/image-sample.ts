@@ -10,6 +10,7 @@ import { spread } from '../subset';
 import { statsOf } from './file-stats';
 import type { DataSet } from './open';
 import { readStored } from './read';
+import { isTar } from './sources/files';
 
 /** Number of images in a sample. */
 const SAMPLE = 64;
@@ -28,7 +29,7 @@ export interface SampledImage {
 export function imageId(data: string, location: ImageLocation): string {
   if (location.kind === 'pixels' || location.kind === 'bytes')
     throw new VggError('dataset', 'images in memory have no path');
-  const folder = data.endsWith('.tar') ? dirname(data) : data;
+  const folder = isTar(data) ? dirname(data) : data;
   const path = relative(folder, location.path).replaceAll('\\', '/');
   return location.kind === 'file' ? path : `${path}#${location.offset}`;
 }

@@ -6,10 +6,12 @@ import { splitByClass } from '../split';
 import { readableName } from './byte-names';
 import { statsOf } from './file-stats';
 import { isCifar, openCifar } from './sources/cifar';
+import { notesOnClasses } from './sources/class-notes';
 import { fileKind, isImageName, isTar } from './sources/files';
-import { hasImages, openClasses } from './sources/folders';
+import { hasImages, noClassFolders, openClasses } from './sources/folders';
 import { openImagenetValidation } from './sources/imagenet';
 import { type FolderLayout, innerPartFolders, layoutOf, wrapped } from './sources/layout';
+import { divideByLists, type ListFile, listsIn } from './sources/lists';
 import { PARTS, type Part, partOfShard } from './sources/parts';
 import { expandBraces, hasSamples, openShards } from './sources/shards';
 import { type Child, type Folder, readTree } from './sources/tree';
@@ -65,7 +67,7 @@ const EXPECTED =
  * - CIFAR binaries;
  * - tar shards (their names may name a part), unless class folders lie next to archives without samples;
  * - folders named as parts (train, val, test and their usual variants) with class folders, shards or ILSVRC-2012's images;
- * - class folders.
+ * - class folders; lists such as `train.txt` and `val.txt` divide them into parts.
  * @throws VggError `VGG_DATASET` if there is no usable data set; `VGG_ARGUMENT` for a fraction out of range.
  */
 export async function openSource(path: string, options: OpenOptions = {}): Promise<DataSet> {
@@ -80,7 +82,8 @@ class Opener {
   readonly #layout: Layout;
   readonly #allowEmpty: boolean;
   readonly #account = new Account();
-  readonly #notes: string[] = [];
+  readonly #notes = this.#account.notes;
+  readonly #lists: ListFile[] = [];
 
   constructor(path: string, { layout = 'auto', allowEmptyClasses = false }: OpenOptions) {
     this.#path = path;
@@ -92,6 +95,7 @@ class Opener {
     const { layout, parts, classes } = await this.#detect();
     const { train, validation, test } = parts;
     const names = classes ?? (train ?? validation ?? test)!.classes;
+    if (!this.#allowEmpty) for (const note of notesOnClasses(parts)) this.#notes.push(note);
     return { layout, classes: names, train, validation, test, notes: this.#notes, unused: this.#account.unused };
   }
 
@@ -106,7 +110,8 @@ class Opener {
       return this.#openShards(shards);
     }
     if (statsOf(path)?.isFile()) {
-      throw this.#fail(`is a file but not a .tar: ${EXPECTED}`);
+      const isPacked = fileKind(path) === 'archive';
+      throw this.#fail(isPacked ? 'is a compressed archive: unpack it first' : `is a file but not a .tar: ${EXPECTED}`);
     }
     return this.#openFolder(path, await readTree(path), '');
   }
@@ -115,6 +120,7 @@ class Opener {
     const isAuto = this.#layout === 'auto';
     const inner = isAuto ? wrapper(folder) : undefined;
     if (inner) {
+      for (const list of listsIn(path, folder, below)) this.#lists.push(list);
       this.#account.addLeft(folder, below);
       this.#account.addFiles(folder, below, 'outside');
       for (const child of folder.folders) {
@@ -204,6 +210,7 @@ class Opener {
 
   async #openFolders(path: string, folder: Folder, below: string): Promise<Opened> {
     if (folder.folders.length === 0) {
+      if (folder.files.some(isImageName)) throw noClassFolders(path, folder, 'data set');
       const archive = folder.files.find((name) => fileKind(name) === 'archive');
       const hint = archive === undefined ? '' : `; unpack ${readableName(archive)} first`;
       throw this.#fail(`holds no data set: ${EXPECTED}${hint}`);
@@ -214,7 +221,10 @@ class Opener {
     if (found.kind === 'parts') return this.#openParts(path, folder, below, found);
     const classFolders = { path, folder, below, allowEmpty: this.#allowEmpty };
     if (found.kind === 'folders') {
-      return { layout: 'class folders', parts: { train: openClasses(classFolders, this.#account) } };
+      const source = openClasses(classFolders, this.#account);
+      const lists = wanted === undefined ? [...this.#lists, ...listsIn(path, folder, below)] : [];
+      const divided = lists.length > 0 ? await divideByLists(source, lists, this.#account, below) : undefined;
+      return { layout: 'class folders', parts: divided ?? { train: source } };
     }
     this.#notes.push(`each class holds the parts ${found.parts.map(({ part }) => part).join(', ')}`);
     const parts: Sources = {};

@@ -1,11 +1,12 @@
 /** Reads the bytes at an {@link ImageLocation}. Synchronous, because it runs in workers and on local files. */
-import { closeSync, existsSync, lstatSync, openSync, readFileSync, readSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, lstatSync, openSync, readFileSync, readSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { VggError } from '@vgg/core';
 import { fileError, systemReason } from '@vgg/core/node';
 import type { RawImage } from '../image';
 import type { ImageLocation } from '../source';
 import { fsPath, readableName } from './byte-names';
+import { forgetPipe } from './file-stats';
 
 /** Largest number of shards that stay open. The least recently used one is closed first. */
 const MAXIMUM_OPEN = 32;
@@ -86,6 +87,11 @@ function readWhole(path: string): Buffer {
   try {
     const file = openSync(fsPath(path), 'r');
     try {
+      const kind = fstatSync(file);
+      forgetPipe(kind);
+      if (kind.isCharacterDevice() || kind.isBlockDevice()) throw new Error('it is a device, not a file');
+      // The bytes of a pipe can be read once only.
+      if (!kind.isFile()) return readFileSync(file);
       let length = 0;
       for (let count = -1; count !== 0; length += count) {
         count = readSync(file, buffer, length, buffer.length - length, null);

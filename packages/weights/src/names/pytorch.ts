@@ -46,9 +46,12 @@ function pytorchNaming(name: string, heads: Readonly<Record<string, string>>, fe
         return `${module}.${ROLES[role]}`;
       });
     },
-    ignores: (tensor) => tensor.endsWith('.num_batches_tracked'),
+    ignores: (tensor) => IGNORED.test(tensor),
   };
 }
+
+/** Tensors apart from a net's function: counts of batches, of operations by profilers, and weights of a loss. */
+const IGNORED = /\.num_batches_tracked$|(^|\.)total_(ops|params)$|^(criterion|loss(_fn)?)\./;
 
 /** Naming of torchvision. https://github.com/pytorch/vision/blob/main/torchvision/models/vgg.py */
 export const TORCHVISION = pytorchNaming('torchvision', {

@@ -35,7 +35,8 @@ function corrupt({ name }: ByteSource, what: string, cause?: unknown): VggError 
 
 /** Returns the reason of an error of zip.js as one line. */
 function reasonOf(error: unknown): string {
-  return (error instanceof Error ? error.message : String(error)).split('\n')[0]!.slice(0, 200);
+  const reason = (error instanceof Error ? error.message : String(error)).split('\n')[0]!.slice(0, 200);
+  return /^End of central directory/.test(reason) ? 'it has no list of its files at its end: is it complete?' : reason;
 }
 
 /** Runs `work`, and converts all errors but our own to one that names the archive. */

@@ -75,8 +75,9 @@ export function fileKind(name: string): FileKind {
   return extension === '' ? 'nameless' : 'other';
 }
 
+/** True for the name or path of a tar archive, in upper or lower case. */
 export function isTar(name: string): boolean {
-  return name.endsWith('.tar');
+  return extensionOf(name) === '.tar';
 }
 
 /**
@@ -87,16 +88,24 @@ const SYSTEM_NAMES: ReadonlySet<string> = new Set([
   // macOS, and archives made on it
   '__macosx',
   'icon\r',
+  'network trash folder',
+  'temporary items',
+  'thefindbycontentfolder',
+  'thevolumesettingsfolder',
   // Windows
   'thumbs.db',
   'ehthumbs.db',
   'ehthumbs_vista.db',
   'desktop.ini',
   '$recycle.bin',
+  'recycled',
   'recycler',
+  'found.000',
   'system volume information',
   // Synology, QNAP and other network storage
   '@eadir',
+  '@synoeastream',
+  '@synoresource',
   '@tmp',
   '@sharebin',
   '@transcode',
@@ -107,6 +116,9 @@ const SYSTEM_NAMES: ReadonlySet<string> = new Set([
   '@recently-snapshot',
   // Linux
   'lost+found',
+  // Python, version control
+  '__pycache__',
+  'cvs',
   // tar programs that do not know extended headers
   'paxheader',
   'paxheaders',

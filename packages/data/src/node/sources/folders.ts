@@ -3,8 +3,10 @@ import { join, sep } from 'node:path';
 import { VggError } from '@vgg/core';
 import type { ImageSource } from '../../source';
 import { readableName } from '../byte-names';
+import { ClassPlaces } from './class-places';
+import { companionFolders, companionsAmong } from './companions';
 import { FileList } from './file-list';
-import { fileKind, isImageName } from './files';
+import { byName, fileKind, isImageName } from './files';
 import { type Child, type Folder, readTree } from './tree';
 import { Account } from './unused';
 
@@ -45,22 +47,18 @@ function addReal(folder: Folder, paths: Set<string>): void {
  */
 export function openClasses(options: ClassFolders, account: Account): ImageSource {
   const { path, folder, below, classes, allowEmpty = false, only = (child) => [child] } = options;
-  if (folder.folders.length === 0) {
-    throw new VggError(
-      'dataset',
-      `${readableName(path)} holds no class folders: expected one folder of images for each class`,
-    );
-  }
+  if (folder.folders.length === 0) throw noClassFolders(path, folder);
   account.addLeft(folder, below);
   account.addFiles(folder, below, 'outside');
   const names = classes ?? folder.folders.map(({ name }) => readableName(name));
-  const places = new Map(names.map((name, i) => [name.normalize(), i]));
+  const places = new ClassPlaces(names);
+  const taken = new Map<number, Child>();
   const list = new FileList(path);
   const seen = new Set<string>();
   for (const child of folder.folders) if (!child.isLink) addReal(child.folder, seen);
   for (const child of folder.folders) {
     const where = readableName(join(path, child.name));
-    const label = places.get(readableName(child.name).normalize());
+    const label = places.of(readableName(child.name));
     if (label === undefined) {
       if (!hasImages(child.folder)) {
         account.addAll(child.folder, `${below}${child.name}/`, 'folder');
@@ -68,6 +66,15 @@ export function openClasses(options: ClassFolders, account: Account): ImageSourc
       }
       throw new VggError('dataset', `${where} is a class that the training set does not have`);
     }
+    const twin = taken.get(label);
+    if (twin !== undefined && hasImages(child.folder)) {
+      throw new VggError(
+        'dataset',
+        `two folders of ${readableName(path)} are the class ${names[label]}, with names that differ in Unicode form or capitals: ` +
+          'join them or rename one',
+      );
+    }
+    if (hasImages(child.folder)) taken.set(label, child);
     const before = list.length;
     const visited = new Set<string>();
     for (const { name, folder: own } of only(child)) {
@@ -81,7 +88,37 @@ export function openClasses(options: ClassFolders, account: Account): ImageSourc
       );
     }
   }
+  for (const note of [places.noteFor(path), noteOfLinks(path, folder)]) {
+    if (note !== undefined) account.notes.push(note);
+  }
   return list.source(path, names);
+}
+
+/** Builds the error for a folder of which the images, if any, have no classes. @param kind what was expected there. */
+export function noClassFolders(path: string, { files }: Folder, kind = 'class folders'): VggError {
+  const count = files.filter(isImageName).length;
+  const found = count === 0 ? '' : `, but ${count} ${count === 1 ? 'image' : 'images'} without a class`;
+  const table = files.find((name) => /\.(csv|tsv|txt|json|xlsx?)$/i.test(name));
+  const unread = table === undefined ? '' : `; labels in files such as ${readableName(table)} are not read`;
+  return new VggError(
+    'dataset',
+    `${readableName(path)} holds no ${kind}${found}: expected one folder of images for each class, such as ` +
+      `cat/1.jpg${unread}`,
+  );
+}
+
+/** Returns a line about a class folder that is a link to the folder of another class, if there is one. */
+function noteOfLinks(path: string, { folders }: Folder): string | undefined {
+  const byPlace = new Map<string, string>();
+  for (const { name, folder } of folders) {
+    const other = byPlace.get(folder.real);
+    if (other !== undefined && hasImages(folder)) {
+      const names = [other, name].map(readableName).sort(byName).join(' and ');
+      return `the classes ${names} of ${readableName(path)} are the same folder, by a link`;
+    }
+    byPlace.set(folder.real, name);
+  }
+  return undefined;
 }
 
 /** Says which files lie in a folder without images. */
@@ -109,10 +146,14 @@ function addImages(list: FileList, folder: Folder, inside: string, label: number
   seen.add(folder.real);
   visited.add(folder.real);
   account.addLeft(folder, path);
-  list.add(inside, folder.files.filter(isImageName), label);
-  account.addFiles({ files: folder.files.filter((name) => !isImageName(name)) }, path, 'outside');
+  const companions = companionsAmong(folder.files);
+  const isOwn = (name: string) => isImageName(name) && !companions.has(name);
+  list.add(inside, folder.files.filter(isOwn), label);
+  account.addFiles({ files: folder.files.filter((name) => !isOwn(name)) }, path, 'companion');
+  const others = companionFolders(folder.folders);
   for (const child of folder.folders) {
-    if ((child.isLink ? seen : visited).has(child.folder.real)) account.add('second link', path + child.name);
+    if (others.has(child)) account.addAll(child.folder, `${path}${child.name}${sep}`, 'companion');
+    else if ((child.isLink ? seen : visited).has(child.folder.real)) account.add('second link', path + child.name);
     else addImages(list, child.folder, `${inside}${child.name}${sep}`, label, traversal);
   }
 }

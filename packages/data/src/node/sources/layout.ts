@@ -1,5 +1,6 @@
 /** Decides which layout the folders of a data set have (docs/decisions/0130). */
 import { VggError } from '@vgg/core';
+import { companionFolders } from './companions';
 import { isImageName, isTar } from './files';
 import { hasImages } from './folders';
 import { hasImagenetLabels } from './imagenet';
@@ -103,15 +104,48 @@ export function layoutOf(path: string, root: Folder, wanted?: 'parts' | 'folders
     );
   }
   if (looked.length === 0) return asFolders();
+  checkNoSiblings(path, structured, imageOthers);
   return asFolders(
     `${looked.join(', ')}: taken for classes, as ${names}${more}; if they are parts of the data set: --layout parts`,
   );
 }
 
+/**
+ * @throws VggError `VGG_DATASET` if a folder that is named as a part holds the classes that lie next to it: `val/cat` next to `cat`.
+ */
+function checkNoSiblings(path: string, structured: readonly PartFolder[], others: readonly Child[]): void {
+  const names = new Set(others.map(({ name }) => name));
+  const found = structured.find(({ child }) => sharedNames(child, names).length > 1);
+  if (found === undefined) return;
+  const { name } = found.child;
+  throw new VggError(
+    'dataset',
+    `${path}: ${name} holds the classes that lie next to it, such as ${sharedNames(found.child, names)[0]}: move those next to ` +
+      `it into a folder train, or choose --layout folders if ${name} is a class`,
+  );
+}
+
+/** Returns the folders of a folder that have names of other folders. */
+function sharedNames(child: Child, names: ReadonlySet<string>): string[] {
+  return classesOf(child).filter((name) => names.has(name));
+}
+
+/** Returns a line about a class whose folders are named as other classes are: it may be another version of them. */
+function noteOfSiblings(used: readonly Child[]): string | undefined {
+  const names = new Set(used.map(({ name }) => name));
+  const found = used.find((child) => sharedNames(child, names).length > 1);
+  if (found === undefined) return undefined;
+  const shared = sharedNames(found, names);
+  return `${found.name} is taken for a class, but its folders have the names of classes, ${shared.slice(0, 3).join(', ')}: if it is none, move it elsewhere`;
+}
+
 /** Returns a line about classes that all have the same folders: they may be parts with names that are not known. */
 function noteOfSameFolders(root: Folder): string | undefined {
   const used = root.folders.filter(isUsed);
+  const note = noteOfSiblings(used);
+  if (note !== undefined) return note;
   const [first, ...rest] = used.map(classesOf);
+  if (used[0] !== undefined && companionFolders(used[0].folder.folders).size > 0) return undefined;
   const isSame = first !== undefined && first.length > 1 && rest.every((names) => names.join('/') === first.join('/'));
   if (!isSame || rest.length === 0 || used.some(({ folder }) => folder.files.some(isImageName))) return undefined;
   const names = used.map(({ name }) => name).slice(0, 3);

@@ -17,7 +17,8 @@ const PLACES: ReadonlyMap<string, { readonly part: Part; readonly place: number 
 );
 
 /** Words that may accompany the name of a part: `training_set`, `val-images`, `Test Data`, `train2017`. */
-const COMPANION = /^(sets?|data(sets?)?|splits?|parts?|folds?|folders?|images?|imgs?|pic(ture)?s|photos?|files?|\d+)$/;
+const COMPANION =
+  /^(sets?|data(sets?)?|splits?|parts?|folds?|folders?|images?|imgs?|pic(ture)?s|photos?|files?|lists?|filenames|names|ids|paths|\d+)$/;
 
 /** Returns the words of a name in lower case: `Train_2017-setA` has the words train, 2017, set, a. */
 function wordsOf(name: string): string[] {

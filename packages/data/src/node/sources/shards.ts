@@ -6,7 +6,9 @@ import { basename, dirname, posix } from 'node:path';
 import { VggError } from '@vgg/core';
 import type { ImageSource } from '../../source';
 import { readableName } from '../byte-names';
+import { statsOf } from '../file-stats';
 import { readEncoded } from '../read';
+import { ClassPlaces } from './class-places';
 import { byName, IMAGE_EXTENSIONS, isImageName, isSystemName } from './files';
 import { type TarEntry, tarEntries } from './tar';
 import { firstExisting, readLines } from './text';
@@ -48,7 +50,8 @@ interface Samples {
 
 /**
  * Opens the samples of tar shards, in the order of the shards. Numeric labels are indices into `classes.txt` next to the shards
- * (one name in each line), or are the class names if that file is missing. Other labels are class names.
+ * (one name in each line), or are the class names, in the order of the numbers, if that file is missing. Other labels are class
+ * names.
  *
  * The image of a sample is its member whose extension is the first of `IMAGE_EXTENSIONS`, such as `0001.jpg`. Only
  * if there is none, a member such as `0001.image.jpg` may be the image. Other members are not used.
@@ -64,22 +67,9 @@ export async function openShards(
   for (const [shard, path] of shards.entries()) await readShard(path, shard, samples, account);
   const { paths, offsets, lengths } = samples;
   const name = shards.length === 1 ? shards[0]! : `${shards[0]} … ${shards.at(-1)}`;
-  if (paths.length === 0) {
-    throw new VggError('dataset', `${readableName(name)} holds no images: expected files like 0001.jpg and 0001.cls`);
-  }
+  if (paths.length === 0) throw noImages(name);
   const names = classes ?? (await classNames(shards[0]!, samples.labels));
-  const places = new Map(names.map((value, i) => [value, i]));
-  const labels = Int32Array.from(samples.labels, (label, i) => {
-    const place = /^\d+$/.test(label) && !places.has(label) ? Number(label) : (places.get(label) ?? -1);
-    if (place < 0 || place >= names.length) {
-      throw new VggError(
-        'dataset',
-        `${readableName(shards[samples.shards[i]!]!)}: ${readableName(paths[i]!)} has class ${label}, which is not one of the ` +
-          `${names.length} classes`,
-      );
-    }
-    return place;
-  });
+  const labels = placesOf(names, samples, shards, account);
   const shardOf = Uint32Array.from(samples.shards);
   return {
     name,
@@ -137,7 +127,15 @@ function groupsOf(entries: readonly TarEntry[], hidden: (entry: TarEntry) => voi
   return groups;
 }
 
+function noImages(name: string, reason = ''): VggError {
+  return new VggError(
+    'dataset',
+    `${readableName(name)} holds no images: expected files like 0001.jpg and 0001.cls${reason}`,
+  );
+}
+
 async function readShard(path: string, shard: number, samples: Samples, account: Account): Promise<void> {
+  if (statsOf(path)?.size === 0) throw noImages(path, ', got an empty file: is it complete?');
   const inside = `${basename(path)}/`;
   const groups = groupsOf(await tarEntries(path), (entry) => account.add('system', inside + entry.path));
   for (const [key, members] of groups) {
@@ -216,13 +214,42 @@ function jsonLabel(source: string): string | undefined {
   }
 }
 
+const NUMBER = /^\d+$/;
+
 async function classNames(shard: string, samples: readonly string[]): Promise<string[]> {
   const file = firstExisting(dirname(shard), ['classes.txt']);
   if (file) return readLines(file);
-  const labels = [...new Set(samples)];
-  if (!labels.every((label) => /^\d+$/.test(label))) return labels.sort(byName);
-  const count = labels.reduce((largest, label) => Math.max(largest, Number(label)), 0) + 1;
-  if (count > 1_000_000)
-    throw new VggError('dataset', `${shard} has a class numbered ${count - 1}: more than a million classes`);
-  return Array.from({ length: count }, (_, i) => String(i));
+  const labels = [...new Set(samples.map((label) => label.normalize()))];
+  if (!labels.every((label) => NUMBER.test(label))) return labels.sort(byName);
+  const numbers = [...new Set(labels.map(Number))].sort((a, b) => a - b);
+  const largest = numbers.at(-1)!;
+  if (largest >= 1_000_000)
+    throw new VggError('dataset', `${shard} has a class numbered ${largest}: more than a million classes`);
+  return numbers.map(String);
+}
+
+/** Returns the class of each sample. A number is the name of a class, or else its index among classes that have other names. */
+function placesOf(
+  names: readonly string[],
+  { labels, shards: shardOf, paths }: Samples,
+  shards: readonly string[],
+  account: Account,
+): Int32Array {
+  const places = new ClassPlaces(names);
+  const areNumbers = names.every((name) => NUMBER.test(name));
+  const found = Int32Array.from(labels, (label, i) => {
+    const number = NUMBER.test(label) ? Number(label) : -1;
+    const place = places.of(label) ?? (areNumbers ? places.of(String(number)) : number) ?? -1;
+    if (place < 0 || place >= names.length) {
+      throw new VggError(
+        'dataset',
+        `${readableName(shards[shardOf[i]!]!)}: ${readableName(paths[i]!)} has class ${label}, which is not one of the ` +
+          `${names.length} classes`,
+      );
+    }
+    return place;
+  });
+  const note = places.noteFor(shards[0]!);
+  if (note !== undefined) account.notes.push(note);
+  return found;
 }

@@ -1,9 +1,8 @@
 /** Finds the files of a tar archive by reading its headers alone (docs/decisions/0013). */
 import { type FileHandle, open } from 'node:fs/promises';
-import { VggError } from '@vgg/core';
+import { misplaced, VggError } from '@vgg/core';
 import { Header, Pax } from 'tar';
 import { fsPath, nameOf, readableName } from '../byte-names';
-import { misplaced } from './not-data';
 
 const BLOCK = 512;
 

@@ -6,6 +6,7 @@ import { realpathSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 import { VggError } from '@vgg/core';
+import { systemReason } from '@vgg/core/node';
 import { fsPath, nameOf, readableName } from '../byte-names';
 import { statsOf } from '../file-stats';
 import { byName, isImageName, isSystemName } from './files';
@@ -133,6 +134,5 @@ function reasonOf(cause: unknown): string {
   const code = (cause as NodeJS.ErrnoException).code;
   if (code === 'ENOENT') return 'there is no such folder';
   if (code === 'ENOTDIR') return 'it is not a folder';
-  if (code === 'EACCES') return 'permission denied';
-  return cause instanceof Error ? cause.message : String(cause);
+  return systemReason(cause);
 }

@@ -8,9 +8,11 @@ const REASONS = {
   other: 'not images',
   nameless: 'names without an extension',
   format: 'image formats that are not read: convert them',
-  archive: 'archives: unpack them, or choose them by the layout "shards"',
+  archive: 'archives: unpack them, or choose those in .tar by the layout "shards"',
   outside: 'images that are in no class folder',
   unlabelled: 'images without class folders or labels',
+  companion: 'masks and thumbnails of other images',
+  unlisted: 'images that no list of a part names',
   folder: 'folders that are not a part of the data set',
   part: 'a part that has another folder already',
   layout: 'files of another layout',
@@ -52,7 +54,10 @@ interface Entry {
   readonly extensions: Map<string, number>;
 }
 
+/** Account of one data set. */
 export class Account {
+  /** Lines about how the content was understood, where another meaning is possible. */
+  readonly notes: string[] = [];
   readonly #entries = new Map<UnusedKind, Entry>();
 
   /** Counts one file. @param path relative to the data set. */
@@ -63,6 +68,19 @@ export class Account {
     if (entry.examples.length < EXAMPLES) entry.examples.push(readableName(path));
     const extension = readableName(extensionOf(path));
     if (extension !== '') entry.extensions.set(extension, (entry.extensions.get(extension) ?? 0) + 1);
+  }
+
+  /** Takes out a file that is used, such as a list. @param path relative to the data set, as it was counted. */
+  use(path: string): void {
+    const entry = this.#entries.get('other');
+    if (entry === undefined) return;
+    const extension = readableName(extensionOf(path));
+    const place = entry.examples.indexOf(readableName(path));
+    if (place >= 0) entry.examples.splice(place, 1);
+    entry.count -= 1;
+    entry.extensions.set(extension, (entry.extensions.get(extension) ?? 0) - 1);
+    if (entry.extensions.get(extension) === 0) entry.extensions.delete(extension);
+    if (entry.count === 0) this.#entries.delete('other');
   }
 
   /** Counts the entries of a folder that are never used. */

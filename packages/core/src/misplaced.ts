@@ -9,7 +9,7 @@ const KINDS: readonly { readonly start: RegExp; readonly reason: string }[] = [
 ];
 
 /** Returns the reason why a file that begins with `head` is not what its name says; undefined for all other files. */
-export function misplaced(head: Buffer): string | undefined {
-  const text = head.toString('latin1', 0, 64);
+export function misplaced(head: Uint8Array): string | undefined {
+  const text = Array.from(head.subarray(0, 64), (byte) => String.fromCharCode(byte)).join('');
   return KINDS.find(({ start }) => start.test(text))?.reason;
 }

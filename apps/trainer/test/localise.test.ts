@@ -2,6 +2,7 @@
 import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeDemoBoxes } from '@vgg/data/node';
+import type { BoxRow } from '@vgg/localise/node';
 import { beforeAll, expect, it } from 'vitest';
 import { home, trainer } from './command-line';
 
@@ -77,6 +78,28 @@ it('trains boxes, continues them, prints the errors, and draws them', async () =
   expect(damaged.code).toBe(2);
 });
 
+it('trains boxes by a net of rectangles, and draws them', async () => {
+  const net = ['--config', 'A', '--batch-norm', '--width', '0.03', '--input', '32x64', '--batch', '8', '--epochs', '1'];
+  const classifier = await trainer(['train', '--data', 'shapes', ...net, '--out', 'wide', ...QUICK]);
+  expect(classifier.stderr).toBe('');
+  const options = ['--task', 'localise', '--data', 'shapes', '--weights', 'wide', '--batch', '8', '--epochs', '1'];
+  const { stdout, code } = await trainer(['train', ...options, '--out', 'wide-boxes', '--json', ...QUICK]);
+  expect(code).toBe(0);
+  // S is 64 · 256 / 224 = 73, and a seventh of 64 is the step to the other scales.
+  const { rows } = JSON.parse(stdout);
+  expect(rows.map(({ protocol, scales }: BoxRow) => `${protocol} ${scales}`)).toEqual([
+    'single 73',
+    'dense 73',
+    'multi-crop 73',
+    'multi-crop 64,73,82',
+  ]);
+  const image = 'shapes/val/star/0000.jpg';
+  const predict = ['predict', '--run', 'wide-boxes', image, '--boxes', 'drawn-wide', '--json'];
+  const predicted = await trainer([...predict, '--engine', 'wasm', '--quiet']);
+  expect(JSON.parse(predicted.stdout)[0]).toMatchObject({ image, objects: expect.any(Array) });
+  expect(readdirSync(join(home, 'drawn-wide'))).toEqual(['0000.png']);
+});
+
 it('names images that cannot be used, and stops at them in a strict run', async () => {
   cpSync(join(home, 'shapes'), join(home, 'partly'), { recursive: true });
   writeFileSync(join(home, 'partly/train/star/0001.jpg'), 'not an image');
@@ -100,6 +123,8 @@ it('refuses what does not go together, in one line', async () => {
   await refused(task, /add --weights RUN/);
   await refused([...task, '--weights', 'classifier', '--cut-mix', '0.5'], /cutMix does not apply to --task localise/);
   await refused([...task, '--weights', 'classifier', '--init', 'he'], /init does not apply to --task localise/);
+  const input = /^.*takes the net of --weights classifier, whose input is 32, got 32x64: leave it out$/;
+  await refused([...task, '--weights', 'classifier', '--input', '32x64'], input);
   await refused([...task, '--weights', 'classifier', '--check-duplicates'], /checkDuplicates does not apply/);
   await refused([...task, '--weights', 'classifier', '--warm-up', '12'], /--warm-up 12 takes all of --epochs 12/);
   await refused([...task, '--weights', 'classifier', '--layer-rates', 'fc9=2'], /fc9/);

@@ -75,6 +75,16 @@ describe('a run of rectangles', () => {
     expect(await trainer(['convert', 'wide', 'web', '--to', 'tfjs'])).toMatchObject({ code: 0 });
   });
 
+  it('is converted for images of another size without its classifier, and refused with it', async () => {
+    const features = await trainer(['convert', 'wide', 'features.safetensors', '--head', 'none', '--input', '96x160']);
+    expect(features).toMatchObject({ code: 0 });
+    expect((await trainer(['inspect', 'features.safetensors'])).stdout).toMatch(/input 96×160/);
+    const other = await trainer(['convert', 'wide', 'other.onnx', '--input', '64x32']);
+    expect(other.code).toBe(2);
+    expect(other.stderr.trim()).toMatch(/^error: .*take images of 32x64 .*, got an input size of 64x32: leave it out/);
+    expect(existsSync(join(home, 'other.onnx'))).toBe(false);
+  });
+
   it('continues to exactly the weights of an uninterrupted run', async () => {
     expect(await train(...BEYOND, '--epochs', '1', '--out', 'half')).toMatchObject({ code: 0 });
     const resumed = await trainer(['train', '--resume', 'half', '--epochs', '2']);

@@ -43,7 +43,7 @@ struct Context {
   // True if convolutions and matrix products multiply in bfloat16 (and sum in float32) and activations are held in
   // bfloat16.
   const bool bfloat16;
-  // True if Winograd's transformed numbers may be rounded to bfloat16 while gradients are recorded.
+  // True if Winograd's transformed numbers may be rounded to bfloat16.
   const bool bfloat16_tiles;
   // Type in which convolutions and matrix products multiply.
   const memory::data_type multiplied;

@@ -1,11 +1,10 @@
 /** Training on images with boxes: batches, resuming, and use of the net. */
 import './backend';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { memory } from '@tensorflow/tfjs-core';
-import { randomStream } from '@vgg/core';
-import type { ImageTransform, TrainTransform } from '@vgg/data';
+import type { Batch, ImageTransform, TrainTransform } from '@vgg/data';
 import { createBatches, createEvaluationBatches, decodeImage } from '@vgg/data/node';
 import { createVgg, heInitialiser, normalInitialiser } from '@vgg/models';
 import { constant, MomentumSgd } from '@vgg/optim';
@@ -13,6 +12,8 @@ import { RunFolder } from '@vgg/train/node';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
+  type Box,
+  type BoxBatchOptions,
   type BoxSource,
   boxSource,
   createLocaliser,
@@ -33,37 +34,17 @@ import {
   type TrainBoxesOptions,
   trainBoxes,
 } from '../src/node';
+import { drawBoxFolder, drawnBox, IMAGES, MEAN } from './drawn';
 
-const IMAGES = 16;
 let home: string;
 let source: BoxSource;
 
-/** Draws white (class 0) and black (class 1) rectangles on grey, and writes their boxes. */
 beforeAll(async () => {
   home = mkdtempSync(join(tmpdir(), 'vgg-boxes-'));
-  mkdirSync(join(home, 'data'));
-  const lines = ['image,class,left,top,width,height'];
-  for (let i = 0; i < IMAGES; i++) {
-    const random = randomStream(1, 'test boxes', i);
-    const size = { width: 40 + random.integer(20), height: 40 + random.integer(20) };
-    const box = { width: 12 + random.integer(8), height: 12 + random.integer(8) };
-    const left = 8 + random.integer(size.width - box.width - 16);
-    const top = 8 + random.integer(size.height - box.height - 16);
-    const white = { create: { ...box, channels: 3 as const, background: i % 2 === 0 ? '#fff' : '#000' } };
-    const image = sharp({ create: { ...size, channels: 3, background: '#808080' } });
-    const input = await sharp(white).png().toBuffer();
-    await image
-      .composite([{ input, left, top }])
-      .png()
-      .toFile(join(home, 'data', `${i}.png`));
-    lines.push(`${i}.png,${i % 2 === 0 ? 'white' : 'black'},${left},${top},${box.width},${box.height}`);
-  }
-  writeFileSync(join(home, 'data', 'boxes.csv'), `${lines.join('\n')}\n`);
-  source = (await openBoxes(join(home, 'data'), { classes: ['white', 'black'] })).train!;
+  source = await drawBoxFolder(join(home, 'data'));
 });
 afterAll(() => rmSync(home, { recursive: true }));
 
-const MEAN = [128, 128, 128] as const;
 const TRANSFORM: TrainTransform = { crop: 32, scale: [36, 48], flip: true, colour: null, mean: MEAN, range: 255 };
 const PREPARATION: ImageTransform = {
   resize: 'shortest',
@@ -90,50 +71,60 @@ function net(classes = 2) {
   );
 }
 
-/** Returns the rectangle of the pixels of image `i` of a batch that differ from the background. */
-function rectangle(images: Float32Array, i: number, side: number) {
-  const at = { left: side, top: side, right: 0, bottom: 0 };
-  for (let y = 0; y < side; y++) {
-    for (let x = 0; x < side; x++) {
-      if (Math.abs(images[((i * side + y) * side + x) * 3]!) < 63) continue;
-      at.left = Math.min(at.left, x);
-      at.top = Math.min(at.top, y);
-      at.right = Math.max(at.right, x + 1);
-      at.bottom = Math.max(at.bottom, y + 1);
-    }
-  }
-  return { left: at.left, top: at.top, width: at.right - at.left, height: at.bottom - at.top };
-}
-
-describe('batches with boxes', () => {
-  it.each(['training', 'evaluation'])('carry the boxes to the pixels of the crops of %s', async (kind) => {
-    const isTraining = kind === 'training';
-    const evaluation = { crop: 32, scale: 36, mean: MEAN, range: 255 } as const;
-    const transform = isTraining ? TRANSFORM : evaluation;
-    const loader = isTraining
-      ? createBatches(source, { transform: TRANSFORM, batchSize: 8, seed: 5, workers: 0 })
-      : createEvaluationBatches(source, { transform: evaluation, batchSize: 8, workers: 0 });
-    let seen = 0;
-    for (const epoch of isTraining ? [0, 1] : [0]) {
-      const options = { source, regression: 'per-class', transform, seed: 5, visible: 1 } as const;
-      for await (const { images, labels, targets, size } of withBoxes(loader.epoch(epoch), options)) {
-        for (let i = 0; i < size; i++) {
-          const at = 8 * i + 4 * labels[i]!;
-          if (Number.isNaN(targets[at]!)) continue;
-          seen += 1;
-          expect(Number.isNaN(targets[8 * i + 4 * (1 - labels[i]!)])).toBe(true);
-          const box = decodeBox(targets, at, { width: 32, height: 32 });
-          const real = rectangle(images, i, 32);
-          for (const key of ['left', 'top', 'width', 'height'] as const) {
-            expect(Math.abs(box[key] - real[key]), key).toBeLessThan(1.5);
-          }
-        }
+/**
+ * Compares the targets of images whose whole box lies in the crop with the rectangles in their pixels.
+ * @returns the number of these images.
+ */
+async function compareBoxes(
+  batches: AsyncIterable<Batch>,
+  crop: Pick<Box, 'width' | 'height'>,
+  options: BoxBatchOptions,
+): Promise<number> {
+  let seen = 0;
+  for await (const { images, labels, targets, size } of withBoxes(batches, { ...options, visible: 1 })) {
+    for (let i = 0; i < size; i++) {
+      const at = 8 * i + 4 * labels[i]!;
+      if (Number.isNaN(targets[at]!)) continue;
+      seen += 1;
+      expect(Number.isNaN(targets[8 * i + 4 * (1 - labels[i]!)])).toBe(true);
+      const box = decodeBox(targets, at, crop);
+      const real = drawnBox(images, i, crop);
+      for (const key of ['left', 'top', 'width', 'height'] as const) {
+        expect(Math.abs(box[key] - real[key]), key).toBeLessThan(1.5);
       }
     }
+  }
+  return seen;
+}
+
+/** Square and rectangular crops, with the scale of evaluation. */
+const CROPS = [
+  { crop: 32, width: 32, height: 32, scale: 36 },
+  { crop: [32, 48], width: 48, height: 32, scale: 52 },
+  { crop: [48, 32], width: 32, height: 48, scale: 52 },
+] as const;
+
+describe('batches with boxes', () => {
+  it.each(CROPS)('carry the boxes to the pixels of training crops of $width x $height', async (size) => {
+    const { crop, scale } = size;
+    const transform: TrainTransform = { ...TRANSFORM, crop, scale: [scale, scale + 12] };
+    const loader = createBatches(source, { transform, batchSize: 8, seed: 5, workers: 0 });
+    const options = { source, regression: 'per-class', transform, seed: 5 } as const;
+    let seen = 0;
+    for (const epoch of [0, 1]) seen += await compareBoxes(loader.epoch(epoch), size, options);
     expect(seen).toBeGreaterThan(5);
     const withoutSeed = withBoxes(loader.epoch(0), { source, regression: 'per-class', transform });
-    if (isTraining) await expect(withoutSeed.next()).rejects.toThrow('expected the random seed of the loader');
-    else expect((await withoutSeed.next()).value!.size).toBe(8);
+    await expect(withoutSeed.next()).rejects.toThrow('expected the random seed of the loader');
+    await loader.close();
+  });
+
+  it.each(CROPS)('carry the boxes to the pixels of the centre crop of $width x $height', async (size) => {
+    const { crop, scale } = size;
+    const transform = { crop, scale, mean: MEAN, range: 255 } as const;
+    const loader = createEvaluationBatches(source, { transform, batchSize: 8, workers: 0 });
+    expect(await compareBoxes(loader.epoch(0), size, { source, regression: 'per-class', transform })).toBeGreaterThan(
+      4,
+    );
     await loader.close();
   });
 });

@@ -4,6 +4,7 @@ import '@tensorflow/tfjs-backend-cpu';
 import '@tensorflow/tfjs-backend-wasm';
 import { argMax, enableProdMode, setBackend } from '@tensorflow/tfjs-core';
 import { classify, netInput } from '@vgg/eval';
+import { createVgg, type VggOptions, zeroInitialiser } from '@vgg/models';
 import { expectNoLeak } from '@vgg/testing';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import {
@@ -351,5 +352,34 @@ describe('the WASM backend', () => {
       ]),
     );
     await expectNoLeak(() => expect(loadNet(source)).rejects.toThrow(/not finite/));
+  });
+});
+
+describe('a file that describes its net', () => {
+  const FEATURES = { head: 'none', inputSize: [64, 160] } as const;
+  const file = async (options: VggOptions) => {
+    const model = createVgg(options, zeroInitialiser());
+    const classes = model.options.head === 'none' ? [] : ['ant', 'bee'];
+    const preprocessing = { mean: [1, 2, 3], scale: 256 };
+    const bytes = await serialiseModel(model, { classes, preprocessing });
+    model.dispose();
+    return openWeights(bytesOf(bytes, 'net.safetensors'));
+  };
+
+  it('keeps its width, which the filters of its first layer do not determine', async () => {
+    // 64 · 0.03 is nearly 2, and 2 / 64 is 0.03125, which would be 16 filters in the fourth stage in place of 15.
+    const { options } = recogniseNet(await file({ configuration: 'A', width: 0.03, classes: 2 }));
+    expect(options.width).toBe(0.03);
+  });
+
+  it('has another input size where no fully-connected layer stands against it', async () => {
+    const source = await file({ configuration: 'A', width: 1 / 32, classes: 2, inputSize: 64, head: 'small' });
+    expect(recogniseNet(source, { inputSize: [70, 80] }).options.inputSize).toEqual([70, 80]);
+    expect(recogniseNet(source, FEATURES).options).toMatchObject(FEATURES);
+    expect(() => recogniseNet(source, { inputSize: [64, 160] })).toThrow(
+      'net.safetensors take images of 64x64 (height x width), got an input size of 64x160: leave it out, or leave out the head',
+    );
+    const wide = await file({ configuration: 'A', width: 1 / 32, classes: 2, inputSize: [64, 128], head: 'small' });
+    expect(() => recogniseNet(wide, { inputSize: [128, 64] })).toThrow('of 64x128 (height x width), got');
   });
 });

@@ -5,7 +5,7 @@ import '@tensorflow/tfjs-backend-cpu';
 import { enableProdMode, tidy, transpose } from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
 import { type ExportedView, exportOnnx, tensorsOf } from '../src/index';
-import { EXPORTED, exportedImages, exportedNet } from './exported';
+import { EXPORTED, exportedImages, exportedNet, inputImages } from './exported';
 
 enableProdMode(); // Silences TF.js's advice to install tfjs-node.
 
@@ -26,7 +26,7 @@ describe.each(Object.keys(EXPORTED))('%s', (name) => {
       expect(hash.digest('hex')).toBe(sha256);
       const scores = tidy(() =>
         view === 'classifier'
-          ? model.apply(exportedImages(64, 64)).logits.dataSync()
+          ? model.apply(inputImages(model)).logits.dataSync()
           : transpose(model.dense(exportedImages(96, 131)).scores, [0, 3, 1, 2]).dataSync(),
       );
       const largest = Math.max(...values.map(Math.abs));

@@ -2,6 +2,7 @@
 import { resolve } from 'node:path';
 import { VggError } from '@vgg/core';
 import { listenForInterruption } from '@vgg/core/node';
+import { cropText } from '@vgg/data';
 import { DEMO_IMAGES, makeDemoBoxes } from '@vgg/data/node';
 import { describeEngine, startEngine } from '@vgg/engine';
 import { openBoxes, ROW_HEADER, rowCells, trainAndMeasure } from '@vgg/localise/node';
@@ -37,6 +38,23 @@ const WITHOUT_BOXES = [
 /** Settings that do not apply to boxes, whatever their value: the last layer and the folder of the boxes are of one kind. */
 const UNUSED = ['layout', 'init'] as const;
 
+/** Settings of the net, which are those of its weights. */
+const OF_NET = ['config', 'batchNorm', 'width', 'input', 'head'] as const;
+
+/** @throws VggError `VGG_ARGUMENT` for settings given on the command line that are not those of the weights. */
+function checkNet(options: TrainArguments, settings: Settings): void {
+  const text = (name: (typeof OF_NET)[number], { input, ...others }: Settings) =>
+    name === 'input' ? cropText(input) : String(others[name]);
+  for (const name of OF_NET) {
+    const [given, own] = [options, settings].map((one) => text(name, one));
+    if (!options.given?.has(name) || given === own || given === 'auto') continue;
+    throw new VggError(
+      'argument',
+      `--task localise takes the net of --weights ${options.weights}, whose ${name} is ${own}, got ${given}: leave it out`,
+    );
+  }
+}
+
 /** @throws VggError `VGG_ARGUMENT` for an option without effect. */
 function checkOptions(options: TrainArguments): void {
   const isUsed = (name: (typeof WITHOUT_BOXES)[number]) =>
@@ -54,6 +72,7 @@ async function settingsOf(options: TrainArguments, terminal: Terminal): Promise<
   if (options.data === undefined) await makeDemoBoxes(data, DEMO_IMAGES);
   const kept = new Set(options.given?.has('scale') ? (['scale'] as const) : []);
   const settings = { ...options, ...settingsOfWeights(options, known, kept), data };
+  checkNet(options, settings);
   checkArguments(settings);
   return settings;
 }

@@ -54,9 +54,8 @@ Plan plan_of(int64_t tiles, int64_t in, int64_t out, int64_t threads) {
 // gradient.
 const TileKernels &tile_kernels(const Context &context, Result result, int64_t in) {
 #if defined(__x86_64__)
-  const bool rounds = context.bfloat16_tiles && result != Result::output_again;
   const bool paired = in % (2 * kLanes) == 0 || result == Result::filter_gradient;
-  if (rounds && paired && processor_has(dnnl_cpu_isa_avx512_core_bf16)) return bf16_tiles;
+  if (context.bfloat16_tiles && paired && processor_has(dnnl_cpu_isa_avx512_core_bf16)) return bf16_tiles;
   if (processor_has(dnnl_cpu_isa_avx512_core)) return avx512_tiles;
 #endif
   return baseline_tiles;
@@ -270,13 +269,14 @@ bool winograd_pays(const Context &context, const Convolution &c, Result result) 
   const double pixels = static_cast<double>(c.destination[0] * c.destination[2] * c.destination[3]);
   // Costs in float32 multiplications, as measured. A bfloat16 multiplication costs 0.5, and direct multiplications of
   // the filter's gradient cost a quarter more. Transforming a number costs 16, or 12 if it is rounded to bfloat16. Each
-  // number of the filters costs 150 if it is written to memory and read again, 40 if it is only read, 60 if it is
-  // rounded to bfloat16.
+  // number of the filters costs 150 if it is written to memory and read again, 60 if it is rounded to bfloat16. If it is
+  // only read, it costs 40, or 20.
   const bool halves = tile_kernels(context, result, result == Result::input_gradient ? out : in).packed == 2;
   const double direct = pixels * kFilter * kFilter * in * out * (context.bfloat16 ? 0.5 : 1) *
                         (result == Result::filter_gradient ? 1.25 : 1);
   const double product = static_cast<double>(in * out), each = halves ? 12 : 16;
-  const double filters = product * (halves ? 60 : result == Result::output_again ? 40 : 150);
+  const bool again = result == Result::output_again;
+  const double filters = product * (again ? (halves ? 20 : 40) : (halves ? 60 : 150));
   const double transformed = kProducts * (tiling.count * (product * (halves ? 0.5 : 1) + each * (in + out)) + filters);
   return transformed < direct;
 }

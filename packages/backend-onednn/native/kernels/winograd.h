@@ -1,5 +1,5 @@
 // Convolutions of 3 x 3 at stride 1 by Winograd's F(4 x 4, 3 x 3): this takes a quarter of the multiplications. They
-// are in float32, or in bfloat16 if the precision is bfloat16-fast and gradients are recorded.
+// are in float32, or in bfloat16 if the precision is bfloat16-fast.
 //
 // The output is cut into tiles of 4 x 4 pixels. A block of tiles at a time is transformed, multiplied as 36 matrix
 // products (tiles x input channels x filters) and transformed back, so that the numbers between the steps stay in the

@@ -37,8 +37,11 @@ function measure(
     const tensor = place && tensors.get(place.name);
     if (tensor === undefined) return undefined;
     const { shape } = tensor;
-    const inputs = place!.layout === 'outputsFirst' ? shape[1] : shape.at(-2);
-    return { count: outputsOf(tensor, place!), inputs, elements: sizeOf(shape), axes: shape.length };
+    const outputsFirst = place!.layout === 'outputsFirst';
+    const inputs = outputsFirst ? shape[1] : shape.at(-2);
+    // The filters of a dense view have the map's size.
+    const window = shape.length === 4 ? (outputsFirst ? shape.slice(2) : shape.slice(0, 2)) : undefined;
+    return { count: outputsOf(tensor, place!), inputs, elements: sizeOf(shape), window };
   };
   const last = layers.filter(({ kind }) => kind === 'convolution').at(-1)!.name;
   const first = outputs('conv1_1');
@@ -49,11 +52,12 @@ function measure(
   if (first && typeof configuration === 'string') sizes.width = first.count / STAGE_1_FILTERS;
   if (first) sizes.channels = first.inputs;
   if (fc8) sizes.classes = fc8.count;
-  // The filters of a dense view have the map's size.
-  const isWhole = fc8?.axes === 4 || typeof configuration !== 'string';
+  const isWhole = fc8?.window !== undefined || typeof configuration !== 'string';
   const whole = fc6 ?? (isWhole ? fc8 : undefined);
   const side = whole && map && Math.round(Math.sqrt(whole.elements / whole.count / map.count));
-  if (side) sizes.inputSize = 2 ** poolings(configuration) * side;
+  const [height, width] = whole?.window ?? [side, side];
+  const stride = 2 ** poolings(configuration);
+  if (height && width) sizes.inputSize = height === width ? stride * height : [stride * height, stride * width];
   return sizes;
 }
 
@@ -133,7 +137,8 @@ export function candidate(
     if (draftPlaces === undefined) return undefined;
     const sizes = measure(tensors, draftPlaces, draft, guess.configuration);
     if (inputSize !== undefined) sizes.inputSize = inputSize;
-    const options = resolveOptions({ ...guess, ...sizes });
+    // A first layer of two filters is that of many widths: a width that the file describes holds.
+    const options = resolveOptions({ ...guess, ...sizes, width: guess.width ?? sizes.width });
     const layers = planLayers(options);
     const net = { naming, prefix, options, layers, places: naming.places(layers)! };
     return { ...net, report: compare(tensors, net) };

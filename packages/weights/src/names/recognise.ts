@@ -15,6 +15,7 @@ import { selectTensors, type WeightReport } from '../fit';
 import type { WeightSource } from '../sources/source';
 import { CAFFE } from './caffe';
 import { type Candidate, candidate, hasAll, isMostly, isWhole, score } from './candidate';
+import { describedCandidate } from './described';
 import { graphMisfit, graphNaming } from './graph';
 import { KERAS } from './keras';
 import { type Naming, OWN } from './naming';
@@ -78,15 +79,16 @@ function prefixesOf(source: WeightSource, first: string): string[] {
   return names.map((name) => name.slice(0, -first.length));
 }
 
-function candidates(source: WeightSource, { prefix, inputSize }: RecogniseOptions): Candidate[] {
+function candidates(source: WeightSource, options: RecogniseOptions): Candidate[] {
+  const { prefix, inputSize } = options;
   return NAMINGS.flatMap((naming) => {
     const first = naming.places(planLayers(resolveOptions({ configuration: 'A' })))!.get('conv1_1.weight')!.name;
     return prefixesOf(source, first)
       .filter((found) => prefix === undefined || found === prefix)
       .flatMap((found) => {
         const tensors = selectTensors(source.tensors, found);
-        const described = naming === OWN ? describedOptions(source.metadata, source.name) : undefined;
-        if (described !== undefined) return candidate(naming, found, tensors, described, described.inputSize) ?? [];
+        const isDescribed = naming === OWN && describedOptions(source.metadata, source.name) !== undefined;
+        if (isDescribed) return describedCandidate(source, naming, found, tensors, options) ?? [];
         const nets = GUESSES.flatMap((guess) => candidate(naming, found, tensors, guess, inputSize) ?? []);
         if (nets.some(isWhole)) return nets;
         const tables = guessesOfTable(tableOf(naming, tensors));
@@ -99,13 +101,13 @@ function candidates(source: WeightSource, { prefix, inputSize }: RecogniseOption
 }
 
 /** Returns the nets that the graph of a file may be: the one that it describes, otherwise those with these layers. */
-function graphCandidates(source: WeightSource, { inputSize }: RecogniseOptions): Candidate[] {
+function graphCandidates(source: WeightSource, options: RecogniseOptions): Candidate[] {
   const { graph, tensors } = source;
   if (graph === undefined) return [];
   const naming = graphNaming(graph);
-  const described = describedOptions(source.metadata, source.name);
-  const own = described && candidate(naming, '', tensors, described, described.inputSize);
+  const own = describedCandidate(source, naming, '', tensors, options);
   if (own !== undefined) return [own];
+  const { inputSize } = options;
   const size = inputSize ?? graph.inputSize;
   const nets = GUESSES.flatMap((guess) => candidate(naming, '', tensors, guess, size) ?? []).map((net) =>
     net.options.head === 'none' ? { ...net, report: { ...net.report, leftOver: [] } } : net,

@@ -47,11 +47,19 @@ function isAll(values: readonly number[] | undefined, expected: number): boolean
 /** Returns `convolution` for one that keeps the size of the map, `fullyConnected` for one on a whole map. */
 function convolutionKind(node: OnnxNode, [, , rows = 1, columns = 1]: readonly number[]): string {
   const plain = isAll(numbersOf(node, 'strides'), 1) && isAll(numbersOf(node, 'dilations'), 1);
-  if (!plain || rows !== columns || numberOf(node, 'group', 1) !== 1) return 'Conv of another kind';
+  if (!plain || numberOf(node, 'group', 1) !== 1) return 'Conv of another kind';
   const keepsSize = textOf(node, 'auto_pad').startsWith('SAME_');
   const pads = numbersOf(node, 'pads') ?? [0];
-  if (keepsSize || isAll(pads, (rows - 1) / 2)) return 'convolution';
-  return isAll(pads, 0) ? 'fullyConnected' : 'Conv of another kind';
+  if (rows === columns && (keepsSize || isAll(pads, (rows - 1) / 2))) return 'convolution';
+  return !keepsSize && isAll(pads, 0) ? 'fullyConnected' : 'Conv of another kind';
+}
+
+/** Returns the input size of a net for images of a fixed size; undefined for images of any size. */
+function inputSizeOf(sides: readonly (number | undefined)[]): WeightGraph['inputSize'] {
+  // Sizes that are not a multiple of 32 give the same maps as the next smaller multiple.
+  const [height, width] = sides.map((side = 0) => 32 * Math.floor(side / 32));
+  if (!height || !width) return undefined;
+  return height === width ? height : [height, width];
 }
 
 /** Returns the kind of a node without weights. */
@@ -72,7 +80,7 @@ class Chain {
   /** Name of the latest value of the chain. */
   #value = '';
   #isChannelsLast = false;
-  readonly #inputSize: number | undefined;
+  readonly #inputSize: WeightGraph['inputSize'];
 
   constructor(graph: OnnxGraph, fail: (what: string) => Error) {
     this.#graph = graph;
@@ -85,9 +93,7 @@ class Chain {
     this.#value = images.name;
     const [, first, second, third] = images.shape;
     this.#isChannelsLast = third === 3;
-    const sides = this.#isChannelsLast ? [first, second] : [second, third];
-    // Sizes that are not a multiple of 32 give the same maps as the next smaller multiple.
-    this.#inputSize = sides[0] === sides[1] && sides[0] ? 32 * Math.floor(sides[0] / 32) || undefined : undefined;
+    this.#inputSize = inputSizeOf(this.#isChannelsLast ? [first, second] : [second, third]);
   }
 
   walk(): OnnxLayers {

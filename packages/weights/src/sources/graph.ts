@@ -1,5 +1,7 @@
 /** Graph of a net, for formats whose files hold the computation in addition to the tensors. */
 
+import type { VggOptions } from '@vgg/models';
+
 /** Layout of a tensor in a file. */
 export type Layout =
   /** Our layout, perhaps with another shape: HWIO, [in, out], [channels]. */
@@ -26,6 +28,6 @@ export interface GraphLayer {
 /** Graph of a file: a chain of layers, without those that change no numbers. */
 export interface WeightGraph {
   readonly layers: readonly GraphLayer[];
-  /** Side in pixels of the images that the graph takes; undefined if it takes any size. */
-  readonly inputSize: number | undefined;
+  /** Side in pixels of the images that the graph takes, or their height and width; undefined if it takes any size. */
+  readonly inputSize: VggOptions['inputSize'];
 }

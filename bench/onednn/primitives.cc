@@ -3,8 +3,8 @@
 //   g++ -O2 -std=c++17 -fopenmp -I packages/backend-onednn/native bench/onednn/primitives.cc -ldnnl -o /tmp/primitives
 //   OMP_NUM_THREADS=2 /tmp/primitives BATCH SIDE [f32|bf16|mixed] [WIDTH=1] [REPEATS=3]
 // Prints one line per shape, direction and layout: processor time in milliseconds divided by threads, GFLOP/s, and
-// oneDNN's implementation. `mixed` multiplies bf16 and returns f32. Processor time is less affected by other work on the
-// machine.
+// oneDNN's implementation. `mixed` multiplies bf16 and returns f32. Processor time is less affected by other work on
+// the machine.
 #include <omp.h>
 #include <time.h>
 
@@ -82,8 +82,8 @@ int main(int argc, char **argv) {
           if (i > 0) least = std::min(least, processor_seconds() - start);
         }
         least /= threads;
-        std::printf("%4ld->%4ld %4ld %-6s %-4s %8.2f ms %7.0f GFLOP/s x%d  %s\n", c.in, c.out, c.side, direction, layout,
-                    1e3 * least, work / least / threads * threads / 1e9, c.count, info);
+        std::printf("%4ld->%4ld %4ld %-6s %-4s %8.2f ms %7.0f GFLOP/s x%d  %s\n", c.in, c.out, c.side, direction,
+                    layout, 1e3 * least, work / least / threads * threads / 1e9, c.count, info);
         std::fflush(stdout);
         totals[std::string(direction) + " " + layout] += least * c.count;
         const auto known = best.find(direction);

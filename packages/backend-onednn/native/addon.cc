@@ -131,8 +131,7 @@ class Environment : public Napi::ObjectWrap<Environment> {
         : environment_(environment), storage_(std::move(storage)), pending_(std::move(pending)) {}
 
     void run(Context &context) override {
-      pending_->failure =
-          pending_->loan ? prepare_loan(context, *storage_) : copy_out(*storage_, pending_->target);
+      pending_->failure = pending_->loan ? prepare_loan(context, *storage_) : copy_out(*storage_, pending_->target);
       storage_.reset();
       PendingRead *pending = pending_.release();
       Environment *environment = &environment_;
@@ -180,9 +179,9 @@ class Environment : public Napi::ObjectWrap<Environment> {
       if (failure) {
         pending.deferred.Reject(Napi::Error::New(env, *failure).Value());
       } else {
-        pending.deferred.Resolve(
-            pending.loan ? Napi::ArrayBuffer::New(env, pending.loan->buffer.data(), pending.loan->bytes())
-                         : pending.result.Value());
+        pending.deferred.Resolve(pending.loan
+                                     ? Napi::ArrayBuffer::New(env, pending.loan->buffer.data(), pending.loan->bytes())
+                                     : pending.result.Value());
       }
     } catch (const Napi::Error &) {
       // The environment is being terminated and runs no more JavaScript: nothing waits for the promise.

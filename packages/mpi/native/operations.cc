@@ -13,8 +13,8 @@ namespace {
 constexpr size_t kMessage = size_t{1} << 30;
 // Numbers that one rank adds up at once.
 constexpr size_t kPiece = size_t{1} << 18;
-// Segments whose messages may be on their way at once: at least kDepth, or as many as receive kArrivals partial sums. Between
-// two ranks on 1 Gbit/s, net D takes 7.5 s with 3 segments and 5.5 s with 8.
+// Segments whose messages may be on their way at once: at least kDepth, or as many as receive kArrivals partial sums.
+// Between two ranks on 1 Gbit/s, net D takes 7.5 s with 3 segments and 5.5 s with 8.
 constexpr size_t kDepth = 3, kArrivals = 8;
 
 void send(Job &job, const uint8_t *bytes, size_t count, int to, std::vector<MPI_Request> &requests) {

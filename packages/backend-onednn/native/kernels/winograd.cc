@@ -269,8 +269,8 @@ bool winograd_pays(const Context &context, const Convolution &c, Result result) 
   const double pixels = static_cast<double>(c.destination[0] * c.destination[2] * c.destination[3]);
   // Costs in float32 multiplications, as measured. A bfloat16 multiplication costs 0.5, and direct multiplications of
   // the filter's gradient cost a quarter more. Transforming a number costs 16, or 12 if it is rounded to bfloat16. Each
-  // number of the filters costs 150 if it is written to memory and read again, 60 if it is rounded to bfloat16. If it is
-  // only read, it costs 40, or 20.
+  // number of the filters costs 150 if it is written to memory and read again, 60 if it is rounded to bfloat16. If it
+  // is only read, it costs 40, or 20.
   const bool halves = tile_kernels(context, result, result == Result::input_gradient ? out : in).packed == 2;
   const double direct = pixels * kFilter * kFilter * in * out * (context.bfloat16 ? 0.5 : 1) *
                         (result == Result::filter_gradient ? 1.25 : 1);

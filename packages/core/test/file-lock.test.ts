@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { FileLock, isProcessAlive, type LockHolder, sha256File } from '../src/node';
 
 let folder: string;
@@ -50,6 +50,21 @@ describe('a file lock', () => {
     taken().release();
     expect(readdirSync(folder)).toEqual([]);
   });
+
+  it.runIf(process.platform === 'linux')(
+    'of a process that has ended is replaced before its parent asks for it',
+    async () => {
+      // `sleep` takes the place of the shell, and never asks for the exit code of the other one.
+      const parent = spawn('sh', ['-c', 'sleep 0.1 & echo $!; exec sleep 60']);
+      onTestFinished(() => void parent.kill());
+      const pid = Number(await new Promise<Buffer>((resolve) => parent.stdout.once('data', resolve)));
+      await vi.waitFor(() => expect(readFileSync(`/proc/${pid}/stat`, 'utf8')).toContain(') Z '), 10_000);
+      const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+      const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+      writeLock({ pid, began: `${boot} ${stat.split(' ')[21]}` });
+      taken().release();
+    },
+  );
 
   it.runIf(process.platform === 'linux')('of an earlier process with the same id is replaced', () => {
     writeLock({ began: 'another-boot 1' });

@@ -2,14 +2,28 @@
 import { readFileSync } from 'node:fs';
 import { systemCode } from './system';
 
-/** True if this machine has a process with this id, of any user. */
+/** Returns the fields of /proc/PID/stat from the third one, the state; none where the system does not say (only Linux does). */
+function statFields(pid: number): string[] {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    // The program's name, in brackets, may hold any character.
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  } catch {
+    return [];
+  }
+}
+
+/**
+ * True if this machine has a process with this id, of any user, that has not ended. One that has ended keeps its id until its parent
+ * asks for its exit code, which some never do.
+ */
 export function isProcessAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
-    return true;
   } catch (error) {
-    return systemCode(error) === 'EPERM';
+    if (systemCode(error) !== 'EPERM') return false;
   }
+  return !['Z', 'X'].includes(statFields(pid)[0] ?? '');
 }
 
 /**
@@ -19,9 +33,7 @@ export function isProcessAlive(pid: number): boolean {
 export function processStart(pid: number): string | null {
   try {
     const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // The program's name, in brackets, may hold any character; the 22nd field is the 20th after it.
-    const ticks = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+    const ticks = statFields(pid)[19];
     return ticks === undefined ? null : `${boot} ${ticks}`;
   } catch {
     return null;

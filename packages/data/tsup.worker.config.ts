@@ -13,6 +13,7 @@ export default library(
     noExternal: ['@vgg/core'],
     silent: true,
     esbuildOptions: (options) => {
+      options.sourcesContent = false;
       options.conditions = ['@vgg/source'];
     },
   },

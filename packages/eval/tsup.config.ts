@@ -8,6 +8,7 @@ export default library(
     dts: { compilerOptions: { paths: { '@vgg/data': ['../data/src/index.ts'] } } },
     esbuildOptions: (options) => {
       options.conditions = ['@vgg/source'];
+      options.sourcesContent = false;
     },
   },
 );

@@ -3,7 +3,7 @@
  * 2012, section 4.1), and subtracts the mean of the training set (section 2.1).
  *
  * The eigenvalues are those of pixel values on the 0..1 scale. On that scale the shift `p·αλ` has the size that AlexNet reports.
- * Images are on the 0..255 scale here, so the shift is multiplied by 255 (docs/decisions/0012).
+ * Images are on the 0..255 scale here, so the shift is multiplied by 255.
  */
 import type { RandomStream } from '@vgg/core';
 import { checkImage, type FloatImage, type Rgb } from './image';

@@ -74,6 +74,19 @@ describe('lookUp', () => {
     expect([...lookUp(image, table, false, false)]).toEqual(expected);
   });
 
+  it('is right while the memory grows, which moves the pixels that lie in it', () => {
+    // Ever larger images: for each, the result of the resampling takes new memory, and its numbers again.
+    for (const side of [100, 700, 1500, 2500]) {
+      const rescaled = { width: side, height: side };
+      const { across, down } = planPillow(source, rescaled, { left: 0, top: 0, ...rescaled }, 'bilinear').axes!;
+      const pixels = resamplePillow(whole, across, down);
+      const copy = pixels.slice();
+      const numbers = lookUp({ ...rescaled, data: pixels }, table, false, false);
+      expect(numbers).toHaveLength(side * side * 3);
+      expect(numbers.every((number, i) => number === table[copy[i]! * 3 + (i % 3)])).toBe(true);
+    }
+  });
+
   it('mirrors the image', () => {
     const expected = [255.25, 254.5, 3.75, 0.25, 1.5, 2.75, 9.25, 0.5, 255.75, 7.25, 7.5, 7.75];
     expect([...lookUp(image, table, false, true)]).toEqual(expected);

@@ -33,7 +33,7 @@ export function featureDistance<W extends LayerWeights>(
 /**
  * Computes the {@link featureDistance} of images; the net is evaluated only up to the deepest of the layers.
  *
- * @param images [n, height, width, 3], preprocessed for the net's weights.
+ * @param images [n, height, width, 3], or of as many channels as the net has, preprocessed for its weights.
  * @param targets images of the same shape.
  * @param weights weight of each layer, by any of its names: `{ relu3_3: 1 }` or `{ 'features.15': 1 }`.
  * @throws VggError as `net.features` and {@link featureDistance} do.
@@ -46,7 +46,7 @@ export function perceptualLoss<C extends Configuration, T extends Tap<C>>(
 ): Scalar {
   return tidy(() => {
     const layers = checkLayers(weights);
-    checkImages(images);
+    for (const each of [images, targets]) checkImages(each, net.options.channels);
     checkAlike('the images', images, targets);
     const targetFeatures = net.features(targets, layers);
     const loss = featureDistance(net.features(images, layers), targetFeatures, weights);

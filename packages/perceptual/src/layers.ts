@@ -1,5 +1,5 @@
 /** Common parts of the losses: layers with weights, and one pass through the net for all of them. */
-import { add, mul, type Scalar, type Tensor, tidy } from '@tensorflow/tfjs-core';
+import { add, mul, type Scalar, type Tensor, Tensor as TensorClass, tidy } from '@tensorflow/tfjs-core';
 import { VggError } from '@vgg/core';
 
 /** Weight of each layer by its name: at least one layer; weights are finite and not negative. */
@@ -25,12 +25,20 @@ export function layerOf<T extends string, M extends Tensor>(maps: Readonly<Recor
   throw new VggError('argument', `expected the features of ${layer}, which has a weight, got ${got}`);
 }
 
-/** @throws VggError `VGG_SHAPE` unless the images are [n, height, width, 3]. */
-export function checkImages({ shape }: Tensor): void {
-  if (shape.length === 4 && shape[3] === 3) return;
+/**
+ * @param channels number of channels of the images. Default 3.
+ * @throws VggError `VGG_ARGUMENT` for anything but a tensor; `VGG_SHAPE` unless the images are [n, height, width, channels].
+ */
+export function checkImages(images: Tensor, channels = 3): void {
+  if (!(images instanceof TensorClass)) {
+    const got = typeof images === 'object' ? `{ ${Object.keys(images ?? {}).slice(0, 4)} }` : String(images);
+    throw new VggError('argument', `expected images as a tensor, got ${got}: featureDistance compares features`);
+  }
+  const { shape } = images;
+  if (shape.length === 4 && shape[3] === channels) return;
   const order =
-    shape.length === 4 && shape[1] === 3 ? ': transpose them, [0, 2, 3, 1], as their channels come first' : '';
-  throw new VggError('shape', `expected images [n, height, width, 3], got [${shape}]${order}`);
+    shape.length === 4 && shape[1] === channels ? ': transpose them, [0, 2, 3, 1], as their channels come first' : '';
+  throw new VggError('shape', `expected images [n, height, width, ${channels}], got [${shape}]${order}`);
 }
 
 /** @throws VggError `VGG_SHAPE` unless both have one shape. */

@@ -82,7 +82,7 @@ export async function lpipsWeights(source: Pick<WeightSource, 'tensors' | 'read'
  */
 export function lpips(net: Vgg<'D'>, weights: LpipsWeights, images: Tensor4D, references: Tensor4D): Tensor1D {
   return tidy(() => {
-    checkImages(images);
+    for (const each of [images, references]) checkImages(each);
     checkAlike('the images', images, references);
     const imageFeatures = unitFeatures(net, images);
     const referenceFeatures = unitFeatures(net, references);

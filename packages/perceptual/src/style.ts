@@ -16,7 +16,7 @@ import {
 } from '@tensorflow/tfjs-core';
 import { VggError } from '@vgg/core';
 import type { Configuration, Tap, Vgg } from '@vgg/models';
-import { checkLayers, type LayerWeights, layerOf, weightedSum } from './layers';
+import { checkImages, checkLayers, type LayerWeights, layerOf, weightedSum } from './layers';
 
 /**
  * Computes the Gram matrices of feature maps [n, height, width, channels]: for every two channels the sum over positions of
@@ -71,7 +71,7 @@ export function styleDistance<W extends LayerWeights>(
 /**
  * Computes the {@link styleDistance} of images; the net is evaluated only up to the deepest of the layers.
  *
- * @param images [n, height, width, 3], preprocessed for the net's weights.
+ * @param images [n, height, width, 3], or of as many channels as the net has, preprocessed for its weights.
  * @param styles n images, or one for all of them, of any size that is large enough for the layers.
  * @param weights weight of each layer, by any of its names: `{ relu1_2: 1, relu2_2: 1 }`.
  * @throws VggError as `net.features` and {@link styleDistance} do.
@@ -84,6 +84,7 @@ export function styleLoss<C extends Configuration, T extends Tap<C>>(
 ): Scalar {
   return tidy(() => {
     const layers = checkLayers(weights);
+    for (const each of [images, styles]) checkImages(each, net.options.channels);
     const grams = tidy(() => gramMatrices(net.features(styles, layers)));
     return styleDistance(net.features(images, layers), grams, weights);
   });

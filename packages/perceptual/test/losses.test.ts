@@ -163,6 +163,24 @@ describe('perceptual loss', () => {
       /expected the features of b.*, got a/,
     );
   });
+
+  it('takes images of as many channels as the net has, and refuses features in place of images', () => {
+    const grey = createVgg({ ...options, head: 'none', channels: 1 }, hashedInitialiser({ seed }));
+    tidy(() => {
+      const [one, other] = [ones<Rank.R4>([1, 16, 16, 1]), zeros<Rank.R4>([1, 16, 16, 1])];
+      expect(perceptualLoss(grey, one, other, { relu1_1: 1 }).dataSync()[0]).toBeGreaterThan(0);
+      expect(styleLoss(grey, one, other, { relu1_1: 1 }).dataSync()[0]).toBeGreaterThan(0);
+      expect(refusal('shape', () => perceptualLoss(grey, images(), images(), { relu1_1: 1 }))).toMatch(
+        /expected images \[n, height, width, 1\]/,
+      );
+      const features: unknown = net.features(targets(), ['relu1_1']);
+      const message = 'expected images as a tensor, got { relu1_1 }: featureDistance compares features';
+      for (const loss of [perceptualLoss, styleLoss]) {
+        expect(refusal('argument', () => loss(net, images(), features as Tensor4D, { relu1_1: 1 }))).toBe(message);
+      }
+    });
+    grey.dispose();
+  });
 });
 
 describe('style loss', () => {

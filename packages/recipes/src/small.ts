@@ -1,6 +1,6 @@
 /**
  * Settings for a folder of images when no net, scale or recipe is given: a small net with batch norm that trains in minutes on
- * two cores (docs/decisions/0141). The paper's own settings are for a million images.
+ * two cores. The paper's own settings are for a million images.
  */
 import type { Settings } from './settings';
 

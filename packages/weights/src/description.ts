@@ -100,18 +100,20 @@ export function parseDescription(
 
 /**
  * Returns the class order and preprocessing in a file's metadata, whatever naming its tensors have; undefined if it has
- * neither.
+ * neither. A net whose filters are adapted to other channels than the file's has no preprocessing.
  * @throws VggError `VGG_WEIGHTS` when either is not valid, or the number of class names is not that of the net.
  */
 export function describedUse(
   metadata: Readonly<Record<string, string>>,
   options: ResolvedVggOptions,
   source: string,
-): ModelDescription | undefined {
+): (Pick<ModelDescription, 'classes'> & { readonly preprocessing: Preprocessing | undefined }) | undefined {
   if (metadata[CLASSES] === undefined && metadata[PREPROCESSING] === undefined) return undefined;
-  const description: Record<string, string> = { ...metadata, [OPTIONS]: JSON.stringify(options) };
+  const { channels = 3 } = describedOptions(metadata, source) ?? options;
+  const description: Record<string, string> = { ...metadata, [OPTIONS]: JSON.stringify({ ...options, channels }) };
   // Without its head a net has no classes, even if the file names them.
   if (options.head === 'none') description[CLASSES] = '[]';
   const { classes, preprocessing } = parseDescription(description, source);
-  return { classes, preprocessing };
+  const isAdapted = channels !== (options.channels ?? 3);
+  return { classes, preprocessing: isAdapted ? undefined : preprocessing };
 }

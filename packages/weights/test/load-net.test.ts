@@ -372,6 +372,20 @@ describe('a file that describes its net', () => {
     expect(options.width).toBe(0.03);
   });
 
+  it('has its classes, but not its preprocessing, with filters adapted to other channels', async () => {
+    const source = await file({ configuration: 'A', width: 1 / 32, classes: 2, inputSize: 32, head: 'small' });
+    for (const channels of [1, 4]) {
+      const net = await loadNet(source, { channels });
+      expect(net.model.options.channels).toBe(channels);
+      expect(net).toMatchObject({ classes: ['ant', 'bee'], preprocessing: undefined, describedBy: 'none' });
+      net.model.dispose();
+    }
+    const preprocessing = { mean: [100], scale: 32 };
+    const grey = await loadNet(source, { channels: 1, preprocessing });
+    expect(grey).toMatchObject({ preprocessing, describedBy: 'caller' });
+    grey.model.dispose();
+  });
+
   it('has another input size where no fully-connected layer stands against it', async () => {
     const source = await file({ configuration: 'A', width: 1 / 32, classes: 2, inputSize: 64, head: 'small' });
     expect(recogniseNet(source, { inputSize: [70, 80] }).options.inputSize).toEqual([70, 80]);

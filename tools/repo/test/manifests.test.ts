@@ -119,6 +119,18 @@ describe.each(packages.map((entry) => [entry.manifest.name, entry] as const))('%
     expect(manifest.files).toEqual(expect.arrayContaining(['dist', 'src', 'CHANGELOG.md']));
   });
 
+  it('ships no source twice, and no docstring that names a file of the repository', () => {
+    const built = (ending: RegExp) =>
+      readdirSync(join(folder, 'dist'))
+        .filter((file) => ending.test(file))
+        .map((file) => ({ file, text: readFileSync(join(folder, 'dist', file), 'utf8') }));
+    const types = built(/\.d\.c?ts$/);
+    const maps = built(/\.c?js\.map$/);
+    expect(types.length * maps.length).toBeGreaterThan(0);
+    expect(maps.filter(({ text }) => 'sourcesContent' in JSON.parse(text)).map(({ file }) => file)).toEqual([]);
+    expect(types.filter(({ text }) => text.includes('docs/')).map(({ file }) => file)).toEqual([]);
+  });
+
   it('has a README and a changeset or a changelog', () => {
     expect(existsSync(join(folder, 'README.md'))).toBe(true);
     expect(announced().has(name) || existsSync(join(folder, 'CHANGELOG.md'))).toBe(true);

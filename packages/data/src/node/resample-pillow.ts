@@ -109,8 +109,10 @@ export function lookUp(
   isReversed: boolean,
   flip: boolean,
 ): Float32Array {
+  // Pixels in the module's memory have no length any more after it has grown.
+  const { length } = pixels;
   const { data, place, write } = placed(pixels);
-  const out = place(pixels.length * 4);
+  const out = place(length * 4);
   const tableAt = place(table.byteLength);
   const { floats } = write();
   floats.set(table, tableAt / 4);
@@ -123,5 +125,5 @@ export function lookUp(
     first: isReversed ? 2 : 0,
     flip: Number(flip),
   });
-  return floats.subarray(out / 4, out / 4 + pixels.length);
+  return floats.subarray(out / 4, out / 4 + length);
 }

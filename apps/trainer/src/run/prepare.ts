@@ -2,7 +2,7 @@
 import { basename, join, resolve } from 'node:path';
 import { writeFileAtomically } from '@vgg/core/node';
 import type { Vgg } from '@vgg/models';
-import { formatRecipe } from '@vgg/recipes';
+import { formatRecipe, type Recipe } from '@vgg/recipes';
 import type { FoundCheckpoint, RunFolder } from '@vgg/train/node';
 import { type OpenedData, reportSkipped, type Skipped, trainingTransform } from '../images/data-set';
 import type { Terminal } from '../terminal/terminal';
@@ -31,7 +31,7 @@ export interface Prepared {
 }
 
 /** Returns the default run folder: `runs/D-20260101-120000`, with the recipe's name in place of D if there is one. */
-function defaultOut({ recipe, config }: TrainArguments): string {
+function defaultOut({ recipe }: TrainArguments, { config }: Recipe): string {
   const time = new Date().toISOString().slice(0, 19).replaceAll(/[-:]/g, '').replace('T', '-');
   return `runs/${recipe === undefined ? config : basename(recipe).replace(/\.ya?ml$/, '')}-${time}`;
 }
@@ -43,7 +43,7 @@ export async function prepareNew(options: TrainArguments, terminal: Terminal): P
   const { model, mean } = await firstNet({ recipe, net, classes: data.classes }, terminal);
   for (const line of describeClasses(data, recipe)) terminal.say(line);
   await sayEstimate(model, recipe, data, terminal);
-  const folder = createRunFolder(resolve(options.out ?? defaultOut(options)), options);
+  const folder = createRunFolder(resolve(options.out ?? defaultOut(options, recipe)), options);
   try {
     return await fillFolder({ folder, recipe, data, net, engine, model, mean }, options, terminal);
   } catch (error) {

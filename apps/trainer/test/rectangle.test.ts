@@ -95,8 +95,10 @@ describe('a run of rectangles', () => {
   });
 
   it('starts another one with its weights, but not one of the other orientation', async () => {
-    const started = await train('--weights', 'wide', '--max-steps', '1', '--out', 'started');
+    const started = await trainer(['train', '--data', data, '--weights', 'wide', '--batch', '8', '--max-steps', '1']);
     expect(started).toMatchObject({ code: 0 });
+    // The name of the folder is that of the net, which the weights determine.
+    expect(started.stderr).toMatch(/the run is \S*runs\/A-\d{8}-\d{6}/);
     expect(started.stderr).toMatch(/starting from .*wide, .*input 32×64.*: all layers are loaded/);
     const tall = await train('--weights', 'wide', '--input', '64x32', '--out', 'tall');
     expect(tall.code).toBe(2);

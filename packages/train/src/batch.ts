@@ -45,12 +45,14 @@ export function checkBatch({ images, labels, targets, size, height, width, chann
     wrongTargets ||
     (targets !== undefined && targets.length % Math.max(size, 1) !== 0)
   ) {
+    const own = images.length / (size * height * width);
+    const hint = Number.isInteger(own) && own > 0 && own !== channels ? `: set its channels to ${own}` : '';
     const got =
       labels === undefined && targets !== undefined ? `${targets.length} targets` : `${labels?.length ?? 'no'} labels`;
     throw new VggError(
       'shape',
       `expected a batch of at least one image with ${size}·${height}·${width}·${channels} numbers and ${size} labels, ` +
-        `got ${images.length} numbers and ${got}`,
+        `got ${images.length} numbers and ${got}${hint}`,
     );
   }
 }

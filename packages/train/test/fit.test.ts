@@ -299,7 +299,12 @@ describe('failures', () => {
     [
       'a batch with pixels missing',
       { batches: () => [{ ...toyBatch(2), images: new Float32Array(5) }] },
-      /got 5 numbers/,
+      /got 5 numbers and 2 labels$/,
+    ],
+    [
+      'a batch of other channels than it says',
+      { batches: () => [{ ...toyBatch(2), images: new Float32Array((toyBatch(2).images.length * 4) / 3) }] },
+      /: set its channels to 4$/,
     ],
     ['an empty batch', { batches: () => [toyBatch(0)] }, /at least one image/],
     [

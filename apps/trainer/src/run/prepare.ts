@@ -2,7 +2,7 @@
 import { basename, join, resolve } from 'node:path';
 import { writeFileAtomically } from '@vgg/core/node';
 import type { Vgg } from '@vgg/models';
-import { formatRecipe } from '@vgg/recipes';
+import { formatRecipe, type Recipe } from '@vgg/recipes';
 import type { FoundCheckpoint, RunFolder } from '@vgg/train/node';
 import { type OpenedData, reportSkipped, type Skipped, trainingTransform } from '../images/data-set';
 import type { Terminal } from '../terminal/terminal';
@@ -31,22 +31,24 @@ export interface Prepared {
   checkpoint?: FoundCheckpoint | undefined;
 }
 
+/** Folder of the runs whose folder was not chosen. */
+const RUNS = 'runs';
+
 /** Returns the default run folder: `runs/D-20260101-120000`, with the recipe's name in place of D if there is one. */
-function defaultOut({ recipe, config }: TrainArguments): string {
+function defaultOut({ recipe }: TrainArguments, { config }: Recipe): string {
   const time = new Date().toISOString().slice(0, 19).replaceAll(/[-:]/g, '').replace('T', '-');
-  return `runs/${recipe === undefined ? config : basename(recipe).replace(/\.ya?ml$/, '')}-${time}`;
+  return `${RUNS}/${recipe === undefined ? config : basename(recipe).replace(/\.ya?ml$/, '')}-${time}`;
 }
 
 /** Prepares a new run: plans it, creates its net and its folder, computes the statistics of its images. */
 export async function prepareNew(options: TrainArguments, terminal: Terminal): Promise<Prepared> {
   await checkPredecessor(options, terminal);
-  const out = resolve(options.out ?? defaultOut(options));
-  checkOutside(out, options.data);
+  checkOutside(options.out ?? RUNS, options.data);
   const { recipe, data, net, engine } = await planRun(options, terminal);
   const { model, mean } = await firstNet({ recipe, net, classes: data.classes }, terminal);
   for (const line of describeClasses(data, recipe)) terminal.say(line);
   await sayEstimate(model, recipe, data, terminal);
-  const folder = createRunFolder(out, options);
+  const folder = createRunFolder(resolve(options.out ?? defaultOut(options, recipe)), options);
   try {
     return await fillFolder({ folder, recipe, data, net, engine, model, mean }, options, terminal);
   } catch (error) {

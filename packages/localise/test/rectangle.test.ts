@@ -58,7 +58,7 @@ it.each([
     const found = predictions.boxesOf(0).map(({ box: { left, top, width, height } }) => [left, top, width, height]);
     const own = windows.map(boxOf);
     // Of the flipped image, the boxes are mirrored.
-    const mirrored = own.map(([left, top, width, height]) => [160 - left! - width!, top, width, height]);
+    const mirrored = own.map(([left, top, width, height]) => [160 - left! - width!, top!, width!, height!]);
     expect(found.flat()).toBeAllclose([...own, ...mirrored].flat(), { rtol: 1e-5, atol: 1e-4 });
   },
 );

@@ -123,7 +123,8 @@ function speedometer(): (step: { samples: number; seconds: number }) => string {
     steps.push(step);
     if (steps.length > WINDOW) steps.shift();
     const sum = (key: 'samples' | 'seconds') => steps.reduce((total, each) => total + each[key], 0);
-    return `${(sum('samples') / sum('seconds')).toPrecision(3)} (last ${steps.length} steps)`;
+    const speed = sum('samples') / sum('seconds');
+    return `${speed < 100 ? speed.toPrecision(3) : speed.toFixed(0)} (last ${steps.length} steps)`;
   };
 }
 

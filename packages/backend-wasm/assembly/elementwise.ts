@@ -54,8 +54,8 @@ function combineRows<T>(a: usize, b: usize, scalar: f32, y: usize, rows: usize, 
 }
 
 /**
- * Computes one part of y[count] = a[count] ∘ b by the operation with this number (`src/kernels/elementwise.ts`), where b has `columns` numbers that repeat: `count` for a tensor like a. Without
- * b (address 0) it is the scalar everywhere.
+ * Computes one part of y[count] = a[count] ∘ b by the operation with this number (`src/kernels/elementwise.ts`). b has `columns`
+ * numbers that repeat, which are `count` for a tensor like a. Without b (address 0) it is the scalar everywhere.
  */
 export function elementwise(
   operation: i32,

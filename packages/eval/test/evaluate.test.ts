@@ -1,10 +1,10 @@
 /** Evaluation of many images: batching, errors, skipping, limits, abort, events. */
 import '@tensorflow/tfjs-backend-cpu';
-import { enableProdMode, type Tensor4D } from '@tensorflow/tfjs-core';
+import { enableProdMode } from '@tensorflow/tfjs-core';
 import { VggError } from '@vgg/core';
 import type { RawImage } from '@vgg/data';
 import { expectNoLeak } from '@vgg/testing';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { type EvaluateOptions, type EvaluationEvent, type EvaluationImage, evaluate, predict } from '../src/index';
 import { coordinates, fakeNet } from './fake-net';
 
@@ -39,22 +39,6 @@ function constantNet(inputSize = 5) {
     () => [[0, 1]],
     { inputSize },
   );
-}
-
-/** Returns a net whose scores can be read only after `finish` was called, as if the engine were busy until then. */
-function slowNet(score: () => number[]) {
-  const net = fakeNet('slow', score);
-  let finish = () => {};
-  const finished = new Promise<void>((resolve) => {
-    finish = resolve;
-  });
-  const apply = (images: Tensor4D) => {
-    const { logits } = net.model.apply(images);
-    const read = logits.data.bind(logits);
-    logits.data = (() => finished.then(() => read())) as typeof logits.data;
-    return { logits };
-  };
-  return { ...net, model: { ...net.model, apply }, finish };
 }
 
 const broken = new VggError('image', 'b.jpg is truncated');
@@ -194,41 +178,6 @@ describe('evaluation', () => {
     const options = { nets: [brightnessNet(2)], protocols: ['single'], scales: [9, 6, 7] } as const;
     await evaluate({ ...options, images: [{ key: 'large', label: 0, load }] });
     expect(loads).toEqual([6, 7, 9]);
-  });
-
-  it('begins a pass while the pass before is computed, but not a third', async () => {
-    const net = slowNet(() => [0, 20]);
-    const { result, events } = collect({
-      nets: [net],
-      images: [entry('a', 1, plain(0))],
-      protocols: ['multi-crop'],
-      scales: [6],
-      batchPixels: 3 * 25,
-    });
-    await vi.waitFor(() => expect(net.batches).toEqual([3, 3]));
-    await new Promise((resolve) => setTimeout(resolve, 5));
-    expect(net.batches).toEqual([3, 3]);
-    expect(events).toEqual([]);
-    net.finish();
-    expect((await result).rows[0]).toMatchObject({ images: 1, top1Error: 0 });
-    expect(net.batches).toEqual([3, 3, 2]);
-  });
-
-  it('waits for a pass that was begun when the pass before fails, and keeps no tensor', async () => {
-    const net = slowNet(() => [0, Number.NaN]);
-    await expectNoLeak(async () => {
-      const { result } = collect({
-        nets: [net],
-        images: [entry('a', 1, plain(0))],
-        protocols: ['multi-crop'],
-        scales: [6],
-        batchPixels: 4 * 25,
-      });
-      const failed = expect(result).rejects.toMatchObject({ code: 'VGG_NON_FINITE' });
-      await vi.waitFor(() => expect(net.batches).toEqual([4, 4]));
-      net.finish();
-      await failed;
-    });
   });
 
   it('lets the event loop run between passes', async () => {

@@ -12,55 +12,16 @@
 #include <utility>
 #include <vector>
 
+#include "command_reader.h"
 #include "engine.h"
 #include "kernels/kernels.h"
+#include "pending_read.h"
 #include "waiting.h"
 
 namespace vgg {
 namespace {
 
 constexpr size_t kCommandCapacity = 1 << 14;
-
-// Reads the numbers that `Device.submit` of src/device.ts writes.
-class CommandReader {
- public:
-  CommandReader(const double *numbers, size_t length) : numbers_(numbers), length_(length) {}
-
-  double next() {
-    if (at_ >= length_) throw std::runtime_error("a command is shorter than its counts say");
-    return numbers_[at_++];
-  }
-  size_t next_size() {
-    const double value = next();
-    if (!(value >= 0 && value < 1e15)) throw std::runtime_error("a command holds an invalid size");
-    return static_cast<size_t>(value);
-  }
-  Dims next_dims() {
-    Dims dims(next_size());
-    for (int64_t &dim : dims) dim = static_cast<int64_t>(next_size());
-    return dims;
-  }
-
- private:
-  const double *numbers_;
-  size_t length_;
-  size_t at_ = 0;
-};
-
-// A promise that the compute thread will settle. Created and destroyed on the JavaScript thread.
-struct PendingRead {
-  PendingRead(Napi::Env env, Napi::ArrayBuffer buffer)
-      : deferred(Napi::Promise::Deferred::New(env)), result(Napi::Persistent(buffer)), target(buffer.Data()) {}
-  PendingRead(Napi::Env env, std::shared_ptr<Storage> storage)
-      : deferred(Napi::Promise::Deferred::New(env)), loan(std::move(storage)) {}
-
-  Napi::Promise::Deferred deferred;
-  // A copy of the numbers, or the storage that is lent.
-  Napi::Reference<Napi::ArrayBuffer> result;
-  void *target = nullptr;
-  std::shared_ptr<Storage> loan;
-  std::shared_ptr<const std::string> failure;
-};
 
 }  // namespace
 

@@ -1,10 +1,11 @@
 /**
- * Everything to measure on a GPU, in one command and under ten minutes: each layer, training and inference of net D, plain
- * and with float16, next to PyTorch on the same card.
+ * Everything to measure on a GPU, in one command and under ten minutes: each layer, training and inference of net D, in float32
+ * and with float16, on tensor cores and without, next to PyTorch on the same card.
  *
- *   node bench/webgpu/gpu.mjs [--peak TFLOPS] [--python PYTHON] [--batch N] [--side N] [--width W]
+ *   node bench/webgpu/gpu.mjs [--peak TFLOPS] [--tensor-peak TFLOPS] [--python PYTHON] [--batch N] [--side N] [--width W]
  *
  * --peak    the card's peak of float32 in TFLOP/s (H200: 67, RTX 4090: 83).
+ * --tensor-peak  its peak of float16 on tensor cores, added up in float32 (H200: 989, RTX 4090: 165).
  * --python  a Python with PyTorch. Default: python3; without PyTorch that part is left out.
  * --batch   images per step. Default: 32.
  * --side, --width  smaller images and nets, for a trial on a slow device. Default: 224, 1.
@@ -16,6 +17,7 @@ import { parseArgs } from 'node:util';
 const { values } = parseArgs({
   options: {
     peak: { type: 'string', default: '0' },
+    'tensor-peak': { type: 'string', default: '0' },
     python: { type: 'string', default: 'python3' },
     batch: { type: 'string', default: '32' },
     side: { type: 'string', default: '224' },
@@ -25,13 +27,15 @@ const { values } = parseArgs({
 
 const { batch, peak, side, width } = values;
 
-/** Each with the seconds that it may take. */
+/** Each with the seconds that it may take, and whether products use tensor cores. */
 const PARTS = [
-  ['layers in float32', 120, 'layers.mjs', batch, 'float32', peak, side, width],
-  ['layers in float16', 120, 'layers.mjs', batch, 'float16', peak, side, width],
-  ['net D in float32', 90, 'step.mjs', 'ours', batch, side, width, '5', 'float32'],
-  ['net D in float16', 90, 'step.mjs', 'ours', batch, side, width, '5', 'float16'],
-  ['net D on the stock backend, batch 2', 60, 'step.mjs', 'stock', '2', side, width, '1'],
+  ['layers in float32', 80, false, 'layers.mjs', batch, 'float32', peak, side, width],
+  ['layers in float16 without tensor cores', 80, false, 'layers.mjs', batch, 'float16', peak, side, width],
+  ['layers on tensor cores', 80, true, 'layers.mjs', batch, 'float16', values['tensor-peak'], side, width],
+  ['net D in float32', 70, false, 'step.mjs', 'ours', batch, side, width, '5', 'float32'],
+  ['net D in float16 without tensor cores', 70, false, 'step.mjs', 'ours', batch, side, width, '5', 'float16'],
+  ['net D on tensor cores', 70, true, 'step.mjs', 'ours', batch, side, width, '5', 'float16'],
+  ['net D on the stock backend, batch 2', 50, false, 'step.mjs', 'stock', '2', side, width, '1'],
 ];
 
 const TORCH = `
@@ -72,16 +76,17 @@ function inWords({ train, trainCpu, infer, trainImagesPerSecond, inferImagesPerS
   return `${of('training', train, trainImagesPerSecond)}, ${of('inference', infer, inferImagesPerSecond)}, processor ${trainCpu.toFixed(1)} ms per training step`;
 }
 
-for (const [title, seconds, script, ...args] of PARTS) {
+for (const [title, seconds, tensorCores, script, ...args] of PARTS) {
   console.log(`\n${title}`);
   const file = fileURLToPath(new URL(script, import.meta.url));
   const isStep = script === 'step.mjs';
   // The stock backend reports an invalid operation of each of its training steps, and computes on without it.
   const stdio = ['ignore', isStep ? 'pipe' : 'inherit', args[0] === 'stock' ? 'ignore' : 'inherit'];
-  const { status, stdout } = spawnSync(process.execPath, [file, ...args], { stdio, timeout: seconds * 1000 });
+  const env = { ...process.env, VGG_WEBGPU_TENSOR_CORES: tensorCores ? '1' : '0' };
+  const { status, stdout } = spawnSync(process.execPath, [file, ...args], { stdio, timeout: seconds * 1000, env });
   if (status !== 0) console.log(`ended with ${status ?? `no result in its ${seconds} s`}`);
   else if (isStep) console.log(inWords(JSON.parse(String(stdout).trim().split('\n').at(-1))));
 }
 console.log('\nPyTorch on the same card, net D at 224² and full width');
-const torch = spawnSync(values.python, ['-'], { input: TORCH, stdio: ['pipe', 'inherit', 'ignore'], timeout: 90_000 });
+const torch = spawnSync(values.python, ['-'], { input: TORCH, stdio: ['pipe', 'inherit', 'ignore'], timeout: 80_000 });
 if (torch.status !== 0) console.log('not measured: no PyTorch with a GPU here');

@@ -3,7 +3,8 @@
  *
  *   node bench/webgpu/layers.mjs [BATCH] [PRECISION] [PEAK] [SIDE] [WIDTH]
  *
- * PEAK is the card's peak in TFLOP/s of float32, or 0: with it each figure is also a part of it. SIDE (224) and WIDTH (1) are for
+ * With float16, products use tensor cores where the device has them; VGG_WEBGPU_TENSOR_CORES=0 does without.
+ * PEAK is the card's peak in TFLOP/s, of float32 or of tensor cores, or 0: with it each figure is also a part of it. SIDE (224) and WIDTH (1) are for
  * a trial on a slow device.
  */
 import * as tf from '@tensorflow/tfjs-core';
@@ -33,10 +34,9 @@ const GEOMETRY = { strides: [1, 1], dilations: [1, 1], pad: 'same', dataFormat: 
 tf.env().set('IS_NODE', false);
 configure({ precision });
 if (!(await tf.setBackend('webgpu'))) process.exit(1);
-const MATRICES = 'chromium-experimental-subgroup-matrix';
-const has = tf.backend().device.features.has(MATRICES);
-console.log(`${device().name}, ${device().precision}, batch ${batch}, plain kernels`);
-console.log(`tensor cores (${MATRICES}): the device has ${has ? 'them' : 'none'}, no kernel uses them: not measured`);
+const { m, n, k, reason } = device().tensorCores;
+const products = reason === undefined ? `tensor cores of ${m}x${n}x${k}` : `no tensor cores: ${reason}`;
+console.log(`${device().name}, ${device().precision}, batch ${batch}, ${products}`);
 
 const run = (name, inputs, attributes) => tf.engine().runKernel(name, inputs, { ...GEOMETRY, ...attributes });
 

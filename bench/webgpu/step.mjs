@@ -5,7 +5,7 @@
  *
  * Milliseconds are of the clock and, with the suffix Cpu, of the processor: on lavapipe, which computes on the CPU, the second
  * count. VGG_WEBGPU_DAWN=backend=null measures the cost in JavaScript and Dawn alone, with nothing computed.
- * `trainDispatches` is the number of dispatches of a training step. VGG_WEBGPU_SOFTWARE=1 accepts lavapipe.
+ * `tensorCores` are their sizes, or why products do without them. `trainDispatches` is the number of dispatches of a training step. VGG_WEBGPU_SOFTWARE=1 accepts lavapipe.
  */
 import * as tf from '@tensorflow/tfjs-core';
 import { randomStream } from '@vgg/core';
@@ -28,8 +28,9 @@ async function startStock() {
 }
 
 tf.env().set('IS_NODE', false);
+const { configure, device } = backend === 'stock' ? {} : await import('@vgg/backend-webgpu');
 if (backend === 'stock') await startStock();
-else (await import('@vgg/backend-webgpu')).configure({ precision });
+else configure({ precision });
 if (!(await tf.setBackend('webgpu'))) process.exit(1);
 
 const { queue } = tf.backend().device;
@@ -98,6 +99,7 @@ console.log(
   JSON.stringify({
     backend,
     precision,
+    tensorCores: device?.().tensorCores,
     batch,
     side,
     width,

@@ -9,7 +9,9 @@ import { runFlat } from './kernels/flat';
 import type { Precision } from './options';
 import { BufferPool } from './pool';
 import { type Recording, Runner } from './runner';
+import type { TensorCores } from './tensor-cores';
 import type { Tile } from './wgsl/gemm';
+import type { MatrixUnit } from './wgsl/matrices';
 
 /** A tensor's record. `half` is ours: its numbers are stored as float16. */
 export interface TensorRecord {
@@ -22,6 +24,8 @@ export interface TensorRecord {
   half?: boolean;
   /** Set while the operation that gives the numbers is put off. */
   deferred?: Deferred | undefined;
+  /** Its scale on tensor cores (src/kernels/scale.ts), once it was needed. */
+  scale?: GPUBuffer | undefined;
 }
 
 /** An operation of one input that the next operation may take in. */
@@ -65,13 +69,21 @@ export class VggWebgpuBackend extends WebGPUBackend {
   /** Stock programs that were recorded once without error, with the shapes of their inputs. */
   readonly #proven = new Set<string>();
 
-  constructor({ device, info, name, software }: OpenDevice, precision: Precision) {
+  /** Matrices that tensor cores multiply, if products use them. */
+  readonly unit: MatrixUnit | undefined;
+
+  constructor(
+    { device, info, name, software }: OpenDevice,
+    precision: Precision,
+    readonly tensorCores: TensorCores,
+  ) {
     super(device, info);
     this.errors = new DeviceErrors(device);
     this.name = name;
     this.bindingLimit = device.limits.maxStorageBufferBindingSize;
     this.software = software;
     this.precision = precision === 'float16' && device.features.has('shader-f16') ? 'float16' : 'float32';
+    this.unit = 'unit' in tensorCores ? tensorCores.unit : undefined;
     this.#pool = new BufferPool(device, this.errors);
     this.bufferManager = this.#pool as unknown as WebGPUBackend['bufferManager'];
     this.runner = new Runner(device, this.errors, this as unknown as Recording);
@@ -125,6 +137,12 @@ export class VggWebgpuBackend extends WebGPUBackend {
     this.#pool.releaseBuffer(buffer);
   }
 
+  /** Frees the scale of a tensor whose numbers change or end. */
+  forgetScale(record: TensorRecord): void {
+    if (record.scale !== undefined) this.release(record.scale);
+    record.scale = undefined;
+  }
+
   /** The same numbers in another shape, without a copy. */
   alias(info: TensorInfo, shape: readonly number[]): TensorInfo {
     this.incRef(info.dataId);
@@ -168,8 +186,9 @@ export class VggWebgpuBackend extends WebGPUBackend {
   override disposeData(dataId: object, force = false): boolean {
     const record = this.tensorMap.has(dataId) ? this.record({ dataId }) : undefined;
     const disposed = super.disposeData(dataId, force);
-    if (disposed && record?.deferred !== undefined) {
-      this.disposeData(record.deferred.source.dataId);
+    if (disposed && record !== undefined) {
+      this.forgetScale(record);
+      if (record.deferred !== undefined) this.disposeData(record.deferred.source.dataId);
       record.deferred = undefined;
     }
     return disposed;

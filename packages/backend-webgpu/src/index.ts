@@ -6,6 +6,7 @@ import { adapterNames } from './gpu';
 import { type Precision, setOptions, type WebgpuOptions } from './options';
 import type { KernelTime } from './profiler';
 import { currentBackend, register } from './register';
+import type { MatrixUnit } from './wgsl/matrices';
 
 register();
 
@@ -35,16 +36,26 @@ export interface DeviceDescription {
   software: boolean;
   /** Number type of stored activations: float32 on a device without float16, even if float16 was requested. */
   precision: Precision;
+  /** Rows, columns and terms of the matrices that tensor cores multiply in products, or why products do without them. */
+  tensorCores: { m: number; n: number; k: number } | { reason: string };
   /** Largest number of bytes of one tensor in one operation of the stock kernels. */
   bindingLimit: number;
 }
+
+const sizeOf = ({ m, n, k }: MatrixUnit) => ({ m, n, k });
 
 /** The device in use; undefined when another backend is in use. */
 export function device(): DeviceDescription | undefined {
   const backend = currentBackend();
   if (backend === undefined) return undefined;
-  const { name, software, precision } = backend;
-  return { name, software, precision, bindingLimit: backend.bindingLimit };
+  const { name, software, precision, tensorCores, bindingLimit } = backend;
+  return {
+    name,
+    software,
+    precision,
+    tensorCores: 'unit' in tensorCores ? sizeOf(tensorCores.unit) : tensorCores,
+    bindingLimit,
+  };
 }
 
 /** Starts measuring our own kernels from zero, or stops. Needs a device with timestamps. */

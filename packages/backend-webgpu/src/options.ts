@@ -16,6 +16,11 @@ export interface WebgpuOptions {
    * are added up in float32, and weights stay float32. Default float32. VGG_WEBGPU_PRECISION.
    */
   precision?: Precision | undefined;
+  /**
+   * Use tensor cores with `float16`: factors of products are rounded to float16, and added up in float32. Default: on GPUs that
+   * have them. `true` uses those of an adapter on the CPU, too. VGG_WEBGPU_TENSOR_CORES=0 or 1.
+   */
+  tensorCores?: boolean | undefined;
   /** Accept an adapter that computes on the CPU. Default false. VGG_WEBGPU_SOFTWARE=1. */
   software?: boolean | undefined;
 }
@@ -29,6 +34,7 @@ const RULES: Readonly<Record<keyof WebgpuOptions, { expected: string; accepts(va
     expected: 'float32 or float16',
     accepts: (value) => PRECISIONS.includes(value as Precision),
   },
+  tensorCores: { expected: 'true or false', accepts: (value) => typeof value === 'boolean' },
   software: { expected: 'true or false', accepts: (value) => typeof value === 'boolean' },
 };
 
@@ -62,21 +68,29 @@ export function variable(name: string): string | undefined {
   return (typeof process === 'undefined' ? undefined : process.env?.[name]) || undefined;
 }
 
+/** True or false of an environment variable, if it is set. */
+function flag(name: string): boolean | undefined {
+  const value = variable(name);
+  return value === undefined ? undefined : value !== '0';
+}
+
 /**
  * Returns the options in force: of {@link setOptions}, else of the environment, else defaults.
  * @throws VggError `VGG_ARGUMENT` for an environment variable out of range.
  */
 export function resolveOptions(): WebgpuOptions & { precision: Precision; software: boolean } {
-  const [adapter, software] = [variable('VGG_WEBGPU_ADAPTER'), variable('VGG_WEBGPU_SOFTWARE')];
+  const adapter = variable('VGG_WEBGPU_ADAPTER');
   const environment = checked({
     adapter: adapter !== undefined && /^\d+$/.test(adapter) ? Number(adapter) : adapter,
     precision: variable('VGG_WEBGPU_PRECISION') as Precision | undefined,
-    software: software === undefined ? undefined : software !== '0',
+    tensorCores: flag('VGG_WEBGPU_TENSOR_CORES'),
+    software: flag('VGG_WEBGPU_SOFTWARE'),
   });
   const given = shared[SHARED];
   return {
     adapter: given?.adapter ?? environment.adapter,
     precision: given?.precision ?? environment.precision ?? 'float32',
+    tensorCores: given?.tensorCores ?? environment.tensorCores,
     software: given?.software ?? environment.software ?? false,
   };
 }

@@ -20,6 +20,7 @@ import { VggWebgpuBackend } from './backend';
 import { forwarded } from './kernels/forwarded';
 import { KERNELS } from './kernels/index';
 import { resolveOptions } from './options';
+import { chooseTensorCores } from './tensor-cores';
 
 /** Above TF.js's own backends. */
 const PRIORITY = 4;
@@ -49,6 +50,9 @@ function ownFirst(kernelName: string, stock: KernelConfig | undefined): KernelCo
   };
 }
 
+const isLost = (device: GPUDevice) =>
+  Promise.race([device.lost.then(() => true), new Promise<boolean>((resolve) => setTimeout(resolve, 0, false))]);
+
 /** Registers everything once, however many copies of this package a program loads. */
 export function register(): void {
   registerMissingGradients();
@@ -67,7 +71,11 @@ export function register(): void {
     'webgpu',
     async () => {
       const options = resolveOptions();
-      return new VggWebgpuBackend(await openDevice(options), options.precision);
+      let opened = await openDevice(options);
+      const tensorCores = await chooseTensorCores(opened, options);
+      // A driver may fail so badly at its tensor cores that the device is lost.
+      if (await isLost(opened.device)) opened = await openDevice(options);
+      return new VggWebgpuBackend(opened, options.precision, tensorCores);
     },
     PRIORITY,
   );

@@ -13,7 +13,7 @@ import {
   windowsOfGradient,
   windowsOfInput,
 } from '../wgsl/windows';
-import { isLarge, type Product, runProducts } from './gemm';
+import { isLarge, type PlacedFactor, type Product, runProducts } from './gemm';
 import { isFloat, type KernelCall, type KernelTable, staysOnCpu } from './kernel';
 import { rangeOf, rowsThatFit } from './ranges';
 
@@ -100,8 +100,9 @@ function imagesOf(operand: Operand, info: Geometry, { from, images }: Range): Bi
 
 const storageOf = ({ half }: Operand) => (half ? 'f16' : 'f32');
 
-const placed = (factor: Factor, binding: Binding, stride: number) => ({
+const placed = (factor: Factor, tensor: TensorInfo, binding: Binding, stride: number): PlacedFactor => ({
   ...factor,
+  tensor,
   binding,
   stride,
   base: 0,
@@ -141,8 +142,8 @@ function forward(
       n: cout,
       k: info.filterHeight * info.filterWidth * cin,
       batch: 1,
-      a: placed(a, imagesOf(from, info, range), 0),
-      b: placed(b, { buffer: by.buffer }, cout),
+      a: placed(a, x, imagesOf(from, info, range), 0),
+      b: placed(b, filter, { buffer: by.buffer }, cout),
       line: s.cin,
       uniforms,
       key,
@@ -197,7 +198,8 @@ function conv2dBackpropInput({ inputs, attrs, backend }: KernelCall): TensorInfo
     k: info.filterHeight * info.filterWidth * cout,
   };
   // On a CPU, where reads cost most, columns that lie together are worth a copy of the filter.
-  const copied = backend.software && backend.tile === undefined && isLarge(sizesOfProduct);
+  const copied =
+    backend.software && backend.tile === undefined && backend.unit === undefined && isLarge(sizesOfProduct);
   const read = copied ? channelsSwapped(backend, filter) : filter;
   const [from, by] = [backend.operand(dy), backend.operand(read)];
   // Gradients of activations are float32: float16 would lose those below 6e-8.
@@ -215,8 +217,8 @@ function conv2dBackpropInput({ inputs, attrs, backend }: KernelCall): TensorInfo
       ...sizesOfProduct,
       m: range.images * info.inHeight * info.inWidth,
       batch: 1,
-      a: placed(a, imagesOf(from, info, range), 0),
-      b: placed(b, { buffer: by.buffer }, cin),
+      a: placed(a, dy, imagesOf(from, info, range), 0),
+      b: placed(b, read, { buffer: by.buffer }, cin),
       line: s.cout,
       uniforms,
       key,
@@ -255,8 +257,8 @@ function conv2dBackpropFilter({ inputs, attrs, backend }: KernelCall): TensorInf
       n: cout,
       k: range.images * info.outHeight * info.outWidth,
       batch: 1,
-      a: placed(a, imagesOf(from, info, range), 0),
-      b: placed(b, imagesOf(by, info, range), cout),
+      a: placed(a, x, imagesOf(from, info, range), 0),
+      b: placed(b, dy, imagesOf(by, info, range), cout),
       line: s.ow,
       uniforms,
       key,

@@ -1,9 +1,12 @@
 /** Runs products of the template in src/wgsl/gemm.ts: tiles by size, splits over k where there are few tiles. */
+import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { VggWebgpuBackend } from '../backend';
 import { inNode } from '../gpu';
 import type { Binding } from '../runner';
 import { readsFour } from '../wgsl/direct';
 import { type Factor, gemmShader, type Storage, splitSumShader, type Tile } from '../wgsl/gemm';
+import { isScaled, type MatrixUnit, workgroupBytes } from '../wgsl/matrices';
+import { scaleOf } from './scale';
 
 /** C[m, n] = A · B. Places in A, B and C are counted in numbers. */
 export interface Product {
@@ -14,14 +17,23 @@ export interface Product {
   n: number;
   k: number;
   batch: number;
-  a: Factor & { binding: Binding; base: number; stride: number; perBatch: number };
-  b: Factor & { binding: Binding; base: number; stride: number; perBatch: number };
+  a: PlacedFactor;
+  b: PlacedFactor;
   /** Numbers of k that lie evenly, {@link Gemm.line}. */
   line: string;
   /** Further uniforms that the factors use. */
   uniforms: Readonly<Record<string, number>>;
   /** Key of what the declarations depend on in addition to vectors and storage. */
   key: string;
+}
+
+export interface PlacedFactor extends Factor {
+  /** The tensor that it is, or is a part of. */
+  tensor: TensorInfo;
+  binding: Binding;
+  base: number;
+  stride: number;
+  perBatch: number;
 }
 
 export interface Destination {
@@ -83,6 +95,48 @@ function gpuTile(m: number, n: number, threadsM: number, threadsN: number): Tile
   return { m, n, k: 16, threadsM, threadsN, staged: true };
 }
 
+/** Products with fewer rows, columns or terms than this leave most of a matrix of tensor cores empty. */
+const LEAST_FOR_MATRICES = 16;
+
+const matrixTile = (unit: MatrixUnit, m: number, n: number, k: number, subgroupsM: number, subgroupsN: number) => ({
+  m,
+  n,
+  k,
+  threadsM: 1,
+  threadsN: subgroupsM * subgroupsN * unit.subgroup,
+  staged: true,
+  matrices: { unit, subgroupsM, subgroupsN },
+});
+
+interface MatrixDevice {
+  limits: GPUSupportedLimits;
+  software: boolean;
+}
+
+/**
+ * The tile of a product on tensor cores, each of whose subgroups computes 32 × 32 or, of large products, 64 × 32 numbers. A CPU
+ * compiles the shader of such a tile for up to a minute: it has 16 × 16.
+ */
+export function chooseMatrixTile(unit: MatrixUnit, m: number, n: number, { limits, software }: MatrixDevice): Tile {
+  if (software) return matrixTile(unit, 2 * Math.max(16, unit.m), 2 * Math.max(16, unit.n), Math.max(16, unit.k), 2, 2);
+  if (m <= 32) return matrixTile(unit, 32, 128, 32, 1, 4);
+  if (n <= 32) return matrixTile(unit, 128, 32, 32, 4, 1);
+  const large = matrixTile(unit, 128, 128, 32, 2, 4);
+  const groups = ceil(m, 128) * ceil(n, 128);
+  const fits =
+    large.threadsN <= limits.maxComputeInvocationsPerWorkgroup &&
+    workgroupBytes(large) <= limits.maxComputeWorkgroupStorageSize;
+  return n <= 64 || m <= 64 || groups < BUSY / 4 || !fits ? matrixTile(unit, 64, 64, 32, 2, 2) : large;
+}
+
+function chooseTileFor({ tile, unit, software, device: { limits } }: VggWebgpuBackend, product: Product): Tile {
+  const { m, n, k } = product;
+  if (tile !== undefined) return tile;
+  if (unit !== undefined && Math.min(m, n, k) >= LEAST_FOR_MATRICES)
+    return chooseMatrixTile(unit, m, n, { limits, software });
+  return software ? softwareTile(product) : chooseTile(m, n);
+}
+
 /** Parts that k is divided in, for enough workgroups; depends on sizes alone, so that bits do not change. */
 function chooseSplits(groups: number, k: number, outputs: number, software: boolean): number {
   const wanted = Math.ceil((software ? BUSY_CPU : BUSY) / groups);
@@ -111,7 +165,7 @@ export function folded(groups: number): [number, number, number] {
 export function runProducts(backend: VggWebgpuBackend, parts: readonly Product[], c: Destination): void {
   const first = parts[0]!;
   const { m, n, batch } = first;
-  const tile = backend.tile ?? (backend.software ? softwareTile(first) : chooseTile(m, n));
+  const tile = chooseTileFor(backend, first);
   const groups = ceil(m, tile.m) * ceil(n, tile.n) * batch;
   const splitsOf = parts.map(({ k }) =>
     batch > 1 ? 1 : chooseSplits(groups * parts.length, k, m * n, backend.software),
@@ -143,7 +197,7 @@ function runProduct(
 ): void {
   const { a, b, m, n, k, batch, name } = product;
   const kPer = splits === 1 ? k : ceil(ceil(k, splits), tile.k) * tile.k;
-  const key = `${product.key} ${tile.m},${tile.n},${tile.k},${tile.threadsN},${tile.threadsM},${tile.staged} ${a.storage},${a.vector},${a.along} ${b.storage},${b.vector},${b.along} ${c.storage},${c.vector},${c.bias !== undefined},${c.relu}`;
+  const key = `${product.key} ${JSON.stringify(tile)} ${a.storage},${a.vector},${a.along} ${b.storage},${b.vector},${b.along} ${c.storage},${c.vector},${c.bias !== undefined},${c.relu}`;
   const more = Object.keys(product.uniforms);
   const program = backend.runner.program(name, key, () =>
     gemmShader({
@@ -160,9 +214,12 @@ function runProduct(
   );
   const first = [m, n, k, kPer, splits, c.stride, c.base, c.perBatch, a.stride, a.base, a.perBatch];
   const uniforms = words([...first, b.stride, b.base, b.perBatch, m * n, ...Object.values(product.uniforms)]);
-  const bindings = [a.binding, b.binding, c.binding, ...(c.bias === undefined ? [] : [c.bias])];
+  const onMatrices = tile.matrices !== undefined;
+  const scales = onMatrices ? [a, b].filter(isScaled).map(({ tensor }) => scaleOf(backend, tensor)) : [];
+  const bindings = [a.binding, b.binding, c.binding, ...(c.bias === undefined ? [] : [c.bias]), ...scales];
   const groups = [ceil(n, tile.n), ceil(m, tile.m), batch * splits] as const;
-  backend.runner.run({ program, bindings, uniforms, groups, label: product.label });
+  const label = () => `${product.label()}${onMatrices ? ' on tensor cores' : ''}`;
+  backend.runner.run({ program, bindings, uniforms, groups, label });
 }
 
 function sumSplits(

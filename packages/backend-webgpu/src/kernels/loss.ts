@@ -3,12 +3,11 @@ import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { Operand, VggWebgpuBackend } from '../backend';
 import { crossEntropyShader } from '../wgsl/cross-entropy';
 import { squaresShader } from '../wgsl/squares';
-import { GROUP } from '../wgsl/total';
 import { runColumnSums } from './columns';
 import { uniformWords } from './flat';
 import { folded } from './gemm';
 import { isFloat, type KernelCall, type KernelTable } from './kernel';
-import { rangeOf } from './ranges';
+import { partsOf } from './parts';
 
 const storageOf = ({ half }: Operand) => (half ? 'f16' : 'f32');
 
@@ -51,47 +50,21 @@ function softmaxCrossEntropy({ inputs, attrs, backend }: KernelCall): TensorInfo
   return [sumOf(backend, losses, rows), gradient];
 }
 
-/** Largest number of workgroups for a tensor, and numbers or vectors of each of their threads from which on there are several. */
-const MOST_GROUPS = 256;
-/** Workgroups on a CPU, which takes turns between the threads of one at each step of its sum. */
-const FEW_GROUPS = 8;
-const PER_THREAD = 16;
-
-interface Part {
-  operand: Operand;
-  from: number;
-  count: number;
-  groups: number;
-  vector: boolean;
-}
-
-/** Divides a tensor into parts that the device binds. */
-function partsOf(backend: VggWebgpuBackend, operand: Operand): Part[] {
-  const most = Math.floor(backend.bindingLimit / 4 / GROUP) * GROUP;
-  const parts: Part[] = [];
-  for (let from = 0; from < operand.count; from += most) {
-    const count = Math.min(most, operand.count - from);
-    const vector = count % 4 === 0;
-    const reads = vector ? count / 4 : count;
-    const groups = Math.min(backend.software ? FEW_GROUPS : MOST_GROUPS, Math.ceil(reads / (GROUP * PER_THREAD)));
-    parts.push({ operand, from, count, groups, vector });
-  }
-  return parts;
-}
-
 function sumOfSquares({ inputs, backend }: KernelCall): TensorInfo | undefined {
   const tensors = Object.values(inputs) as TensorInfo[];
   if (!tensors.every((info) => isFloat(info))) return undefined;
-  const parts = tensors.flatMap((info) => partsOf(backend, backend.operand(info)));
+  const parts = tensors.flatMap((info) => {
+    const operand = backend.operand(info);
+    return partsOf(backend, operand).map((part) => ({ ...part, operand }));
+  });
   const total = parts.reduce((sum, { groups }) => sum + groups, 0);
   const sums = backend.scratch(total);
   let base = 0;
-  for (const { operand, from, count, groups, vector } of parts) {
+  for (const { operand, binding, count, groups, vector } of parts) {
     const shader = { storage: storageOf(operand), vector } as const;
-    const whole = count === operand.count;
     backend.runner.run({
       program: backend.runner.program('SumOfSquares', `${shader.storage} ${vector}`, () => squaresShader(shader)),
-      bindings: [{ buffer: sums }, whole ? { buffer: operand.buffer } : rangeOf(operand, from, count)],
+      bindings: [{ buffer: sums }, binding],
       uniforms: uniformWords([vector ? count / 4 : count, base]),
       groups: [groups, 1, 1],
       label: () => `SumOfSquares of [${operand.shape}]`,

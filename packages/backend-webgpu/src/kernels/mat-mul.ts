@@ -1,6 +1,6 @@
 /** BatchMatMul and _FusedMatMul. */
 import { broadcast_util, type TensorInfo } from '@tensorflow/tfjs-core';
-import type { Operand, VggWebgpuBackend } from '../backend';
+import type { VggWebgpuBackend } from '../backend';
 import type { Binding } from '../runner';
 import type { Factor } from '../wgsl/gemm';
 import { type Destination, type Product, runProducts } from './gemm';
@@ -14,10 +14,10 @@ interface MatMulAttributes {
 }
 
 /** A matrix [own, k] (or [k, own]) as a factor of the template. */
-function factor(name: 'A' | 'B', operand: Operand, along: 'own' | 'k', stride: number): Factor {
+export function factor(name: 'A' | 'B', { half }: { half: boolean }, along: 'own' | 'k', stride: number): Factor {
   const [row, column] = along === 'k' ? ['own', 'k'] : ['k', 'own'];
   return {
-    storage: operand.half ? 'f16' : 'f32',
+    storage: half ? 'f16' : 'f32',
     vector: stride % 4 === 0,
     along,
     declarations: () => `alias Prepared${name} = u32;
@@ -29,8 +29,8 @@ fn at${name}(line: i32, i: u32) -> i32 { return line + i32(${along === 'k' ? 'i'
 }
 
 interface Matrices {
-  a: Operand;
-  b: Operand;
+  a: TensorInfo;
+  b: TensorInfo;
   c: TensorInfo;
   transposeA: boolean;
   transposeB: boolean;
@@ -46,7 +46,8 @@ interface Matrices {
 
 /** Records the product, in ranges of what does not fit one binding. */
 function multiply(backend: VggWebgpuBackend, x: Matrices): void {
-  const { a, b, m, n, k } = x;
+  const { m, n, k } = x;
+  const [a, b] = [backend.operand(x.a), backend.operand(x.b)];
   const [strideA, strideB] = [x.transposeA ? m : k, x.transposeB ? k : n];
   const c = backend.operand(x.c);
   const fa = factor('A', a, x.transposeA ? 'own' : 'k', strideA);
@@ -67,8 +68,8 @@ function multiply(backend: VggWebgpuBackend, x: Matrices): void {
     ...common,
     ...sizes,
     label,
-    a: { ...fa, stride: strideA, perBatch: x.batchA, ...at.a },
-    b: { ...fb, stride: strideB, perBatch: x.batchB, ...at.b },
+    a: { ...fa, tensor: x.a, stride: strideA, perBatch: x.batchA, ...at.a },
+    b: { ...fb, tensor: x.b, stride: strideB, perBatch: x.batchB, ...at.b },
   });
   const all = { a: { ...whole, binding: { buffer: a.buffer } }, b: { ...whole, binding: { buffer: b.buffer } } };
   const perB = rowsThatFit(backend, b, strideB);
@@ -128,10 +129,10 @@ function matMul({ inputs, attrs, backend }: KernelCall): TensorInfo | undefined 
   const broadcasts = (sizeA !== batch && sizeA !== 1) || (sizeB !== batch && sizeB !== 1);
   if (broadcasts || batch > 65_535) return undefined;
   if (bias && !(isFloat(bias) && sizeOf(bias) === n && batch === 1)) return undefined;
-  const operands = { a: backend.operand(a), b: backend.operand(b) };
   const c = backend.output([...outer, m, n]);
   multiply(backend, {
-    ...operands,
+    a,
+    b,
     c,
     transposeA,
     transposeB,

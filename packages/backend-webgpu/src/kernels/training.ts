@@ -71,6 +71,7 @@ function ownMemory(backend: VggWebgpuBackend, info: TensorInfo): TensorInfo {
   const record = backend.record(info);
   if (record.refCount === 1 && !from.half) {
     record.values = null;
+    backend.forgetScale(record);
     return backend.alias(info, info.shape);
   }
   const copy = backend.output(info.shape);

@@ -4,6 +4,8 @@
  * matrix of windows is ever stored.
  */
 import { directLoop, readsFour } from './direct';
+import { type Matrices, matricesBody } from './matrices';
+import { loader, stage } from './staging';
 
 /** Numbers of C a workgroup computes, the depth of a stage, and threads along n and m. */
 export interface Tile {
@@ -17,6 +19,8 @@ export interface Tile {
    * thread reads the buffers directly (src/wgsl/direct.ts).
    */
   staged: boolean;
+  /** Set for tensor cores (src/wgsl/matrices.ts). Then all threads lie along n. */
+  matrices?: Matrices;
 }
 
 export type Storage = 'f32' | 'f16';
@@ -65,59 +69,6 @@ ${more.map((name) => `  ${name}: u32,\n`).join('')}}`;
 const enable = (...storages: Storage[]) => (storages.includes('f16') ? 'enable f16;\n' : '');
 const element = (storage: Storage, vector: boolean) => (vector ? `vec4<${storage}>` : storage);
 
-/** Reads four numbers of a factor, the first at (own, k), along its axis. */
-function loader(name: 'A' | 'B', { vector, along }: Factor): string {
-  const lower = name.toLowerCase();
-  if (vector) {
-    return `fn load${name}(p: Prepared${name}, own: u32, k: u32, ends: vec2<u32>) -> vec4<f32> {
-  if (own >= ends.x || k >= ends.y) { return vec4<f32>(0); }
-  let at = index${name}(p, own, k);
-  if (at < 0) { return vec4<f32>(0); }
-  return vec4<f32>(${lower}[u32(at) / 4]);
-}`;
-  }
-  const [own, k] = along === 'k' ? ['own', 'k + i'] : ['own + i', 'k'];
-  const p = along === 'k' ? 'p' : `prepare${name}(${own})`;
-  return `fn load${name}(p: Prepared${name}, own: u32, k: u32, ends: vec2<u32>) -> vec4<f32> {
-  var v = vec4<f32>(0);
-  for (var i = 0u; i < 4; i++) {
-    if (${own} < ends.x && ${k} < ends.y) {
-      let at = index${name}(${p}, ${own}, ${k});
-      if (at >= 0) { v[i] = f32(${lower}[u32(at)]); }
-    }
-  }
-  return v;
-}`;
-}
-
-/** Returns WGSL that stages a tile of a factor: as vectors along k, [own][k / 4], or along its own axis, [k][own / 4]. */
-function stage(name: 'A' | 'B', factor: Factor, { own, tile }: { own: number; tile: Tile }) {
-  const [depth, threads] = [tile.k, tile.threadsM * tile.threadsN];
-  const vectors = (own * depth) / 4;
-  const each = Math.ceil(vectors / threads);
-  const perRow = factor.along === 'k' ? depth / 4 : own / 4;
-  const [row, place] = [(at: string) => `${at} / ${perRow}u`, (at: string) => `(${at} % ${perRow}u) * 4u`];
-  const [ownOf, kOf] = factor.along === 'k' ? [row, place] : [place, row];
-  const lines = Array.from({ length: each }, (_, i) => i);
-  const at = (i: number) => (i === 0 ? 'thread' : `(thread + ${i * threads}u)`);
-  const guard = (i: number) => (vectors % threads === 0 ? '' : `if (${at(i)} < ${vectors}u) `);
-  return {
-    vectors,
-    before: lines
-      .map(
-        (i) =>
-          `  let own${name}${i} = start${name} + ${ownOf(at(i))};\n  let pre${name}${i} = prepare${name}(own${name}${i});`,
-      )
-      .join('\n'),
-    inside: lines
-      .map(
-        (i) =>
-          `    ${guard(i)}{ tile${name}[${at(i)}] = load${name}(pre${name}${i}, own${name}${i}, k0 + ${kOf(at(i))}, vec2<u32>(end${name}, kEnd)); }`,
-      )
-      .join('\n'),
-  };
-}
-
 /** The products of one stage: every thread's rows by its columns, as vectors of four columns. */
 function products(rows: number, vectors: number, { tile, a, b }: Gemm): string {
   const out: string[] = [];
@@ -160,12 +111,14 @@ function products(rows: number, vectors: number, { tile, a, b }: Gemm): string {
 /** The loop over k by stages in workgroup memory, and the memory. */
 function stagedLoop(rows: number, vectors: number, gemm: Gemm) {
   const { tile, a, b } = gemm;
-  const [stageA, stageB] = [stage('A', a, { own: tile.m, tile }), stage('B', b, { own: tile.n, tile })];
+  const staged = (name: 'A' | 'B', factor: Factor, own: number) =>
+    stage(name, factor, { own, tile, write: (at, value) => `tile${name}[${at}] = ${value};` });
+  const [stageA, stageB] = [staged('A', a, tile.m), staged('B', b, tile.n)];
   return {
     memory: `var<workgroup> tileA: array<vec4<f32>, ${stageA.vectors}>;
 var<workgroup> tileB: array<vec4<f32>, ${stageB.vectors}>;
 `,
-    functions: `${loader('A', a)}\n${loader('B', b)}`,
+    functions: `${loader('A', a, 'f32')}\n${loader('B', b, 'f32')}`,
     code: `${stageA.before}
 ${stageB.before}
   for (var k0 = kBegin; k0 < kEnd; k0 += ${tile.k}u) {
@@ -184,9 +137,8 @@ const transposed = (c: number) =>
     (x, j) => `      let b${c}_${j} = vec4<f32>(t${c}_0.${x}, t${c}_1.${x}, t${c}_2.${x}, t${c}_3.${x});`,
   );
 
-/** Writes a thread's numbers, with bias and ReLU, or as they are to a split's place. */
-function results(rows: number, vectors: number, gemm: Gemm): string {
-  const { tile, a, c, vectorC } = gemm;
+/** Stores all numbers of a thread. */
+function stores(rows: number, vectors: number, { tile, a }: Gemm): string {
   const out: string[] = [];
   for (let r = 0; r < rows; r++) {
     const row =
@@ -197,55 +149,94 @@ function results(rows: number, vectors: number, gemm: Gemm): string {
       out.push(`  put(${row}, startB + (tx + ${v * tile.threadsN}u) * 4u, c${r}_${v}, outBase);`);
     }
   }
-  const finish = (value: string, column: string, zero: string) => {
-    const biased = gemm.bias ? `${value} + ${column}` : value;
-    return gemm.relu ? `rectified(${biased})` : `(${biased}${zero})`;
+  return out.join('\n');
+}
+
+/** Declares `put`, which writes four numbers of a row, with bias and ReLU, or as they are to a split's place. */
+function putter({ c, vectorC, bias, relu }: Gemm): string {
+  const finish = (value: string, ofBias: string) => {
+    const biased = bias ? `${value} + ${ofBias}` : value;
+    return relu ? `rectified(${biased})` : `(${biased})`;
   };
-  const rectified = `fn rectified(v: ${vectorC ? 'vec4<f32>' : 'f32'}) -> ${vectorC ? 'vec4<f32>' : 'f32'} {
-  return select(v, ${vectorC ? 'vec4<f32>(0)' : '0.0'}, v < ${vectorC ? 'vec4<f32>(0)' : '0.0'});
-}`;
+  const type = vectorC ? 'vec4<f32>' : 'f32';
+  const rectified = `fn rectified(v: ${type}) -> ${type} { return select(v, ${type}(0), v < ${type}(0)); }\n`;
   const put = vectorC
     ? `fn put(m: u32, n: u32, v: vec4<f32>, base: u32) {
   if (m < u.m && n < u.n) {
-    c[(base + m * u.ldc + n) / 4] = vec4<${c}>(${finish('v', 'bias[n / 4]', '')});
+    c[(base + m * u.ldc + n) / 4] = vec4<${c}>(${finish('v', 'bias[n / 4]')});
   }
 }`
     : `fn put(m: u32, n: u32, v: vec4<f32>, base: u32) {
   for (var i = 0u; i < 4; i++) {
     if (m < u.m && n + i < u.n) {
-      c[base + m * u.ldc + n + i] = ${c}(${finish('v[i]', 'bias[n + i]', '')});
+      c[base + m * u.ldc + n + i] = ${c}(${finish('v[i]', 'bias[n + i]')});
     }
   }
 }`;
-  return `${gemm.relu ? `${rectified}\n` : ''}${put}
-//RESULTS
-${out.join('\n')}`;
+  return (relu ? rectified : '') + put;
 }
 
-/** The shader. Workgroups: x over n, y over m, z over batch · splits. */
-export function gemmShader(gemm: Gemm): string {
-  const { tile, a, b, c, vectorC } = gemm;
+/** The part of a shader by which the kinds of tile differ. */
+interface Body {
+  extensions: string;
+  /** Attributes of the entry point. */
+  attributes: string;
+  /** Its inputs in addition to those of all products. */
+  builtins: string;
+  /** Buffers in addition to those of all products. */
+  buffers: readonly string[];
+  memory: string;
+  functions: string;
+  /** Computes the sums. */
+  code: string;
+  stores: string;
+}
+
+/** The body where each thread keeps sums of its own. */
+function threadsBody(gemm: Gemm): Body {
+  const { tile, a, b, c } = gemm;
   const rows = tile.m / tile.threadsM;
   const vectors = tile.n / tile.threadsN / 4;
   const loop = tile.staged ? stagedLoop(rows, vectors, gemm) : directLoop(rows, vectors, gemm);
-  const vector = (factor: Factor) => (tile.staged ? factor.vector : readsFour(factor));
-  const [put, stores] = results(rows, vectors, gemm).split('//RESULTS\n');
-  const last = gemm.bias ? 4 : 3;
   const sums = Array.from({ length: rows * vectors }, (_, i) => {
     return `  var c${Math.floor(i / vectors)}_${i % vectors} = vec4<f32>(0);`;
   });
-  return `${enable(a.storage, b.storage, c)}${uniforms(gemm.uniforms)}
-@group(0) @binding(0) var<storage, read> a: array<${element(a.storage, vector(a))}>;
-@group(0) @binding(1) var<storage, read> b: array<${element(b.storage, vector(b))}>;
-@group(0) @binding(2) var<storage, read_write> c: array<${element(c, vectorC)}>;
-${gemm.bias ? `@group(0) @binding(3) var<storage, read> bias: array<${element('f32', vectorC)}>;\n` : ''}@group(0) @binding(${last}) var<uniform> u: Uniforms;
-${loop.memory}var<private> batch: u32;
+  return {
+    ...loop,
+    extensions: enable(a.storage, b.storage, c),
+    attributes: '',
+    builtins: '',
+    buffers: [],
+    code: `${sums.join('\n')}\n${loop.code}`,
+    stores: stores(rows, vectors, gemm),
+  };
+}
+
+/**
+ * The shader. Workgroups: x over n, y over m, z over batch · splits. Buffers: A, B, C, the bias if any, and on tensor cores the
+ * scale of each factor that is {@link isScaled}.
+ */
+export function gemmShader(gemm: Gemm): string {
+  const { tile, a, b, c, vectorC } = gemm;
+  const body: Body = tile.matrices === undefined ? threadsBody(gemm) : matricesBody(gemm, tile.matrices);
+  const vector = (factor: Factor) => (tile.staged ? factor.vector : readsFour(factor));
+  const variables = [
+    `var<storage, read> a: array<${element(a.storage, vector(a))}>`,
+    `var<storage, read> b: array<${element(b.storage, vector(b))}>`,
+    `var<storage, read_write> c: array<${element(c, vectorC)}>`,
+    ...(gemm.bias ? [`var<storage, read> bias: array<${element('f32', vectorC)}>`] : []),
+    ...body.buffers,
+    'var<uniform> u: Uniforms',
+  ];
+  return `${body.extensions}${uniforms(gemm.uniforms)}
+${variables.map((variable, i) => `@group(0) @binding(${i}) ${variable};`).join('\n')}
+${body.memory}var<private> batch: u32;
 ${a.declarations()}
 ${b.declarations()}
-${loop.functions}
-${put}
-@compute @workgroup_size(${tile.threadsN}, ${tile.threadsM})
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) local: vec3<u32>) {
+${body.functions}
+${putter(gemm)}
+@compute @workgroup_size(${tile.threadsN}, ${tile.threadsM})${body.attributes}
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) local: vec3<u32>${body.builtins}) {
   let tx = local.x;
   let ty = local.y;
   let thread = ty * ${tile.threadsN}u + tx;
@@ -257,10 +248,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
   let kEnd = min(u.k, kBegin + u.kPer);
   let endA = u.m;
   let endB = u.n;
-${sums.join('\n')}
-${loop.code}
+${body.code}
   let outBase = u.baseC + batch * u.batchC + split * u.partial;
-${stores}
+${body.stores}
 }`;
 }
 

@@ -137,10 +137,12 @@ export class Runner {
     const group = this.#bindGroup(dispatch);
     const { recording, profiler } = this;
     this.dispatches += 1;
+    // The profiler may submit what was recorded, and so end the encoder.
+    const measured = profiler.on ? profiler.pass(dispatch.label()) : undefined;
     recording.ensureCommandEncoderReady();
-    if (profiler.on) {
+    if (measured !== undefined) {
       recording.endComputePassEncoder();
-      recording.computePassEncoder = recording.commandEncoder!.beginComputePass(profiler.pass(dispatch.label()));
+      recording.computePassEncoder = recording.commandEncoder!.beginComputePass(measured);
     } else {
       recording.computePassEncoder ??= recording.commandEncoder!.beginComputePass();
     }

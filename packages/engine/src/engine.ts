@@ -85,15 +85,16 @@ async function startWebgpu(precision: 'float32' | 'float16', gpu: string | undef
   tf.engine().registry.webgpu ??= (await tf.findBackendFactory('webgpu')()) as tf.KernelBackend;
   await activate('webgpu');
   await prove();
-  const { name, precision: actual } = device()!;
+  const { name, precision: actual, tensorCores } = device()!;
   if (actual !== precision) throw new Error(`${name} computes in ${actual}`);
-  return `WebGPU, ${name}, ${actual}`;
+  const products = 'reason' in tensorCores ? '' : ' on tensor cores';
+  return `WebGPU, ${name}, ${actual}${products}`;
 }
 
 /** The part of `@vgg/backend-webgpu` that is used here. */
 interface Webgpu {
   configure(options: { precision: string; adapter: string | number | undefined }): void;
-  device(): { name: string; precision: string } | undefined;
+  device(): { name: string; precision: string; tensorCores: object } | undefined;
 }
 
 async function startTensorflow(): Promise<{ gpu: boolean }> {

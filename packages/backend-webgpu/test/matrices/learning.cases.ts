@@ -43,6 +43,7 @@ async function losses(backend: string): Promise<number[]> {
 
 it('a net learns on tensor cores what it learns in float32', async () => {
   const expected = await losses('cpu');
+  await tf.setBackend('webgpu');
   profile(true);
   const actual = await losses('webgpu');
   profile(false);

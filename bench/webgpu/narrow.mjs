@@ -83,13 +83,14 @@ async function trained(seed) {
   let last = [];
   for (let step = 0; step < steps; step++) {
     const { images, labels } = draw(HELD_OUT + (seed * steps + step) * batch, batch);
-    const { loss, gradients } = lossAndGradients(
-      () => softmaxCrossEntropy(model.apply(images, { training: true }).logits, labels),
-      model.trainable,
-    );
+    const { loss, gradients, aux } = lossAndGradients(() => {
+      const { logits, batchStatistics } = model.apply(images, { training: true });
+      return { loss: softmaxCrossEntropy(logits, labels), aux: batchStatistics };
+    }, model.trainable);
+    model.updateStatistics(aux);
     last = [...last, (await loss.data())[0]].slice(-10);
     sgd.step(model.trainable, gradients, 0.02);
-    tf.dispose([loss, images, ...gradients.values()]);
+    tf.dispose([loss, images, ...gradients.values(), ...Object.values(aux)]);
   }
   let wrong = 0;
   for (let first = 0; first < HELD_OUT; first += 64) {

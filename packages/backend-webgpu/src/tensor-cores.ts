@@ -14,7 +14,7 @@ interface Asked {
   tensorCores?: boolean | undefined;
 }
 
-/** What Dawn says of a device's matrices; @webgpu/types does not have it yet. */
+/** Matrices that Dawn says a device has; @webgpu/types does not have it yet. */
 interface MatrixConfig {
   componentType: string;
   resultComponentType: string;

@@ -5,7 +5,7 @@
 import type { Factor, Gemm, Tile } from './gemm';
 import { loader, stage, vectorsPerRow } from './staging';
 
-/** What tensor cores multiply at once: a left matrix of m × k by a right one of k × n. */
+/** Sizes that tensor cores multiply at once: a left matrix of m × k by a right one of k × n. */
 export interface MatrixUnit {
   m: number;
   n: number;
@@ -16,7 +16,7 @@ export interface MatrixUnit {
   fixed: boolean;
 }
 
-/** How the subgroups of a workgroup divide a tile. */
+/** Division of a tile among the subgroups of a workgroup. */
 export interface Matrices {
   unit: MatrixUnit;
   /** Subgroups along m and n. */

@@ -14,7 +14,7 @@ beforeAll(async () => {
 });
 afterAll(() => opened.device.destroy());
 
-/** What is chosen on a device that says this of itself. */
+/** Choice on a device that says this of itself. */
 function chosen(info: object, options: { precision?: 'float32' | 'float16'; tensorCores?: boolean } = {}) {
   const said = { subgroupMinSize: 8, subgroupMaxSize: 8, vendor: '', subgroupMatrixConfigs: [UNIT], ...info };
   const device = { ...opened, info: said as unknown as GPUAdapterInfo };
@@ -26,12 +26,13 @@ describe('tensor cores', () => {
     expect(await chosen({})).toEqual({ unit: { m: 8, n: 8, k: 8, subgroup: 8, fixed: false } });
   });
 
+  it('ask for a size of subgroups where the device has several', async () => {
+    const several = { subgroupMinSize: 4, subgroupMaxSize: 8 };
+    expect(await chosen(several)).toEqual({ unit: { m: 8, n: 8, k: 8, subgroup: 8, fixed: true } });
+  });
+
   it.each([
-    [
-      'subgroups have another size',
-      { subgroupMinSize: 16, subgroupMaxSize: 16 },
-      /their test product was wrong/,
-    ],
+    ['subgroups have another size', { subgroupMinSize: 16, subgroupMaxSize: 16 }, /their test product was wrong/],
     ['matrices have another size', { subgroupMatrixConfigs: [{ ...UNIT, M: 32, N: 32 }] }, /their shader fails \(.+\)/],
     [
       'none add up in float32',

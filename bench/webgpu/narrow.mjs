@@ -89,7 +89,7 @@ async function trained(seed) {
     }, model.trainable);
     model.updateStatistics(aux);
     last = [...last, (await loss.data())[0]].slice(-10);
-    sgd.step(model.trainable, gradients, 0.02);
+    sgd.step(model.trainable, gradients, 0.03 * (1 - step / steps));
     tf.dispose([loss, images, ...gradients.values(), ...Object.values(aux)]);
   }
   let wrong = 0;

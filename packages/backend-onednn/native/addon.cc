@@ -375,7 +375,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
                              std::to_string(version->patch));
   exports.Set("sleepsAfter", Napi::Function::New<sleeps_after>(env, "sleepsAfter"));
   exports.Set("bf16", processor_has(dnnl_cpu_isa_avx512_core_bf16));
-  exports.Set("amx", processor_has(dnnl_cpu_isa_avx512_core_amx));
+  exports.Set("amx", chooses_for_amx());
   return exports;
 }
 

@@ -194,9 +194,9 @@ async function runTraining(
  * and why training ended.
  */
 export async function joinTraining(
-  session: SessionOptions,
+  session: SessionOptions & Pick<SessionArguments, 'device'>,
 ): Promise<Pick<Prepared, 'record' | 'data' | 'model'> & { reason: EndReason }> {
-  const prepared = await prepareRank();
+  const prepared = await prepareRank(session.device);
   const loaders = openLoaders(prepared, session);
   const { training, validation } = loaders;
   const options = recipeOptions(prepared, training);

@@ -12,10 +12,20 @@ beforeEach(() => {
 });
 afterEach(() => {
   vi.restoreAllMocks();
+  vi.unstubAllEnvs();
   rmSync(home, { recursive: true, force: true });
 });
 
 const node = (source: string) => [process.execPath, '-e', source, home];
+
+describe('launch without MPI', () => {
+  it('says in one line what to install', async () => {
+    vi.stubEnv('VGG_MPI_BUILD', home);
+    await expect(launch(node(''), { ranks: 2 })).rejects.toThrow(
+      /^starting ranks needs MPI, for which @vgg\/mpi is not built: apt-get install openmpi-bin .+$/,
+    );
+  });
+});
 
 describe.skipIf(LAUNCHERS.length === 0)(`launch${reason}`, () => {
   it.each(LAUNCHERS)('runs a program on every rank and returns its exit code: %s', async (_, mpirun) => {

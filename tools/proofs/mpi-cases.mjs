@@ -3,7 +3,7 @@
  * the engine of the proof, unless a case says otherwise; the run of one rank always has one thread.
  */
 
-/** What the paper does not have, but runs may. */
+/** Settings that the paper does not have. */
 const BEYOND = ['--average-decay', '0.9', '--clip-norm', '5', '--label-smoothing', '0.1', '--cut-mix', '0.5'];
 
 /** Settings of the run of which most parts of the proof make something. */

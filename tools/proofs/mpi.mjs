@@ -393,7 +393,7 @@ async function starting(mpirun) {
   const root = await train(fresh(asRoot), { prefix: [mpirun, '-n', '2'] });
   if (isOpen) refused('by hand as root', root, /--allow-run-as-root option/, root.log.split('\n'));
   else await started('by hand as root', asRoot, root);
-  // As nobody, who has no home.
+  // A user without a home.
   const user = ['setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups'];
   if (spawnSync(user[0], [...user.slice(1), 'test', '-r', CLI]).status !== 0) {
     console.log('left out another user, who cannot read this checkout');

@@ -84,6 +84,9 @@ const DEATH = /process rank (?<rank>\d+) with PID \d+ on node (?<host>\S+) exite
 /** Open MPI's message about a rank that ended too soon, in lines that begin with two spaces. */
 const EXIT = /Process name: \[\[\d+,\d+\],(?<rank>\d+)\]\n\s*Exit code: +(?<code>\d+)/;
 
+/** Stands before and after a message of Open MPI. */
+const RULER = /-{70,}$/;
+
 /** Collects what ranks and mpirun write: lines of ranks pass, those of mpirun are kept for the end. */
 class Errors {
   #rest = '';
@@ -95,6 +98,8 @@ class Errors {
   /** True once the ranks are ended on purpose: some find others gone before they end, which is not a failure. */
   ending = false;
   readonly #notices: string[] = [];
+  /** True between two rulers, where Open MPI writes what it has to say. */
+  #isMessage = false;
 
   add(text: string): void {
     const lines = (this.#rest + text).split('\n');
@@ -129,11 +134,12 @@ class Errors {
 
   #take(text: string): void {
     // Open MPI writes its ruler after a last line that does not end.
-    const line = text.replace(/(?<=.)-{70,}$/, '');
+    const line = text.replace(RULER, '');
+    if (RULER.test(text)) this.#isMessage = !this.#isMessage;
     if (/^error: /.test(line) && !this.ending) {
       if (this.line === undefined) process.stderr.write(`${line}\n`);
       this.line ??= line;
-    } else if (/^\d\d:\d\d:\d\d |^warning: |^ {2,}(?!Process name:|Exit code:)/.test(line)) {
+    } else if (/^\d\d:\d\d:\d\d |^warning: /.test(line) || (/^ {2,}/.test(line) && !this.#isMessage)) {
       process.stderr.write(`${line}\n`);
     } else if (!/^[-\s]*$/.test(line)) {
       this.#notices.push(line);
@@ -152,6 +158,8 @@ class Errors {
     if (ended !== undefined) return `rank ${ended.rank} ended with exit code ${ended.code}`;
     if (/not enough slots available/.test(text))
       return 'the hosts have fewer slots than ranks: raise the slots, or lower the number of ranks';
+    if (/Conflicting directives for mapping policy/.test(text))
+      return 'a setting of mpirun forbids more ranks than slots: unset rmaps_base_no_oversubscribe in its environment or files';
     if (
       /lost communication|unable to (?:launch|start)|could not be resolved|control_cb|daemon/i.test(text) &&
       !/BAD TERM/.test(text)

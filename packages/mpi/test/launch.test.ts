@@ -3,16 +3,29 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { launch, relaunch } from '../src/index';
+import { builtLibraries, launch, relaunch } from '../src/index';
 import { LAUNCHERS, reason } from './mpi';
 
 let home: string;
 beforeEach(() => {
   home = mkdtempSync(join(tmpdir(), 'launch-'));
 });
-afterEach(() => rmSync(home, { recursive: true, force: true }));
+afterEach(() => {
+  vi.restoreAllMocks();
+  vi.unstubAllEnvs();
+  rmSync(home, { recursive: true, force: true });
+});
 
 const node = (source: string) => [process.execPath, '-e', source, home];
+
+describe('launch without MPI', () => {
+  it('says in one line what to install', async () => {
+    vi.stubEnv('VGG_MPI_BUILD', home);
+    await expect(launch(node(''), { ranks: 2 })).rejects.toThrow(
+      /^starting ranks needs MPI, for which @vgg\/mpi is not built: apt-get install openmpi-bin .+$/,
+    );
+  });
+});
 
 describe.skipIf(LAUNCHERS.length === 0)(`launch${reason}`, () => {
   it.each(LAUNCHERS)('runs a program on every rank and returns its exit code: %s', async (_, mpirun) => {
@@ -107,6 +120,50 @@ describe.skipIf(LAUNCHERS.length === 0)(`launch${reason}`, () => {
       Object.assign(process, { argv, execArgv });
     }
     expect(readFileSync(join(home, 'words'), 'utf8')).toBe('evaluate run --json');
+  });
+
+  /** A program in place of Open MPI's mpirun. */
+  const standIn = (source: string) => {
+    const file = join(home, 'mpirun');
+    writeFileSync(file, `#!/bin/sh\n[ "$1" = --version ] && echo 'mpirun (Open MPI)' && exit\n${source}\n`, {
+      mode: 0o755,
+    });
+    return file;
+  };
+
+  describe.skipIf(!builtLibraries().includes('openmpi'))('by Open MPI', () => {
+    it.each([
+      [
+        'There are not enough slots available in the system',
+        /^ {2}result\nerror: the hosts have fewer slots than ranks: raise .+\n$/,
+      ],
+      [
+        'Conflicting directives for mapping policy',
+        /^ {2}result\nerror: a setting of mpirun forbids more ranks than slots: unset .+\n$/,
+      ],
+    ])('says in one line what to do: %s', async (words, line) => {
+      const ruler = '-'.repeat(74);
+      const mpirun = standIn(`printf '%s\\n' '  result' '${ruler}' '${words}' '' '  1. more' '${ruler}' >&2; exit 1`);
+      expect(await written('', mpirun)).toEqual({ code: 1, stdout: '', stderr: expect.stringMatching(line) });
+    });
+
+    it.each([
+      [0, true],
+      [1000, false],
+    ])('asks to be root only as root: user %i', async (user, asks) => {
+      vi.spyOn(process, 'getuid').mockReturnValue(user);
+      const { stdout } = await written('', standIn('echo "$@"'), { ranks: 5 });
+      const words = stdout.split(' ');
+      expect(words.includes('--allow-run-as-root')).toBe(asks);
+      // More ranks than cores, by intent.
+      expect(words).toEqual(expect.arrayContaining(['--oversubscribe', '--bind-to', 'none', '-n', '5']));
+    });
+  });
+
+  it.each(LAUNCHERS)('starts more ranks than a host has slots: %s', async (_, mpirun) => {
+    const write = "require('fs').writeFileSync(require('path').join(process.argv[1], String(process.pid)), '')";
+    expect(await launch(node(write), { ranks: 3, hosts: 'localhost:1', mpirun })).toBe(0);
+    expect(readdirSync(home)).toHaveLength(3);
   });
 
   it('leaves no listener for signals', async () => {

@@ -6,6 +6,7 @@ import type { OpenDevice } from './adapter';
 import { DeviceErrors } from './errors';
 import { runUnary } from './kernels/elementwise';
 import { runFlat } from './kernels/flat';
+import { LANES } from './kernels/gemm';
 import type { Precision } from './options';
 import { BufferPool } from './pool';
 import { type Recording, Runner } from './runner';
@@ -55,6 +56,8 @@ export class VggWebgpuBackend extends WebGPUBackend {
   readonly name: string;
   /** True if the adapter computes on the CPU. */
   readonly software: boolean;
+  /** True if a CPU computes eight threads at once as a subgroup, so that they can read for each other. */
+  readonly lanes: boolean;
   /** The most bytes that are bound at once; tests lower it. */
   bindingLimit: number;
   /** True if shaders of convolutions hold channels and windows as constants: faster, but one shader per layer to compile. */
@@ -71,6 +74,9 @@ export class VggWebgpuBackend extends WebGPUBackend {
     this.name = name;
     this.bindingLimit = device.limits.maxStorageBufferBindingSize;
     this.software = software;
+    const { subgroupMinSize, subgroupMaxSize } = info;
+    this.lanes =
+      software && device.features.has('subgroups') && subgroupMinSize === LANES && subgroupMaxSize === LANES;
     this.precision = precision === 'float16' && device.features.has('shader-f16') ? 'float16' : 'float32';
     this.#pool = new BufferPool(device, this.errors);
     this.bufferManager = this.#pool as unknown as WebGPUBackend['bufferManager'];

@@ -64,6 +64,8 @@ export class VggWebgpuBackend extends WebGPUBackend {
   constantSizes = true;
   /** Tile of all products, in place of the one for their size; tests set it. */
   tile: Tile | undefined;
+  /** Side of the outputs of Winograd's convolutions, wherever they can be used, in place of the one for their size; tests set it. */
+  winograd: 2 | 4 | undefined;
   readonly #pool: BufferPool;
   /** Stock programs that were recorded once without error, with the shapes of their inputs. */
   readonly #proven = new Set<string>();
@@ -75,8 +77,7 @@ export class VggWebgpuBackend extends WebGPUBackend {
     this.bindingLimit = device.limits.maxStorageBufferBindingSize;
     this.software = software;
     const { subgroupMinSize, subgroupMaxSize } = info;
-    this.lanes =
-      software && device.features.has('subgroups') && subgroupMinSize === LANES && subgroupMaxSize === LANES;
+    this.lanes = software && device.features.has('subgroups') && subgroupMinSize === LANES && subgroupMaxSize === LANES;
     this.precision = precision === 'float16' && device.features.has('shader-f16') ? 'float16' : 'float32';
     this.#pool = new BufferPool(device, this.errors);
     this.bufferManager = this.#pool as unknown as WebGPUBackend['bufferManager'];

@@ -213,8 +213,8 @@ function conv2dBackpropInput({ inputs, attrs, backend }: KernelCall): TensorInfo
     winogradConvolution(backend, plan, convolution, 'input');
     return output;
   }
-  // On a CPU, where reads cost most, columns that lie together are worth a copy of the filter, if threads do not read for each other.
-  const byLanes = backend.lanes && cout % 4 === 0 && cin % 4 === 0;
+  // On a CPU, where reads cost most, columns that lie together are worth a copy of the filter, unless threads read for each other.
+  const byLanes = backend.lanes && cout % 4 === 0;
   const copied = backend.software && backend.tile === undefined && isLarge(sizesOfProduct) && !byLanes;
   const read = copied ? channelsSwapped(backend, filter) : filter;
   const by = backend.operand(read);

@@ -8,14 +8,19 @@ import type { Operand, VggWebgpuBackend } from '../backend';
 import type { Binding } from '../runner';
 import { THREADS } from '../wgsl/flat';
 import type { Storage } from '../wgsl/gemm';
-import { type LineTransform, TILE_UNIFORMS, type TileShader, tileShader, WINOGRAD, type Winograd } from '../wgsl/winograd';
+import {
+  type LineTransform,
+  TILE_UNIFORMS,
+  type TileShader,
+  tileShader,
+  WINOGRAD,
+  type Winograd,
+} from '../wgsl/winograd';
 import { folded, isLarge, runProducts } from './gemm';
 import { factor } from './mat-mul';
 import { rangeOf } from './ranges';
 
 type Geometry = backend_util.Conv2DInfo;
-
-export type Direction = 'output' | 'input' | 'filter';
 
 /** Images of one side of a convolution: what tiles are read from or written to. */
 interface Images {
@@ -39,39 +44,63 @@ export interface WinogradPlan {
   images: number;
 }
 
-/** What moving a number costs, in multiplications: reading, writing and transforming it, as measured on lavapipe. */
-const MOVED = 16;
+const tilesAlong = (pixels: number, of: Winograd) => Math.ceil(pixels / of.outputs);
 
-/** Multiplications, and numbers moved for them, of a convolution by Winograd; of a direct one for `of` undefined. */
+/** What moving a number of a tile costs, in multiplications: reading, writing and transforming it, as measured on lavapipe. */
+const TILE_MOVED = 16;
+
+/** The same for a number of a filter, whose squares fill more than the nearest cache. */
+const FILTER_MOVED = 32;
+
+/** Multiplications of a convolution by Winograd, and what its transforms cost; those of a direct one for `of` undefined. */
 function cost(info: Geometry, of: Winograd | undefined): number {
   const { batchSize, outHeight, outWidth, inChannels, outChannels } = info;
   const filters = inChannels * outChannels;
   if (of === undefined) return batchSize * outHeight * outWidth * 9 * filters;
-  const tiles = batchSize * Math.ceil(outHeight / of.outputs) * Math.ceil(outWidth / of.outputs);
+  const tiles = batchSize * tilesAlong(outHeight, of) * tilesAlong(outWidth, of);
   const places = of.inputs ** 2;
-  const moved = (2 * places * inChannels + (places + of.outputs ** 2) * outChannels) * tiles + (places + 9) * filters;
-  return places * tiles * filters + MOVED * moved;
+  const ofTile = 2 * places * inChannels + (places + of.outputs ** 2) * outChannels;
+  return places * tiles * filters + TILE_MOVED * ofTile * tiles + FILTER_MOVED * (places + 9) * filters;
+}
+
+/** The transforms that cost least, or undefined if a direct convolution does. */
+function cheapest(info: Geometry): Winograd | undefined {
+  const choices = [undefined, WINOGRAD[2], WINOGRAD[4]];
+  const costs = choices.map((of) => cost(info, of));
+  return choices[costs.indexOf(Math.min(...costs))];
+}
+
+/** True if the convolution is one of 3 x 3 whose channels are read by fours. */
+function isThreeByThree(info: Geometry): boolean {
+  const { padInfo } = info;
+  const ones = [info.strideHeight, info.strideWidth, info.dilationHeight, info.dilationWidth];
+  const padding = [padInfo.top, padInfo.left, padInfo.bottom, padInfo.right];
+  return (
+    info.filterHeight === 3 &&
+    info.filterWidth === 3 &&
+    ones.every((size) => size === 1) &&
+    padding.every((pixels) => pixels < 3) &&
+    info.inChannels % 4 === 0 &&
+    info.outChannels % 4 === 0
+  );
 }
 
 /** The plan of a convolution by Winograd, or undefined where a direct one costs less. */
-export function winogradPlan(backend: VggWebgpuBackend, info: Geometry, operands: readonly Operand[]): WinogradPlan | undefined {
-  const { batchSize, inChannels, outChannels, padInfo } = info;
-  const three = info.filterHeight === 3 && info.filterWidth === 3;
-  const dense = info.strideHeight === 1 && info.strideWidth === 1 && info.dilationHeight === 1 && info.dilationWidth === 1;
-  const padded = [padInfo.top, padInfo.left, padInfo.bottom, padInfo.right].every((pixels) => pixels < 3);
-  if (!backend.lanes || backend.tile !== undefined || !three || !dense || !padded) return undefined;
-  if (inChannels % 4 !== 0 || outChannels % 4 !== 0) return undefined;
-  const pixels = info.outHeight * info.outWidth;
-  if (!isLarge({ m: batchSize * pixels, n: outChannels, k: 9 * inChannels })) return undefined;
-  const choices = [undefined, WINOGRAD[2], WINOGRAD[4]];
-  const costs = choices.map((of) => cost(info, of));
-  const of = choices[costs.indexOf(Math.min(...costs))];
+export function winogradPlan(
+  backend: VggWebgpuBackend,
+  info: Geometry,
+  operands: readonly Operand[],
+): WinogradPlan | undefined {
+  if (!isThreeByThree(info)) return undefined;
+  const { batchSize, outHeight, outWidth, inChannels, outChannels } = info;
+  const product = { m: batchSize * outHeight * outWidth, n: outChannels, k: 9 * inChannels };
+  const { winograd: asked } = backend;
+  const pays = backend.lanes && backend.tile === undefined && isLarge(product);
+  const of = asked === undefined ? (pays ? cheapest(info) : undefined) : WINOGRAD[asked];
   if (of === undefined) return undefined;
   const images = imagesThatFit(backend, info, { of, operands });
   return images === undefined ? undefined : { of, info, images };
 }
-
-const tilesAlong = (pixels: number, of: Winograd) => Math.ceil(pixels / of.outputs);
 
 /** Images whose tiles and pixels are bound at once; undefined if those of one are too many. */
 function imagesThatFit(
@@ -113,6 +142,8 @@ interface Transformed {
   name: string;
   transform: LineTransform;
   from: Binding;
+  /** True if what is read lies in groups. */
+  groups?: boolean;
   to: Binding;
   /** Threads: tiles, or channels of the filter, by four channels. */
   count: number;
@@ -130,7 +161,7 @@ function transformed(backend: VggWebgpuBackend, info: Geometry, t: Transformed):
   const { pixels } = t;
   const shader: TileShader = {
     transform: t.transform,
-    from: pixels?.of === 'from' ? 'pixels' : 'planes',
+    from: pixels?.of === 'from' ? 'pixels' : t.groups ? 'groups' : 'planes',
     to: pixels?.of === 'to' ? 'pixels' : 'planes',
     step: pixels?.step ?? 0,
     input: t.input ?? 'f32',
@@ -143,7 +174,7 @@ function transformed(backend: VggWebgpuBackend, info: Geometry, t: Transformed):
   const { transform, ...options } = shader;
   const key = [t.transform.from, t.transform.to, ...Object.values(options)].join();
   const program = backend.runner.program(t.name, key, () => tileShader(shader));
-  const { height = 0, width = 0, channels = 0, top = 0, left = 0 } = pixels?.images ?? {};
+  const { height = 0, width = 0, channels = info.outChannels, top = 0, left = 0 } = pixels?.images ?? {};
   const values: Record<(typeof TILE_UNIFORMS)[number], number> = {
     count: t.count,
     c: channels / 4,
@@ -231,13 +262,14 @@ export function winogradConvolution(
           key: '',
         },
       ],
-      { binding: { buffer: products }, storage: 'f32', base: 0, stride: n, perBatch: tiles * n, relu: false },
+      { binding: { buffer: products }, storage: 'f32', base: 0, stride: places * n, perBatch: n, relu: false },
     );
     backend.release(v);
     transformed(backend, info, {
       name: 'WinogradOutput',
       transform: of.output,
       from: { buffer: products },
+      groups: true,
       to: imagesOf(target, info, range),
       count: (tiles * n) / 4,
       output: storageOf(target),
@@ -261,7 +293,13 @@ export function winogradFilterGradient(
   const { padInfo, inChannels, outChannels } = info;
   const filters = inChannels * outChannels;
   const [tilesY, tilesX] = [tilesAlong(info.outHeight, of), tilesAlong(info.outWidth, of)];
-  const sizeX = { height: info.inHeight, width: info.inWidth, channels: inChannels, top: padInfo.top, left: padInfo.left };
+  const sizeX = {
+    height: info.inHeight,
+    width: info.inWidth,
+    channels: inChannels,
+    top: padInfo.top,
+    left: padInfo.left,
+  };
   const sizeY = { height: info.outHeight, width: info.outWidth, channels: outChannels, top: 0, left: 0 };
   for (const range of ranges(plan)) {
     const tiles = range.images * tilesY * tilesX;
@@ -302,13 +340,14 @@ export function winogradFilterGradient(
           key: '',
         },
       ],
-      { binding: { buffer: sums }, storage: 'f32', base: 0, stride: n, perBatch: filters, relu: false },
+      { binding: { buffer: sums }, storage: 'f32', base: 0, stride: places * n, perBatch: n, relu: false },
     );
     for (const buffer of sides) backend.release(buffer);
     transformed(backend, info, {
       name: 'WinogradFilterGradient',
       transform: of.filterGradient,
       from: { buffer: sums },
+      groups: true,
       to: { buffer: target.buffer },
       count: filters / 4,
       add: range.from > 0,

@@ -35,7 +35,11 @@ interface Reads {
  * Reads of a factor: vectors along its own axis, one for each k, or along k, one for each row or column. `starts` are their first
  * rows or columns; the names of what is read end in the number of the vector and, for the former, the k.
  */
-function reads(name: 'A' | 'B', factor: Factor, { starts, guarded }: { starts: readonly string[]; guarded: boolean }): Reads {
+function reads(
+  name: 'A' | 'B',
+  factor: Factor,
+  { starts, guarded }: { starts: readonly string[]; guarded: boolean },
+): Reads {
   const found: Reads = { before: [], perLine: [], perFour: [] };
   // Beyond the end the last rows are computed again, and not stored.
   const last = `end${name} - ${readsFour(factor) ? 4 : 1}u`;

@@ -44,12 +44,7 @@ const TWO: Winograd = {
   input: line(4, 4, ([a, b, c, d]) => [`${a} - ${c}`, `${b} + ${c}`, `${c} - ${b}`, `${b} - ${d}`]),
   output: line(4, 2, ([a, b, c, d]) => [`${a} + (${b} + ${c})`, `(${b} - ${c}) - ${d}`]),
   gradient: line(2, 4, ([a, b]) => [`${a}`, `${a} + ${b}`, `${a} - ${b}`, `-${b}`]),
-  filter: line(3, 4, ([a, b, c]) => [
-    `${a}`,
-    `0.5 * ((${a} + ${c}) + ${b})`,
-    `0.5 * ((${a} + ${c}) - ${b})`,
-    `${c}`,
-  ]),
+  filter: line(3, 4, ([a, b, c]) => [`${a}`, `0.5 * ((${a} + ${c}) + ${b})`, `0.5 * ((${a} + ${c}) - ${b})`, `${c}`]),
   filterGradient: line(4, 3, ([a, b, c, d]) => [
     `${a} + 0.5 * (${b} + ${c})`,
     `0.5 * (${b} - ${c})`,
@@ -91,14 +86,7 @@ function four(): Winograd {
     gradient: line(4, 6, ([a, b, c, d]) => {
       const [evenP, oddP] = [`(${a} + ${p2} * ${c})`, `${p} * (${b} + ${p2} * ${d})`];
       const [evenQ, oddQ] = [`(${a} + ${q2} * ${c})`, `${q} * (${b} + ${q2} * ${d})`];
-      return [
-        `${a}`,
-        `${evenP} + ${oddP}`,
-        `${evenP} - ${oddP}`,
-        `${evenQ} + ${oddQ}`,
-        `${evenQ} - ${oddQ}`,
-        `${d}`,
-      ];
+      return [`${a}`, `${evenP} + ${oddP}`, `${evenP} - ${oddP}`, `${evenQ} + ${oddQ}`, `${evenQ} - ${oddQ}`, `${d}`];
     }),
     filter: line(3, 6, ([a, b, c]) => {
       const [evenP, oddP] = [`${atP} * (${a} + ${p2} * ${c})`, `${atP * p} * ${b}`];
@@ -129,10 +117,10 @@ export const WINOGRAD: Readonly<Record<2 | 4, Winograd>> = { 2: TWO, 4: four() }
 export interface TileShader {
   transform: LineTransform;
   /**
-   * Where a square's numbers are: pixels of images, or planes, one for each of its places, with the tiles' channels (or the
-   * filter's) in order.
+   * Where a square's numbers are: pixels of images; planes, one for each of its places, with the tiles' channels (or the
+   * filter's) in order; or groups, for each tile (or input channel) all planes' channels. Groups are read faster: they are near.
    */
-  from: 'pixels' | 'planes';
+  from: 'pixels' | 'planes' | 'groups';
   to: 'pixels' | 'planes';
   /** Pixels between squares that are read. */
   step: number;
@@ -153,11 +141,18 @@ export function tileShader(shader: TileShader): string {
   const { transform, from, to, step, input, output, bias, relu } = shader;
   const indices = (n: number) => Array.from({ length: n }, (_, i) => i);
   const lines: string[] = [];
+  const size = transform.from ** 2;
+  if (from === 'groups') lines.push(`let first = (i / u.c) * ${size}u * u.c + i % u.c;`);
   for (const i of indices(transform.from)) {
     for (const j of indices(transform.from)) {
       const plane = i * transform.from + j;
-      const place = shader.turned ? transform.from ** 2 - 1 - plane : plane;
-      lines.push(`let d${i}_${j} = ${from === 'pixels' ? `pixel(t, ${i}, ${j})` : `V(x[${place}u * u.count + i])`};`);
+      const place = shader.turned ? size - 1 - plane : plane;
+      const read = {
+        pixels: `pixel(t, ${i}, ${j})`,
+        planes: `V(x[${place}u * u.count + i])`,
+        groups: `x[first + ${place}u * u.c]`,
+      };
+      lines.push(`let d${i}_${j} = ${read[from]};`);
     }
   }
   for (const j of indices(transform.from)) {

@@ -46,7 +46,7 @@ export interface WinogradPlan {
 
 const tilesAlong = (pixels: number, of: Winograd) => Math.ceil(pixels / of.outputs);
 
-/** What moving a number of a tile costs, in multiplications: reading, writing and transforming it, as measured on lavapipe. */
+/** Cost of moving a number of a tile, in multiplications: reading, writing and transforming it, as measured on lavapipe. */
 const TILE_MOVED = 16;
 
 /** The same for a number of a filter, whose squares fill more than the nearest cache. */
@@ -65,9 +65,9 @@ function cost(info: Geometry, of: Winograd | undefined): number {
 
 /** The transforms that cost least, or undefined if a direct convolution does. */
 function cheapest(info: Geometry): Winograd | undefined {
-  const choices = [undefined, WINOGRAD[2], WINOGRAD[4]];
-  const costs = choices.map((of) => cost(info, of));
-  return choices[costs.indexOf(Math.min(...costs))];
+  let best: Winograd | undefined;
+  for (const of of [WINOGRAD[2], WINOGRAD[4]]) if (cost(info, of) < cost(info, best)) best = of;
+  return best;
 }
 
 /** True if the convolution is one of 3 x 3 whose channels are read by fours. */
@@ -115,7 +115,7 @@ function imagesThatFit(
   const [height, width] = [Math.max(info.inHeight, info.outHeight), Math.max(info.inWidth, info.outWidth)];
   const tiles = tilesAlong(height, of) * tilesAlong(width, of);
   const ofImages = operands.map(({ count, half }) => (count / batchSize) * (half ? 2 : 4));
-  const each = Math.max(places * tiles * Math.max(inChannels, outChannels), ...ofImages);
+  const each = ofImages.reduce((a, b) => Math.max(a, b), places * tiles * Math.max(inChannels, outChannels));
   const most = Math.floor(bindingLimit / each);
   if (most >= batchSize) return batchSize;
   // Ranges start where a binding may.
@@ -153,7 +153,7 @@ interface Transformed {
   add?: boolean;
   bias?: Binding | undefined;
   relu?: boolean;
-  /** Where pixels are read or written; none for a filter. */
+  /** Images whose pixels are read or written; none for a filter. */
   pixels?: { images: Images; of: 'from' | 'to'; step: number; tilesY: number; tilesX: number };
 }
 

@@ -117,7 +117,7 @@ export const WINOGRAD: Readonly<Record<2 | 4, Winograd>> = { 2: TWO, 4: four() }
 export interface TileShader {
   transform: LineTransform;
   /**
-   * Where a square's numbers are: pixels of images; planes, one for each of its places, with the tiles' channels (or the
+   * Places of a square's numbers: pixels of images; planes, one for each of its places, with the tiles' channels (or the
    * filter's) in order; or groups, for each tile (or input channel) all planes' channels. Groups are read faster: they are near.
    */
   from: 'pixels' | 'planes' | 'groups';

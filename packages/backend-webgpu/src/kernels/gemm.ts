@@ -4,6 +4,7 @@ import { inNode } from '../gpu';
 import type { Binding } from '../runner';
 import { readsFour } from '../wgsl/direct';
 import { type Factor, gemmShader, type Storage, splitSumShader, type Tile } from '../wgsl/gemm';
+import { readsByLanes } from '../wgsl/lanes';
 
 /** C[m, n] = A · B. Places in A, B and C are counted in numbers. */
 export interface Product {
@@ -55,14 +56,14 @@ export function chooseTile(m: number, n: number): Tile {
 }
 
 /** Threads that a CPU computes at once. */
-const LANES = 8;
+export const LANES = 8;
 
 /** Products from which on a shader with more rows and columns in a thread is worth its longer compilation. */
 const MANY = 2 ** 24;
 
 /** True for a large product in Node: browsers end a GPU process that compiles for seconds. */
-export function isLarge({ m, n, k }: { m: number; n: number; k: number }): boolean {
-  return inNode && m * n * k >= MANY;
+export function isLarge({ m, n, k, batch = 1 }: { m: number; n: number; k: number; batch?: number }): boolean {
+  return inNode && m * n * k * batch >= MANY;
 }
 
 /**
@@ -78,6 +79,17 @@ function softwareTile(product: Product): Tile {
   const threadsM = LANES / threadsN;
   return { m: rows * threadsM, n: columns * threadsN, k: 16, threadsN, threadsM, staged: false };
 }
+
+/** The tile of a workgroup whose threads read for each other: 32 rows, or as many as there are, and four columns a thread. */
+const lanesTile = ({ m }: Product): Tile => ({
+  m: Math.min(32, ceil(m, 4) * 4),
+  n: LANES * 4,
+  k: 16,
+  threadsN: LANES,
+  threadsM: 1,
+  staged: false,
+  lanes: true,
+});
 
 function gpuTile(m: number, n: number, threadsM: number, threadsN: number): Tile {
   return { m, n, k: 16, threadsM, threadsN, staged: true };
@@ -111,7 +123,9 @@ export function folded(groups: number): [number, number, number] {
 export function runProducts(backend: VggWebgpuBackend, parts: readonly Product[], c: Destination): void {
   const first = parts[0]!;
   const { m, n, batch } = first;
-  const tile = backend.tile ?? (backend.software ? softwareTile(first) : chooseTile(m, n));
+  const byLanes = backend.lanes && isLarge(first) && readsByLanes(first.a, first.b);
+  const onCpu = byLanes ? lanesTile : softwareTile;
+  const tile = backend.tile ?? (backend.software ? onCpu(first) : chooseTile(m, n));
   const groups = ceil(m, tile.m) * ceil(n, tile.n) * batch;
   const splitsOf = parts.map(({ k }) =>
     batch > 1 ? 1 : chooseSplits(groups * parts.length, k, m * n, backend.software),
@@ -143,7 +157,7 @@ function runProduct(
 ): void {
   const { a, b, m, n, k, batch, name } = product;
   const kPer = splits === 1 ? k : ceil(ceil(k, splits), tile.k) * tile.k;
-  const key = `${product.key} ${tile.m},${tile.n},${tile.k},${tile.threadsN},${tile.threadsM},${tile.staged} ${a.storage},${a.vector},${a.along} ${b.storage},${b.vector},${b.along} ${c.storage},${c.vector},${c.bias !== undefined},${c.relu}`;
+  const key = `${product.key} ${tile.m},${tile.n},${tile.k},${tile.threadsN},${tile.threadsM},${tile.staged},${tile.lanes ?? false} ${a.storage},${a.vector},${a.along} ${b.storage},${b.vector},${b.along} ${c.storage},${c.vector},${c.bias !== undefined},${c.relu}`;
   const more = Object.keys(product.uniforms);
   const program = backend.runner.program(name, key, () =>
     gemmShader({

@@ -14,7 +14,7 @@ interface MatMulAttributes {
 }
 
 /** A matrix [own, k] (or [k, own]) as a factor of the template. */
-function factor(name: 'A' | 'B', operand: Operand, along: 'own' | 'k', stride: number): Factor {
+export function factor(name: 'A' | 'B', operand: Pick<Operand, 'half'>, along: 'own' | 'k', stride: number): Factor {
   const [row, column] = along === 'k' ? ['own', 'k'] : ['k', 'own'];
   return {
     storage: operand.half ? 'f16' : 'f32',

@@ -4,6 +4,7 @@
  * matrix of windows is ever stored.
  */
 import { directLoop, readsFour } from './direct';
+import { lanesLoop } from './lanes';
 
 /** Numbers of C a workgroup computes, the depth of a stage, and threads along n and m. */
 export interface Tile {
@@ -17,6 +18,8 @@ export interface Tile {
    * thread reads the buffers directly (src/wgsl/direct.ts).
    */
   staged: boolean;
+  /** True if a workgroup is one subgroup whose threads read for each other (src/wgsl/lanes.ts). */
+  lanes?: boolean;
 }
 
 export type Storage = 'f32' | 'f16';
@@ -227,14 +230,14 @@ export function gemmShader(gemm: Gemm): string {
   const { tile, a, b, c, vectorC } = gemm;
   const rows = tile.m / tile.threadsM;
   const vectors = tile.n / tile.threadsN / 4;
-  const loop = tile.staged ? stagedLoop(rows, vectors, gemm) : directLoop(rows, vectors, gemm);
-  const vector = (factor: Factor) => (tile.staged ? factor.vector : readsFour(factor));
+  const loop = (tile.lanes ? lanesLoop : tile.staged ? stagedLoop : directLoop)(rows, vectors, gemm);
+  const vector = (factor: Factor) => (tile.staged || tile.lanes ? factor.vector : readsFour(factor));
   const [put, stores] = results(rows, vectors, gemm).split('//RESULTS\n');
   const last = gemm.bias ? 4 : 3;
   const sums = Array.from({ length: rows * vectors }, (_, i) => {
     return `  var c${Math.floor(i / vectors)}_${i % vectors} = vec4<f32>(0);`;
   });
-  return `${enable(a.storage, b.storage, c)}${uniforms(gemm.uniforms)}
+  return `${enable(a.storage, b.storage, c)}${tile.lanes ? 'enable subgroups;\n' : ''}${uniforms(gemm.uniforms)}
 @group(0) @binding(0) var<storage, read> a: array<${element(a.storage, vector(a))}>;
 @group(0) @binding(1) var<storage, read> b: array<${element(b.storage, vector(b))}>;
 @group(0) @binding(2) var<storage, read_write> c: array<${element(c, vectorC)}>;
@@ -245,8 +248,8 @@ ${b.declarations()}
 ${loop.functions}
 ${put}
 @compute @workgroup_size(${tile.threadsN}, ${tile.threadsM})
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) local: vec3<u32>) {
-  let tx = local.x;
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) local: vec3<u32>${tile.lanes ? ', @builtin(subgroup_invocation_id) lane: u32' : ''}) {
+  let tx = ${tile.lanes ? 'lane' : 'local.x'};
   let ty = local.y;
   let thread = ty * ${tile.threadsN}u + tx;
   let startA = group.y * ${tile.m}u;

@@ -1,6 +1,6 @@
 /**
  * Decodes images. Of an encoded image it decodes only the pixels that a crop needs. Baseline JPEG is decoded by our own module
- * (docs/decisions/0015) and small PNG by ours (docs/decisions/0204), to the same pixels as by sharp, which decodes everything else
+ * (docs/decisions/0015) and small PNG by pngjs (docs/decisions/0204), to the same pixels as by sharp, which decodes everything else
  * (docs/decisions/0010) but BMP and PNM (docs/decisions/0132).
  *
  * The result is 8-bit RGB as stored: embedded colour profiles are ignored, as in Caffe and torchvision. Grey is repeated in all

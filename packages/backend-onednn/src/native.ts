@@ -53,6 +53,7 @@ export interface NativeEnvironment {
   readSync(id: number): ArrayBuffer;
   read(id: number): Promise<ArrayBuffer>;
   lend(id: number): Promise<ArrayBuffer>;
+  lendNew(id: number, count: number): ArrayBuffer;
   takeBack(memory: ArrayBuffer): void;
   drain(): void;
   trim(): void;

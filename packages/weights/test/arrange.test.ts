@@ -1,7 +1,8 @@
 /** Tensors read band by band into memory of the caller, while the next bands are being read. */
 import { describe, expect, it } from 'vitest';
-import { type Place, readArranged } from '../src/names/arrange';
+import { readArranged } from '../src/names/arrange';
 import type { Dtype } from '../src/safetensors/dtypes';
+import type { Place } from '../src/sources/graph';
 import { rowRange, type WeightSource } from '../src/sources/source';
 
 /** A row of 1 MiB: 16 of them are a band, so that a tensor of 40 has three. */

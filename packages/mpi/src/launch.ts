@@ -64,12 +64,12 @@ function placing({ library }: Mpirun, { ranks, hosts }: LaunchOptions): string[]
  * Runs a rank and says how it has ended. MPICH names the first rank of a machine, which it has ended itself, and Open MPI
  * none that dies in its first moments. Ranks that mpirun ends say nothing: their shells get its signal, too.
  */
-const WITNESS = `trap told=1 TERM
+const WITNESS = `trap ends=1 TERM
 trap : USR2
 "$@"
 code=$?
 [ $code -eq 0 ] && exit 0
-[ -n "$told" ] && [ $code -gt 128 ] && exit $code
+[ -n "$ends" ] && [ $code -gt 128 ] && exit $code
 how="ended with exit code $code"
 [ $code -gt 128 ] && how="was ended by SIG$(kill -l $((code - 128)))"
 printf '\\nerror: rank %s (%s) %s\\n' "\${OMPI_COMM_WORLD_RANK:-$PMI_RANK}" "$(uname -n)" "$how" >&2

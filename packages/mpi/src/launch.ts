@@ -61,22 +61,19 @@ function placing({ library }: Mpirun, { ranks, hosts }: LaunchOptions): string[]
 }
 
 /**
- * Says which rank has ended and how, since MPICH names the first one of a machine, which it has ended itself. Those that it ends
- * say nothing: it ends their process group.
+ * Runs a rank and says how it has ended. MPICH names the first rank of a machine, which it has ended itself, and Open MPI
+ * none that dies in its first moments. Ranks that mpirun ends say nothing: their shells get its signal, too.
  */
-const WITNESS = `trap : TERM
+const WITNESS = `trap ends=1 TERM
+trap : USR2
 "$@"
 code=$?
 [ $code -eq 0 ] && exit 0
+[ -n "$ends" ] && [ $code -gt 128 ] && exit $code
 how="ended with exit code $code"
 [ $code -gt 128 ] && how="was ended by SIG$(kill -l $((code - 128)))"
-printf '\\nerror: rank %s (%s) %s\\n' "$PMI_RANK" "$(uname -n)" "$how" >&2
+printf '\\nerror: rank %s (%s) %s\\n' "\${OMPI_COMM_WORLD_RANK:-$PMI_RANK}" "$(uname -n)" "$how" >&2
 exit $code`;
-
-/** Returns the program of each rank. */
-function watched({ library }: Mpirun, program: readonly string[]): readonly string[] {
-  return library === 'mpich' ? ['sh', '-c', WITNESS, 'sh', ...program] : program;
-}
 
 /** Open MPI's message about a rank that died and printed nothing. */
 const DEATH = /process rank (?<rank>\d+) with PID \d+ on node (?<host>\S+) exited on signal (?<signal>\d+)/;
@@ -203,7 +200,7 @@ function killGroup({ pid }: ChildProcess): void {
 export async function launch(program: readonly string[], options: LaunchOptions): Promise<number> {
   const { saves = true } = options;
   const launcher = findMpirun(options.mpirun);
-  const child = spawn(launcher.command, [...placing(launcher, options), ...watched(launcher, program)], {
+  const child = spawn(launcher.command, [...placing(launcher, options), 'sh', '-c', WITNESS, 'sh', ...program], {
     // Of its own process group: the terminal sends Ctrl-C to ours alone.
     detached: true,
     stdio: ['pipe', 'pipe', 'pipe'],

@@ -34,8 +34,8 @@ describe.skipIf(LAUNCHERS.length === 0)(`launch${reason}`, () => {
     expect(readdirSync(home)).toHaveLength(2);
   });
 
-  /** Runs a program on one rank and returns its exit code and what `launch` wrote. */
-  const written = async (source: string, mpirun: string, { saves = true, ranks = 1 } = {}) => {
+  /** Runs a program on some ranks and returns its exit code and what `launch` wrote. */
+  const writtenBy = async (program: string[], mpirun: string, { saves = true, ranks = 1 } = {}) => {
     const texts = { stdout: '', stderr: '' };
     const spies = (['stdout', 'stderr'] as const).map((name) =>
       vi.spyOn(process[name], 'write').mockImplementation((text) => {
@@ -44,11 +44,12 @@ describe.skipIf(LAUNCHERS.length === 0)(`launch${reason}`, () => {
       }),
     );
     try {
-      return { code: await launch(node(source), { ranks, mpirun, saves }), ...texts };
+      return { code: await launch(program, { ranks, mpirun, saves }), ...texts };
     } finally {
       for (const spy of spies) spy.mockRestore();
     }
   };
+  const written = (source: string, mpirun: string, options = {}) => writtenBy(node(source), mpirun, options);
 
   it.each(LAUNCHERS)('passes output whose last line does not end: %s', async (_, mpirun) => {
     expect(await written("process.stdout.write('first\\nlast')", mpirun)).toEqual({
@@ -69,7 +70,14 @@ describe.skipIf(LAUNCHERS.length === 0)(`launch${reason}`, () => {
     expect(killed.stderr).toMatch(/^error: rank 1 \(.+\) was ended by SIGABRT\n$/);
     const ended = await written(source('process.exit(3)'), mpirun, { ranks: 3 });
     expect(ended.code).not.toBe(0);
-    expect(ended.stderr).toMatch(/^error: rank 1( \(.+\))? ended with exit code 3\n$/);
+    expect(ended.stderr).toMatch(/^error: rank 1 \(.+\) ended with exit code 3\n$/);
+  });
+
+  it.each(LAUNCHERS)('names the rank that dies in its first moments: %s', async (_, mpirun) => {
+    const dies = '[ "$OMPI_COMM_WORLD_RANK$PMI_RANK" = 0 ] && kill -ABRT $$; sleep 2';
+    const { code, stderr } = await writtenBy(['sh', '-c', dies], mpirun, { ranks: 4 });
+    expect(code).not.toBe(0);
+    expect(stderr).toMatch(/^error: rank 0 \(.+\) was ended by SIGABRT\n$/);
   });
 
   it.each(LAUNCHERS)('passes characters that come in two parts: %s', async (_, mpirun) => {

@@ -1,10 +1,10 @@
 /**
- * Trains twice from the same seed in each precision, each time in a separate process, and compares the weights bit by
- * bit.
+ * Trains from the same seed in each precision on 1, 2 and 4 threads and on 2 again, each time in a separate process, and
+ * compares the weights bit by bit.
  *
  *   node bench/onednn/determinism.mjs [STEPS=100] [BATCH=32] [CONFIGURATION=D-bn] [SIDE=32] [WIDTH=0.25]
  *
- * Exits 1 when two runs differ. Needs `pnpm build`.
+ * Exits 1 when runs differ. Needs `pnpm build`.
  */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -23,13 +23,14 @@ if (child === 'child') {
 } else {
   const args = [fileURLToPath(import.meta.url), steps, batch, configuration, side, width, 'child'];
   for (const precision of ['float32', 'bfloat16', 'bfloat16-fast']) {
-    const environment = { ...process.env, VGG_ONEDNN_PRECISION: precision };
-    const runs = [0, 1].map(() => spawnSync('node', args, { encoding: 'utf8', env: environment }));
-    const [first, second] = runs.map(({ stdout, stderr }) => stdout.trim() || stderr.trim());
-    const same = first === second && runs.every(({ status }) => status === 0);
-    console.log(
-      `${precision}: ${same ? 'the same bits twice' : 'DIFFERENT'}\n  ${first}${same ? '' : `\n  ${second}`}`,
-    );
+    const runs = ['1', '2', '4', '2'].map((threads) => {
+      const env = { ...process.env, VGG_ONEDNN_PRECISION: precision, VGG_ONEDNN_THREADS: threads };
+      return spawnSync('node', args, { encoding: 'utf8', env });
+    });
+    const texts = new Set(runs.map(({ stdout, stderr }) => stdout.trim() || stderr.trim()));
+    const same = texts.size === 1 && runs.every(({ status }) => status === 0);
+    const found = same ? 'the same bits on 1, 2 and 4 threads, and on 2 again' : 'DIFFERENT';
+    console.log([`${precision}: ${found}`, ...texts].join('\n  '));
     if (!same) process.exitCode = 1;
   }
 }

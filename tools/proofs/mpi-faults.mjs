@@ -120,7 +120,8 @@ export const FAULTS = {
       environment: { FAULT: 'host' },
       joined: true,
       used: true,
-      line: /there is no|cannot|missing/,
+      // While images are read, or by the evaluation after training, which opens the folders again.
+      line: /there is no|cannot|missing|holds no images/,
       act: ({ pid, data }) => {
         for (const name of readdirSync(join(data, 'train'))) {
           execFileSync('nsenter', [

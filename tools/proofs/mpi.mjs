@@ -12,6 +12,7 @@ import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
   chmodSync,
+  chownSync,
   cpSync,
   existsSync,
   mkdirSync,
@@ -22,10 +23,11 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
+import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { CASES, RECIPE } from './mpi-cases.mjs';
 import { empty, FAULTS, fill, mountDisk, prepareFaults, processOf, unmountDisk } from './mpi-faults.mjs';
 
 const { values } = parseArgs({
@@ -40,6 +42,9 @@ const { values } = parseArgs({
 const parts = new Set(values.only.split(','));
 const launchers = values.mpirun.split(',');
 const CLI = fileURLToPath(new URL('../../apps/trainer/dist/cli.js', import.meta.url));
+const FIT = fileURLToPath(new URL('mpi-fit.mjs', import.meta.url));
+/** Numbers of ranks whose bytes are compared with those of one. */
+const RANKS = [2, 3, 4, 6, 8];
 const home = mkdtempSync(join(tmpdir(), 'vgg-mpi-'));
 process.on('exit', () => rmSync(home, { recursive: true, force: true }));
 
@@ -75,32 +80,16 @@ async function makeImages(folder, images, validation) {
   }
 }
 
-const RECIPE = [
-  ...['--width', '0.125', '--input', '32', '--batch', '24', '--micro-batch', '4', '--epochs', '3', '--workers', '1'],
-  ...['--average-decay', '0.9', '--clip-norm', '5', '--label-smoothing', '0.1', '--cut-mix', '0.5', '--batch-norm'],
-];
 const fresh = (out, more = [], data = join(home, 'data')) => [
-  '--data',
-  data,
-  ...RECIPE,
-  '--config',
-  'A',
-  '--checkpoint-every',
-  '1',
-  '--keep',
-  '9',
-  '--engine',
-  values.engine,
-  '--out',
-  join(home, out),
-  ...more,
+  ...['--data', data, ...RECIPE, '--checkpoint-every', '1', '--keep', '9', '--engine', values.engine],
+  ...['--out', join(home, out), ...more],
 ];
 const resume = (out) => ['--resume', join(home, out), '--checkpoint-every', '1', '--keep', '9'];
 
 /** Runs a command; `watch` sees the log so far and the process. Ends it after five minutes, which is a failure. */
-function trainer(words, { watch = () => {}, prefix = [], environment = {} } = {}) {
+function trainer(words, { watch = () => {}, prefix = [], environment = {}, script = CLI } = {}) {
   const began = performance.now();
-  const [command, ...rest] = [...prefix, process.execPath, CLI, ...words];
+  const [command, ...rest] = [...prefix, process.execPath, script, ...words];
   const child = spawn(command, rest, {
     cwd: home,
     env: {
@@ -130,6 +119,12 @@ function trainer(words, { watch = () => {}, prefix = [], environment = {} } = {}
   });
 }
 const train = (words, options) => trainer(['train', ...words], options);
+
+/** Returns an mpirun by hand, as it is written before a program. */
+function byHand(mpirun, ranks, command = mpirun) {
+  const open = ['--allow-run-as-root', '--oversubscribe', '--bind-to', 'none'];
+  return [command, ...(/openmpi/.test(mpirun) ? open : []), '-n', String(ranks)];
+}
 
 const sha256 = (bytes) => createHash('sha256').update(bytes).digest('hex');
 const TIMES = ['seconds', 'imagesPerSecond', 'waiting', 'saving', 'validating', 'peers'];
@@ -185,63 +180,55 @@ await makeImages(join(home, 'data'), 24, 9);
 /** Result of the undisturbed run of one rank. */
 let expected;
 const same = (run, as = expected) => (outcome(run) === as ? [] : ['its weights, checkpoint or metrics differ']);
-if (['bits', 'evaluate', 'resume', 'signals', 'machines'].some((part) => parts.has(part))) {
+if (['bits', 'evaluate', 'resume', 'signals', 'faults', 'machines'].some((part) => parts.has(part))) {
   const alone = await train(fresh('alone'));
   if (alone.code !== 0) throw new Error(alone.log);
   expected = outcome('alone');
   console.log(`an undisturbed run of one rank takes ${alone.seconds.toFixed(1)} s`);
 }
 
-for (const mpirun of parts.has('bits') ? launchers : []) {
-  for (const ranks of [2, 3, 4, 6, 8]) {
-    const run = `bits-${mpirun}-${ranks}`;
-    const { code, log } = await train([...fresh(run), '--ranks', String(ranks), '--mpirun', mpirun]);
-    report(`${mpirun}, ${ranks} ranks: the bytes of one`, code === 0 ? same(run) : [lastLine(log)]);
+/** Trains a case on some ranks, and returns what comes of it. */
+async function outcomeOfCase({ words = [], environment, engine = values.engine, fit = false }, mpirun, ranks) {
+  const run = `case-${mpirun ?? 'alone'}-${ranks}`;
+  const own = mpirun === undefined ? {} : { environment };
+  const { code, log } = fit
+    ? await trainer([join(home, run), engine], {
+        ...own,
+        script: FIT,
+        prefix: mpirun === undefined ? [] : byHand(mpirun, ranks),
+      })
+    : await train(
+        [
+          ...fresh(run, [...words, '--engine', engine]),
+          ...(mpirun === undefined ? [] : ['--ranks', String(ranks), '--mpirun', mpirun]),
+        ],
+        own,
+      );
+  const result = code === 0 ? outcome(run) : `exit code ${code}: ${lastLine(log)}`;
+  rmSync(join(home, run), { recursive: true, force: true });
+  return { code, result };
+}
+
+for (const [name, one] of parts.has('bits') ? Object.entries(CASES) : []) {
+  const alone = await outcomeOfCase(one);
+  if (alone.code !== 0) {
+    report(`${name}, one rank`, [alone.result]);
+    continue;
+  }
+  for (const mpirun of launchers) {
+    const problems = [];
+    for (const ranks of RANKS) {
+      const { code, result } = await outcomeOfCase(one, mpirun, ranks);
+      if (code !== 0) problems.push(`${ranks} ranks: ${result}`);
+      else if (result !== alone.result) problems.push(`${ranks} ranks: its weights, checkpoint or metrics differ`);
+    }
+    report(`${mpirun}, ${name}, ${RANKS.join(', ')} ranks: the bytes of one`, problems);
   }
 }
-if (parts.has('bits')) {
-  const words = (run) => [
-    '--data',
-    join(home, 'data'),
-    '--config',
-    'D',
-    '--width',
-    '0.125',
-    '--input',
-    '32',
-    '--batch',
-    '20',
-    '--micro-batch',
-    '5',
-    '--epochs',
-    '1',
-    '--workers',
-    '1',
-    '--engine',
-    values.engine,
-    '--out',
-    join(home, run),
-  ];
-  const first = await train(words('D-1'));
-  const problems = first.code === 0 ? [] : [lastLine(first.log)];
-  for (const ranks of [2, 3, 5]) {
-    const { code, log } = await train([...words(`D-${ranks}`), '--ranks', String(ranks), '--mpirun', launchers[0]]);
-    if (code !== 0) problems.push(lastLine(log));
-    else if (outcome(`D-${ranks}`) !== outcome('D-1')) problems.push(`${ranks} ranks differ`);
-  }
-  report('D with dropout, four micro-batches, 2, 3 and 5 ranks: the bytes of one', problems);
-  const direct = await train(fresh('direct'), {
-    prefix: [
-      launchers[0],
-      ...(/openmpi/.test(launchers[0]) ? ['--allow-run-as-root', '--oversubscribe', '--bind-to', 'none'] : []),
-      '-n',
-      '3',
-    ],
-  });
-  report(
-    `started by ${launchers[0]} itself: the bytes of one`,
-    direct.code === 0 ? same('direct') : [lastLine(direct.log)],
-  );
+for (const mpirun of parts.has('bits') ? launchers : []) {
+  const run = `direct-${mpirun}`;
+  const { code, log } = await train(fresh(run), { prefix: byHand(mpirun, 3) });
+  report(`started by ${mpirun} itself: the bytes of one`, code === 0 ? same(run) : [lastLine(log)]);
 }
 
 if (parts.has('evaluate')) {
@@ -276,14 +263,14 @@ if (parts.has('evaluate')) {
   }
 }
 
-for (const mpirun of parts.has('resume') ? launchers : []) {
-  const run = `resume-${mpirun}`;
+/** Begins a run on two ranks and continues it on four, three and one, each interrupted by Ctrl-C after its first epoch. */
+async function resumeBy(mpirun, what, words, undisturbed) {
+  const run = `resume-${mpirun}-${words.length}`;
   const problems = [];
   for (const [i, ranks] of [2, 4, 3, 1].entries()) {
-    const words = i === 0 ? fresh(run) : resume(run);
     const more = ranks === 1 ? [] : ['--ranks', String(ranks), '--mpirun', mpirun];
     // Ctrl-C in epochs 1, 2 and 3.
-    const { code, log } = await train([...words, ...more], {
+    const { code, log } = await train([...(i === 0 ? fresh(run, words) : resume(run)), ...more], {
       watch: (text, child) => {
         if (i < 3 && !child.asked && new RegExp(i === 0 ? 'training on 2 ranks' : `epoch ${i}/3`).test(text)) {
           child.asked = true;
@@ -293,7 +280,20 @@ for (const mpirun of parts.has('resume') ? launchers : []) {
     });
     if (i < 3 ? code !== 130 : code !== 0) problems.push(`${ranks} ranks: exit code ${code}: ${lastLine(log)}`);
   }
-  report(`${mpirun}: begun by 2 ranks, continued by 4, 3 and 1`, problems.length === 0 ? same(run) : problems);
+  report(
+    `${mpirun}, ${what}: begun by 2 ranks, continued by 4, 3 and 1`,
+    problems.length === 0 ? same(run, undisturbed) : problems,
+  );
+}
+
+if (parts.has('resume')) {
+  const muon = ['--config', 'D', '--optimiser', 'muon', '--rate', '0.02'];
+  const alone = await train(fresh('muon', muon));
+  if (alone.code !== 0) throw new Error(alone.log);
+  for (const mpirun of launchers) {
+    await resumeBy(mpirun, 'A, averages', [], expected);
+    await resumeBy(mpirun, 'D, averages, Muon', muon, outcome('muon'));
+  }
 }
 
 for (const mpirun of parts.has('signals') ? launchers : []) {
@@ -335,6 +335,81 @@ async function fault(what, run, words, act, { limit = 10, line, more = {} } = {}
   if (line !== undefined && !line.test(error ?? '')) problems.push(`the line is: ${error}`);
   report(what, problems, `${after.toFixed(1)} s, ${error}`);
   return problems.length === 0;
+}
+
+/** Starts ranks where there are fewer slots than ranks, as root and as another user, and reports what the user sees. */
+async function starting(mpirun) {
+  const isOpen = /openmpi/.test(mpirun);
+  const started = async (what, run, { code, log }) =>
+    report(`${mpirun}: ${what}: the bytes of one`, code === 0 ? same(run) : [`exit code ${code}: ${lastLine(log)}`]);
+  /** `pattern` is what the first of `lines` must say, of which there must be one if they are ours. */
+  const refused = (what, { code, log, seconds }, pattern, lines = errorLines(log)) => {
+    const problems = code === 1 ? [] : [`exit code ${code}`];
+    if (errorLines(log).length > 1 || !lines.some((line) => pattern.test(line)))
+      problems.push(`it says: ${lines.join(' | ') || lastLine(log)}`);
+    report(`${mpirun}: ${what}`, problems, `${seconds.toFixed(1)} s, ${lines.find((line) => pattern.test(line))}`);
+  };
+
+  const hosts = ['--ranks', '3', '--hosts', 'localhost:1', '--mpirun'];
+  const more = `slots-${mpirun}`;
+  await started('3 ranks on a host with one slot', more, await train([...fresh(more), ...hosts, mpirun]));
+  if (isOpen) {
+    const wrapper = join(home, 'no-oversubscribe.sh');
+    writeFileSync(
+      wrapper,
+      `#!/bin/bash\nwords=()\nfor word; do [ "$word" = --oversubscribe ] || words+=("$word"); done\nexec ${mpirun} "\${words[@]}"\n`,
+    );
+    chmodSync(wrapper, 0o755);
+    refused(
+      'not enough slots, where more ranks are not allowed',
+      await train([...fresh('slots'), ...hosts, wrapper]),
+      /fewer slots than ranks: raise the slots/,
+    );
+    refused(
+      'not enough slots, by a setting of Open MPI',
+      await train([...fresh('slots'), ...hosts, mpirun], {
+        environment: { OMPI_MCA_rmaps_base_no_oversubscribe: '1' },
+      }),
+      /forbids more ranks than slots: unset/,
+    );
+  }
+
+  // An mpirun by hand: Open MPI's own words come before any rank.
+  const began = performance.now();
+  const ranks = String(cpus().length + 1);
+  const words = [...(process.getuid() === 0 && isOpen ? ['--allow-run-as-root'] : []), '-n', ranks, 'true'];
+  const { status, stderr } = spawnSync(mpirun, words, { encoding: 'utf8' });
+  const byItself = { code: status, log: stderr, seconds: (performance.now() - began) / 1000 };
+  if (isOpen)
+    refused(`${ranks} ranks by hand, one more than cores`, byItself, /--oversubscribe option/, stderr.split('\n'));
+  else
+    report(
+      `${mpirun}: ${ranks} ranks by hand, one more than cores, are started`,
+      status === 0 ? [] : [lastLine(stderr)],
+    );
+
+  if (process.getuid() !== 0) return;
+  const asRoot = `root-${mpirun}`;
+  const root = await train(fresh(asRoot), { prefix: [mpirun, '-n', '2'] });
+  if (isOpen) refused('by hand as root', root, /--allow-run-as-root option/, root.log.split('\n'));
+  else await started('by hand as root', asRoot, root);
+  // A user without a home.
+  const user = ['setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups'];
+  if (spawnSync(user[0], [...user.slice(1), 'test', '-r', CLI]).status !== 0) {
+    console.log('left out another user, who cannot read this checkout');
+    return;
+  }
+  const folder = `user-${mpirun}`;
+  chmodSync(home, 0o711);
+  mkdirSync(join(home, folder));
+  chownSync(join(home, folder), 65534, 65534);
+  const environment = { HOME: join(home, folder), XDG_CACHE_HOME: join(home, folder, 'cache') };
+  const run = join(folder, 'run');
+  await started(
+    'another user than root',
+    run,
+    await train([...fresh(run), '--ranks', '2', '--mpirun', mpirun], { prefix: user, environment }),
+  );
 }
 
 const HARM = {
@@ -379,6 +454,7 @@ for (const mpirun of parts.has('faults') ? launchers : []) {
     [...start('nowhere').map((word) => (word === join(home, 'data') ? '/nowhere' : word))],
     /nowhere/,
   );
+  await starting(mpirun);
   if (spawnSync('mount', ['--version']).status === 0 && process.getuid() === 0) {
     const small = join(home, `small-${mpirun}`);
     mkdirSync(small);
@@ -451,16 +527,9 @@ async function randomFault(i, folder, undisturbed) {
   }
   const stand = ['--ranks', String(ranks), '--mpirun', join(folder, 'mpirun.sh')];
   // Options that differ can be given by hand alone: --ranks gives all ranks the same.
-  const byHand = {
-    prefix: [
-      join(folder, 'mpirun.sh'),
-      ...(/openmpi/.test(mpirun) ? ['--allow-run-as-root', '--oversubscribe', '--bind-to', 'none'] : []),
-      ...['-n', String(ranks)],
-    ],
-  };
   const direct = name === 'another recipe on one rank';
   const result = await train([...small(run), ...(direct ? [] : stand)], {
-    ...(direct && byHand),
+    ...(direct && { prefix: byHand(mpirun, ranks, join(folder, 'mpirun.sh')) }),
     environment: harm,
     watch: (log) => {
       if (noticed === 0 && /^error: /m.test(log)) noticed = performance.now();

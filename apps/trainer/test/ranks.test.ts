@@ -50,6 +50,15 @@ describe.skipIf(MPI.length === 0)(`train --ranks${reason}`, () => {
     },
   );
 
+  it('gives the bytes of one process with Muon where a batch has fewer micro-batches than ranks, and says so', async () => {
+    const more = ['--micro-batch', '4', '--optimiser', 'muon', '--rate', '0.02'];
+    const alone = await trainer([...words('muon'), ...more]);
+    const together = await trainer([...words('muon-3'), ...more, '--ranks', '3']);
+    expect([alone.code, together.code]).toEqual([0, 0]);
+    expect(together.stderr).toContain('has 2 micro-batches of 4, so 1 of 3 ranks have none: use fewer ranks');
+    expect(bytesOf('muon-3')).toEqual(bytesOf('muon'));
+  });
+
   it('saves on Ctrl-C and continues on one process to the same bytes', async () => {
     const first = await trainer([...words('stopped'), '--ranks', '2'], (text, kill) => {
       if (text.includes('epoch 1/2')) kill('SIGINT');

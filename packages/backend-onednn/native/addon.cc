@@ -36,6 +36,7 @@ class Environment : public Napi::ObjectWrap<Environment> {
                            InstanceMethod<&Environment::read_sync>("readSync"),
                            InstanceMethod<&Environment::read>("read"),
                            InstanceMethod<&Environment::lend>("lend"),
+                           InstanceMethod<&Environment::lend_new>("lendNew"),
                            InstanceMethod<&Environment::take_back>("takeBack"),
                            InstanceMethod<&Environment::drain>("drain"),
                            InstanceMethod<&Environment::trim>("trim"),
@@ -264,7 +265,22 @@ class Environment : public Napi::ObjectWrap<Environment> {
     return promise;
   }
 
-  // Argument: memory that `lend` has lent. Detaches it.
+  // Arguments: id, number of elements. Creates a float32 storage and returns its memory, whose numbers are not set. No
+  // operation may use it until `takeBack`.
+  Napi::Value lend_new(const Napi::CallbackInfo &info) {
+    require_open();
+    auto storage = std::make_shared<Storage>(Type::f32, info[1].As<Napi::Number>().Int64Value());
+    try {
+      storage->buffer = engine_->pool().take(storage->bytes());
+    } catch (const std::exception &error) {
+      throw Napi::Error::New(info.Env(), error.what());
+    }
+    loans_.emplace(storage->buffer.data(), storage);
+    slot(info[0].As<Napi::Number>().Uint32Value()) = storage;
+    return Napi::ArrayBuffer::New(info.Env(), storage->buffer.data(), storage->bytes());
+  }
+
+  // Argument: memory that `lend` or `lendNew` has lent. Detaches it.
   void take_back(const Napi::CallbackInfo &info) {
     auto memory = info[0].As<Napi::ArrayBuffer>();
     void *data = memory.Data();
@@ -375,7 +391,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
                              std::to_string(version->patch));
   exports.Set("sleepsAfter", Napi::Function::New<sleeps_after>(env, "sleepsAfter"));
   exports.Set("bf16", processor_has(dnnl_cpu_isa_avx512_core_bf16));
-  exports.Set("amx", processor_has(dnnl_cpu_isa_avx512_core_amx));
+  exports.Set("amx", chooses_for_amx());
   return exports;
 }
 

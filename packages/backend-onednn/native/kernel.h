@@ -1,6 +1,7 @@
 // A kernel is a function that runs on the compute thread, reads a call's inputs and fills its outputs.
 #pragma once
 
+#include <cstdlib>
 #include <memory>
 #include <string>
 #include <type_traits>
@@ -23,6 +24,15 @@ inline bool processor_has(dnnl_cpu_isa_t instructions) {
   return (isa & static_cast<unsigned>(instructions)) == static_cast<unsigned>(instructions);
 }
 
+// Returns true if kernels are chosen as for a processor with AMX. VGG_ONEDNN_AMX=1 asks for these choices on another
+// processor, to test them there: oneDNN then multiplies without tiles. VGG_ONEDNN_AMX=0 asks for the other choices on a
+// processor with AMX.
+inline bool chooses_for_amx() {
+  const char *asked = std::getenv("VGG_ONEDNN_AMX");
+  if (asked == nullptr || *asked == '\0') return processor_has(dnnl_cpu_isa_avx512_core_amx);
+  return *asked != '0' && processor_has(dnnl_cpu_isa_avx512_core_bf16);
+}
+
 // The state of one environment's compute thread.
 struct Context {
   Context(BufferPool &pool, size_t cache_limit, bool bf16, bool bf16_tiles)
@@ -32,6 +42,7 @@ struct Context {
         primitives(cache_limit),
         bfloat16(bf16),
         bfloat16_tiles(bf16_tiles),
+        amx(bf16 && chooses_for_amx()),
         multiplied(bf16 ? memory::data_type::bf16 : memory::data_type::f32) {}
 
   dnnl::engine engine;
@@ -45,6 +56,8 @@ struct Context {
   const bool bfloat16;
   // True if Winograd's transformed numbers may be rounded to bfloat16.
   const bool bfloat16_tiles;
+  // True if products of bfloat16 are left to oneDNN, which computes them by AMX.
+  const bool amx;
   // Type in which convolutions and matrix products multiply.
   const memory::data_type multiplied;
 

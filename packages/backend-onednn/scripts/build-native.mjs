@@ -1,10 +1,11 @@
 /**
  * Builds the addon from native/ with the system's C++ compiler and oneDNN, into build/<platform>-<arch>/.
  *
- *   node scripts/build-native.mjs [--if-possible] [--sanitize] [--output=FOLDER]
+ *   node scripts/build-native.mjs [--if-possible] [--sanitize[=thread]] [--output=FOLDER]
  *
  * --if-possible  exit with 0 and print in one line what is missing, instead of failing.
- * --sanitize     build with the address and undefined-behaviour sanitizers, into build/<platform>-<arch>-sanitized/.
+ * --sanitize     build with the address and undefined-behaviour sanitizers, into build/<platform>-<arch>-sanitized/; with
+ *                `=thread` with the thread sanitizer, into build/<platform>-<arch>-thread-sanitized/.
  * --output       build into another folder; set VGG_ONEDNN_BUILD to it to load the addon from there.
  *
  * Environment: ONEDNN_ROOT, a folder with include/ and lib/ of a oneDNN to use instead of the system's; CXX, a compiler
@@ -24,7 +25,13 @@ import { COMPILER, DEBIAN_PACKAGES, ONEDNN_INCLUDE, ONEDNN_ROOT, probeToolchain 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const require = createRequire(import.meta.url);
 const run = promisify(execFile);
-const sanitize = process.argv.includes('--sanitize');
+/** Sanitizers to build with. */
+const sanitizers = process.argv.includes('--sanitize')
+  ? 'address,undefined'
+  : process.argv.includes('--sanitize=thread')
+    ? 'thread'
+    : undefined;
+const suffix = { 'address,undefined': '-sanitized', thread: '-thread-sanitized' }[sanitizers] ?? '';
 
 const WITHOUT = 'so this engine, which trains several times faster than WASM, was not built';
 
@@ -64,7 +71,9 @@ const flags = [
   // Exceptions cannot be thrown into a worker that is being terminated; they must not end the process.
   '-DNODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS',
   ...machine,
-  ...(sanitize ? ['-O1', '-g', '-fsanitize=address,undefined', '-fno-omit-frame-pointer'] : ['-O3', '-DNDEBUG']),
+  ...(sanitizers === undefined
+    ? ['-O3', '-DNDEBUG']
+    : ['-O1', '-g', `-fsanitize=${sanitizers}`, '-fno-omit-frame-pointer']),
   ...HEADERS.flatMap((folder) => ['-isystem', folder]),
   ...ONEDNN_INCLUDE,
 ];
@@ -78,7 +87,7 @@ const linkFlags = [
   '-fopenmp',
   '-Wl,-z,nodelete',
   '-Wl,--disable-new-dtags,-rpath,$ORIGIN',
-  ...(sanitize ? ['-fsanitize=address,undefined'] : ['-s']),
+  ...(sanitizers === undefined ? ['-s'] : [`-fsanitize=${sanitizers}`]),
   ...(ONEDNN_ROOT === undefined ? [] : [`-L${join(ONEDNN_ROOT, 'lib')}`, `-Wl,-rpath,${join(ONEDNN_ROOT, 'lib')}`]),
   '-ldnnl',
 ];
@@ -104,7 +113,7 @@ const commonHash = common.digest('hex');
 const outputOption = process.argv.find((argument) => argument.startsWith('--output='));
 const output =
   outputOption === undefined
-    ? join(root, 'build', `${process.platform}-${process.arch}${sanitize ? '-sanitized' : ''}`)
+    ? join(root, 'build', `${process.platform}-${process.arch}${suffix}`)
     : resolve(outputOption.slice('--output='.length));
 const objects = join(output, 'objects');
 mkdirSync(objects, { recursive: true });

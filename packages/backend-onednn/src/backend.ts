@@ -10,7 +10,7 @@ import {
   type TensorInfo,
   util,
 } from '@tensorflow/tfjs-core';
-import { Device, type NativeBuffer, type Operand } from './device';
+import { Device, type Loan, type NativeBuffer, type Operand } from './device';
 import { Fallbacks } from './fallbacks';
 import type { NativeModule, NativeOptions, NativeType } from './native';
 import { type Deferred, TensorRecord } from './record';
@@ -83,6 +83,15 @@ export class OnednnBackend extends MathBackendCPU {
   defer(deferred: Deferred, shape: readonly number[]): TensorInfo {
     const dataId = this.#add(new TensorRecord(this.device, 'float32', { deferred }));
     return { dataId, shape: [...shape], dtype: 'float32' };
+  }
+
+  /**
+   * Returns a float32 tensor whose numbers are not set yet, and its own memory. Until `release`, which leaves the array empty, no
+   * operation may use the tensor: another thread, such as a read of a file, may write the numbers. `@vgg/weights` calls it by name.
+   */
+  lendNew(shape: readonly number[]): Loan & { info: TensorInfo } {
+    const { buffer, numbers, release } = this.device.lendNew(util.sizeFromShape([...shape]));
+    return { info: this.wrap(buffer, shape, 'float32'), numbers, release };
   }
 
   /** Returns the same numbers in another shape, without a copy. */

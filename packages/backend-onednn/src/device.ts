@@ -35,6 +35,12 @@ export interface Operand {
   readonly shape: readonly number[];
 }
 
+/** A buffer's own memory, which another thread may read and write until `release`. */
+export interface Loan {
+  readonly numbers: Float32Array;
+  release(): void;
+}
+
 /** Output of a kernel. */
 export interface Result extends Operand {
   readonly dtype: NativeType;
@@ -108,25 +114,41 @@ export class Device {
     });
   }
 
+  /** Returns a new buffer of float32 numbers that are not set, and its memory, lent as by {@link lend}. */
+  lendNew(count: number): Loan & { buffer: NativeBuffer } {
+    const buffer = this.reserve();
+    return {
+      buffer,
+      ...this.#loan(
+        buffer,
+        callNative(() => this.#native.lendNew(buffer.id, count)),
+      ),
+    };
+  }
+
   /**
    * Returns a buffer's own memory once the operations queued so far that use it have run. Until `release`, which leaves the
    * array empty, no operation may use the buffer: another thread may read and write the numbers. The buffer stays alive.
    */
-  async lend(buffer: NativeBuffer): Promise<{ numbers: Float32Array; release(): void }> {
+  async lend(buffer: NativeBuffer): Promise<Loan> {
     buffer.retain();
     try {
-      const memory = await this.#native.lend(buffer.id);
-      return {
-        numbers: new Float32Array(memory),
-        release: () => {
-          this.#native.takeBack(memory);
-          buffer.release();
-        },
-      };
+      return this.#loan(buffer, await this.#native.lend(buffer.id));
     } catch (cause) {
-      buffer.release();
       throw backendError(cause as Error);
+    } finally {
+      buffer.release();
     }
+  }
+
+  /** Keeps a buffer alive until its memory is released. */
+  #loan(buffer: NativeBuffer, memory: ArrayBuffer): Loan {
+    buffer.retain();
+    const release = (): void => {
+      this.#native.takeBack(memory);
+      buffer.release();
+    };
+    return { numbers: new Float32Array(memory), release };
   }
 
   drain(): void {

@@ -53,6 +53,7 @@ export interface NativeEnvironment {
   readSync(id: number): ArrayBuffer;
   read(id: number): Promise<ArrayBuffer>;
   lend(id: number): Promise<ArrayBuffer>;
+  lendNew(id: number, count: number): ArrayBuffer;
   takeBack(memory: ArrayBuffer): void;
   drain(): void;
   trim(): void;
@@ -70,7 +71,7 @@ export interface NativeModule {
   version: string;
   /** True if oneDNN has instructions for bfloat16 on this processor. */
   bf16: boolean;
-  /** True if these are AMX's tiles. */
+  /** True if kernels are chosen as for a processor with AMX: it has AMX, or `VGG_ONEDNN_AMX=1` asks for it. */
   amx: boolean;
   /**
    * Returns for each measurement whether threads would sleep at once after it. A measurement is a pair: seconds of work, and

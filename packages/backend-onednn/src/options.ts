@@ -20,7 +20,7 @@ export interface OnednnOptions {
    * Type in which convolutions and matrix products multiply. They sum in float32, and weights are kept in float32. With
    * `bfloat16`, activations are held as bfloat16. With `bfloat16-fast`, convolutions are off by up to 1 % of their
    * result's deviation instead of 0.3 %, and without AMX a training step takes a quarter less time, inference of a wide
-   * net up to 45 % less. Default `bfloat16` on a processor with AMX, else `float32`. VGG_ONEDNN_PRECISION.
+   * net up to 45 % less. Default `float32`, on every processor. VGG_ONEDNN_PRECISION.
    */
   precision?: Precision | undefined;
   /**
@@ -67,7 +67,6 @@ const shared = globalThis as { [SHARED]?: OnednnOptions };
 /** Instructions of the processor that multiply bfloat16. */
 export interface Processor {
   bf16: boolean;
-  amx: boolean;
 }
 
 /** Stores options for the backend that the next `tf.setBackend('onednn')` creates. Throws the errors of `configure`. */
@@ -132,7 +131,7 @@ export function resolveOptions(processor: Processor): NativeOptions {
   };
   const fromEnvironment = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== undefined));
   const options: OnednnOptions = { ...checkOptions(fromEnvironment), ...shared[SHARED] };
-  const precision = options.precision ?? (processor.amx ? 'bfloat16' : 'float32');
+  const precision = options.precision ?? 'float32';
   checkPrecision(precision, processor);
   return {
     threads: options.threads ?? physicalCores(),

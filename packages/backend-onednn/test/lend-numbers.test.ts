@@ -44,6 +44,35 @@ describe.skipIf(!isBuilt)(`lent numbers${reason}`, () => {
     });
   });
 
+  it.each([10, 1_000_000])('of a new tensor are what was written there: %i numbers', async (size) => {
+    await expectNoLeak(async () => {
+      const backend = tf.backend() as unknown as { lendNew(shape: number[]): Lent & { info: tf.TensorInfo } };
+      const { info, numbers, release } = backend.lendNew([size, 2]);
+      const tensor = tf.engine().makeTensorFromTensorInfo(info);
+      for (let i = 0; i < numbers.length; i++) numbers[i] = i;
+      release();
+      expect([numbers.length, tensor.shape, tensor.dtype]).toEqual([0, [size, 2], 'float32']);
+      const sum = tf.add(tensor, 1);
+      expect((await sum.data()).at(-1)).toBe(2 * size);
+      expect((await tensor.data()).at(-1)).toBe(2 * size - 1);
+      tf.dispose([tensor, sum]);
+    });
+  });
+
+  it('of a new tensor stay valid after it is disposed', async () => {
+    await expectNoLeak(async () => {
+      const backend = tf.backend() as unknown as { lendNew(shape: number[]): Lent & { info: tf.TensorInfo } };
+      const { info, numbers, release } = backend.lendNew([1000]);
+      tf.engine().makeTensorFromTensorInfo(info).dispose();
+      const others = tf.fill([1000], 7);
+      await others.data();
+      numbers.fill(3);
+      release();
+      expect((await others.data())[0]).toBe(7);
+      others.dispose();
+    });
+  });
+
   it('leave other tensors as they were: clones, reshaped ones and arrays of the program', async () => {
     await expectNoLeak(async () => {
       const array = Float32Array.of(1, 2, 3, 4);

@@ -11,7 +11,7 @@ afterEach(() => {
   vi.unstubAllEnvs();
 });
 
-const PLAIN = { bf16: false, amx: false };
+const PLAIN = { bf16: false };
 
 describe('options', () => {
   it.each([
@@ -41,18 +41,14 @@ describe('options', () => {
 });
 
 describe('precision', () => {
-  it.each([
-    [{ bf16: false, amx: false }, 'float32'],
-    [{ bf16: true, amx: false }, 'float32'],
-    [{ bf16: true, amx: true }, 'bfloat16'],
-  ])('on a processor with %j is %s', (processor, expected) => {
-    expect(resolveOptions(processor).precision).toBe(expected);
+  it.each([true, false])('is float32 by default, whether the processor multiplies bfloat16 or not (%s)', (bf16) => {
+    expect(resolveOptions({ bf16 }).precision).toBe('float32');
   });
 
   it('is the one asked for if the processor has it', () => {
     for (const precision of ['bfloat16', 'bfloat16-fast']) {
       vi.stubEnv('VGG_ONEDNN_PRECISION', precision);
-      expect(resolveOptions({ bf16: true, amx: false }).precision).toBe(precision);
+      expect(resolveOptions({ bf16: true }).precision).toBe(precision);
       expect(() => resolveOptions(PLAIN)).toThrow(`${precision} needs a processor with AVX512_BF16 or AMX`);
     }
     vi.stubEnv('VGG_ONEDNN_PRECISION', 'half');

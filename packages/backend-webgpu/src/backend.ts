@@ -6,6 +6,7 @@ import type { OpenDevice } from './adapter';
 import { DeviceErrors } from './errors';
 import { runUnary } from './kernels/elementwise';
 import { runFlat } from './kernels/flat';
+import { LANES } from './kernels/gemm';
 import type { Precision } from './options';
 import { BufferPool } from './pool';
 import { type Recording, Runner } from './runner';
@@ -59,12 +60,16 @@ export class VggWebgpuBackend extends WebGPUBackend {
   readonly name: string;
   /** True if the adapter computes on the CPU. */
   readonly software: boolean;
+  /** True if a CPU computes eight threads at once as a subgroup, so that they can read for each other. */
+  readonly lanes: boolean;
   /** The most bytes that are bound at once; tests lower it. */
   bindingLimit: number;
   /** True if shaders of convolutions hold channels and windows as constants: faster, but one shader per layer to compile. */
   constantSizes = true;
   /** Tile of all products, in place of the one for their size; tests set it. */
   tile: Tile | undefined;
+  /** Side of the outputs of Winograd's convolutions, wherever they can be used, in place of the one for their size; tests set it. */
+  winograd: 2 | 4 | undefined;
   readonly #pool: BufferPool;
   /** Stock programs that were recorded once without error, with the shapes of their inputs. */
   readonly #proven = new Set<string>();
@@ -82,6 +87,8 @@ export class VggWebgpuBackend extends WebGPUBackend {
     this.name = name;
     this.bindingLimit = device.limits.maxStorageBufferBindingSize;
     this.software = software;
+    const { subgroupMinSize, subgroupMaxSize } = info;
+    this.lanes = software && device.features.has('subgroups') && subgroupMinSize === LANES && subgroupMaxSize === LANES;
     this.precision = precision === 'float16' && device.features.has('shader-f16') ? 'float16' : 'float32';
     this.unit = 'unit' in tensorCores ? tensorCores.unit : undefined;
     this.#pool = new BufferPool(device, this.errors);

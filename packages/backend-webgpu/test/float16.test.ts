@@ -39,37 +39,44 @@ describe.skipIf(!hasDevice)(`float16${reason}`, () => {
   });
 
   it.each([
-    [[2, 6, 5, 8], 12],
-    [[2, 7, 7, 3], 5],
-  ] as [Shape4D, number][])('convolutions of %j to %i channels', { timeout: 300_000 }, async (shape, channels) => {
-    const filterShape: Shape4D = [3, 3, shape[3], channels];
-    const next: Shape4D = [3, 3, channels, 4];
-    const dyShape: Shape4D = [shape[0], shape[1], shape[2], 4];
-    const x = random(shape, 1);
-    const [filter, second, dy] = [random(filterShape, 2), random(next, 3), random(dyShape, 4)];
-    const y = tf.conv2d(x, filter, 1, 'same');
-    const dw = run('Conv2DBackpropFilter', { x: y, dy }, { filterShape: next });
-    const z = tf.conv2d(y, second, 1, 'same');
-    const gradient = run('Conv2DBackpropInput', { dy, filter: second }, { inputShape: y.shape });
-    const results = await Promise.all([dw, z, gradient, y].map((t) => t.data() as Promise<Float32Array>));
-    const [ofDw, ofZ, ofGradient, rounded] = results as [Float32Array, Float32Array, Float32Array, Float32Array];
-    const exact = await onCpu(() => tf.conv2d(random(shape, 1), random(filterShape, 2), 1, 'same'));
-    expect(rounded.every((v, i) => Math.abs(v - exact[i]!) <= ROUNDED * Math.abs(exact[i]!) + 1e-5)).toBe(true);
-    const held = () => tf.tensor4d(rounded, y.shape);
-    expect(
-      worst(
-        ofDw,
-        await onCpu(() => run('Conv2DBackpropFilter', { x: held(), dy: random(dyShape, 4) }, { filterShape: next })),
-      ),
-    ).toBeLessThan(1e-5);
-    const afterNext = await onCpu(() => tf.conv2d(held(), random(next, 3), 1, 'same'));
-    expect(ofZ.every((v, i) => Math.abs(v - afterNext[i]!) <= ROUNDED * Math.abs(afterNext[i]!) + 1e-4)).toBe(true);
-    const inputs = () => ({ dy: random(dyShape, 4), filter: random(next, 3) });
-    expect(
-      worst(ofGradient, await onCpu(() => run('Conv2DBackpropInput', inputs(), { inputShape: y.shape }))),
-    ).toBeLessThan(1e-5);
-    tf.dispose([x, filter, second, dy, y, dw, z, gradient]);
-  });
+    ['convolutions', [2, 6, 5, 8], 12, undefined],
+    ['convolutions', [2, 7, 7, 3], 5, undefined],
+    ["Winograd's convolutions", [2, 6, 5, 8], 12, 4],
+  ] as [string, Shape4D, number, 4 | undefined][])(
+    '%s of %j to %i channels',
+    { timeout: 300_000 },
+    async (_, shape, channels, winograd) => {
+      (tf.backend() as unknown as VggWebgpuBackend).winograd = winograd;
+      const filterShape: Shape4D = [3, 3, shape[3], channels];
+      const next: Shape4D = [3, 3, channels, 4];
+      const dyShape: Shape4D = [shape[0], shape[1], shape[2], 4];
+      const x = random(shape, 1);
+      const [filter, second, dy] = [random(filterShape, 2), random(next, 3), random(dyShape, 4)];
+      const y = tf.conv2d(x, filter, 1, 'same');
+      const dw = run('Conv2DBackpropFilter', { x: y, dy }, { filterShape: next });
+      const z = tf.conv2d(y, second, 1, 'same');
+      const gradient = run('Conv2DBackpropInput', { dy, filter: second }, { inputShape: y.shape });
+      const results = await Promise.all([dw, z, gradient, y].map((t) => t.data() as Promise<Float32Array>));
+      const [ofDw, ofZ, ofGradient, rounded] = results as [Float32Array, Float32Array, Float32Array, Float32Array];
+      const exact = await onCpu(() => tf.conv2d(random(shape, 1), random(filterShape, 2), 1, 'same'));
+      expect(rounded.every((v, i) => Math.abs(v - exact[i]!) <= ROUNDED * Math.abs(exact[i]!) + 1e-5)).toBe(true);
+      const held = () => tf.tensor4d(rounded, y.shape);
+      expect(
+        worst(
+          ofDw,
+          await onCpu(() => run('Conv2DBackpropFilter', { x: held(), dy: random(dyShape, 4) }, { filterShape: next })),
+        ),
+      ).toBeLessThan(1e-5);
+      const afterNext = await onCpu(() => tf.conv2d(held(), random(next, 3), 1, 'same'));
+      expect(ofZ.every((v, i) => Math.abs(v - afterNext[i]!) <= ROUNDED * Math.abs(afterNext[i]!) + 1e-4)).toBe(true);
+      const inputs = () => ({ dy: random(dyShape, 4), filter: random(next, 3) });
+      expect(
+        worst(ofGradient, await onCpu(() => run('Conv2DBackpropInput', inputs(), { inputShape: y.shape }))),
+      ).toBeLessThan(1e-5);
+      tf.dispose([x, filter, second, dy, y, dw, z, gradient]);
+      (tf.backend() as unknown as VggWebgpuBackend).winograd = undefined;
+    },
+  );
 
   it('the loss of logits stored as float16 is that of their rounded numbers', async () => {
     const [rows, classes] = [6, 4 * 5 * 12];

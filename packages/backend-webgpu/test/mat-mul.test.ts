@@ -19,6 +19,18 @@ function product(a: Float32Array, b: Float32Array, [m, n, k]: number[], ta: bool
 describe.skipIf(!hasDevice)(`matrix products${reason}`, () => {
   beforeAll(() => start());
 
+  async function expectProduct(size: number[], ta: boolean, tb: boolean): Promise<void> {
+    const [m, n, k] = size as [number, number, number];
+    const [a, b] = [normals(m * k, 1), normals(k * n, 2)];
+    await expectNoLeak(async () => {
+      const [x, y] = [tf.tensor2d(a, ta ? [k, m] : [m, k]), tf.tensor2d(b, tb ? [n, k] : [k, n])];
+      const z = tf.matMul(x, y, ta, tb);
+      const values = (await z.data()) as Float32Array;
+      tf.dispose([x, y, z]);
+      expect(worst(values, product(a, b, size, ta, tb))).toBeLessThan(2e-6);
+    });
+  }
+
   it.each(
     [
       [1, 1, 1],
@@ -29,17 +41,16 @@ describe.skipIf(!hasDevice)(`matrix products${reason}`, () => {
       [5, 68, 4000],
       [130, 132, 36],
     ].flatMap((size) => [false, true].flatMap((ta) => [false, true].map((tb) => ({ size, ta, tb })))),
-  )('$size, transposed $ta $tb', async ({ size, ta, tb }) => {
-    const [m, n, k] = size as [number, number, number];
-    const [a, b] = [normals(m * k, 1), normals(k * n, 2)];
-    await expectNoLeak(async () => {
-      const [x, y] = [tf.tensor2d(a, ta ? [k, m] : [m, k]), tf.tensor2d(b, tb ? [n, k] : [k, n])];
-      const z = tf.matMul(x, y, ta, tb);
-      const values = (await z.data()) as Float32Array;
-      tf.dispose([x, y, z]);
-      expect(worst(values, product(a, b, size, ta, tb))).toBeLessThan(2e-6);
-    });
-  });
+  )('$size, transposed $ta $tb', ({ size, ta, tb }) => expectProduct(size, ta, tb));
+
+  // Large enough for threads of a CPU that read for each other, with parts of tiles at the ends.
+  it.each([
+    { size: [172, 180, 588], ta: false, tb: false },
+    { size: [172, 180, 588], ta: false, tb: true },
+    { size: [172, 180, 588], ta: true, tb: true },
+    { size: [180, 172, 570], ta: true, tb: false },
+    { size: [6, 2052, 1404], ta: false, tb: false },
+  ])('$size, transposed $ta $tb', { timeout: 300_000 }, ({ size, ta, tb }) => expectProduct(size, ta, tb));
 
   it('of batches, one factor shared', async () => {
     const [a, b] = [tf.tensor3d(normals(3 * 20 * 12, 1), [3, 20, 12]), tf.tensor3d(normals(12 * 9, 2), [1, 12, 9])];

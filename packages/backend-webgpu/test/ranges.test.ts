@@ -1,4 +1,4 @@
-/** Tensors larger than what is bound at once, and the tiles of GPUs: the same numbers as in one piece on the CPU. */
+/** Tensors larger than what is bound at once, the tiles of GPUs, and Winograd: the same numbers as in one piece on the CPU. */
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { VggWebgpuBackend } from '../src/backend';
@@ -41,6 +41,27 @@ function convolution(): tf.Tensor[] {
   ];
 }
 
+/** Convolutions of odd sizes without padding, with as much as there can be, and with more on one side. */
+function paddings(): tf.Tensor[] {
+  const x = random([2, 7, 9, 4], 5) as tf.Tensor4D;
+  const filter = random([3, 3, 4, 8], 6) as tf.Tensor4D;
+  const pads: ('valid' | number | [[0, 0], [number, number], [number, number], [0, 0]])[] = [
+    'valid',
+    2,
+    [
+      [0, 0],
+      [0, 1],
+      [2, 0],
+      [0, 0],
+    ],
+  ];
+  return pads.flatMap((pad) => {
+    const convolve = (u: tf.Tensor, w: tf.Tensor) => tf.conv2d(u as tf.Tensor4D, w as tf.Tensor4D, 1, pad);
+    const y = convolve(x, filter);
+    return [y, ...tf.grads(convolve)([x, filter], random(y.shape, 7))];
+  });
+}
+
 function products(): tf.Tensor[] {
   const [x, weight, dy] = [random([6, 512], 1), random([512, 96], 2), random([6, 96], 3)] as tf.Tensor2D[];
   const bias = random([96], 4) as tf.Tensor1D;
@@ -67,6 +88,21 @@ describe.skipIf(!hasDevice)(`ranges and tiles${reason}`, () => {
     });
     backend().bindingLimit = backend().device.limits.maxStorageBufferBindingSize;
   });
+
+  it.each([2, 4] as const)(
+    "by Winograd's outputs of %i pixels a side, in one piece and in ranges",
+    { timeout: 300_000 },
+    async (side) => {
+      await tf.setBackend('webgpu');
+      backend().winograd = side;
+      await expectSame(convolution);
+      await expectSame(() => paddings());
+      backend().bindingLimit = 16_384;
+      await expectSame(convolution);
+      backend().bindingLimit = backend().device.limits.maxStorageBufferBindingSize;
+      backend().winograd = undefined;
+    },
+  );
 
   it('by tiles in workgroup memory, as on a GPU', { timeout: 300_000 }, async () => {
     await tf.setBackend('webgpu');

@@ -5,6 +5,7 @@ import { createVgg, heInitialiser, inputShape, type VggOptions } from '@vgg/mode
 import { globalNorm, lossAndGradients, MomentumSgd, Muon, type Optimiser, softmaxCrossEntropy } from '@vgg/optim';
 import { expectNoLeak } from '@vgg/testing';
 import { beforeAll, describe, expect, it } from 'vitest';
+import type { VggWebgpuBackend } from '../src/backend';
 import { hasDevice, reason } from './lavapipe';
 import { normals, start } from './reference';
 
@@ -17,14 +18,17 @@ interface Training {
   options: VggOptions;
   steps?: number;
   optimiser?: () => Optimiser;
+  /** Side of the outputs of Winograd's convolutions, in place of the one for their size. */
+  winograd?: 2 | 4;
 }
 
 /** Steps of training with clipped gradients: the loss and every gradient of each, and the variables after the last. */
 async function train(
   backend: string,
-  { options, steps = 3, optimiser = () => new MomentumSgd() }: Training,
+  { options, steps = 3, optimiser = () => new MomentumSgd(), winograd }: Training,
 ): Promise<Numbers> {
   await tf.setBackend(backend);
+  if (backend === 'webgpu') (tf.backend() as unknown as VggWebgpuBackend).winograd = winograd;
   const [side] = inputShape(options);
   return expectNoLeak(async () => {
     const model = createVgg(options, heInitialiser({ seed: 3 }));
@@ -85,6 +89,8 @@ const CASES: [string, Training][] = [
   ['C', { options: { ...SMALL, configuration: 'C' } }],
   ['D', { options: { ...SMALL, configuration: 'D' } }],
   ['E', { options: { ...SMALL, configuration: 'E' } }],
+  ["D by Winograd's outputs of 2 x 2", { options: { ...SMALL, configuration: 'D' }, winograd: 2 }],
+  ["D by Winograd's outputs of 4 x 4", { options: { ...SMALL, configuration: 'D' }, winograd: 4 }],
   ['A with batch norm', { options: { ...SMALL, configuration: 'A', batchNorm: true } }],
   [
     'D with batch norm by Muon',
@@ -104,8 +110,11 @@ describe.skipIf(!hasDevice)(`training${reason}`, () => {
     expect(differing(actual, expected, { tolerance, batchNorm: training.options.batchNorm })).toEqual([]);
   });
 
-  it('gives the same bits every time', { timeout: 400_000 }, async () => {
-    const training = { options: { ...SMALL, configuration: 'D' } } as const;
+  it.each([
+    ['', undefined],
+    [', by Winograd too', 4],
+  ] as const)('gives the same bits every time%s', { timeout: 400_000 }, async (_, winograd) => {
+    const training: Training = { options: { ...SMALL, configuration: 'D' }, ...(winograd && { winograd }) };
     const [first, second] = [await train('webgpu', training), await train('webgpu', training)];
     expect([...second]).toEqual([...first]);
   });

@@ -7,7 +7,7 @@ import { VggError } from '@vgg/core';
 
 /** Engines that `auto` tries, fastest first. */
 const AUTOMATIC = ['webgpu', 'onednn', 'tensorflow', 'wasm', 'cpu'] as const;
-/** Engines that fix a precision: by default WebGPU computes in float32, and oneDNN in bfloat16 only on processors with AMX. */
+/** Engines that fix a precision: by default WebGPU and oneDNN compute in float32. */
 const BY_PRECISION = ['webgpu-f16', 'onednn-float32', 'onednn-bfloat16', 'onednn-bfloat16-fast'] as const;
 /** Names of all engines. */
 export const ENGINE_NAMES = [...AUTOMATIC, ...BY_PRECISION] as const;

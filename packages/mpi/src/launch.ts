@@ -61,28 +61,28 @@ function placing({ library }: Mpirun, { ranks, hosts }: LaunchOptions): string[]
 }
 
 /**
- * Says which rank has ended and how, since MPICH names the first one of a machine, which it has ended itself. Those that it ends
- * say nothing: it ends their process group.
+ * Runs a rank and says how it has ended. MPICH names the first rank of a machine, which it has ended itself, and Open MPI
+ * none that dies in its first moments. Ranks that mpirun ends say nothing: their shells get its signal, too.
  */
-const WITNESS = `trap : TERM
+const WITNESS = `trap ends=1 TERM
+trap : USR2
 "$@"
 code=$?
 [ $code -eq 0 ] && exit 0
+[ -n "$ends" ] && [ $code -gt 128 ] && exit $code
 how="ended with exit code $code"
 [ $code -gt 128 ] && how="was ended by SIG$(kill -l $((code - 128)))"
-printf '\\nerror: rank %s (%s) %s\\n' "$PMI_RANK" "$(uname -n)" "$how" >&2
+printf '\\nerror: rank %s (%s) %s\\n' "\${OMPI_COMM_WORLD_RANK:-$PMI_RANK}" "$(uname -n)" "$how" >&2
 exit $code`;
-
-/** Returns the program of each rank. */
-function watched({ library }: Mpirun, program: readonly string[]): readonly string[] {
-  return library === 'mpich' ? ['sh', '-c', WITNESS, 'sh', ...program] : program;
-}
 
 /** Open MPI's message about a rank that died and printed nothing. */
 const DEATH = /process rank (?<rank>\d+) with PID \d+ on node (?<host>\S+) exited on signal (?<signal>\d+)/;
 
 /** Open MPI's message about a rank that ended too soon, in lines that begin with two spaces. */
 const EXIT = /Process name: \[\[\d+,\d+\],(?<rank>\d+)\]\n\s*Exit code: +(?<code>\d+)/;
+
+/** Stands before and after a message of Open MPI. */
+const RULER = /-{70,}$/;
 
 /** Collects what ranks and mpirun write: lines of ranks pass, those of mpirun are kept for the end. */
 class Errors {
@@ -95,6 +95,8 @@ class Errors {
   /** True once the ranks are ended on purpose: some find others gone before they end, which is not a failure. */
   ending = false;
   readonly #notices: string[] = [];
+  /** True between two rulers, where Open MPI writes what it has to say. */
+  #isMessage = false;
 
   add(text: string): void {
     const lines = (this.#rest + text).split('\n');
@@ -129,11 +131,12 @@ class Errors {
 
   #take(text: string): void {
     // Open MPI writes its ruler after a last line that does not end.
-    const line = text.replace(/(?<=.)-{70,}$/, '');
+    const line = text.replace(RULER, '');
+    if (RULER.test(text)) this.#isMessage = !this.#isMessage;
     if (/^error: /.test(line) && !this.ending) {
       if (this.line === undefined) process.stderr.write(`${line}\n`);
       this.line ??= line;
-    } else if (/^\d\d:\d\d:\d\d |^warning: |^ {2,}(?!Process name:|Exit code:)/.test(line)) {
+    } else if (/^\d\d:\d\d:\d\d |^warning: /.test(line) || (/^ {2,}/.test(line) && !this.#isMessage)) {
       process.stderr.write(`${line}\n`);
     } else if (!/^[-\s]*$/.test(line)) {
       this.#notices.push(line);
@@ -152,6 +155,8 @@ class Errors {
     if (ended !== undefined) return `rank ${ended.rank} ended with exit code ${ended.code}`;
     if (/not enough slots available/.test(text))
       return 'the hosts have fewer slots than ranks: raise the slots, or lower the number of ranks';
+    if (/Conflicting directives for mapping policy/.test(text))
+      return 'a setting of mpirun forbids more ranks than slots: unset rmaps_base_no_oversubscribe in its environment or files';
     if (
       /lost communication|unable to (?:launch|start)|could not be resolved|control_cb|daemon/i.test(text) &&
       !/BAD TERM/.test(text)
@@ -195,7 +200,7 @@ function killGroup({ pid }: ChildProcess): void {
 export async function launch(program: readonly string[], options: LaunchOptions): Promise<number> {
   const { saves = true } = options;
   const launcher = findMpirun(options.mpirun);
-  const child = spawn(launcher.command, [...placing(launcher, options), ...watched(launcher, program)], {
+  const child = spawn(launcher.command, [...placing(launcher, options), 'sh', '-c', WITNESS, 'sh', ...program], {
     // Of its own process group: the terminal sends Ctrl-C to ours alone.
     detached: true,
     stdio: ['pipe', 'pipe', 'pipe'],

@@ -4,9 +4,9 @@
  */
 import './backend';
 import { dispose, type Tensor, fill as tensorFill, tidy } from '@tensorflow/tfjs-core';
-import { randomStream, type VggError } from '@vgg/core';
+import { type Communicator, memoryJob, randomStream, singleProcess, type VggError } from '@vgg/core';
 import { createVgg, glorotInitialiser, type VggOptions } from '@vgg/models';
-import { constant, MomentumSgd } from '@vgg/optim';
+import { constant, MomentumSgd, Muon } from '@vgg/optim';
 import { expectNoLeak } from '@vgg/testing';
 import { describe, expect, it } from 'vitest';
 import { batchSums, fineTune, fit, type ImageBatch, restoreCheckpoint, splitBatch, trainStep } from '../src/index';
@@ -71,6 +71,43 @@ describe('two epochs', () => {
     await fit({ ...options, batches, model: again, optimiser: fresh, resume: store.at(step) });
     expect(weightsOf(again)).toEqual(weightsOf(model));
     for (const owner of [model, again, optimiser, fresh]) owner.dispose();
+  });
+});
+
+describe('several processes', () => {
+  /** Trains D, with all that a step can have, on batches whose last micro-batch is smaller than the others. */
+  const train = async (communicator: Communicator) => {
+    const model = net({ configuration: 'D', batchNorm: true });
+    const optimiser = new Muon();
+    const store = new MemoryStore();
+    const result = await fit({
+      model,
+      optimiser,
+      batches: (epoch, start) => [batch(5, epoch, 0), batch(3, epoch, 1)].slice(start),
+      microBatch: 2,
+      epochs: 1,
+      seed: 5,
+      schedule: constant(0.01),
+      cutMix: 0.5,
+      clipNorm: 1,
+      averageDecay: 0.5,
+      communicator,
+      checkpoints: { store },
+    });
+    const weights = weightsOf(model);
+    for (const owner of [model, optimiser]) owner.dispose();
+    return { result, weights, saved: store.saved };
+  };
+
+  it.each([2, 3, 5])('of which some may have no micro-batch train to the bits of one: %i', async (size) => {
+    const alone = await train(singleProcess);
+    const together = await Promise.all(memoryJob(size).map(train));
+    for (const { weights, result } of together) {
+      expect(weights).toEqual(alone.weights);
+      expect(result).toEqual(alone.result);
+    }
+    // Rank 0 alone saves: weights, velocities and averages.
+    expect(together.map(({ saved }) => saved)).toEqual([alone.saved, ...Array(size - 1).fill([])]);
   });
 });
 

@@ -1,10 +1,10 @@
 /** Loading of a net from a file of any format and naming, one tensor at a time. */
-import { backend, dispose, fill, type Tensor, tensor } from '@tensorflow/tfjs-core';
+import { backend, dispose, engine, fill, type Tensor, type TensorInfo, tensor } from '@tensorflow/tfjs-core';
 import { sizeOf, VggError } from '@vgg/core';
 import { type Configuration, createVgg, summarise, type VariableSpec, type Vgg } from '@vgg/models';
 import { readyBackend } from './backend';
 import { describedUse } from './description';
-import { checkFinite, checkFit, type WeightReport } from './fit';
+import { checkFit, type WeightReport } from './fit';
 import type { NetWeights } from './names/net-weights';
 import { type RecogniseOptions, recogniseNet } from './names/recognise';
 import { isOpen, type OpenOptions, openWeights, type WeightFile } from './open';
@@ -107,25 +107,49 @@ interface HeapBackend {
   typedArrayFromHeap(tensor: Tensor): Float32Array;
 }
 
+/** Backend that lends the memory of a new tensor: that of `@vgg/backend-onednn`. */
+interface LendingBackend {
+  /** Returns a float32 tensor whose numbers are not set yet, and its memory, which may be written to until `release`. */
+  lendNew(shape: readonly number[]): { info: TensorInfo; numbers: Float32Array; release(): void };
+}
+
+function lends(backend: object): backend is LendingBackend {
+  return 'lendNew' in backend;
+}
+
 function hasHeap(backend: object): backend is HeapBackend {
   return 'typedArrayFromHeap' in backend;
 }
 
-/** Reads a variable's values as a tensor; for the WASM backend directly into its memory, to avoid a copy. */
-async function readTensor(weights: NetWeights, name: string, shape: number[], source: string): Promise<Tensor> {
-  const engine = backend();
-  if (!hasHeap(engine)) {
-    const values = await weights.read(name);
-    checkFinite(name, values, source);
-    return tensor(values, shape);
-  }
+/** Reads a variable's values as a tensor: into the backend's own memory, if it allows that, to avoid a copy. */
+async function readTensor(weights: NetWeights, name: string, shape: number[]): Promise<Tensor> {
+  const current = backend();
+  if (lends(current)) return readLent(weights, name, current.lendNew(shape));
+  if (!hasHeap(current)) return tensor(await weights.read(name), shape);
   const target = fill(shape, 0);
   try {
-    checkFinite(name, await weights.read(name, () => engine.typedArrayFromHeap(target)), source);
+    await weights.read(name, () => current.typedArrayFromHeap(target));
     return target;
   } catch (error) {
     target.dispose();
     throw error;
+  }
+}
+
+async function readLent(
+  weights: NetWeights,
+  name: string,
+  { info, numbers, release }: ReturnType<LendingBackend['lendNew']>,
+): Promise<Tensor> {
+  const target = engine().makeTensorFromTensorInfo(info);
+  try {
+    await weights.read(name, numbers);
+    return target;
+  } catch (error) {
+    target.dispose();
+    throw error;
+  } finally {
+    release();
   }
 }
 
@@ -141,7 +165,7 @@ async function loadOpen(source: WeightSource, options: LoadNetOptions): Promise<
   const tensors = new Map<string, Tensor>();
   try {
     for (const [name, { shape }] of weights.tensors) {
-      tensors.set(name, await readTensor(weights, name, [...shape], source.name));
+      tensors.set(name, await readTensor(weights, name, [...shape]));
     }
     const model = createVgg(weights.options, (spec) => tensors.get(spec.name) ?? neutralValues(spec));
     return { model, ...use, format: source.format, naming: weights.naming.name, report: weights.report };
@@ -167,7 +191,7 @@ export async function loadFrom(
 
 /**
  * Loads the net that a file holds: of an address (also relative to the page), bytes, a Blob, or an open file. It closes what it
- * opened; an open file stays open. Its weights are copied to the backend one by one; this needs about 16 MB in addition to them.
+ * opened; an open file stays open. Its weights are copied to the backend one by one; this needs at most 32 MB in addition to them.
  * The caller disposes `model`. In Node, `loadNet` of `@vgg/weights/node` also takes a path.
  * @throws VggError as `openWeights`; `VGG_WEIGHTS`, one line that names the file, when there is no net, it does not fit, or a
  *   weight is not finite; `VGG_BACKEND` when no backend of TF.js is registered.

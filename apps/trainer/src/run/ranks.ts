@@ -30,14 +30,18 @@ export async function sharePrepared({ folder, record, data }: Prepared): Promise
   await requireSameRun(record, data, `${record.environment.engine} (${record.environment.computes})`);
 }
 
-/** Prepares the part of another rank: images and engine of the run that rank 0 has prepared, and a net that `fit` fills. */
-export async function prepareRank(): Promise<Pick<Prepared, 'record' | 'data' | 'model'>> {
+/**
+ * Prepares the part of another rank: images and engine of the run that rank 0 has prepared, and a net that `fit` fills.
+ *
+ * @param device GPU of an engine on WebGPU, as rank 0 was given it.
+ */
+export async function prepareRank(device: string | undefined): Promise<Pick<Prepared, 'record' | 'data' | 'model'>> {
   const [[record, images]] = (await gather(currentJob(), null)) as unknown as [[RunRecord, RunImages | null]];
   const path = record.recipe.data;
   const set = splitAs(await openSource(path, { layout: record.recipe.layout }), path, record, images ?? undefined);
   if (set.train === undefined) throw new VggError('dataset', `${path} has no training images: expected train/ in it`);
   const data: OpenedData = { ...set, train: set.train, isSplit: images?.validation !== null };
-  const engine = await startEngine(record.environment.engine);
+  const engine = await startEngine(record.environment.engine, device);
   await requireSameRun(record, data, `${engine.name} (${engine.description})`);
   return { record, data, model: createVgg(record.net, zeroInitialiser()) };
 }

@@ -5,7 +5,7 @@ import { listenForInterruption, systemReason } from '@vgg/core/node';
 import type { BatchLoader } from '@vgg/data';
 import { createEvaluationBatches } from '@vgg/data/node';
 import { scalesFor } from '@vgg/eval';
-import { scheduleOf } from '@vgg/recipes';
+import { type Recipe, scheduleOf } from '@vgg/recipes';
 import { GuessBook, type Guesses, type Prediction, type RunReport } from '@vgg/report';
 import {
   type EndReason,
@@ -194,9 +194,9 @@ async function runTraining(
  * and why training ended.
  */
 export async function joinTraining(
-  session: SessionOptions,
+  session: SessionOptions & Pick<SessionArguments, 'device'>,
 ): Promise<Pick<Prepared, 'record' | 'data' | 'model'> & { reason: EndReason }> {
-  const prepared = await prepareRank();
+  const prepared = await prepareRank(session.device);
   const loaders = openLoaders(prepared, session);
   const { training, validation } = loaders;
   const options = recipeOptions(prepared, training);
@@ -247,6 +247,19 @@ export async function trainPrepared(
   }
 }
 
+/** Says how many ranks train, and if a batch has too few micro-batches for them. */
+function sayRanks({ batch, microBatch }: Recipe, terminal: Terminal): void {
+  const { size, localSize } = currentJob();
+  if (size === 1) return;
+  terminal.say(`training on ${size} ranks, ${localSize} of them on this machine`);
+  const busy = batch / microBatch;
+  if (busy >= size) return;
+  terminal.warn(
+    `a batch of ${batch} has ${busy} micro-batches of ${microBatch}, so ${size - busy} of ${size} ranks have none: use fewer ` +
+      'ranks, or a lower --micro-batch, which changes batch norm and dropout',
+  );
+}
+
 async function trainAndSave(
   prepared: Prepared,
   options: SessionOptions,
@@ -262,8 +275,7 @@ async function trainAndSave(
     `training ${architectureText(record.net)} on ${images} images of ` +
       `${record.classes.length} classes, ${validation} for validation${kept}; the run is ${folder.path}`,
   );
-  const { size, localSize } = currentJob();
-  if (size > 1) terminal.say(`training on ${size} ranks, ${localSize} of them on this machine`);
+  sayRanks(record.recipe, terminal);
   // A resumed run drops the lines after its checkpoint before the report reads them.
   const log = folder.record(prepared.checkpoint);
   const table = new EpochTable(folder.path);

@@ -193,7 +193,7 @@ void conv2d_backprop_filter(Context &context, const Call &call) {
     return run(context, c, x, dy, context.allocate<float>(dw), sums);
   }
   // With AMX the products take so little time that adding the gradients of parts would take as long.
-  if (!(context.bfloat16 && processor_has(dnnl_cpu_isa_avx512_core_amx))) {
+  if (!context.amx) {
     float *result = context.allocate<float>(dw);
     float *sums = sums_dy ? context.allocate<float>(call.output(1)) : nullptr;
     return Parts(context, c, sums_dy).run(x, dy, result, sums);

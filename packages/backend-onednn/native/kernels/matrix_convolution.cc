@@ -107,7 +107,7 @@ void *rows_of(Context &context, const Tensor &tensor, int64_t images, const memo
 }  // namespace
 
 bool matrix_pays(const Context &context, const Convolution &c) {
-  if (context.bfloat16 && processor_has(dnnl_cpu_isa_avx512_core_amx)) return false;
+  if (context.amx) return false;
   const auto undilated = [](const memory::dims &dims) { return dims[0] == 0 && dims[1] == 0; };
   const int64_t pixels = c.source[2] * c.source[3];
   return undilated(c.dilations) && c.source[0] >= kFewestImages && pixels <= 4 &&

@@ -258,7 +258,7 @@ struct FilterGradient {
 
 bool winograd_pays(const Context &context, const Convolution &c, Result result) {
   // Products of bfloat16 on AMX are sixteen times as fast as those of float32.
-  if (context.bfloat16 && processor_has(dnnl_cpu_isa_avx512_core_amx)) return false;
+  if (context.amx) return false;
   const auto all = [](const memory::dims &dims, int64_t value) { return dims[0] == value && dims[1] == value; };
   if (c.weights[2] != kFilter || c.weights[3] != kFilter || !all(c.strides, 1) || !all(c.dilations, 0)) return false;
   const auto padded = [](const memory::dims &dims) { return dims[0] < kFilter && dims[1] < kFilter; };

@@ -16,6 +16,7 @@ import {
 import { isLarge, type PlacedFactor, type Product, runProducts } from './gemm';
 import { isFloat, type KernelCall, type KernelTable, staysOnCpu } from './kernel';
 import { rangeOf, rowsThatFit } from './ranges';
+import { winogradConvolution, winogradFilterGradient, winogradPlan } from './winograd';
 
 interface ConvolutionAttributes {
   strides: [number, number] | number;
@@ -130,6 +131,12 @@ function forward(
   const [from, by] = [backend.operand(x), backend.operand(filter)];
   const output = backend.output(info.outShape, backend.precision === 'float16');
   const to = backend.operand(output);
+  const plan = winogradPlan(backend, info, [from, to]);
+  if (plan !== undefined) {
+    const binding = bias && { buffer: backend.operand(bias).buffer };
+    winogradConvolution(backend, plan, { source: from, filter: by, target: to, bias: binding, relu }, 'output');
+    return output;
+  }
   const { sizes: s, uniforms, key } = sizes(backend, info);
   const [cin, cout] = [info.inChannels, info.outChannels];
   const a = windowsOfInput({ storage: storageOf(from), vector: cin % 4 === 0 }, s);
@@ -197,14 +204,22 @@ function conv2dBackpropInput({ inputs, attrs, backend }: KernelCall): TensorInfo
     n: cin,
     k: info.filterHeight * info.filterWidth * cout,
   };
-  // On a CPU, where reads cost most, columns that lie together are worth a copy of the filter.
-  const copied =
-    backend.software && backend.tile === undefined && backend.unit === undefined && isLarge(sizesOfProduct);
-  const read = copied ? channelsSwapped(backend, filter) : filter;
-  const [from, by] = [backend.operand(dy), backend.operand(read)];
+  const from = backend.operand(dy);
   // Gradients of activations are float32: float16 would lose those below 6e-8.
   const output = backend.output(info.inShape);
   const to = backend.operand(output);
+  const plan = winogradPlan(backend, info, [from, to]);
+  if (plan !== undefined) {
+    const convolution = { source: from, filter: backend.operand(filter), target: to, relu: false };
+    winogradConvolution(backend, plan, convolution, 'input');
+    return output;
+  }
+  // On a CPU, where reads cost most, columns that lie together are worth a copy of the filter, unless threads read for each other.
+  const byLanes = backend.lanes && cout % 4 === 0;
+  const { software, tile, unit } = backend;
+  const copied = software && tile === undefined && unit === undefined && isLarge(sizesOfProduct) && !byLanes;
+  const read = copied ? channelsSwapped(backend, filter) : filter;
+  const by = backend.operand(read);
   const { sizes: s, uniforms, key } = sizes(backend, info);
   const a = windowsOfGradient({ storage: storageOf(from), vector: cout % 4 === 0 }, s);
   const b = copied
@@ -245,6 +260,11 @@ function conv2dBackpropFilter({ inputs, attrs, backend }: KernelCall): TensorInf
   if (info === undefined || info.outShape.join() !== dy.shape.join()) return undefined;
   const [from, by] = [backend.operand(x), backend.operand(dy)];
   const output = backend.output(filterShape);
+  const plan = winogradPlan(backend, info, [from, by]);
+  if (plan !== undefined) {
+    winogradFilterGradient(backend, plan, { x: from, dy: by, target: backend.operand(output) });
+    return output;
+  }
   const { sizes: s, uniforms, key } = sizes(backend, info);
   const [cin, cout] = [info.inChannels, info.outChannels];
   const a = windowsByTap({ storage: storageOf(from), vector: cin % 4 === 0 }, s);

@@ -5,6 +5,7 @@ import { inNode } from '../gpu';
 import type { Binding } from '../runner';
 import { readsFour } from '../wgsl/direct';
 import { type Factor, gemmShader, type Storage, splitSumShader, type Tile } from '../wgsl/gemm';
+import { readsByLanes } from '../wgsl/lanes';
 import { isScaled, type MatrixUnit, workgroupBytes } from '../wgsl/matrices';
 import { scaleOf } from './scale';
 
@@ -28,8 +29,8 @@ export interface Product {
 }
 
 export interface PlacedFactor extends Factor {
-  /** The tensor that it is, or is a part of. */
-  tensor: TensorInfo;
+  /** The tensor that it is, or is a part of; tiles of Winograd's convolutions, which tensor cores never multiply, have none. */
+  tensor?: TensorInfo;
   binding: Binding;
   base: number;
   stride: number;
@@ -67,14 +68,14 @@ export function chooseTile(m: number, n: number): Tile {
 }
 
 /** Threads that a CPU computes at once. */
-const LANES = 8;
+export const LANES = 8;
 
 /** Products from which on a shader with more rows and columns in a thread is worth its longer compilation. */
 const MANY = 2 ** 24;
 
 /** True for a large product in Node: browsers end a GPU process that compiles for seconds. */
-export function isLarge({ m, n, k }: { m: number; n: number; k: number }): boolean {
-  return inNode && m * n * k >= MANY;
+export function isLarge({ m, n, k, batch = 1 }: { m: number; n: number; k: number; batch?: number }): boolean {
+  return inNode && m * n * k * batch >= MANY;
 }
 
 /**
@@ -90,6 +91,17 @@ function softwareTile(product: Product): Tile {
   const threadsM = LANES / threadsN;
   return { m: rows * threadsM, n: columns * threadsN, k: 16, threadsN, threadsM, staged: false };
 }
+
+/** The tile of a workgroup whose threads read for each other: 32 rows, or as many as there are, and four columns a thread. */
+const lanesTile = ({ m }: Product): Tile => ({
+  m: Math.min(32, ceil(m, 4) * 4),
+  n: LANES * 4,
+  k: 16,
+  threadsN: LANES,
+  threadsM: 1,
+  staged: false,
+  lanes: true,
+});
 
 function gpuTile(m: number, n: number, threadsM: number, threadsN: number): Tile {
   return { m, n, k: 16, threadsM, threadsN, staged: true };
@@ -129,12 +141,15 @@ export function chooseMatrixTile(unit: MatrixUnit, m: number, n: number, { limit
   return n <= 64 || m <= 64 || groups < BUSY / 4 || !fits ? matrixTile(unit, 64, 64, 32, 2, 2) : large;
 }
 
-function chooseTileFor({ tile, unit, software, device: { limits } }: VggWebgpuBackend, product: Product): Tile {
-  const { m, n, k } = product;
+function chooseTileFor(backend: VggWebgpuBackend, product: Product): Tile {
+  const { tile, unit, software, lanes } = backend;
+  const { limits } = backend.device;
+  const { m, n, k, a, b } = product;
   if (tile !== undefined) return tile;
   if (unit !== undefined && Math.min(m, n, k) >= LEAST_FOR_MATRICES)
     return chooseMatrixTile(unit, m, n, { limits, software });
-  return software ? softwareTile(product) : chooseTile(m, n);
+  if (!software) return chooseTile(m, n);
+  return lanes && isLarge(product) && readsByLanes(a, b) ? lanesTile(product) : softwareTile(product);
 }
 
 /** Parts that k is divided in, for enough workgroups; depends on sizes alone, so that bits do not change. */
@@ -215,7 +230,7 @@ function runProduct(
   const first = [m, n, k, kPer, splits, c.stride, c.base, c.perBatch, a.stride, a.base, a.perBatch];
   const uniforms = words([...first, b.stride, b.base, b.perBatch, m * n, ...Object.values(product.uniforms)]);
   const onMatrices = tile.matrices !== undefined;
-  const scales = onMatrices ? [a, b].filter(isScaled).map(({ tensor }) => scaleOf(backend, tensor)) : [];
+  const scales = onMatrices ? [a, b].filter(isScaled).map(({ tensor }) => scaleOf(backend, tensor!)) : [];
   const bindings = [a.binding, b.binding, c.binding, ...(c.bias === undefined ? [] : [c.bias]), ...scales];
   const groups = [ceil(n, tile.n), ceil(m, tile.m), batch * splits] as const;
   const label = () => `${product.label()}${onMatrices ? ' on tensor cores' : ''}`;

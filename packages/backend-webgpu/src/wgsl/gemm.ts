@@ -4,6 +4,7 @@
  * matrix of windows is ever stored.
  */
 import { directLoop, readsFour } from './direct';
+import { lanesLoop } from './lanes';
 import { type Matrices, matricesBody } from './matrices';
 import { loader, stage } from './staging';
 
@@ -19,6 +20,8 @@ export interface Tile {
    * thread reads the buffers directly (src/wgsl/direct.ts).
    */
   staged: boolean;
+  /** True if a workgroup is one subgroup whose threads read for each other (src/wgsl/lanes.ts). */
+  lanes?: boolean;
   /** Set for tensor cores (src/wgsl/matrices.ts). Then all threads lie along n. */
   matrices?: Matrices;
 }
@@ -197,15 +200,15 @@ function threadsBody(gemm: Gemm): Body {
   const { tile, a, b, c } = gemm;
   const rows = tile.m / tile.threadsM;
   const vectors = tile.n / tile.threadsN / 4;
-  const loop = tile.staged ? stagedLoop(rows, vectors, gemm) : directLoop(rows, vectors, gemm);
+  const loop = (tile.lanes ? lanesLoop : tile.staged ? stagedLoop : directLoop)(rows, vectors, gemm);
   const sums = Array.from({ length: rows * vectors }, (_, i) => {
     return `  var c${Math.floor(i / vectors)}_${i % vectors} = vec4<f32>(0);`;
   });
   return {
     ...loop,
-    extensions: enable(a.storage, b.storage, c),
+    extensions: `${enable(a.storage, b.storage, c)}${tile.lanes ? 'enable subgroups;\n' : ''}`,
     attributes: '',
-    builtins: '',
+    builtins: tile.lanes ? ', @builtin(subgroup_invocation_id) lane: u32' : '',
     buffers: [],
     code: `${sums.join('\n')}\n${loop.code}`,
     stores: stores(rows, vectors, gemm),
@@ -219,7 +222,7 @@ function threadsBody(gemm: Gemm): Body {
 export function gemmShader(gemm: Gemm): string {
   const { tile, a, b, c, vectorC } = gemm;
   const body: Body = tile.matrices === undefined ? threadsBody(gemm) : matricesBody(gemm, tile.matrices);
-  const vector = (factor: Factor) => (tile.staged ? factor.vector : readsFour(factor));
+  const vector = (factor: Factor) => (tile.staged || tile.lanes ? factor.vector : readsFour(factor));
   const variables = [
     `var<storage, read> a: array<${element(a.storage, vector(a))}>`,
     `var<storage, read> b: array<${element(b.storage, vector(b))}>`,
@@ -237,7 +240,7 @@ ${body.functions}
 ${putter(gemm)}
 @compute @workgroup_size(${tile.threadsN}, ${tile.threadsM})${body.attributes}
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) local: vec3<u32>${body.builtins}) {
-  let tx = local.x;
+  let tx = ${tile.lanes ? 'lane' : 'local.x'};
   let ty = local.y;
   let thread = ty * ${tile.threadsN}u + tx;
   let startA = group.y * ${tile.m}u;

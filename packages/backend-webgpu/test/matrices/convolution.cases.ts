@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { expectNoLeak } from '@vgg/testing';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { VggWebgpuBackend } from '../../src/backend';
+import { kernelTimes, profile } from '../../src/index';
 import { chooseMatrixTile } from '../../src/kernels/gemm';
 import { normals, start, worst } from '../reference';
 import { rounded, roundToHalf } from './rounding';
@@ -99,5 +100,19 @@ describe('convolutions on tensor cores', () => {
       expect([...gotY].every((v, i) => Math.abs(v - y[i]!) <= 2 ** -11 * Math.abs(y[i]!) + 1e-5 * largest)).toBe(true);
       expect([...gotY].every((v) => v === roundToHalf(v))).toBe(true);
     });
+  });
+
+  it("do without Winograd's, whose transforms float16 would round", async () => {
+    Object.assign(backend(), { tile: undefined, winograd: 4 });
+    const [x, filter] = [tf.tensor4d(normals(2048, 1), [2, 8, 8, 16]), tf.tensor4d(normals(2304, 2), [3, 3, 16, 16])];
+    profile(true);
+    const y = tf.conv2d(x, filter, 1, 'same');
+    await y.data();
+    profile(false);
+    const names = (await kernelTimes()).map(({ name }) => name);
+    tf.dispose([x, filter, y]);
+    backend().winograd = undefined;
+    expect(names.filter((name) => name.startsWith('Conv2D') && name.endsWith('on tensor cores'))).toHaveLength(1);
+    expect(names.filter((name) => name.startsWith('Winograd'))).toEqual([]);
   });
 });

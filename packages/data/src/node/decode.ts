@@ -1,7 +1,7 @@
 /**
  * Decodes images. Of an encoded image it decodes only the pixels that a crop needs. Baseline JPEG is decoded by our own module
- * (docs/decisions/0015), to the same pixels as by sharp, which decodes everything else (docs/decisions/0010) but BMP and PNM
- * (docs/decisions/0132).
+ * (docs/decisions/0015) and small PNG by pngjs (docs/decisions/0204), to the same pixels as by sharp, which decodes everything else
+ * (docs/decisions/0010) but BMP and PNM (docs/decisions/0132).
  *
  * The result is 8-bit RGB as stored: embedded colour profiles are ignored, as in Caffe and torchvision. Grey is repeated in all
  * channels, CMYK is converted as in Pillow, 16 bits are cut to the upper 8, transparency is laid over white, and the EXIF orientation is
@@ -19,6 +19,7 @@ import { readableName } from './byte-names';
 import { rgbOfCmyk } from './cmyk';
 import { type CropPlan, planCrop, writeCrop } from './crop-plan';
 import { readJpegHeader } from './jpeg';
+import { decodePng, smallPngSize } from './png';
 import { decodePnm, isPnm, pnmSize } from './pnm';
 import { isPixels, readEncoded, readPixels } from './read';
 import type { BytePart } from './resample-bytes';
@@ -149,6 +150,14 @@ function decodeByModule(bytes: Buffer, header: Header, size: Size, window: Windo
   return isSuitable && window.width * window.height <= MODULE_PIXELS ? decodeBaseline(bytes, window) : undefined;
 }
 
+/** Decodes a small PNG file whose smallest side is not to be reduced. Returns `undefined` for others. */
+function decodeSmallPng(bytes: Buffer, name: string, side = Number.POSITIVE_INFINITY): RawImage | undefined {
+  const size = smallPngSize(bytes);
+  if (size === undefined || reducedSize(size, side) !== size) return undefined;
+  checkLimits(size, name);
+  return decodePng(bytes);
+}
+
 /** Decodes `window` of the image after it is reduced to `size`. */
 async function decodeWindow(bytes: Buffer, header: Header, size: Size, window: Window): Promise<Uint8Array> {
   let pipeline: Sharp = sharp(bytes, { ignoreIcc: true, failOn: 'truncated', limitInputPixels: false });
@@ -252,6 +261,8 @@ async function decodeLocated(location: ImageLocation, name: string, minSide: num
     const bytes = Buffer.from(readEncoded(location));
     const bitmap = decodeBitmap(bytes, name);
     if (bitmap) return bitmap;
+    const png = decodeSmallPng(bytes, name, minSide);
+    if (png) return png;
     const header = readJpeg(bytes, name) ?? (await readHeader(bytes, name));
     checkLimits(header, name);
     if (!header.complete) return decodeWhole(bytes, header, name);
@@ -282,6 +293,8 @@ export function decodeInto(
     const bytes = readEncoded(location);
     const bitmap = decodeBitmap(bytes, name, maxPixels);
     if (bitmap) return writeWhole(bitmap);
+    const png = smallPngPart(bytes);
+    if (png) return writeCrop(out, offset, ...png);
     const header = readJpeg(bytes, name);
     if (header?.complete === false) return decodeIncomplete(Buffer.from(bytes), header);
     const plan = header && planOf(header, geometryOf, { name, maxPixels });
@@ -292,6 +305,14 @@ export function decodeInto(
 
   function writeWhole({ data, width, height }: RawImage): void {
     writeCrop(out, offset, { data, width, left: 0, top: 0 }, planOf({ width, height }, geometryOf));
+  }
+
+  /** Decodes a small PNG file that is not to be reduced. */
+  function smallPngPart(bytes: Buffer): [BytePart, CropPlan] | undefined {
+    const size = smallPngSize(bytes);
+    const plan = size && planOf(size, geometryOf, { name, maxPixels });
+    const image = plan && plan.size === size ? decodePng(bytes) : undefined;
+    return image && [{ data: image.data, width: image.width, left: 0, top: 0 }, plan!];
   }
 
   async function decodeIncomplete(bytes: Buffer, header: Header): Promise<void> {

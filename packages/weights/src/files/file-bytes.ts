@@ -8,11 +8,10 @@ import { type ByteSource, checkPart, checkShardName } from '../sources/bytes';
 /** Largest number of bytes that one system call reads. */
 const READ_BYTES = 2 ** 30;
 
-async function readExactly(handle: FileHandle, begin: number, length: number, path: string): Promise<Uint8Array> {
-  const bytes = new Uint8Array(length);
-  for (let done = 0; done < length; ) {
+async function fill(bytes: Uint8Array, handle: FileHandle, begin: number, path: string): Promise<void> {
+  for (let done = 0; done < bytes.length; ) {
     const { bytesRead } = await handle
-      .read(bytes, done, Math.min(length - done, READ_BYTES), begin + done)
+      .read(bytes, done, Math.min(bytes.length - done, READ_BYTES), begin + done)
       .catch((cause: unknown) => {
         throw fileError('read', path, cause);
       });
@@ -20,7 +19,6 @@ async function readExactly(handle: FileHandle, begin: number, length: number, pa
       throw new VggError('weights', `${path} ends at byte ${begin + done}: it was cut short while read`);
     done += bytesRead;
   }
-  return bytes;
 }
 
 /**
@@ -45,7 +43,13 @@ export async function openBytes(path: string): Promise<ByteSource> {
     size,
     async read(begin, length) {
       checkPart({ name: path, size }, begin, length);
-      return readExactly(handle, begin, length, path);
+      const bytes = new Uint8Array(length);
+      await fill(bytes, handle, begin, path);
+      return bytes;
+    },
+    async readInto(begin, out) {
+      checkPart({ name: path, size }, begin, out.length);
+      await fill(out, handle, begin, path);
     },
     async openSibling(name) {
       checkShardName(path, name);

@@ -20,7 +20,7 @@ export function openWeights(file: WeightFile | ByteSource, options: OpenOptions 
 
 /**
  * Loads the net that a file holds: of a path, an address of http or https, bytes, a Blob, or an open file. It closes what it
- * opened; an open file stays open. Its weights are copied to the backend one by one; this needs about 16 MB in addition to them.
+ * opened; an open file stays open. Its weights are copied to the backend one by one; this needs at most 32 MB in addition to them.
  * The caller disposes `model`.
  * @throws VggError as `openWeights`; `VGG_WEIGHTS`, one line that names the file, when there is no net, it does not fit, or a
  *   weight is not finite; `VGG_BACKEND` when no backend of TF.js is registered.

@@ -2,7 +2,7 @@
 import { didYouMean, sizeOf, VggError } from '@vgg/core';
 import { layerVariables, planLayers, type ResolvedVggOptions, resolveOptions } from '@vgg/models';
 import { adaptFilters } from '../channels';
-import type { WeightReport } from '../fit';
+import { notFinite, type WeightReport } from '../fit';
 import type { TensorInfo, WeightSource } from '../sources/source';
 import { readArranged, reverseColours } from './arrange';
 import { type Candidate, windowOf } from './candidate';
@@ -32,10 +32,11 @@ export interface NetWeights {
   readonly others: readonly string[];
   /**
    * Reads a variable's values in its canonical shape and layout; conv1_1 takes RGB.
-   * @param into returns the memory to write to, of the variable's size. Default new memory.
-   * @throws VggError `VGG_WEIGHTS` for a name not in `tensors`, integers, or a damaged file; `VGG_IO`.
+   * @param into memory to write to, of the variable's size. A function is called again after each wait, for memory that may move.
+   *   Default new memory.
+   * @throws VggError `VGG_WEIGHTS` for a name not in `tensors`, integers, a number that is not finite, or a damaged file; `VGG_IO`.
    */
-  read(name: string, into?: () => Float32Array): Promise<Float32Array>;
+  read(name: string, into?: Float32Array | (() => Float32Array)): Promise<Float32Array>;
 }
 
 /** Returns the convolutions of a net; the tensors of its head in the file are ignored. */
@@ -90,9 +91,9 @@ export function netWeights(
       const [height, width] = windowOf(layer);
       const channels = layer.kind === 'convolution' ? layer.inputs : shape[0]! / (height * width);
       const place = { ...places.get(name)!, name: prefix + places.get(name)!.name };
-      const memory = into === undefined ? new Float32Array(sizeOf(shape)) : undefined;
-      const values = into ?? (() => memory!);
-      await readArranged(source, place, shape, channels, values);
+      const target = into ?? new Float32Array(sizeOf(shape));
+      if (!(await readArranged(source, place, shape, channels, target))) throw notFinite(name, source.name);
+      const values = () => (typeof target === 'function' ? target() : target);
       if (name === 'conv1_1.weight' && naming.channels === 'BGR' && options.channels === undefined)
         reverseColours(values(), shape.at(-1)!);
       const { varianceEpsilon = naming.varianceEpsilon ?? VARIANCE_EPSILON } = source.tensors.get(place.name)!;
@@ -127,8 +128,9 @@ export function withChannels(net: NetWeights, channels: number | undefined, sour
       if (name !== 'conv1_1.weight') return await net.read(name, into);
       const adapted = adaptFilters(await net.read(name), outputs, channels);
       if (into === undefined) return adapted;
-      into().set(adapted);
-      return into();
+      const target = typeof into === 'function' ? into() : into;
+      target.set(adapted);
+      return target;
     },
   };
 }

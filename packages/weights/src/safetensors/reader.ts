@@ -27,6 +27,9 @@ export async function storedTensors(
         const part = rowRange({ dtype, shape }, rows);
         return bytes.read(dataStart + begin + part.begin, part.length);
       },
+      readInto:
+        bytes.readInto &&
+        ((rows, out) => bytes.readInto!(dataStart + begin + rowRange({ dtype, shape }, rows).begin, out)),
     },
   ]);
   return { tensors: new Map(entries), metadata };

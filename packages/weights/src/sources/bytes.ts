@@ -13,6 +13,12 @@ export interface ByteSource {
    */
   read(begin: number, length: number): Promise<Uint8Array>;
   /**
+   * Fills `out` with the bytes from `begin` on. Several calls may run at once. Absent where `read` makes no copy, or cannot be
+   * given memory.
+   * @throws VggError as `read`.
+   */
+  readInto?(begin: number, out: Uint8Array): Promise<void>;
+  /**
    * Opens a file of the same folder: a shard. Its name must be a plain file name, not a path.
    * @throws VggError `VGG_WEIGHTS` when the name is a path, `VGG_IO` when there is no such file.
    */

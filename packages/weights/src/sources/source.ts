@@ -25,6 +25,8 @@ export interface Rows {
 export interface StoredTensor extends TensorInfo {
   /** Reads the bytes of some rows, little-endian and row-major. A scalar has one row, `{ begin: 0, end: 1 }`. */
   read(rows: Rows): Promise<Uint8Array>;
+  /** Fills `out` with the same bytes. Several calls may run at once. Absent if the file cannot do so. */
+  readInto?: ((rows: Rows, out: Uint8Array) => Promise<void>) | undefined;
 }
 
 /** Open file of tensors. The caller closes it. */
@@ -44,6 +46,12 @@ export interface WeightSource {
    * @throws VggError `VGG_WEIGHTS` for a name that the file lacks, rows that the tensor lacks, or a damaged file; `VGG_IO`.
    */
   read(name: string, rows?: Rows): Promise<TensorData>;
+  /**
+   * Fills `out` with the bytes of some rows of a tensor. Several calls may run at once. Returns undefined, or is absent, if that
+   * tensor can only be read by `read`.
+   * @throws VggError as `read`.
+   */
+  readInto?(name: string, rows: Rows, out: Uint8Array): Promise<void> | undefined;
   close(): Promise<void>;
 }
 
@@ -94,6 +102,7 @@ export function weightSource({ name, format, tensors, metadata = {}, graph, clos
       }
       return { dtype, shape: rows === undefined ? shape : [end - begin, ...shape.slice(1)], bytes };
     },
+    readInto: (tensorName, rows, out) => tensors.get(tensorName)?.readInto?.(rows, out),
     close,
   };
 }

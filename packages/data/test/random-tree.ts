@@ -51,6 +51,54 @@ const TARS: readonly (() => Buffer)[] = [
   () => Buffer.alloc(0),
 ];
 
+const IMAGES = FILES.filter((name) => /\.(jpe?g|png|bmp|webp)$/i.test(name));
+
+/** Names under which a table may lie. */
+const TABLES = ['labels.csv', 'train.csv', 'val.csv', 'meta.tsv', 'list.txt', 'sample_submission.csv'];
+
+/** Returns a table of labels as people write them, and some that are damaged. @param folders names that a path may begin with. */
+function randomTable(random: RandomStream, folders: readonly string[]): Buffer {
+  const delimiter = pick(random, [',', ';', '\t', ' ']);
+  const prefix =
+    random.uniform() < 0.6
+      ? ''
+      : pick(
+          random,
+          [...folders, '..', '/data', 'C:\\x'].map((name) => `${name}/`),
+        );
+  const hasExtension = random.uniform() < 0.7;
+  const split =
+    random.uniform() < 0.2
+      ? pick(random, [
+          ['train', 'val'],
+          ['train', 'test', 'fold1'],
+        ])
+      : undefined;
+  const classes = pick(random, [
+    ['cat', 'dog'],
+    ['0', '1', '2'],
+    ['cat', 'dog', 'cat dog'],
+    ['1', ''],
+    ['"a, b"', 'é'],
+  ]);
+  const names = IMAGES.filter(() => random.uniform() < 0.9);
+  const rows = [...names, ...names.slice(0, random.uniform() < 0.2 ? 2 : 0)].map((name) =>
+    [
+      prefix + (hasExtension ? name : name.replace(/\..*/, '')),
+      pick(random, classes),
+      ...(split === undefined ? [] : [pick(random, split)]),
+      ...(random.uniform() < 0.01 ? ['more'] : []),
+    ].join(delimiter),
+  );
+  if (random.uniform() < 0.7)
+    rows.unshift(['image', 'label', ...(split === undefined ? [] : ['split'])].join(delimiter));
+  const bytes = Buffer.from(rows.join(pick(random, ['\n', '\r\n'])));
+  const damage = random.uniform();
+  if (damage < 0.05) return bytes.subarray(0, random.integer(bytes.length + 1));
+  if (damage < 0.1) bytes[random.integer(bytes.length)] = pick(random, [0, 0x22, 0xfc, 0x7c]);
+  return damage > 0.9 ? Buffer.concat([Buffer.from([0xef, 0xbb, 0xbf]), bytes]) : bytes;
+}
+
 /** Makes a random tree in a new folder and returns its path. */
 export function randomTree(random: RandomStream): string {
   const root = mkdtempSync(join(tmpdir(), 'vgg-tree-'));
@@ -66,6 +114,10 @@ export function randomTree(random: RandomStream): string {
         join(path, pick(random, ['train-0.tar', 'val-0.tar', 'x-test-1.tar', 'photos.tar'])),
         pick(random, TARS)(),
       );
+    }
+    if (random.uniform() < 0.15) {
+      writeFileSync(join(path, pick(random, TABLES)), randomTable(random, FOLDERS));
+      if (random.uniform() < 0.7) for (const name of IMAGES) writeFileSync(join(path, name), '');
     }
     if (random.uniform() < 0.03) {
       writeFileSync(Buffer.concat([Buffer.from(`${path}/`), pick(random, BYTES)]), '');
@@ -141,9 +193,13 @@ export async function tryTree(
   }
   const { entries, links } = countFiles(path);
   const unused = set.unused.reduce((sum, { count }) => sum + count, 0);
-  if (set.layout !== 'class folders' || links > 0)
+  if (!['class folders', 'table of labels'].includes(set.layout) || links > 0)
     return { result: set.layout, accounted: entries === 0 || imagesOf(set) + unused > 0 };
   const missing = entries - imagesOf(set) - unused;
-  const accounted = missing === 0;
+  // Tables and lists that are used are named in a note, and are not images.
+  const used = set.notes.flatMap((note) =>
+    (/^(.*) has the classes|^the parts are those of ([^;]*)/.exec(note) ?? []).slice(1),
+  );
+  const accounted = missing === used.flatMap((names) => names?.split(', ') ?? []).length;
   return { result: set.layout, accounted, ...(accounted ? {} : { missing: `${missing} of ${entries}` }) };
 }

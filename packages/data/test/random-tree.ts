@@ -51,16 +51,19 @@ const TARS: readonly (() => Buffer)[] = [
   () => Buffer.alloc(0),
 ];
 
-const IMAGES = FILES.filter((name) => /\.(jpe?g|png|bmp|webp)$/i.test(name));
+const IMAGES = FILES.filter((name) => /^[a-z]\.(jpe?g|png|bmp|gif|tiff|webp)$/i.test(name));
 
 /** Names under which a table may lie. */
 const TABLES = ['labels.csv', 'train.csv', 'val.csv', 'meta.tsv', 'list.txt', 'sample_submission.csv'];
+
+/** Folders of images without classes. */
+const FLAT = ['.', 'images', 'train', 'val', 'test', 'x_part_1', 'x_part_2', 'cat', 'train/images'];
 
 /** Returns a table of labels as people write them, and some that are damaged. @param folders names that a path may begin with. */
 function randomTable(random: RandomStream, folders: readonly string[]): Buffer {
   const delimiter = pick(random, [',', ';', '\t', ' ']);
   const prefix =
-    random.uniform() < 0.6
+    random.uniform() < 0.8
       ? ''
       : pick(
           random,
@@ -99,6 +102,21 @@ function randomTable(random: RandomStream, folders: readonly string[]): Buffer {
   return damage > 0.9 ? Buffer.concat([Buffer.from([0xef, 0xbb, 0xbf]), bytes]) : bytes;
 }
 
+/** Makes a folder of images without class folders, and tables. */
+function fillFlat(root: string, random: RandomStream): void {
+  const folders = Array.from({ length: 1 + random.integer(2) }, () => pick(random, FLAT));
+  for (const folder of folders) {
+    mkdirSync(join(root, folder), { recursive: true });
+    for (const name of IMAGES) if (random.uniform() < 0.95) writeFileSync(join(root, folder, name), '');
+    if (random.uniform() < 0.2) writeFileSync(join(root, folder, pick(random, FILES)), '');
+  }
+  const count = 1 + random.integer(2);
+  for (let i = 0; i < count; i++) {
+    const below = random.uniform() < 0.7 ? '' : pick(random, folders);
+    writeFileSync(join(root, below, pick(random, TABLES)), randomTable(random, folders));
+  }
+}
+
 /** Makes a random tree in a new folder and returns its path. */
 export function randomTree(random: RandomStream): string {
   const root = mkdtempSync(join(tmpdir(), 'vgg-tree-'));
@@ -115,10 +133,7 @@ export function randomTree(random: RandomStream): string {
         pick(random, TARS)(),
       );
     }
-    if (random.uniform() < 0.15) {
-      writeFileSync(join(path, pick(random, TABLES)), randomTable(random, FOLDERS));
-      if (random.uniform() < 0.7) for (const name of IMAGES) writeFileSync(join(path, name), '');
-    }
+    if (random.uniform() < 0.05) writeFileSync(join(path, pick(random, TABLES)), randomTable(random, FOLDERS));
     if (random.uniform() < 0.03) {
       writeFileSync(Buffer.concat([Buffer.from(`${path}/`), pick(random, BYTES)]), '');
     }
@@ -132,7 +147,8 @@ export function randomTree(random: RandomStream): string {
       fill(below, depth + 1);
     }
   };
-  fill(root, 0);
+  if (random.uniform() < 0.3) fillFlat(root, random);
+  else fill(root, 0);
   if (random.uniform() < 0.15) {
     const links = 1 + random.integer(3);
     for (let i = 0; i < links; i++) {

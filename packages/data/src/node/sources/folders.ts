@@ -93,7 +93,10 @@ export function noClassFolders(path: string, { files }: Folder, kind = 'class fo
   const count = files.filter(isImageName).length;
   const found = count === 0 ? '' : `, but ${count} ${count === 1 ? 'image' : 'images'} without a class`;
   const table = files.find((name) => /\.(csv|tsv|txt|json|xlsx?)$/i.test(name));
-  const unread = table === undefined ? '' : `; labels in files such as ${readableName(table)} are not read: write them into labels.csv`;
+  const unread =
+    table === undefined
+      ? ''
+      : `; labels in files such as ${readableName(table)} are not read: write them into labels.csv`;
   return new VggError(
     'dataset',
     `${readableName(path)} holds no ${kind}${found}: expected one folder of images for each class, such as ` +

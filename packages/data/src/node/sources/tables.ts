@@ -133,6 +133,7 @@ export async function openTables(
       return undefined;
     }
   }
+  if (labels.classes.length === 0) throw noTable(path, `${shown} gives no image a class`);
   countOthers(tree, account);
   for (const { name } of chosen) account.use(name);
   account.notes.push(described(chosen, shown, labels), ...labels.notes);

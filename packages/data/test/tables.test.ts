@@ -322,9 +322,9 @@ describe('tables that cannot be used', () => {
   });
 });
 
-it('opens a million rows', { timeout: 60_000 }, async () => {
-  const rows = Array.from({ length: 1_000_000 }, (_, i) => `${i},${i % 3}`);
-  const { train, notes } = await openTable(`id,label\n${rows.join('\n')}`, ['images/7.jpg', 'images/999999.jpg']);
-  expect(train).toEqual(['images/999999.jpg', 'images/7.jpg']);
-  expect(notes).toMatch(/labels.csv: 999998 of its 1000000 rows name no image, such as line 2, "0"$/);
+it('opens 200,000 rows', async () => {
+  const rows = Array.from({ length: 200_000 }, (_, i) => `${i},${i % 3}`);
+  const { train, notes } = await openTable(`id,label\n${rows.join('\n')}`, ['images/7.jpg', 'images/199999.jpg']);
+  expect(train).toEqual(['images/199999.jpg', 'images/7.jpg']);
+  expect(notes).toMatch(/labels.csv: 199998 of its 200000 rows name no image, such as line 2, "0"$/);
 });

@@ -30,7 +30,7 @@ export interface Content {
 
 const TABLE = /\.(csv|tsv|txt|lst)$/i;
 
-/** Names of tables that do not tell classes: forms of a competition, and boxes of ILSVRC. */
+/** Names of tables without classes: forms of a competition, and boxes of ILSVRC. */
 const NOT_LABELS = /submission|^LOC_(train|val)_solution\./i;
 
 /** A folder with more tables has one for each image, or the like: it is left out. */

@@ -63,7 +63,7 @@ export class RowLabels {
   /**
    * Reads the rows of a table.
    * @throws VggError `VGG_DATASET`, one line, for several classes of an image or in a row, a path outside of the data set, a text that
-   *   is no class.
+   *   is not a class.
    */
   add(table: LabelTable): void {
     const { name, columns } = table;

@@ -20,7 +20,7 @@ export interface Columns {
   readonly names: readonly string[];
 }
 
-/** What a name in a table means: the index of an image, or why it is refused; undefined for none. */
+/** Returns what a name in a table means: the index of an image, or why it is refused; undefined for none. */
 export type Find = (name: string) => number | string | undefined;
 
 /** Usual names of the column of classes, in small letters and digits, in the order in which they are preferred. */
@@ -35,7 +35,7 @@ const OTHERS = /^(|unnamed\d*|index|row|k?folds?|split|subset|partition|usage|ph
 /** Fraction of the names in a column that must be those of images, or of the images that they must name. */
 const LEAST = 0.9;
 
-/** In a table of more columns than `MANY`, a column must have a name of an image among `SAMPLED` rows to be looked at in all rows. */
+/** Number of columns above which only those that name an image in `SAMPLED` rows are looked at in all rows. */
 const MANY = 8;
 const SAMPLED = 2000;
 
@@ -97,7 +97,7 @@ function countNamed(rows: Rows, column: number, find: Find, step = 1): Count {
 
 /** Returns the column that names most images; of several, that of file names, or else one that is not called a number. */
 function imageColumn(rows: Rows, counts: readonly Count[]): number {
-  const most = Math.max(...counts.map(({ images }) => images));
+  const most = counts.reduce((largest, { images }) => Math.max(largest, images), 0);
   const found = [...counts.keys()].filter((column) => counts[column]!.images >= LEAST * most);
   const isFile = (column: number) => isImageName(rows.at(-1)![column]!);
   return found.find(isFile) ?? found.find((column) => !OTHERS.test(plain(rows[0]![column]!))) ?? found[0]!;

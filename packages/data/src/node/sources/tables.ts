@@ -1,6 +1,6 @@
 /**
- * Opens images whose classes are in a table, such as `labels.csv` next to `images/`, and decides whether it is the table or the
- * folders that tell the classes (docs/decisions/0202).
+ * Opens images whose classes are in a table, such as `labels.csv` next to `images/`, and decides whether the table or the folders
+ * have the classes (docs/decisions/0202).
  */
 import { isVggError, VggError } from '@vgg/core';
 import type { ImageSource } from '../../source';
@@ -72,7 +72,7 @@ function chosenTables(tables: readonly LabelTable[], notes: string[]): LabelTabl
   return chosen;
 }
 
-/** Returns true if all labelled images of each folder have the same class: the folders tell it, too. */
+/** Returns true if all labelled images of each folder have the same class: the folders are classes, too. */
 function areFoldersClasses({ images }: Content, { labels }: RowLabels): boolean {
   const byFolder = new Map<string, number>();
   return images.every(({ folder }, i) => {
@@ -86,7 +86,7 @@ function areFoldersClasses({ images }: Content, { labels }: RowLabels): boolean 
 /**
  * Opens the images of a tree by its tables of labels.
  * @param path of the data set.
- * @param isWanted true if the caller has chosen tables; otherwise they are used if the folders are no classes.
+ * @param isWanted true if the caller has chosen tables; otherwise they are used if the folders are not classes.
  * @returns undefined if the folders are to be used.
  * @throws VggError `VGG_DATASET` for a table that cannot be used, if there is no other meaning.
  */
@@ -136,7 +136,7 @@ export async function openTables(
   if (labels.classes.length === 0) throw noTable(path, `${shown} gives no image a class`);
   countOthers(tree, account);
   for (const { name } of chosen) account.use(name);
-  account.notes.push(described(chosen, shown, labels), ...labels.notes);
+  for (const note of [described(chosen, shown, labels), ...labels.notes]) account.notes.push(note);
   return partsOf(path, tree, content, labels, { chosen, account });
 }
 

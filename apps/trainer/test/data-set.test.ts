@@ -3,14 +3,15 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { rawSource } from '@vgg/data';
-import { openSource } from '@vgg/data/node';
+import { openSource, trainingStatistics } from '@vgg/data/node';
 import { IMAGENET_CLASSES, IMAGENET_SYNSETS } from '@vgg/weights';
 import sharp from 'sharp';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { withClassesOf } from '../src/evaluate/classes';
 import type { Evaluated } from '../src/evaluate/nets';
 import { openTrainingData } from '../src/images/data-set';
-import { describeData, reportDuplicates, reportSharedImages } from '../src/images/describe';
+import { describeData, reportCopies, reportDuplicates, reportSharedImages } from '../src/images/describe';
+import { compareData, readImages, saveImages } from '../src/run/images';
 import type { Terminal } from '../src/terminal/terminal';
 
 function recorder(): { terminal: Terminal; lines: string[] } {
@@ -67,8 +68,68 @@ describe('a data set', () => {
     const { terminal, lines } = recorder();
     await reportDuplicates(await openSource(folder(files)), terminal);
     expect(lines).toEqual([
+      'no image lies in several classes with the same bytes',
       expect.stringMatching(/^warning: 1 of 1 validation images are nearly .* such as a.2\.jpg and a.1\.png/),
     ]);
+  });
+});
+
+describe('a table of labels', () => {
+  const labels = (first: string) =>
+    ['id,breed', ...[1, 2, 3, 4].map((i) => `${i},${i % 2 === 0 ? first : 'dog'}`)].join('\n');
+  const files = Object.fromEntries([1, 2, 3, 4].map((i) => [`images/${i}.jpg`, `content ${i}`]));
+
+  it('is described, and its images are split by class', async () => {
+    const { terminal, lines } = recorder();
+    const path = folder({ ...files, 'images/5.jpg': '', 'labels.csv': labels('cat') });
+    const data = await openTrainingData(path, { valFraction: 0.5, layout: 'auto' });
+    describeData(data, terminal);
+    expect([data.train.length, data.validation!.length, data.isSplit]).toEqual([2, 2, true]);
+    expect(lines).toEqual([
+      'labels.csv has the classes (column breed: dog, cat) of 4 images (column id); for folders instead: --layout folders',
+      'warning: files not used: 1 (images to which no table gives a class; 1 .jpg; such as images/5.jpg)',
+    ]);
+  });
+
+  it('is that of a run wherever it lies, but not with other classes of the images', async () => {
+    const run = mkdtempSync(join(tmpdir(), 'vgg-run-'));
+    onTestFinished(() => rmSync(run, { recursive: true }));
+    const path = folder({ ...files, 'labels.csv': labels('cat') });
+    await saveImages(run, path, await openTrainingData(path, { valFraction: 0.5, layout: 'auto' }));
+    const record = {
+      recipe: { valFraction: 0.5 },
+      classes: ['cat', 'dog'],
+      images: { train: 2, validation: 2 },
+    } as never;
+    const compare = async (table: string) => {
+      const moved = folder({ ...files, 'labels.csv': table });
+      return compareData(await openSource(moved), moved, record, await readImages(run));
+    };
+    expect(await compare(labels('cat'))).toBe('same');
+    const swapped = labels('cat').replaceAll(/cat|dog/g, (name) => (name === 'cat' ? 'dog' : 'cat'));
+    expect(await compare(swapped)).toBe('other');
+  });
+});
+
+describe('an image in two classes', () => {
+  it('is named once: with its statistics, or by --check-duplicates', async () => {
+    const photo = (shade: number) =>
+      sharp({ create: { width: 8, height: 8, channels: 3, background: { r: shade, g: 9, b: 9 } } })
+        .png()
+        .toBuffer();
+    const [one, two, three] = await Promise.all([photo(1), photo(2), photo(3)]);
+    const path = folder({ 'a/1.png': one, 'a/2.png': two, 'b/3.png': one, 'b/4.png': three, 'b/5.png': three });
+    const data = await openTrainingData(path, { valFraction: 0, layout: 'auto' });
+    const { copies } = await trainingStatistics(data.train, { workers: 0, cache: null });
+    const found = recorder();
+    reportCopies(copies, found.terminal);
+    expect(found.lines).toEqual([
+      'warning: 1 training image lies in several classes, with the same bytes, such as a/1.png and b/3.png: keep each in one class; ' +
+        '--check-duplicates names them',
+    ]);
+    const named = recorder();
+    await reportDuplicates(data, named.terminal);
+    expect(named.lines).toEqual(['warning: in several classes, with the same bytes: a/1.png, b/3.png']);
   });
 });
 

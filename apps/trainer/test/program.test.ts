@@ -46,6 +46,14 @@ async function refused(...words: string[]): Promise<string> {
 }
 
 describe('the command line', () => {
+  it('refuses a second data set', async () => {
+    for (const command of ['train', 'evaluate', 'transfer', 'paper']) {
+      expect(await refused(command, '--data', 'a', '--data=b')).toMatch(
+        /^error: --data is given twice: expected one folder; to use several, /,
+      );
+    }
+  });
+
   it('trains by default, and with the paper’s settings on a data set', async () => {
     const { command, options } = await called('--data', 'photos');
     expect(command).toBe('train');

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs this package's tests on an addon built with the thread sanitizer. GCC's OpenMP does not tell the sanitizer when a team's threads
+# Runs this package's tests on an addon built with the thread sanitizer. GCC's OpenMP does not show the sanitizer when a team's threads
 # wait for each other. LLVM's does so through its tool Archer, and takes the place of GCC's by the same symbols, for oneDNN, too.
 # Needs libomp-14-dev of Debian, or OPENMP=folder of libomp.so.5 and libarcher.so. Arguments go to vitest.
 set -euo pipefail

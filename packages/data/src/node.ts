@@ -1,4 +1,5 @@
 export type { Augment, AugmentContext, AugmentFunction } from './node/augment';
+export { type ClassCopies, classCopies } from './node/class-copies';
 export { type DecodeOptions, decodeImage, IMAGE_LIMITS } from './node/decode';
 export { makeDemoBoxes } from './node/demo-boxes';
 export { DEMO_IMAGES, type DemoImagesOptions, makeDemoImages } from './node/demo-images';

@@ -91,8 +91,8 @@ describe('class folders', () => {
   });
 
   it('that are missing: the message counts the images and names a file of labels', async () => {
-    await expect(open(['1.jpg', '2.jpg', 'labels.csv'])).rejects.toThrow(
-      /holds no data set, but 2 images without a class: .*, such as cat\/1.jpg; labels in files such as labels.csv are not read$/,
+    await expect(open(['1.jpg', '2.jpg', 'labels.json'])).rejects.toThrow(
+      /holds no data set, but 2 images without a class: .*, such as cat\/1.jpg; labels in files such as labels.json are not read: write them into labels.csv$/,
     );
     await expect(openSource(join(folder({ 'photos.tgz': 'x' }), 'photos.tgz'))).rejects.toThrow(
       /photos.tgz is a compressed archive: unpack it first$/,

@@ -20,7 +20,12 @@ it('a data set holds its sample after it has moved, and one with another content
   const { train } = await openSource(folder);
   const sample = sampleImages(folder, train!);
   expect(sample).toHaveLength(20);
-  expect(sample[0]).toEqual({ id: 'train/checks/0000.jpg', bytes: expect.any(Number), sha256: expect.any(String) });
+  expect(sample[0]).toEqual({
+    id: 'train/checks/0000.jpg',
+    bytes: expect.any(Number),
+    sha256: expect.any(String),
+    label: 0,
+  });
   const moved = join(home, 'moved');
   cpSync(folder, moved, { recursive: true });
   expect(holdsSample(await openSource(moved), moved, sample)).toBe(true);
@@ -51,9 +56,9 @@ it('images with names of any bytes are sampled, and those beyond the end of thei
   const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
   const sample = sampleImages(home, source);
   expect(sample).toEqual([
-    { id: 'gr\udcfcn.jpg', bytes: 7, sha256: sha256(content) },
-    { id: 'gr\udcfcn.jpg#1', bytes: 2, sha256: sha256(content.subarray(1, 3)) },
-    { id: 'gr\udcfcn.jpg#4', bytes: 3, sha256: sha256(content.subarray(4)) },
+    { id: 'gr\udcfcn.jpg', bytes: 7, sha256: sha256(content), label: 0 },
+    { id: 'gr\udcfcn.jpg#1', bytes: 2, sha256: sha256(content.subarray(1, 3)), label: 0 },
+    { id: 'gr\udcfcn.jpg#4', bytes: 3, sha256: sha256(content.subarray(4)), label: 0 },
   ]);
   expect(countSampled(source, sample)).toBe(3);
 });

@@ -62,6 +62,7 @@ it('the entries have these names', () => {
       "IMAGE_LIMITS",
       "LAYOUTS",
       "PUBLIC_DATA_SETS",
+      "classCopies",
       "countSampled",
       "createBatches",
       "createEvaluationBatches",

@@ -51,6 +51,72 @@ const TARS: readonly (() => Buffer)[] = [
   () => Buffer.alloc(0),
 ];
 
+const IMAGES = FILES.filter((name) => /^[a-z]\.(jpe?g|png|bmp|gif|tiff|webp)$/i.test(name));
+
+/** Names under which a table may lie. */
+const TABLES = ['labels.csv', 'train.csv', 'val.csv', 'meta.tsv', 'list.txt', 'sample_submission.csv'];
+
+/** Folders of images without classes. */
+const FLAT = ['.', 'images', 'train', 'val', 'test', 'x_part_1', 'x_part_2', 'cat', 'train/images'];
+
+/** Returns a table of labels as people write them, and some that are damaged. @param folders names that a path may begin with. */
+function randomTable(random: RandomStream, folders: readonly string[]): Buffer {
+  const delimiter = pick(random, [',', ';', '\t', ' ']);
+  const prefix =
+    random.uniform() < 0.8
+      ? ''
+      : pick(
+          random,
+          [...folders, '..', '/data', 'C:\\x'].map((name) => `${name}/`),
+        );
+  const hasExtension = random.uniform() < 0.7;
+  const split =
+    random.uniform() < 0.2
+      ? pick(random, [
+          ['train', 'val'],
+          ['train', 'test', 'fold1'],
+        ])
+      : undefined;
+  const classes = pick(random, [
+    ['cat', 'dog'],
+    ['0', '1', '2'],
+    ['cat', 'dog', 'cat dog'],
+    ['1', ''],
+    ['"a, b"', 'é'],
+  ]);
+  const names = IMAGES.filter(() => random.uniform() < 0.9);
+  const rows = [...names, ...names.slice(0, random.uniform() < 0.2 ? 2 : 0)].map((name) =>
+    [
+      prefix + (hasExtension ? name : name.replace(/\..*/, '')),
+      pick(random, classes),
+      ...(split === undefined ? [] : [pick(random, split)]),
+      ...(random.uniform() < 0.01 ? ['more'] : []),
+    ].join(delimiter),
+  );
+  if (random.uniform() < 0.7)
+    rows.unshift(['image', 'label', ...(split === undefined ? [] : ['split'])].join(delimiter));
+  const bytes = Buffer.from(rows.join(pick(random, ['\n', '\r\n'])));
+  const damage = random.uniform();
+  if (damage < 0.05) return bytes.subarray(0, random.integer(bytes.length + 1));
+  if (damage < 0.1) bytes[random.integer(bytes.length)] = pick(random, [0, 0x22, 0xfc, 0x7c]);
+  return damage > 0.9 ? Buffer.concat([Buffer.from([0xef, 0xbb, 0xbf]), bytes]) : bytes;
+}
+
+/** Makes a folder of images without class folders, and tables. */
+function fillFlat(root: string, random: RandomStream): void {
+  const folders = Array.from({ length: 1 + random.integer(2) }, () => pick(random, FLAT));
+  for (const folder of folders) {
+    mkdirSync(join(root, folder), { recursive: true });
+    for (const name of IMAGES) if (random.uniform() < 0.95) writeFileSync(join(root, folder, name), '');
+    if (random.uniform() < 0.2) writeFileSync(join(root, folder, pick(random, FILES)), '');
+  }
+  const count = 1 + random.integer(2);
+  for (let i = 0; i < count; i++) {
+    const below = random.uniform() < 0.7 ? '' : pick(random, folders);
+    writeFileSync(join(root, below, pick(random, TABLES)), randomTable(random, folders));
+  }
+}
+
 /** Makes a random tree in a new folder and returns its path. */
 export function randomTree(random: RandomStream): string {
   const root = mkdtempSync(join(tmpdir(), 'vgg-tree-'));
@@ -67,6 +133,7 @@ export function randomTree(random: RandomStream): string {
         pick(random, TARS)(),
       );
     }
+    if (random.uniform() < 0.05) writeFileSync(join(path, pick(random, TABLES)), randomTable(random, FOLDERS));
     if (random.uniform() < 0.03) {
       writeFileSync(Buffer.concat([Buffer.from(`${path}/`), pick(random, BYTES)]), '');
     }
@@ -80,7 +147,8 @@ export function randomTree(random: RandomStream): string {
       fill(below, depth + 1);
     }
   };
-  fill(root, 0);
+  if (random.uniform() < 0.3) fillFlat(root, random);
+  else fill(root, 0);
   if (random.uniform() < 0.15) {
     const links = 1 + random.integer(3);
     for (let i = 0; i < links; i++) {
@@ -141,9 +209,13 @@ export async function tryTree(
   }
   const { entries, links } = countFiles(path);
   const unused = set.unused.reduce((sum, { count }) => sum + count, 0);
-  if (set.layout !== 'class folders' || links > 0)
+  if (!['class folders', 'table of labels'].includes(set.layout) || links > 0)
     return { result: set.layout, accounted: entries === 0 || imagesOf(set) + unused > 0 };
   const missing = entries - imagesOf(set) - unused;
-  const accounted = missing === 0;
+  // Tables and lists that are used are named in a note, and are not images.
+  const used = set.notes.flatMap((note) =>
+    (/^(.*) has the classes|^the parts are those of ([^;]*)/.exec(note) ?? []).slice(1),
+  );
+  const accounted = missing === used.flatMap((names) => names?.split(', ') ?? []).length;
   return { result: set.layout, accounted, ...(accounted ? {} : { missing: `${missing} of ${entries}` }) };
 }

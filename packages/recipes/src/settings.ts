@@ -68,8 +68,8 @@ export const SETTINGS = {
     default: 'auto',
     off: 'auto',
     help:
-      'how the images lie: folders (every folder is a class), parts (train/, val/ and so on), shards (.tar), cifar; auto ' +
-      'recognises it and says so where another meaning is possible',
+      'how the images lie: folders (every folder is a class), parts (train/, val/ and so on), table (classes in a file such as ' +
+      'labels.csv), shards (.tar), cifar; auto recognises it and says so where another meaning is possible',
   }),
   valFraction: setting(real(0, 0.9), {
     group: 'Data',
@@ -81,7 +81,9 @@ export const SETTINGS = {
     group: 'Data',
     default: false,
     off: false,
-    help: 'first report validation and test images that are nearly the same as training images (reads every image once)',
+    help:
+      'first report images that lie in several classes, and validation and test images that are nearly the same as training ' +
+      'images (reads every image once)',
   }),
   trainImages: optional(integer(1), {
     group: 'Data',

@@ -17,6 +17,7 @@ import {
   isPublicDataSet,
   openSource,
   PUBLIC_DATA_SETS,
+  type SourceStatistics,
   trainingStatistics,
 } from '@vgg/data/node';
 import type { Recipe } from '@vgg/recipes';
@@ -117,7 +118,7 @@ export async function trainingTransform(
   recipe: Recipe,
   train: ImageSource,
   { workers, strict, terminal }: { workers: number; strict: boolean; terminal: Terminal },
-): Promise<{ transform: TrainTransform; skipped: readonly Skipped[] }> {
+): Promise<{ transform: TrainTransform; skipped: readonly Skipped[]; copies: SourceStatistics['copies'] }> {
   const progress = terminal.progress('mean and principal components', train.length, 'images');
   try {
     const statistics = await trainingStatistics(train, {
@@ -125,7 +126,7 @@ export async function trainingTransform(
       strict,
       onProgress: (images: number) => progress.update(images),
     });
-    const { mean, eigenvalues: values, eigenvectors: vectors, skipped } = statistics;
+    const { mean, eigenvalues: values, eigenvectors: vectors, skipped, copies } = statistics;
     const transform: TrainTransform = {
       crop: recipe.input,
       scale: recipe.scale,
@@ -137,7 +138,7 @@ export async function trainingTransform(
       jitter: recipe.jitter || undefined,
       trivialAugment: recipe.trivialAugment || undefined,
     };
-    return { transform, skipped };
+    return { transform, skipped, copies };
   } finally {
     progress.end();
   }

@@ -1,5 +1,14 @@
 /** Messages about how a data set was understood, and which of its files are not used. */
-import { countSampled, type DataSet, nearDuplicates, sampleImages, type UnusedFiles } from '@vgg/data/node';
+import { concatenate } from '@vgg/data';
+import {
+  type ClassCopies,
+  classCopies,
+  countSampled,
+  type DataSet,
+  nearDuplicates,
+  sampleImages,
+  type UnusedFiles,
+} from '@vgg/data/node';
 import type { Terminal } from '../terminal/terminal';
 import type { OpenedData } from './data-set';
 
@@ -46,8 +55,34 @@ export function reportSharedImages(path: string, data: OpenedData, terminal: Ter
   }
 }
 
-/** Warns about images of other parts that are nearly the same as training images. */
-export async function reportDuplicates({ train, validation, test }: DataSet, terminal: Terminal): Promise<void> {
+/** Number of sets of copies that `--check-duplicates` names. */
+const COPIES = 20;
+
+/** Warns about training images that lie in several classes as copies of the same bytes. */
+export function reportCopies(copies: readonly ClassCopies[], terminal: Terminal): void {
+  const [first] = copies;
+  if (first === undefined) return;
+  const count = copies.length === 1 ? '1 training image lies' : `${copies.length} training images lie`;
+  terminal.warn(
+    `${count} in several classes, with the same bytes, such as ${first.slice(0, 2).join(' and ')}: keep each in one class; ` +
+      '--check-duplicates names them',
+  );
+}
+
+/** Names images that lie in several classes as copies of the same bytes, in the training and validation parts. */
+async function nameCopies({ train, validation }: DataSet, terminal: Terminal): Promise<void> {
+  const images = train && validation ? concatenate(train, validation) : (train ?? validation);
+  const copies = images === undefined ? [] : await classCopies(images);
+  for (const names of copies.slice(0, COPIES))
+    terminal.warn(`in several classes, with the same bytes: ${names.join(', ')}`);
+  if (copies.length > COPIES) terminal.warn(`${copies.length - COPIES} more images lie in several classes`);
+  if (copies.length === 0) terminal.say('no image lies in several classes with the same bytes');
+}
+
+/** Warns about images in several classes, and about images of other parts that are nearly the same as training images. */
+export async function reportDuplicates(data: DataSet, terminal: Terminal): Promise<void> {
+  const { train, validation, test } = data;
+  await nameCopies(data, terminal);
   for (const [name, part] of [
     ['validation', validation],
     ['test', test],

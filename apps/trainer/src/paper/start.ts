@@ -17,7 +17,7 @@ import {
   studyNets,
 } from '@vgg/study';
 import { locateImages, type OpenedData, openTrainingData, trainingTransform } from '../images/data-set';
-import { describeData, describeTestPart } from '../images/describe';
+import { describeData, describeTestPart, reportCopies } from '../images/describe';
 import { currentJob } from '../job/job';
 import type { SessionArguments, TrainArguments } from '../run/arguments';
 import { environment } from '../run/environment';
@@ -128,7 +128,8 @@ async function measureTime(
 ): Promise<NetTime> {
   const training = { trainImages: data.train.length, epochs: settings.epochs, out: '' };
   const recipe = resolveRecipe(trainArguments(settings, net, training, session), settings.data, data.train.length);
-  const { transform } = await trainingTransform(recipe, data.train, { ...session, terminal });
+  const { transform, copies } = await trainingTransform(recipe, data.train, { ...session, terminal });
+  reportCopies(copies, terminal);
   const { model } = await firstNet(
     { recipe, net: netOptions(recipe, data.classes.length), classes: data.classes },
     terminal,

@@ -21,6 +21,19 @@ export function describeOption(option: Option): string {
   return `${description} (default: ${defaultValueDescription ?? words})`;
 }
 
+/** Refuses a second `--data`, which would replace the first one without a word. */
+function withOneDataSet(command: Command): void {
+  let count = 0;
+  command.on('option:data', () => {
+    count += 1;
+    if (count > 1) {
+      command.error(
+        'error: --data is given twice: expected one folder; to use several, put them, or links to them, into one folder',
+      );
+    }
+  });
+}
+
 /** Creates the command line. It never exits: wrong use throws a CommanderError. */
 export function createProgram(commands: Commands): Command {
   const program = new Command(PROGRAM)
@@ -43,6 +56,7 @@ export function createProgram(commands: Commands): Command {
     .helpCommand(false);
   for (const command of [program, ...program.commands]) {
     command.exitOverride().showSuggestionAfterError(true);
+    withOneDataSet(command);
     command.configureHelp({ helpWidth: 110, optionDescription: describeOption });
     command.configureOutput({ outputError: () => {} });
   }

@@ -15,7 +15,7 @@ images, trains two narrow nets on them and evaluates each and their fusion under
 
 The images are one folder per class, either in train/, val/ and test/ (or other usual names), or in one place, from which a \
 fraction is kept for validation: photos/cat/1.jpg, photos/dog/1.jpg, ... Lists such as train.txt and val.txt divide \
-one place into parts. JPEG, PNG, WebP, GIF, TIFF, AVIF, BMP and PPM images of \
+one place into parts. The classes may also be in a table such as labels.csv next to the images. JPEG, PNG, WebP, GIF, TIFF, AVIF, BMP and PPM images of \
 any size are read, and so are the ILSVRC-2012 layout, WebDataset tar shards and the binary files of CIFAR-10 and CIFAR-100. \
 Files that are not used are counted with the reason.`;
 

@@ -29,11 +29,11 @@ function idsOf(data: string, source: ImageSource): string[] {
   return Array.from({ length: source.length }, (_, i) => imageId(data, source.location(i)));
 }
 
-/** Returns a hash of the names of images in their order, by which processes find out that they have the same. */
+/** Returns a hash of the names and classes of images in their order, by which processes find out that they have the same. */
 export function hashOfNames(sources: readonly (ImageSource | undefined)[]): string {
   const hash = createHash('sha256');
   for (const source of sources) {
-    for (let i = 0; i < (source?.length ?? 0); i++) hash.update(`${source!.key(i)}\n`);
+    for (let i = 0; i < (source?.length ?? 0); i++) hash.update(`${source!.key(i)}\n${source!.label(i)}\n`);
   }
   return hash.digest('hex').slice(0, 16);
 }

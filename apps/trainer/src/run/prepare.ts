@@ -5,6 +5,7 @@ import type { Vgg } from '@vgg/models';
 import { formatRecipe, type Recipe } from '@vgg/recipes';
 import type { FoundCheckpoint, RunFolder } from '@vgg/train/node';
 import { type OpenedData, reportSkipped, type Skipped, trainingTransform } from '../images/data-set';
+import { reportCopies } from '../images/describe';
 import type { Terminal } from '../terminal/terminal';
 import type { TrainArguments } from './arguments';
 import { environment } from './environment';
@@ -63,8 +64,9 @@ async function fillFolder(
   options: TrainArguments,
   terminal: Terminal,
 ): Promise<Prepared> {
-  const { transform, skipped } = await trainingTransform(recipe, data.train, { ...options, terminal });
+  const { transform, skipped, copies } = await trainingTransform(recipe, data.train, { ...options, terminal });
   reportSkipped(skipped, terminal);
+  if (!options.checkDuplicates) reportCopies(copies, terminal);
   const record: RunRecord = {
     format: 'vgg-run',
     version: 1,

@@ -48,7 +48,9 @@ async function openResumedData(
     );
   }
   if (sameness === 'other') {
-    terminal.warn(`images in ${own.path} have changed since ${path} was started: the run does not continue exactly`);
+    terminal.warn(
+      `images in ${own.path} or their classes have changed since ${path} was started: the run does not continue exactly`,
+    );
   }
   const isSplit = own.whole.validation === undefined && validation !== undefined;
   return { data: { ...own.set, train, isSplit }, folder: own.path };

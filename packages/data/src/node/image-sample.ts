@@ -23,6 +23,8 @@ export interface SampledImage {
   readonly bytes: number;
   /** Hash of its bytes, in hexadecimal. */
   readonly sha256: string;
+  /** Index of its class. Samples of before have none. */
+  readonly label?: number | undefined;
 }
 
 /** Returns the name of an image that does not depend on where the data folder lies: its path in the folder, and its offset. */
@@ -35,7 +37,7 @@ export function imageId(data: string, location: ImageLocation): string {
 }
 
 /** Returns the number of bytes of a stored image; undefined if its file cannot be found. */
-function bytesOf(location: ImageLocation): number | undefined {
+export function bytesOf(location: ImageLocation): number | undefined {
   if (location.kind === 'pixels' || location.kind === 'bytes') return undefined;
   const file = statsOf(location.path);
   if (file === undefined || location.kind === 'file') return file?.size;
@@ -57,28 +59,31 @@ export function imageHash(location: ImageLocation): string | undefined {
  */
 export function sampleImages(data: string, images: ImageSource): SampledImage[] {
   const source = spread(images, SAMPLE);
-  return Array.from({ length: source.length }, (_, i) => source.location(i)).flatMap((location) => {
+  return Array.from({ length: source.length }, (_, i) => i).flatMap((i) => {
+    const location = source.location(i);
     const bytes = bytesOf(location);
     const sha256 = bytes === undefined ? undefined : imageHash(location);
-    return bytes === undefined || sha256 === undefined ? [] : [{ id: imageId(data, location), bytes, sha256 }];
+    if (bytes === undefined || sha256 === undefined) return [];
+    return [{ id: imageId(data, location), bytes, sha256, label: source.label(i) }];
   });
 }
 
-/** Returns true if the training and validation images of a data set contain nine tenths of a sample, with the same content. */
+/** Returns true if the training and validation images of a data set contain nine tenths of a sample, with the same content and class. */
 export function holdsSample(set: DataSet, data: string, sample: readonly SampledImage[]): boolean {
   if (sample.length === 0) return false;
   const wanted = new Set(sample.map(({ id }) => id));
-  const found = new Map<string, ImageLocation>();
+  const found = new Map<string, { readonly location: ImageLocation; readonly label: number }>();
   for (const source of [set.train, set.validation]) {
     for (let i = 0; i < (source?.length ?? 0); i++) {
       const location = source!.location(i);
       const id = imageId(data, location);
-      if (wanted.has(id)) found.set(id, location);
+      if (wanted.has(id)) found.set(id, { location, label: source!.label(i) });
     }
   }
-  const same = sample.filter(({ id, bytes, sha256 }) => {
-    const location = found.get(id);
-    return location !== undefined && bytesOf(location) === bytes && imageHash(location) === sha256;
+  const same = sample.filter(({ id, bytes, sha256, label }) => {
+    const image = found.get(id);
+    if (image === undefined || (label !== undefined && label !== image.label)) return false;
+    return bytesOf(image.location) === bytes && imageHash(image.location) === sha256;
   });
   return same.length >= 0.9 * sample.length;
 }

@@ -9,16 +9,17 @@ import { isCifar, openCifar } from './sources/cifar';
 import { notesOnClasses } from './sources/class-notes';
 import { fileKind, isImageName, isTar } from './sources/files';
 import { hasImages, noClassFolders, openClasses } from './sources/folders';
-import { openImagenetValidation } from './sources/imagenet';
+import { hasImagenetLabels, openImagenetValidation } from './sources/imagenet';
 import { type FolderLayout, innerPartFolders, layoutOf, wrapped } from './sources/layout';
 import { divideByLists, type ListFile, listsIn } from './sources/lists';
 import { PARTS, type Part, partOfShard } from './sources/parts';
 import { expandBraces, hasSamples, openShards } from './sources/shards';
+import { openTables } from './sources/tables';
 import { type Child, type Folder, readTree } from './sources/tree';
 import { Account, type UnusedFiles } from './sources/unused';
 
 /** Layouts that a caller can choose. */
-export const LAYOUTS = ['auto', 'folders', 'parts', 'shards', 'cifar'] as const;
+export const LAYOUTS = ['auto', 'folders', 'parts', 'table', 'shards', 'cifar'] as const;
 export type Layout = (typeof LAYOUTS)[number];
 
 export interface OpenOptions {
@@ -27,8 +28,8 @@ export interface OpenOptions {
   /** Random seed of that split. Default: the split depends on the keys of the images alone. */
   readonly seed?: number | undefined;
   /**
-   * Layout: `folders` (every folder is a class), `parts` (train/ and so on), `shards`, `cifar`. Default `auto`, which recognises
-   * it.
+   * Layout: `folders` (every folder is a class), `parts` (train/ and so on), `table` (classes in a table such as labels.csv),
+   * `shards`, `cifar`. Default `auto`, which recognises it.
    */
   readonly layout?: Layout | undefined;
   /** True if class folders may have no images: for evaluation. Default false. */
@@ -37,7 +38,7 @@ export interface OpenOptions {
 
 /** A data set: its parts, at least one of them. */
 export interface DataSet {
-  /** Name of the layout: `class folders`, `ILSVRC-2012`, `tar shards`, `CIFAR-10`, `CIFAR-100`. */
+  /** Name of the layout: `class folders`, `ILSVRC-2012`, `table of labels`, `tar shards`, `CIFAR-10`, `CIFAR-100`. */
   readonly layout: string;
   readonly classes: readonly string[];
   readonly train?: ImageSource | undefined;
@@ -59,13 +60,15 @@ interface Opened {
 }
 
 const EXPECTED =
-  'expected class folders (one folder of images a class, or train/ and val/ with such), the ILSVRC-2012 layout, tar shards ' +
+  'expected class folders (one folder of images a class, or train/ and val/ with such), images with a table of labels ' +
+  '(labels.csv), the ILSVRC-2012 layout, tar shards ' +
   '(*.tar, WebDataset naming), or the CIFAR-10 or CIFAR-100 binaries';
 
 /**
  * Opens a folder, a tar file or a pattern of tar files such as `train-{000..041}.tar`. Looks for these layouts in turn:
  * - CIFAR binaries;
  * - tar shards (their names may name a part), unless class folders lie next to archives without samples;
+ * - a table such as `labels.csv` with the classes of images that are not in class folders;
  * - folders named as parts (train, val, test and their usual variants) with class folders, shards or ILSVRC-2012's images;
  * - class folders; lists such as `train.txt` and `val.txt` divide them into parts.
  * @throws VggError `VGG_DATASET` if there is no usable data set; `VGG_ARGUMENT` for a fraction out of range.
@@ -113,7 +116,19 @@ class Opener {
       const isPacked = fileKind(path) === 'archive';
       throw this.#fail(isPacked ? 'is a compressed archive: unpack it first' : `is a file but not a .tar: ${EXPECTED}`);
     }
-    return this.#openFolder(path, await readTree(path), '');
+    const tree = await readTree(path);
+    return (await this.#openTables(path, tree)) ?? this.#openFolder(path, tree, '');
+  }
+
+  /** Opens images by tables of labels; undefined if the folders, shards or binaries are to be used. */
+  async #openTables(path: string, tree: Folder): Promise<Opened | undefined> {
+    const isWanted = this.#layout === 'table';
+    if (!isWanted && (this.#layout !== 'auto' || isCifar(tree.files) || hasImagenetLabels(path, 'val')))
+      return undefined;
+    const tar = tree.files.find(isTar);
+    if (!isWanted && tar !== undefined && (!hasImages(tree) || (await hasSamples(join(path, tar))))) return undefined;
+    const parts = await openTables(path, tree, this.#account, isWanted);
+    return parts && { layout: 'table of labels', parts };
   }
 
   async #openFolder(path: string, folder: Folder, below: string): Promise<Opened> {

@@ -6,6 +6,7 @@ import { cacheFolder, writeFileAtomically } from '@vgg/core/node';
 import type { SkippedImage } from '../batch';
 import { type AsyncImageSource, checkSource } from '../source';
 import { MOMENTS, mergeMoments, type RgbMoments, statisticsOf, type TrainingStatistics } from '../statistics';
+import { type ClassCopies, copiesByKey, keyOfNumbers } from './class-copies';
 import { fingerprint } from './fingerprint';
 import { faultOf, type Job, newJob, type Place, placeOf, type Report, sampleOf } from './job';
 import { defaultWorkers } from './loader';
@@ -26,9 +27,12 @@ export interface StatisticsOptions {
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
 }
 
-/** Statistics of a source, and the images that they leave out. */
+/** Statistics of a source, and what was found in its images. */
 export interface SourceStatistics extends TrainingStatistics {
+  /** Images that the statistics leave out. */
   readonly skipped: readonly SkippedImage[];
+  /** Images that lie in several classes as copies of the same bytes. */
+  readonly copies: readonly ClassCopies[];
 }
 
 /** Number of images in a job. */
@@ -73,7 +77,12 @@ async function readCached(file: string): Promise<SourceStatistics | undefined> {
   try {
     const value = JSON.parse(await readFile(file, 'utf8')) as SourceStatistics;
     const numbers = [value.count, ...value.mean, ...value.eigenvalues, ...value.eigenvectors.flat()];
-    return numbers.length === 16 && numbers.every(Number.isFinite) && Array.isArray(value.skipped) ? value : undefined;
+    return numbers.length === 16 &&
+      numbers.every(Number.isFinite) &&
+      Array.isArray(value.skipped) &&
+      Array.isArray(value.copies)
+      ? value
+      : undefined;
   } catch {
     return undefined;
   }
@@ -91,11 +100,17 @@ async function writeCached(folder: string, file: string, result: SourceStatistic
 async function compute(source: AsyncImageSource, options: StatisticsOptions): Promise<SourceStatistics> {
   const skipped: SkippedImage[] = [];
   let total: RgbMoments = new Float64Array(MOMENTS);
+  const keys = new Float64Array(source.length).fill(Number.NaN);
   for await (const { places, moments, reasons } of chunks(source, options)) {
     for (const { slot, index, name } of places) {
       const reason = reasons.get(slot);
-      if (reason !== undefined) skipped.push({ index, key: name, reason });
-      else total = mergeMoments(total, moments.subarray(slot * MOMENTS, (slot + 1) * MOMENTS));
+      if (reason !== undefined) {
+        skipped.push({ index, key: name, reason });
+        continue;
+      }
+      const own = moments.slice(slot * MOMENTS, (slot + 1) * MOMENTS);
+      total = mergeMoments(total, own);
+      keys[index] = keyOfNumbers(own);
     }
     options.onProgress?.(places.at(-1)!.index + 1, source.length);
     if (options.strict && skipped[0]) throw new VggError('image', skipped[0].reason);
@@ -104,7 +119,7 @@ async function compute(source: AsyncImageSource, options: StatisticsOptions): Pr
     const reason = skipped[0] ? `: ${skipped[0].reason}` : '';
     throw new VggError('dataset', `none of the ${source.length} images of ${source.name} can be used${reason}`);
   }
-  return { ...statisticsOf(total), skipped };
+  return { ...statisticsOf(total), skipped, copies: await copiesByKey(source, keys) };
 }
 
 /** Images of one job, and their results so far. */

@@ -7,7 +7,7 @@ import { ClassPlaces } from './class-places';
 import { companionFolders, companionsAmong } from './companions';
 import { FileList } from './file-list';
 import { byName, fileKind, isImageName } from './files';
-import { type Child, type Folder, readTree } from './tree';
+import { addReal, type Child, type Folder, readTree } from './tree';
 import { Account } from './unused';
 
 /** A folder of class folders, and how to open it. */
@@ -33,12 +33,6 @@ export function hasImages(folder: Folder, seen: Set<string> = new Set()): boolea
   if (seen.has(folder.real)) return false;
   seen.add(folder.real);
   return folder.files.some(isImageName) || folder.folders.some((child) => hasImages(child.folder, seen));
-}
-
-/** Adds the paths of all real folders below a folder, itself included. */
-function addReal(folder: Folder, paths: Set<string>): void {
-  paths.add(folder.real);
-  for (const child of folder.folders) if (!child.isLink) addReal(child.folder, paths);
 }
 
 /**
@@ -99,7 +93,10 @@ export function noClassFolders(path: string, { files }: Folder, kind = 'class fo
   const count = files.filter(isImageName).length;
   const found = count === 0 ? '' : `, but ${count} ${count === 1 ? 'image' : 'images'} without a class`;
   const table = files.find((name) => /\.(csv|tsv|txt|json|xlsx?)$/i.test(name));
-  const unread = table === undefined ? '' : `; labels in files such as ${readableName(table)} are not read`;
+  const unread =
+    table === undefined
+      ? ''
+      : `; labels in files such as ${readableName(table)} are not read: write them into labels.csv`;
   return new VggError(
     'dataset',
     `${readableName(path)} holds no ${kind}${found}: expected one folder of images for each class, such as ` +

@@ -74,3 +74,34 @@ export function namedParts(names: readonly string[]): NamedPart[] {
 function template(words: readonly string[], at: number): string {
   return words.map((word, i) => (i === at ? '*' : word)).join(' ');
 }
+
+/** Returns true if a folder's name is that of a part, or a word such as `images`, with or without numbers: no class. */
+function isGroupName(name: string): boolean {
+  const words = wordsOf(name);
+  return words.some((word) => !/^\d+$/.test(word)) && words.every((word) => PLACES.has(word) || COMPANION.test(word));
+}
+
+/** Returns a name without its numbers if one of its words is that of a part or such as `images`; else undefined. */
+function seriesOf(name: string): string | undefined {
+  const words = wordsOf(name).filter((word) => !/^\d+$/.test(word));
+  return words.some((word) => PLACES.has(word) || COMPANION.test(word)) ? words.join(' ') : undefined;
+}
+
+/**
+ * Returns true if folders are not named after classes, but after parts of the data set or the like, at every level: `train` and
+ * `test`, `images`, `x_images_part_1` and `x_images_part_2`. Levels that all have in common do not count.
+ * @param paths of the folders, empty or with a `/` at their ends.
+ */
+export function areGroups(paths: readonly string[]): boolean {
+  const split = paths.map((path) => path.split('/').slice(0, -1));
+  const [first = []] = split;
+  const firstOther = first.findIndex((name, i) => split.some((names) => names[i] !== name));
+  const shared = split.length === 1 || firstOther < 0 ? 0 : firstOther;
+  const names = new Set(split.flatMap((words) => words.slice(shared)));
+  const series = new Map<string, number>();
+  for (const name of names) {
+    const known = seriesOf(name);
+    if (known !== undefined) series.set(known, (series.get(known) ?? 0) + 1);
+  }
+  return [...names].every((name) => isGroupName(name) || (series.get(seriesOf(name) ?? '') ?? 0) > 1);
+}

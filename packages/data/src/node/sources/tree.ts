@@ -31,6 +31,12 @@ export interface Folder {
   readonly left: readonly { readonly name: string; readonly kind: UnusedKind }[];
 }
 
+/** Adds the paths of all real folders below a folder, itself included. */
+export function addReal(folder: Folder, paths: Set<string>): void {
+  paths.add(folder.real);
+  for (const child of folder.folders) if (!child.isLink) addReal(child.folder, paths);
+}
+
 interface OpenFolder extends Folder {
   readonly files: string[];
   readonly folders: Child[];

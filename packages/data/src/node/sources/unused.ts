@@ -13,6 +13,7 @@ const REASONS = {
   unlabelled: 'images without class folders or labels',
   companion: 'masks and thumbnails of other images',
   unlisted: 'images that no list of a part names',
+  'no class': 'images to which no table gives a class',
   folder: 'folders that are not a part of the data set',
   part: 'a part that has another folder already',
   layout: 'files of another layout',

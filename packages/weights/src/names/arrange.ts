@@ -7,6 +7,7 @@ import { type Rows, rowCount, rowRange, type WeightSource } from '../sources/sou
 
 /** Approximate size in bytes of the part of a tensor that is in memory in addition to the result. */
 const BAND_BYTES = 16 * 2 ** 20;
+
 /** Yields consecutive ranges of a tensor's rows. */
 function* bands(shape: readonly number[]): Generator<Rows> {
   const all = rowCount(shape);

@@ -59,8 +59,9 @@ describe('settings are checked', () => {
   });
 
   it('before the images are opened where nothing replaces them', async () => {
-    const contradiction = ['--config', 'A', '--optimiser', 'muon', '--data', join(folder, 'nowhere')];
-    await expect(planned(...contradiction)).rejects.toThrow(/works only with batch norm/);
+    const contradiction = ['--config', 'A', '--optimiser', 'muon'];
+    const options = await optionsOf('--data', join(folder, 'nowhere'), '--engine', 'wasm', ...contradiction);
+    await expect(planRun(options, terminal)).rejects.toThrow(/works only with batch norm/);
   });
 });
 

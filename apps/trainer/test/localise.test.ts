@@ -131,7 +131,7 @@ it('refuses what does not go together, in one line', async () => {
   await refused([...task, '--weights', 'classifier', '--freeze', 'fc9'], /fc9/);
   writeFileSync(join(home, 'wrong.csv'), 'image,class,left,top,width,height\nshapes/val/star/0000.jpg,stra,1,1,5,5\n');
   await refused(
-    [...task.with(task.indexOf('shapes'), 'wrong.csv'), '--weights', 'classifier'],
+    [...task.map((word) => (word === 'shapes' ? 'wrong.csv' : word)), '--weights', 'classifier'],
     /wrong\.csv, line 2: unknown class "stra"/,
   );
   expect(existsSync(join(home, 'none'))).toBe(false);

@@ -3,18 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { expectNoLeak } from '@vgg/testing';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { hasDevice, reason } from './lavapipe';
-import { normals, start, worst } from './reference';
-
-function product(a: Float32Array, b: Float32Array, [m, n, k]: number[], ta: boolean, tb: boolean): Float64Array {
-  const c = new Float64Array(m! * n!);
-  for (let i = 0; i < m!; i++) {
-    for (let p = 0; p < k!; p++) {
-      const x = a[ta ? p * m! + i : i * k! + p]!;
-      for (let j = 0; j < n!; j++) c[i * n! + j]! += x * b[tb ? j * k! + p : p * n! + j]!;
-    }
-  }
-  return c;
-}
+import { normals, product, start, worst } from './reference';
 
 describe.skipIf(!hasDevice)(`matrix products${reason}`, () => {
   beforeAll(() => start());

@@ -72,6 +72,17 @@ function products(): tf.Tensor[] {
   ];
 }
 
+/** A product whose second factor is bound in ranges of its rows, each divided into sums over a part of its many terms. */
+function manyTerms(): tf.Tensor[] {
+  const [x, weight, bias] = [random([6, 1024], 1), random([26, 1024], 2), random([26], 3)];
+  const [a, b] = [x as tf.Tensor2D, weight as tf.Tensor2D];
+  const activation = 'relu';
+  return [
+    tf.fused.matMul({ a, b, transposeB: true, bias: bias as tf.Tensor1D, activation }),
+    tf.matMul(a, b, false, true),
+  ];
+}
+
 describe.skipIf(!hasDevice)(`ranges and tiles${reason}`, () => {
   beforeAll(() => start());
 
@@ -80,6 +91,7 @@ describe.skipIf(!hasDevice)(`ranges and tiles${reason}`, () => {
     backend().bindingLimit = 16_384;
     await expectSame(convolution);
     await expectSame(products);
+    await expectSame(manyTerms);
     await expectSame(() => {
       const [a, b, c] = [random([9, 8, 8, 16], 1), random([9, 8, 8, 16], 2), random([16], 3)];
       const pool = (x: tf.Tensor) => tf.maxPool(x as tf.Tensor4D, 2, 2, 'valid');

@@ -16,6 +16,24 @@ export async function start(options: WebgpuOptions = {}): Promise<void> {
   (backend() as unknown as VggWebgpuBackend).constantSizes = false;
 }
 
+/** The product of two matrices in float64. @param size rows, columns and terms. */
+export function product(
+  a: ArrayLike<number>,
+  b: ArrayLike<number>,
+  [m, n, k]: readonly number[],
+  ta = false,
+  tb = false,
+): Float64Array {
+  const c = new Float64Array(m! * n!);
+  for (let i = 0; i < m!; i++) {
+    for (let p = 0; p < k!; p++) {
+      const x = a[ta ? p * m! + i : i * k! + p]!;
+      for (let j = 0; j < n!; j++) c[i * n! + j]! += x * b[tb ? j * k! + p : p * n! + j]!;
+    }
+  }
+  return c;
+}
+
 export function normals(length: number, ...address: number[]): Float32Array {
   return randomStream(7, 'test', ...address).fillNormal(new Float32Array(length));
 }

@@ -15,7 +15,7 @@ import {
 } from '../wgsl/windows';
 import { isLarge, type PlacedFactor, type Product, runProducts } from './gemm';
 import { isFloat, type KernelCall, type KernelTable, staysOnCpu } from './kernel';
-import { rangeOf, rowsThatFit } from './ranges';
+import { imageRanges, imagesOf, rowsThatFit, storageOf } from './ranges';
 import { winogradConvolution, winogradFilterGradient, winogradPlan } from './winograd';
 
 interface ConvolutionAttributes {
@@ -81,26 +81,6 @@ function imagesThatFit(backend: VggWebgpuBackend, info: Geometry, operands: read
   return aligned ? images : Math.max(1, Math.floor(images / 64) * 64);
 }
 
-interface Range {
-  from: number;
-  images: number;
-}
-
-function ranges(batch: number, images: number): Range[] {
-  return Array.from({ length: Math.ceil(batch / images) }, (_, i) => ({
-    from: i * images,
-    images: Math.min(images, batch - i * images),
-  }));
-}
-
-/** The part of a tensor that holds these images. */
-function imagesOf(operand: Operand, info: Geometry, { from, images }: Range): Binding {
-  const each = operand.count / info.batchSize;
-  return images === info.batchSize ? { buffer: operand.buffer } : rangeOf(operand, from * each, images * each);
-}
-
-const storageOf = ({ half }: Operand) => (half ? 'f16' : 'f32');
-
 const placed = (factor: Factor, tensor: TensorInfo, binding: Binding, stride: number): PlacedFactor => ({
   ...factor,
   tensor,
@@ -141,7 +121,7 @@ function forward(
   const [cin, cout] = [info.inChannels, info.outChannels];
   const a = windowsOfInput({ storage: storageOf(from), vector: cin % 4 === 0 }, s);
   const b = matrixB({ storage: storageOf(by), vector: cout % 4 === 0 });
-  for (const range of ranges(info.batchSize, imagesThatFit(backend, info, [from, to]))) {
+  for (const range of imageRanges(info.batchSize, imagesThatFit(backend, info, [from, to]))) {
     const product: Product = {
       name: 'Conv2D',
       label: labelled('Conv2D', info),
@@ -225,7 +205,7 @@ function conv2dBackpropInput({ inputs, attrs, backend }: KernelCall): TensorInfo
   const b = copied
     ? matrixB({ storage: storageOf(by), vector: cin % 4 === 0 })
     : transposedFilter({ storage: storageOf(by), vector: cout % 4 === 0 }, s);
-  for (const range of ranges(info.batchSize, imagesThatFit(backend, info, [from, to]))) {
+  for (const range of imageRanges(info.batchSize, imagesThatFit(backend, info, [from, to]))) {
     const product: Product = {
       name: 'Conv2DBackpropInput',
       label: labelled('Conv2DBackpropInput', info),
@@ -269,7 +249,7 @@ function conv2dBackpropFilter({ inputs, attrs, backend }: KernelCall): TensorInf
   const [cin, cout] = [info.inChannels, info.outChannels];
   const a = windowsByTap({ storage: storageOf(from), vector: cin % 4 === 0 }, s);
   const b = matrixB({ storage: storageOf(by), vector: cout % 4 === 0 });
-  const products = ranges(info.batchSize, imagesThatFit(backend, info, [from, by])).map(
+  const products = imageRanges(info.batchSize, imagesThatFit(backend, info, [from, by])).map(
     (range): Product => ({
       name: 'Conv2DBackpropFilter',
       label: labelled('Conv2DBackpropFilter', info),

@@ -2,7 +2,7 @@
 import type { Operand, VggWebgpuBackend } from '../backend';
 import { type FlatShader, flatShader, type Mode, THREADS } from '../wgsl/flat';
 import { folded } from './gemm';
-import { rangeOf } from './ranges';
+import { rangeOf, storageOf } from './ranges';
 
 export interface Flat {
   name: string;
@@ -32,8 +32,6 @@ export function uniformWords(head: readonly number[], more: Readonly<Record<stri
   for (const [name, value] of Object.entries(more)) put(value, name.endsWith(': f32'));
   return words.buffer as ArrayBuffer;
 }
-
-const storageOf = ({ half }: Operand) => (half ? 'f16' : 'f32');
 
 /** Records the operation on as many numbers as the first output has. */
 export function runFlat(backend: VggWebgpuBackend, flat: Flat): void {

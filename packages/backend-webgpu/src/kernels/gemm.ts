@@ -245,7 +245,7 @@ function sumSplits(
   c: Destination,
 ): void {
   const { m, n } = product;
-  const vector = n % 4 === 0 && c.base % 4 === 0;
+  const vector = n % 4 === 0 && c.base % 4 === 0 && c.stride % 4 === 0;
   const [bias, relu] = [c.bias !== undefined, c.relu];
   const program = backend.runner.program('SplitSum', [c.storage, vector, bias, relu].join(), () =>
     splitSumShader({ c: c.storage, vector, bias, relu }),
@@ -254,7 +254,7 @@ function sumSplits(
   backend.runner.run({
     program,
     bindings: [partial, c.binding, ...(c.bias === undefined ? [] : [c.bias])],
-    uniforms: words([(m * n) / of, splits, n / of, c.base / of]),
+    uniforms: words([(m * n) / of, splits, n / of, c.base / of, c.stride / of]),
     groups: folded(ceil((m * n) / of, 64)),
     label: () => `SplitSum of ${product.label()}`,
   });

@@ -1,6 +1,6 @@
 /** Kernels at the end of a training step: the loss, and the norm of the gradients (the table in src/kernels/training.ts). */
 import type { TensorInfo } from '@tensorflow/tfjs-core';
-import type { Operand, VggWebgpuBackend } from '../backend';
+import type { VggWebgpuBackend } from '../backend';
 import { crossEntropyShader } from '../wgsl/cross-entropy';
 import { squaresShader } from '../wgsl/squares';
 import { runColumnSums } from './columns';
@@ -8,8 +8,7 @@ import { uniformWords } from './flat';
 import { folded } from './gemm';
 import { isFloat, type KernelCall, type KernelTable } from './kernel';
 import { partsOf } from './parts';
-
-const storageOf = ({ half }: Operand) => (half ? 'f16' : 'f32');
+import { storageOf } from './ranges';
 
 /** Adds up numbers of a scratch buffer, and releases it. */
 function sumOf(backend: VggWebgpuBackend, buffer: GPUBuffer, count: number): TensorInfo {

@@ -5,7 +5,7 @@ import type { Binding } from '../runner';
 import type { Factor } from '../wgsl/gemm';
 import { type Destination, type Product, runProducts } from './gemm';
 import { isFloat, type KernelCall, type KernelTable, sizeOf, staysOnCpu } from './kernel';
-import { rangeOf, rowsThatFit } from './ranges';
+import { rangeOf, rowsThatFit, storageOf } from './ranges';
 
 interface MatMulAttributes {
   transposeA: boolean;
@@ -17,7 +17,7 @@ interface MatMulAttributes {
 export function factor(name: 'A' | 'B', { half }: { half: boolean }, along: 'own' | 'k', stride: number): Factor {
   const [row, column] = along === 'k' ? ['own', 'k'] : ['k', 'own'];
   return {
-    storage: half ? 'f16' : 'f32',
+    storage: storageOf({ half }),
     vector: stride % 4 === 0,
     along,
     declarations: () => `alias Prepared${name} = u32;

@@ -2,6 +2,7 @@
 import { VggError } from '@vgg/core';
 import type { Operand, VggWebgpuBackend } from '../backend';
 import type { Binding } from '../runner';
+import type { Storage } from '../wgsl/gemm';
 
 /** Offsets of bindings are multiples of this number of bytes on every device. */
 const ALIGNMENT = 256;
@@ -12,6 +13,33 @@ const bytesOf = ({ half }: Operand) => (half ? 2 : 4);
 export function rangeOf(operand: Operand, from: number, count: number): Binding {
   const bytes = bytesOf(operand);
   return { buffer: operand.buffer, offset: from * bytes, size: Math.ceil((count * bytes) / 4) * 4 };
+}
+
+/** Type in which a tensor's numbers are stored. */
+export const storageOf = ({ half }: Pick<Operand, 'half'>): Storage => (half ? 'f16' : 'f32');
+
+/** Some images of a batch. */
+export interface ImageRange {
+  from: number;
+  images: number;
+}
+
+/** Divides a batch into ranges of at most so many images. */
+export function imageRanges(batch: number, images: number): ImageRange[] {
+  return Array.from({ length: Math.ceil(batch / images) }, (_, i) => ({
+    from: i * images,
+    images: Math.min(images, batch - i * images),
+  }));
+}
+
+/** The part of a tensor of a whole batch that holds these images. */
+export function imagesOf(
+  operand: Operand,
+  { batchSize }: { batchSize: number },
+  { from, images }: ImageRange,
+): Binding {
+  const each = operand.count / batchSize;
+  return images === batchSize ? { buffer: operand.buffer } : rangeOf(operand, from * each, images * each);
 }
 
 /** True if the device binds the whole tensor at once. */

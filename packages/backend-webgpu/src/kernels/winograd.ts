@@ -18,7 +18,7 @@ import {
 } from '../wgsl/winograd';
 import { folded, isLarge, runProducts } from './gemm';
 import { factor } from './mat-mul';
-import { rangeOf } from './ranges';
+import { imageRanges, imagesOf, storageOf } from './ranges';
 
 type Geometry = backend_util.Conv2DInfo;
 
@@ -30,11 +30,6 @@ interface Images {
   /** Padding before the first row and column. */
   top: number;
   left: number;
-}
-
-interface Range {
-  from: number;
-  images: number;
 }
 
 export interface WinogradPlan {
@@ -124,19 +119,6 @@ function imagesThatFit(
   const images = Math.floor(most / step) * step;
   return images === 0 ? undefined : images;
 }
-
-function* ranges({ info, images }: WinogradPlan): Generator<Range> {
-  for (let from = 0; from < info.batchSize; from += images) {
-    yield { from, images: Math.min(images, info.batchSize - from) };
-  }
-}
-
-function imagesOf(operand: Operand, info: Geometry, { from, images }: Range): Binding {
-  const each = operand.count / info.batchSize;
-  return images === info.batchSize ? { buffer: operand.buffer } : rangeOf(operand, from * each, images * each);
-}
-
-const storageOf = ({ half }: Operand): Storage => (half ? 'f16' : 'f32');
 
 interface Transformed {
   name: string;
@@ -229,7 +211,7 @@ export function winogradConvolution(
     input: storageOf(filter),
     turned: !forward,
   });
-  for (const range of ranges(plan)) {
+  for (const range of imageRanges(info.batchSize, plan.images)) {
     const tiles = range.images * tilesY * tilesX;
     const v = backend.scratch(places * tiles * from.channels);
     transformed(backend, info, {
@@ -301,7 +283,7 @@ export function winogradFilterGradient(
     left: padInfo.left,
   };
   const sizeY = { height: info.outHeight, width: info.outWidth, channels: outChannels, top: 0, left: 0 };
-  for (const range of ranges(plan)) {
+  for (const range of imageRanges(info.batchSize, plan.images)) {
     const tiles = range.images * tilesY * tilesX;
     const sides = [
       { name: 'WinogradInput', transform: of.input, operand: x, images: sizeX },

@@ -262,7 +262,7 @@ export function splitSumShader(options: { c: Storage; vector: boolean; bias: boo
   const { c, vector, bias, relu } = options;
   const type = vector ? 'vec4<f32>' : 'f32';
   const biased = bias ? 'sum + bias[i % u.n]' : 'sum';
-  return `${enable(c)}struct Uniforms { count: u32, splits: u32, n: u32, baseC: u32 }
+  return `${enable(c)}struct Uniforms { count: u32, splits: u32, n: u32, baseC: u32, ldc: u32 }
 @group(0) @binding(0) var<storage, read> partial: array<${type}>;
 @group(0) @binding(1) var<storage, read_write> c: array<${element(c, vector)}>;
 ${bias ? `@group(0) @binding(2) var<storage, read> bias: array<${type}>;\n` : ''}@group(0) @binding(${bias ? 3 : 2}) var<uniform> u: Uniforms;
@@ -273,6 +273,6 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   var sum = partial[i];
   for (var s = 1u; s < u.splits; s++) { sum += partial[s * u.count + i]; }
   let v = ${biased};
-  c[u.baseC + i] = ${element(c, vector)}(${relu ? `select(v, ${type}(0), v < ${type}(0))` : 'v'});
+  c[u.baseC + i / u.n * u.ldc + i % u.n] = ${element(c, vector)}(${relu ? `select(v, ${type}(0), v < ${type}(0))` : 'v'});
 }`;
 }

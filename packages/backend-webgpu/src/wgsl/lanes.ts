@@ -11,11 +11,8 @@ const FOUR = [0, 1, 2, 3] as const;
 
 const count = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
 
-/** True if every read of the factor is a vector of four numbers. */
-const isVector = ({ vector }: Factor): boolean => vector;
-
-/** True if a product's factors can be read so. */
-export const readsByLanes = (a: Factor, b: Factor): boolean => isVector(a) && isVector(b);
+/** True if every read of a product's factors is a vector of four numbers. */
+export const readsByLanes = (a: Factor, b: Factor): boolean => a.vector && b.vector;
 
 /** Reads four numbers at a place of the buffer, or zeros. */
 function reader(name: 'A' | 'B', factor: Factor): string {

@@ -5,7 +5,7 @@ import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { VggWebgpuBackend } from '../../src/backend';
 import { device, kernelTimes, profile } from '../../src/index';
 import { chooseMatrixTile } from '../../src/kernels/gemm';
-import { normals, start, worst } from '../reference';
+import { normals, product, start, worst } from '../reference';
 import { rounded } from './rounding';
 
 const backend = () => tf.backend() as unknown as VggWebgpuBackend;
@@ -13,17 +13,6 @@ const backend = () => tf.backend() as unknown as VggWebgpuBackend;
 /** Uses tensor cores for products of any size, with the tile of a CPU or of a GPU. */
 function force(m: number, n: number, software = true): void {
   backend().tile = chooseMatrixTile(backend().unit!, m, n, { limits: backend().device.limits, software });
-}
-
-function product(a: ArrayLike<number>, b: ArrayLike<number>, [m, n, k]: number[], ta = false, tb = false) {
-  const c = new Float64Array(m! * n!);
-  for (let i = 0; i < m!; i++) {
-    for (let p = 0; p < k!; p++) {
-      const x = a[ta ? p * m! + i : i * k! + p]!;
-      for (let j = 0; j < n!; j++) c[i * n! + j]! += x * b[tb ? j * k! + p : p * n! + j]!;
-    }
-  }
-  return c;
 }
 
 const read = async (t: tf.Tensor) => {

@@ -19,7 +19,7 @@
  * --busy         compute rates from processor time instead of the clock, for a machine that does other work. Use
  *                it with one thread only: threads that wait for each other also use processor time.
  *
- * Each run of a peer is a separate process: two steps and two seconds that are not counted, then the median of at least
+ * Each run of a peer is a separate process: three steps and two seconds that are not counted, then the median of at least
  * five steps and two seconds. Needs `pnpm build` and an idle machine.
  */
 import { spawnSync } from 'node:child_process';
@@ -52,8 +52,11 @@ const JOBS = [
   { job: 'train', precision: 'bf16', batch: 32, net: 'D', side: 224, target: 1.25 },
   { job: 'train', precision: 'bf16-fast', batch: 32, net: 'D', side: 224, target: 1.25 },
   { job: 'train', precision: 'bf16', batch: 8, net: 'D', side: 224 },
+  { job: 'train', precision: 'bf16-fast', batch: 8, net: 'D', side: 224 },
   { job: 'infer', precision: 'bf16', batch: 32, net: 'D', side: 224, target: 1.6 },
+  { job: 'infer', precision: 'bf16-fast', batch: 32, net: 'D', side: 224, target: 1.6 },
   { job: 'infer', precision: 'bf16', batch: 1, net: 'D', side: 224, target: 1.3 },
+  { job: 'infer', precision: 'bf16-fast', batch: 1, net: 'D', side: 224, target: 1.3 },
   { job: 'train', precision: 'f32', batch: 8, net: 'D', side: 224, target: 1.5 },
   { job: 'infer', precision: 'f32', batch: 8, net: 'D', side: 224, target: 1, against: 'onnxruntime' },
   { job: 'infer', precision: 'f32', batch: 1, net: 'D', side: 224, against: 'onnxruntime' },

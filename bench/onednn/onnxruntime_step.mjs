@@ -61,7 +61,7 @@ async function timed() {
   processor.push((user + system) / 1e6);
 }
 
-await repeat(2, () => session.run({ images }));
+await repeat(3, () => session.run({ images }));
 await repeat(steps, timed);
 const middle = (values) => values.sort((a, b) => a - b)[values.length >> 1];
 const median = middle(seconds);

@@ -5,7 +5,7 @@
  *   node bench/onednn/step.mjs BACKEND train|infer BATCH [CONFIGURATION=D] [SIDE=224] [STEPS=5] [WIDTH=1]
  *
  * BACKEND: onednn, wasm or cpu; CONFIGURATION as in net.mjs. Needs `pnpm build`. Prints one JSON line, like the scripts
- * for other peers. The seconds per step are the median of at least STEPS steps and two seconds. Two steps and two
+ * for other peers. The seconds per step are the median of at least STEPS steps and two seconds. Three steps and two
  * seconds before are not counted, because short steps are slower until V8 has compiled the code. Environment:
  * VGG_ONEDNN_THREADS, VGG_ONEDNN_PRECISION.
  */
@@ -43,7 +43,7 @@ async function timed() {
   processor.push((user + system) / 1e6);
 }
 
-await repeat(2, () => step(number++));
+await repeat(3, () => step(number++));
 await repeat(Number(steps), timed);
 const sorted = (values) => values.sort((a, b) => a - b);
 const middle = (values) => sorted(values)[values.length >> 1];

@@ -79,7 +79,7 @@ else:
 
 # As in step.mjs: two steps and two seconds that are not counted, then at least `steps` steps and two seconds.
 begin, warm = time.perf_counter(), 0
-while warm < 2 or time.perf_counter() - begin < 2:
+while warm < 3 or time.perf_counter() - begin < 2:
     step()
     warm += 1
 seconds, processor = [], []

@@ -199,19 +199,25 @@ class Environment : public Napi::ObjectWrap<Environment> {
     }
   }
 
+  // Returns a storage of `count` numbers that are not set.
+  std::shared_ptr<Storage> create(Napi::Env env, Type type, int64_t count) {
+    auto storage = std::make_shared<Storage>(type, count);
+    try {
+      storage->buffer = engine_->pool().take(storage->bytes());
+    } catch (const std::exception &error) {
+      throw Napi::Error::New(env, error.what());
+    }
+    return storage;
+  }
+
   // Arguments: id, type, typed array.
   void upload(const Napi::CallbackInfo &info) {
     require_open();
     const size_t id = info[0].As<Napi::Number>().Uint32Value();
     const auto type = static_cast<Type>(info[1].As<Napi::Number>().Uint32Value());
     const auto values = info[2].As<Napi::TypedArray>();
-    auto storage = std::make_shared<Storage>(type, static_cast<int64_t>(values.ElementLength()));
+    auto storage = create(info.Env(), type, static_cast<int64_t>(values.ElementLength()));
     if (storage->bytes() != values.ByteLength()) throw Napi::Error::New(info.Env(), "the type does not fit the array");
-    try {
-      storage->buffer = engine_->pool().take(storage->bytes());
-    } catch (const std::exception &error) {
-      throw Napi::Error::New(info.Env(), error.what());
-    }
     // Not by the array's ArrayBuffer: the memory may be shared.
     void *source = nullptr;
     napi_get_typedarray_info(info.Env(), values, nullptr, nullptr, &source, nullptr, nullptr);
@@ -269,12 +275,7 @@ class Environment : public Napi::ObjectWrap<Environment> {
   // operation may use it until `takeBack`.
   Napi::Value lend_new(const Napi::CallbackInfo &info) {
     require_open();
-    auto storage = std::make_shared<Storage>(Type::f32, info[1].As<Napi::Number>().Int64Value());
-    try {
-      storage->buffer = engine_->pool().take(storage->bytes());
-    } catch (const std::exception &error) {
-      throw Napi::Error::New(info.Env(), error.what());
-    }
+    const auto storage = create(info.Env(), Type::f32, info[1].As<Napi::Number>().Int64Value());
     loans_.emplace(storage->buffer.data(), storage);
     slot(info[0].As<Napi::Number>().Uint32Value()) = storage;
     return Napi::ArrayBuffer::New(info.Env(), storage->buffer.data(), storage->bytes());

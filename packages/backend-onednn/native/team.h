@@ -6,6 +6,7 @@
 
 #include <omp.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <exception>
 
@@ -37,5 +38,17 @@ void on_all_threads(Body body) {
   }
   if (failure) std::rethrow_exception(failure);
 }
+
+// Limits the threads of the parallel regions that the calling thread begins, as long as it exists.
+class ThreadLimit {
+ public:
+  explicit ThreadLimit(int most) : before_(omp_get_max_threads()) { omp_set_num_threads(std::min(before_, most)); }
+  ~ThreadLimit() { omp_set_num_threads(before_); }
+  ThreadLimit(const ThreadLimit &) = delete;
+  ThreadLimit &operator=(const ThreadLimit &) = delete;
+
+ private:
+  int before_;
+};
 
 }  // namespace vgg

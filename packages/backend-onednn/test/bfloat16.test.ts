@@ -135,6 +135,40 @@ describe.skipIf(!able)(`bfloat16${why}`, () => {
   });
 
   it.each([
+    [1, 300, 65],
+    [8, 47, 130],
+    [9, 1, 7],
+    [31, 64, 33],
+    [32, 35, 16],
+  ])('%i rows of %i times %i columns in training, with bias, ReLU and gradient', (rows, inner, columns) => {
+    const [a, b, bias, dy] = [rows * inner, inner * columns, columns, rows * columns].map((n, i) => normals(n, i + 1));
+    const [y, da] = tf.tidy(() => {
+      const multiply = (u: tf.Tensor) => {
+        const weights = tf.tensor2d(b!, [inner, columns]);
+        return tf.fused.matMul({ a: u as tf.Tensor2D, b: weights, bias: tf.tensor1d(bias!), activation: 'relu' });
+      };
+      const { value, grad } = tf.valueAndGrad(multiply)(
+        tf.tensor2d(a!, [rows, inner]),
+        tf.tensor2d(dy!, [rows, columns]),
+      );
+      return [value.dataSync(), grad.dataSync()];
+    });
+    const [u, v, w] = [rounded(a!), rounded(b!), rounded(dy!)];
+    const [expectedY, expectedDa] = [new Float64Array(rows * columns), new Float64Array(rows * inner)];
+    for (let i = 0; i < rows; i++) {
+      for (let j = 0; j < columns; j++) {
+        let sum = bias![j]!;
+        for (let k = 0; k < inner; k++) sum += u[i * inner + k]! * v[k * columns + j]!;
+        expectedY[i * columns + j] = Math.max(0, sum);
+        if (!(y![i * columns + j]! > 0)) continue;
+        for (let k = 0; k < inner; k++) expectedDa[i * inner + k]! += w[i * columns + j]! * v[k * columns + j]!;
+      }
+    }
+    expect(y).toBeAllclose(Array.from(expectedY), { rtol: 1e-5, atol: 1e-4 });
+    expect(da).toBeAllclose(Array.from(expectedDa), { rtol: 1e-5, atol: 1e-4 });
+  });
+
+  it.each([
     { n: 33, side: 30, inputs: 16, channels: 24 },
     { n: 33, side: 2, inputs: 16, channels: 32 },
     { n: 8, side: 48, inputs: 128, channels: 128 },

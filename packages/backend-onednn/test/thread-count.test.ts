@@ -28,6 +28,12 @@ function filterGradient(images: number, side: number, inputs: number, filters: n
   return ['Conv2DBackpropFilter', shapes, [[3, 3, inputs, filters], [filters]], attributes];
 }
 
+/** A few rows times a matrix, which may be transposed or expected again. */
+function fewRows(rows: number, transposed: 0 | 1, again: 0 | 1): Case {
+  const matrix = transposed === 1 ? [1, 1000, 1024] : [1, 1024, 1000];
+  return ['BatchMatMul', [[1, rows, 1024], matrix], [[1, rows, 1000]], [0, transposed, 0, again]];
+}
+
 const CASES: readonly Case[] = [
   filterGradient(5, 18, 3, 16),
   filterGradient(1, 32, 3, 64),
@@ -42,7 +48,7 @@ const CASES: readonly Case[] = [
       [1, 256, 10],
     ],
     [[1, 512, 10]],
-    [1, 0, 0],
+    [1, 0, 0, 0],
   ],
   [
     'BatchMatMul',
@@ -51,17 +57,11 @@ const CASES: readonly Case[] = [
       [1, 32, 1000],
     ],
     [[1, 4096, 1000]],
-    [1, 0, 0],
+    [1, 0, 0, 0],
   ],
-  [
-    'BatchMatMul',
-    [
-      [1, 3, 4096],
-      [1, 4096, 1000],
-    ],
-    [[1, 3, 1000]],
-    [0, 0, 0],
-  ],
+  fewRows(3, 0, 0),
+  fewRows(5, 0, 1),
+  fewRows(7, 1, 0),
   ['Sum', [[1000, 48]], [[48]], [1, 1, 0]],
   ['ChannelMoments', [[4, 20, 20, 48]], [[48], [48]], []],
 ];

@@ -61,7 +61,7 @@ async function nextToLoops(enough: (sleeps: boolean, operations: number) => bool
       const { sleeps } = device.statistics();
       if (enough(sleeps, operations)) return sleeps;
       const buffer = device.reserve();
-      device.submit('BatchMatMul', [operand, operand], [{ shape, dtype: 'float32', buffer }], [1, 0, 0]);
+      device.submit('BatchMatMul', [operand, operand], [{ shape, dtype: 'float32', buffer }], [1, 0, 0, 0]);
       await device.read(buffer);
       buffer.release();
     }

@@ -119,16 +119,8 @@ class Parts {
   }
 
   std::shared_ptr<const CachedPrimitive> for_images(int64_t images, const memory::desc *layout) const {
-    const int threads = omp_get_max_threads();
-    omp_set_num_threads(1);
-    try {
-      auto primitive = gradient_primitive(context_, part_of(images), sums_dy_, layout);
-      omp_set_num_threads(threads);
-      return primitive;
-    } catch (...) {
-      omp_set_num_threads(threads);
-      throw;
-    }
+    const ThreadLimit alone(1);
+    return gradient_primitive(context_, part_of(images), sums_dy_, layout);
   }
 
   const memory::desc &weights() const { return small_->weights; }

@@ -137,7 +137,7 @@ void matrix_forward(Context &context, const Convolution &c, const Tensor &x, con
     const memory::desc row = plain(1, blocks.outputs, memory::data_type::f32);
     arguments.emplace(DNNL_ARG_BIAS, memory(row, context.engine, values));
   }
-  execute(context, *primitive, std::move(arguments));
+  execute_product(context, *primitive, std::move(arguments));
 }
 
 void matrix_backprop_input(Context &context, const Convolution &c, const Tensor &dy, const Tensor &filter,
@@ -151,10 +151,10 @@ void matrix_backprop_input(Context &context, const Convolution &c, const Tensor 
   Buffer converted;
   void *matrix = matrix_of(context, blocks, filter);
   void *gradient = rows_of(context, dy, images, primitive->source, converted);
-  execute(context, *primitive,
-          {{DNNL_ARG_SRC, {primitive->source, context.engine, gradient}},
-           {DNNL_ARG_WEIGHTS, {primitive->weights, context.engine, matrix}},
-           {DNNL_ARG_DST, {primitive->destination, context.engine, context.allocate_activation(dx)}}});
+  execute_product(context, *primitive,
+                  {{DNNL_ARG_SRC, {primitive->source, context.engine, gradient}},
+                   {DNNL_ARG_WEIGHTS, {primitive->weights, context.engine, matrix}},
+                   {DNNL_ARG_DST, {primitive->destination, context.engine, context.allocate_activation(dx)}}});
 }
 
 void matrix_backprop_filter(Context &context, const Convolution &c, const Tensor &x, const Tensor &dy, float *dw,
@@ -171,10 +171,10 @@ void matrix_backprop_filter(Context &context, const Convolution &c, const Tensor
   void *source = rows_of(context, x, images, rows, x_copy);
   void *gradient = rows_of(context, dy, images, primitive->weights, dy_copy);
   const Buffer matrix = context.pool.take(primitive->destination.get_size());
-  execute(context, *primitive,
-          {{DNNL_ARG_SRC, {primitive->source, context.engine, source}},
-           {DNNL_ARG_WEIGHTS, {primitive->weights, context.engine, gradient}},
-           {DNNL_ARG_DST, {primitive->destination, context.engine, matrix.data()}}});
+  execute_product(context, *primitive,
+                  {{DNNL_ARG_SRC, {primitive->source, context.engine, source}},
+                   {DNNL_ARG_WEIGHTS, {primitive->weights, context.engine, gradient}},
+                   {DNNL_ARG_DST, {primitive->destination, context.engine, matrix.data()}}});
 
   // The gradient of a tap is the sum of its blocks.
   std::fill_n(dw, c.weights[2] * c.weights[3] * blocks.in * blocks.out, 0.0f);

@@ -1,5 +1,5 @@
 /** BatchMatMul and _FusedMatMul (native/kernels/mat_mul.cc). */
-import { backend_util, type TensorInfo, util } from '@tensorflow/tfjs-core';
+import { backend_util, engine, type TensorInfo, util } from '@tensorflow/tfjs-core';
 import { activate, type FusedAttributes, nativeActivation } from './activation';
 import { isFloat, type KernelCall, type KernelTable } from './kernel';
 
@@ -44,7 +44,9 @@ function multiply(
   const operands = [backend.operand(a, shapes.a), backend.operand(b, shapes.b)];
   if (bias !== undefined) operands.push(backend.operand(bias));
   const nativeShape = [shapes.a[0]!, shapes.a[attrs.transposeA ? 2 : 1]!, columns];
-  const attributes = [attrs.transposeA ? 1 : 0, attrs.transposeB ? 1 : 0, relu ? 1 : 0];
+  // While no gradients are recorded, the same weights are expected again.
+  const again = engine().state.gradientDepth === 0;
+  const attributes = [attrs.transposeA, attrs.transposeB, relu, again].map(Number);
   return backend.run('BatchMatMul', operands, { shape: [...outer, rows, columns], nativeShape }, attributes);
 }
 

@@ -2,24 +2,16 @@
  * Finds images that lie in several classes as copies of the same bytes. Candidates are found by what is known of them anyway: the
  * moments of their pixels while the statistics are computed, or the sizes of their files. Only candidates are read.
  */
+import { createHash } from 'node:crypto';
 import { type AsyncImageSource, type ImageSource, locationOf } from '../source';
 import { bytesOf, imageHash } from './image-sample';
 
 /** Names of images with the same bytes that are not all of one class. */
 export type ClassCopies = readonly string[];
 
-/** Returns a number below 2^53 that depends on every bit of some numbers. */
+/** Returns a whole number below 2^53 that depends on every bit of some numbers: a part of their SHA-1. */
 export function keyOfNumbers(numbers: Float64Array): number {
-  const words = new Uint32Array(numbers.buffer, numbers.byteOffset, 2 * numbers.length);
-  let high = 0xdeadbeef;
-  let low = 0x41c6ce57;
-  for (const word of words) {
-    high = Math.imul(high ^ word, 2654435761);
-    low = Math.imul(low ^ word, 1597334677);
-    high ^= high >>> 15;
-    low ^= low >>> 13;
-  }
-  return 2 ** 32 * (low & 0x1fffff) + (high >>> 0);
+  return Number(createHash('sha1').update(numbers).digest().readBigUInt64LE() >> 11n);
 }
 
 /** Returns the sets of images with the same key that are not all of one class. @param keys of the images; NaN for those to leave out. */

@@ -63,6 +63,15 @@ function realFolders(folder: Folder): Set<string> {
   return paths;
 }
 
+const isTable = (name: string) => TABLE.test(name) && !NOT_LABELS.test(name);
+
+/** Returns true if a folder has files that may be tables, at any depth. */
+export function holdsTables(folder: Folder, seen: Set<string> = new Set()): boolean {
+  if (seen.has(folder.real)) return false;
+  seen.add(folder.real);
+  return folder.files.some(isTable) || folder.folders.some((child) => holdsTables(child.folder, seen));
+}
+
 /** Lists the images and tables of a tree. @param path of the tree. */
 export function contentOf(path: string, tree: Folder): Content {
   const images: TreeImage[] = [];
@@ -70,7 +79,7 @@ export function contentOf(path: string, tree: Folder): Content {
   walk(tree, '', (folder, below, companions) => {
     const own = folder.files.filter((name) => isImageName(name) && !companions.has(name));
     for (const name of own) images.push({ folder: below, name });
-    const found = folder.files.filter((name) => TABLE.test(name) && !NOT_LABELS.test(name));
+    const found = folder.files.filter(isTable);
     if (found.length > MOST_TABLES) return;
     for (const name of found)
       tables.push({ name: below + name, path: join(path, below, name), below, isAmongImages: own.length > 0 });

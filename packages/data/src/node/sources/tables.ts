@@ -8,7 +8,7 @@ import { readableName } from '../byte-names';
 import { ClassPlaces } from './class-places';
 import { FileList } from './file-list';
 import { byName } from './files';
-import { type Content, contentOf, countOthers, type TableFile } from './flat-images';
+import { type Content, contentOf, countOthers, holdsTables, type TableFile } from './flat-images';
 import { ImageNames, partOfFolder } from './image-names';
 import { divideByLists, listsIn } from './lists';
 import { PARTS, type Part, partOfShard } from './parts';
@@ -96,6 +96,8 @@ export async function openTables(
   account: Account,
   isWanted: boolean,
 ): Promise<LabelledParts | undefined> {
+  // Most data sets have no table, and may have a million images that need not be listed here.
+  if (!isWanted && !holdsTables(tree)) return undefined;
   const content = contentOf(path, tree);
   const { images, tables: files, hasGroups, hasOneFolder } = content;
   const isFlat = hasGroups || hasOneFolder;

@@ -1,7 +1,7 @@
 /** Training of a prepared run: loaders, loop, validation, checkpoints, interruption, and its best weights at the end. */
 
 import { shareOf, VggError } from '@vgg/core';
-import { listenForInterruption, systemReason } from '@vgg/core/node';
+import { type Interruption, listenForInterruption, systemReason } from '@vgg/core/node';
 import type { BatchLoader } from '@vgg/data';
 import { createEvaluationBatches } from '@vgg/data/node';
 import { scalesFor } from '@vgg/eval';
@@ -124,11 +124,20 @@ function recipeOptions({ record, data, model }: Pick<Prepared, 'record' | 'data'
   };
 }
 
+interface TrainingParts {
+  terminal: Terminal;
+  log: RunLog;
+  report: RunReport;
+  table: EpochTable;
+  /** Ended when training ends. */
+  interruption: Interruption;
+}
+
 /** Trains a prepared run until its recipe is done or it is interrupted; in both cases the run folder holds the state. */
 async function runTraining(
   prepared: Prepared,
   session: SessionOptions,
-  { terminal, log, report, table }: { terminal: Terminal; log: RunLog; report: RunReport; table: EpochTable },
+  { terminal, log, report, table, interruption }: TrainingParts,
 ): Promise<Trained> {
   const { record, data, skipped, checkpoint } = prepared;
   const { recipe } = record;
@@ -136,9 +145,6 @@ async function runTraining(
   const loaders = openLoaders(prepared, session);
   const { training, validation } = loaders;
   const options = recipeOptions(prepared, training);
-  const interruption = listenForInterruption(() =>
-    terminal.say('stopping: saving the run (press Ctrl-C again to quit at once)'),
-  );
   const notice = skippedNotice(terminal, skipped);
   const display = trainingDisplay({
     terminal,
@@ -268,6 +274,9 @@ async function trainAndSave(
 ): Promise<TrainedRun> {
   const { folder, record, model } = prepared;
   await sharePrepared(prepared);
+  const interruption = listenForInterruption(() =>
+    terminal.say('stopping: saving the run (press Ctrl-C again to quit at once)'),
+  );
   const { train: images, validation } = record.images;
   const { test } = prepared.data;
   const kept = test === undefined ? '' : `, ${test.length} kept for evaluate --split test`;
@@ -280,11 +289,13 @@ async function trainAndSave(
   const log = folder.record(prepared.checkpoint);
   const table = new EpochTable(folder.path);
   const report = await openReport();
-  const trained = await runTraining(prepared, options, { terminal, log, report, table }).catch(async (error) => {
-    // The error that ended the run is printed last.
-    await report.settle();
-    throw error;
-  });
+  const trained = await runTraining(prepared, options, { terminal, log, report, table, interruption }).catch(
+    async (error) => {
+      // The error that ended the run is printed last.
+      await report.settle();
+      throw error;
+    },
+  );
   const interrupted = trained.result.reason === 'interrupted';
   const finished = !interrupted && prepared.checkpoint?.state.step === trained.result.step && hasWeights(folder);
   if (!interrupted && !finished) {

@@ -2,7 +2,8 @@
  * `pnpm check:packages` tests the packages as they are published. It packs every package, lints each tarball (publint,
  * arethetypeswrong), and installs all of them with npm, pnpm and yarn into empty folders. There it checks that TF.js is
  * installed once, loads every entry in both module systems, type-checks a program under each module resolution, and bundles
- * one with esbuild and Vite. In npm's folder it also trains from CommonJS and runs the examples of the READMEs. With the native
+ * one with esbuild and Vite. In npm's folder it also trains from CommonJS and runs the examples of the READMEs; in several versions of
+ * Node it loads every entry and, on lavapipe, trains on WebGPU. With the native
  * engine it also builds and asks a Next.js server (webpack and Turbopack) and a function for AWS Lambda (esbuild, in both module
  * systems), builds a page with webpack without a warning of a missing package, runs on Bun and Deno, and type-checks with
  * TypeScript 7.
@@ -16,6 +17,7 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { blocksOf } from './examples.mjs';
+import { provideLavapipe } from './lavapipe.mjs';
 import { ROOT, say } from './setup.mjs';
 
 const require = createRequire(import.meta.url);
@@ -25,6 +27,8 @@ const ATTW = '@arethetypeswrong/cli@0.18.5';
 const YARN = 'yarn@1.22.22';
 /** Version of Vite's bundler. yarn 1 fails if a registry lacks one platform's package of a release, as it may for the newest. */
 const ROLLUP = '4.60.0';
+/** Versions of Node that are tried besides this one. */
+const NODES = ['22', '24'];
 /** Packages that users install in addition. */
 const INSTALLED = {
   '@tensorflow/tfjs-core': '4.22.0',
@@ -34,6 +38,7 @@ const INSTALLED = {
   '@types/node': '20',
   esbuild: '0.27',
   vite: '7',
+  webgpu: '0.6.2',
 };
 /** Bundlers and run times of servers, which are installed in a folder of their own. */
 const SERVERS = {
@@ -69,14 +74,14 @@ const PLATFORM = `${process.platform}-${process.arch}`;
 const BUILT = existsSync(join(ONEDNN, 'build', PLATFORM, 'onednn.node'));
 
 /** Runs a program in the consumer's folder. If it fails, prints its output and ends. */
-function run(title, program, args, cwd) {
+function run(title, program, args, cwd, environment = {}) {
   say(title);
   try {
     execFileSync(program, args, {
       cwd,
       encoding: 'utf8',
       stdio: 'pipe',
-      env: { ...process.env, XDG_CACHE_HOME: folder, NEXT_TELEMETRY_DISABLED: '1' },
+      env: { ...process.env, XDG_CACHE_HOME: folder, NEXT_TELEMETRY_DISABLED: '1', ...environment },
     });
   } catch ({ stdout, stderr }) {
     say(`${stdout}${stderr}\nerror: ${title}: see above; the folder is ${folder}`);
@@ -155,6 +160,26 @@ node('making images and a net', 'photographs.mjs');
 run('training by the command line', 'npx', ['vgg', 'train', '--smoke'], consumer);
 if (BUILT) node('training on the native engine by CommonJS', 'onednn.cjs');
 node('training by CommonJS', 'train.cjs');
+checkNodes();
+
+/** Loads every entry and trains on WebGPU, if there is lavapipe, in this and in other versions of Node. */
+function checkNodes() {
+  const { environment, reason } = provideLavapipe();
+  if (reason !== undefined) say(`WebGPU is not tried: ${reason}`);
+  const programs = NODES.map((version) => {
+    const [name, home] = [`node-${PLATFORM}`, join(folder, `node-${version}`)];
+    mkdirSync(home);
+    const install = ['install', '--no-audit', '--no-fund', '--prefix', home, `${name}@${version}`];
+    run(`installing Node ${version}`, 'npm', install, folder);
+    return [version, join(home, 'node_modules', name, 'bin', 'node')];
+  });
+  const entries = ['entries.mjs', ...(BUILT ? [] : ['--without-onednn'])];
+  for (const [version, program] of programs) run(`loading every entry in Node ${version}`, program, entries, consumer);
+  if (reason !== undefined) return;
+  for (const [version, program] of [[process.versions.node, process.execPath], ...programs]) {
+    run(`training on WebGPU in Node ${version}`, program, ['webgpu.mjs'], consumer, environment);
+  }
+}
 
 for (const [name, path] of [['README', 'README.md'], ...names.map((name) => [name, `packages/${name}/README.md`])]) {
   if (name === 'backend-onednn' && !BUILT) continue;

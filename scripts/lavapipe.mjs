@@ -36,6 +36,14 @@ const RELEASES = {
   },
 };
 
+/** Returns the address of Debian's packages from which this system is installed. */
+function mirror() {
+  const addresses = execFileSync('apt-get', ['indextargets', '--format', '$(REPO_URI)'], { encoding: 'utf8' });
+  const found = addresses.split('\n').find((address) => /\/debian\/?$/.test(address));
+  if (found === undefined) throw new Error("the sources of apt-get have no mirror of Debian's packages");
+  return found;
+}
+
 /** Downloads the packages; with those they need that this system lacks, or with all if the release is `alone`. */
 function fetchPackages(folder, { suites, target = [], alone = false }, more) {
   const [lists, archives, status] = ['lists', 'archives', 'status'].map((name) => join(folder, name));
@@ -52,7 +60,7 @@ function fetchPackages(folder, { suites, target = [], alone = false }, more) {
   ];
   if (suites !== undefined) {
     const sources = join(folder, 'sources.list');
-    writeFileSync(sources, suites.map((suite) => `deb http://deb.debian.org/debian ${suite} main\n`).join(''));
+    writeFileSync(sources, suites.map((suite) => `deb ${mirror()} ${suite} main\n`).join(''));
     options.push(`Dir::Etc::sourcelist=${sources}`, 'Dir::Etc::sourceparts=-');
   }
   if (alone) {

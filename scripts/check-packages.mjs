@@ -27,7 +27,7 @@ const ATTW = '@arethetypeswrong/cli@0.18.5';
 const YARN = 'yarn@1.22.22';
 /** Version of Vite's bundler. yarn 1 fails if a registry lacks one platform's package of a release, as it may for the newest. */
 const ROLLUP = '4.60.0';
-/** Versions of Node that are tried besides this one. */
+/** Versions of Node that are tried in addition to this one. */
 const NODES = ['22', '24'];
 /** Packages that users install in addition. */
 const INSTALLED = {

@@ -64,7 +64,7 @@ const results = [];
 for (let i = 0; i < runs; i++) results.push(await run());
 const { samples } = results[0];
 const [first] = samples;
-/** Garbage that is not yet collected is no leak, so the least of a quarter counts. */
+/** The least of a quarter: the rest may be garbage that is not yet collected. */
 const least = (quarter) => {
   const part = samples.slice((quarter * samples.length) / 4, ((quarter + 1) * samples.length) / 4);
   return Math.min(...part.map(({ resident }) => resident));

@@ -1,9 +1,5 @@
 #include "convolution.h"
 
-#include <algorithm>
-
-#include "../team.h"
-
 namespace vgg {
 
 void reorder(Context &context, const memory::desc &from, void *source, const memory::desc &to, void *target) {
@@ -42,15 +38,6 @@ void execute(Context &context, const CachedPrimitive &primitive, std::unordered_
   primitive.primitive.execute(context.stream, arguments);
   context.stream.wait();
   context.primitive_seconds += now() - start;
-}
-
-void execute_product(Context &context, const CachedPrimitive &primitive,
-                     std::unordered_map<int, dnnl::memory> arguments) {
-  if (processor_has(dnnl_cpu_isa_avx512_core)) return execute(context, primitive, std::move(arguments));
-  // oneDNN's products for AVX2 add up in another order at the end of a thread's rows. 1, 2 and 4 threads end at rows
-  // where that makes no difference; 3, 6 and 8 do not.
-  const ThreadLimit limit(omp_get_max_threads() >= 4 ? 4 : std::min(omp_get_max_threads(), 2));
-  execute(context, primitive, std::move(arguments));
 }
 
 dnnl::convolution_forward::primitive_desc forward_hint(Context &context, const Convolution &c) {

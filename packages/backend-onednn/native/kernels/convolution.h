@@ -83,10 +83,6 @@ void *weights_in_layout(Context &context, Storage &storage, const memory::desc &
 // Runs the primitive and waits for it.
 void execute(Context &context, const CachedPrimitive &primitive, std::unordered_map<int, dnnl::memory> arguments);
 
-// Same for a matrix product, with bits that do not depend on the number of threads.
-void execute_product(Context &context, const CachedPrimitive &primitive,
-                     std::unordered_map<int, dnnl::memory> arguments);
-
 // Returns the forward description, which backward primitives need as a hint.
 dnnl::convolution_forward::primitive_desc forward_hint(Context &context, const Convolution &convolution);
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "convolution.h"
+#include "divided_product.h"
 #include "few_rows.h"
 #include "kernels.h"
 
@@ -96,6 +97,18 @@ void batch_mat_mul(Context &context, const Call &call) {
   const bool relu = call.integer(2) == 1;
   const bool bias = call.has_input(2);
   const int64_t columns = y.dims[2];
+  const int64_t terms = a.dims[transpose_a ? 1 : 2];
+  if (divides_product(transpose_a, terms)) {
+    Buffer a_copy, b_copy, wide_bias;
+    const auto factor = [&](const Tensor &tensor, bool transposed, Buffer &copy) {
+      return in_layout(context, matrix(tensor.dims, transposed, held_type(tensor)), tensor.data<void>(),
+                       matrix(tensor.dims, transposed, context.multiplied), copy);
+    };
+    void *left = factor(a, transpose_a, a_copy), *right = factor(b, transpose_b, b_copy);
+    float *values = bias_of(context, call, wide_bias);
+    return multiply_divided(context, {y.dims[0], y.dims[1], terms, columns, transpose_a, transpose_b, relu, left, right,
+                                      values, context.allocate<float>(y)});
+  }
   const auto f32 = memory::data_type::f32;
   const memory::desc bias_layout = row(columns, y.dims[0], f32);
   const Key key = Key("batch_mat_mul").add(a.dims).add(b.dims).add(transpose_a).add(transpose_b).add(bias).add(relu);
@@ -129,7 +142,7 @@ void batch_mat_mul(Context &context, const Call &call) {
     float *values = bias_of(context, call, wide_bias);
     arguments.emplace(DNNL_ARG_BIAS, memory(bias_layout, context.engine, values));
   }
-  execute_product(context, *primitive, std::move(arguments));
+  execute(context, *primitive, std::move(arguments));
 }
 
 }  // namespace vgg

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "divided_product.h"
+
 namespace vgg {
 namespace {
 
@@ -104,6 +106,15 @@ void *rows_of(Context &context, const Tensor &tensor, int64_t images, const memo
   return in_layout(context, from, tensor.data<void>(), to, holder);
 }
 
+// Runs the primitive, or the same product in parts where it must be divided.
+void multiply(Context &context, const CachedPrimitive &primitive, std::unordered_map<int, dnnl::memory> arguments,
+              const PlainProduct &product) {
+  if (divides_product(product.transpose_a, product.terms)) return multiply_divided(context, product);
+  execute(context, primitive, std::move(arguments));
+}
+
+float *floats(void *data) { return static_cast<float *>(data); }
+
 }  // namespace
 
 bool matrix_pays(const Context &context, const Convolution &c) {
@@ -125,19 +136,22 @@ void matrix_forward(Context &context, const Convolution &c, const Tensor &x, con
   Buffer converted, wide_bias;
   void *matrix = matrix_of(context, blocks, filter);
   void *source = rows_of(context, x, images, primitive->source, converted);
+  void *result = context.allocate_activation(y);
   std::unordered_map<int, dnnl::memory> arguments{
       {DNNL_ARG_SRC, {primitive->source, context.engine, source}},
       {DNNL_ARG_WEIGHTS, {primitive->weights, context.engine, matrix}},
-      {DNNL_ARG_DST, {primitive->destination, context.engine, context.allocate_activation(y)}},
+      {DNNL_ARG_DST, {primitive->destination, context.engine, result}},
   };
+  float *values = nullptr;
   if (bias != nullptr) {
     wide_bias = context.pool.take(static_cast<size_t>(blocks.outputs) * sizeof(float));
-    float *values = static_cast<float *>(wide_bias.data());
+    values = floats(wide_bias.data());
     for (int64_t i = 0; i < blocks.outputs; i++) values[i] = bias[i % blocks.out];
     const memory::desc row = plain(1, blocks.outputs, memory::data_type::f32);
     arguments.emplace(DNNL_ARG_BIAS, memory(row, context.engine, values));
   }
-  execute_product(context, *primitive, std::move(arguments));
+  multiply(context, *primitive, std::move(arguments),
+           {1, images, blocks.inputs, blocks.outputs, false, false, relu, source, matrix, values, floats(result)});
 }
 
 void matrix_backprop_input(Context &context, const Convolution &c, const Tensor &dy, const Tensor &filter,
@@ -151,10 +165,12 @@ void matrix_backprop_input(Context &context, const Convolution &c, const Tensor 
   Buffer converted;
   void *matrix = matrix_of(context, blocks, filter);
   void *gradient = rows_of(context, dy, images, primitive->source, converted);
-  execute_product(context, *primitive,
-                  {{DNNL_ARG_SRC, {primitive->source, context.engine, gradient}},
-                   {DNNL_ARG_WEIGHTS, {primitive->weights, context.engine, matrix}},
-                   {DNNL_ARG_DST, {primitive->destination, context.engine, context.allocate_activation(dx)}}});
+  void *result = context.allocate_activation(dx);
+  multiply(context, *primitive,
+           {{DNNL_ARG_SRC, {primitive->source, context.engine, gradient}},
+            {DNNL_ARG_WEIGHTS, {primitive->weights, context.engine, matrix}},
+            {DNNL_ARG_DST, {primitive->destination, context.engine, result}}},
+           {1, images, blocks.outputs, blocks.inputs, false, true, false, gradient, matrix, nullptr, floats(result)});
 }
 
 void matrix_backprop_filter(Context &context, const Convolution &c, const Tensor &x, const Tensor &dy, float *dw,
@@ -171,10 +187,12 @@ void matrix_backprop_filter(Context &context, const Convolution &c, const Tensor
   void *source = rows_of(context, x, images, rows, x_copy);
   void *gradient = rows_of(context, dy, images, primitive->weights, dy_copy);
   const Buffer matrix = context.pool.take(primitive->destination.get_size());
-  execute_product(context, *primitive,
-                  {{DNNL_ARG_SRC, {primitive->source, context.engine, source}},
-                   {DNNL_ARG_WEIGHTS, {primitive->weights, context.engine, gradient}},
-                   {DNNL_ARG_DST, {primitive->destination, context.engine, matrix.data()}}});
+  multiply(
+      context, *primitive,
+      {{DNNL_ARG_SRC, {primitive->source, context.engine, source}},
+       {DNNL_ARG_WEIGHTS, {primitive->weights, context.engine, gradient}},
+       {DNNL_ARG_DST, {primitive->destination, context.engine, matrix.data()}}},
+      {1, blocks.inputs, images, blocks.outputs, true, false, false, source, gradient, nullptr, floats(matrix.data())});
 
   // The gradient of a tap is the sum of its blocks.
   std::fill_n(dw, c.weights[2] * c.weights[3] * blocks.in * blocks.out, 0.0f);

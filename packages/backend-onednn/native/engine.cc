@@ -274,7 +274,7 @@ std::shared_ptr<const std::string> copy_out(const Storage &storage, void *target
   if (!storage.buffer) return std::make_shared<const std::string>("the numbers were never computed");
   if (storage.narrow) {
     widen_numbers(static_cast<const bf16 *>(storage.buffer.data()), static_cast<float *>(target), storage.count);
-  } else {
+  } else if (storage.count > 0) {
     std::memcpy(target, storage.buffer.data(), storage.bytes());
   }
   return nullptr;

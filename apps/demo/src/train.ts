@@ -1,12 +1,13 @@
 /** The page that trains: start, stop, continue; curves, speed, and what the net says of images that it has not seen. */
 
 import { drawChart } from './chart';
-import { CLASSES, pixelsOf, SIDE } from './drawn-images';
+import { CLASSES, type DrawnImages, pixelsOf, SIDE } from './drawn-images';
 import { type EngineChoice, engineChoice } from './engine-choice';
 import { engineInUse, useEngine } from './engines';
+import { NO_PICTURES, withPicture } from './pictures';
 import { drawRgb } from './pixels';
 import { forgetRun, type History, type StoredRun, storedRun } from './stored-run';
-import { allImages, DESCRIPTION, STEPS, SUMMARY, train } from './training';
+import { type Answers, allImages, DESCRIPTION, FILTERS, STEPS, SUMMARY, train } from './training';
 
 /** Number of training images shown. */
 const SHOWN = 24;
@@ -23,6 +24,7 @@ const again = element<HTMLButtonElement>('again');
 const images = allImages();
 let engines: EngineChoice;
 let history: History = { losses: [], errors: [], validations: [] };
+let pictures: DrawnImages = NO_PICTURES;
 /** Aborts the run that trains now. */
 let running: AbortController | undefined;
 
@@ -80,22 +82,74 @@ function drawCurves(): void {
   });
 }
 
+/** Returns the name of the most probable class of an image, if there are scores. */
+function guessOf(scores: Float32Array | undefined, i: number): string | undefined {
+  const own = scores?.subarray(i * CLASSES.length, (i + 1) * CLASSES.length);
+  if (own === undefined || own.length === 0) return undefined;
+  return CLASSES[own.indexOf(own.reduce((a, b) => Math.max(a, b)))];
+}
+
+function figureOf(canvas: HTMLCanvasElement, text: string, isWrong = false): HTMLElement {
+  const figure = document.createElement('figure');
+  const caption = document.createElement('figcaption');
+  caption.textContent = text;
+  figure.classList.toggle('wrong', isWrong);
+  figure.append(canvas, caption);
+  return figure;
+}
+
 /** Shows the most probable class of validation images. */
 function showGuesses(scores?: Float32Array): void {
   const { validation } = images;
   element('guessed').replaceChildren(
     ...Array.from({ length: GUESSED }, (_, i) => {
-      const figure = document.createElement('figure');
-      const caption = document.createElement('figcaption');
       const truth = CLASSES[validation.labels[i]!]!;
-      const own = scores?.subarray(i * CLASSES.length, (i + 1) * CLASSES.length);
-      const guess = own && CLASSES[own.indexOf(own.reduce((a, b) => Math.max(a, b)))]!;
-      caption.textContent = guess === undefined || guess === truth ? (guess ?? '?') : `${guess}, not ${truth}`;
-      figure.classList.toggle('wrong', guess !== undefined && guess !== truth);
-      figure.append(canvasOf(pixelsOf(validation, i), truth), caption);
-      return figure;
+      const guess = guessOf(scores, i);
+      const isWrong = guess !== undefined && guess !== truth;
+      return figureOf(
+        canvasOf(pixelsOf(validation, i), truth),
+        isWrong ? `${guess}, not ${truth}` : (guess ?? '?'),
+        isWrong,
+      );
     }),
   );
+}
+
+/** Shows the most probable class of the visitor's pictures. */
+function showPictures(scores?: Float32Array): void {
+  const figures = Array.from(pictures.labels, (_, i) =>
+    figureOf(canvasOf(pixelsOf(pictures, i), 'your picture'), guessOf(scores, i) ?? '?'),
+  );
+  element('pictures').replaceChildren(...figures);
+}
+
+/** Draws the first filters as colours: grey is 0, and the largest weight of all is bright or dark. */
+function showFilters(filters?: Float32Array): void {
+  element('filters').replaceChildren();
+  if (filters === undefined) return;
+  const largest = filters.reduce((most, weight) => Math.max(most, Math.abs(weight)), 0);
+  element('filters').replaceChildren(
+    ...Array.from({ length: FILTERS }, (_, i) => {
+      const canvas = document.createElement('canvas');
+      canvas.setAttribute('role', 'img');
+      canvas.setAttribute('aria-label', `filter ${i + 1}`);
+      const weights = filters.filter((_, at) => at % FILTERS === i);
+      drawRgb(canvas, weights, { width: 3, height: 3, low: -largest, high: largest });
+      return canvas;
+    }),
+  );
+}
+
+function showAnswers(answers?: Answers): void {
+  showGuesses(answers?.validation);
+  showPictures(answers?.pictures);
+  showFilters(answers?.filters);
+}
+
+async function onPictures(files: Iterable<File>): Promise<void> {
+  for (const file of files) pictures = await withPicture(pictures, file);
+  showPictures();
+  say('The net names your pictures after each epoch.');
 }
 
 /** Starts the chosen engine, else WebAssembly. Returns why, or nothing. */
@@ -142,7 +196,8 @@ async function runOnce(signal: AbortSignal): Promise<string> {
     images,
     run: { ...run, history },
     signal,
-    onScores: showGuesses,
+    pictures: () => pictures,
+    onAnswers: showAnswers,
     onEvent(event) {
       if (event.type === 'step') {
         history.losses.push(event.metrics.loss);
@@ -191,7 +246,7 @@ async function onAgain(): Promise<void> {
   history = { losses: [], errors: [], validations: [] };
   show({ speed: '–' });
   drawCurves();
-  showGuesses();
+  showAnswers();
   showButtons();
   say('Start the training.');
 }
@@ -210,7 +265,7 @@ async function open(): Promise<void> {
   const stored = await storedRun();
   if (stored !== undefined) history = stored.history;
   drawCurves();
-  showGuesses();
+  showAnswers();
   showButtons();
   const { length } = history.losses;
   if (length === 0) say('Start the training.');
@@ -219,5 +274,9 @@ async function open(): Promise<void> {
 }
 
 start.addEventListener('click', onStart);
+element<HTMLInputElement>('file').addEventListener('change', ({ target }) => {
+  const { files } = target as HTMLInputElement;
+  onPictures(files ?? []).catch((error: unknown) => say(messageOf(error), true));
+});
 again.addEventListener('click', () => onAgain().catch((error: unknown) => say(messageOf(error), true)));
 open().catch((error: unknown) => say(messageOf(error), true));

@@ -46,16 +46,37 @@ export interface RunOptions {
   readonly run: Pick<StoredRun, 'history'> & Partial<StoredRun>;
   readonly signal: AbortSignal;
   readonly onEvent: (event: TrainEvent) => void;
-  /** Called with the class scores of the validation images, [images, classes]. */
-  readonly onScores: (scores: Float32Array) => void;
+  /** Returns the pictures of the visitor, of any class. */
+  readonly pictures: () => DrawnImages;
+  readonly onAnswers: (answers: Answers) => void;
 }
 
+/** What the net knows after an epoch. */
+export interface Answers {
+  /** Class scores of the validation images, [images, classes]. */
+  readonly validation: Float32Array;
+  /** Class scores of the visitor's pictures, [pictures, classes]. */
+  readonly pictures: Float32Array;
+  /** Filters of the first convolution, [3, 3, 3, filters]. */
+  readonly filters: Float32Array;
+}
+
+export const FILTERS = NET.configuration[0];
+
 /** Trains on the engine in use until the run is complete or the signal is aborted, and stores the run. */
-export async function train({ images, run, signal, onEvent, onScores }: RunOptions): Promise<FitResult> {
+export async function train({ images, run, signal, onEvent, pictures, onAnswers }: RunOptions): Promise<FitResult> {
   const { training, validation } = images;
   const model = createVgg(NET, heInitialiser({ seed: SEED }));
   const optimiser = new MomentumSgd();
-  const all = Array.from({ length: VALIDATION }, (_, i) => i);
+  const scoresOf = async (seen: DrawnImages, aborted: AbortSignal | undefined) => {
+    const all = seen.labels.map((_, i) => i);
+    let scores = new Float32Array();
+    const batches = batchesOf(seen, all, Math.max(1, all.length));
+    const onScores = (_: unknown, numbers: Float32Array) => {
+      scores = Float32Array.from(numbers);
+    };
+    return { result: await validate({ model, batches, signal: aborted, onScores }), scores: () => scores };
+  };
   try {
     return await fit({
       model,
@@ -65,13 +86,14 @@ export async function train({ images, run, signal, onEvent, onScores }: RunOptio
       schedule: cosine({ rate: RATE, steps: STEPS }),
       epochs: EPOCHS,
       seed: SEED,
-      validate: (aborted) =>
-        validate({
-          model,
-          batches: batchesOf(validation, all, VALIDATION),
-          signal: aborted,
-          onScores: (_, scores) => onScores(scores),
-        }),
+      validate: async (aborted) => {
+        const { result, scores } = await scoresOf(validation, aborted);
+        const seen = pictures();
+        const own = seen.labels.length === 0 ? undefined : await scoresOf(seen, aborted);
+        const filters = (await model.variables.get('conv1_1.weight')!.data()) as Float32Array;
+        onAnswers({ validation: scores(), pictures: own?.scores() ?? new Float32Array(), filters });
+        return result;
+      },
       checkpoints: { store: runStore(run.history), everySteps: SAVED },
       resume: run.checkpoint,
       signal,

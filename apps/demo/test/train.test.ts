@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Page } from 'puppeteer-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { CLASSES } from '../src/drawn-images';
 import { CHROMIUM, openSite, type Site, status, WITHOUT } from './site';
 
 /** Accepts the WebGPU of Chromium on the CPU. */
@@ -37,6 +38,22 @@ async function pointsOf(page: Page, chart: string, curve: string): Promise<numbe
   const points = Number(new RegExp(`${curve}: (\\d+) points`).exec(label)![1]);
   if (points > 1) expect(colours).toBeGreaterThan(10);
   return points;
+}
+
+/** Chooses a file as one of the visitor's pictures: a red square, or words. */
+async function choose(page: Page, content: 'drawing' | 'text'): Promise<void> {
+  await page.evaluate(async (content) => {
+    const canvas = new OffscreenCanvas(80, 60);
+    const context = canvas.getContext('2d')!;
+    context.fillStyle = 'red';
+    context.fillRect(20, 10, 40, 40);
+    const blob = content === 'drawing' ? await canvas.convertToBlob() : new Blob(['words']);
+    const files = new DataTransfer();
+    files.items.add(new File([blob], `${content}.png`));
+    const input = document.querySelector<HTMLInputElement>('#file')!;
+    input.files = files.files;
+    input.dispatchEvent(new Event('change'));
+  }, content);
 }
 
 async function stop(page: Page): Promise<number> {
@@ -82,8 +99,16 @@ describe.skipIf(CHROMIUM === undefined)(`the page that trains${WITHOUT}`, () => 
     await status(page, new RegExp(`^This run stopped after step ${steps}`));
     expect(await textOf(page, 'start')).toBe('Continue');
     await page.click('input[value=wasm]');
+    await choose(page, 'text');
+    await status(page, /^text\.png is not an image that this browser decodes$/);
+    await choose(page, 'drawing');
+    await status(page, /^The net names your pictures/);
+    expect(await page.$$eval('#pictures canvas', ({ length }) => length)).toBe(1);
+    expect(await textOf(page, 'pictures')).toBe('?');
     await page.click('#start');
     const line = await status(page, /^Trained:/);
+    expect(CLASSES).toContain(await textOf(page, 'pictures'));
+    expect(await page.$$eval('#filters canvas', ({ length }) => length)).toBe(16);
     expect(Number(/[\d.]+/.exec(line)![0])).toBeLessThan(40);
     expect(await pointsOf(page, 'loss-chart', 'mean of 10 steps')).toBe(320);
     expect(await pointsOf(page, 'error-chart', 'validation')).toBe(8);

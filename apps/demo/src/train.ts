@@ -4,7 +4,7 @@ import { drawChart } from './chart';
 import { CLASSES, type DrawnImages, pixelsOf, SIDE } from './drawn-images';
 import { type EngineChoice, engineChoice } from './engine-choice';
 import { engineInUse, useEngine } from './engines';
-import { NO_PICTURES, withPicture } from './pictures';
+import { NO_IMAGES, withImage } from './own-images';
 import { drawRgb } from './pixels';
 import { forgetRun, type History, type StoredRun, storedRun } from './stored-run';
 import { type Answers, allImages, DESCRIPTION, FILTERS, STEPS, SUMMARY, train } from './training';
@@ -24,7 +24,7 @@ const again = element<HTMLButtonElement>('again');
 const images = allImages();
 let engines: EngineChoice;
 let history: History = { losses: [], errors: [], validations: [] };
-let pictures: DrawnImages = NO_PICTURES;
+let ownImages: DrawnImages = NO_IMAGES;
 /** Aborts the run that trains now. */
 let running: AbortController | undefined;
 
@@ -115,12 +115,12 @@ function showGuesses(scores?: Float32Array): void {
   );
 }
 
-/** Shows the most probable class of the visitor's pictures. */
-function showPictures(scores?: Float32Array): void {
-  const figures = Array.from(pictures.labels, (_, i) =>
-    figureOf(canvasOf(pixelsOf(pictures, i), 'your picture'), guessOf(scores, i) ?? '?'),
+/** Shows the most probable class of the visitor's images. */
+function showOwnImages(scores?: Float32Array): void {
+  const figures = Array.from(ownImages.labels, (_, i) =>
+    figureOf(canvasOf(pixelsOf(ownImages, i), 'your image'), guessOf(scores, i) ?? '?'),
   );
-  element('pictures').replaceChildren(...figures);
+  element('own-images').replaceChildren(...figures);
 }
 
 /** Draws the first filters as colours: grey is 0, and the largest weight of all is bright or dark. */
@@ -142,14 +142,14 @@ function showFilters(filters?: Float32Array): void {
 
 function showAnswers(answers?: Answers): void {
   showGuesses(answers?.validation);
-  showPictures(answers?.pictures);
+  showOwnImages(answers?.ownImages);
   showFilters(answers?.filters);
 }
 
-async function onPictures(files: Iterable<File>): Promise<void> {
-  for (const file of files) pictures = await withPicture(pictures, file);
-  showPictures();
-  say('The net names your pictures after each epoch.');
+async function onOwnImages(files: Iterable<File>): Promise<void> {
+  for (const file of files) ownImages = await withImage(ownImages, file);
+  showOwnImages();
+  say('The net names your images after each epoch.');
 }
 
 /** Starts the chosen engine, else WebAssembly. Returns why, or nothing. */
@@ -196,7 +196,7 @@ async function runOnce(signal: AbortSignal): Promise<string> {
     images,
     run: { ...run, history },
     signal,
-    pictures: () => pictures,
+    ownImages: () => ownImages,
     onAnswers: showAnswers,
     onEvent(event) {
       if (event.type === 'step') {
@@ -276,7 +276,7 @@ async function open(): Promise<void> {
 start.addEventListener('click', onStart);
 element<HTMLInputElement>('file').addEventListener('change', ({ target }) => {
   const { files } = target as HTMLInputElement;
-  onPictures(files ?? []).catch((error: unknown) => say(messageOf(error), true));
+  onOwnImages(files ?? []).catch((error: unknown) => say(messageOf(error), true));
 });
 again.addEventListener('click', () => onAgain().catch((error: unknown) => say(messageOf(error), true)));
 open().catch((error: unknown) => say(messageOf(error), true));

@@ -46,17 +46,17 @@ export interface RunOptions {
   readonly run: Pick<StoredRun, 'history'> & Partial<StoredRun>;
   readonly signal: AbortSignal;
   readonly onEvent: (event: TrainEvent) => void;
-  /** Returns the pictures of the visitor, of any class. */
-  readonly pictures: () => DrawnImages;
+  /** Returns the images of the visitor, of any class. */
+  readonly ownImages: () => DrawnImages;
   readonly onAnswers: (answers: Answers) => void;
 }
 
-/** What the net knows after an epoch. */
+/** Scores and filters of the net after an epoch. */
 export interface Answers {
   /** Class scores of the validation images, [images, classes]. */
   readonly validation: Float32Array;
-  /** Class scores of the visitor's pictures, [pictures, classes]. */
-  readonly pictures: Float32Array;
+  /** Class scores of the visitor's images, [images, classes]. */
+  readonly ownImages: Float32Array;
   /** Filters of the first convolution, [3, 3, 3, filters]. */
   readonly filters: Float32Array;
 }
@@ -64,7 +64,7 @@ export interface Answers {
 export const FILTERS = NET.configuration[0];
 
 /** Trains on the engine in use until the run is complete or the signal is aborted, and stores the run. */
-export async function train({ images, run, signal, onEvent, pictures, onAnswers }: RunOptions): Promise<FitResult> {
+export async function train({ images, run, signal, onEvent, ownImages, onAnswers }: RunOptions): Promise<FitResult> {
   const { training, validation } = images;
   const model = createVgg(NET, heInitialiser({ seed: SEED }));
   const optimiser = new MomentumSgd();
@@ -88,10 +88,10 @@ export async function train({ images, run, signal, onEvent, pictures, onAnswers 
       seed: SEED,
       validate: async (aborted) => {
         const { result, scores } = await scoresOf(validation, aborted);
-        const seen = pictures();
+        const seen = ownImages();
         const own = seen.labels.length === 0 ? undefined : await scoresOf(seen, aborted);
         const filters = (await model.variables.get('conv1_1.weight')!.data()) as Float32Array;
-        onAnswers({ validation: scores(), pictures: own?.scores() ?? new Float32Array(), filters });
+        onAnswers({ validation: scores(), ownImages: own?.scores() ?? new Float32Array(), filters });
         return result;
       },
       checkpoints: { store: runStore(run.history), everySteps: SAVED },

@@ -40,7 +40,7 @@ async function pointsOf(page: Page, chart: string, curve: string): Promise<numbe
   return points;
 }
 
-/** Chooses a file as one of the visitor's pictures: a red square, or words. */
+/** Chooses a file as one of the visitor's images: a red square, or words. */
 async function choose(page: Page, content: 'drawing' | 'text'): Promise<void> {
   await page.evaluate(async (content) => {
     const canvas = new OffscreenCanvas(80, 60);
@@ -102,12 +102,12 @@ describe.skipIf(CHROMIUM === undefined)(`the page that trains${WITHOUT}`, () => 
     await choose(page, 'text');
     await status(page, /^text\.png is not an image that this browser decodes$/);
     await choose(page, 'drawing');
-    await status(page, /^The net names your pictures/);
-    expect(await page.$$eval('#pictures canvas', ({ length }) => length)).toBe(1);
-    expect(await textOf(page, 'pictures')).toBe('?');
+    await status(page, /^The net names your images/);
+    expect(await page.$$eval('#own-images canvas', ({ length }) => length)).toBe(1);
+    expect(await textOf(page, 'own-images')).toBe('?');
     await page.click('#start');
     const line = await status(page, /^Trained:/);
-    expect(CLASSES).toContain(await textOf(page, 'pictures'));
+    expect(CLASSES).toContain(await textOf(page, 'own-images'));
     expect(await page.$$eval('#filters canvas', ({ length }) => length)).toBe(16);
     expect(Number(/[\d.]+/.exec(line)![0])).toBeLessThan(40);
     expect(await pointsOf(page, 'loss-chart', 'mean of 10 steps')).toBe(320);

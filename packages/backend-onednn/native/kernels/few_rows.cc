@@ -18,7 +18,7 @@ namespace {
 constexpr int kRegister = 16;
 // Registers of terms that are added to a sum while it is in a register.
 constexpr int kRegisters = 8;
-// Columns whose sums stay in the first-level cache.
+// Columns whose sums stay in the second-level cache.
 constexpr int64_t kColumns = 2048;
 // Rows of a, and rows of a transposed b, whose sums stay in registers.
 constexpr int kRows = 8, kRowsOfB = 2;

@@ -129,7 +129,6 @@ interface TrainingParts {
   log: RunLog;
   report: RunReport;
   table: EpochTable;
-  /** Ended when training ends. */
   interruption: Interruption;
 }
 
@@ -189,7 +188,6 @@ async function runTraining(
     return { result, skipped: notice.all(), exitCode: interruption.exitCode };
   } finally {
     display.end();
-    interruption.end();
     options.optimiser.dispose();
     await loaders.close();
   }
@@ -266,6 +264,42 @@ function sayRanks({ batch, microBatch }: Recipe, terminal: Terminal): void {
   );
 }
 
+/** Says what is trained, and trains. Listens for signals from before the first word to the end of training. */
+async function announceAndTrain(
+  prepared: Prepared,
+  options: SessionOptions,
+  terminal: Terminal,
+  openReport: OpenReport,
+): Promise<{ trained: Trained; report: RunReport }> {
+  const { folder, record } = prepared;
+  const interruption = listenForInterruption(() =>
+    terminal.say('stopping: saving the run (press Ctrl-C again to quit at once)'),
+  );
+  try {
+    const { train: images, validation } = record.images;
+    const { test } = prepared.data;
+    const kept = test === undefined ? '' : `, ${test.length} kept for evaluate --split test`;
+    terminal.say(
+      `training ${architectureText(record.net)} on ${images} images of ` +
+        `${record.classes.length} classes, ${validation} for validation${kept}; the run is ${folder.path}`,
+    );
+    sayRanks(record.recipe, terminal);
+    // A resumed run drops the lines after its checkpoint before the report reads them.
+    const log = folder.record(prepared.checkpoint);
+    const table = new EpochTable(folder.path);
+    const report = await openReport();
+    try {
+      return { trained: await runTraining(prepared, options, { terminal, log, report, table, interruption }), report };
+    } catch (error) {
+      // The error that ended the run is printed last.
+      await report.settle();
+      throw error;
+    }
+  } finally {
+    interruption.end();
+  }
+}
+
 async function trainAndSave(
   prepared: Prepared,
   options: SessionOptions,
@@ -274,28 +308,7 @@ async function trainAndSave(
 ): Promise<TrainedRun> {
   const { folder, record, model } = prepared;
   await sharePrepared(prepared);
-  const interruption = listenForInterruption(() =>
-    terminal.say('stopping: saving the run (press Ctrl-C again to quit at once)'),
-  );
-  const { train: images, validation } = record.images;
-  const { test } = prepared.data;
-  const kept = test === undefined ? '' : `, ${test.length} kept for evaluate --split test`;
-  terminal.say(
-    `training ${architectureText(record.net)} on ${images} images of ` +
-      `${record.classes.length} classes, ${validation} for validation${kept}; the run is ${folder.path}`,
-  );
-  sayRanks(record.recipe, terminal);
-  // A resumed run drops the lines after its checkpoint before the report reads them.
-  const log = folder.record(prepared.checkpoint);
-  const table = new EpochTable(folder.path);
-  const report = await openReport();
-  const trained = await runTraining(prepared, options, { terminal, log, report, table, interruption }).catch(
-    async (error) => {
-      // The error that ended the run is printed last.
-      await report.settle();
-      throw error;
-    },
-  );
+  const { trained, report } = await announceAndTrain(prepared, options, terminal, openReport);
   const interrupted = trained.result.reason === 'interrupted';
   const finished = !interrupted && prepared.checkpoint?.state.step === trained.result.step && hasWeights(folder);
   if (!interrupted && !finished) {

@@ -146,10 +146,20 @@ function showAnswers(answers?: Answers): void {
   showFilters(answers?.filters);
 }
 
+/** Adds the visitor's images to those that the net names, and says of each file that is none. */
 async function onOwnImages(files: Iterable<File>): Promise<void> {
-  for (const file of files) ownImages = await withImage(ownImages, file);
+  const lines: string[] = [];
+  for (const file of files) {
+    try {
+      ownImages = await withImage(ownImages, file);
+    } catch (error) {
+      lines.push(messageOf(error));
+    }
+  }
   showOwnImages();
-  say('The net names your images after each epoch.');
+  const isComplete = running === undefined && history.losses.length >= STEPS;
+  if (isComplete) lines.push('This run is complete: begin again, and the net names your images while it learns.');
+  element('own-note').textContent = lines.join(' · ');
 }
 
 /** Starts the chosen engine, else WebAssembly. Returns why, or nothing. */
@@ -275,8 +285,7 @@ async function open(): Promise<void> {
 
 start.addEventListener('click', onStart);
 element<HTMLInputElement>('file').addEventListener('change', ({ target }) => {
-  const { files } = target as HTMLInputElement;
-  onOwnImages(files ?? []).catch((error: unknown) => say(messageOf(error), true));
+  void onOwnImages((target as HTMLInputElement).files ?? []);
 });
 again.addEventListener('click', () => onAgain().catch((error: unknown) => say(messageOf(error), true)));
 open().catch((error: unknown) => say(messageOf(error), true));

@@ -68,14 +68,15 @@ export async function train({ images, run, signal, onEvent, ownImages, onAnswers
   const { training, validation } = images;
   const model = createVgg(NET, heInitialiser({ seed: SEED }));
   const optimiser = new MomentumSgd();
-  const scoresOf = async (seen: DrawnImages, aborted: AbortSignal | undefined) => {
-    const all = seen.labels.map((_, i) => i);
+  /** Returns the validation result and the class scores of some images. */
+  const assess = async (seen: DrawnImages, aborted: AbortSignal | undefined) => {
     let scores = new Float32Array();
-    const batches = batchesOf(seen, all, Math.max(1, all.length));
     const onScores = (_: unknown, numbers: Float32Array) => {
       scores = Float32Array.from(numbers);
     };
-    return { result: await validate({ model, batches, signal: aborted, onScores }), scores: () => scores };
+    const all = seen.labels.map((_, i) => i);
+    const result = await validate({ model, batches: batchesOf(seen, all, all.length), signal: aborted, onScores });
+    return { result, scores };
   };
   try {
     return await fit({
@@ -87,11 +88,11 @@ export async function train({ images, run, signal, onEvent, ownImages, onAnswers
       epochs: EPOCHS,
       seed: SEED,
       validate: async (aborted) => {
-        const { result, scores } = await scoresOf(validation, aborted);
-        const seen = ownImages();
-        const own = seen.labels.length === 0 ? undefined : await scoresOf(seen, aborted);
+        const { result, scores } = await assess(validation, aborted);
+        const own = ownImages();
+        const ownScores = own.labels.length === 0 ? new Float32Array() : (await assess(own, aborted)).scores;
         const filters = (await model.variables.get('conv1_1.weight')!.data()) as Float32Array;
-        onAnswers({ validation: scores(), ownImages: own?.scores() ?? new Float32Array(), filters });
+        onAnswers({ validation: scores, ownImages: ownScores, filters });
         return result;
       },
       checkpoints: { store: runStore(run.history), everySteps: SAVED },

@@ -100,10 +100,11 @@ describe.skipIf(CHROMIUM === undefined)(`the page that trains${WITHOUT}`, () => 
     expect(await textOf(page, 'start')).toBe('Continue');
     await page.click('input[value=wasm]');
     await choose(page, 'text');
-    await status(page, /^text\.png is not an image that this browser decodes$/);
+    await page.waitForFunction(() => document.querySelector('#own-note')!.textContent !== '');
+    expect(await textOf(page, 'own-note')).toBe('text.png is not an image that this browser decodes');
     await choose(page, 'drawing');
-    await status(page, /^The net names your images/);
-    expect(await page.$$eval('#own-images canvas', ({ length }) => length)).toBe(1);
+    await page.waitForFunction(() => document.querySelectorAll('#own-images canvas').length === 1);
+    expect(await textOf(page, 'own-note')).toBe('');
     expect(await textOf(page, 'own-images')).toBe('?');
     await page.click('#start');
     const line = await status(page, /^Trained:/);

@@ -77,7 +77,7 @@ else:
         with torch.inference_mode():
             return net(x).float().sum().item()
 
-# As in step.mjs: two steps and two seconds that are not counted, then at least `steps` steps and two seconds.
+# As in step.mjs: three steps and two seconds that are not counted, then at least `steps` steps and two seconds.
 begin, warm = time.perf_counter(), 0
 while warm < 3 or time.perf_counter() - begin < 2:
     step()

@@ -7,10 +7,12 @@
  * --binding  MiB that the device may bind at once, as on many GPUs; a smaller number than the device's own.
  * --folder   keeps the numbers of both backends, some 2.4 GB. Default: a temporary folder, removed at the end.
  *
- * Held to 1e-4: the loss, each layer's output and gradients on the same numbers, and every gradient and variable of the step that
- * depends on the same decisions. Where two numbers of a pooling window, or a number and 0 before a ReLU, differ by less than rounding,
- * the two backends may send the gradient to different places. One place in a million is a distance of 1e-3 in all layers below. So
- * these decisions are compared, and the layers below a different one are printed without a limit.
+ * Held to 1e-4: the loss; every gradient and variable of the step that depends on the same decisions; the gradients of all convolutions
+ * where both backends take oneDNN's activations, and so its decisions; each layer's output and gradients on the same numbers.
+ *
+ * A decision is which number of a pooling window, or of a ReLU and 0, is larger. Where they differ by less than rounding, the backends
+ * may send the gradient to different places. One place in a million is a distance of 1e-3 in all layers below, which are then
+ * printed without a limit.
  *
  * VGG_WEBGPU_SOFTWARE=1 accepts lavapipe.
  */
@@ -35,14 +37,19 @@ const { values } = parseArgs({
 const [batch, side, width] = [values.batch, values.side, values.width].map(Number);
 const LIMIT = 1e-4;
 const scaled = (channels) => Math.round(channels * width);
-/** The convolutions of D: the side of their map as a part of the input's, filters, and whether a pool follows. */
+/** The convolutions of D: the side of their map, channels, filters, and whether a pool follows. */
 const CONVOLUTIONS = [2, 2, 3, 3, 3].flatMap((count, stage) =>
-  Array.from({ length: count }, (_, i) => ({
-    layer: `${stage + 1}_${i + 1}`,
-    map: 1 / 2 ** stage,
-    channels: [64, 128, 256, 512, 512][stage],
-    isPooled: i === count - 1,
-  })),
+  Array.from({ length: count }, (_, i) => {
+    const widths = [3 / width, 64, 128, 256, 512, 512].map(scaled);
+    const layer = `${stage + 1}_${i + 1}`;
+    return {
+      layer,
+      map: side / 2 ** stage,
+      channels: widths[i === 0 ? stage : stage + 1],
+      filters: widths[stage + 1],
+      isPooled: i === count - 1,
+    };
+  }),
 );
 
 if (values.backend === undefined) compare();
@@ -80,12 +87,12 @@ function compare() {
 function layersBelowOtherDecisions(expected, actual) {
   const free = [];
   let differing = 0;
-  for (const { layer, map, channels, isPooled } of [...CONVOLUTIONS].reverse()) {
+  for (const { layer, map, filters, isPooled } of [...CONVOLUTIONS].reverse()) {
     const name = `relu${layer}`;
     if (!expected.names.includes(name)) continue;
     const [a, b] = [expected.numbers(name), actual.numbers(name)];
     const masks = a.reduce((sum, value, i) => sum + (value > 0 === b[i] > 0 ? 0 : 1), 0);
-    const windows = isPooled ? differingWindows(a, b, (side * map) | 0, scaled(channels)) : 0;
+    const windows = isPooled ? differingWindows(a, b, map, filters) : 0;
     differing += masks + windows;
     if (masks + windows > 0) console.log(`conv${layer}: ${masks} of ${a.length} masks and ${windows} windows differ`);
     if (differing > 0) free.push(`conv${layer}`);
@@ -129,12 +136,12 @@ function relativeDistance(actual, expected) {
   return size === 0 ? Math.sqrt(difference) : Math.sqrt(difference / size);
 }
 
-function reader(folder, backend) {
-  const index = new Map(Object.entries(JSON.parse(readFileSync(join(folder, `${backend}.json`), 'utf8'))));
+/** Reads what a backend wrote. @param index of what it has written so far; default that of its file. */
+function reader(folder, backend, index = JSON.parse(readFileSync(join(folder, `${backend}.json`), 'utf8'))) {
   return {
-    names: [...index.keys()],
+    names: Object.keys(index),
     numbers(name) {
-      const { offset, bytes } = index.get(name);
+      const { offset, bytes } = index[name];
       const numbers = new Float32Array(bytes / 4);
       const file = openSync(join(folder, backend), 'r');
       readSync(file, new Uint8Array(numbers.buffer), 0, bytes, offset);
@@ -150,9 +157,7 @@ async function compute() {
   const { createVgg, heInitialiser } = await import('@vgg/models');
   const { lossAndGradients, MomentumSgd, softmaxCrossEntropy } = await import('@vgg/optim');
   const { device, configure } = await import(`@vgg/backend-${values.backend}`);
-  if (values.backend === 'webgpu') {
-    tf.env().set('IS_NODE', false);
-  }
+  if (values.backend === 'webgpu') tf.env().set('IS_NODE', false);
   configure({ precision: 'float32' });
   if (!(await tf.setBackend(values.backend))) process.exit(1);
   if (values.backend === 'webgpu') {
@@ -175,6 +180,42 @@ async function compute() {
     return tf.tidy(() => tf.mul(tf.tensor(numbers, shape), scale));
   };
 
+  const geometry = { strides: [1, 1], dilations: [1, 1], pad: 'same', dataFormat: 'NHWC' };
+  const run = (name, inputs, attributes) => tf.engine().runKernel(name, inputs, { ...geometry, ...attributes });
+
+  /** Computes the gradients of all convolutions from random ones of the last pool, with oneDNN's activations. */
+  async function keepGradientsByTheSameDecisions(model, images) {
+    const taken = reader(values.folder, 'onednn', values.backend === 'onednn' ? index : undefined);
+    const pool = { filterSize: [2, 2], strides: [2, 2], pad: 'valid' };
+    const pooled = (x) => tf.maxPool(x, 2, 2, 'valid');
+    const activation = ({ layer, map, filters }) =>
+      tf.tensor(taken.numbers(`relu${layer}`), [batch, map, map, filters]);
+    const last = CONVOLUTIONS.at(-1);
+    let dy = normals([batch, last.map / 2, last.map / 2, last.filters], 1, 'gradient of the last pool');
+    for (let i = CONVOLUTIONS.length - 1; i >= 0; i--) {
+      const { layer, isPooled } = CONVOLUTIONS[i];
+      const before = CONVOLUTIONS[i - 1];
+      const [filterGradient, biasGradient, dx] = tf.tidy(() => {
+        const y = activation(CONVOLUTIONS[i]);
+        const x = before === undefined ? images : before.isPooled ? pooled(activation(before)) : activation(before);
+        const ofY = isPooled ? run('MaxPoolGrad', { dy, input: y, output: pooled(y) }, pool) : dy;
+        const masked = tf.mul(ofY, tf.step(y));
+        const filter = model.variables.get(`conv${layer}.weight`);
+        return [
+          run('Conv2DBackpropFilter', { x, dy: masked }, { filterShape: filter.shape }),
+          tf.sum(masked, [0, 1, 2]),
+          run('Conv2DBackpropInput', { dy: masked, filter }, { inputShape: x.shape }),
+        ];
+      });
+      await keep(`by the same decisions: conv${layer} filters`, filterGradient);
+      await keep(`by the same decisions: conv${layer} bias`, biasGradient);
+      tf.dispose([dy, filterGradient, biasGradient]);
+      dy = dx;
+    }
+    await keep('by the same decisions: images', dy);
+    dy.dispose();
+  }
+
   const parts = values.only.split(',');
   if (parts.includes('step')) {
     const model = createVgg({ configuration: 'D', inputSize: side, width, classes: 1000 }, heInitialiser({ seed: 3 }));
@@ -193,6 +234,7 @@ async function compute() {
     );
     await keep('loss', loss);
     for (const [name, gradient] of gradients) await keep(`gradient of ${name}`, gradient);
+    await keepGradientsByTheSameDecisions(model, images);
     sgd.step(model.trainable, gradients, 0.01);
     for (const [name, variable] of model.variables) await keep(`${name} after the step`, variable);
     tf.dispose([loss, images, ...gradients.values()]);
@@ -201,31 +243,18 @@ async function compute() {
   }
 
   if (parts.includes('layers')) {
-    const geometry = { strides: [1, 1], dilations: [1, 1], pad: 'same', dataFormat: 'NHWC' };
-    const run = (name, inputs, attributes) => tf.engine().runKernel(name, inputs, { ...geometry, ...attributes });
-    // Side as a part of the input's, channels in, channels out.
-    const convolutions = [
-      [1, 3, scaled(64)],
-      [1, scaled(64), scaled(64)],
-      [2, scaled(64), scaled(128)],
-      [2, scaled(128), scaled(128)],
-      [4, scaled(128), scaled(256)],
-      [4, scaled(256), scaled(256)],
-      [8, scaled(256), scaled(512)],
-      [8, scaled(512), scaled(512)],
-      [16, scaled(512), scaled(512)],
-    ];
-    for (const [part, cin, cout] of convolutions) {
-      const map = side / part;
+    const shapes = CONVOLUTIONS.map(({ map, channels, filters }) => [map, channels, filters]);
+    const different = [...new Map(shapes.map((shape) => [shape.join(), shape])).values()];
+    for (const [map, channels, filters] of different) {
       const [x, dy] = [
-        normals([batch, map, map, cin], 1, 'x', part, cin),
-        normals([batch, map, map, cout], 1, 'dy', part, cin),
+        normals([batch, map, map, channels], 1, 'x', map, channels),
+        normals([batch, map, map, filters], 1, 'dy', map, channels),
       ];
       const [filter, bias] = [
-        normals([3, 3, cin, cout], Math.sqrt(2 / (9 * cin)), 'w', part, cin),
-        normals([cout], 1, 'b', part),
+        normals([3, 3, channels, filters], Math.sqrt(2 / (9 * channels)), 'w', map, channels),
+        normals([filters], 1, 'b', map),
       ];
-      const called = `convolution ${map}² ${cin} to ${cout}`;
+      const called = `convolution ${map}² ${channels} to ${filters}`;
       const products = {
         'output after ReLU': tf.fused.conv2d({ x, filter, bias, strides: 1, pad: 'same', activation: 'relu' }),
         'gradient of input': run('Conv2DBackpropInput', { dy, filter }, { inputShape: x.shape }),

@@ -141,10 +141,13 @@ export class Device {
     }
   }
 
-  /** Keeps a buffer alive until its memory is released. */
+  /** Keeps a buffer alive until its memory is released. A second release does nothing. */
   #loan(buffer: NativeBuffer, memory: ArrayBuffer): Loan {
     buffer.retain();
+    let isLent = true;
     const release = (): void => {
+      if (!isLent) return;
+      isLent = false;
       this.#native.takeBack(memory);
       buffer.release();
     };

@@ -1,6 +1,8 @@
 /** Tensors whose own memory is lent: what is written there is theirs, and nothing else changes. */
 import '@tensorflow/tfjs-backend-cpu';
 import * as tf from '@tensorflow/tfjs-core';
+import { sizeOf } from '@vgg/core';
+import { createVgg, heInitialiser, type Initialiser } from '@vgg/models';
 import { expectNoLeak } from '@vgg/testing';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { isBuilt, reason } from './native-build';
@@ -18,6 +20,9 @@ function lend(x: tf.Tensor): { tensor: tf.Tensor; numbers: Promise<Lent> } {
   const tensor = tf.engine().runKernel('LendNumbers', { x }, { take } as unknown as tf.NamedAttrMap) as tf.Tensor;
   return { tensor, numbers };
 }
+
+/** Returns the native memory of all tensors. */
+const bytesInUse = (): number => (tf.memory() as unknown as { bytesInUse: number }).bytesInUse;
 
 describe.skipIf(!isBuilt)(`lent numbers${reason}`, () => {
   beforeAll(async () => {
@@ -62,15 +67,68 @@ describe.skipIf(!isBuilt)(`lent numbers${reason}`, () => {
   it('of a new tensor stay valid after it is disposed', async () => {
     await expectNoLeak(async () => {
       const backend = tf.backend() as unknown as { lendNew(shape: number[]): Lent & { info: tf.TensorInfo } };
-      const { info, numbers, release } = backend.lendNew([1000]);
+      const { info, numbers, release } = backend.lendNew([10_000]);
       tf.engine().makeTensorFromTensorInfo(info).dispose();
-      const others = tf.fill([1000], 7);
+      const others = tf.tidy(() => tf.sqrt(tf.fill([10_000], 49)));
       await others.data();
       numbers.fill(3);
       release();
       expect((await others.data())[0]).toBe(7);
       others.dispose();
     });
+  });
+
+  it('of the weights of a new net are those of the initialiser, and take no other memory', async () => {
+    await expectNoLeak(async () => {
+      const initialiser = heInitialiser({ seed: 3 });
+      const before = bytesInUse();
+      const net = createVgg({ configuration: 'A', width: 0.125, head: 'none' }, initialiser);
+      const taken = bytesInUse() - before;
+      const weights = [...net.variables.values()].filter(({ rank }) => rank === 4);
+      // Memory is taken in steps of at most a quarter. Biases are in JavaScript until they are used.
+      const bytes = weights.reduce((sum, { size }) => sum + 4 * size, 0);
+      expect([taken >= bytes, taken < 1.25 * bytes]).toEqual([true, true]);
+      const kernel = net.variables.get('conv3_2.weight')!;
+      const spec = { name: 'conv3_2.weight', layer: 'conv3_2', role: 'weight', shape: kernel.shape } as const;
+      expect(await kernel.data()).toEqual(initialiser(spec));
+      net.dispose();
+    });
+  });
+
+  it('of a new net are released if its initialiser fails or returns other numbers, or a view of them', async () => {
+    const before = bytesInUse();
+    await expectNoLeak(async () => {
+      const options = { configuration: 'A', width: 0.125, head: 'none' } as const;
+      const fails: Initialiser = (_, allocate) => {
+        allocate?.();
+        throw new Error('no numbers');
+      };
+      expect(() => createVgg(options, fails)).toThrow('no numbers');
+      const others: Initialiser = ({ shape }, allocate) => {
+        allocate?.().fill(1);
+        return new Float32Array(sizeOf(shape)).fill(2);
+      };
+      const viewed: Initialiser = (_, allocate) => allocate!().fill(3).subarray(0);
+      const net = createVgg(options, others);
+      expect((await net.variables.get('conv1_1.weight')!.data())[0]).toBe(2);
+      net.dispose();
+      const seen = createVgg(options, viewed);
+      expect((await seen.variables.get('conv1_1.weight')!.data())[0]).toBe(3);
+      seen.dispose();
+    });
+    expect(bytesInUse()).toBe(before);
+  });
+
+  it('are given back once: a second release does nothing', async () => {
+    const backend = tf.backend() as unknown as { lendNew(shape: number[]): Lent & { info: tf.TensorInfo } };
+    const { info, numbers, release } = backend.lendNew([10_000]);
+    const tensor = tf.engine().makeTensorFromTensorInfo(info);
+    numbers.fill(3);
+    release();
+    release();
+    const other = tf.tidy(() => tf.sqrt(tf.fill([10_000], 49)));
+    expect([(await other.data())[0], (await tensor.data())[0]]).toEqual([7, 3]);
+    tf.dispose([tensor, other]);
   });
 
   it('leave other tensors as they were: clones, reshaped ones and arrays of the program', async () => {

@@ -11,6 +11,7 @@ export {
   normalInitialiser,
   zeroInitialiser,
 } from './initialisers';
+export { type LentTensor, lentTensor } from './lent-tensor';
 export { flatten, globalAverage } from './maps';
 export type { FreezableName, LayerName, TapName } from './names';
 export { inputShape, type ResolvedVggOptions, resolveOptions, type VggOptions } from './options';

@@ -10,8 +10,11 @@ import type { VariableRole, VariableSpec } from './plan';
  * Function that returns the initial values of a variable: one number per element of its shape, in row-major order, or a
  * float32 tensor of that shape, which the initialiser still owns (the net shares its memory until either is written to
  * or disposed).
+ *
+ * It may write the numbers to the array that `allocate` returns and return that array. On backends that lend their memory
+ * this is the variable's own, so nothing is copied. Its numbers are not set before.
  */
-export type Initialiser = (variable: VariableSpec) => Float32Array | Tensor;
+export type Initialiser = (variable: VariableSpec, allocate?: () => Float32Array) => Float32Array | Tensor;
 
 /** Initial values of variables that are not weights: zero biases, and batch norm as the identity. */
 const CONSTANTS: Readonly<Record<Exclude<VariableRole, 'weight'>, number>> = {
@@ -22,13 +25,19 @@ const CONSTANTS: Readonly<Record<Exclude<VariableRole, 'weight'>, number>> = {
   variance: 1,
 };
 
+/** Returns the values of a variable that is not a weight, or of a weight 0. */
+function constant({ role, shape }: VariableSpec): Float32Array {
+  const out = new Float32Array(sizeOf(shape));
+  return role === 'weight' || CONSTANTS[role] === 0 ? out : out.fill(CONSTANTS[role]);
+}
+
 /** Returns an initialiser that fills weights with `fill` and all other variables with their constant. */
 function randomInitialiser(seed: number, fill: (stream: RandomStream, out: Float32Array, spec: VariableSpec) => void) {
   randomStream(seed, 'initialise'); // Refuses a bad seed before the first variable.
-  return (variable: VariableSpec): Float32Array => {
-    const out = new Float32Array(sizeOf(variable.shape));
-    if (variable.role === 'weight') fill(randomStream(seed, `initialise/${variable.name}`), out, variable);
-    else if (CONSTANTS[variable.role] !== 0) out.fill(CONSTANTS[variable.role]);
+  return (variable: VariableSpec, allocate?: () => Float32Array): Float32Array => {
+    if (variable.role !== 'weight') return constant(variable);
+    const out = allocate?.() ?? new Float32Array(sizeOf(variable.shape));
+    fill(randomStream(seed, `initialise/${variable.name}`), out, variable);
     return out;
   };
 }
@@ -83,7 +92,7 @@ export function heInitialiser({ seed }: { seed: number }): Initialiser {
  * learn.
  */
 export function zeroInitialiser(): Initialiser {
-  return randomInitialiser(0, () => {});
+  return constant;
 }
 
 /** Layers that deeper nets take from A: its first four convolutions and the fully-connected layers. */
@@ -104,8 +113,8 @@ export function fromTrainedA({
   weights: ReadonlyMap<string, Tensor>;
   rest: Initialiser;
 }): Initialiser {
-  return (variable) => {
-    if (!FROM_A.has(variable.layer.replace(/^(conv|bn)/, ''))) return rest(variable);
+  return (variable, allocate) => {
+    if (!FROM_A.has(variable.layer.replace(/^(conv|bn)/, ''))) return rest(variable, allocate);
     const source = weights.get(variable.name);
     if (source === undefined) {
       const remedy = variable.layer.startsWith('bn')

@@ -34,6 +34,7 @@ describe('the API', () => {
       | 'isConfiguration'
       | 'layerVariables'
       | 'layersNamed'
+      | 'lentTensor'
       | 'normalInitialiser'
       | 'planLayers'
       | 'poolings'

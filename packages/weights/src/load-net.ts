@@ -1,7 +1,15 @@
 /** Loading of a net from a file of any format and naming, one tensor at a time. */
-import { backend, dispose, engine, fill, type Tensor, type TensorInfo, tensor } from '@tensorflow/tfjs-core';
+import { backend, dispose, fill, type Tensor, tensor } from '@tensorflow/tfjs-core';
 import { sizeOf, VggError } from '@vgg/core';
-import { type Configuration, createVgg, summarise, type VariableSpec, type Vgg } from '@vgg/models';
+import {
+  type Configuration,
+  createVgg,
+  type LentTensor,
+  lentTensor,
+  summarise,
+  type VariableSpec,
+  type Vgg,
+} from '@vgg/models';
 import { readyBackend } from './backend';
 import { describedUse } from './description';
 import { checkFit, type WeightReport } from './fit';
@@ -107,24 +115,15 @@ interface HeapBackend {
   typedArrayFromHeap(tensor: Tensor): Float32Array;
 }
 
-/** Backend that lends the memory of a new tensor: that of `@vgg/backend-onednn`. */
-interface LendingBackend {
-  /** Returns a float32 tensor whose numbers are not set yet, and its memory, which may be written to until `release`. */
-  lendNew(shape: readonly number[]): { info: TensorInfo; numbers: Float32Array; release(): void };
-}
-
-function lends(backend: object): backend is LendingBackend {
-  return 'lendNew' in backend;
-}
-
 function hasHeap(backend: object): backend is HeapBackend {
   return 'typedArrayFromHeap' in backend;
 }
 
 /** Reads a variable's values as a tensor: into the backend's own memory, if it allows that, to avoid a copy. */
 async function readTensor(weights: NetWeights, name: string, shape: number[]): Promise<Tensor> {
+  const lent = lentTensor(shape);
+  if (lent !== undefined) return readLent(weights, name, lent);
   const current = backend();
-  if (lends(current)) return readLent(weights, name, current.lendNew(shape));
   if (!hasHeap(current)) return tensor(await weights.read(name), shape);
   const target = fill(shape, 0);
   try {
@@ -136,17 +135,12 @@ async function readTensor(weights: NetWeights, name: string, shape: number[]): P
   }
 }
 
-async function readLent(
-  weights: NetWeights,
-  name: string,
-  { info, numbers, release }: ReturnType<LendingBackend['lendNew']>,
-): Promise<Tensor> {
-  const target = engine().makeTensorFromTensorInfo(info);
+async function readLent(weights: NetWeights, name: string, { tensor, numbers, release }: LentTensor): Promise<Tensor> {
   try {
     await weights.read(name, numbers);
-    return target;
+    return tensor;
   } catch (error) {
-    target.dispose();
+    tensor.dispose();
     throw error;
   } finally {
     release();

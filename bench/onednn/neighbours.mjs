@@ -1,6 +1,7 @@
 /**
  * Measures the engine next to other work: 0, 1, 2 and 4 endless loops, and a second engine that does the same job. Each
- * way of waiting and PyTorch take turns. Prints a Markdown table of rates and ratios.
+ * way of waiting and PyTorch take turns. Prints a Markdown table of mean rates and their ratios: next to loops, rates of one
+ * program have two peaks (the system keeps its threads on one core or divides them), and a median jumps between them.
  *
  *   node bench/onednn/neighbours.mjs [--jobs small,D,style,serve] [--loads 0,1,2,4,twin] [--rounds N] [--seconds N]
  *                                    [--spins 1000,...] [--python "COMMAND"]
@@ -86,7 +87,7 @@ async function measureUnder(load, job, way) {
   }
 }
 
-const median = (numbers) => [...numbers].sort((a, b) => a - b)[numbers.length >> 1];
+const mean = (numbers) => numbers.reduce((sum, number) => sum + number, 0) / numbers.length;
 const round = (number) => (number < 10 ? number.toFixed(2) : number.toFixed(0));
 const ways = [...Object.keys(WAYS), ...(options.python === undefined ? [] : ['PyTorch'])];
 const rates = new Map();
@@ -105,14 +106,14 @@ for (let turn = 0; turn < Number(options.rounds); turn++) {
   }
 }
 
-console.log(`${cpus()[0]?.model}, ${cpus().length} processors; medians of ${options.rounds} rounds, per second\n`);
+console.log(`${cpus()[0]?.model}, ${cpus().length} processors; means of ${options.rounds} rounds, per second\n`);
 console.log(`| job | next to | ${ways.join(' | ')} | to the better |`);
 console.log(`| --- | --- |${' --: |'.repeat(ways.length + 1)}`);
 for (const job of list(options.jobs)) {
   for (const load of list(options.loads)) {
     const of = (way) => {
       const found = rates.get(`${job}/${load}/${way}`);
-      return found === undefined ? undefined : median(found);
+      return found === undefined ? undefined : mean(found);
     };
     const ratio = of('default') / Math.max(of('spinning'), of('passive'));
     const cells = ways.map((way) => (of(way) === undefined ? '' : round(of(way))));

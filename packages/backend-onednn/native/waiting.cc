@@ -26,6 +26,9 @@ constexpr double kQuiet = 0.44;
 constexpr double kLongestPause = 5;
 // Seconds after which a trial of spinning has succeeded.
 constexpr double kProven = 0.5;
+// Busy looks in a row that end proven spinning: on a quiet machine with a busy JavaScript thread, one look in twenty is
+// busy by chance.
+constexpr int kBusyWindows = 2;
 
 }  // namespace
 
@@ -34,7 +37,9 @@ bool SpinPolicy::sleeps_after(double seconds, double waiting) {
   if (sleeps_) {
     if (waiting > kQuiet || since_change_ < pause_) return true;
   } else {
-    if (waiting < kBusy) return false;
+    busy_windows_ = waiting < kBusy ? 0 : busy_windows_ + 1;
+    if (busy_windows_ < (since_change_ > kProven ? kBusyWindows : 1)) return false;
+    busy_windows_ = 0;
     pause_ = since_change_ > kProven ? kShortestPause : std::min(2 * pause_, kLongestPause);
   }
   sleeps_ = !sleeps_;

@@ -26,6 +26,8 @@ class SpinPolicy {
   double since_change_ = std::numeric_limits<double>::infinity();
   // Seconds of work before spinning is tried again. Doubles when a trial fails.
   double pause_ = kShortestPause;
+  // Looks in a row, while threads spin, that found too many of them waiting.
+  int busy_windows_ = 0;
 };
 
 // Watches the calling thread's OpenMP team. Created and used on that thread.

@@ -22,24 +22,28 @@ describe.skipIf(!isBuilt)(`the decision to spin or sleep${reason}`, () => {
     expect(decisions(measurements(0, 3), measurements(0.59, 3))).toBe('......');
   });
 
-  it('is to sleep once threads wait, and as long as they do', () => {
-    expect(decisions(measurements(0.2, 2), measurements(0.61, 1), measurements(0.5, 4))).toBe('..SSSSS');
+  it('is to spin on when threads wait in one measurement by chance', () => {
+    expect(decisions(...[0.4, 0.9, 0.4, 0.9, 0.4].map((waiting) => measurements(waiting, 1)))).toBe('.....');
+  });
+
+  it('is to sleep once threads wait in two measurements, and as long as they wait', () => {
+    expect(decisions(measurements(0.2, 2), measurements(0.61, 2), measurements(0.5, 4))).toBe('...SSSSS');
   });
 
   it('is to spin again when threads no longer wait', () => {
-    expect(decisions(measurements(1, 1), measurements(0.3, 3))).toBe('S...');
+    expect(decisions(measurements(1, 2), measurements(0.3, 3))).toBe('.S...');
   });
 
-  it('tries to spin more and more rarely while trials fail', () => {
-    const busyWhenSpinning = [1, ...[0, 1], ...[0, 0, 1], ...[0, 0, 0, 0, 1]].map((waiting) =>
+  it('ends a trial of spinning by one measurement, and tries more and more rarely while trials fail', () => {
+    const busyWhenSpinning = [1, 1, ...[0, 1], ...[0, 0, 1], ...[0, 0, 0, 0, 1]].map((waiting) =>
       measurements(waiting, 1),
     );
-    expect(decisions(...busyWhenSpinning)).toBe('S.SS.SSSS.S');
+    expect(decisions(...busyWhenSpinning)).toBe('.S.SS.SSSS.S');
   });
 
   it('forgets failed trials after half a second of spinning', () => {
-    const failed = [1, 0, 1].map((waiting) => measurements(waiting, 1));
-    expect(decisions(...failed, measurements(0, 8), measurements(1, 1), measurements(0, 1))).toBe('S.SS.......S.');
+    const failed = [1, 1, 0, 1].map((waiting) => measurements(waiting, 1));
+    expect(decisions(...failed, measurements(0, 8), measurements(1, 2), measurements(0, 1))).toBe('.S.SS........S.');
   });
 });
 

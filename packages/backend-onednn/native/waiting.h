@@ -26,8 +26,8 @@ class SpinPolicy {
   double since_change_ = std::numeric_limits<double>::infinity();
   // Seconds of work before spinning is tried again. Doubles when a trial fails.
   double pause_ = kShortestPause;
-  // Looks in a row, while threads spin, that found too many of them waiting.
-  int busy_windows_ = 0;
+  // Sum of the seconds in which threads beyond the bound waited while threads spin, less those in which fewer waited.
+  double excess_ = 0;
 };
 
 // Watches the calling thread's OpenMP team. Created and used on that thread.
@@ -45,15 +45,24 @@ class Waiting {
  private:
   class Sleepers;
 
-  // Returns the sum over the team of the seconds that a thread was runnable and had no processor.
-  double waited() const;
+  // What a thread of the team has waited so far.
+  struct Watched {
+    // The scheduler's statistics of the thread.
+    int file = -1;
+    double waited = 0;
+  };
 
-  const int threads_;
-  // Statistics of the scheduler, a file for each thread.
-  std::vector<int> files_;
+  // Returns the sum over the team of the seconds since the last call in which a thread was runnable and had no
+  // processor.
+  double newly_waited();
+  // Opens the statistics of threads that are new in the team: OpenMP ends the rest when a smaller team runs.
+  void watch();
+
+  std::vector<Watched> team_;
   double seconds_ = 0;
-  double waited_ = 0;
   SpinPolicy policy_;
+  // False where threads cannot be watched or made to sleep: then they spin.
+  bool adapts_;
   // Present while threads sleep at once.
   std::unique_ptr<Sleepers> sleepers_;
 };

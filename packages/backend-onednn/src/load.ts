@@ -78,7 +78,28 @@ function load(require: NodeJS.Require, folder: string): NativeModule {
       .digest('hex');
     if (actual !== expected) throw new Error(`${name} is damaged (wrong checksum)`);
   }
-  return require(join(folder, 'onednn.node')) as NativeModule;
+  return withWaiting(() => require(join(folder, 'onednn.node')) as NativeModule);
+}
+
+/**
+ * How OpenMP's threads wait, which GCC's runtime reads once, when it is loaded: they spin as long as by its own default, but sleep at
+ * once while there are more threads than processors (native/waiting.cc), where its default is to spin 100 rounds.
+ */
+const WAITING: Readonly<Record<string, string>> = { GOMP_SPINCOUNT: '300000', OMP_WAIT_POLICY: 'passive' };
+
+/**
+ * Calls `load` with {@link WAITING} in the environment, unless the user has chosen. In a worker thread, whose environment is a copy,
+ * it has no effect: threads spin 100 rounds there.
+ */
+function withWaiting<T>(load: () => T): T {
+  const names = Object.keys(WAITING);
+  if (names.some((name) => process.env[name] !== undefined)) return load();
+  Object.assign(process.env, WAITING);
+  try {
+    return load();
+  } finally {
+    for (const name of names) delete process.env[name];
+  }
 }
 
 /**

@@ -23,32 +23,41 @@ describe.skipIf(!isBuilt)(`the decision to spin or sleep${reason}`, () => {
   });
 
   it('is to spin on when threads wait in one measurement by chance', () => {
-    expect(decisions(...[0.4, 0.9, 0.4, 0.9, 0.4].map((waiting) => measurements(waiting, 1)))).toBe('.....');
+    expect(decisions(...[0.4, 0.85, 0.4, 0.85, 0.4].map((waiting) => measurements(waiting, 1)))).toBe('.....');
   });
 
-  it('is to sleep once threads wait in two measurements, and as long as they wait', () => {
-    expect(decisions(measurements(0.2, 2), measurements(0.61, 2), measurements(0.5, 4))).toBe('...SSSSS');
+  it('is to sleep at once when many threads wait, and as long as they wait', () => {
+    expect(decisions(measurements(0.2, 2), measurements(1.1, 1), measurements(0.5, 4))).toBe('..SSSSS');
+  });
+
+  it('is to sleep after some time when few more than the bound wait', () => {
+    expect(decisions(measurements(0.2, 2), measurements(0.75, 4))).toBe('....SS');
+  });
+
+  it('counts a long measurement as much as several short ones', () => {
+    expect(loadNative().sleepsAfter([[0.1, 0.75]])).toEqual([false]);
+    expect(loadNative().sleepsAfter([[0.5, 0.75]])).toEqual([true]);
   });
 
   it('is to spin again when threads no longer wait', () => {
-    expect(decisions(measurements(1, 2), measurements(0.3, 3))).toBe('.S...');
+    expect(decisions(measurements(1.1, 1), measurements(0.3, 3))).toBe('S...');
   });
 
-  it('ends a trial of spinning by one measurement, and tries more and more rarely while trials fail', () => {
-    const busyWhenSpinning = [1, 1, ...[0, 1], ...[0, 0, 1], ...[0, 0, 0, 0, 1]].map((waiting) =>
+  it('tries to spin more and more rarely while trials fail', () => {
+    const busyWhenSpinning = [1.1, ...[0, 1.1], ...[0, 0, 1.1], ...[0, 0, 0, 0, 1.1]].map((waiting) =>
       measurements(waiting, 1),
     );
-    expect(decisions(...busyWhenSpinning)).toBe('.S.SS.SSSS.S');
+    expect(decisions(...busyWhenSpinning)).toBe('S.SS.SSSS.S');
   });
 
   it('forgets failed trials after half a second of spinning', () => {
-    const failed = [1, 1, 0, 1].map((waiting) => measurements(waiting, 1));
-    expect(decisions(...failed, measurements(0, 8), measurements(1, 2), measurements(0, 1))).toBe('.S.SS........S.');
+    const failed = [1.1, 0, 1.1].map((waiting) => measurements(waiting, 1));
+    expect(decisions(...failed, measurements(0, 8), measurements(1.1, 1), measurements(0, 1))).toBe('S.SS.......S.');
   });
 });
 
 /** Runs operations on two threads until `enough`, next to twice as many endless loops as there are processors. */
-async function nextToLoops(enough: (sleeps: boolean, operations: number) => boolean): Promise<boolean> {
+async function nextToLoops(enough: (sleeps: boolean, seconds: number) => boolean): Promise<boolean> {
   const loops = Array.from({ length: 2 * availableParallelism() }, () => new Worker('for (;;) {}', { eval: true }));
   const device = new Device(loadNative(), {
     threads: 2,
@@ -61,9 +70,10 @@ async function nextToLoops(enough: (sleeps: boolean, operations: number) => bool
   try {
     const shape = [1, 256, 256];
     const operand: Operand = { shape, buffer: device.upload('float32', new Float32Array(256 * 256)) };
-    for (let operations = 0; ; operations++) {
+    const start = performance.now();
+    for (;;) {
       const { sleeps } = device.statistics();
-      if (enough(sleeps, operations)) return sleeps;
+      if (enough(sleeps, (performance.now() - start) / 1000)) return sleeps;
       const buffer = device.reserve();
       device.submit('BatchMatMul', [operand, operand], [{ shape, dtype: 'float32', buffer }], [1, 0, 0, 0]);
       await device.read(buffer);
@@ -86,6 +96,6 @@ describe.skipIf(!isBuilt)(`threads next to endless loops${reason}`, () => {
 
   it('wait as the user chose', async () => {
     vi.stubEnv('GOMP_SPINCOUNT', '100');
-    expect(await nextToLoops((sleeps, operations) => sleeps || operations === 30)).toBe(false);
+    expect(await nextToLoops((sleeps, seconds) => sleeps || seconds > 0.5)).toBe(false);
   });
 });

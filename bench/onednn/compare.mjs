@@ -11,7 +11,7 @@
  *                Default: /usr/lib/x86_64-linux-gnu/libjemalloc.so.2
  * --onnxruntime  a folder where `npm install onnxruntime-node` was run (its packages for Linux contain the
  *                CPU library).
- * --wasm         also measure @vgg/backend-wasm, on jobs that take at most a minute. It is single-threaded.
+ * --wasm         also measure @vgg/backend-wasm, on jobs that take at most a minute.
  * --threads      threads of every peer. Default: 2.
  * --rounds       rounds of all peers in turns; medians are printed. Default: 3.
  * --only         only jobs whose line contains this text.
@@ -91,17 +91,18 @@ function run(command, args, { env = {}, input } = {}) {
 /** Precisions by the backend's names. */
 const PRECISIONS = { f32: 'float32', bf16: 'bfloat16', 'bf16-fast': 'bfloat16-fast' };
 
-const threads = { OMP_NUM_THREADS: options.threads, VGG_ONEDNN_THREADS: options.threads };
 const step = (backend, { job, batch, net, side, width = 1, precision }) =>
-  run('node', [`${here}step.mjs`, backend, job, String(batch), net, String(side), steps, String(width)], {
-    env: { ...threads, VGG_ONEDNN_PRECISION: PRECISIONS[precision] },
-  });
+  run(
+    'node',
+    [`${here}step.mjs`, backend, job, String(batch), net, String(side), steps, String(width), options.threads],
+    { env: { VGG_ONEDNN_PRECISION: PRECISIONS[precision] } },
+  );
 
 function torch({ job, batch, net, side, width = 1, precision }) {
   const [command, ...before] = options.python.split(' ');
   const small = side < 64 && net.endsWith('-bn');
   const env = {
-    ...threads,
+    OMP_NUM_THREADS: options.threads,
     VGG_WIDTH: String(width),
     VGG_HEAD: small ? 'small' : 'paper',
     LD_PRELOAD: options.jemalloc,

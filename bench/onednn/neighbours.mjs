@@ -9,9 +9,9 @@
  * --spins   also measure these values of GOMP_SPINCOUNT.
  * --python  a Python with PyTorch, for the jobs small and D.
  *
- * Ways of waiting: `default`, what the package does by itself; `spinning`, GCC's default of 300,000 rounds, which the
- * package had before; `passive`, OMP_WAIT_POLICY=passive. The rate of `twin` is the sum of both engines. `to the better`
- * is the ratio of `default` to the better of `spinning` and `passive`. Needs `pnpm build` and an idle machine.
+ * Ways of waiting: `default`, what the package does by itself; `spinning`, GCC's default of 300,000 rounds;
+ * `passive`, OMP_WAIT_POLICY=passive. The rate of `twin` is the sum of both engines. `to the better` is the ratio of
+ * `default` to the better of `spinning` and `passive`. Needs `pnpm build` and an idle machine.
  */
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';

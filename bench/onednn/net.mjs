@@ -15,10 +15,11 @@ const peer = (name) => {
  * @param job train (forward, backward, momentum SGD) or infer.
  * @param configuration a column of Table 1; `D-bn` is D with batch norm. Nets for sides below 64 have ten classes
  *   and, with batch norm, the small head.
+ * @param threads number of threads of onednn or wasm. Default: the backend's own.
  * @returns the backend's module if it is in this repository, TF.js, the net, and `step(number)`, whose result depends
  *   on the whole step: the loss, or one logit.
  */
-export async function prepare({ backend, job, batch, configuration, side, width = 1 }) {
+export async function prepare({ backend, job, batch, configuration, side, width = 1, threads }) {
   const count = Number(batch);
   const pixels = Number(side);
   const [column, norm] = configuration.split('-');
@@ -28,6 +29,8 @@ export async function prepare({ backend, job, batch, configuration, side, width 
   const { randomStream } = await built('core');
   const own = backend === 'onednn' || backend === 'wasm';
   const engine = own ? await built(`backend-${backend}`) : await peer('@tensorflow/tfjs-backend-cpu');
+  if (threads !== undefined && backend === 'onednn') engine.configure({ threads: Number(threads) });
+  if (threads !== undefined && backend === 'wasm') await engine.setThreads(Number(threads));
   await tf.setBackend(backend);
 
   const classes = pixels < 64 ? 10 : 1000;

@@ -2,18 +2,18 @@
  * Measures images per second of whole training steps (forward, backward, momentum SGD) or of inference, for a VGG on
  * one backend.
  *
- *   node bench/onednn/step.mjs BACKEND train|infer BATCH [CONFIGURATION=D] [SIDE=224] [STEPS=5] [WIDTH=1]
+ *   node bench/onednn/step.mjs BACKEND train|infer BATCH [CONFIGURATION=D] [SIDE=224] [STEPS=5] [WIDTH=1] [THREADS]
  *
- * BACKEND: onednn, wasm or cpu; CONFIGURATION as in net.mjs. Needs `pnpm build`. Prints one JSON line, like the scripts
+ * BACKEND: onednn, wasm or cpu; CONFIGURATION as in net.mjs. THREADS: of onednn and wasm. Default: their own defaults. Needs `pnpm build`. Prints one JSON line, like the scripts
  * for other peers. The seconds per step are the median of at least STEPS steps and two seconds. Three steps and two
  * seconds before are not counted, because short steps are slower until V8 has compiled the code. Environment:
- * VGG_ONEDNN_THREADS, VGG_ONEDNN_PRECISION.
+ * VGG_ONEDNN_PRECISION.
  */
 import { prepare } from './net.mjs';
 
 const [backend = 'onednn', job = 'train', batch = '8', configuration = 'D', ...rest] = process.argv.slice(2);
-const [side = '224', steps = '5', width = '1'] = rest;
-const { engine, tf, step } = await prepare({ backend, job, batch, configuration, side, width });
+const [side = '224', steps = '5', width = '1', threads] = rest;
+const { engine, tf, step } = await prepare({ backend, job, batch, configuration, side, width, threads });
 
 let number = 0;
 let last = 0;

@@ -19,7 +19,7 @@ export class OnednnBackend extends MathBackendCPU {
   readonly device: Device;
   readonly precision: NativeOptions['precision'];
   readonly fallbacks = new Fallbacks();
-  /** True if convolutions and matrix products multiply in bfloat16 and activations are held in it. */
+  /** True if activations are held as bfloat16, and matrix products and direct convolutions multiply it. */
   readonly bf16: boolean;
 
   constructor(module: NativeModule, options: NativeOptions) {

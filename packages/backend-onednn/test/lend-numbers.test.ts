@@ -119,7 +119,7 @@ describe.skipIf(!isBuilt)(`lent numbers${reason}`, () => {
     expect(bytesInUse()).toBe(before);
   });
 
-  it('are given back once: a second release does nothing', async () => {
+  it('are released once: a second release does nothing', async () => {
     const backend = tf.backend() as unknown as { lendNew(shape: number[]): Lent & { info: tf.TensorInfo } };
     const { info, numbers, release } = backend.lendNew([10_000]);
     const tensor = tf.engine().makeTensorFromTensorInfo(info);

@@ -1,5 +1,6 @@
-// Matrix products on processors without AVX-512, where oneDNN adds up in an order that depends on its number of
-// threads. Here a product is divided by its sizes alone, and one thread computes each part.
+// Matrix products that oneDNN adds up in an order that depends on its number of threads: without AVX-512 all of them,
+// with it those of a transposed first factor with many terms. Here a product is split into parts whose number depends
+// only on its shape, and one thread computes each part.
 #pragma once
 
 #include "convolution.h"

@@ -1,6 +1,8 @@
 // Momentum SGD as one pass over memory, in place (section 3.1 of the paper): v = a * g + b * w + m * v; w = w + c * v.
 // Each product and sum is rounded to float32, in this order, so that the bits equal those of the same steps as separate
 // operations.
+#include <stdexcept>
+
 #include "kernels.h"
 
 namespace vgg {
@@ -29,6 +31,7 @@ void update(const Rule &rule, const float *__restrict g, float *__restrict w, fl
 void momentum_sgd(Context &context, const Call &call) {
   const Tensor &weights = call.output(0);
   const Tensor &velocity = call.output(1);
+  if (!velocity.storage->buffer) throw std::runtime_error("the velocity holds no numbers");
   hold_wide(context, *weights.storage);
   hold_wide(context, *velocity.storage);
   const Rule rule{static_cast<float>(call.number(0)), static_cast<float>(call.number(1)),

@@ -29,6 +29,12 @@ std::string describe_call(const Call &call) {
   return text;
 }
 
+void fail_outputs(const Call &call, const std::shared_ptr<const std::string> &failure) {
+  for (const Tensor &output : call.outputs) {
+    if (!call.kernel->updates || !output.storage->buffer) output.storage->failure = failure;
+  }
+}
+
 class ReleaseTask : public Task {
  public:
   explicit ReleaseTask(std::shared_ptr<Storage> storage) : storage_(std::move(storage)) {}
@@ -89,12 +95,7 @@ class CallTask : public Task {
   const Call &call() const { return call_; }
 
   void run(Context &context) override {
-    for (const Tensor &input : call_.inputs) {
-      if (input.storage->failure) {
-        for (const Tensor &output : call_.outputs) output.storage->failure = input.storage->failure;
-        return;
-      }
-    }
+    if (const auto failure = earlier_failure()) return engine_.skip(failure, call_);
     try {
       const Timer timer(engine_, context, call_);
       for (size_t i = call_.kernel->narrow_inputs; i < call_.inputs.size(); i++) {
@@ -111,6 +112,18 @@ class CallTask : public Task {
   }
 
  private:
+  // Returns the reason why numbers that the operation needs are not there, or null.
+  std::shared_ptr<const std::string> earlier_failure() const {
+    for (const Tensor &input : call_.inputs) {
+      if (input.storage->failure) return input.storage->failure;
+    }
+    if (!call_.kernel->updates) return nullptr;
+    for (const Tensor &output : call_.outputs) {
+      if (output.storage->failure) return output.storage->failure;
+    }
+    return nullptr;
+  }
+
   Engine &engine_;
   Call call_;
 };
@@ -189,14 +202,24 @@ void Engine::stop() {
   if (thread_.joinable()) thread_.join();
   std::deque<Entry> dropped;
   std::deque<std::unique_ptr<Task>> dropped_reads;
-  const std::lock_guard<std::mutex> lock(mutex_);
-  dropped.swap(tasks_);
-  dropped_reads.swap(ready_);
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    dropped.swap(tasks_);
+    dropped_reads.swap(ready_);
+  }
+  for (const std::unique_ptr<Task> &read : dropped_reads) read->drop();
+  for (const Entry &entry : dropped) {
+    entry.task->drop();
+    for (const std::unique_ptr<Task> &read : entry.reads) read->drop();
+  }
 }
 
-std::shared_ptr<const std::string> Engine::take_failure() {
+std::shared_ptr<const std::string> Engine::take_failure(std::shared_ptr<const std::string> own) {
   const std::lock_guard<std::mutex> lock(mutex_);
-  return std::exchange(failure_, nullptr);
+  std::shared_ptr<const std::string> failure = std::exchange(failure_, nullptr);
+  if (own) failure = std::move(own);
+  if (failure) reported_ = appended_;
+  return failure;
 }
 
 size_t Engine::queued() const {
@@ -226,9 +249,18 @@ std::map<std::string, KernelTime> Engine::times() const {
 
 void Engine::fail(std::string message, const Call &call) {
   const auto failure = std::make_shared<const std::string>(describe_call(call) + ": " + message);
-  for (const Tensor &output : call.outputs) output.storage->failure = failure;
+  fail_outputs(call, failure);
   const std::lock_guard<std::mutex> lock(mutex_);
   if (!failure_) failure_ = failure;
+}
+
+void Engine::skip(const std::shared_ptr<const std::string> &failure, const Call &call) {
+  fail_outputs(call, failure);
+  if (!call.kernel->updates) return;
+  const std::lock_guard<std::mutex> lock(mutex_);
+  // Tasks with greater numbers than the running one are still queued.
+  const uint64_t number = appended_ - tasks_.size();
+  if (!failure_ && number > reported_) failure_ = failure;
 }
 
 void Engine::work(const EngineOptions &options) {
@@ -265,7 +297,7 @@ std::shared_ptr<const std::string> prepare_loan(Context &context, Storage &stora
   } catch (const std::exception &error) {
     return std::make_shared<const std::string>(error.what());
   }
-  storage.layouts.clear();
+  storage.copies.clear();
   return nullptr;
 }
 

@@ -47,6 +47,8 @@ class Task {
  public:
   virtual ~Task() = default;
   virtual void run(Context &context) = 0;
+  // Called in place of `run` if the engine stops before it, on the thread that stops it.
+  virtual void drop() {}
 };
 
 class Engine {
@@ -60,7 +62,8 @@ class Engine {
   // limit.
   void submit(std::unique_ptr<Task> task);
 
-  // Queues an operation. If it fails, its outputs keep the message and `take_failure` returns it.
+  // Queues an operation. If it fails, its outputs keep the message and `take_failure` returns it. Outputs that it would
+  // have changed in place keep their numbers instead.
   void submit(Call call);
 
   // Queues a task that reads a storage. It runs after the last operation queued so far that writes to the storage,
@@ -80,8 +83,9 @@ class Engine {
   // Finishes the current task, drops the others and ends the thread. Later submissions are dropped.
   void stop();
 
-  // Returns the first failure since the last call, or null.
-  std::shared_ptr<const std::string> take_failure();
+  // Returns the failure to report: `own`, that of the numbers that were read, else the first one since the last report,
+  // or null. A report is about everything queued before it.
+  std::shared_ptr<const std::string> take_failure(std::shared_ptr<const std::string> own = nullptr);
 
   // Starts measuring operations from zero, or stops measuring.
   void profile(bool on);
@@ -111,6 +115,9 @@ class Engine {
   uint64_t append(std::unique_lock<std::mutex> &lock, std::unique_ptr<Task> task);
   void work(const EngineOptions &options);
   void fail(std::string message, const Call &call);
+  // Passes on the failure of an earlier operation. That an update did not happen is a failure of its own, unless it was
+  // queued before the last report.
+  void skip(const std::shared_ptr<const std::string> &failure, const Call &call);
 
   // Destroyed last: buffers of dropped tasks return to it.
   BufferPool pool_;
@@ -124,6 +131,8 @@ class Engine {
   uint64_t appended_ = 0;
   bool stopping_ = false;
   std::shared_ptr<const std::string> failure_;
+  // Number of the last task that was queued before the last report of a failure.
+  uint64_t reported_ = 0;
   std::atomic<size_t> cached_primitives_{0};
   std::atomic<bool> sleeps_{false};
   std::atomic<bool> profiles_{false};

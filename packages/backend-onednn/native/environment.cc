@@ -100,6 +100,12 @@ class Environment : public Napi::ObjectWrap<Environment> {
       });
     }
 
+    void drop() override {
+      if (environment_.terminating_) return;
+      pending_->failure = std::make_shared<const std::string>("the backend was closed before the numbers were read");
+      environment_.settle(environment_.Env(), *pending_);
+    }
+
    private:
     Environment &environment_;
     std::shared_ptr<Storage> storage_;
@@ -125,12 +131,24 @@ class Environment : public Napi::ObjectWrap<Environment> {
     std::promise<void> done_;
   };
 
+  // Keeps the event loop and this object alive until the reads that have begun are settled.
+  void begin_read(Napi::Env env) {
+    if (pending_reads_++ > 0) return;
+    settle_.Ref(env);
+    Ref();
+  }
+
+  void end_read(Napi::Env env) {
+    if (--pending_reads_ > 0) return;
+    settle_.Unref(env);
+    Unref();
+  }
+
   void settle(Napi::Env env, PendingRead &pending) {
     try {
       const Napi::HandleScope scope(env);
-      if (--pending_reads_ == 0) settle_.Unref(env);
-      std::shared_ptr<const std::string> failure = engine_->take_failure();
-      if (pending.failure) failure = pending.failure;
+      end_read(env);
+      std::shared_ptr<const std::string> failure = engine_->take_failure(pending.failure);
       if (!failure && pending.loan && !loans_.emplace(pending.loan->buffer.data(), pending.loan).second) {
         failure = std::make_shared<const std::string>("a storage was lent twice");
       }
@@ -238,8 +256,7 @@ class Environment : public Napi::ObjectWrap<Environment> {
     const std::future<void> read = done.get_future();
     engine_->submit_read(*storage, std::make_unique<SyncReadTask>(storage, buffer.Data(), &failure, std::move(done)));
     read.wait();
-    throw_failure(info.Env());
-    if (failure) throw Napi::Error::New(info.Env(), *failure);
+    throw_failure(info.Env(), failure);
     return buffer;
   }
 
@@ -250,7 +267,7 @@ class Environment : public Napi::ObjectWrap<Environment> {
     auto buffer = Napi::ArrayBuffer::New(info.Env(), storage->bytes());
     auto pending = std::make_unique<PendingRead>(info.Env(), buffer);
     const Napi::Value promise = pending->deferred.Promise();
-    if (pending_reads_++ == 0) settle_.Ref(info.Env());
+    begin_read(info.Env());
     engine_->submit_read(*storage, std::make_unique<ReadTask>(*this, storage, std::move(pending)));
     return promise;
   }
@@ -262,7 +279,7 @@ class Environment : public Napi::ObjectWrap<Environment> {
     const std::shared_ptr<Storage> storage = storage_of(info[0]);
     auto pending = std::make_unique<PendingRead>(info.Env(), storage);
     const Napi::Value promise = pending->deferred.Promise();
-    if (pending_reads_++ == 0) settle_.Ref(info.Env());
+    begin_read(info.Env());
     engine_->submit_loan(*storage, std::make_unique<ReadTask>(*this, storage, std::move(pending)));
     return promise;
   }
@@ -336,11 +353,16 @@ class Environment : public Napi::ObjectWrap<Environment> {
 
   void close(const Napi::CallbackInfo &) { end(); }
 
-  void throw_failure(Napi::Env env) {
-    if (const auto failure = engine_->take_failure()) throw Napi::Error::New(env, *failure);
+  // `own`: the failure of the numbers that were read, or null.
+  void throw_failure(Napi::Env env, std::shared_ptr<const std::string> own = nullptr) {
+    if (const auto failure = engine_->take_failure(std::move(own))) throw Napi::Error::New(env, *failure);
   }
 
-  static void clean_up(void *data) { static_cast<Environment *>(data)->end(); }
+  static void clean_up(void *data) {
+    auto *environment = static_cast<Environment *>(data);
+    environment->terminating_ = true;
+    environment->end();
+  }
 
   void end() {
     if (std::exchange(closed_, true)) return;
@@ -360,6 +382,8 @@ class Environment : public Napi::ObjectWrap<Environment> {
   size_t pending_reads_ = 0;
   bool synchronous_ = false;
   bool closed_ = false;
+  // True once the environment runs no more JavaScript.
+  bool terminating_ = false;
 };
 
 }  // namespace

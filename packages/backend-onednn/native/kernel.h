@@ -103,6 +103,8 @@ struct Kernel {
   KernelFunction run;
   // Number of first inputs that may be held as bfloat16. The kernel gets float32 copies of all others.
   size_t narrow_inputs = 0;
+  // True if it changes outputs in place. If it fails, it has changed none, and they keep their numbers.
+  bool updates = false;
 };
 
 // One queued operation. Attributes are numbers whose meaning depends on the kernel.

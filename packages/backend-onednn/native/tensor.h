@@ -4,11 +4,11 @@
 #include <cstdint>
 #include <memory>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "bf16.h"
 #include "pool.h"
+#include "weight_copies.h"
 
 namespace vgg {
 
@@ -37,8 +37,8 @@ struct Storage {
   Buffer buffer;
   // Only for a max-pool's output: index of the largest element of each window.
   Buffer workspace;
-  // Copies of weights in the layouts and types that primitives need, by the primitive's key.
-  std::unordered_map<std::string, Buffer> layouts;
+  // Copies of the numbers, if they are weights. Whatever changes the numbers clears them.
+  WeightCopies copies;
   // Reason why there are no numbers: the message of the operation that failed, or of one that it depends on.
   std::shared_ptr<const std::string> failure;
   // Number of the last queued operation that writes to it (`Engine::submit`). Guarded by the engine's mutex.

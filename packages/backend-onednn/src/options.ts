@@ -26,12 +26,12 @@ export interface OnednnOptions {
   precision?: Precision | undefined;
   /**
    * True to wait for each operation, so that the call that caused an error throws it. Default false.
-   * VGG_ONEDNN_SYNCHRONOUS=1.
+   * VGG_ONEDNN_SYNCHRONOUS, 1 or true.
    */
   synchronous?: boolean | undefined;
   /**
    * True to fill fresh memory with NaN, which shows if a kernel leaves a part of its output unwritten. Default false.
-   * VGG_ONEDNN_POISON=1.
+   * VGG_ONEDNN_POISON, 1 or true.
    */
   poison?: boolean | undefined;
 }
@@ -78,7 +78,7 @@ export function setOptions(options: OnednnOptions, processor: Processor): void {
       'options of onednn were given after its first use: call configure before tf.setBackend',
     );
   }
-  const all = checkOptions({ ...shared[SHARED], ...options });
+  const all = { ...shared[SHARED], ...checkOptions(options) };
   checkPrecision(all.precision, processor);
   shared[SHARED] = all;
 }
@@ -89,7 +89,8 @@ function checkPrecision(precision: Precision = 'float32', { bf16 }: Processor): 
   }
 }
 
-function checkOptions(options: OnednnOptions): OnednnOptions {
+/** Returns the options that are not undefined, checked. */
+function checkOptions(options: object): OnednnOptions {
   for (const [name, value] of Object.entries(options)) {
     const rule = RULES[name as keyof OnednnOptions];
     if (rule === undefined) {
@@ -99,7 +100,7 @@ function checkOptions(options: OnednnOptions): OnednnOptions {
       throw new VggError('argument', `${name} of onednn must be ${rule.expected}, got ${String(value)}`);
     }
   }
-  return options;
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
 }
 
 function number(name: string): number | undefined {
@@ -107,9 +108,18 @@ function number(name: string): number | undefined {
   return text === undefined || text === '' ? undefined : Number(text);
 }
 
-function flag(name: string): boolean | undefined {
-  const text = process.env[name];
-  return text === undefined || text === '' ? undefined : text !== '0';
+const FLAGS: Readonly<Record<string, boolean | undefined>> = {
+  '': undefined,
+  '0': false,
+  '1': true,
+  false: false,
+  true: true,
+};
+
+/** Returns other texts as they are, for {@link checkOptions} to refuse. */
+function flag(name: string): boolean | string | undefined {
+  const text = process.env[name] ?? '';
+  return Object.hasOwn(FLAGS, text) ? FLAGS[text] : text;
 }
 
 /** Returns the memory that the process may use, in bytes. */
@@ -130,8 +140,7 @@ export function resolveOptions(processor: Processor): NativeOptions {
     synchronous: flag('VGG_ONEDNN_SYNCHRONOUS'),
     poison: flag('VGG_ONEDNN_POISON'),
   };
-  const fromEnvironment = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== undefined));
-  const options: OnednnOptions = { ...checkOptions(fromEnvironment), ...shared[SHARED] };
+  const options: OnednnOptions = { ...checkOptions(environment), ...shared[SHARED] };
   const precision = options.precision ?? 'float32';
   checkPrecision(precision, processor);
   return {

@@ -230,12 +230,42 @@ describe.skipIf(!isBuilt)(`the device${reason}`, () => {
     device.close();
   });
 
-  it('reports use after close, and use of a released buffer', () => {
+  it('rejects the reads and loans that it has not answered when it is closed', async () => {
+    const device = makeDevice();
+    let x = fill(device, [MEBIBYTE], 1);
+    const first = device.read(x);
+    for (let i = 0; i < 100; i++) {
+      const next = square(device, x, [MEBIBYTE]);
+      x.release();
+      x = next;
+    }
+    const waiting = [device.read(x), device.lend(x)];
+    await first;
+    device.close();
+    const closed = { code: 'VGG_BACKEND', message: 'onednn: the backend was closed before the numbers were read' };
+    for (const each of waiting) await expect(each).rejects.toMatchObject(closed);
+  });
+
+  it('answers the reads that it has done before it is closed', async () => {
+    const device = makeDevice();
+    const reads = Array.from({ length: 50 }, (_, i) => device.read(fill(device, [i + 1], i)));
+    device.drain();
+    device.close();
+    const values = (await Promise.all(reads)).map((bytes) => new Float32Array(bytes).at(-1));
+    expect(values).toEqual(Array.from({ length: 50 }, (_, i) => i));
+  });
+
+  it('reports use after close, and use of a released buffer', async () => {
     const device = makeDevice();
     const x = fill(device, [2], 1);
     x.release();
     expect(() => device.readSync(x)).toThrow('onednn: a storage was used after its release');
+    await expect(device.read(x)).rejects.toMatchObject({
+      code: 'VGG_BACKEND',
+      message: 'onednn: a storage was used after its release',
+    });
     device.close();
+    await expect(device.read(x)).rejects.toMatchObject({ code: 'VGG_BACKEND' });
     expect(() => fill(device, [2], 1)).toThrow('onednn: the backend was closed');
   });
 });

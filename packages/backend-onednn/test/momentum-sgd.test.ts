@@ -87,6 +87,50 @@ describe.skipIf(!isBuilt)(`momentum SGD${reason}`, () => {
     });
   });
 
+  describe('of a gradient that could not be computed', () => {
+    /** Returns a gradient that exceeds any memory. */
+    const impossible = () => tf.reshape(tf.sum(tf.fill([6, 2 ** 40], 1), 1), [2, 3]);
+
+    it('leaves weights and velocity, which can be read, and says so once', async () => {
+      await tf.setBackend('onednn');
+      const [w, v] = [tf.tensor2d([1, 2, 3, 4, 5, 6], [2, 3]), tf.fill([2, 3], 0.5)];
+      const gradient = tf.tidy(impossible);
+      const [weights, velocity] = step(w, gradient, v);
+      await expect(tf.square(w).data()).rejects.toThrow(/^onednn: Fill .*out of memory/);
+      expect([...(await weights.data())]).toEqual([1, 2, 3, 4, 5, 6]);
+      expect([...(await velocity.data())]).toEqual([0.5, 0.5, 0.5, 0.5, 0.5, 0.5]);
+      const [moved] = step(weights, tf.ones([2, 3]), velocity);
+      expect([...moved.dataSync()]).toEqual([2.5, 3.5, 4.5, 5.5, 6.5, 7.5]);
+      tf.dispose([w, v, gradient, weights, velocity, moved]);
+    });
+
+    it('is reported if the step came after the failure was reported', async () => {
+      await tf.setBackend('onednn');
+      const w = tf.ones([2, 3]);
+      const gradient = tf.tidy(impossible);
+      await expect(gradient.data()).rejects.toThrow('out of memory');
+      const [weights] = step(w, gradient, tf.zeros([2, 3]));
+      expect(() => weights.dataSync()).toThrow('out of memory');
+      expect([...weights.dataSync()]).toEqual([1, 1, 1, 1, 1, 1]);
+    });
+
+    it('starts the velocity at 0 in a first step', async () => {
+      await tf.setBackend('onednn');
+      const weights = tf.tidy(() => tf.variable(tf.ones([2, 3])));
+      const variables = new Map([['w', weights]]);
+      const optimiser = new MomentumSgd({ weightDecay: 0 });
+      const gradient = tf.tidy(impossible);
+      optimiser.step(variables, new Map([['w', gradient]]), 1);
+      expect(() => weights.dataSync()).toThrow('out of memory');
+      expect([...weights.dataSync()]).toEqual([1, 1, 1, 1, 1, 1]);
+      expect([...optimiser.velocities.get('w')!.dataSync()]).toEqual([0, 0, 0, 0, 0, 0]);
+      optimiser.step(variables, new Map([['w', tf.ones([2, 3])]]), 1);
+      expect([...weights.dataSync()]).toEqual([0, 0, 0, 0, 0, 0]);
+      optimiser.dispose();
+      tf.dispose([weights, gradient]);
+    });
+  });
+
   it('names the tensors that it takes', async () => {
     await tf.setBackend('onednn');
     const [w, g] = [tf.ones([2]), tf.ones([3])];

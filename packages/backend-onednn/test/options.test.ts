@@ -40,6 +40,39 @@ describe('options', () => {
   });
 });
 
+describe('an option that is undefined', () => {
+  it('leaves the one of the environment, or of an earlier call, in force', () => {
+    vi.stubEnv('VGG_ONEDNN_MEMORY', String(2 ** 21));
+    setOptions({ threads: 5, memoryLimit: undefined }, PLAIN);
+    setOptions({ threads: undefined }, PLAIN);
+    expect(resolveOptions(PLAIN)).toMatchObject({ threads: 5, memoryLimit: 2 ** 21 });
+  });
+});
+
+describe('a variable that is true or false', () => {
+  it.each([
+    ['1', true],
+    ['true', true],
+    ['0', false],
+    ['false', false],
+    ['', false],
+  ])('may be "%s"', (text, expected) => {
+    vi.stubEnv('VGG_ONEDNN_SYNCHRONOUS', text);
+    vi.stubEnv('VGG_ONEDNN_POISON', text);
+    expect(resolveOptions(PLAIN)).toMatchObject({ synchronous: expected, poison: expected });
+  });
+
+  it.each(['yes', '2', 'False'])('may not be "%s"', (text) => {
+    vi.stubEnv('VGG_ONEDNN_POISON', text);
+    expect(() => resolveOptions(PLAIN)).toThrow(
+      expect.objectContaining({
+        code: 'VGG_ARGUMENT',
+        message: `poison of onednn must be true or false, got ${text}`,
+      }),
+    );
+  });
+});
+
 describe('precision', () => {
   it.each([true, false])('is float32 by default, whether the processor multiplies bfloat16 or not (%s)', (bf16) => {
     expect(resolveOptions({ bf16 }).precision).toBe('float32');

@@ -33,7 +33,7 @@ void direct_forward(Context &context, const Convolution &c, const Tensor &x, con
                            description.scratchpad_desc()};
   });
 
-  void *weights = weights_in_layout(context, *filter.storage, hwio(c.weights, held_type(filter)), *primitive);
+  void *weights = weights_in_layout(context, *filter.storage, hwio(c.weights, held_type(filter)), primitive->weights);
   Buffer converted;
   void *source = in_layout(context, nhwc(c.source, held_type(x)), x.data<void>(), primitive->source, converted);
   void *result = context.allocate_activation(y);

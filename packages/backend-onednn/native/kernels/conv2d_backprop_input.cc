@@ -27,7 +27,7 @@ void conv2d_backprop_input(Context &context, const Call &call) {
                            description.scratchpad_desc()};
   });
 
-  void *weights = weights_in_layout(context, *filter.storage, hwio(c.weights, held_type(filter)), *primitive);
+  void *weights = weights_in_layout(context, *filter.storage, hwio(c.weights, held_type(filter)), primitive->weights);
   Buffer converted;
   void *gradient =
       in_layout(context, nhwc(c.destination, held_type(dy)), dy.data<void>(), primitive->destination, converted);

@@ -16,16 +16,13 @@ void *in_layout(Context &context, const memory::desc &from, void *data, const me
   return holder.data();
 }
 
-void *weights_in_layout(Context &context, Storage &storage, const memory::desc &from,
-                        const CachedPrimitive &primitive) {
-  if (from == primitive.weights) return storage.buffer.data();
-  Buffer &copy = storage.layouts[primitive.key];
-  if (!copy) {
-    Buffer fresh = context.pool.take(primitive.weights.get_size());
-    reorder(context, from, storage.buffer.data(), primitive.weights, fresh.data());
-    copy = std::move(fresh);
-  }
-  return copy.data();
+void *weights_in_layout(Context &context, Storage &storage, const memory::desc &from, const memory::desc &to) {
+  if (from == to) return storage.buffer.data();
+  return storage.copies.get({from, to}, [&] {
+    Buffer copy = context.pool.take(to.get_size());
+    reorder(context, from, storage.buffer.data(), to, copy.data());
+    return copy;
+  });
 }
 
 void execute(Context &context, const CachedPrimitive &primitive, std::unordered_map<int, dnnl::memory> arguments) {

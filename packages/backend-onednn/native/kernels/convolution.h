@@ -77,8 +77,8 @@ void reorder(Context &context, const memory::desc &from, void *source, const mem
 // Returns `data` itself if `from` equals `to`, else a copy in the layout and type `to`, which `holder` owns.
 void *in_layout(Context &context, const memory::desc &from, void *data, const memory::desc &to, Buffer &holder);
 
-// Same for weights. The copy stays in their storage, under the primitive's key.
-void *weights_in_layout(Context &context, Storage &storage, const memory::desc &from, const CachedPrimitive &primitive);
+// Same for weights. The copy stays in their storage.
+void *weights_in_layout(Context &context, Storage &storage, const memory::desc &from, const memory::desc &to);
 
 // Runs the primitive and waits for it.
 void execute(Context &context, const CachedPrimitive &primitive, std::unordered_map<int, dnnl::memory> arguments);

@@ -29,7 +29,7 @@ const std::vector<Kernel> &kernels() {
         {"OneHot", one_hot},
         {"TopK", top_k},
         {"ResizeBilinear", resize_bilinear},
-        {"MomentumSgd", momentum_sgd},
+        {"MomentumSgd", momentum_sgd, 0, true},
     };
     for (const auto *family : {&unary_kernels(), &binary_kernels(), &reduce_kernels()}) {
       all.insert(all.end(), family->begin(), family->end());

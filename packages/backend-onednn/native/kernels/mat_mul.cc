@@ -130,7 +130,7 @@ void batch_mat_mul(Context &context, const Call &call) {
   Buffer converted;
   void *left =
       in_layout(context, matrix(a.dims, transpose_a, held_type(a)), a.data<void>(), primitive->source, converted);
-  void *right = weights_in_layout(context, *b.storage, matrix(b.dims, transpose_b, held_type(b)), *primitive);
+  void *right = weights_in_layout(context, *b.storage, matrix(b.dims, transpose_b, held_type(b)), primitive->weights);
   void *result = context.allocate<float>(y);
   std::unordered_map<int, dnnl::memory> arguments{
       {DNNL_ARG_SRC, {primitive->source, context.engine, left}},

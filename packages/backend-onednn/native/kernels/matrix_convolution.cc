@@ -74,16 +74,14 @@ void *matrix_of(Context &context, const Blocks &blocks, const Tensor &filter) {
                       .add(c.weights)
                       .add(c.strides)
                       .add(c.padding_before);
-  Buffer &kept = filter.storage->layouts[key.text()];
-  if (!kept) {
-    Buffer fresh = context.pool.take(plain(blocks.inputs, blocks.outputs, context.multiplied).get_size());
+  return filter.storage->copies.get(Arrangement(key.text()), [&] {
+    Buffer matrix = context.pool.take(plain(blocks.inputs, blocks.outputs, context.multiplied).get_size());
     with_numbers(filter, [&](const auto *values) {
-      if (context.bfloat16) return fill_matrix(blocks, values, static_cast<bf16 *>(fresh.data()));
-      fill_matrix(blocks, values, static_cast<float *>(fresh.data()));
+      if (context.bfloat16) return fill_matrix(blocks, values, static_cast<bf16 *>(matrix.data()));
+      fill_matrix(blocks, values, static_cast<float *>(matrix.data()));
     });
-    kept = std::move(fresh);
-  }
-  return kept.data();
+    return matrix;
+  });
 }
 
 // Returns the primitive for left [., .] * right [., columns], optionally with a bias [columns] and ReLU.

@@ -26,22 +26,21 @@ void update(const Rule &rule, const float *__restrict g, float *__restrict w, fl
 
 }  // namespace
 
-// Input: gradient. Outputs: weights, which already hold numbers, and velocity, which holds numbers if m is not 0.
-// Attributes: a, b, m, c. A term whose factor is 0 is left out.
+// Input: gradient. Outputs: weights and velocity, which already hold numbers. Attributes: a, b, m, c. A term whose
+// factor is 0 is left out.
 void momentum_sgd(Context &context, const Call &call) {
   const Tensor &weights = call.output(0);
   const Tensor &velocity = call.output(1);
-  if (weights.storage->failure || velocity.storage->failure) throw std::runtime_error("the weights hold no numbers");
+  if (!velocity.storage->buffer) throw std::runtime_error("the velocity holds no numbers");
   hold_wide(context, *weights.storage);
   hold_wide(context, *velocity.storage);
-  if (!velocity.storage->buffer) context.allocate<float>(velocity);
   const Rule rule{static_cast<float>(call.number(0)), static_cast<float>(call.number(1)),
                   static_cast<float>(call.number(2)), static_cast<float>(call.number(3))};
   const float *g = call.input(0).data<float>();
   float *w = weights.data<float>();
   float *v = velocity.data<float>();
   const int64_t count = weights.count();
-  weights.storage->layouts.clear();
+  for (const Tensor &changed : call.outputs) changed.storage->copies.clear();
   const bool decays = rule.b != 0, moves = rule.m != 0;
   if (decays && moves) return update<true, true>(rule, g, w, v, count);
   if (decays) return update<true, false>(rule, g, w, v, count);

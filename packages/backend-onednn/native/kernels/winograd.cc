@@ -117,11 +117,7 @@ void convolve(Context &context, Result result, const Tiling &tiling, const Tenso
   // If threads share the tiles, each transforms a part of the filters just before it multiplies by it, unless the
   // transformed filters are kept.
   const bool at_once = kept || !plan.shared;
-  Buffer for_now;
-  // The same storage may be seen as filters of different shapes.
-  const Key key = Key("winograd").add(in).add(out);
-  Buffer &filters = kept ? filter.storage->layouts[key.text()] : for_now;
-  if (!filters) {
+  const auto transformed = [&] {
     Buffer fresh = take_floats(context, at_once ? parts.size() : threads * parts.offset(1));
     if (at_once) {
       on_all_threads([&] {
@@ -129,8 +125,12 @@ void convolve(Context &context, Result result, const Tiling &tiling, const Tenso
         for (int64_t i = 0; i < parts.count; i++) transform_filters(i, panels, floats(fresh) + parts.offset(i));
       });
     }
-    filters = std::move(fresh);
-  }
+    return fresh;
+  };
+  // The same storage may be seen as filters of different shapes.
+  const Arrangement arrangement(Key("winograd").add(in).add(out).text());
+  const Buffer for_now = kept ? Buffer() : transformed();
+  auto *filters = static_cast<float *>(kept ? filter.storage->copies.get(arrangement, transformed) : for_now.data());
 
   const auto multiply = [&](int64_t i, Block block, const float *numbers, const float *part) {
     float *own = floats(all_products) + omp_get_thread_num() * products;
@@ -144,7 +144,7 @@ void convolve(Context &context, Result result, const Tiling &tiling, const Tenso
     on_all_threads([&] {
       const Range mine = own_part(parts.count);
       for (int64_t i = mine.first; i < mine.last; i++) {
-        float *part = floats(filters) + parts.offset(at_once ? i : omp_get_thread_num());
+        float *part = filters + parts.offset(at_once ? i : omp_get_thread_num());
         if (!at_once) transform_filters(i, {0, words / kLanes}, part);
         multiply(i, block, floats(all_numbers), part);
       }
@@ -157,7 +157,7 @@ void convolve(Context &context, Result result, const Tiling &tiling, const Tenso
     for (int64_t i = mine.first; i < mine.last; i++) {
       const Block block{i * plan.size, std::min(plan.size, tiling.count - i * plan.size)};
       tiles.input(tiling, x, {words, block.size}, block, {0, block.size}, floats(zeros), own);
-      for (int64_t k = 0; k < parts.count; k++) multiply(k, block, own, floats(filters) + parts.offset(k));
+      for (int64_t k = 0; k < parts.count; k++) multiply(k, block, own, filters + parts.offset(k));
     }
   });
 }

@@ -13,7 +13,7 @@
  *
  * MomentumSgd takes over its inputs: if no other tensor shares their memory, weights and velocity are changed in place,
  * in one pass over memory. Each product and sum is rounded to float32 in the order written. A term whose factor is 0 is
- * left out.
+ * left out. If the gradient could not be computed, both keep their numbers.
  *
  * LendNumbers takes over its input and passes a promise of `{ numbers, release() }` to `take`: the output's own memory, a
  * Float32Array, once it is computed. Another thread may read and write the numbers until `release` is called, which leaves the array
@@ -80,7 +80,8 @@ function momentumSgd({ inputs, attrs, backend }: KernelCall): TensorInfo[] | und
   if (!isFloat(weights) || !isFloat(gradient) || sizeOf(gradient.shape) !== sizeOf(weights.shape)) return undefined;
   const { shape } = weights;
   const w = ownMemory(backend, weights);
-  const v = isFloat(velocity) ? ownMemory(backend, velocity) : backend.wrap(backend.device.reserve(), shape, 'float32');
+  // A first step that fails leaves the velocity at 0.
+  const v = isFloat(velocity) ? ownMemory(backend, velocity) : backend.run('Fill', [], { shape }, [0]);
   const outputs = [w, v].map((info) => ({ ...backend.operand(info, shape), dtype: 'float32' as const }));
   backend.device.submit('MomentumSgd', [backend.operand(gradient, shape)], outputs, [a, b, velocity ? m : 0, c]);
   for (const info of [w, v]) backend.record(info).forgetDerived();

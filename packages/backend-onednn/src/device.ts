@@ -109,9 +109,11 @@ export class Device {
   }
 
   async read(buffer: NativeBuffer): Promise<ArrayBuffer> {
-    return this.#native.read(buffer.id).catch((cause: Error) => {
-      throw backendError(cause);
-    });
+    try {
+      return await this.#native.read(buffer.id);
+    } catch (cause) {
+      throw backendError(cause as Error);
+    }
   }
 
   /** Returns a new buffer of float32 numbers that are not set, and its memory, lent as by {@link lend}. */

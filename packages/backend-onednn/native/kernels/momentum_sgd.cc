@@ -32,6 +32,12 @@ void momentum_sgd(Context &context, const Call &call) {
   const Tensor &weights = call.output(0);
   const Tensor &velocity = call.output(1);
   if (weights.storage->failure || velocity.storage->failure) throw std::runtime_error("the weights hold no numbers");
+  require(static_cast<bool>(weights.storage->buffer) && (velocity.storage->buffer || call.number(2) == 0),
+          "the weights or the velocity hold no numbers");
+  for (const Tensor &tensor : {weights, velocity}) {
+    require_type(tensor, Type::f32);
+    require_count(tensor, call.input(0).count());
+  }
   hold_wide(context, *weights.storage);
   hold_wide(context, *velocity.storage);
   if (!velocity.storage->buffer) context.allocate<float>(velocity);

@@ -3,11 +3,7 @@ import { backend_util, engine, type TensorInfo } from '@tensorflow/tfjs-core';
 import type { OnednnBackend } from '../backend';
 import type { NativeType } from '../native';
 import { DeferredOperation, DeferredPoolGradient, DeferredRelu, DeferredStep } from './deferred';
-import { isFloat, isNumeric, type KernelCall, type KernelTable, type NativeKernel } from './kernel';
-
-function sameShape(a: TensorInfo, b: TensorInfo): boolean {
-  return a.shape.length === b.shape.length && a.shape.every((size, i) => size === b.shape[i]);
-}
+import { isFloat, isNumeric, type KernelCall, type KernelTable, type NativeKernel, sameShape } from './kernel';
 
 function unary(kernel: string, attributes: (attrs: Record<string, unknown>) => number[] = () => []): NativeKernel {
   return ({ inputs, attrs, backend }) => {

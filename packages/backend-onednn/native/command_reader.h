@@ -1,6 +1,7 @@
 // The command of an operation: numbers that JavaScript writes and the addon reads.
 #pragma once
 
+#include <cmath>
 #include <cstddef>
 #include <stdexcept>
 
@@ -19,7 +20,9 @@ class CommandReader {
   }
   size_t next_size() {
     const double value = next();
-    if (!(value >= 0 && value < 1e15)) throw std::runtime_error("a command holds an invalid size");
+    if (!(value >= 0 && value < 1e15 && value == std::trunc(value))) {
+      throw std::runtime_error("a size is not a whole number from 0 to 10^15");
+    }
     return static_cast<size_t>(value);
   }
   Dims next_dims() {

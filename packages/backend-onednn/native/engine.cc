@@ -98,6 +98,10 @@ class CallTask : public Task {
     if (const auto failure = earlier_failure()) return engine_.skip(failure, call_);
     try {
       const Timer timer(engine_, context, call_);
+      for (const Tensor &input : call_.inputs) {
+        require(static_cast<bool>(input.storage->buffer), "an input holds no numbers");
+        require(input.type() == Type::f32 || call_.kernel->takes_any_type, "the kernel takes float32 tensors");
+      }
       for (size_t i = call_.kernel->narrow_inputs; i < call_.inputs.size(); i++) {
         Tensor &input = call_.inputs[i];
         if (input.narrow()) input.storage = wide_copy(context, *input.storage);

@@ -175,6 +175,16 @@ class Environment : public Napi::ObjectWrap<Environment> {
     return storage;
   }
 
+  // Returns an array for a storage's numbers. Above the limit of memory there are none, and Node would end the process.
+  Napi::ArrayBuffer array_for(Napi::Env env, const Storage &storage) {
+    if (storage.bytes() > engine_->pool().limit()) {
+      engine_->drain();
+      throw_failure(env);
+      throw Napi::Error::New(env, storage.failure ? *storage.failure : "the numbers were never computed");
+    }
+    return Napi::ArrayBuffer::New(env, storage.bytes());
+  }
+
   void require_open() const {
     if (closed_) throw Napi::Error::New(Env(), "the backend was closed");
   }
@@ -192,13 +202,23 @@ class Environment : public Napi::ObjectWrap<Environment> {
         Tensor input{storage, reader.next_dims()};
         if (!storage) throw std::runtime_error("an input was used after its release");
         if (count_of(input.dims) != storage->count) throw std::runtime_error("an input's shape does not fit its size");
+        if (storage->count == 0) throw std::runtime_error("an input is empty");
         call.inputs.push_back(std::move(input));
       }
       for (size_t left = reader.next_size(); left > 0; left--) {
         std::shared_ptr<Storage> &storage = slot(reader.next_size());
-        const auto type = static_cast<Type>(reader.next_size());
+        const size_t type = reader.next_size();
         Dims dims = reader.next_dims();
-        if (!storage) storage = std::make_shared<Storage>(type, count_of(dims));
+        const int64_t count = count_of(dims);
+        if (count == 0) throw std::runtime_error("an output is empty");
+        if (type > static_cast<size_t>(Type::u8)) throw std::runtime_error("an output has an unknown type");
+        if (!storage) storage = std::make_shared<Storage>(static_cast<Type>(type), count);
+        if (storage->type != static_cast<Type>(type) || storage->count != count) {
+          throw std::runtime_error("an output's shape or type does not fit the tensor");
+        }
+        for (const Tensor &input : call.inputs) {
+          if (input.storage == storage) throw std::runtime_error("an output is an input, too");
+        }
         call.outputs.push_back(Tensor{storage, std::move(dims)});
       }
       const size_t attributes = reader.next_size();
@@ -215,6 +235,7 @@ class Environment : public Napi::ObjectWrap<Environment> {
 
   // Returns a storage of `count` numbers that are not set.
   std::shared_ptr<Storage> create(Napi::Env env, Type type, int64_t count) {
+    if (count < 0 || count > kMostElements) throw Napi::Error::New(env, "a size is negative or above 2^48 elements");
     auto storage = std::make_shared<Storage>(type, count);
     try {
       storage->buffer = engine_->pool().take(storage->bytes());
@@ -250,7 +271,7 @@ class Environment : public Napi::ObjectWrap<Environment> {
   Napi::Value read_sync(const Napi::CallbackInfo &info) {
     require_open();
     const std::shared_ptr<Storage> storage = storage_of(info[0]);
-    auto buffer = Napi::ArrayBuffer::New(info.Env(), storage->bytes());
+    auto buffer = array_for(info.Env(), *storage);
     std::shared_ptr<const std::string> failure;
     std::promise<void> done;
     const std::future<void> read = done.get_future();
@@ -264,7 +285,7 @@ class Environment : public Napi::ObjectWrap<Environment> {
   Napi::Value read(const Napi::CallbackInfo &info) {
     require_open();
     const std::shared_ptr<Storage> storage = storage_of(info[0]);
-    auto buffer = Napi::ArrayBuffer::New(info.Env(), storage->bytes());
+    auto buffer = array_for(info.Env(), *storage);
     auto pending = std::make_unique<PendingRead>(info.Env(), buffer);
     const Napi::Value promise = pending->deferred.Promise();
     begin_read(info.Env());

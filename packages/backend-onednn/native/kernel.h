@@ -1,12 +1,15 @@
 // A kernel is a function that runs on the compute thread, reads a call's inputs and fills its outputs.
 #pragma once
 
+#include <cmath>
+#include <cstdint>
 #include <cstdlib>
 #include <memory>
 #include <string>
 #include <type_traits>
 #include <vector>
 
+#include "check.h"
 #include "dnnl_versions.h"
 #include "primitive_cache.h"
 #include "tensor.h"
@@ -31,6 +34,15 @@ inline bool chooses_for_amx() {
   const char *asked = std::getenv("VGG_ONEDNN_AMX");
   if (asked == nullptr || *asked == '\0') return processor_has(dnnl_cpu_isa_avx512_core_amx);
   return *asked != '0' && processor_has(dnnl_cpu_isa_avx512_core_bf16);
+}
+
+// Returns true if tensors of that type may be held as numbers of type T.
+template <typename T>
+constexpr bool holds(Type type) {
+  if constexpr (std::is_void_v<T>) return true;
+  if constexpr (std::is_same_v<T, uint8_t>) return type == Type::u8;
+  if constexpr (std::is_same_v<T, int32_t>) return type == Type::i32;
+  return type == Type::f32;
 }
 
 // The state of one environment's compute thread.
@@ -64,6 +76,7 @@ struct Context {
   // Allocates the output's memory and returns it.
   template <typename T>
   T *allocate(const Tensor &output) {
+    require(holds<T>(output.type()), "the output has another type");
     output.storage->narrow = std::is_same_v<T, bf16>;
     output.storage->buffer = pool.take(output.storage->held_bytes());
     return output.data<T>();
@@ -103,6 +116,8 @@ struct Kernel {
   KernelFunction run;
   // Number of first inputs that may be held as bfloat16. The kernel gets float32 copies of all others.
   size_t narrow_inputs = 0;
+  // True if the kernel checks the types of its inputs itself. Otherwise all of them must be float32.
+  bool takes_any_type = false;
   // True if it changes outputs in place. If it fails, it has changed none, and they keep their numbers.
   bool updates = false;
 };
@@ -119,7 +134,11 @@ struct Call {
   bool has_input(size_t i) const { return i < inputs.size(); }
   bool has_attribute(size_t i) const { return i < attributes.size(); }
   double number(size_t i) const { return attributes.at(i); }
-  int64_t integer(size_t i) const { return static_cast<int64_t>(attributes.at(i)); }
+  int64_t integer(size_t i) const {
+    const double value = attributes.at(i);
+    require(std::fabs(value) <= 0x1p53 && value == std::trunc(value), "an attribute is not an integer");
+    return static_cast<int64_t>(value);
+  }
 };
 
 }  // namespace vgg

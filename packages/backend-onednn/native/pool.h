@@ -61,6 +61,8 @@ class BufferPool {
   // Throws std::runtime_error when the limit or the system's memory is reached.
   Buffer take(size_t bytes);
 
+  size_t limit() const { return limit_; }
+
   // Returns the memory held for reuse to the system.
   void trim();
 

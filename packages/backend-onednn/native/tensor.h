@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -14,9 +15,17 @@ namespace vgg {
 
 using Dims = std::vector<int64_t>;
 
+// Largest number of elements of a tensor. Sizes in bytes fit into 64 bits.
+constexpr int64_t kMostElements = int64_t{1} << 48;
+
 inline int64_t count_of(const Dims &dims) {
   int64_t count = 1;
-  for (const int64_t dim : dims) count *= dim;
+  for (const int64_t dim : dims) {
+    if (dim < 0 || (count > 0 && dim > kMostElements / count)) {
+      throw std::runtime_error("a shape is negative or has more than 2^48 elements");
+    }
+    count *= dim;
+  }
   return count;
 }
 
@@ -24,6 +33,17 @@ inline int64_t count_of(const Dims &dims) {
 enum class Type : uint8_t { f32 = 0, i32 = 1, u8 = 2 };
 
 inline size_t size_of(Type type) { return type == Type::u8 ? 1 : 4; }
+
+struct Storage;
+
+// Index of the largest element of each window of a max-pool, and what they are the indices of.
+struct PoolIndices {
+  Buffer indices;
+  std::weak_ptr<const Storage> input;
+  Dims input_dims, dims;
+  // The attributes of the window.
+  std::vector<double> window;
+};
 
 // One block of numbers, row-major. Only the compute thread touches it once an operation that uses it is queued.
 struct Storage {
@@ -35,8 +55,8 @@ struct Storage {
   bool narrow = false;
   // Empty until the operation that computes it has run.
   Buffer buffer;
-  // Only for a max-pool's output: index of the largest element of each window.
-  Buffer workspace;
+  // Only for a max-pool's output.
+  PoolIndices workspace;
   // Copies of the numbers, if they are weights. Whatever changes the numbers clears them.
   WeightCopies copies;
   // Reason why there are no numbers: the message of the operation that failed, or of one that it depends on.

@@ -132,6 +132,10 @@ template <bool relu, typename T, typename Gradient>
 void channel_norm_gradient(Context &context, const Call &call, const T *x, const Gradient *dy) {
   const int64_t channels = call.input(0).dims.back(), count = call.input(0).count(), rows = count / channels;
   const auto size = static_cast<size_t>(channels);
+  for (size_t i = 2; i < 6; i++) require_count(call.input(i), channels);
+  for (size_t i = 1; i < 3; i++) require_count(call.output(i), channels);
+  require_count(call.input(1), count);
+  require_count(call.output(), count);
   const float *mean = call.input(2).data<float>();
   const float *variance = call.input(3).data<float>();
   const Vector factor = factors(variance, call.input(4).data<float>(), call.number(0), channels);
@@ -181,7 +185,10 @@ void channel_norm_gradient(Context &context, const Call &call, const T *x, const
 // Inputs: x, mean, variance, offset, scale. Attributes: epsilon, has offset, has scale, 1 for ReLU.
 void fused_batch_norm(Context &context, const Call &call) {
   const Tensor &x = call.input(0);
+  require(!x.dims.empty(), "a number has no channels");
   const int64_t channels = x.dims.back(), rows = x.count() / channels;
+  for (size_t i = 1; i < call.inputs.size(); i++) require_count(call.input(i), channels);
+  require_count(call.output(), x.count());
   const bool has_offset = call.integer(1) == 1, has_scale = call.integer(2) == 1, relu = call.integer(3) == 1;
   const float *mean = call.input(1).data<float>();
   const float *scale = has_scale ? call.input(has_offset ? 4 : 3).data<float>() : nullptr;
@@ -215,7 +222,9 @@ void fused_batch_norm(Context &context, const Call &call) {
 // Input: x. Outputs: mean and biased variance [channels], in one pass over memory.
 void channel_moments(Context &context, const Call &call) {
   const Tensor &x = call.input(0);
+  require(!x.dims.empty(), "a number has no channels");
   const int64_t channels = x.dims.back(), rows = x.count() / channels;
+  for (size_t i = 0; i < 2; i++) require_count(call.output(i), channels);
   const int parts = parts_of(x.count(), rows);
   std::vector<Moments> moments(static_cast<size_t>(parts), Moments(channels));
   with_numbers(x, [&](const auto *values) {
@@ -240,6 +249,7 @@ void channel_moments(Context &context, const Call &call) {
 // Inputs: x, dy, mean, variance, scale, offset. Outputs: gradients of x, scale and offset. Attributes: epsilon, 1 if a
 // ReLU follows, 1 if mean and variance were computed from x, so that the gradient passes through them.
 void channel_norm_grad(Context &context, const Call &call) {
+  require(!call.input(0).dims.empty(), "a number has no channels");
   with_numbers(call.input(0), [&](const auto *x) {
     with_numbers(call.input(1), [&](const auto *dy) {
       if (call.integer(1) == 1) return channel_norm_gradient<true>(context, call, x, dy);

@@ -105,6 +105,7 @@ void arithmetic(Context &context, const Call &call) {
 
 template <typename Operation>
 void comparison(Context &context, const Call &call) {
+  require_type(call.input(1), call.input(0).type());
   uint8_t *target = context.allocate<uint8_t>(call.output());
   const auto apply = [](auto a, auto b) { return Operation::apply(a, b); };
   switch (call.input(0).type()) {
@@ -124,12 +125,12 @@ const std::vector<Kernel> &binary_kernels() {
       {"Maximum", arithmetic<Maximum>},
       {"Minimum", arithmetic<Minimum>},
       {"Pow", arithmetic<Power>},
-      {"Equal", comparison<Equal>},
-      {"NotEqual", comparison<NotEqual>},
-      {"Greater", comparison<Greater>},
-      {"GreaterEqual", comparison<GreaterEqual>},
-      {"Less", comparison<Less>},
-      {"LessEqual", comparison<LessEqual>},
+      {"Equal", comparison<Equal>, 0, true},
+      {"NotEqual", comparison<NotEqual>, 0, true},
+      {"Greater", comparison<Greater>, 0, true},
+      {"GreaterEqual", comparison<GreaterEqual>, 0, true},
+      {"Less", comparison<Less>, 0, true},
+      {"LessEqual", comparison<LessEqual>, 0, true},
   };
   return table;
 }

@@ -21,6 +21,16 @@ inline Dims broadcast_strides(const Dims &dims, const Dims &output) {
   return strides;
 }
 
+// Throws unless a tensor of shape `dims` can be broadcast to the output.
+inline void require_broadcast(const Dims &dims, const Dims &output) {
+  bool fits = dims.size() <= output.size();
+  for (size_t i = 0; fits && i < dims.size(); i++) {
+    const int64_t dim = dims[dims.size() - 1 - i];
+    fits = dim == 1 || dim == output[output.size() - 1 - i];
+  }
+  require(fits, "an input cannot be broadcast to the output");
+}
+
 // Merges adjacent dimensions where the strides of both inputs allow it, so that the last dimension is as long as
 // possible. Drops dimensions of size 1.
 struct BroadcastPlan {
@@ -69,6 +79,8 @@ void broadcast_row(const In *a, int64_t a_step, const In *b, int64_t b_step, Out
 
 template <typename In, typename Out, typename Apply>
 void broadcast(const Call &call, Out *out, Apply apply) {
+  require_broadcast(call.input(0).dims, call.output().dims);
+  require_broadcast(call.input(1).dims, call.output().dims);
   const In *a = call.input(0).data<In>();
   const In *b = call.input(1).data<In>();
   const BroadcastPlan plan(call.input(0).dims, call.input(1).dims, call.output().dims);

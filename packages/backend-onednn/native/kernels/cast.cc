@@ -31,6 +31,8 @@ void convert(const Tensor &x, Out *out, Convert conversion) {
 void cast(Context &context, const Call &call) {
   const Tensor &x = call.input(0);
   const Tensor &y = call.output();
+  require_count(y, x.count());
+  require(x.type() != y.type(), "a tensor has that type already");
   switch (y.type()) {
     case Type::f32: {
       float *out = context.allocate<float>(y);
@@ -56,6 +58,9 @@ void select(Context &context, const Call &call) {
   const float *t = call.input(1).data<float>();
   const float *e = call.input(2).data<float>();
   const int64_t count = call.output().count();
+  require_type(call.input(0), Type::u8);
+  for (size_t i = 0; i < 3; i++) require_count(call.input(i), count);
+  for (size_t i = 1; i < 3; i++) require_type(call.input(i), Type::f32);
   float *out = context.allocate<float>(call.output());
 #pragma omp parallel for simd schedule(static) if (count > kParallel)
   for (int64_t i = 0; i < count; i++) out[i] = condition[i] != 0 ? t[i] : e[i];

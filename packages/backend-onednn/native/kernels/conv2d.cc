@@ -58,11 +58,13 @@ void conv2d(Context &context, const Call &call) {
   const bool again = call.integer(8) == 1;
   const bool relu = call.integer(9) == 1;
   const bool pool = call.has_attribute(10);
-  const Dims dims = pool ? Dims{y.dims[0], call.integer(10), call.integer(11), y.dims[3]} : y.dims;
+  const Dims dims = pool ? Dims{y.dims.at(0), call.integer(10), call.integer(11), y.dims.at(3)} : y.dims;
   const Convolution c(call, x.dims, filter.dims, dims);
+  if (pool) require(y.dims[1] == dims[1] / 2 && y.dims[2] == dims[2] / 2, "the pool's output does not fit its input");
   Buffer wide_bias;
   void *bias = nullptr;
   if (call.has_input(2)) {
+    require_count(call.input(2), c.weights[0]);
     const auto layout_in = [&](memory::data_type type) {
       return memory::desc({c.weights[0]}, type, memory::format_tag::x);
     };

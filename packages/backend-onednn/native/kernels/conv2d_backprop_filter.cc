@@ -178,6 +178,7 @@ void conv2d_backprop_filter(Context &context, const Call &call) {
   const Convolution c(call, x.dims, dw.dims, dy.dims);
   const auto f32 = memory::data_type::f32;
   const bool sums_dy = call.outputs.size() > 1;
+  if (sums_dy) require_count(call.output(1), c.weights[0]);
   const bool matrix = matrix_pays(context, c);
   if (matrix || winograd_pays(context, c, Result::filter_gradient)) {
     float *sums = sums_dy ? context.allocate<float>(call.output(1)) : nullptr;

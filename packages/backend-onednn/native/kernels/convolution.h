@@ -14,13 +14,15 @@ namespace vgg {
 // strides, dilations, padding top, bottom, left, right.
 struct Convolution {
   Convolution(const Call &call, const Dims &x, const Dims &filter, const Dims &y)
-      : source{x[0], x[3], x[1], x[2]},
-        weights{filter[3], filter[2], filter[0], filter[1]},
-        destination{y[0], y[3], y[1], y[2]},
+      : source{x.at(0), x.at(3), x.at(1), x.at(2)},
+        weights{filter.at(3), filter.at(2), filter.at(0), filter.at(1)},
+        destination{y.at(0), y.at(3), y.at(1), y.at(2)},
         strides{call.integer(0), call.integer(1)},
         dilations{call.integer(2) - 1, call.integer(3) - 1},
         padding_before{call.integer(4), call.integer(6)},
-        padding_after{call.integer(5), call.integer(7)} {}
+        padding_after{call.integer(5), call.integer(7)} {
+    check();
+  }
 
   Key key(const char *operation) const {
     return Key(operation)
@@ -34,6 +36,19 @@ struct Convolution {
   }
 
   memory::dims source, weights, destination, strides, dilations, padding_before, padding_after;
+
+ private:
+  void check() const {
+    const char *expected = "the convolution's shapes do not fit together";
+    require(source[0] == destination[0] && source[1] == weights[1] && destination[1] == weights[0], expected);
+    for (size_t i = 0; i < 2; i++) {
+      require_sizes(1, {source[i + 2], weights[i + 2], destination[i + 2], strides[i], dilations[i] + 1});
+      require_sizes(0, {padding_before[i], padding_after[i]});
+      const int64_t covered = (weights[i + 2] - 1) * (dilations[i] + 1) + 1;
+      const int64_t free = source[i + 2] + padding_before[i] + padding_after[i] - covered;
+      require(free >= 0 && destination[i + 2] == free / strides[i] + 1, expected);
+    }
+  }
 };
 
 inline memory::desc nhwc(const memory::dims &dims, memory::data_type type) {

@@ -44,6 +44,8 @@ void addressed_dropout(Context &context, const Call &call) {
   const auto kept = static_cast<float>(1 / (1 - rate));
   const auto k0 = static_cast<uint32_t>(call.integer(1)), k1 = static_cast<uint32_t>(call.integer(2));
   const int64_t start = call.integer(3), odd = start % 2;
+  require(start >= 0, "the first random word is before the stream");
+  require_count(call.output(), count);
   float *y = context.allocate<float>(call.output());
   // Each counter gives two words. Of the first and the last counter perhaps only one word is used.
   if (odd == 1) y[0] = drop(x[0], threefry(k0, k1, static_cast<uint64_t>(start / 2)).second, rate, kept);

@@ -16,6 +16,10 @@ void gather_v2(Context &context, const Call &call) {
   const int32_t *indices = call.input(1).data<int32_t>();
   const int64_t outer = call.integer(0), length = call.integer(1), inner = call.integer(2);
   const int64_t count = call.input(1).count();
+  require_type(call.input(1), Type::i32);
+  require_type(call.output(), x.type());
+  require_count(x, count_of({outer, length, inner}));
+  require_count(call.output(), count_of({outer, count, inner}));
   for (int64_t i = 0; i < count; i++) {
     if (indices[i] < 0 || indices[i] >= length) {
       throw std::runtime_error("index " + std::to_string(indices[i]) + " is outside [0, " + std::to_string(length) +
@@ -38,6 +42,8 @@ void one_hot(Context &context, const Call &call) {
   const int32_t *indices = call.input(0).data<int32_t>();
   const int64_t depth = call.integer(0), count = call.input(0).count();
   const Tensor &y = call.output();
+  require_type(call.input(0), Type::i32);
+  require_count(y, count_of({count, depth}));
   context.allocate<void>(y);
   const auto set = [&](auto *out) {
     using T = std::remove_pointer_t<decltype(out)>;
@@ -57,7 +63,12 @@ void one_hot(Context &context, const Call &call) {
 // indices. Of equal numbers the one with the lower index comes first.
 void top_k(Context &context, const Call &call) {
   const Tensor &x = call.input(0);
+  require(!x.dims.empty(), "a number has no largest ones");
   const int64_t k = call.integer(0), length = x.dims.back(), rows = x.count() / length;
+  require_sizes(1, {k, length});
+  require(k <= length, "k is larger than the last dimension");
+  require_count(call.output(0), rows * k);
+  require_count(call.output(1), rows * k);
   const float *in = x.data<float>();
   float *values = context.allocate<float>(call.output(0));
   int32_t *indices = context.allocate<int32_t>(call.output(1));

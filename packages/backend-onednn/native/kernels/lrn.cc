@@ -45,6 +45,8 @@ struct Normalisation {
 void lrn(Context &context, const Call &call) {
   const Normalisation normalisation(call);
   const Tensor &x = call.input(0);
+  require(!x.dims.empty(), "a number has no channels");
+  require_count(call.output(), x.count());
   const int64_t channels = x.dims.back(), positions = x.count() / channels;
   const float *in = x.data<float>();
   float *out = context.allocate<float>(call.output());
@@ -67,6 +69,8 @@ void lrn(Context &context, const Call &call) {
 void lrn_grad(Context &context, const Call &call) {
   const Normalisation normalisation(call);
   const Tensor &x = call.input(0);
+  require(!x.dims.empty(), "a number has no channels");
+  for (const Tensor &other : {call.input(1), call.input(2), call.output()}) require_count(other, x.count());
   const int64_t channels = x.dims.back(), positions = x.count() / channels;
   const float *in = x.data<float>();
   const float *y = call.input(1).data<float>();

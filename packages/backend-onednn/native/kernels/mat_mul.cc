@@ -20,6 +20,15 @@ memory::desc matrix(const Dims &dims, bool transposed, memory::data_type type) {
                     : memory::desc({batch, rows, columns}, type, memory::format_tag::abc);
 }
 
+void check(const Call &call) {
+  for (const Tensor &tensor : {call.input(0), call.input(1), call.output()}) require_rank(tensor, 3);
+  const Dims &a = call.input(0).dims, &b = call.input(1).dims, &y = call.output().dims;
+  const size_t left = call.integer(0) == 1 ? 1 : 0, right = call.integer(1) == 1 ? 1 : 0;
+  require(a[0] == y[0] && b[0] == y[0] && a[1 + left] == y[1] && b[2 - right] == y[2] && a[2 - left] == b[1 + right],
+          "the matrices do not fit together");
+  if (call.has_input(2)) require_count(call.input(2), y[2]);
+}
+
 // Layout of one number per column, for every row of every matrix.
 memory::desc row(int64_t columns, int64_t batch, memory::data_type type) {
   if (batch == 1) return {{1, columns}, type, memory::format_tag::ab};
@@ -83,6 +92,7 @@ void few_rows(Context &context, const Call &call, Transposed... transposed) {
 // Inputs: a, b and optionally bias. a and b have equal batches. Attributes: transpose a, transpose b, 1 for ReLU, 1 if
 // the same b is expected again, as in inference.
 void batch_mat_mul(Context &context, const Call &call) {
+  check(call);
 #if defined(__x86_64__)
   if (few_rows_pay(context, call)) {
     if (context.bfloat16) return few_rows<bf16>(context, call, call.integer(1) == 1);

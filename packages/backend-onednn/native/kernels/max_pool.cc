@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cstring>
 #include <limits>
-#include <stdexcept>
+#include <utility>
 #include <vector>
 
 #include "kernels.h"
@@ -24,15 +24,37 @@ struct Window {
         dilation_w(call.integer(5)),
         top(call.integer(6)),
         left(call.integer(7)) {
-    if (height * width > 255) throw std::runtime_error("a window of more than 255 elements");
+    require_sizes(1, {height, width, stride_h, stride_w, dilation_h, dilation_w});
+    require_sizes(0, {top, left});
+    require(height * width <= 255, "a window of more than 255 elements");
   }
   int64_t height, width, stride_h, stride_w, dilation_h, dilation_w, top, left;
 };
 
-// Returns true for VGG's pool: 2 x 2 at stride 2 without padding. Other pools take the general path.
-bool is_square_of_two(const Window &w) {
+// Throws unless y, or the gradient of y, may be a pool's output of the input x.
+void check(const Tensor &x, const Tensor &y) {
+  require_rank(x, 4);
+  require_rank(y, 4);
+  require(y.dims[0] == x.dims[0] && y.dims[3] == x.dims[3], "images and channels do not fit together");
+  require_sizes(1, {y.dims[1], y.dims[2]});
+}
+
+// Returns true for VGG's pool: 2 x 2 at stride 2, where all windows are inside the image. Other pools take the general
+// path.
+bool is_square_of_two(const Window &w, const Tensor &x, const Tensor &y) {
   return w.height == 2 && w.width == 2 && w.stride_h == 2 && w.stride_w == 2 && w.dilation_h == 1 &&
-         w.dilation_w == 1 && w.top == 0 && w.left == 0;
+         w.dilation_w == 1 && w.top == 0 && w.left == 0 && 2 * y.dims[1] <= x.dims[1] && 2 * y.dims[2] <= x.dims[2];
+}
+
+// Returns the attributes of the window.
+std::vector<double> window_of(const Call &call) { return {call.attributes.begin(), call.attributes.begin() + 8}; }
+
+// Returns the indices that y keeps if they are those of this pool of x, else null.
+const uint8_t *kept_indices(const Call &call, const Tensor &x, const Tensor &y) {
+  const PoolIndices &kept = y.storage->workspace;
+  const bool fits = kept.indices && kept.input.lock() == x.storage && kept.input_dims == x.dims &&
+                    kept.dims == y.dims && kept.window == window_of(call);
+  return fits ? static_cast<const uint8_t *>(kept.indices.data()) : nullptr;
 }
 
 // Updates the largest value so far and its index. NaN never replaces a value.
@@ -78,7 +100,7 @@ void pool_squares(const Tensor &x, const T *in, const Tensor &y, T *out, uint8_t
 // Fills `out`, which has the shape of y, and, unless null, the workspace `indices`.
 template <typename T>
 void pool(const Window &w, const Tensor &x, const T *in, const Tensor &y, T *out, uint8_t *indices) {
-  if (is_square_of_two(w)) {
+  if (is_square_of_two(w, x, y)) {
     if (indices == nullptr) return pool_squares<false>(x, in, y, out, indices);
     return pool_squares<true>(x, in, y, out, indices);
   }
@@ -202,6 +224,8 @@ void mask_by_sign(const T *__restrict largest, const uint8_t *__restrict indices
 }  // namespace
 
 void max_pool_squares(Context &context, const Tensor &x, const Tensor &y) {
+  check(x, y);
+  require(2 * y.dims[1] <= x.dims[1] && 2 * y.dims[2] <= x.dims[2], "a window is outside the image");
   with_numbers(x, [&](const auto *in) {
     auto *out = context.allocate<std::decay_t<decltype(*in)>>(y);
     pool_squares<false>(x, in, y, out, nullptr);
@@ -213,12 +237,14 @@ void max_pool(Context &context, const Call &call) {
   const Window window(call);
   const Tensor &x = call.input(0);
   const Tensor &y = call.output();
+  check(x, y);
   with_numbers(x, [&](const auto *in) {
     auto *out = context.allocate<std::decay_t<decltype(*in)>>(y);
     uint8_t *indices = nullptr;
     if (call.integer(8) == 1) {
-      y.storage->workspace = context.pool.take(static_cast<size_t>(y.count()));
-      indices = static_cast<uint8_t *>(y.storage->workspace.data());
+      Buffer kept = context.pool.take(static_cast<size_t>(y.count()));
+      indices = static_cast<uint8_t *>(kept.data());
+      y.storage->workspace = {std::move(kept), x.storage, x.dims, y.dims, window_of(call)};
     }
     pool(window, x, in, y, out, indices);
   });
@@ -231,10 +257,13 @@ void max_pool_grad(Context &context, const Call &call) {
   const Tensor &dy = call.input(0);
   const Tensor &x = call.input(1);
   const Tensor &y = call.input(2);
+  check(x, dy);
+  require(y.dims == dy.dims, "the gradient does not fit the pool's output");
+  require_count(call.output(), x.count());
   with_numbers(x, [&](const auto *in) {
     using T = std::decay_t<decltype(*in)>;
     Buffer index_buffer, values;
-    const auto *indices = static_cast<const uint8_t *>(y.storage->workspace.data());
+    const uint8_t *indices = kept_indices(call, x, y);
     if (indices == nullptr) {
       index_buffer = context.pool.take(static_cast<size_t>(dy.count()));
       values = context.pool.take(sizeof(T) * static_cast<size_t>(dy.count()));
@@ -250,7 +279,7 @@ void max_pool_grad(Context &context, const Call &call) {
     }
     T *dx = context.allocate<T>(call.output());
     with_numbers(dy, [&](const auto *gradient) {
-      if (is_square_of_two(w)) return square_gradient(x, dy, gradient, indices, dx);
+      if (is_square_of_two(w, x, dy)) return square_gradient(x, dy, gradient, indices, dx);
       pool_gradient(w, x, dy, gradient, indices, dx);
     });
   });

@@ -31,7 +31,11 @@ void update(const Rule &rule, const float *__restrict g, float *__restrict w, fl
 void momentum_sgd(Context &context, const Call &call) {
   const Tensor &weights = call.output(0);
   const Tensor &velocity = call.output(1);
-  if (!velocity.storage->buffer) throw std::runtime_error("the velocity holds no numbers");
+  require(weights.storage->buffer && velocity.storage->buffer, "the weights or the velocity hold no numbers");
+  for (const Tensor &tensor : {weights, velocity}) {
+    require_type(tensor, Type::f32);
+    require_count(tensor, call.input(0).count());
+  }
   hold_wide(context, *weights.storage);
   hold_wide(context, *velocity.storage);
   const Rule rule{static_cast<float>(call.number(0)), static_cast<float>(call.number(1)),

@@ -14,9 +14,11 @@ struct ReducePlan {
 
   explicit ReducePlan(const Call &call, size_t first_attribute) {
     const Dims &shape = call.input(0).dims;
+    int64_t results = 1;
     for (size_t i = 0; i < shape.size(); i++) {
       if (shape[i] == 1) continue;
       const bool reduce = call.integer(first_attribute + i) == 1;
+      if (!reduce) results *= shape[i];
       if (!dims.empty() && reduced.back() == reduce) {
         dims.back() *= shape[i];
       } else {
@@ -24,6 +26,7 @@ struct ReducePlan {
         reduced.push_back(reduce);
       }
     }
+    require_count(call.output(), results);
   }
 };
 
@@ -189,6 +192,8 @@ void arg_reduce(Context &context, const Call &call) {
   const bool largest = call.integer(0) == 1;
   const int64_t rows = call.output().count();
   const int64_t length = call.input(0).count() / rows;
+  require_sizes(1, {length});
+  require_count(call.input(0), rows * length);
   int32_t *y = context.allocate<int32_t>(call.output());
 #pragma omp parallel for schedule(static) if (rows * length > 1 << 15)
   for (int64_t row = 0; row < rows; row++) {

@@ -33,12 +33,16 @@ struct Axis {
 void resize_bilinear(Context &context, const Call &call) {
   const Tensor &x = call.input(0);
   const Tensor &y = call.output();
+  require_rank(x, 4);
+  require_rank(y, 4);
+  require(y.dims[0] == x.dims[0] && y.dims[3] == x.dims[3], "images and channels do not fit together");
   const int64_t height = x.dims[1], width = x.dims[2], channels = x.dims[3];
   const int64_t out_height = y.dims[1], out_width = y.dims[2];
   const bool align = call.integer(0) == 1, half = call.integer(1) == 1;
+  require(!align || !half, "corners and half pixels cannot both be aligned");
+  float *out = context.allocate<float>(y);
   const Axis rows(height, out_height, align, half), columns(width, out_width, align, half);
   const float *in = x.data<float>();
-  float *out = context.allocate<float>(y);
 #pragma omp parallel for schedule(static) if (y.count() > 1 << 13)
   for (int64_t line = 0; line < y.dims[0] * out_height; line++) {
     const int64_t image = line / out_height;

@@ -9,6 +9,8 @@ namespace vgg {
 // Input: logits [rows, classes] (any leading axes). Attribute: 1 for the logarithm.
 void softmax(Context &context, const Call &call) {
   const Tensor &logits = call.input(0);
+  require(!logits.dims.empty(), "a number has no classes");
+  require_count(call.output(), logits.count());
   const bool logarithm = call.integer(0) == 1;
   const int64_t classes = logits.dims.back();
   const int64_t rows = logits.count() / classes;

@@ -43,6 +43,9 @@ void copy_strided(const Dims &dims, const T *source, const Dims &from, T *target
 
 void copy_elements(const Tensor &x, const Tensor &y, const Dims &dims, int64_t source, const Dims &from, int64_t target,
                    const Dims &to) {
+  require_type(y, x.type());
+  require_inside(dims, source, from, x.count());
+  require_inside(dims, target, to, y.count());
   if (size_of(x.type()) == 1) {
     copy_strided(dims, x.data<uint8_t>() + source, from, y.data<uint8_t>() + target, to);
   } else {
@@ -66,16 +69,25 @@ Dims attributes(const Call &call, size_t from, size_t count) {
 
 // y[i, j, ...] = x[offset + i * s0 + j * s1 + ...]. Attributes: offset, then all dims of y, then all strides.
 void strided_copy(Context &context, const Call &call) {
+  require(call.attributes.size() >= 3 && call.attributes.size() % 2 == 1, "the copy has no sizes");
   const size_t rank = (call.attributes.size() - 1) / 2;
   const Dims dims = attributes(call, 1, rank), from = attributes(call, 1 + rank, rank);
+  require_count(call.output(), count_of(dims));
   context.allocate<void>(call.output());
   copy_elements(call.input(0), call.output(), dims, call.integer(0), from, 0, row_major(dims));
 }
 
 // Copies the inputs one after the other into y [outer, sum of lengths]. Attribute: outer.
 void concat(Context &context, const Call &call) {
+  const int64_t outer = call.integer(0);
+  int64_t total = 0;
+  for (const Tensor &x : call.inputs) {
+    require(outer > 0 && x.count() % outer == 0, "the parts do not fit together");
+    total += x.count();
+  }
+  require_count(call.output(), total);
   context.allocate<void>(call.output());
-  const int64_t outer = call.integer(0), length = call.output().count() / outer;
+  const int64_t length = total / outer;
   int64_t at = 0;
   for (const Tensor &x : call.inputs) {
     const int64_t part = x.count() / outer;
@@ -89,13 +101,9 @@ void concat(Context &context, const Call &call) {
 void pad_v2(Context &context, const Call &call) {
   const Tensor &x = call.input(0);
   const Tensor &y = call.output();
-  context.allocate<void>(y);
-  const double constant = call.number(0);
-  switch (y.type()) {
-    case Type::f32: std::fill_n(y.data<float>(), y.count(), static_cast<float>(constant)); break;
-    case Type::i32: std::fill_n(y.data<int32_t>(), y.count(), static_cast<int32_t>(constant)); break;
-    default: std::fill_n(y.data<uint8_t>(), y.count(), static_cast<uint8_t>(constant)); break;
-  }
+  require(!x.dims.empty(), "a number cannot be padded");
+  require_rank(y, x.dims.size());
+  fill(context, call);
   copy_elements(x, y, x.dims, 0, row_major(x.dims), call.integer(1), row_major(y.dims));
 }
 

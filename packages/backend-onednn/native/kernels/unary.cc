@@ -70,6 +70,7 @@ void unary(Context &context, const Call &call) {
   const Tensor &x = call.input(0);
   const float *source = x.data<float>();
   const int64_t count = x.count();
+  require_count(call.output(), count);
   const double parameters[2] = {call.attributes.empty() ? 0 : call.number(0),
                                 call.attributes.size() > 1 ? call.number(1) : 0};
   float *target = context.allocate<float>(call.output());
@@ -92,6 +93,7 @@ void mask(const T *__restrict dy, const Output *__restrict y, T *__restrict dx, 
 
 // Input: x. Output: max(x, 0), NaN kept, held in the type of x.
 void relu(Context &context, const Call &call) {
+  require_count(call.output(), call.input(0).count());
   with_numbers(call.input(0), [&](const auto *x) {
     rectify(x, context.allocate<std::decay_t<decltype(*x)>>(call.output()), call.input(0).count());
   });
@@ -99,6 +101,8 @@ void relu(Context &context, const Call &call) {
 
 // Inputs: dy and the ReLU's output y. Output: dy where y is positive, else 0, held in the type of dy.
 void relu_grad(Context &context, const Call &call) {
+  require_count(call.input(1), call.input(0).count());
+  require_count(call.output(), call.input(0).count());
   with_numbers(call.input(0), [&](const auto *dy) {
     auto *dx = context.allocate<std::decay_t<decltype(*dy)>>(call.output());
     with_numbers(call.input(1), [&](const auto *y) { mask(dy, y, dx, call.input(0).count()); });

@@ -2,7 +2,7 @@
 import { backend_util, engine, type TensorInfo } from '@tensorflow/tfjs-core';
 import { activate, type FusedAttributes, nativeActivation } from './activation';
 import { DeferredOperation, DeferredRelu } from './deferred';
-import { isFloat, type KernelCall, type KernelTable } from './kernel';
+import { areWhole, isFloat, type KernelCall, type KernelTable, MOST } from './kernel';
 
 interface ConvolutionAttributes {
   strides: [number, number] | number;
@@ -17,7 +17,7 @@ type Shape4D = [number, number, number, number];
 /** Returns the convolution's geometry, or undefined if the native kernels cannot compute it. */
 function geometry(x: number[], filter: number[], attributes: ConvolutionAttributes) {
   const { strides, pad, dataFormat, dilations = 1, dimRoundingMode } = attributes;
-  if (dataFormat !== 'NHWC' || x[3] !== filter[2]) return undefined;
+  if (dataFormat !== 'NHWC' || x.length !== 4 || filter.length !== 4 || x[3] !== filter[2]) return undefined;
   const info = backend_util.computeConv2DInfo(
     x as Shape4D,
     filter as Shape4D,
@@ -28,7 +28,15 @@ function geometry(x: number[], filter: number[], attributes: ConvolutionAttribut
     false,
     'channelsLast',
   );
-  return info.outHeight > 0 && info.outWidth > 0 ? info : undefined;
+  const { inHeight, inWidth, effectiveFilterHeight, effectiveFilterWidth, strideHeight, strideWidth, padInfo } = info;
+  const { top, bottom, left, right } = padInfo;
+  const sizes = [...x, ...filter, ...info.outShape, ...convolutionAttributes(info).slice(0, 4)];
+  if (!areWhole(sizes, 1, MOST) || !areWhole([top, bottom, left, right], 0, MOST)) return undefined;
+  // Rounded up, the last window is not whole.
+  const fits =
+    info.outHeight === Math.floor((inHeight + top + bottom - effectiveFilterHeight) / strideHeight) + 1 &&
+    info.outWidth === Math.floor((inWidth + left + right - effectiveFilterWidth) / strideWidth) + 1;
+  return fits ? info : undefined;
 }
 
 /** Returns the attributes in the order of native/kernels/convolution.h. */

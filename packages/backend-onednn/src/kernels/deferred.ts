@@ -16,44 +16,56 @@ export interface Plan {
   kernel: string;
   operands: readonly Operand[];
   shape: readonly number[];
-  /** Attributes of the native kernel, without the last one, which is 1 for ReLU. */
+  /** Attributes of the native kernel, without the last one, which is 1 for the form with ReLU or its mask. */
   attributes: readonly number[];
   /** True if a bias may still be added, as a third operand. */
   takesBias?: boolean;
 }
 
-/** An operation that has a form with ReLU. */
-export class DeferredOperation implements Deferred {
-  readonly #backend: OnednnBackend;
+/** An operation with two forms. It keeps its operands until it is disposed. */
+abstract class DeferredPlan implements Deferred {
+  protected readonly backend: OnednnBackend;
   readonly plan: Plan;
-  /** Output of the ReLU that was fused with this operation. */
-  #reluOutput: NativeBuffer | undefined;
-  #holders = 1;
 
   constructor(backend: OnednnBackend, plan: Plan) {
-    this.#backend = backend;
+    this.backend = backend;
     this.plan = plan;
     for (const { buffer } of plan.operands) buffer.retain();
   }
+
+  protected compute(attributes: readonly number[], shape = this.plan.shape): NativeBuffer {
+    const { kernel, operands } = this.plan;
+    const buffer = this.backend.device.reserve();
+    const output = { buffer, shape, dtype: 'float32' } as const;
+    this.backend.device.submit(kernel, operands, [output], [...this.plan.attributes, ...attributes]);
+    return buffer;
+  }
+
+  materialise(): NativeBuffer {
+    return this.compute([0]);
+  }
+
+  dispose(): void {
+    for (const { buffer } of this.plan.operands) buffer.release();
+  }
+}
+
+/** An operation that has a form with ReLU. */
+export class DeferredOperation extends DeferredPlan {
+  /** Output of the ReLU that was fused with this operation. */
+  #reluOutput: NativeBuffer | undefined;
+  #holders = 1;
 
   get reluOutput(): NativeBuffer | undefined {
     return this.#reluOutput;
   }
 
   withBias(bias: Operand): DeferredOperation {
-    return new DeferredOperation(this.#backend, {
+    return new DeferredOperation(this.backend, {
       ...this.plan,
       operands: [...this.plan.operands, bias],
       takesBias: false,
     });
-  }
-
-  #compute(attributes: readonly number[], shape = this.plan.shape): NativeBuffer {
-    const { kernel, operands } = this.plan;
-    const buffer = this.#backend.device.reserve();
-    const output = { buffer, shape, dtype: 'float32' } as const;
-    this.#backend.device.submit(kernel, operands, [output], [...this.plan.attributes, ...attributes]);
-    return buffer;
   }
 
   /** Adds a holder. Each holder must call `dispose`. */
@@ -67,24 +79,20 @@ export class DeferredOperation implements Deferred {
    * {@link DeferredStep}.
    */
   rectify(): NativeBuffer {
-    this.#reluOutput ??= this.#compute([1]);
+    this.#reluOutput ??= this.compute([1]);
     return this.#reluOutput.retain();
-  }
-
-  materialise(): NativeBuffer {
-    return this.#compute([0]);
   }
 
   /** Runs a convolution with ReLU and a pool of 2 × 2 whose output has that shape. */
   pool(shape: readonly number[]): NativeBuffer {
     const [, height, width] = this.plan.shape;
-    return this.#compute([1, height!, width!], shape);
+    return this.compute([1, height!, width!], shape);
   }
 
-  dispose(): void {
+  override dispose(): void {
     this.#holders -= 1;
     if (this.#holders > 0) return;
-    for (const { buffer } of this.plan.operands) buffer.release();
+    super.dispose();
     this.#reluOutput?.release();
   }
 }
@@ -144,11 +152,19 @@ export class DeferredPool implements Deferred {
   }
 }
 
-/** The gradient of a max-pool, with the operands dy, the pool's input and the pool's output. */
-export class DeferredPoolGradient extends DeferredOperation {
+/**
+ * The gradient of a max-pool, with the operands dy, the pool's input and the pool's output. Its other form is 0 where the
+ * pool's input is not positive. This is the mask of the ReLU before the pool, not a ReLU of the gradient.
+ */
+export class DeferredPoolGradient extends DeferredPlan {
   /** Returns true if `y` is the pool's input, so that the ReLU's mask can be applied to the pool's output instead. */
   pools(y: Operand): boolean {
     return this.plan.operands[1]!.buffer === y.buffer;
+  }
+
+  /** Runs the operation with the mask. The caller must release the buffer. */
+  masked(): NativeBuffer {
+    return this.compute([1]);
   }
 }
 

@@ -3,11 +3,7 @@ import { backend_util, engine, type TensorInfo } from '@tensorflow/tfjs-core';
 import type { OnednnBackend } from '../backend';
 import type { NativeType } from '../native';
 import { DeferredOperation, DeferredPoolGradient, DeferredRelu, DeferredStep } from './deferred';
-import { isFloat, isNumeric, type KernelCall, type KernelTable, type NativeKernel } from './kernel';
-
-function sameShape(a: TensorInfo, b: TensorInfo): boolean {
-  return a.shape.length === b.shape.length && a.shape.every((size, i) => size === b.shape[i]);
-}
+import { isFloat, isNumeric, type KernelCall, type KernelTable, type NativeKernel, sameShape } from './kernel';
 
 function unary(kernel: string, attributes: (attrs: Record<string, unknown>) => number[] = () => []): NativeKernel {
   return ({ inputs, attrs, backend }) => {
@@ -47,6 +43,8 @@ function step({ inputs, attrs, backend }: KernelCall): TensorInfo | undefined {
 function withBias(a: TensorInfo, b: TensorInfo, backend: OnednnBackend): DeferredOperation | undefined {
   const { deferred } = backend.record(a);
   if (!(deferred instanceof DeferredOperation) || !deferred.plan.takesBias) return undefined;
+  // To read the bias would run the convolution and release its operands.
+  if (backend.record(b) === backend.record(a)) return undefined;
   // A reshaped tensor may have other channels than the convolution's output.
   const fits = b.shape.length === 1 && [a.shape, deferred.plan.shape].every((shape) => shape.at(-1) === b.shape[0]);
   return fits ? deferred.withBias(backend.operand(b)) : undefined;
@@ -79,10 +77,12 @@ function add(call: KernelCall) {
 /** Computes dy · step(y) in one pass. Where step is 0 the result is 0, even for an infinite dy. */
 function applyMask(mask: TensorInfo, dy: TensorInfo, backend: OnednnBackend): TensorInfo | undefined {
   const { deferred } = backend.record(mask);
-  if (!(deferred instanceof DeferredStep) || !sameShape(mask, dy)) return undefined;
+  // To read dy would compute a mask of the same record and release its operand.
+  const sameRecord = backend.record(mask) === backend.record(dy);
+  if (!(deferred instanceof DeferredStep) || sameRecord || !sameShape(mask, dy)) return undefined;
   const source = backend.record(dy).deferred;
   if (source instanceof DeferredPoolGradient && source.pools(deferred.operand)) {
-    return backend.wrap(source.rectify(), dy.shape, 'float32');
+    return backend.wrap(source.masked(), dy.shape, 'float32');
   }
   return backend.run('ReluGrad', [backend.operand(dy), deferred.operand], { shape: dy.shape });
 }

@@ -41,6 +41,8 @@ function multiply(
   );
   const outer = backend_util.assertAndGetBroadcastShape(a.shape.slice(0, -2), b.shape.slice(0, -2));
   if (bias !== undefined && !(isFloat(bias) && bias.shape.length === 1 && bias.shape[0] === columns)) return undefined;
+  // Batches of one size may still be of different shapes, each broadcast along the other.
+  if (util.sizeFromShape(outer) * rows !== shapes.a[0]! * shapes.a[attrs.transposeA ? 2 : 1]!) return undefined;
   const operands = [backend.operand(a, shapes.a), backend.operand(b, shapes.b)];
   if (bias !== undefined) operands.push(backend.operand(bias));
   const nativeShape = [shapes.a[0]!, shapes.a[attrs.transposeA ? 2 : 1]!, columns];

@@ -1,7 +1,7 @@
 /** Kernels that move numbers: reshape, transpose, slice, flip, tile, pad, concatenate (native/kernels/strided.cc). */
 import { backend_util, slice_util, type TensorInfo, util } from '@tensorflow/tfjs-core';
 import type { OnednnBackend } from '../backend';
-import { isNumeric, type KernelCall, type KernelTable } from './kernel';
+import { areWhole, isNumeric, type KernelCall, type KernelTable, storedAs } from './kernel';
 
 /** Dimension of a strided read. */
 interface Walk {
@@ -64,7 +64,11 @@ function reshape({ inputs, attrs, backend }: KernelCall): TensorInfo {
 
 function transpose({ inputs, attrs, backend }: KernelCall): TensorInfo | undefined {
   const { x } = inputs;
-  return isNumeric(x) ? permute(x, (attrs as { perm: number[] }).perm, backend) : undefined;
+  const { perm } = attrs as { perm: number[] };
+  if (!isNumeric(x) || !x.shape.every((_, axis) => perm.includes(axis)) || perm.length !== x.shape.length) {
+    return undefined;
+  }
+  return permute(x, perm, backend);
 }
 
 /** Returns a copy of the part of a tensor that begins at `begin` and has the shape `size`. */
@@ -86,7 +90,8 @@ function slice({ inputs, attrs, backend }: KernelCall): TensorInfo | undefined {
   const { begin, size } = attrs as { begin: number[]; size: number[] };
   const [from, lengths] = slice_util.parseSliceParams(x, begin, size);
   slice_util.assertParamsValid(x, from!, lengths!);
-  if (util.sizeFromShape(lengths!) === 0) return undefined;
+  // A negative beginning passes these checks.
+  if (!areWhole(from!) || !areWhole(lengths!, 1)) return undefined;
   return copyPart(x, from!, lengths!, backend);
 }
 
@@ -100,7 +105,7 @@ function splitV({ inputs, attrs, backend }: KernelCall): TensorInfo[] | undefine
     numOrSizeSplits,
     along,
   );
-  if (sizes.some((size) => size === 0)) return undefined;
+  if (!areWhole(sizes, 1)) return undefined;
   const begin = x.shape.map(() => 0);
   return sizes.map((size) => {
     const part = copyPart(x, begin, Object.assign([...x.shape], { [along]: size }), backend);
@@ -117,7 +122,8 @@ function flip(
   const strides = stridesOf(x.shape);
   let offset = 0;
   const walks = x.shape.map((size, i) => {
-    if (!axes.includes(i)) return { size, stride: strides[i]! };
+    // TF.js flips an axis as often as it is named.
+    if (axes.filter((axis) => axis === i).length % 2 === 0) return { size, stride: strides[i]! };
     offset += (size - 1) * strides[i]!;
     return { size, stride: -strides[i]! };
   });
@@ -132,13 +138,13 @@ function reverse({ inputs, attrs, backend }: KernelCall): TensorInfo | undefined
 
 function flipLeftRight({ inputs, backend }: KernelCall): TensorInfo | undefined {
   const { image } = inputs;
-  return isNumeric(image) ? flip(image, [2], backend) : undefined;
+  return isNumeric(image) && image.shape.length === 4 ? flip(image, [2], backend) : undefined;
 }
 
 function tile({ inputs, attrs, backend }: KernelCall): TensorInfo | undefined {
   const { x } = inputs;
   const { reps } = attrs as { reps: number[] };
-  if (!isNumeric(x) || x.shape.length > 4 || reps.some((times) => times <= 0)) return undefined;
+  if (!isNumeric(x) || x.shape.length > 4 || reps.length !== x.shape.length || !areWhole(reps, 1)) return undefined;
   const strides = stridesOf(x.shape);
   const walks = x.shape.flatMap((size, i) => [
     { size: reps[i]!, stride: 0 },
@@ -156,10 +162,14 @@ function pad({ inputs, attrs, backend }: KernelCall): TensorInfo | undefined {
   const { x } = inputs;
   const { paddings, constantValue } = attrs as { paddings: [number, number][]; constantValue: number };
   if (!isNumeric(x) || x.shape.length === 0) return undefined;
+  if (paddings.length !== x.shape.length || !paddings.every((pair) => areWhole(pair))) return undefined;
   const shape = x.shape.map((size, i) => size + paddings[i]![0] + paddings[i]![1]);
   const strides = stridesOf(shape);
   const offset = paddings.reduce((sum, [before], i) => sum + before * strides[i]!, 0);
-  return backend.run('PadV2', [backend.operand(x)], { shape, dtype: x.dtype }, [constantValue, offset]);
+  return backend.run('PadV2', [backend.operand(x)], { shape, dtype: x.dtype }, [
+    storedAs(x.dtype, constantValue),
+    offset,
+  ]);
 }
 
 /** Joins tensors whose shapes are equal except along `axis`. */
@@ -185,6 +195,8 @@ function pack({ inputs, attrs, backend }: KernelCall): TensorInfo | undefined {
   const { axis } = attrs as { axis: number };
   const first = parts[0]!;
   if (parts.some(({ shape, dtype }) => shape.join() !== first.shape.join() || dtype !== first.dtype)) return undefined;
+  const outRank = first.shape.length + 1;
+  if (!Number.isInteger(axis) || axis < -outRank || axis >= outRank) return undefined;
   const shape = [...first.shape];
   shape.splice(axis < 0 ? axis + shape.length + 1 : axis, 0, parts.length);
   return join(parts, axis < 0 ? axis + shape.length : axis, shape, backend);

@@ -1,24 +1,30 @@
 /** LRN, LRNGrad, FusedBatchNorm and Softmax (native/kernels/lrn.cc, batch_norm.cc, softmax.cc). */
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { DeferredOperation } from './deferred';
-import { isFloat, type KernelCall, type KernelTable } from './kernel';
+import { areWhole, isFloat, type KernelCall, type KernelTable, sameShape } from './kernel';
 
-function lrnAttributes(attrs: Record<string, unknown>): number[] {
+/** Returns the attributes, or undefined if the native kernels cannot compute it. */
+function lrnAttributes(x: TensorInfo, attrs: Record<string, unknown>): number[] | undefined {
   const { depthRadius, bias, alpha, beta } = attrs as Record<string, number>;
+  if (x.shape.length !== 4 || !areWhole([depthRadius!])) return undefined;
   return [depthRadius!, bias!, alpha!, beta!];
 }
 
 function lrn({ inputs, attrs, backend }: KernelCall): TensorInfo | undefined {
   const { x } = inputs;
   if (!isFloat(x)) return undefined;
-  return backend.run('LRN', [backend.operand(x)], { shape: x.shape }, lrnAttributes(attrs));
+  const attributes = lrnAttributes(x, attrs);
+  if (attributes === undefined) return undefined;
+  return backend.run('LRN', [backend.operand(x)], { shape: x.shape }, attributes);
 }
 
 function lrnGrad({ inputs, attrs, backend }: KernelCall): TensorInfo | undefined {
   const { x, y, dy } = inputs;
   if (!isFloat(x) || !isFloat(y) || !isFloat(dy)) return undefined;
+  const attributes = lrnAttributes(x, attrs);
+  if (attributes === undefined || !sameShape(x, y) || !sameShape(x, dy)) return undefined;
   const operands = [backend.operand(x), backend.operand(y), backend.operand(dy)];
-  return backend.run('LRNGrad', operands, { shape: x.shape }, lrnAttributes(attrs));
+  return backend.run('LRNGrad', operands, { shape: x.shape }, attributes);
 }
 
 function batchNorm({ inputs, attrs, backend }: KernelCall): TensorInfo | undefined {

@@ -1,7 +1,7 @@
 /** MaxPool and its gradient (native/kernels/max_pool.cc). */
 import { backend_util, engine, type TensorInfo } from '@tensorflow/tfjs-core';
 import { DeferredPool, DeferredPoolGradient, DeferredRelu } from './deferred';
-import { isFloat, type KernelCall, type KernelTable } from './kernel';
+import { areWhole, isFloat, type KernelCall, type KernelTable, MOST, sameShape } from './kernel';
 
 interface PoolAttributes {
   filterSize: [number, number] | number;
@@ -14,11 +14,14 @@ interface PoolAttributes {
 const MAX_WINDOW = 255;
 
 function geometry(x: number[], attrs: Record<string, unknown>) {
+  if (x.length !== 4) return undefined;
   const { filterSize, strides, pad, dimRoundingMode } = attrs as unknown as PoolAttributes;
   const shape = x as [number, number, number, number];
   const info = backend_util.computePool2DInfo(shape, filterSize, strides, 1, pad, dimRoundingMode);
-  const usable = info.filterHeight * info.filterWidth <= MAX_WINDOW && info.outHeight > 0 && info.outWidth > 0;
-  return usable ? info : undefined;
+  const { filterHeight, filterWidth, strideHeight, strideWidth, outHeight, outWidth, padInfo } = info;
+  const sizes = [filterHeight, filterWidth, strideHeight, strideWidth, outHeight, outWidth];
+  const whole = areWhole(sizes, 1, MOST) && areWhole([padInfo.top, padInfo.left], 0, MOST);
+  return whole && filterHeight * filterWidth <= MAX_WINDOW ? info : undefined;
 }
 
 function poolAttributes(info: backend_util.Conv2DInfo): number[] {
@@ -65,7 +68,7 @@ function maxPoolGrad({ inputs, attrs, backend }: KernelCall): TensorInfo | undef
   const { dy, input, output } = inputs;
   if (!isFloat(dy) || !isFloat(input) || !isFloat(output)) return undefined;
   const info = geometry(input.shape, attrs);
-  if (info === undefined || info.outShape.join() !== dy.shape.join()) return undefined;
+  if (info === undefined || info.outShape.join() !== dy.shape.join() || !sameShape(dy, output)) return undefined;
   const operands = [backend.operand(dy), backend.operand(input), backend.operand(output)];
   const plan = { kernel: 'MaxPoolGrad', operands, shape: input.shape, attributes: poolAttributes(info) };
   return backend.defer(new DeferredPoolGradient(backend, plan), input.shape);

@@ -1,6 +1,6 @@
 /** Sums, means, extremes, their indices, and the k largest numbers (native/kernels/reduce.cc, gather.cc). */
 import { backend_util, type TensorInfo, util } from '@tensorflow/tfjs-core';
-import { isFloat, type KernelCall, type KernelTable, type NativeKernel } from './kernel';
+import { areWhole, isFloat, type KernelCall, type KernelTable, type NativeKernel } from './kernel';
 import { permute } from './movement';
 
 interface ReduceAttributes {
@@ -16,6 +16,7 @@ function reduction(kernel: string, factor: (reduced: number) => number = () => 1
     if (!isFloat(x)) return undefined;
     const { axis, reductionIndices, keepDims = false } = attrs as ReduceAttributes;
     const axes = util.parseAxisParam((reductionIndices ?? axis) as number | number[], x.shape);
+    if (new Set(axes).size < axes.length) return undefined;
     const [kept, reducedShape] = backend_util.computeOutAndReduceShapes(x.shape, axes);
     const shape = keepDims ? backend_util.expandShapeToKeepDim(kept, axes) : kept;
     const sums = kernel === 'Sum' && factor(2) === 1 ? backend.record(x).channelSums : undefined;
@@ -46,7 +47,7 @@ function argReduction(largest: boolean): NativeKernel {
 function topK({ inputs, attrs, backend }: KernelCall): TensorInfo[] | undefined {
   const { x } = inputs;
   const { k } = attrs as { k: number };
-  if (!isFloat(x) || x.shape.length === 0 || !(k > 0)) return undefined;
+  if (!isFloat(x) || x.shape.length === 0 || !areWhole([k], 1) || k > x.shape.at(-1)!) return undefined;
   const shape = [...x.shape.slice(0, -1), k];
   const [values, indices] = [backend.device.reserve(), backend.device.reserve()];
   const outputs = [

@@ -1,7 +1,7 @@
 /** GatherV2, OneHot, constants and ResizeBilinear (native/kernels/gather.cc, strided.cc, resize_bilinear.cc). */
 import { type TensorInfo, util } from '@tensorflow/tfjs-core';
-import type { NativeType } from '../native';
-import { isFloat, isNumeric, type KernelCall, type KernelTable } from './kernel';
+import { type NativeType, TYPES } from '../native';
+import { areWhole, isFloat, isNumeric, type KernelCall, type KernelTable, storedAs } from './kernel';
 
 function gather({ inputs, attrs, backend }: KernelCall): TensorInfo | undefined {
   const { x, indices } = inputs;
@@ -27,9 +27,10 @@ function oneHot({ inputs, attrs, backend }: KernelCall): TensorInfo | undefined 
     onValue: number;
     offValue: number;
   };
-  if (!isNumeric(indices) || indices.dtype !== 'int32' || !(depth > 0)) return undefined;
+  if (!isNumeric(indices) || indices.dtype !== 'int32' || !areWhole([depth], 1) || !(dtype in TYPES)) return undefined;
   const shape = [...indices.shape, depth];
-  return backend.run('OneHot', [backend.operand(indices)], { shape, dtype }, [depth, onValue, offValue]);
+  const attributes = [depth, storedAs(dtype, onValue), storedAs(dtype, offValue)];
+  return backend.run('OneHot', [backend.operand(indices)], { shape, dtype }, attributes);
 }
 
 /** Number of elements below which filling is not worth a queued operation. */
@@ -43,8 +44,8 @@ function fillLarge(
   value: unknown,
 ): TensorInfo | undefined {
   const numeric = dtype === 'float32' || dtype === 'int32' || dtype === 'bool';
-  if (!numeric || typeof value !== 'number' || util.sizeFromShape(shape) < SMALL) return undefined;
-  return call.backend.run('Fill', [], { shape, dtype }, [value]);
+  if (!numeric || typeof value !== 'number' || !areWhole(shape) || util.sizeFromShape(shape) < SMALL) return undefined;
+  return call.backend.run('Fill', [], { shape, dtype }, [storedAs(dtype, value)]);
 }
 
 function fill(call: KernelCall): TensorInfo | undefined {
@@ -58,13 +59,13 @@ function like(value: number) {
 
 function resizeBilinear({ inputs, attrs, backend }: KernelCall): TensorInfo | undefined {
   const { images } = inputs;
-  if (!isFloat(images)) return undefined;
+  if (!isFloat(images) || images.shape.length !== 4) return undefined;
   const { alignCorners, halfPixelCenters, size } = attrs as {
     alignCorners: boolean;
     halfPixelCenters: boolean;
     size: [number, number];
   };
-  if (size[0] < 1 || size[1] < 1) return undefined;
+  if (size.length !== 2 || !areWhole(size, 1) || (alignCorners && halfPixelCenters)) return undefined;
   const shape = [images.shape[0]!, ...size, images.shape[3]!];
   const attributes = [alignCorners ? 1 : 0, halfPixelCenters ? 1 : 0];
   return backend.run('ResizeBilinear', [backend.operand(images)], { shape }, attributes);

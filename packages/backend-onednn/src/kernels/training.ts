@@ -23,7 +23,7 @@ import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { sizeOf } from '@vgg/core';
 import type { OnednnBackend } from '../backend';
 import type { Device } from '../device';
-import { isFloat, type KernelCall, type KernelTable } from './kernel';
+import { areWhole, isFloat, type KernelCall, type KernelTable } from './kernel';
 
 function floats(inputs: Record<string, TensorInfo | undefined>, ...names: string[]): TensorInfo[] | undefined {
   const infos = names.map((name) => inputs[name]);
@@ -32,7 +32,7 @@ function floats(inputs: Record<string, TensorInfo | undefined>, ...names: string
 
 function channelMoments({ inputs, backend }: KernelCall): TensorInfo[] | undefined {
   const { x } = inputs;
-  if (!isFloat(x)) return undefined;
+  if (!isFloat(x) || x.shape.length === 0) return undefined;
   const shape = [x.shape.at(-1)!];
   const outputs = [0, 1].map(() => ({ buffer: backend.device.reserve(), shape, dtype: 'float32' as const }));
   backend.device.submit('ChannelMoments', [backend.operand(x)], outputs, []);
@@ -43,7 +43,10 @@ function channelNormGrad({ inputs, attrs, backend }: KernelCall): TensorInfo[] |
   const infos = floats(inputs, 'x', 'dy', 'mean', 'variance', 'scale', 'offset');
   if (infos === undefined) return undefined;
   const { varianceEpsilon, relu, ofBatch } = attrs as { varianceEpsilon: number; relu: boolean; ofBatch: boolean };
-  const { shape } = infos[0]!;
+  const [x, dy, ...perChannel] = infos;
+  const { shape } = x!;
+  if (shape.length === 0 || sizeOf(dy!.shape) !== sizeOf(shape)) return undefined;
+  if (!perChannel.every((info) => sizeOf(info.shape) === shape.at(-1))) return undefined;
   const outputs = [shape, [shape.at(-1)!], [shape.at(-1)!]].map((outputShape) => ({
     buffer: backend.device.reserve(),
     shape: outputShape,
@@ -58,6 +61,7 @@ function addressedDropout({ inputs, attrs, backend }: KernelCall): TensorInfo | 
   const { x } = inputs;
   if (!isFloat(x)) return undefined;
   const { rate, key, start } = attrs as { rate: number; key: [number, number]; start: number };
+  if (!areWhole([...key, start])) return undefined;
   return backend.run('AddressedDropout', [backend.operand(x)], { shape: x.shape }, [rate, ...key, start]);
 }
 
@@ -78,6 +82,7 @@ function momentumSgd({ inputs, attrs, backend }: KernelCall): TensorInfo[] | und
   const { weights, gradient, velocity } = inputs;
   const { a, b, m, c } = attrs as Record<'a' | 'b' | 'm' | 'c', number>;
   if (!isFloat(weights) || !isFloat(gradient) || sizeOf(gradient.shape) !== sizeOf(weights.shape)) return undefined;
+  if (isFloat(velocity) && sizeOf(velocity.shape) !== sizeOf(weights.shape)) return undefined;
   const { shape } = weights;
   const w = ownMemory(backend, weights);
   // A first step that fails leaves the velocity at 0.

@@ -82,7 +82,7 @@ function load(require: NodeJS.Require, folder: string): NativeModule {
 }
 
 /**
- * How OpenMP's threads wait, which GCC's runtime reads once, when it is loaded: they spin as long as by its own default, but sleep at
+ * Environment variables for the waiting of OpenMP's threads. GCC's runtime reads them once, when it is loaded: threads spin as long as by its own default, but sleep at
  * once while there are more threads than processors (native/waiting.cc), where its default is to spin 100 rounds.
  */
 const WAITING: Readonly<Record<string, string>> = { GOMP_SPINCOUNT: '300000', OMP_WAIT_POLICY: 'passive' };

@@ -48,7 +48,7 @@ class Draw {
     return Array.from({ length }, draw);
   }
 
-  /** As many numbers as dimensions, or rarely one more or less. */
+  /** Draws as many numbers as dimensions, or rarely one more or less. */
   perDimension(x: tf.Tensor, draw: () => number = () => this.number()): number[] {
     const length = this.below(16) > 0 ? x.rank : Math.max(0, x.rank + (this.below(2) * 2 - 1));
     return this.list(length, draw);

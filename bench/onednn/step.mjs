@@ -4,10 +4,10 @@
  *
  *   node bench/onednn/step.mjs BACKEND train|infer BATCH [CONFIGURATION=D] [SIDE=224] [STEPS=5] [WIDTH=1] [THREADS]
  *
- * BACKEND: onednn, wasm or cpu; CONFIGURATION as in net.mjs. THREADS: of onednn and wasm. Default: their own defaults. Needs `pnpm build`. Prints one JSON line, like the scripts
- * for other peers. The seconds per step are the median of at least STEPS steps and two seconds. Three steps and two
- * seconds before are not counted, because short steps are slower until V8 has compiled the code. Environment:
- * VGG_ONEDNN_PRECISION.
+ * BACKEND: onednn, wasm or cpu. CONFIGURATION as in net.mjs. THREADS: of onednn and wasm, default their own. Needs
+ * `pnpm build`. Prints one JSON line, like the scripts for other peers. The seconds per step are the median of at least
+ * STEPS steps and two seconds. Three steps and two seconds before are not counted, because short steps are slower until V8
+ * has compiled the code. Environment: VGG_ONEDNN_PRECISION.
  */
 import { prepare } from './net.mjs';
 

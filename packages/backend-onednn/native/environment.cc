@@ -112,30 +112,17 @@ class Environment : public Napi::ObjectWrap<Environment> {
     std::unique_ptr<PendingRead> pending_;
   };
 
-  class SyncReadTask : public Task {
-   public:
-    // `done` is set after the read, or broken if the compute thread ends before it.
-    SyncReadTask(std::shared_ptr<Storage> storage, void *target, std::shared_ptr<const std::string> *failure,
-                 std::promise<void> done)
-        : storage_(std::move(storage)), target_(target), failure_(failure), done_(std::move(done)) {}
-    void run(Context &) override {
-      *failure_ = copy_out(*storage_, target_);
-      storage_.reset();
-      done_.set_value();
+  // Queues the read and returns its promise. Keeps the event loop and this object alive until all reads are settled.
+  Napi::Value begin(Napi::Env env, std::shared_ptr<Storage> storage, std::unique_ptr<PendingRead> pending,
+                    void (Engine::*submit)(const Storage &, std::unique_ptr<Task>)) {
+    const Napi::Value promise = pending->deferred.Promise();
+    if (pending_reads_++ == 0) {
+      settle_.Ref(env);
+      Ref();
     }
-
-   private:
-    std::shared_ptr<Storage> storage_;
-    void *target_;
-    std::shared_ptr<const std::string> *failure_;
-    std::promise<void> done_;
-  };
-
-  // Keeps the event loop and this object alive until the reads that have begun are settled.
-  void begin_read(Napi::Env env) {
-    if (pending_reads_++ > 0) return;
-    settle_.Ref(env);
-    Ref();
+    const Storage &read = *storage;
+    ((*engine_).*submit)(read, std::make_unique<ReadTask>(*this, std::move(storage), std::move(pending)));
+    return promise;
   }
 
   void end_read(Napi::Env env) {
@@ -284,25 +271,18 @@ class Environment : public Napi::ObjectWrap<Environment> {
   // Argument: id. Returns a promise of the numbers.
   Napi::Value read(const Napi::CallbackInfo &info) {
     require_open();
-    const std::shared_ptr<Storage> storage = storage_of(info[0]);
-    auto buffer = array_for(info.Env(), *storage);
-    auto pending = std::make_unique<PendingRead>(info.Env(), buffer);
-    const Napi::Value promise = pending->deferred.Promise();
-    begin_read(info.Env());
-    engine_->submit_read(*storage, std::make_unique<ReadTask>(*this, storage, std::move(pending)));
-    return promise;
+    std::shared_ptr<Storage> storage = storage_of(info[0]);
+    auto pending = std::make_unique<PendingRead>(info.Env(), array_for(info.Env(), *storage));
+    return begin(info.Env(), std::move(storage), std::move(pending), &Engine::submit_read);
   }
 
   // Argument: id. Returns a promise of the storage's own memory, once the operations queued so far that use it have
   // run. No other may use it until `takeBack`.
   Napi::Value lend(const Napi::CallbackInfo &info) {
     require_open();
-    const std::shared_ptr<Storage> storage = storage_of(info[0]);
+    std::shared_ptr<Storage> storage = storage_of(info[0]);
     auto pending = std::make_unique<PendingRead>(info.Env(), storage);
-    const Napi::Value promise = pending->deferred.Promise();
-    begin_read(info.Env());
-    engine_->submit_loan(*storage, std::make_unique<ReadTask>(*this, storage, std::move(pending)));
-    return promise;
+    return begin(info.Env(), std::move(storage), std::move(pending), &Engine::submit_loan);
   }
 
   // Arguments: id, number of elements. Creates a float32 storage and returns its memory, whose numbers are not set. No

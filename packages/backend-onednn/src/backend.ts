@@ -86,8 +86,9 @@ export class OnednnBackend extends MathBackendCPU {
   }
 
   /**
-   * Returns a float32 tensor whose numbers are not set yet, and its own memory. Until `release`, which leaves the array empty, no
-   * operation may use the tensor: another thread, such as a read of a file, may write the numbers. `lentTensor` of `@vgg/models` calls it by name.
+   * Returns a float32 tensor whose numbers are not set yet, and its own memory. Until `release`, which leaves the array
+   * empty, no operation may use the tensor: another thread, such as a read of a file, may write the numbers.
+   * `lentTensor` of `@vgg/models` calls it by name.
    */
   lendNew(shape: readonly number[]): Loan & { info: TensorInfo } {
     const { buffer, numbers, release } = this.device.lendNew(util.sizeFromShape([...shape]));

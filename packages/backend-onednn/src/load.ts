@@ -82,14 +82,15 @@ function load(require: NodeJS.Require, folder: string): NativeModule {
 }
 
 /**
- * Environment variables for the waiting of OpenMP's threads. GCC's runtime reads them once, when it is loaded: threads spin as long as by its own default, but sleep at
- * once while there are more threads than processors (native/waiting.cc), where its default is to spin 100 rounds.
+ * Environment variables that say how OpenMP's threads wait. GCC's runtime reads them once, when it is loaded. Threads spin
+ * as long as by its own default. While there are more threads than processors (native/waiting.cc), they sleep at once;
+ * by its default they would spin 100 rounds before.
  */
 const WAITING: Readonly<Record<string, string>> = { GOMP_SPINCOUNT: '300000', OMP_WAIT_POLICY: 'passive' };
 
 /**
- * Calls `load` with {@link WAITING} in the environment, unless the user has chosen. In a worker thread, whose environment is a copy,
- * it has no effect: threads spin 100 rounds there.
+ * Calls `load` with {@link WAITING} in the environment, unless the user has chosen. It has no effect in a worker thread,
+ * whose environment is a copy: threads spin 100 rounds there.
  */
 function withWaiting<T>(load: () => T): T {
   const names = Object.keys(WAITING);

@@ -56,11 +56,11 @@ describe.skipIf(!isBuilt)(`the decision to spin or sleep${reason}`, () => {
   });
 });
 
-/** Runs operations on two threads until `enough`, next to twice as many endless loops as there are processors. */
-async function nextToLoops(enough: (sleeps: boolean, seconds: number) => boolean): Promise<boolean> {
+/** Runs operations on `threads` threads until `enough`, next to twice as many endless loops as there are processors. */
+async function nextToLoops(threads: number, enough: (sleeps: boolean, seconds: number) => boolean): Promise<boolean> {
   const loops = Array.from({ length: 2 * availableParallelism() }, () => new Worker('for (;;) {}', { eval: true }));
   const device = new Device(loadNative(), {
-    threads: 2,
+    threads,
     memoryLimit: 2 ** 30,
     cacheLimit: 16,
     poison: false,
@@ -90,12 +90,12 @@ describe.skipIf(!isBuilt)(`threads next to endless loops${reason}`, () => {
     vi.unstubAllEnvs();
   });
 
-  it('sleep', async () => {
-    expect(await nextToLoops((sleeps) => sleeps)).toBe(true);
+  it.each([2, 3])('sleep: %i threads', async (threads) => {
+    expect(await nextToLoops(threads, (sleeps) => sleeps)).toBe(true);
   });
 
   it('wait as the user chose', async () => {
     vi.stubEnv('GOMP_SPINCOUNT', '100');
-    expect(await nextToLoops((sleeps, seconds) => sleeps || seconds > 0.5)).toBe(false);
+    expect(await nextToLoops(2, (sleeps, seconds) => sleeps || seconds > 0.5)).toBe(false);
   });
 });
